@@ -1,0 +1,30 @@
+"""The Neocortical Microcircuit Collaboration data: fetch, read, simulate, analyse.
+
+Everything a chapter calls is importable from here; a call's module is loaded when the call
+is first used, so that ``import nmc`` is quick and starts nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+__version__ = "0.1.0"
+
+#: Public name → module that defines it.
+_PUBLIC = {
+    "compare": "nmc.published",
+    "model_names": "nmc.names",
+    "parse_model": "nmc.names",
+}
+
+__all__ = sorted(_PUBLIC)
+
+
+def __getattr__(name: str):
+    if name in _PUBLIC:
+        return getattr(import_module(_PUBLIC[name]), name)
+    raise AttributeError(f"module 'nmc' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_PUBLIC])

@@ -1,0 +1,1 @@
+"""Part III: me-type models, their morphologies, mechanisms and simulations."""

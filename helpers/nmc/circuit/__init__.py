@@ -1,0 +1,1 @@
+"""Part V: synapses and small circuits."""

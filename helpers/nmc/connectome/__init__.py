@@ -1,0 +1,1 @@
+"""Part IV: the connectome and its topology."""

@@ -1,0 +1,1 @@
+"""Part I: what there is, where it is, and how it gets here safely."""

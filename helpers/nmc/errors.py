@@ -1,0 +1,85 @@
+"""Exceptions: one clear sentence each, naming the thing and the way out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class NMCError(Exception):
+    """Base of every error this package raises on purpose."""
+
+
+class UnknownNameError(NMCError, ValueError):
+    """A name (layer, type, model, key) that does not exist; the message suggests the nearest."""
+
+    @classmethod
+    def of(cls, kind: str, name: object, known: Iterable[str]) -> UnknownNameError:
+        """Build the error with the closest known name as a suggestion.
+
+        Parameters
+        ----------
+        kind : str
+            What was looked for, e.g. ``"m-type"``.
+        name : object
+            What was given.
+        known : iterable of str
+            Every valid name.
+        """
+        known = list(known)
+        by_fold = {k.casefold(): k for k in known}
+        near = get_close_matches(str(name).casefold(), list(by_fold), n=1, cutoff=0.5)
+        hint = f" Did you mean {by_fold[near[0]]!r}?" if near else ""
+        return cls(f"There is no {kind} {name!r}.{hint}")
+
+
+class SourceError(NMCError):
+    """A source that cannot be understood or used."""
+
+
+class MissingFileError(NMCError, FileNotFoundError):
+    """No tree of the source holds the file; the message names each address and why it failed."""
+
+
+class DownloadError(NMCError):
+    """Every mirror failed; the message names each address and why."""
+
+
+class OfflineError(DownloadError):
+    """The file is not in the cache and the network is switched off."""
+
+
+class ChecksumError(NMCError):
+    """A file whose size or sha256 is not the expected one."""
+
+
+class TermsError(NMCError):
+    """The data terms have not been accepted for this cache."""
+
+
+class ArchiveError(NMCError):
+    """An archive that is damaged or tries to write where it must not."""
+
+
+class FormatError(NMCError):
+    """A file whose content is not what its format promises; names file, key and value."""
+
+
+class PackageError(FormatError):
+    """A me-type package that lacks a file or holds a wrong one."""
+
+
+class MechanismError(NMCError):
+    """A MOD file that is unknown, not trusted or cannot be ported."""
+
+
+class CompilerError(MechanismError):
+    """The mechanism compiler is missing or failed; carries its own last lines."""
+
+
+class SimulationError(NMCError):
+    """A NEURON run that failed, crashed, or gave values that are not finite."""
+
+
+class SimulationTimeout(SimulationError, TimeoutError):
+    """A NEURON run that passed its time limit."""

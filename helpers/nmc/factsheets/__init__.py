@@ -1,0 +1,1 @@
+"""Part II: the fact sheets as tidy tables."""

@@ -1,0 +1,145 @@
+"""What the literature and the portal print, and how our numbers compare.
+
+The claims stand in the ``*.toml`` files of this folder, one section a claim::
+
+    [neurons]
+    claim = "neurons in the microcircuit"
+    value = 31346
+    unit = ""
+    tolerance = 0          # absolute; or relative = 0.01
+    citation = "markram2015"
+    where = "circuit fact sheet"
+    needs = "sheet"        # what data a recomputation needs: sheet, package, extract, instance
+
+Values of single models are not here: they are read from the fact sheets through the source.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+
+import pandas as pd
+
+from nmc.errors import FormatError, UnknownNameError
+
+#: A folder; when set, `compare` keeps each comparison there as a JSON line for the last chapter.
+RESULTS_ENV = "NMC_RESULTS"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One printed number (or short vector of numbers) and where it is printed."""
+
+    key: str
+    claim: str
+    value: float | tuple[float, ...]
+    citation: str
+    where: str
+    needs: str
+    unit: str = ""
+    tolerance: float = 0.0
+    relative: float = 0.0
+    status: str = "printed"
+    secondary: str = ""
+    reason: str = ""
+
+    def allows(self, recomputed: float | Iterable[float]) -> bool:
+        """Whether a recomputed value lies within the tolerance, element by element."""
+        want = self.value if isinstance(self.value, tuple) else (self.value,)
+        got = tuple(recomputed) if isinstance(recomputed, Iterable) else (recomputed,)
+        return len(want) == len(got) and all(
+            abs(g - w) <= max(self.tolerance, self.relative * abs(w)) + 1e-12
+            for w, g in zip(want, got, strict=True)
+        )
+
+
+@cache
+def claims() -> Mapping[str, Claim]:
+    """Return every claim by key; read once."""
+    found: dict[str, Claim] = {}
+    for file in sorted(files(__package__).iterdir(), key=lambda f: f.name):
+        if not file.name.endswith(".toml"):
+            continue
+        for name, fields in tomllib.loads(file.read_text("utf-8")).items():
+            key = f"{file.name.removesuffix('.toml')}/{name}"
+            if isinstance(fields["value"], list):
+                fields["value"] = tuple(fields["value"])
+            try:
+                found[key] = Claim(key=key, **fields)
+            except TypeError as error:
+                raise FormatError(f"{file.name}: claim [{name}]: {error}") from error
+    return found
+
+
+def claim(key: str) -> Claim:
+    """Return one claim, e.g. ``claim("circuit/neurons").value``."""
+    try:
+        return claims()[key]
+    except KeyError:
+        raise UnknownNameError.of("published claim", key, claims()) from None
+
+
+def compare(recomputed: Mapping[str, float | Iterable[float]]) -> pd.DataFrame:
+    """Put recomputed numbers beside the printed ones.
+
+    Parameters
+    ----------
+    recomputed : mapping
+        Claim key → recomputed value, in the claim's unit.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a claim: ``claim``, ``published``, ``recomputed``, ``unit``, ``tolerance``,
+        ``verdict``, ``source``, ``citation``.  The verdict is *agrees* or *differs*; numbers
+        that rest on invented files are marked *invented data* instead, because a synthetic
+        portal can neither confirm nor contradict a paper.
+    """
+    from nmc.data import provenance  # the log of what this session fetched
+
+    invented, source = provenance.invented(), provenance.note()
+    rows = []
+    for key, value in recomputed.items():
+        known = claim(key)
+        value = tuple(value) if isinstance(value, Iterable) else value
+        verdict = "agrees" if known.allows(value) else "differs"
+        rows.append(
+            {
+                "key": key,
+                "claim": known.claim,
+                "published": known.value,
+                "recomputed": value,
+                "unit": known.unit,
+                "tolerance": _tolerance_text(known),
+                "verdict": "invented data" if invented else verdict,
+                "source": source,
+                "citation": known.citation,
+                "where": known.where,
+            }
+        )
+    _keep(rows)
+    return pd.DataFrame(rows).set_index("key")
+
+
+def _tolerance_text(known: Claim) -> str:
+    if known.relative:
+        return f"±{100 * known.relative:g} %"
+    return f"±{known.tolerance:g}" if known.tolerance else "exact"
+
+
+def _keep(rows: list[dict]) -> None:
+    folder = os.environ.get(RESULTS_ENV)
+    if not folder:
+        return
+    path = Path(folder)
+    path.mkdir(parents=True, exist_ok=True)
+    with (path / f"compare-{os.getpid()}.jsonl").open("a", encoding="utf-8") as out:
+        for row in rows:
+            out.write(json.dumps(row, default=float) + "\n")

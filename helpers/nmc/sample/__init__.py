@@ -1,0 +1,1 @@
+"""The synthetic portal: the only room that invents."""

@@ -1,0 +1,47 @@
+"""Units live in column names; here they become words for people.
+
+A column's unit is its last part: ``v_mV``, ``t_ms``, ``input_resistance_MOhm``.  Nothing is
+converted silently: `label` only writes the unit the way a reader expects it on an axis.
+"""
+
+from __future__ import annotations
+
+#: Column suffix → the unit as printed.
+UNITS = {
+    "mV": "mV", "uV": "µV", "V": "V",
+    "ms": "ms", "s": "s", "per_ms": "1/ms",
+    "nA": "nA", "pA": "pA", "mA_per_cm2": "mA/cm²",
+    "MOhm": "MΩ", "nS": "nS", "uS": "µS", "S_per_cm2": "S/cm²", "pS_per_um2": "pS/µm²",
+    "um": "µm", "um2": "µm²", "um3": "µm³", "mm": "mm", "mm2": "mm²", "mm3": "mm³",
+    "per_mm3": "1/mm³", "Hz": "Hz", "percent": "%", "degC": "°C", "bytes": "bytes", "MB": "MB",
+    "mM": "mM", "uF_per_cm2": "µF/cm²", "Ohm_cm": "Ω·cm",
+}  # fmt: skip
+
+
+def unit_of(column: str) -> str:
+    """Return the printed unit of a column name, or an empty string when it has none."""
+    return UNITS.get(_suffix(column), "")
+
+
+def label(column: str) -> str:
+    """Return a column name as an axis label: ``v_mV`` gives ``v (mV)``.
+
+    Examples
+    --------
+    >>> label("input_resistance_MOhm")
+    'input resistance (MΩ)'
+    """
+    suffix = _suffix(column)
+    if not suffix:
+        return column.replace("_", " ")
+    quantity = column[: -len(suffix)].rstrip("_").replace("_", " ")
+    return f"{quantity} ({UNITS[suffix]})" if quantity else UNITS[suffix]
+
+
+def _suffix(column: str) -> str:
+    parts = column.split("_")
+    for start in range(len(parts)):  # longest suffix first
+        candidate = "_".join(parts[start:])
+        if candidate in UNITS:
+            return candidate
+    return ""
