@@ -1,0 +1,95 @@
+"""What every test shares: a cache of its own, the real data's place, and the rules of markers.
+
+* Tests never touch the reader's own cache: ``NMC_CACHE`` is one temporary folder a session
+  (or ``NMC_TEST_CACHE``, to keep compiled mechanisms between sessions while developing).
+* ``real`` tests need a copy of the portal tree (``NMC_MIRROR``, or ``../shared/nmc-mirror``
+  beside the project).  Without one they are skipped, and the summary says so; with one, a
+  skipped ``real`` test is a failure.
+* ``slow`` tests run only with ``--full`` (``make test-full``) or when selected by ``-m``.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+_NMC_SETTINGS = (
+    "NMC_SOURCE", "NMC_OFFLINE", "NMC_ACCEPT_TERMS", "NMC_RESULTS", "NMC_FETCH_LOG",
+)  # fmt: skip
+
+
+def mirror_path() -> Path | None:
+    """Return where the real portal tree lies, or None."""
+    place = Path(os.environ.get("NMC_MIRROR") or ROOT.parent / "shared" / "nmc-mirror")
+    return place.resolve() if place.is_dir() else None
+
+
+def pytest_addoption(parser):
+    parser.addoption("--full", action="store_true", help="run the tests marked slow too")
+
+
+def pytest_configure(config):
+    kept = os.environ.get("NMC_TEST_CACHE")
+    folder = kept or tempfile.mkdtemp(prefix="nmc-tests-")
+    config._nmc_temporary = None if kept else folder
+    os.environ["NMC_CACHE"] = str(folder)
+    os.environ.setdefault("MPLBACKEND", "Agg")
+    for name in _NMC_SETTINGS:
+        os.environ.pop(name, None)
+
+
+def pytest_unconfigure(config):
+    folder = getattr(config, "_nmc_temporary", None)
+    if folder:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def pytest_collection_modifyitems(config, items):
+    if not config.getoption("--full") and "slow" not in (config.getoption("-m") or ""):
+        slow = [item for item in items if item.get_closest_marker("slow")]
+        config.hook.pytest_deselected(items=slow)
+        items[:] = [item for item in items if not item.get_closest_marker("slow")]
+    if mirror_path() is None:
+        skip = pytest.mark.skip(reason="no copy of the real portal tree (NMC_MIRROR)")
+        for item in items:
+            if item.get_closest_marker("real"):
+                item.add_marker(skip)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Where the real data are, a real test that is skipped has not done its work."""
+    outcome = yield
+    report = outcome.get_result()
+    if report.skipped and item.get_closest_marker("real") and mirror_path() is not None:
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid}: skipped although the real data are at hand"
+
+
+def pytest_terminal_summary(terminalreporter):
+    place = mirror_path()
+    terminalreporter.write_line(
+        f"real data: {place}"
+        if place
+        else "real data: none found (NMC_MIRROR, ../shared/nmc-mirror); those tests are skipped"
+    )
+
+
+@pytest.fixture(scope="session")
+def mirror() -> Path:
+    """Return the folder of the real portal tree (read-only); the test must be marked ``real``."""
+    place = mirror_path()
+    if place is None:
+        pytest.skip("no copy of the real portal tree (NMC_MIRROR)")
+    return place
+
+
+@pytest.fixture(scope="session")
+def sample_cache() -> Path:
+    """Return the session's own cache folder."""
+    return Path(os.environ["NMC_CACHE"])
