@@ -12,6 +12,9 @@ __version__ = "0.1.0"
 
 #: Public name → module that defines it.
 _PUBLIC = {
+    "Connectome": "nmc.connectome.graph",
+    "default_connectome": "nmc.connectome.read",
+    "load_connectome": "nmc.connectome.read",
     "compare": "nmc.published",
     "model_names": "nmc.names",
     "parse_model": "nmc.names",

@@ -1,0 +1,276 @@
+"""The connectome as this package holds it: a table of neurons and a sparse adjacency."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from nmc import names
+from nmc.errors import UnknownNameError
+
+#: Name of the cortical vertical in the neuron table; larger is nearer to the pia.
+VERTICAL = "y_um"
+POSITION = ("x_um", "y_um", "z_um")
+#: Partners of a neuron, those outside the volume included; dataset name in the file → column.
+COUNTS = {
+    "nCellAff": "n_cell_aff",
+    "nCellEff": "n_cell_eff",
+    "nSynAff": "n_syn_aff",
+    "nSynEff": "n_syn_eff",
+}
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """What of a whole microcircuit a connectome holds.
+
+    Attributes
+    ----------
+    mtypes : tuple of str
+        M-types that are present.
+    missing_mtypes : tuple of str
+        Those of the 55 that are not.
+    missing_blocks : tuple of (str, str)
+        Pathways ``(pre, post)`` between present m-types of which nothing is known: the file
+        has no matrix for them.  In the adjacency they are empty.
+    missing_counts : tuple of str
+        Columns of `COUNTS` that are unknown for at least one m-type.
+    part_of : str
+        What the file was taken from, when it is known to be an extract; else empty.
+    self_connections : int
+        Connections of a neuron with itself that the file had; they are left out.
+    """
+
+    mtypes: tuple[str, ...]
+    missing_mtypes: tuple[str, ...] = ()
+    missing_blocks: tuple[tuple[str, str], ...] = ()
+    missing_counts: tuple[str, ...] = ()
+    part_of: str = ""
+    self_connections: int = 0
+
+    @property
+    def whole(self) -> bool:
+        """Whether this is a whole instance: all 55 m-types, every block, not an extract."""
+        return not (self.missing_mtypes or self.missing_blocks or self.part_of)
+
+    def __str__(self) -> str:
+        text = "whole" if self.whole else "partial"
+        if self.part_of:
+            text += f", an extract of {self.part_of}"
+        text += f": {len(self.mtypes)} of {len(names.MTYPES)} m-types"
+        if self.missing_blocks:
+            text += f", {len(self.missing_blocks)} pathways without a matrix"
+        if self.missing_counts:
+            text += f", no {', '.join(self.missing_counts)}"
+        if self.self_connections:
+            text += f", {self.self_connections} self-connections left out"
+        return text
+
+
+@dataclass(frozen=True, eq=False)
+class Connectome:
+    """Neurons and who contacts whom.
+
+    Attributes
+    ----------
+    neurons : pandas.DataFrame
+        One row a neuron, N rows, index 0 … N−1 in the order of the adjacency: ``mtype`` and
+        ``layer`` (ordered categories), ``excitatory`` (bool), soma position ``x_um``,
+        ``y_um``, ``z_um`` (y is vertical, larger towards the pia), and ``n_cell_aff``,
+        ``n_cell_eff``, ``n_syn_aff``, ``n_syn_eff`` (nullable; partners outside the volume
+        included).  Neurons of one m-type stand together, m-types in the order of
+        `nmc.names.MTYPES`.
+    adjacency : scipy.sparse.csr_array
+        (N, N) bool, rows presynaptic, columns postsynaptic, indices int32 and sorted.
+    coverage : Coverage
+        Whole or partial, and what is missing.
+    name : str
+        What to call it in a figure.
+    origin : str
+        Where its file came from.
+    """
+
+    neurons: pd.DataFrame
+    adjacency: sparse.csr_array
+    coverage: Coverage
+    name: str = "connectome"
+    origin: str = ""
+    attrs: dict = field(default_factory=dict)
+
+    def __post_init__(self):
+        n = len(self.neurons)
+        if self.adjacency.shape != (n, n):
+            raise ValueError(
+                f"adjacency has shape {self.adjacency.shape}, but there are {n} neurons."
+            )
+
+    @property
+    def n_neurons(self) -> int:
+        """Number of neurons, N."""
+        return len(self.neurons)
+
+    @property
+    def n_connections(self) -> int:
+        """Number of connections: ordered pairs with at least one synapse."""
+        return int(self.adjacency.nnz)
+
+    @property
+    def mtypes(self) -> tuple[str, ...]:
+        """M-types present, in the order of the neurons."""
+        return self.coverage.mtypes
+
+    @property
+    def positions(self) -> np.ndarray:
+        """Soma positions, (N, 3) float64, µm, columns x, y (vertical), z."""
+        return np.ascontiguousarray(self.neurons[list(POSITION)].to_numpy(float))
+
+    @property
+    def groups(self) -> np.ndarray:
+        """Index of each neuron's m-type in `mtypes`, (N,) int32."""
+        lookup = np.full(len(names.MTYPES), -1, np.int32)
+        lookup[[names.MTYPES.index(m) for m in self.mtypes]] = np.arange(len(self.mtypes))
+        return lookup[self.neurons["mtype"].cat.codes.to_numpy()]
+
+    def __repr__(self) -> str:
+        return (
+            f"<Connectome {self.name}: {self.n_neurons:,} neurons, "
+            f"{self.n_connections:,} connections ({self.coverage})>"
+        )
+
+    def with_adjacency(self, adjacency: sparse.csr_array, name: str) -> Connectome:
+        """Return the same neurons with other connections, e.g. a null model's."""
+        return replace(self, adjacency=canonical(adjacency), name=name, attrs={})
+
+    def select(self, keep: np.ndarray, name: str | None = None) -> Connectome:
+        """Return the neurons in `keep` (bool mask or indices) and the connections among them."""
+        keep = np.asarray(keep)
+        if keep.dtype == bool:
+            keep = np.flatnonzero(keep)
+        keep = np.unique(keep)  # file order, so that m-types stay together
+        neurons = self.neurons.iloc[keep].reset_index(drop=True)
+        codes = np.unique(neurons["mtype"].cat.codes.to_numpy())
+        mtypes = tuple(names.MTYPES[c] for c in codes)
+        old = self.coverage
+        coverage = replace(
+            old,
+            mtypes=mtypes,
+            missing_mtypes=tuple(m for m in names.MTYPES if m not in mtypes),
+            missing_blocks=tuple(b for b in old.missing_blocks if set(b) <= set(mtypes)),
+            part_of=old.part_of or (self.name if len(keep) < self.n_neurons else ""),
+        )
+        adjacency = canonical(self.adjacency[keep][:, keep])
+        return replace(
+            self,
+            neurons=neurons,
+            adjacency=adjacency,
+            coverage=coverage,
+            name=name or f"{self.name}, {len(keep):,} neurons",
+            attrs={},
+        )
+
+    def subset(
+        self,
+        *,
+        layer: str | Iterable[str] | None = None,
+        mtype: str | Iterable[str] | None = None,
+        excitatory: bool | None = None,
+        within_um: float | None = None,
+        of: Iterable[float] | None = None,
+        horizontal: bool = False,
+    ) -> Connectome:
+        """Return a part of the connectome; several conditions must all hold.
+
+        Parameters
+        ----------
+        layer, mtype : str or iterable of str, optional
+            Layers (``"L5"``, ``"L2/3"``) and m-types to keep.
+        excitatory : bool, optional
+            Keep excitatory (True) or inhibitory (False) neurons only.
+        within_um : float, optional
+            Keep neurons at most so far, in µm, from `of`.
+        of : (x, y, z), optional
+            Point the distance is taken from, in µm; the middle of all somata if left out.
+        horizontal : bool
+            Measure the distance in the horizontal plane (x, z) only: a cylinder.
+
+        Raises
+        ------
+        UnknownNameError
+            For a layer or m-type that does not exist, or is not in this connectome.
+        """
+        keep = np.ones(self.n_neurons, bool)
+        said = []
+        for column, wanted, spelled in (
+            ("layer", layer, names.canonical_layer),
+            ("mtype", mtype, names.canonical_mtype),
+        ):
+            if wanted is None:
+                continue
+            wanted = [spelled(w) for w in ([wanted] if isinstance(wanted, str) else wanted)]
+            present = set(self.neurons[column].astype(str))
+            for one in wanted:
+                if one not in present:
+                    raise UnknownNameError.of(f"{column} in {self.name},", one, present)
+            keep &= self.neurons[column].isin(wanted).to_numpy()
+            said.append(" + ".join(wanted))
+        if excitatory is not None:
+            keep &= self.neurons["excitatory"].to_numpy() == excitatory
+            said.append("excitatory" if excitatory else "inhibitory")
+        if within_um is not None:
+            keep &= self._distance_to(of, horizontal) <= within_um
+            said.append(f"within {within_um:g} µm")
+        return self.select(keep, ", ".join([self.name, *said]))
+
+    def _distance_to(self, of: Iterable[float] | None, horizontal: bool) -> np.ndarray:
+        axes = [0, 2] if horizontal else [0, 1, 2]
+        xyz = self.positions
+        of = xyz.mean(axis=0) if of is None else np.asarray(list(of), float)
+        return np.sqrt(((xyz[:, axes] - of[axes]) ** 2).sum(axis=1))
+
+
+def canonical(adjacency: sparse.sparray) -> sparse.csr_array:
+    """Return a square 0/1 matrix as bool CSR with sorted int32 indices and no stored zero."""
+    csr = sparse.csr_array(adjacency)
+    if csr.dtype != bool or not csr.data.all():
+        csr = csr.astype(bool)
+        csr.eliminate_zeros()
+    csr.sum_duplicates()
+    csr.sort_indices()
+    if csr.indices.dtype != np.int32 or csr.indptr.dtype != np.int32:
+        csr = sparse.csr_array(
+            (csr.data, csr.indices.astype(np.int32), csr.indptr.astype(np.int32)), csr.shape
+        )
+    return csr
+
+
+def make_neurons(
+    mtype_codes: np.ndarray, positions: np.ndarray, counts: dict[str, np.ndarray] | None = None
+) -> pd.DataFrame:
+    """Build the neuron table.
+
+    Parameters
+    ----------
+    mtype_codes : (N,) int array
+        Index of each neuron's m-type in `nmc.names.MTYPES`.
+    positions : (N, 3) float array
+        Soma positions x, y, z in µm; y is vertical.
+    counts : mapping of str to (N,) int array, optional
+        Columns of `COUNTS`; a negative number stands for an unknown one.
+    """
+    layers = np.array([names.LAYERS.index(names.layer_of(m)) for m in names.MTYPES])
+    excitatory = np.array([names.is_excitatory(m) for m in names.MTYPES])
+    codes = np.asarray(mtype_codes, np.intp)
+    table = {
+        "mtype": pd.Categorical.from_codes(codes, names.MTYPES, ordered=True),
+        "layer": pd.Categorical.from_codes(layers[codes], names.LAYERS, ordered=True),
+        "excitatory": excitatory[codes],
+    }
+    table |= {axis: np.asarray(positions[:, i], float) for i, axis in enumerate(POSITION)}
+    for column in COUNTS.values():
+        values = np.asarray((counts or {}).get(column, np.full(len(codes), -1)), np.int64)
+        table[column] = pd.arrays.IntegerArray(np.maximum(values, 0), values < 0)
+    return pd.DataFrame(table)

@@ -1,0 +1,239 @@
+"""Load a connectome: a key of the catalogue or a path → `Connectome`.
+
+A file is read once, in a child process, into a compact form that is kept in the cache under
+the file's sha256; after that it is memory-mapped.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from scipy import sparse
+from tqdm.auto import tqdm
+
+from nmc import layout, names
+from nmc.connectome import store
+from nmc.connectome.graph import COUNTS, Connectome, Coverage, make_neurons
+from nmc.errors import FormatError, MissingFileError
+
+HDF5_SUFFIXES = (".h5", ".hdf5")
+
+#: Known extracts of instances, most connections first: key → number of m-types they hold.
+EXTRACTS = {
+    "connectome/extract/mc2/L5_TTPC2": 1,
+    "connectome/extract/mc0/5percent": 48,
+    "connectome/extract/mc2/L6_LBC": 1,
+    "connectome/extract/mc0/L1_DAC": 1,
+}
+
+
+def load_connectome(
+    instance: str | Path, *, source: str | None = None, progress: bool = True
+) -> Connectome:
+    """Load a connectome.
+
+    Parameters
+    ----------
+    instance : str or Path
+        A key of the catalogue (``connectome/average/mc2``, ``connectome/individual/P14-13/mc0``,
+        ``connectome/control/mc0/0``, ``connectome/extract/mc2/L5_TTPC2``), or the path of an
+        HDF5 file or of a folder that holds just one.
+    source : str, optional
+        Where keys are fetched from; see `nmc.fetch`.
+    progress : bool
+        Show progress on stderr while a file is read for the first time.
+
+    Returns
+    -------
+    Connectome
+
+    Raises
+    ------
+    FormatError
+        When the file is not a connectome file, or damaged; names the place in the file.
+    MissingFileError
+        When no tree of the source, and no path, has it.
+
+    Notes
+    -----
+    The matrices are read in slabs and never held whole.  The compact form stands in the cache
+    under ``connectome/`` and takes about 4 bytes a connection.
+    """
+    text = str(instance)
+    if text.startswith("connectome/") and not Path(text).exists():
+        path, origin, part_of = _fetch(text, source, progress)
+        name = text.removeprefix("connectome/")
+    else:
+        path = _only_hdf5(Path(instance).expanduser())
+        origin, part_of, name = path.name, "", path.stem
+    return _open(_compact_form(path, progress), name, origin, part_of)
+
+
+def default_key(*, min_mtypes: int = 1, source: str | None = None) -> str:
+    """Key of the first whole instance the source has, else of its largest extract.
+
+    Parameters
+    ----------
+    min_mtypes : int
+        Pass over extracts that hold fewer m-types.
+    source : str, optional
+        See `nmc.fetch`.
+
+    Raises
+    ------
+    MissingFileError
+        When the source has no connectome at all, or none with enough m-types.
+    """
+    import nmc
+
+    whole = [f"connectome/average/mc{mc}" for mc in layout.MICROCIRCUITS]
+    for animal in layout.ANIMALS:
+        whole += [f"connectome/individual/{animal}/mc{mc}" for mc in layout.MICROCIRCUITS]
+    extracts = [key for key, n_mtypes in EXTRACTS.items() if n_mtypes >= min_mtypes]
+    for key in [*whole, *extracts]:
+        if nmc.available(key, source=source):
+            return key
+    raise MissingFileError(
+        f"The source has no connectome of {min_mtypes} m-types or more: add a tree that has "
+        "one to NMC_SOURCE, e.g. 'sample'."
+    )
+
+
+def default_connectome(
+    *, min_mtypes: int = 1, source: str | None = None, progress: bool = True
+) -> Connectome:
+    """Load the first whole instance the source has, else its largest extract.
+
+    Takes the parameters of `default_key` and `load_connectome`, and raises what they raise.
+    The connectome's ``name`` and ``coverage`` say which one it is.
+    """
+    key = default_key(min_mtypes=min_mtypes, source=source)
+    return load_connectome(key, source=source, progress=progress)
+
+
+def read_hdf5(path: str | Path, folder: str | Path, *, progress: bool = True) -> None:
+    """Read an HDF5 file in a child process and write its compact form into `folder`.
+
+    Raises
+    ------
+    FormatError
+        For a file that is not a connectome file, or that ends the process reading it.
+    """
+    path = Path(path).absolute()
+    command = [sys.executable, "-m", "nmc.connectome.hdf5", str(path), str(folder)]
+
+    # PYTHONSAFEPATH: no module may be picked up from the folder the data lie in.
+    child = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONSAFEPATH": "1"},
+    )
+    error = None
+    with tqdm(total=0, unit="block", desc=path.name, disable=not progress, delay=1.0) as bar:
+        for line in child.stdout:
+            message = json.loads(line)
+            error = message.get("error", error)
+            if "total" in message:
+                bar.total = message["total"]
+            if "done" in message:
+                bar.update(message["done"] - bar.n)
+    said = child.stderr.read()
+    if child.wait() == 0:
+        return
+    if error is None:
+        last = (said.strip().splitlines() or [f"status {child.returncode}"])[-1]
+        error = f"{path.name} ended the process that read it ({last}): fetch it again."
+    raise FormatError(error)
+
+
+def _fetch(key: str, source: str | None, progress: bool) -> tuple[Path, str, str]:
+    import nmc
+
+    if key.startswith("connectome/extract/"):
+        path = nmc.fetch(key, source=source, progress=progress)
+        part_of = key.split("/")[2]
+    else:
+        path = _only_hdf5(nmc.fetch_folder(key, source=source, progress=progress))
+        part_of = ""
+    log = nmc.provenance()
+    rows = log[log["key"] == key]
+    return path, rows["origin"].iloc[-1] if len(rows) else "", part_of
+
+
+def _only_hdf5(path: Path) -> Path:
+    if not path.exists():
+        raise MissingFileError(
+            f"There is no file {path}; give a key such as 'connectome/average/mc2' or a path."
+        )
+    if path.is_file():
+        return path
+    found = [p for suffix in HDF5_SUFFIXES for p in sorted(path.rglob(f"*{suffix}"))]
+    if len(found) != 1:
+        listed = ", ".join(p.name for p in found) or "none"
+        raise FormatError(f"{path.name} should hold one HDF5 file, but has {listed}.")
+    return found[0]
+
+
+def _compact_form(path: Path, progress: bool) -> Path:
+    """Folder of the compact form of a file, written now when it is not there yet."""
+    home = _cache_folder() / "connectome"
+    folder = home / f"{_sha256(path)}-v{store.VERSION}"
+    if store.is_complete(folder):
+        return folder
+    home.mkdir(parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=home))
+    try:
+        read_hdf5(path, draft, progress=progress)
+        try:
+            draft.rename(folder)
+        except OSError:  # another process was first
+            if not store.is_complete(folder):
+                raise
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    return folder
+
+
+def _open(folder: Path, name: str, origin: str, part_of: str) -> Connectome:
+    compact = store.open_compact(folder)
+    n = len(compact.mtypes)
+    mtypes = tuple(compact.meta["mtypes"])
+    adjacency = sparse.csr_array(
+        (np.ones(len(compact.indices), bool), compact.indices, compact.indptr),
+        shape=(n, n),
+        copy=False,
+    )
+    adjacency.has_canonical_format = True  # rows were written in column order, each once
+    coverage = Coverage(
+        mtypes=mtypes,
+        missing_mtypes=tuple(m for m in names.MTYPES if m not in mtypes),
+        missing_blocks=tuple(tuple(b) for b in compact.meta["missing_blocks"]),
+        missing_counts=tuple(COUNTS[c] for c in compact.meta["missing_counts"]),
+        part_of=part_of,
+        self_connections=compact.meta["self_connections"],
+    )
+    counts = {COUNTS[c]: values for c, values in compact.counts.items()}
+    neurons = make_neurons(compact.mtypes, compact.positions, counts)
+    return Connectome(neurons, adjacency, coverage, name, origin)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _cache_folder() -> Path:
+    """The cache of the package; the same rule as the data room's."""
+    import platformdirs
+
+    return Path(os.environ.get("NMC_CACHE") or platformdirs.user_cache_dir("nmc"))
