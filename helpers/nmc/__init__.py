@@ -12,6 +12,11 @@ __version__ = "0.1.0"
 
 #: Public name → module that defines it.
 _PUBLIC = {
+    "available": "nmc.data.fetch",
+    "catalogue": "nmc.data.catalogue",
+    "fetch": "nmc.data.fetch",
+    "fetch_folder": "nmc.data.unpacked",
+    "provenance": "nmc.data.provenance",
     "Connectome": "nmc.connectome.graph",
     "default_connectome": "nmc.connectome.read",
     "load_connectome": "nmc.connectome.read",

@@ -1,0 +1,129 @@
+"""The narrow waist: a key goes in, the path of a verified file comes out."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from nmc.data import provenance, sources
+from nmc.data.catalogue import Item, item
+from nmc.data.provenance import Record
+from nmc.errors import DownloadError, MissingFileError
+
+_Source = str | os.PathLike | list | tuple | None
+
+
+def fetch(
+    key: str,
+    *,
+    source: _Source = None,
+    progress: bool = True,
+    accept_terms: bool | None = None,
+) -> Path:
+    """Return the path of a verified file, getting it first where need be.
+
+    Parameters
+    ----------
+    key : str
+        A key of `nmc.catalogue`, e.g. ``sheet/layers`` or ``model/L5_TTPC1_cADpyr232_1``.
+    source : str, path or sequence, optional
+        The trees to take it from, in order: ``sample``, ``portal``, ``extracts``, a folder, an
+        address.  Default: ``NMC_SOURCE``, else ``sample``.
+    progress : bool
+        Show a progress bar, on stderr, for what takes time.
+    accept_terms : bool, optional
+        True accepts the data terms, which ``portal`` and ``extracts`` need once per cache
+        (``nmc terms`` shows them).
+
+    Returns
+    -------
+    pathlib.Path
+        A file to read, never to write.
+
+    Raises
+    ------
+    UnknownNameError
+        When there is no such key.
+    MissingFileError
+        When no tree of the source has the file; names each address tried.
+    DownloadError
+        When a tree could not be asked; names each address and why.
+    ChecksumError
+        When the file a tree has is altered or truncated.
+    TermsError
+        When the terms have not been accepted.
+    """
+    return fetch_record(key, source=source, progress=progress, accept_terms=accept_terms).path
+
+
+def fetch_record(
+    key: str,
+    *,
+    source: _Source = None,
+    progress: bool = True,
+    accept_terms: bool | None = None,
+) -> Record:
+    """As `fetch`, and return the whole record: path, origin, sha256, size, release."""
+    wanted = item(key)
+    missed: list[sources.Miss] = []
+    for tree in sources.trees(source):
+        try:
+            found = tree.get(wanted, progress=progress, accept_terms=accept_terms)
+        except sources.Miss as miss:
+            missed.append(miss)
+            continue
+        provenance.record(found)
+        return found
+    raise _missing(wanted, missed)
+
+
+def available(key: str, source: _Source = None) -> bool:
+    """Whether some tree of the source has the file; nothing is downloaded.
+
+    Parameters
+    ----------
+    key : str
+        A key of `nmc.catalogue`.
+    source : str, path or sequence, optional
+        As for `fetch`.
+    """
+    wanted = item(key)
+    return any(tree.has(wanted) for tree in sources.trees(source))
+
+
+def local(key: str, source: _Source = None) -> Path | None:
+    """Return the verified file if it is at hand already, else None.
+
+    Nothing is downloaded or generated: the file lies in a folder of the source, was fetched
+    before, or (for the sample) was written before.
+
+    Parameters
+    ----------
+    key : str
+        A key of `nmc.catalogue`.
+    source : str, path or sequence, optional
+        As for `fetch`.
+    """
+    wanted = item(key)
+    for tree in sources.trees(source):
+        found = tree.local(wanted)
+        if found is not None:
+            provenance.record(found)
+            return found.path
+        if tree.has(wanted):
+            return None  # this tree would serve it: a later one must not stand in for it
+    return None
+
+
+def _missing(wanted: Item, missed: list[sources.Miss]) -> Exception:
+    tried = [pair for miss in missed for pair in miss.tried]
+    lines = "".join(f"\n  {where}: {why}" for where, why in tried)
+    if all(miss.clean for miss in missed):
+        return MissingFileError(
+            f"No tree of the source has {wanted.key!r} ({wanted.title}). Name another tree in "
+            f"NMC_SOURCE, or see what there is with 'nmc list'. Tried:{lines}"
+        )
+    return DownloadError(
+        f"{wanted.key!r} ({wanted.title}) could not be downloaded. Check the network, or name a "
+        f"copy of the tree (a folder or an address) in NMC_SOURCE. Tried:{lines}"
+    )

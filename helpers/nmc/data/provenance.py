@@ -1,0 +1,123 @@
+"""Where every fetched file came from, told in a table and under each figure."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nmc.data import settings
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_COLUMNS = ("key", "origin", "sha256", "size_bytes", "invented", "release", "trust", "path")
+
+
+@dataclass(frozen=True)
+class Record:
+    """One fetched file.
+
+    Attributes
+    ----------
+    key : str
+        Its key in the catalogue.
+    origin : str
+        The tree it came from: ``sample``, ``portal``, ``extracts``, a folder's name or an address.
+    sha256, size_bytes
+        Of the file as it was verified.
+    invented : bool
+        Whether its numbers are synthetic.
+    release : str
+        Release of the file where several exist, else empty.
+    trust : str
+        What the file was verified against: ``catalogue``, ``tree`` (a list of hashes that came
+        with it), ``format`` (its content only), ``first use``.
+    path : pathlib.Path
+        The file.
+    """
+
+    key: str
+    origin: str
+    sha256: str
+    size_bytes: int
+    invented: bool
+    release: str
+    trust: str
+    path: Path
+
+
+_log: dict[str, Record] = {}
+
+
+def record(entry: Record) -> None:
+    """Remember a fetched file, and append it to ``NMC_FETCH_LOG`` where that is set."""
+    known = _log.get(entry.key)
+    _log[entry.key] = entry
+    log = settings.fetch_log()
+    if log is None or known == entry:
+        return
+    line = json.dumps({**asdict(entry), "path": str(entry.path)}, sort_keys=True) + "\n"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    handle = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+    try:  # one write of one line: processes that log at once do not mix their lines
+        os.write(handle, line.encode())
+    finally:
+        os.close(handle)
+
+
+def records() -> tuple[Record, ...]:
+    """Return what this process fetched, in the order of the first fetch."""
+    return tuple(_log.values())
+
+
+def provenance() -> pd.DataFrame:
+    """Return every file this process fetched, with its origin and sha256.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Indexed by ``key``; columns ``origin, sha256, size_bytes, invented, release, trust, path``.
+    """
+    import pandas as pd
+
+    rows = [{**asdict(entry), "path": str(entry.path)} for entry in records()]
+    return pd.DataFrame(rows, columns=list(_COLUMNS)).set_index("key")
+
+
+def invented() -> bool:
+    """Whether any fetched file holds synthetic numbers."""
+    return any(entry.invented for entry in records())
+
+
+def note() -> str:
+    """Return one line that says where the data came from, for figures; empty before any fetch."""
+    entries = records()
+    if not entries:
+        return ""
+    real = [entry for entry in entries if not entry.invented]
+    if not real:
+        return "Data: synthetic sample, invented numbers"
+    parts = []
+    if len(real) < len(entries):
+        parts.append("partly synthetic sample, invented numbers; partly")
+    parts.append(" and ".join(dict.fromkeys(entry.origin for entry in real)))
+    text = f"Data: {' '.join(parts)}, NMC portal"
+    releases = sorted({entry.release for entry in real if entry.release})
+    if releases:
+        text += f", release {' and '.join(releases)}"
+    return text + ", non-commercial terms"
+
+
+def stamp(where) -> None:
+    """Write `note` below a figure.
+
+    Parameters
+    ----------
+    where : matplotlib Axes or Figure
+    """
+    from nmc import style
+
+    style.add_note(where, note())

@@ -1,0 +1,106 @@
+"""The synthetic portal as a tree: written once per version of the sample into the cache."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import tempfile
+from functools import cache
+from importlib import import_module, resources
+from pathlib import Path
+
+from nmc.data import files, folder, settings
+from nmc.data.catalogue import Item
+from nmc.data.provenance import Record
+from nmc.errors import SourceError
+
+
+class SampleTree:
+    """The sample: its sheets, pages and connectomes at once, a model's package when asked for."""
+
+    name = "sample"
+
+    def has(self, item: Item) -> bool:
+        """Whether the sample holds the file; packages of all models count, written or not."""
+        return item.key.startswith("model/") or self._tree().has(item)
+
+    def local(self, item: Item) -> Record | None:
+        """Return the file if the sample was written already and holds it."""
+        root = self.folder()
+        return folder.FolderTree(root, "sample").local(item) if root.is_dir() else None
+
+    def get(
+        self, item: Item, *, progress: bool = False, accept_terms: bool | None = None
+    ) -> Record:
+        """Return the file, writing the sample first where need be."""
+        tree = self._tree()
+        if item.key.startswith("model/") and not tree.has(item):
+            _write_package(item, tree.folder)
+        return tree.get(item)
+
+    def folder(self) -> Path:
+        """Return where this version of the sample lies, written or not."""
+        return settings.cache_folder() / "sample" / fingerprint()
+
+    def _tree(self) -> folder.FolderTree:
+        root = self.folder()
+        if not root.is_dir():
+            _write(root)
+        return folder.FolderTree(root, "sample")
+
+
+@cache
+def fingerprint() -> str:
+    """Return a hash of everything the sample's content depends on: its code and its seed."""
+    digest = hashlib.sha256(repr(_sample().SEED).encode())
+    root = resources.files("nmc")
+    own = sorted(p for p in _walk(root.joinpath("sample")) if not p.name.endswith(".pyc"))
+    for path in (*own, Path(str(root)) / "names.py", Path(str(root)) / "layout.py"):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _walk(root) -> list[Path]:
+    return [path for path in Path(str(root)).rglob("*") if path.is_file()]
+
+
+def _sample():
+    module = import_module("nmc.sample")
+    if not hasattr(module, "write_tree"):
+        raise SourceError(
+            "This version of the package has no sample yet: set NMC_SOURCE to a folder or 'portal'."
+        )
+    return module
+
+
+def _write(root: Path) -> None:
+    """Write the tree beside its place and move it there whole; another process may win."""
+    root.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{root.name}.", dir=root.parent))
+    try:
+        _sample().write_tree(temporary)
+        marker = files.read_json(temporary / folder.MARKER) or {}
+        marker.update(origin="sample", invented=True)
+        files.write_json(temporary / folder.MARKER, marker)
+        folder.write_sums(temporary)
+        temporary.chmod(0o755)
+        try:
+            temporary.rename(root)
+        except OSError:
+            if not root.is_dir():
+                raise
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _write_package(item: Item, root: Path) -> None:
+    """Write one model's package into the sample, whole or not at all."""
+    model = item.key.removeprefix("model/")
+    temporary = Path(tempfile.mkdtemp(prefix=".package.", dir=root.parent))
+    try:
+        written = Path(_sample().write_package(temporary, model))
+        target = root / item.path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        written.replace(target)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
