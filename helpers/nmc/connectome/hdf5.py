@@ -213,8 +213,10 @@ class _Reader:
         self, group: h5py.Group | None, pre: str, post: str
     ) -> tuple[np.ndarray, np.ndarray] | None:
         """Connections a row, (N_pre,) int64, and their columns, row by row, int32."""
-        if group is None or "cMat" not in group:
+        if group is None or not len(group):
             return None
+        if "cMat" not in group:
+            raise FormatError(f"{group.name} holds {next(iter(group))}, but no cMat.")
         where = f"{group.name}/cMat"
         data = _dataset(group, "cMat", where)
         shape = self.sizes[pre], self.sizes[post]

@@ -26,6 +26,9 @@ from nmc.errors import FormatError, MissingFileError
 
 HDF5_SUFFIXES = (".h5", ".hdf5")
 
+#: Arguments of the interpreter that reads a file in a process of its own.
+READER = ["-m", "nmc.connectome.hdf5"]
+
 #: Known extracts of instances, most connections first: key → number of m-types they hold.
 EXTRACTS = {
     "connectome/extract/mc2/L5_TTPC2": 1,
@@ -128,7 +131,7 @@ def read_hdf5(path: str | Path, folder: str | Path, *, progress: bool = True) ->
         For a file that is not a connectome file, or that ends the process reading it.
     """
     path = Path(path).absolute()
-    command = [sys.executable, "-m", "nmc.connectome.hdf5", str(path), str(folder)]
+    command = [sys.executable, *READER, str(path), str(folder)]
 
     # PYTHONSAFEPATH: no module may be picked up from the folder the data lie in.
     child = subprocess.Popen(
