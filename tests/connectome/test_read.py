@@ -5,8 +5,7 @@ import shutil
 import h5py
 import numpy as np
 import pytest
-from conftest import SIZES, write_file
-
+from connectome_files import SIZES, write_file
 from nmc import names
 from nmc.connectome import hdf5
 from nmc.connectome.read import load_connectome
