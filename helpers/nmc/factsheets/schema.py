@@ -1,0 +1,106 @@
+"""What a table must hold before anyone sees it; a violation names file, key and value."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from nmc.errors import FormatError
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object; a key that occurs twice is an error, not a silent loss.
+
+    Raises
+    ------
+    FormatError
+        When the file is no JSON, or not an object, or repeats a key.
+    """
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        keys = [key for key, _ in pairs]
+        twice = {key for key in keys if keys.count(key) > 1} if len(set(keys)) < len(keys) else ()
+        if twice:
+            raise FormatError(f"{path}: the key {sorted(twice)[0]!r} occurs more than once.")
+        return dict(pairs)
+
+    try:
+        data = json.loads(Path(path).read_text("utf-8"), object_pairs_hook=unique)
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise FormatError(f"{path}: no JSON ({error}); remove it and fetch it again.") from error
+    if not isinstance(data, dict):
+        raise FormatError(f"{path}: a JSON object is expected, found {type(data).__name__}.")
+    return data
+
+
+def number(*, low: float | None = None, high: float | None = None, missing: bool = False):
+    """Column of numbers within bounds."""
+    import pandera.pandas as pa
+
+    checks = [pa.Check.in_range(low, high)] if None not in (low, high) else []
+    if low is not None and high is None:
+        checks = [pa.Check.ge(low)]
+    return pa.Column(float, checks, nullable=missing, coerce=True)
+
+
+def count(*, missing: bool = False):
+    """Column of whole numbers from zero."""
+    import pandera.pandas as pa
+
+    dtype = pd.Int64Dtype() if missing else "int64"
+    return pa.Column(dtype, pa.Check.ge(0), nullable=missing, coerce=True)
+
+
+def choice(values: Iterable[str]):
+    """Column of text out of a list."""
+    import pandera.pandas as pa
+
+    return pa.Column(object, pa.Check.isin(list(values)))
+
+
+def validate(frame: pd.DataFrame, columns: Mapping[str, Any], file: Path) -> pd.DataFrame:
+    """Return `frame` with its columns checked and coerced.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Indexed by the file's own keys, columns under the file's own names, so that an error
+        speaks of what stands in the file.
+    columns : mapping
+        Column name → pandera column; exactly these must be there, and come back in this order.
+    file : Path
+        Named in the error.
+
+    Raises
+    ------
+    FormatError
+        Naming file, key, field and value of the first violation.
+    """
+    import pandera.pandas as pa
+
+    try:
+        checked = pa.DataFrameSchema(dict(columns), strict=True).validate(frame, lazy=True)
+    except pa.errors.SchemaErrors as error:
+        raise FormatError(f"{file}: {_first(error.failure_cases, columns)}.") from error
+    return checked[list(columns)]  # the file's own order of fields means nothing
+
+
+def _first(cases: pd.DataFrame, columns: Mapping[str, Any]) -> str:
+    # A coercion failure names key and value; the check on the dtype that follows does not.
+    order = cases["index"].isna() & ~cases["check"].str.startswith("column_")
+    case = cases.assign(_last=order).sort_values("_last", kind="stable").iloc[0]
+    check, field, value = str(case["check"]), case["column"], case["failure_case"]
+    if check == "column_in_schema":
+        return f"unexpected field {value!r}; known are {', '.join(sorted(columns))}"
+    if check == "column_in_dataframe":
+        return f"the field {value!r} is missing everywhere"
+    where = f"key {case['index']!r}, field {field!r}"
+    if check == "not_nullable":
+        return f"{where}: the value is missing"
+    if check.startswith("coerce_dtype"):
+        return f"{where}: {value!r} is not a number"
+    return f"{where}: {value!r} is not allowed ({check})"
