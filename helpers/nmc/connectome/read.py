@@ -6,7 +6,6 @@ the file's sha256; after that it is memory-mapped.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -22,6 +21,8 @@ from tqdm.auto import tqdm
 from nmc import layout, names
 from nmc.connectome import store
 from nmc.connectome.graph import COUNTS, Connectome, Coverage, make_neurons
+from nmc.data import settings
+from nmc.data.files import sha256_of
 from nmc.errors import FormatError, MissingFileError
 
 HDF5_SUFFIXES = (".h5", ".hdf5")
@@ -168,9 +169,7 @@ def _fetch(key: str, source: str | None, progress: bool) -> tuple[Path, str, str
     else:
         path = _only_hdf5(nmc.fetch_folder(key, source=source, progress=progress))
         part_of = ""
-    log = nmc.provenance()
-    rows = log[log["key"] == key]
-    return path, rows["origin"].iloc[-1] if len(rows) else "", part_of
+    return path, nmc.provenance().loc[key, "origin"], part_of
 
 
 def _only_hdf5(path: Path) -> Path:
@@ -189,8 +188,8 @@ def _only_hdf5(path: Path) -> Path:
 
 def _compact_form(path: Path, progress: bool) -> Path:
     """Folder of the compact form of a file, written now when it is not there yet."""
-    home = _cache_folder() / "connectome"
-    folder = home / f"{_sha256(path)}-v{store.VERSION}"
+    home = settings.cache_folder() / "connectome"
+    folder = home / f"{sha256_of(path)}-v{store.VERSION}"
     if store.is_complete(folder):
         return folder
     home.mkdir(parents=True, exist_ok=True)
@@ -228,15 +227,3 @@ def _open(folder: Path, name: str, origin: str, part_of: str) -> Connectome:
     counts = {COUNTS[c]: values for c, values in compact.counts.items()}
     neurons = make_neurons(compact.mtypes, compact.positions, counts)
     return Connectome(neurons, adjacency, coverage, name, origin)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _cache_folder() -> Path:
-    """The cache of the package; the same rule as the data room's."""
-    import platformdirs
-
-    return Path(os.environ.get("NMC_CACHE") or platformdirs.user_cache_dir("nmc"))

@@ -1,0 +1,120 @@
+"""What each null model promises to keep, on graphs of every shape."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from nmc import names
+from nmc.connectome import nulls
+from nmc.connectome.graph import Connectome, Coverage, make_neurons
+from nmc.errors import UnknownNameError
+from scipy import sparse
+from scipy.spatial.distance import cdist
+
+
+def make_connectome(seed, n=40, density=0.2, n_types=3):
+    rng = np.random.default_rng(seed)
+    codes = np.sort(rng.choice([0, 14, 38, 42, 47][:n_types], n))
+    graph = rng.random((n, n)) < density
+    np.fill_diagonal(graph, False)
+    mtypes = tuple(names.MTYPES[c] for c in np.unique(codes))
+    neurons = make_neurons(codes, rng.uniform(0, 300, (n, 3)))
+    return Connectome(neurons, sparse.csr_array(graph), Coverage(mtypes), "made")
+
+
+connectomes = st.builds(
+    make_connectome,
+    seed=st.integers(0, 2**32),
+    n=st.integers(2, 60),
+    density=st.floats(0, 1),
+    n_types=st.integers(1, 5),
+)
+
+
+def check_sound(null, connectome):
+    graph = null.adjacency
+    assert graph.shape == connectome.adjacency.shape and graph.dtype == bool
+    assert graph.indices.dtype == graph.indptr.dtype == np.int32
+    assert graph.nnz == connectome.n_connections
+    assert not graph.diagonal().any()
+    for row in range(graph.shape[0]):
+        assert (np.diff(graph.indices[graph.indptr[row] : graph.indptr[row + 1]]) > 0).all()
+    assert null.neurons is connectome.neurons and null.name != connectome.name
+
+
+def by_class(connectome, groups, bin_um):
+    xyz = connectome.positions
+    bins = (cdist(xyz, xyz) / bin_um).astype(int) if np.isfinite(bin_um) else 0
+    label = (groups[:, None] * 1000 + groups) * 1000 + bins
+    return np.unique(label[connectome.adjacency.toarray()], return_counts=True)
+
+
+@settings(max_examples=60, deadline=None)
+@given(connectomes, st.integers(0, 99))
+def test_erdos_renyi_keeps_the_number_of_connections(connectome, seed):
+    check_sound(nulls.make_erdos_renyi(connectome, rng=np.random.default_rng(seed)), connectome)
+
+
+@settings(max_examples=60, deadline=None)
+@given(connectomes, st.integers(0, 99))
+def test_degree_preserving_keeps_every_degree(connectome, seed):
+    null = nulls.make_degree_preserving(connectome, rng=np.random.default_rng(seed))
+    check_sound(null, connectome)
+    for axis in (0, 1):
+        assert (null.adjacency.sum(axis) == connectome.adjacency.sum(axis)).all()
+
+
+@settings(max_examples=60, deadline=None)
+@given(connectomes, st.integers(0, 99), st.sampled_from([30.0, 75.0, 1e4]))
+def test_class_nulls_keep_every_class(connectome, seed, bin_um):
+    zero = np.zeros(connectome.n_neurons, int)
+    for make, groups, how in (
+        (nulls.make_distance_dependent, zero, {"bin_um": bin_um}),
+        (nulls.make_pathway_preserving, connectome.groups, {}),
+        (nulls.make_general_biological, connectome.groups, {"bin_um": bin_um}),
+    ):
+        null = make(connectome, rng=np.random.default_rng(seed), **how)
+        check_sound(null, connectome)
+        width = how.get("bin_um", np.inf)
+        for kept, had in zip(
+            by_class(null, groups, width), by_class(connectome, groups, width), strict=True
+        ):
+            assert (kept == had).all()
+
+
+@pytest.mark.parametrize("kind", nulls.NULLS)
+def test_seed_decides_and_graphs_differ(kind):
+    connectome = make_connectome(1)
+    first, again, other = (
+        nulls.make_null(connectome, kind, rng=np.random.default_rng(s)).adjacency.toarray()
+        for s in (3, 3, 4)
+    )
+    assert (first == again).all() and (first != other).any()
+    assert (first != connectome.adjacency.toarray()).any()
+
+
+@pytest.mark.parametrize("kind", nulls.NULLS)
+def test_every_possible_connection_comes_equally_often(kind):
+    """One type, no distance, equal degrees: then all pairs are alike in every null."""
+    n, degree, draws = 12, 3, 1500
+    ring = (np.arange(n)[:, None] + np.arange(1, degree + 1)) % n
+    graph = np.zeros((n, n), bool)
+    np.put_along_axis(graph, ring, True, axis=1)
+    neurons = make_neurons(np.zeros(n, int), np.zeros((n, 3)))
+    connectome = Connectome(neurons, sparse.csr_array(graph), Coverage(("L1_DAC",)), "ring")
+    rng = np.random.default_rng(8)
+    total = sum(nulls.make_null(connectome, kind, rng=rng).adjacency.toarray().astype(int)
+                for _ in range(draws))  # fmt: skip
+    off = ~np.eye(n, dtype=bool)
+    p = degree / (n - 1)
+    z = (total[off] - draws * p) / np.sqrt(draws * p * (1 - p))
+    assert np.abs(z).max() < 5  # 132 pairs: five sigma
+    assert z.std() < 1.3
+
+
+def test_unknown_null_and_bad_bin():
+    connectome, rng = make_connectome(2), np.random.default_rng(0)
+    with pytest.raises(UnknownNameError, match="Did you mean 'erdos_renyi'"):
+        nulls.make_null(connectome, "erdos_reny", rng=rng)
+    with pytest.raises(ValueError, match="wider than 0"):
+        nulls.make_distance_dependent(connectome, rng=rng, bin_um=0)
