@@ -1,0 +1,200 @@
+"""Figures of layers and types of neurons."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from nmc import names, style, units
+from nmc.data.provenance import stamp
+
+#: E-types in the order a reader meets them, each with a colour; pyramidal cells stay apart.
+ETYPE_COLOURS = dict(
+    zip(
+        names.ETYPES,
+        (
+            style.VERMILION, "#0072B2", "#56B4E9", "#009E73", "#66C2A5", "#B3DE9E",
+            "#E69F00", "#F0C05A", "#F7E3A8", "#CC79A7", "#E3B5D0",
+        ),
+        strict=True,
+    )
+)  # fmt: skip
+
+
+@style.context()
+def plot_layers(layers: pd.DataFrame, column: str = "n_neurons", ax: Axes | None = None) -> Axes:
+    """Draw one quantity of the layers as a column of cortex: height is thickness.
+
+    Parameters
+    ----------
+    layers : pandas.DataFrame
+        From `nmc.load_layers`.
+    column : str
+        What the length of a bar shows.
+    ax : matplotlib Axes, optional
+        Where to draw.
+
+    Returns
+    -------
+    matplotlib Axes
+        Depth below the surface of the cortex on y (µm), the quantity on x.
+    """
+    ax = style.new_axes(ax, height=4.2)
+    height = layers["thickness_um"].to_numpy()
+    top = np.concatenate([[0.0], np.cumsum(height)])
+    values = layers[column].to_numpy(dtype=float)
+    colours = [style.LAYER_COLOURS[str(layer)] for layer in layers["layer"]]
+    ax.barh(top[:-1], values, height, align="edge", color=colours, edgecolor="white", linewidth=2)
+    room = 0.012 * np.nanmax(values)
+    for layer, value, edge, thick in zip(layers["layer"], values, top, height, strict=False):
+        text = f"{layer}   {value:,.0f}" if np.isfinite(value) else f"{layer}   not printed"
+        ax.text(np.nan_to_num(value) + room, edge + thick / 2, text, va="center", fontsize=10)
+    ax.set(
+        ylim=(top[-1], 0),
+        ylabel="depth (µm)",
+        xlabel=units.label(column).replace("n neurons", "neurons"),
+    )
+    ax.set_xlim(0, 1.18 * np.nanmax(values))
+    ax.set_yticks(top)
+    stamp(ax)
+    return ax
+
+
+@style.context()
+def plot_mtypes(mtypes: pd.DataFrame, column: str = "n_neurons", ax: Axes | None = None) -> Axes:
+    """Draw one quantity of every m-type, grouped by layer, on a logarithmic axis.
+
+    Parameters
+    ----------
+    mtypes : pandas.DataFrame
+        From `nmc.load_mtypes`.
+    column : str
+        A positive quantity.
+    ax : matplotlib Axes, optional
+        Where to draw.
+
+    Returns
+    -------
+    matplotlib Axes
+        One line an m-type; excitatory types are filled, inhibitory ones hollow as well as of
+        another colour.
+    """
+    ax = style.new_axes(ax, height=9.0)
+    table = mtypes.sort_values(["layer", "excitatory", column], ascending=[True, False, False])
+    position = np.arange(len(table)) + 0.8 * table["layer"].cat.codes.to_numpy()
+    values = table[column].to_numpy(dtype=float)
+    excitatory = table["excitatory"].to_numpy(dtype=bool)
+    left = 10 ** np.floor(np.log10(np.nanmin(values)) - 0.01)
+    for kind, name, colour, face in (
+        (True, "excitatory", style.EXCITATORY, style.EXCITATORY),
+        (False, "inhibitory", style.INHIBITORY, "white"),
+    ):
+        chosen = excitatory == kind
+        ax.hlines(position[chosen], left, values[chosen], color=colour, alpha=0.35, linewidth=1.2)
+        ax.plot(values[chosen], position[chosen], "o", ms=5, color=colour, mfc=face, label=name)
+    ax.set_yticks(position, [name.split("_", 1)[1] for name in table["mtype"]], fontsize=7.5)
+    for layer, rows in table.reset_index(drop=True).groupby("layer", observed=True):
+        ax.text(
+            -0.17, position[rows.index].mean(), str(layer), transform=ax.get_yaxis_transform(),
+            ha="right", va="center", fontweight="bold", color=style.LAYER_COLOURS[str(layer)],
+        )  # fmt: skip
+    ax.set_xscale("log")
+    ax.set(xlim=(left, None), ylim=(position[-1] + 1, -1))
+    ax.set_xlabel(units.label(column).replace("n neurons", "neurons"))
+    ax.legend(loc="lower right")
+    stamp(ax)
+    return ax
+
+
+@style.context()
+def plot_metypes(metypes: pd.DataFrame, ax: Axes | None = None) -> Axes:
+    """Draw which e-types occur with which m-type: the area of a dot is its share of the m-type.
+
+    Parameters
+    ----------
+    metypes : pandas.DataFrame
+        From `nmc.load_metypes`.
+    ax : matplotlib Axes, optional
+        Where to draw.
+
+    Returns
+    -------
+    matplotlib Axes
+        E-types on y, the 55 m-types on x, layer by layer.
+    """
+    ax = style.new_axes(ax, width=9.5, height=3.6)
+    total = metypes.groupby("mtype", observed=True)["n_neurons"].transform("sum")
+    share = metypes["n_neurons"] / total
+    column = metypes["mtype"].cat.codes
+    row = metypes["etype"].cat.codes
+    colours = [ETYPE_COLOURS[str(name)] for name in metypes["etype"]]
+    ax.scatter(column, row, s=8 + 110 * share, c=colours, linewidths=0.4, edgecolors=style.INK)
+    ax.set_xticks(range(len(names.MTYPES)), [m.split("_", 1)[1] for m in names.MTYPES])
+    ax.tick_params(axis="x", labelrotation=90, labelsize=6.5)
+    ax.set_yticks(range(len(names.ETYPES)), names.ETYPES)
+    layer_lines(ax, horizontal=False)
+    ax.set(xlim=(-0.7, len(names.MTYPES) - 0.3), ylim=(len(names.ETYPES) - 0.4, -0.6))
+    stamp(ax)
+    return ax
+
+
+@style.context()
+def plot_composition(metypes: pd.DataFrame, ax: Axes | None = None) -> Axes:
+    """Draw the e-types of each layer's inhibitory neurons as shares of a whole.
+
+    Parameters
+    ----------
+    metypes : pandas.DataFrame
+        From `nmc.load_metypes`.
+    ax : matplotlib Axes, optional
+        Where to draw.
+
+    Returns
+    -------
+    matplotlib Axes
+        One bar a layer; the number of inhibitory neurons stands behind it.
+    """
+    ax = style.new_axes(ax, height=3.2)
+    inhibitory = metypes[~metypes["excitatory"]]
+    counts = inhibitory.pivot_table(
+        index="layer", columns="etype", values="n_neurons", aggfunc="sum", observed=False
+    ).fillna(0)
+    share = 100 * counts.div(counts.sum(axis=1), axis=0)
+    left = np.zeros(len(share))
+    for etype in [name for name in share if counts[name].sum() > 0]:
+        width = share[etype].to_numpy()
+        ax.barh(
+            share.index.astype(str), width, left=left, color=ETYPE_COLOURS[etype], label=etype,
+            edgecolor="white", linewidth=0.8,
+        )  # fmt: skip
+        left += width
+    for row, total in enumerate(counts.sum(axis=1)):
+        ax.text(101, row, f"{total:,.0f} neurons", va="center", fontsize=9)
+    ax.set(xlim=(0, 122), xlabel="share of the layer's inhibitory neurons (%)")
+    ax.set_xticks(range(0, 101, 25))
+    ax.invert_yaxis()
+    ax.legend(ncols=5, loc="lower left", bbox_to_anchor=(0, 1.0), fontsize=8)
+    stamp(ax)
+    return ax
+
+
+def layer_lines(ax: Axes, *, horizontal: bool = True, vertical: bool = True) -> None:
+    """Separate the layers on axes that run over the 55 m-types, and name them on top."""
+    layer = [names.layer_of(m) for m in names.MTYPES]
+    for name in names.LAYERS:
+        first, size = layer.index(name), layer.count(name)
+        if vertical:
+            if first:
+                ax.axvline(first - 0.5, color=style.INK, linewidth=0.6)
+            ax.text(
+                first + size / 2 - 0.5, 1.01, name, transform=ax.get_xaxis_transform(),
+                ha="center", va="bottom", fontweight="bold", color=style.LAYER_COLOURS[name],
+            )  # fmt: skip
+        if horizontal:
+            if first:
+                ax.axhline(first - 0.5, color=style.INK, linewidth=0.6)
+            ax.text(
+                1.01, first + size / 2 - 0.5, name, transform=ax.get_yaxis_transform(),
+                ha="left", va="center", fontweight="bold", color=style.LAYER_COLOURS[name],
+            )  # fmt: skip

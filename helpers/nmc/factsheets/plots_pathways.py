@@ -1,0 +1,217 @@
+"""Figures of pathways: the 55 × 55 matrices, the flow between layers, the synapse classes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.colors import LogNorm, Normalize
+from matplotlib.patches import PathPatch
+from matplotlib.path import Path as Outline
+
+from nmc import names, style, units
+from nmc.data.provenance import stamp
+from nmc.factsheets.pathways import S_TYPES, pathway_matrix
+from nmc.factsheets.plots import layer_lines
+
+#: Excitatory classes warm, inhibitory ones cold; facilitating light, depressing dark.
+S_TYPE_COLOURS = {
+    "E1": "#F4A582", "E2": "#B2182B", "E3": "#E69F00",
+    "I1": "#92C5DE", "I2": "#2166AC", "I3": "#009E73",
+}  # fmt: skip
+
+
+@style.context()
+def plot_pathways(
+    pathways: pd.DataFrame,
+    column: str = "connection_probability_percent",
+    ax: Axes | None = None,
+    *,
+    log: bool = False,
+    vmax: float | None = None,
+) -> Axes:
+    """Draw one quantity of all pathways as a matrix of the 55 m-types.
+
+    Parameters
+    ----------
+    pathways : pandas.DataFrame
+        From `nmc.load_pathways`.
+    column : str
+        A numeric column of it.
+    ax : matplotlib Axes, optional
+        Where to draw.
+    log : bool
+        Colour by order of magnitude; zeros are then left out.
+    vmax : float, optional
+        Upper end of a linear colour scale; by default the 99th percentile, because single
+        pathways of very small types reach far beyond the rest.
+
+    Returns
+    -------
+    matplotlib Axes
+        Presynaptic m-types on y, postsynaptic ones on x; blank where there is no pathway.
+    """
+    ax = style.new_axes(ax, width=7.4, height=6.8)
+    matrix = pathway_matrix(pathways, column).to_numpy()
+    if log:
+        matrix = np.where(matrix > 0, matrix, np.nan)
+        vmax = np.nanmax(matrix)
+    elif vmax is None:
+        vmax = np.nanpercentile(matrix, 99)
+    norm = LogNorm(np.nanmin(matrix), vmax) if log else Normalize(0, vmax)
+    image = ax.imshow(matrix, cmap=style.SEQUENTIAL, norm=norm, interpolation="nearest")
+    _mtype_axes(ax)
+    clipped = np.nanmax(matrix) > vmax
+    bar = ax.figure.colorbar(
+        image, ax=ax, shrink=0.7, aspect=28, pad=0.05, extend="max" if clipped else "neither"
+    )
+    bar.set_label(units.label(column))
+    bar.outline.set_visible(False)
+    stamp(ax)
+    return ax
+
+
+@style.context()
+def plot_s_types(pathways: pd.DataFrame, ax: Axes | None = None) -> Axes:
+    """Draw the class of short-term dynamics of every pathway as a matrix of the 55 m-types.
+
+    Parameters
+    ----------
+    pathways : pandas.DataFrame
+        From `nmc.load_pathways`.
+    ax : matplotlib Axes, optional
+        Where to draw.
+
+    Returns
+    -------
+    matplotlib Axes
+        Presynaptic m-types on y, postsynaptic ones on x; the legend counts each class.
+    """
+    from matplotlib.colors import ListedColormap
+
+    ax = style.new_axes(ax, width=7.4, height=6.8)
+    coded = pathways.assign(code=pathways["s_type"].cat.codes)
+    matrix = pathway_matrix(coded, "code").to_numpy()
+    kinds = list(pathways["s_type"].cat.categories)
+    cmap = ListedColormap([S_TYPE_COLOURS[kind] for kind in kinds])
+    ax.imshow(matrix, cmap=cmap, vmin=-0.5, vmax=len(kinds) - 0.5, interpolation="nearest")
+    _mtype_axes(ax)
+    words = {code: text for text, code in S_TYPES.items()}
+    for kind, count in pathways["s_type"].value_counts().reindex(kinds).items():
+        ax.plot([], [], "s", color=S_TYPE_COLOURS[kind], label=f"{kind} {words[kind]} ({count:,})")
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=2, fontsize=9)
+    stamp(ax)
+    return ax
+
+
+@style.context()
+def plot_flow(pathways: pd.DataFrame, column: str | None = None, ax: Axes | None = None) -> Axes:
+    """Draw how much runs from layer to layer as bands.
+
+    Parameters
+    ----------
+    pathways : pandas.DataFrame
+        From `nmc.load_pathways`.
+    column : str, optional
+        What the width of a band adds up, e.g. ``total_synapse_count``; by default the number
+        of pathways.
+    ax : matplotlib Axes, optional
+        Where to draw.
+
+    Returns
+    -------
+    matplotlib Axes
+        Presynaptic layers left, postsynaptic layers right; bands have the colour of the
+        layer they start from.
+    """
+    ax = style.new_axes(ax, height=5.2)
+    flow = layer_flow(pathways, column).to_numpy()
+    total = flow.sum()
+    gap = 0.035
+    left = _stack(flow.sum(axis=1) / total, gap)
+    right = _stack(flow.sum(axis=0) / total, gap)
+    start, end = left.copy(), right.copy()
+    for i, source in enumerate(names.LAYERS):
+        for j in range(len(names.LAYERS)):
+            width = flow[i, j] / total
+            if width > 0:
+                ax.add_patch(_band(start[i], end[j], width, style.LAYER_COLOURS[source]))
+            start[i] += width
+            end[j] += width
+    _ends(ax, 0.0, left, flow.sum(axis=1), total, "right")
+    _ends(ax, 1.0, right, flow.sum(axis=0), total, "left")
+    ax.set(xlim=(-0.3, 1.3), ylim=(1 + gap * (len(names.LAYERS) - 1) + 0.02, -0.07))
+    ax.text(0, -0.035, "presynaptic", ha="center", fontweight="bold")
+    ax.text(1, -0.035, "postsynaptic", ha="center", fontweight="bold")
+    ax.axis("off")
+    stamp(ax)
+    return ax
+
+
+def layer_flow(pathways: pd.DataFrame, column: str | None = None) -> pd.DataFrame:
+    """Add up the pathways between layers.
+
+    Parameters
+    ----------
+    pathways : pandas.DataFrame
+        From `nmc.load_pathways`.
+    column : str, optional
+        What is added up; by default pathways are counted.
+
+    Returns
+    -------
+    pandas.DataFrame, shape (5, 5)
+        Rows presynaptic, columns postsynaptic layers.
+    """
+    groups = pathways.groupby(["pre_layer", "post_layer"], observed=False)
+    return (groups.size() if column is None else groups[column].sum()).unstack().astype(float)
+
+
+def _mtype_axes(ax: Axes) -> None:
+    short = [name.split("_", 1)[1] for name in names.MTYPES]
+    ax.set_xticks(range(len(short)), short, rotation=90, fontsize=5.5)
+    ax.set_yticks(range(len(short)), short, fontsize=5.5)
+    ax.tick_params(length=1.5, pad=1.5)
+    layer_lines(ax)
+    ax.set(xlabel="postsynaptic m-type", ylabel="presynaptic m-type")
+    for side in ("top", "right"):
+        ax.spines[side].set_visible(True)
+
+
+def _stack(sizes: np.ndarray, gap: float) -> np.ndarray:
+    return np.concatenate([[0.0], np.cumsum(sizes + gap)[:-1]])
+
+
+def _band(top_left: float, top_right: float, width: float, colour: str) -> PathPatch:
+    x0, x1, middle = 0.03, 0.97, 0.5
+    points = [
+        (x0, top_left), (middle, top_left), (middle, top_right), (x1, top_right),
+        (x1, top_right + width), (middle, top_right + width), (middle, top_left + width),
+        (x0, top_left + width), (x0, top_left),
+    ]  # fmt: skip
+    codes = [Outline.MOVETO, *[Outline.CURVE4] * 3, Outline.LINETO, *[Outline.CURVE4] * 3,
+             Outline.CLOSEPOLY]  # fmt: skip
+    return PathPatch(Outline(points, codes), facecolor=colour, alpha=0.45, linewidth=0)
+
+
+def _ends(ax: Axes, x: float, tops, sizes, total: float, align: str) -> None:
+    outward = -0.05 if align == "right" else 0.05
+    for name, top, size in zip(names.LAYERS, tops, sizes, strict=True):
+        colour = style.LAYER_COLOURS[name]
+        ax.add_patch(_rectangle(x - 0.03, top, 0.06, size / total, colour))
+        ax.text(
+            x + outward, top + size / total / 2, f"{name}\n{_short(size)}", ha=align, va="center",
+            fontsize=9.5, linespacing=1.2,
+        )  # fmt: skip
+
+
+def _rectangle(x: float, y: float, width: float, height: float, colour: str):
+    from matplotlib.patches import Rectangle
+
+    return Rectangle((x, y), width, height, facecolor=colour, linewidth=0)
+
+
+def _short(value: float) -> str:
+    if value >= 1e6:
+        return f"{value / 1e6:,.1f} million"
+    return f"{value:,.0f}"
