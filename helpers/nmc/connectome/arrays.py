@@ -1,0 +1,85 @@
+"""From a connectome to the bare arrays the kernels take."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import sparse
+
+#: Tasks a kernel deals its rows out to; more than there are cores, so that no core waits long.
+CHUNKS = 8
+
+
+def graph_of(connectome) -> tuple[np.ndarray, np.ndarray]:
+    """Return the connections as CSR arrays, rows presynaptic.
+
+    Parameters
+    ----------
+    connectome : Connectome
+        Anything with an ``adjacency``, a square scipy CSR of n neurons.
+
+    Returns
+    -------
+    indptr : int64 array, shape (n + 1,)
+    indices : int32 array, shape (connections,)
+        Postsynaptic neurons, ascending within a row, each once.
+
+    Raises
+    ------
+    ValueError
+        If a neuron connects to itself: no measure here is defined for that.
+    """
+    adjacency = connectome.adjacency
+    if not adjacency.has_canonical_format:
+        adjacency = adjacency.copy()
+        adjacency.sum_duplicates()
+    if adjacency.diagonal().any():
+        raise ValueError("The adjacency has a connection of a neuron with itself; remove it first.")
+    return adjacency.indptr.astype(np.int64), adjacency.indices.astype(np.int32, copy=False)
+
+
+def transpose(indptr: np.ndarray, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the graph with every connection reversed: rows postsynaptic."""
+    n = indptr.size - 1
+    ones = np.ones(indices.size, np.bool_)
+    reverse = sparse.csr_array((ones, indices, indptr), shape=(n, n)).T.tocsr()
+    return reverse.indptr.astype(np.int64), reverse.indices.astype(np.int32, copy=False)
+
+
+def group_codes(connectome, by: str) -> tuple[np.ndarray, list]:
+    """Number the groups of a column of the neuron table.
+
+    Parameters
+    ----------
+    connectome : Connectome
+    by : str
+        A column of ``neurons``: ``"mtype"``, ``"layer"``, ``"excitatory"`` …
+
+    Returns
+    -------
+    codes : int32 array, shape (n,)
+    labels : list
+        Label of each code, in order of first appearance.
+
+    Raises
+    ------
+    ValueError
+        If the neuron table has no such column, or a neuron has no value in it.
+    """
+    if by not in connectome.neurons:
+        known = ", ".join(map(str, connectome.neurons.columns))
+        raise ValueError(f"The neuron table has no column {by!r}; it has {known}.")
+    codes, labels = connectome.neurons[by].factorize()
+    if (codes < 0).any():
+        raise ValueError(f"A neuron has no {by}; give every neuron one.")
+    return codes.astype(np.int32), list(labels)
+
+
+def subgraph(
+    indptr: np.ndarray, indices: np.ndarray, members: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the connections among `members` (ascending indices), renumbered from 0."""
+    n = indptr.size - 1
+    ones = np.ones(indices.size, np.bool_)
+    part = sparse.csr_array((ones, indices, indptr), shape=(n, n))[members][:, members]
+    part.sort_indices()
+    return part.indptr.astype(np.int64), part.indices.astype(np.int32, copy=False)
