@@ -1,0 +1,75 @@
+# Everything a contributor types. Needs Python 3.11-3.13, a C++ compiler and make; sets up the rest.
+# `make help` lists the commands.
+
+SHELL   := /bin/bash
+VENV    ?= .venv
+BIN     := $(VENV)/bin
+SOURCE  ?= sample
+JOBS    ?= 2
+PYTHON  ?= $(shell for v in 3.12 3.11 3.13; do \
+	python$$v -c 'import venv, ensurepip' >/dev/null 2>&1 && { command -v python$$v; exit; }; done; \
+	python3 -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
+	>/dev/null 2>&1 && command -v python3)
+
+export NMC_SOURCE := $(SOURCE)
+
+.PHONY: help book test test-full test-neuron8 scoreboard site-test pdf lock clean check
+
+help:  ## list the commands
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+book: $(VENV)/.installed  ## build the book: make book [SOURCE=sample|portal,extracts|FOLDER|URL]
+	$(BIN)/python -m bookbuild book --source '$(SOURCE)' --jobs $(JOBS)
+
+check: $(VENV)/.installed  ## style, spelling and the chapters' form, without running anything
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/codespell
+	$(BIN)/python -m pytest -q tests/test_book.py
+
+test: $(VENV)/.installed  ## style, unit tests, every chapter under nbmake, the book with warnings as errors
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/codespell
+	$(BIN)/python -m pytest -q --durations=15
+	$(BIN)/python -m bookbuild book --source '$(SOURCE)' --jobs $(JOBS)
+
+# The long way round: both sources, two clean builds that must agree, 2 GB of memory, a browser.
+test-full: $(VENV)/.installed  ## make test, and everything that takes longer
+	$(MAKE) test
+	$(BIN)/python -m pytest -q --full -m slow
+	$(BIN)/python -m bookbuild twice --jobs $(JOBS)
+	$(BIN)/python -m bookbuild memory --limit-gb 2
+	$(BIN)/python -m bookbuild mirror --jobs $(JOBS)
+	$(MAKE) site-test
+
+site-test: $(VENV)/.installed  ## walk the built site in a headless browser
+	$(BIN)/python -m pytest -q tests/site --site _build/html
+
+test-neuron8:  ## the mechanism and cell tests under NEURON 8
+	$(MAKE) $(VENV)-neuron8/.installed VENV=$(VENV)-neuron8
+	$(VENV)-neuron8/bin/python -m pip install --quiet 'neuron<9'
+	$(VENV)-neuron8/bin/python -m pytest -q tests/cells -m neuron
+
+scoreboard: $(VENV)/.installed  ## the long comparisons with the published numbers (resumable)
+	$(BIN)/nmc scoreboard --source '$(SOURCE)'
+
+pdf: book  ## the whole book as one PDF, printed by a headless Chromium
+	$(BIN)/python -m bookbuild pdf
+
+lock:  ## pin every dependency with its hashes again
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-header --no-annotate --extra book --extra test --extra sweep --extra neuroml \
+	  --extra export pyproject.toml -o requirements.lock
+
+clean:  ## remove what is generated (not the environment, not downloaded data)
+	rm -rf _build notebooks .cache .pytest_cache .ruff_cache
+
+$(VENV)/.installed: requirements.lock pyproject.toml
+	@test -n '$(PYTHON)' || { echo 'No Python 3.11, 3.12 or 3.13 with venv was found: install one, or give PYTHON=/path/to/python.'; exit 1; }
+	@command -v c++ >/dev/null || command -v g++ >/dev/null || { echo 'No C++ compiler was found: install g++ (Debian, Ubuntu), gcc-c++ (Fedora) or the Xcode command line tools (macOS).'; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --require-hashes --no-deps -r requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e . || \
+	  $(BIN)/python -m pip install --quiet --no-deps -e .
+	@touch $@

@@ -1,0 +1,64 @@
+"""Let Jupyter Book make HTML of the stage, with warnings as errors."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from bookbuild.errors import BookError
+from bookbuild.project import Project
+
+
+def render(project: Project, *, verbose: bool = False) -> Path:
+    """Build the staged book's HTML and put it in place whole.
+
+    Returns
+    -------
+    Path
+        The site's first page.
+
+    Raises
+    ------
+    BookError
+        If Jupyter Book fails or warns; the message holds its last lines.
+    """
+    work = project.build / "jupyter-book"
+    command = [
+        str(Path(sys.executable).with_name("jupyter-book")), "build", str(project.stage),
+        "--path-output", str(work), "-W", "--keep-going", "-q",
+    ]  # fmt: skip
+    done = subprocess.run(
+        command,
+        cwd=project.build,
+        env={**os.environ, "PYTHONHASHSEED": "0"},
+        text=True,
+        stdout=None if verbose else subprocess.PIPE,
+        stderr=None if verbose else subprocess.STDOUT,
+    )
+    if done.returncode:
+        # Sphinx believes it is done with pages it warned of: begin anew next time.
+        shutil.rmtree(work, ignore_errors=True)
+        raise BookError(f"Jupyter Book failed:\n{_last_lines(done.stdout or '')}")
+    _replace(project.html, work / "_build" / "html")
+    return project.html / "index.html"
+
+
+def _replace(target: Path, fresh: Path) -> None:
+    """Put a copy of a folder where another may stand."""
+    old, new = target.with_suffix(".old"), target.with_suffix(".new")
+    for left in (old, new):
+        shutil.rmtree(left, ignore_errors=True)
+    shutil.copytree(fresh, new)
+    if target.exists():
+        target.rename(old)
+    new.rename(target)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _last_lines(text: str, number: int = 60) -> str:
+    lines = text.splitlines()
+    warnings = [line for line in lines if "WARNING" in line or "ERROR" in line]
+    return "\n".join([*warnings, "", *lines[-number:]])

@@ -1,0 +1,28 @@
+"""The small table of how long each chapter took."""
+
+from __future__ import annotations
+
+import json
+
+from bookbuild.book import Page
+from bookbuild.project import Project
+
+
+def times_table(project: Project, pages: list[Page]) -> str:
+    """Return the chapters' times as text, and keep them in ``_build/times.json``."""
+    rows = [
+        {
+            "chapter": page.chapter.name,
+            "seconds": page.run.seconds,
+            "peak_gb": page.run.peak_gb,
+            "this_time": page.fresh,
+        }
+        for page in pages
+    ]
+    project.build.mkdir(parents=True, exist_ok=True)
+    (project.build / "times.json").write_text(json.dumps(rows, indent=1), "utf-8")
+    lines = ["seconds    GB  chapter"]
+    for row in rows:
+        kept = "" if row["this_time"] else "  (kept from an earlier run)"
+        lines.append(f"{row['seconds']:7.1f}  {row['peak_gb']:4.1f}  {row['chapter']}{kept}")
+    return "\n".join(lines)

@@ -1,0 +1,116 @@
+"""Lay out the sources as Jupyter Book reads them: chapters with outputs, pages as they are."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+
+import nbformat
+import yaml
+
+from bookbuild.book import Page
+from bookbuild.identity import file_hash
+from bookbuild.notes import release_text, run_note, source_text
+from bookbuild.project import Project
+from bookbuild.students import without_solutions
+
+#: Where the Sphinx extension finds what the build knows, below the stage.
+FACTS = "build-facts.json"
+
+
+def stage(project: Project, pages: list[Page], source: str) -> Path:
+    """Write the stage; a file whose bytes are the same is not touched, so Sphinx skips it.
+
+    Returns
+    -------
+    Path
+        The staged folder.
+    """
+    wanted = _Folder(project.stage)
+    with_code = {page.chapter.name for page in pages}
+    for name, document in project.documents.items():
+        if name not in with_code:
+            wanted.write(f"{name}.md", document.text)
+    for page in pages:
+        page.notebook.cells.append(nbformat.v4.new_markdown_cell(run_note(page), id="run-note"))
+        wanted.write(f"{page.chapter.name}.ipynb", nbformat.writes(page.notebook))
+        student = nbformat.writes(without_solutions(page.chapter.notebook()))
+        wanted.write(f"book/_static/notebooks/{page.chapter.name}-student.ipynb", student)
+        plain = nbformat.writes(page.chapter.notebook())
+        wanted.write(f"book/_static/notebooks/{page.chapter.name}.ipynb", plain)
+    for path in sorted((project.root / "book").rglob("*")):
+        if path.is_file() and path.suffix not in (".md", ".ipynb"):
+            wanted.copy(path, path.relative_to(project.root))
+    wanted.write("_toc.yml", yaml.safe_dump(project.toc, sort_keys=False))
+    wanted.write("_config.yml", yaml.safe_dump(_config(project, pages, source), sort_keys=False))
+    wanted.write(FACTS, json.dumps(_facts(project, pages), indent=1))
+    wanted.remove_others()
+    return project.stage
+
+
+def _config(project: Project, pages: list[Page], source: str) -> dict:
+    """Return the configuration with what only the build knows: the header and the buttons."""
+    config = json.loads(json.dumps(project.config))
+    html = config.setdefault("html", {})
+    today = datetime.now(UTC).date().isoformat()
+    html["announcement"] = f"{source_text(source, pages)} · {release_text(pages)} · built {today}"
+    repository = config.get("repository") or {}
+    if repository.get("url"):
+        html |= dict.fromkeys(
+            ("use_repository_button", "use_edit_page_button", "use_issues_button"), True
+        )
+        config["launch_buttons"] = {
+            "notebook_interface": "jupyterlab",
+            "binderhub_url": "https://mybinder.org",
+        }
+    else:
+        config.pop("repository", None)
+    return config
+
+
+def _facts(project: Project, pages: list[Page]) -> dict:
+    return {
+        "chapters": [
+            {
+                "name": page.chapter.name,
+                "seconds": page.run.seconds,
+                "peak_gb": page.run.peak_gb,
+                "results": page.results,
+            }
+            for page in pages
+        ],
+    }
+
+
+class _Folder:
+    """A folder that shall hold exactly what is written through here."""
+
+    def __init__(self, top: Path) -> None:
+        self.top = top
+        self.held: set[Path] = set()
+
+    def write(self, name: str | Path, text: str) -> None:
+        path = self._take(name)
+        if not path.is_file() or path.read_text("utf-8") != text:
+            path.write_text(text, "utf-8")
+
+    def copy(self, source: Path, name: str | Path) -> None:
+        path = self._take(name)
+        if not path.is_file() or file_hash(path) != file_hash(source):
+            shutil.copyfile(source, path)
+
+    def remove_others(self) -> None:
+        for path in sorted(self.top.rglob("*"), reverse=True):
+            if path.is_dir():
+                if not any(path.iterdir()):
+                    path.rmdir()
+            elif path not in self.held:
+                path.unlink()
+
+    def _take(self, name: str | Path) -> Path:
+        path = self.top / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.held.add(path)
+        return path

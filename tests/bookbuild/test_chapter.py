@@ -1,0 +1,139 @@
+"""What of a chapter decides its outputs, and how outputs come back to edited prose."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nbformat
+import pytest
+from bookbuild.chapter import Chapter
+from bookbuild.errors import BookError
+from bookbuild.execute import HEAVY_SVG_BYTES, tidy
+from bookbuild.identity import source_identity, tree_hash
+from bookbuild.project import Project
+from bookbuild.students import without_solutions
+
+HEAD = """---
+jupytext:
+  text_representation: {extension: .md, format_name: myst}
+kernelspec: {display_name: Python 3, language: python, name: python3}
+---
+
+"""
+BODY = """# Title
+
+Words.
+
+```{code-cell} ipython3
+:tags: [hide-input]
+1 + 1
+```
+
+:::{exercise-start}
+:label: ex-one
+:::
+How much is it?
+:::{exercise-end}
+:::
+
+:::{solution-start} ex-one
+:class: dropdown
+:::
+As follows.
+```{code-cell} ipython3
+"the secret"
+```
+Hence two.
+:::{solution-end}
+:::
+
+## Next
+
+```{code-cell} ipython3
+:tags: [remove-cell]
+assert True
+```
+"""
+
+
+def chapter(text: str) -> Chapter:
+    return Chapter("book/x", Path("book/x.md"), HEAD + text)
+
+
+@pytest.mark.parametrize(
+    "old, new, same",
+    [
+        ("Words.", "Other words.", True),
+        ("[hide-input]", "[hide-output]", True),
+        ("[hide-input]", "[raises-exception]", False),
+        ("1 + 1", "1 + 2", False),
+    ],
+)
+def test_only_what_runs_is_hashed(old, new, same):
+    before, after = chapter(BODY), chapter(BODY.replace(old, new))
+    assert (before.code_hash() == after.code_hash()) is same
+
+
+def test_outputs_return_to_their_cells_after_the_prose_changed():
+    executed = chapter(BODY).notebook()
+    for number, cell in enumerate(c for c in executed.cells if c.cell_type == "code"):
+        cell.outputs = [nbformat.v4.new_output("stream", text=f"out {number}")]
+    edited = chapter(BODY.replace("Words.", "Words.\n\n## A new section\n\nMore."))
+    notebook = edited.with_outputs(executed)
+    texts = [c.outputs[0].text for c in notebook.cells if c.cell_type == "code"]
+    assert texts == ["out 0", "out 1", "out 2"]
+
+
+def test_a_student_finds_the_exercise_and_an_empty_cell_but_no_solution():
+    notebook = without_solutions(chapter(BODY).notebook())
+    nbformat.validate(notebook)
+    text = "\n".join(cell.source for cell in notebook.cells)
+    assert "How much is it?" in text and "# Your answer" in text and "## Next" in text
+    for hidden in ("the secret", "Hence two", "As follows", "assert True", "solution", "exercise-"):
+        assert hidden not in text
+
+
+def test_two_solutions_give_two_cells():
+    twice = BODY + BODY.split("Words.")[1].replace("ex-one", "ex-two")
+    cells = without_solutions(chapter(twice).notebook()).cells
+    assert sum(cell.source == "# Your answer" for cell in cells) == 2
+
+
+def figure(svg: str) -> nbformat.NotebookNode:
+    output = nbformat.v4.new_output(
+        "display_data", data={"image/svg+xml": svg, "image/png": "aGk=", "text/plain": "x"}
+    )
+    return nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("x", outputs=[output])])
+
+
+def test_a_light_figure_stays_a_vector_and_a_heavy_one_becomes_pixels():
+    light, heavy = figure("<svg/>"), figure("<svg>" + "x" * HEAVY_SVG_BYTES + "</svg>")
+    tidy(light)
+    tidy(heavy)
+    assert "image/png" not in light.cells[0].outputs[0].data
+    assert "image/svg+xml" not in heavy.cells[0].outputs[0].data
+
+
+def test_a_tree_hash_sees_names_and_contents_but_not_what_python_generates(tmp_path):
+    (tmp_path / "a.py").write_text("1")
+    first = tree_hash(tmp_path)
+    (tmp_path / "__pycache__").mkdir()
+    (tmp_path / "__pycache__/a.pyc").write_text("x")
+    assert tree_hash(tmp_path) == first
+    (tmp_path / "a.py").write_text("2")
+    second = tree_hash(tmp_path)
+    (tmp_path / "a.py").rename(tmp_path / "b.py")
+    assert len({first, second, tree_hash(tmp_path)}) == 3
+
+
+def test_a_folder_is_the_same_source_from_wherever_it_is_named(tmp_path, monkeypatch):
+    (tmp_path / "tree").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert source_identity("tree,sample") == source_identity(f"{tmp_path}/tree,sample")
+    assert source_identity("sample") == "sample"
+
+
+def test_a_page_that_does_not_exist_is_named(toy):
+    toy.write("_toc.yml", "format: jb-book\nroot: book/index\nchapters:\n- file: book/three\n")
+    with pytest.raises(BookError, match="book/three.md"):
+        _ = Project(toy.root).chapters
