@@ -1,0 +1,146 @@
+"""Placing cells in NEURON, inside the process that simulates them.
+
+`build_cell` runs a package's own HOC templates.  Their names are made unique to the package's
+content first and their paths absolute, so that several models, and several copies of one, can
+stand side by side.  Needs the package's mechanisms loaded (see `nmc.cells.worker`).
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nmc.errors import PackageError, SimulationError
+
+if TYPE_CHECKING:
+    from nmc.cells.package import Package
+
+_FILES = ("morphology.hoc", "biophysics.hoc", "synapses/synapses.hoc", "template.hoc")
+_PLACE = re.compile(r"(soma|dend|apic|axon)(?:\[(\d+)\])?\(([0-9.]+)\)")
+
+
+def cell_spec(package: Package) -> dict:
+    """What a worker needs to build a package's cell, ready for JSON."""
+    return {
+        "model": package.name,
+        "folder": str(package.folder),
+        "template": package.template,
+        "sha256": package.sha256,
+        "gid": package.gid,
+        "celsius": package.celsius,
+    }
+
+
+@dataclass(eq=False)
+class Cell:
+    """A cell placed in this process's NEURON.
+
+    Attributes
+    ----------
+    hoc : HocObject
+        The template's instance: ``soma``, ``dend``, ``apic``, ``axon`` and the section lists.
+    model : str
+        Name of the model.
+    gid : int
+        The cell's number in the reconstructed circuit.
+    """
+
+    hoc: object
+    model: str
+    gid: int
+    keep: list = field(default_factory=list, repr=False)
+
+    @property
+    def soma(self):
+        """The soma's section."""
+        return self.hoc.soma[0]
+
+    @cached_property
+    def sections(self) -> dict[str, object]:
+        """Every section by its short name, e.g. ``dend[12]``."""
+        return {s.name().rpartition(".")[2]: s for s in self.hoc.all}
+
+    def section(self, name: str):
+        """Return one section; ``soma`` means ``soma[0]``."""
+        full = name if name.endswith("]") else f"{name}[0]"
+        try:
+            return self.sections[full]
+        except KeyError:
+            raise PackageError(
+                f"{self.model}: there is no section {name!r}; it has {_ranges(self.sections)}."
+            ) from None
+
+    def segment(self, place: str):
+        """Return the segment at a place written as ``dend[12](0.5)``."""
+        found = _PLACE.fullmatch(place)
+        if not found or not 0 <= float(found[3]) <= 1:
+            raise PackageError(
+                f"{self.model}: {place!r} is not a place; write it as 'dend[12](0.5)'."
+            )
+        return self.section(f"{found[1]}[{found[2] or 0}]")(float(found[3]))
+
+    def distance(self, segment) -> float:
+        """Path distance of a segment from the soma's middle, µm."""
+        from neuron import h
+
+        return h.distance(self.soma(0.5), segment)
+
+
+def build_cell(spec: dict, *, synapses: bool = False) -> Cell:
+    """Place a package's cell in this process's NEURON.
+
+    Parameters
+    ----------
+    spec : dict
+        From `cell_spec`.
+    synapses : bool
+        Place the package's synapses too, all silent, as the package's template does.
+
+    Raises
+    ------
+    SimulationError
+        The package's HOC code failed; NEURON's own words are in the worker's log.
+    """
+    from neuron import h
+
+    h.load_file("stdrun.hoc")
+    h.load_file("import3d.hoc")
+    h.celsius = spec["celsius"]
+    name = f"{spec['template']}_{spec['sha256'][:10]}"
+    if not hasattr(h, name):
+        _define(h, Path(spec["folder"]), spec["sha256"][:10])
+    try:
+        hoc = getattr(h, name)(1 if synapses else 0)
+    except RuntimeError as error:
+        raise SimulationError(f"{spec['model']}: the package's template failed: {error}") from error
+    return Cell(hoc, spec["model"], spec["gid"])
+
+
+def _define(h, folder: Path, suffix: str) -> None:
+    """Define the package's templates under names of their own."""
+    texts = [(folder / name).read_text("utf-8", "replace") for name in _FILES]
+    templates = re.findall(r"^\s*begintemplate\s+(\w+)", "\n".join(texts), re.M)
+    word = re.compile(rf"\b({'|'.join(map(re.escape, templates))})\b")
+    for text in texts:
+        text = re.sub(r'^\s*load_file\("[^"]*"\)\s*$', "", text, flags=re.M)
+        text = word.sub(rf"\1_{suffix}", text)
+        text = re.sub(r'"((?:morphology|synapses)/[^"]+)"', rf'"{folder.as_posix()}/\1"', text)
+        with tempfile.NamedTemporaryFile("w", suffix=".hoc", delete=False) as file:
+            file.write(text)
+        try:
+            if not h.load_file(1, file.name):
+                raise SimulationError(f"{folder.name}: NEURON cannot read the package's HOC files.")
+        finally:
+            Path(file.name).unlink()
+
+
+def _ranges(sections: dict) -> str:
+    counts: dict[str, int] = {}
+    for name in sections:
+        part = name.partition("[")[0]
+        counts[part] = counts.get(part, 0) + 1
+    return ", ".join(f"{part}[0…{n - 1}]" if n > 1 else f"{part}[0]" for part, n in counts.items())

@@ -1,0 +1,247 @@
+"""Compiled mechanisms: known MOD files only, once per content, kept in the cache.
+
+Each library stands in ``<cache>/mechanisms/<key>/`` with a ``manifest.json``; the key hashes
+the ported texts, the NEURON version, the compiler flags and the platform.  A package whose
+mechanisms are all in libraries that stand already compiles nothing; otherwise only what is
+missing is compiled.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from importlib.metadata import version
+from importlib.resources import files
+from pathlib import Path
+
+from nmc.cells import porting
+from nmc.errors import CompilerError, MechanismError
+
+_COMPILE_SECONDS = 600
+
+
+def library_for(mods: Iterable[Path], *, trust: bool = False) -> tuple[Path, ...]:
+    """Return the compiled libraries that hold some MOD files, compiling what is missing.
+
+    Parameters
+    ----------
+    mods : iterable of pathlib.Path
+        MOD files; of several packages too, as long as equal names have equal content.
+    trust : bool
+        Compile a MOD file whose content is not among the known ones. It runs as native code
+        on this machine.
+
+    Returns
+    -------
+    tuple of pathlib.Path
+        Shared libraries for ``nrn_load_dll``, without a mechanism twice.
+
+    Raises
+    ------
+    MechanismError
+        A MOD file is unknown and not trusted, or two files of one name differ.
+    CompilerError
+        ``nrnivmodl`` is missing or failed; carries its last lines.
+    """
+    texts = _texts(mods, trust)
+    if not texts:
+        return ()
+    wanted = {name: _sha256(text) for name, text in texts.items()}
+    if found := _cover(wanted):
+        return found
+    with _locked():
+        if found := _cover(wanted):  # another process may have compiled it meanwhile
+            return found
+        present = _disjoint(wanted)
+        missing = {n: t for n, t in texts.items() if not any(n in m for _, m in present)}
+        compiled = _compile(missing)
+        return (*(library for library, _ in present), compiled)
+
+
+def known_hashes() -> frozenset[str]:
+    """Return the sha256 of every MOD file that may be compiled without ``trust``.
+
+    They are the seventeen files of the portal's packages (hashes only, in ``known_mods.csv``)
+    and the synthetic sample's own.
+    """
+    return _known()
+
+
+@cache
+def _known() -> frozenset[str]:
+    with (files("nmc.cells") / "known_mods.csv").open(encoding="utf-8") as handle:
+        known = {row["sha256"] for row in csv.DictReader(handle)}
+    own = files("nmc.sample") / "cells" / "mechanisms"
+    if own.is_dir():
+        known |= {_sha256(f.read_bytes()) for f in own.iterdir() if f.name.endswith(".mod")}
+    return frozenset(known)
+
+
+def _texts(mods: Iterable[Path], trust: bool) -> dict[str, str]:
+    """Ported text by mechanism file name, after the checks of trust and of unique names."""
+    texts: dict[str, str] = {}
+    for path in map(Path, mods):
+        raw = path.read_bytes()
+        if not trust and _sha256(raw) not in known_hashes():
+            raise MechanismError(
+                f"The mechanism {path.name} (in {path.parent}) is not one of the known MOD files. "
+                "It would be compiled and run as native code: read it, and pass trust=True if "
+                "you trust it."
+            )
+        text, _ = porting.port(raw.decode("utf-8", "replace"))
+        if texts.setdefault(path.stem, text) != text:
+            raise MechanismError(
+                f"Two different files are called {path.name}; one NEURON process can hold only "
+                "one of them. Run these models in runs of their own."
+            )
+    return texts
+
+
+def build_tag() -> dict[str, str]:
+    """What a compiled library depends on besides its MOD files."""
+    return {
+        "neuron": version("neuron"),
+        "flags": "",
+        "platform": f"{platform.system()}-{platform.machine()}",
+    }
+
+
+def _root() -> Path:
+    from nmc.data.settings import cache_folder
+
+    return cache_folder() / "mechanisms"
+
+
+def _standing() -> Iterator[tuple[Path, dict[str, str]]]:
+    """Libraries of this build in the cache, with mechanism name → hash; biggest first."""
+    found = []
+    for manifest in _root().glob("*/manifest.json"):
+        entry = json.loads(manifest.read_text("utf-8"))
+        if entry["build"] == build_tag():
+            found.append((manifest.parent / entry["library"], entry["mods"]))
+    return iter(sorted(found, key=lambda item: (-len(item[1]), str(item[0]))))
+
+
+def _disjoint(wanted: dict[str, str]) -> list[tuple[Path, dict[str, str]]]:
+    """Pick standing libraries that hold wanted mechanisms and agree with one another.
+
+    A library may hold more than is wanted, but nothing under a wanted name with other content,
+    and no name that a library picked before holds.
+    """
+    picked: list[tuple[Path, dict[str, str]]] = []
+    for library, mods in _standing():
+        useful = any(wanted.get(name) == digest for name, digest in mods.items())
+        clash = any(wanted.get(name, digest) != digest for name, digest in mods.items())
+        overlap = any(name in other for _, other in picked for name in mods)
+        if useful and not clash and not overlap:
+            picked.append((library, mods))
+    return picked
+
+
+def _cover(wanted: dict[str, str]) -> tuple[Path, ...]:
+    picked = _disjoint(wanted)
+    held = {name for _, mods in picked for name in mods}
+    return tuple(library for library, _ in picked) if held >= set(wanted) else ()
+
+
+@contextmanager
+def _locked() -> Iterator[None]:
+    """Let one process compile at a time; the others wait and then find the library."""
+    import fcntl
+
+    _root().mkdir(parents=True, exist_ok=True)
+    with (_root() / "lock").open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def _compile(texts: dict[str, str]) -> Path:
+    """Compile ported MOD texts into the cache; nothing is left there when it fails."""
+    mods = {name: _sha256(text) for name, text in sorted(texts.items())}
+    build = build_tag()
+    key = _sha256(json.dumps([mods, build], sort_keys=True))[:24]
+    work = Path(tempfile.mkdtemp(prefix=".building-", dir=_root()))
+    try:
+        source = work / "mod"
+        source.mkdir()
+        for name, text in texts.items():
+            (source / f"{name}.mod").write_text(text, "utf-8")
+        _run_compiler(work)
+        library = _built_library(work)
+        manifest = {"library": library.name, "mods": mods, "build": build}
+        final = work / "final"
+        final.mkdir()
+        shutil.copy2(library, final / library.name)
+        (final / "manifest.json").write_text(json.dumps(manifest, indent=1), "utf-8")
+        target = _root() / key
+        shutil.rmtree(target, ignore_errors=True)  # only ever a damaged one
+        os.replace(final, target)
+        return target / library.name
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _run_compiler(work: Path) -> None:
+    scripts = sysconfig.get_path("scripts")
+    path = os.pathsep.join([scripts, str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    compiler = shutil.which("nrnivmodl", path=path)
+    if compiler is None:
+        raise CompilerError(
+            "NEURON's mechanism compiler nrnivmodl was not found; reinstall neuron."
+        )
+    log = work / "compiler.log"
+    with log.open("wb") as out:
+        try:
+            done = subprocess.run(
+                [compiler, "mod"],
+                cwd=work,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, "PATH": path},
+                timeout=_COMPILE_SECONDS,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise CompilerError(
+                f"nrnivmodl did not finish within {_COMPILE_SECONDS} s. Its last lines:\n"
+                + _last_lines(log)
+            ) from error
+    if done.returncode:
+        raise CompilerError(
+            "nrnivmodl could not compile the mechanisms. It needs a C++ compiler and make "
+            "(Debian and Ubuntu: apt-get install g++ make; macOS: xcode-select --install). "
+            "Its last lines:\n" + _last_lines(log)
+        )
+
+
+def _built_library(work: Path) -> Path:
+    found = [p for p in work.glob("*/libnrnmech.*") if p.suffix in {".so", ".dylib"}]
+    if not found:
+        raise CompilerError(
+            "nrnivmodl left no library behind. Its last lines:\n"
+            + _last_lines(work / "compiler.log")
+        )
+    return found[0]
+
+
+def _last_lines(log: Path, count: int = 12) -> str:
+    lines = log.read_text("utf-8", "replace").splitlines()
+    telling = [line for line in lines if "error" in line.lower()][:4]
+    return "\n".join([*telling, *lines[-count:]])
+
+
+def _sha256(content: str | bytes) -> str:
+    raw = content.encode() if isinstance(content, str) else content
+    return hashlib.sha256(raw).hexdigest()
