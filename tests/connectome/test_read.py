@@ -249,7 +249,7 @@ HOSTILE = {
     _negative_count: "no count",
     _matrix_is_a_group: "not a dataset",
     _soft_cycle: "link",
-    _hard_cycle: "but no cMat",
+    _hard_cycle: "no cMat",
     _external_link: "link",
     _external_storage: "another file",
     _virtual: "another file",
