@@ -1,0 +1,257 @@
+"""What every chapter must keep to, found without running it.
+
+Each gate takes a chapter and returns what is wrong, in sentences; an empty list lets it pass.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable
+
+from bookbuild.chapter import Chapter
+from bookbuild.prose import blocks, plain
+
+CELL_LINES = 25
+FUNCTION_LINES = 10
+EXERCISES = range(3, 6)
+SECTIONS = (
+    "Published beside recomputed",
+    "Check yourself",
+    "Common mistakes",
+    "Take-aways",
+)
+GLANCE = ("**You will**", "**You need**", "**Time**", "**Data**")
+_FORBIDDEN = {
+    r"^\s*!": "a shell command",
+    r"^\s*%(?!matplotlib)": "a magic command",
+    r"\bsys\.path\b": "sys.path",
+    r"\.\./": "a relative path",
+    r"\b(urllib|requests|httpx|wget|urlretrieve)\b": "a download of its own",
+    r"\bNMC_SOURCE\b|\binvented\(": "a look at which source is in use",
+}
+
+
+def starts_as_the_template(chapter: Chapter) -> list[str]:
+    """Label, one title, *At a glance* with its four parts, imports, parameters."""
+    body = chapter.text.split("---", 2)[-1].lstrip()
+    wrong = []
+    if not re.match(r"\([\w-]+\)=\n# \S", body):
+        wrong.append("It begins with something else than a label and a title.")
+    if len(re.findall(r"^# ", _without_code(body), re.MULTILINE)) != 1:
+        wrong.append("It has more or less than one title.")
+    glance = re.search(r"^(:{3,}|`{3,})\{admonition\} At a glance\n(.*?)^\1$", body, re.M | re.S)
+    if not glance:
+        return [*wrong, "'At a glance' is missing."]
+    wrong += [f"'At a glance' lacks {part}." for part in GLANCE if part not in glance.group(2)]
+    if not re.search(r"\*\*Time\*\*[^\n]*\d+ minutes? to read[^\n]*\d+ s", glance.group(2)):
+        wrong.append("'At a glance' does not say 'N minutes to read, M seconds to run'.")
+    code = chapter.code()
+    if not code or not re.match(r"(#.*\n)*\s*(import|from) ", code[0].source):
+        wrong.append("The first code cell does not import.")
+    tagged = [n for n, cell in enumerate(code) if "parameters" in cell.metadata.get("tags", [])]
+    if tagged != [1]:
+        wrong.append("The second code cell, and no other, is the one tagged 'parameters'.")
+    return wrong
+
+
+def ends_as_the_template(chapter: Chapter) -> list[str]:
+    """The closing sections stand in the template's order, and the way on is named."""
+    found = [t for t in re.findall(r"^## (.+)$", chapter.text, re.M) if t.strip() in SECTIONS]
+    wrong = []
+    if tuple(found) != SECTIONS:
+        wrong.append(f"The closing sections are {found}, not {list(SECTIONS)}.")
+    if "**Where next" not in chapter.text:
+        wrong.append("'Where next' is missing.")
+    if "compare(" not in "".join(cell.source for cell in chapter.code()):
+        wrong.append("No code cell puts a published number beside a recomputed one.")
+    return wrong
+
+
+def has_solved_exercises(chapter: Chapter) -> list[str]:
+    """Three to five exercises, each with a folded solution whose code runs."""
+    exercises = re.findall(r"\{exercise-start\}[^\n]*\n:label: ([\w-]+)", chapter.text)
+    solutions = re.findall(r"\{solution-start\} ([\w-]+)\n:class: dropdown", chapter.text)
+    wrong = []
+    if len(exercises) not in EXERCISES:
+        wrong.append(f"It has {len(exercises)} exercises, not three to five.")
+    if sorted(exercises) != sorted(solutions):
+        wrong.append(f"Exercises {exercises} and folded solutions {solutions} do not match.")
+    for kind in ("exercise", "solution"):
+        starts = chapter.text.count(f"{{{kind}-start}}")
+        if starts != chapter.text.count(f"{{{kind}-end}}"):
+            wrong.append(f"A {kind} is opened and never closed.")
+    for cell in chapter.notebook().cells:
+        if cell.cell_type == "markdown" and _left_open(cell.source):
+            wrong.append("A code cell stands inside a directive, where it never runs.")
+    return wrong
+
+
+def has_short_cells(chapter: Chapter) -> list[str]:
+    """No long cell, no long function."""
+    wrong = []
+    for number, cell in enumerate(chapter.code(), 1):
+        lines = len(cell.source.splitlines())
+        if lines > CELL_LINES:
+            wrong.append(f"Code cell {number} has {lines} lines, more than {CELL_LINES}.")
+        for function in _functions(cell.source):
+            length = function.end_lineno - function.lineno + 1
+            if length > FUNCTION_LINES:
+                wrong.append(f"{function.name} has {length} lines, more than {FUNCTION_LINES}.")
+    return wrong
+
+
+def stays_in_its_room(chapter: Chapter) -> list[str]:
+    """No shell, no path tricks, no download of its own, no branch on the source."""
+    code = "\n".join(cell.source for cell in chapter.code())
+    return [
+        f"A code cell holds {what}."
+        for pattern, what in _FORBIDDEN.items()
+        if re.search(pattern, code, re.MULTILINE)
+    ]
+
+
+def describes_its_figures(chapter: Chapter) -> list[str]:
+    """Every cell that draws has a name, a caption and an alt text."""
+    wrong = []
+    for number, cell in enumerate(chapter.code(), 1):
+        looks = cell.metadata.get("mystnb", {})
+        figure, image = looks.get("figure", {}), looks.get("image", {})
+        hidden = {"remove-cell", "remove-output"} & set(cell.metadata.get("tags", []))
+        if not (draws(cell.source) or figure) or hidden:
+            continue
+        for part, value in (
+            ("a name", figure.get("name")),
+            ("a caption", figure.get("caption")),
+            ("an alt text", image.get("alt") or _html_alt(cell.source)),
+        ):
+            if not value:
+                wrong.append(f"Code cell {number} draws a figure without {part}.")
+    return wrong
+
+
+def guards_its_claims(chapter: Chapter) -> list[str]:
+    """Each section that shows a figure holds a hidden assert; hidden cells do assert."""
+    wrong = []
+    title, drew, guarded = "", False, True
+    for cell in [*chapter.notebook().cells, None]:
+        heads = _headings(cell) if cell is not None else ["end"]
+        if heads and drew and not guarded and title not in SECTIONS:
+            wrong.append(f"Nothing guards the sentences of section '{title}'.")
+        if heads:
+            title, drew, guarded = heads[-1], False, False
+        if cell is None or cell.cell_type != "code":
+            continue
+        hidden = "remove-cell" in cell.metadata.get("tags", [])
+        asserts = re.search(r"^\s*assert\b|\.testing\.assert_", cell.source, re.MULTILINE)
+        if hidden and not asserts:
+            wrong.append(f"A hidden cell asserts nothing: {cell.source.splitlines()[0]!r}")
+        guarded |= bool(hidden and asserts)
+        drew |= draws(cell.source)
+    return wrong
+
+
+def writes_one_sentence_a_line(chapter: Chapter) -> list[str]:
+    """A line of prose holds one whole sentence, so that a change is one line in a diff."""
+    wrong = []
+    for block in blocks(chapter):
+        for line in block:
+            if _SECOND_SENTENCE.search(_SHORT.sub("X", _LEAD.sub("", plain(line)))):
+                wrong.append(f"Two sentences on a line: {line[:90]!r}")
+        for line in block[:-1]:
+            if not re.search(r"[.?!:;\\]([)*_\"'”’}\]`]|X)*$", line.rstrip()):
+                wrong.append(f"A sentence broken over lines: {line[:90]!r}")
+    return wrong
+
+
+def cites_its_numbers(chapter: Chapter) -> list[str]:
+    """A number in prose is cited in its paragraph, or stands in an assert or a parameter."""
+    code = "\n".join(
+        cell.source
+        for cell in chapter.code()
+        if {"remove-cell", "parameters"} & set(cell.metadata.get("tags", []))
+    ).replace("_", "")
+    wrong = []
+    for block in blocks(chapter):
+        if any("{cite" in line for line in block) or "**Time**" in block[0]:
+            continue
+        for line in block:
+            for number in _NUMBER.findall(plain(line)):
+                if number.replace(",", "") not in code:
+                    wrong.append(f"{number} is neither cited nor guarded: {line[:90]!r}")
+    return wrong
+
+
+#: "**Warm-up.**" names a paragraph; it is no sentence.
+_LEAD = re.compile(r"^([-*]|\d+\.)?\s*\*\*[^*]+\*\*\s*")
+_SHORT = re.compile(r"\b(e\.g|i\.e|cf|vs|et al|Fig|Eq|Dr|No|ca|resp|approx)\.")
+_SECOND_SENTENCE = re.compile(r"[^\s.\d][.?!][)\"'*]*\s+(?=[A-Z“\"(*])")
+#: Numbers that look like a result: three digits or more, or decimals.
+_NUMBER = re.compile(r"(?<![\w.,-])(?:\d{1,3}(?:,\d{3})+|\d+\.\d+|\d{3,})(?![\w-])")
+
+GATES: tuple[Callable[[Chapter], list[str]], ...] = (
+    starts_as_the_template,
+    ends_as_the_template,
+    has_solved_exercises,
+    has_short_cells,
+    stays_in_its_room,
+    describes_its_figures,
+    guards_its_claims,
+    writes_one_sentence_a_line,
+    cites_its_numbers,
+)
+
+
+def repeated_functions(chapters: Iterable[Chapter]) -> list[str]:
+    """Name the functions that more than one place defines."""
+    names = Counter(
+        function.name
+        for chapter in chapters
+        for cell in chapter.code()
+        for function in _functions(cell.source)
+    )
+    return [name for name, times in names.items() if times > 1]
+
+
+def cited_keys(text: str) -> set[str]:
+    """Return the bibliography keys a page cites."""
+    groups = re.findall(r"\{cite(?::\w+)?\}`([^`]+)`", text)
+    return {key.strip() for group in groups for key in group.split(",")}
+
+
+def draws(code: str) -> bool:
+    """Whether a cell's code makes a figure."""
+    return bool(re.search(r"\b(plot_\w+|plt\.subplots|plt\.figure|sns\.\w+plot)\(", code))
+
+
+def _html_alt(code: str) -> bool:
+    """Interactive views carry their own text and picture."""
+    return bool(re.search(r"\bview_\w+\(", code))
+
+
+def _functions(code: str) -> list[ast.FunctionDef]:
+    kept = "\n".join("pass" if re.match(r"\s*[%!]", line) else line for line in code.splitlines())
+    return [node for node in ast.walk(ast.parse(kept)) if isinstance(node, ast.FunctionDef)]
+
+
+def _headings(cell) -> list[str]:
+    if cell.cell_type != "markdown":
+        return []
+    return [t.strip() for t in re.findall(r"^##? (.+)$", cell.source, re.MULTILINE)]
+
+
+def _left_open(text: str) -> bool:
+    """Whether a directive of this Markdown is still open at its end."""
+    fences: list[str] = []
+    for line in text.splitlines():
+        mark = re.match(r"^\s*(`{3,}|:{3,})", line)
+        if mark and fences and line.strip() == fences[-1]:
+            fences.pop()
+        elif mark and line.strip() != mark.group(1):
+            fences.append(mark.group(1))
+    return bool(fences)
+
+
+def _without_code(text: str) -> str:
+    return re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)

@@ -1,0 +1,160 @@
+"""The chapters keep to the house's form; nothing is run here."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+from bookbuild import gates
+from bookbuild.chapter import Chapter
+from bookbuild.project import Project
+
+ROOT = Path(__file__).resolve().parents[1]
+PROJECT = Project(ROOT)
+TEMPLATE = Chapter.read("book/template", ROOT / "book/template.md")
+#: Pages with code that are not chapters: the landing page, generated pages.
+FREE_FORM = {"book/index", "book/quick-tour", "book/published-beside-recomputed", "book/chapters"}
+CHAPTERS = [page for page in PROJECT.chapters if page.name not in FREE_FORM]
+
+
+@pytest.mark.parametrize("gate", gates.GATES, ids=lambda gate: gate.__name__)
+@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda chapter: chapter.name)
+def test_chapter(chapter, gate):
+    assert gate(chapter) == []
+
+
+@pytest.mark.parametrize("chapter", PROJECT.chapters, ids=lambda chapter: chapter.name)
+def test_chapter_has_at_most_one_cell_output_per_figure_name(chapter):
+    names = re.findall(r"^\s+name: (fig-[\w-]+)", chapter.text, re.MULTILINE)
+    assert len(names) == len(set(names))
+
+
+def test_every_page_is_in_the_table_of_contents_once():
+    on_disk = {
+        path.relative_to(ROOT).with_suffix("").as_posix() for path in (ROOT / "book").rglob("*.md")
+    } - {"book/template"}
+    assert set(PROJECT.pages) == on_disk
+    assert len(PROJECT.pages) == len(set(PROJECT.pages))
+
+
+def test_no_function_is_defined_twice():
+    assert gates.repeated_functions(CHAPTERS) == []
+
+
+def bibliography() -> set[str]:
+    return set(re.findall(r"^@\w+\{([^,]+),", (ROOT / "book/references.bib").read_text(), re.M))
+
+
+def test_every_citation_is_defined_and_every_entry_is_cited():
+    from nmc.published import claims
+
+    cited = {key for page in PROJECT.documents.values() for key in gates.cited_keys(page.text)}
+    printed = {claim.citation for claim in claims().values()}
+    assert cited - bibliography() == set(), "cited, but not in references.bib"
+    assert bibliography() - cited - printed == set(), "in references.bib, but never cited"
+
+
+def test_labels_are_given_once():
+    labels = [
+        label
+        for page in PROJECT.documents.values()
+        for label in re.findall(r"^\(([\w-]+)\)=$|^:label: ([\w-]+)$", page.text, re.MULTILINE)
+    ]
+    assert len(labels) == len(set(labels))
+
+
+def tracked(*patterns: str) -> list[Path]:
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", *patterns], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    return [ROOT / name for name in listed.stdout.split("\0") if name and (ROOT / name).is_file()]
+
+
+def test_no_notebook_is_committed():
+    assert tracked("*.ipynb") == []
+
+
+def test_modules_are_small():
+    long = {
+        path.name: lines
+        for path in tracked("helpers/*.py")
+        if (lines := len(path.read_text("utf-8").splitlines())) > 450
+    }
+    assert long == {}
+
+
+# -- the gates themselves can fail -------------------------------------------------------------
+
+GOOD = TEMPLATE.text
+
+
+def broken(old: str, new: str) -> Chapter:
+    assert old in GOOD, f"the template no longer holds {old!r}"
+    return Chapter("book/x", Path("book/x.md"), GOOD.replace(old, new))
+
+
+LONG_CELL = "import nmc\n" + "x = 1\n" * 25
+LONG_FUNCTION = "import nmc\ndef f():\n" + "    x = 1\n" * 10
+NESTED = ":::{note}\n```{code-cell} ipython3\n1\n```\n:::\n\n## Common mistakes"
+
+
+@pytest.mark.parametrize(
+    "gate, old, new",
+    [
+        (gates.starts_as_the_template, "(template)=\n", ""),
+        (gates.starts_as_the_template, "**You need**", "You need"),
+        (gates.starts_as_the_template, "minutes to read", "minutes"),
+        (gates.starts_as_the_template, ":tags: [parameters]", ":tags: [hide-input]"),
+        (gates.starts_as_the_template, "\nimport nmc\n", "\n1 + 1\n"),
+        (gates.ends_as_the_template, "## Common mistakes", "## Mistakes"),
+        (gates.ends_as_the_template, "**Where next:**", "Next:"),
+        (gates.ends_as_the_template, "nmc.compare(", "print("),
+        (gates.has_solved_exercises, ":class: dropdown\n", ""),
+        (gates.has_solved_exercises, ":::{solution-end}", ":::{note}"),
+        (gates.has_solved_exercises, ":label: ex-template-sum", ":label: ex-other"),
+        (gates.has_solved_exercises, "## Common mistakes", NESTED),
+        (gates.has_short_cells, "import nmc\n", LONG_CELL),
+        (gates.has_short_cells, "import nmc\n", LONG_FUNCTION),
+        (gates.stays_in_its_room, "import nmc\n", "!pip install nmc\n"),
+        (gates.stays_in_its_room, "import nmc\n", "%cd somewhere\n"),
+        (gates.stays_in_its_room, "import nmc\n", "import sys\nsys.path.append('x')\n"),
+        (gates.stays_in_its_room, "import nmc\n", "open('../data.json')\n"),
+        (gates.stays_in_its_room, "import nmc\n", "import urllib.request\n"),
+        (gates.stays_in_its_room, "import nmc\n", "import os; os.environ['NMC_SOURCE']\n"),
+        (gates.describes_its_figures, "    alt: A bar", "    title: A bar"),
+        (gates.describes_its_figures, "    name: fig-template-layers\n", ""),
+        (gates.describes_its_figures, "    caption: |", "    note: |"),
+        (gates.guards_its_claims, "\nassert thickness", "\nthickness"),
+        (gates.guards_its_claims, ":tags: [remove-cell]", ":tags: [hide-cell]"),
+        (gates.writes_one_sentence_a_line, "anyone asks.", "anyone asks. A second one."),
+        (gates.writes_one_sentence_a_line, "what the reader will", "what the\nreader will"),
+        (gates.cites_its_numbers, "The layers lie on", "The 2,082 layers lie on"),
+        (gates.cites_its_numbers, "The layers lie on", "By 3.5 they lie on"),
+    ],
+)
+def test_the_gate_is_not_always_open(gate, old, new):
+    assert len(gate(broken(old, new))) > len(gate(TEMPLATE))
+
+
+def test_the_template_passes_its_own_gates():
+    three = GOOD + "".join(
+        GOOD[GOOD.index(":::{exercise-start}") : GOOD.index("## Common")].replace("-sum", tail)
+        for tail in ("-two", "-three")
+    )
+    chapter = Chapter("book/x", Path("book/x.md"), three)
+    assert [problem for gate in gates.GATES for problem in gate(chapter)] == []
+
+
+def test_a_cited_or_guarded_number_may_stand():
+    cited = broken("The layers lie on", "The 2,082 layers {cite:p}`markram2015` lie on")
+    guarded = broken("The layers lie on", "The 2,082 layers lie on")
+    guarded = Chapter("x", Path("x"), guarded.text.replace("assert th", "assert 2082 > 0 and th"))
+    assert gates.cites_its_numbers(cited) == gates.cites_its_numbers(guarded) == []
+
+
+def test_repeated_functions_and_citations_are_found():
+    twice = broken("import nmc\n", "def f():\n    return 1\n")
+    assert gates.repeated_functions([twice, twice]) == ["f"]
+    assert gates.cited_keys("a {cite:p}`a2000, b2001` and {cite}`c`") == {"a2000", "b2001", "c"}
