@@ -26,7 +26,14 @@ class Verdict:
     trust: str
 
 
-def verify(item: Item, path: Path, *, listed: str | None = None, invented: bool = False) -> Verdict:
+def verify(
+    item: Item,
+    path: Path,
+    *,
+    listed: str | None = None,
+    trust: str = "format",
+    invented: bool = False,
+) -> Verdict:
     """Verify a file and say what it was verified against.
 
     Parameters
@@ -36,7 +43,9 @@ def verify(item: Item, path: Path, *, listed: str | None = None, invented: bool 
     path : pathlib.Path
         The file.
     listed : str, optional
-        The sha256 that its tree lists for it.
+        The sha256 it should have, besides those of the catalogue.
+    trust : str
+        Who says so; what to call the verdict when the catalogue knows no hash.
     invented : bool
         Whether the tree is a synthetic one: then only `listed` counts, and the format.
 
@@ -48,7 +57,7 @@ def verify(item: Item, path: Path, *, listed: str | None = None, invented: bool 
     size = path.stat().st_size
     digest = files.sha256_of(path)
     if listed is not None and digest != listed:
-        raise _wrong(item, path, f"its tree lists sha256 {listed}", size, digest)
+        raise _wrong(item, path, f"sha256 {listed} is expected", size, digest)
     if not invented:
         for known in item.known:
             if digest == known.sha256:
@@ -58,7 +67,7 @@ def verify(item: Item, path: Path, *, listed: str | None = None, invented: bool 
             expected = f"{known.size_bytes:,} bytes with sha256 {known.sha256} are expected"
             raise _wrong(item, path, expected, size, digest)
     release = check_content(item, path, invented=invented)
-    return Verdict(digest, size, release, "tree" if listed else "format")
+    return Verdict(digest, size, release, trust)
 
 
 def check_content(item: Item, path: Path, *, invented: bool = False) -> str:

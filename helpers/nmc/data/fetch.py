@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from nmc.data import provenance, sources
+from nmc.data import provenance, settings, sources
 from nmc.data.catalogue import Item, item
 from nmc.data.provenance import Record
-from nmc.errors import DownloadError, MissingFileError
+from nmc.errors import DownloadError, MissingFileError, OfflineError
 
 _Source = str | os.PathLike | list | tuple | None
 
@@ -122,6 +122,11 @@ def _missing(wanted: Item, missed: list[sources.Miss]) -> Exception:
         return MissingFileError(
             f"No tree of the source has {wanted.key!r} ({wanted.title}). Name another tree in "
             f"NMC_SOURCE, or see what there is with 'nmc list'. Tried:{lines}"
+        )
+    if settings.offline():
+        return OfflineError(
+            f"{wanted.key!r} ({wanted.title}) is not in the cache, and the network is switched "
+            f"off. Unset NMC_OFFLINE, or bring the file with 'nmc import'. Looked for:{lines}"
         )
     return DownloadError(
         f"{wanted.key!r} ({wanted.title}) could not be downloaded. Check the network, or name a "

@@ -48,6 +48,26 @@ def write_json(target: Path, value: object) -> None:
     write_whole(target, (json.dumps(value, indent=1, sort_keys=True) + "\n").encode())
 
 
+def write_json_once(target: Path, value: object) -> bool:
+    """Write a value as JSON unless the file exists; return whether this call wrote it."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(
+        prefix=f".{target.name[:40]}.", suffix=".part", dir=target.parent
+    )
+    with os.fdopen(handle, "w", encoding="utf-8") as out:
+        out.write(json.dumps(value, indent=1, sort_keys=True) + "\n")
+    try:
+        os.chmod(name, 0o666 & ~_umask())
+        os.link(
+            name, target
+        )  # fails if it exists: of several processes one wins, with a whole file
+    except FileExistsError:
+        return False
+    finally:
+        os.unlink(name)
+    return True
+
+
 def read_json(path: Path) -> dict | None:
     """Return a JSON object, or None when the file is absent or no JSON object."""
     try:

@@ -54,13 +54,17 @@ class FolderTree:
         path = self._find(item)
         if path is None:
             raise Miss(*((str(self.folder / part), "no such file") for part in item.paths))
-        sums = sums_of(self.folder)
-        listed = sums.get(path.relative_to(self.folder).as_posix())
-        verdict = check.verify(item, path, listed=listed, invented=self.invented)
+        listed, trust = self.expected(path)
+        verdict = check.verify(item, path, listed=listed, trust=trust, invented=self.invented)
         return Record(
             item.key, self.name, verdict.sha256, verdict.size_bytes, self.invented,
             verdict.release, verdict.trust, path,
         )  # fmt: skip
+
+    def expected(self, path: Path) -> tuple[str | None, str]:
+        """Return the sha256 a file of the tree should have, if any, and who says so."""
+        listed = sums_of(self.folder).get(path.relative_to(self.folder).as_posix())
+        return listed, "tree" if listed else "format"
 
     def _find(self, item: Item) -> Path | None:
         paths = (self.folder / part for part in item.paths)

@@ -12,7 +12,7 @@ PACKAGE_TERMS = (
     "and the NMC portal terms of use (non-commercial)"
 )
 PORTAL_CITE = ("markram2015", "ramaswamy2015", "reimann2015")
-CONNECTOME_CITE = (*PORTAL_CITE, "gal2017", "reimann2017")
+CONNECTOME_CITE = (*PORTAL_CITE, "gal2017", "reimann2017morphological")
 
 _LOCAL = "not a portal file: real values in the portal's layout, found in some copies of the tree"
 _GROUP = "a tar archive whatever its name says, of the zips of its models"

@@ -1,0 +1,128 @@
+"""The terms the data come under: told in our own words, accepted once for each cache."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import textwrap
+import tomllib
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from importlib import resources
+from pathlib import Path
+
+from nmc.data import files, settings
+from nmc.errors import TermsError
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Clause:
+    """One clause of the terms, in our own words."""
+
+    id: str
+    title: str
+    text: str
+
+
+@cache
+def clauses() -> tuple[Clause, ...]:
+    """Return every clause of the portal's terms of use, in our own words."""
+    content = resources.files("nmc.data").joinpath("terms.toml").read_text(encoding="utf-8")
+    return tuple(
+        Clause(entry["id"], entry["title"], " ".join(entry["text"].split()))
+        for entry in tomllib.loads(content)["clause"]
+    )
+
+
+def text() -> str:
+    """Return the terms as plain text; its sha256 is recorded with an acceptance."""
+    parts = [f"{clause.title}\n{textwrap.fill(clause.text, 88)}" for clause in clauses()]
+    return "\n\n".join(parts) + "\n"
+
+
+def markdown() -> str:
+    """Return the terms as Markdown, for a page."""
+    return "\n\n".join(f"**{clause.title}.** {clause.text}" for clause in clauses()) + "\n"
+
+
+def sha256() -> str:
+    """Return the sha256 of the terms' text."""
+    return hashlib.sha256(text().encode()).hexdigest()
+
+
+def acceptance() -> dict | None:
+    """Return when and which text of the terms was accepted for this cache, or None.
+
+    An acceptance of another text does not count: terms that changed are accepted anew.
+    """
+    accepted = files.read_json(_acceptance_file())
+    return accepted if accepted and accepted.get("sha256") == sha256() else None
+
+
+def accept(how: str = "nmc.data.terms.accept") -> dict:
+    """Record that the terms are accepted for this cache; return the record."""
+    entry = {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"), "sha256": sha256(), "how": how,
+    }  # fmt: skip
+    files.write_json(_acceptance_file(), entry)
+    return entry
+
+
+def withdraw() -> None:
+    """Forget the acceptance."""
+    _acceptance_file().unlink(missing_ok=True)
+
+
+def require(origin: str, accept_terms: bool | None = None) -> None:
+    """Return if the terms are accepted, else raise; never ask.
+
+    Parameters
+    ----------
+    origin : str
+        The tree that needs them.
+    accept_terms : bool, optional
+        True accepts them; None lets ``NMC_ACCEPT_TERMS=1`` do so; False does not.
+
+    Raises
+    ------
+    TermsError
+        When nobody accepted them.
+    """
+    if acceptance():
+        return
+    if accept_terms or (accept_terms is None and settings.terms_accepted_by_setting()):
+        with suppress(OSError):  # a cache that is read-only: accepted for this call
+            accept("accept_terms=True" if accept_terms else "NMC_ACCEPT_TERMS=1")
+        return
+    raise TermsError(
+        f"The source {origin!r} serves data under non-commercial terms. Read them with 'nmc terms' "
+        "and accept them, once for this cache, with 'nmc terms --accept', NMC_ACCEPT_TERMS=1 or "
+        "accept_terms=True."
+    )
+
+
+def tell(origin: str, cite: tuple[str, ...]) -> None:
+    """Say once for each cache and tree which terms apply and what to cite (as a log message)."""
+    from nmc.data import citations
+
+    mark = settings.cache_folder() / "told" / f"{_slug(origin, cite)}.json"
+    with suppress(OSError):
+        if not files.write_json_once(mark, {"origin": origin, "cite": list(cite)}):
+            return
+    lines = "\n".join(f"  {citations.apa(key)}" for key in cite)
+    _log.warning(
+        "Data from %s come under the NMC portal's non-commercial terms ('nmc terms'). "
+        "When you use them, cite:\n%s", origin, lines,
+    )  # fmt: skip
+
+
+def _slug(origin: str, cite: tuple[str, ...]) -> str:
+    return hashlib.sha256(repr((origin, sorted(cite))).encode()).hexdigest()[:24]
+
+
+def _acceptance_file() -> Path:
+    return settings.cache_folder() / "terms-accepted.json"

@@ -1,0 +1,216 @@
+"""A tree behind an address: the portal's mirrors, or anybody's copy on a web server."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import time
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from nmc.data import check, files, settings, terms, transfer
+from nmc.data.catalogue import Item
+from nmc.data.folder import MARKER, SUMS, FolderTree, sums_of
+from nmc.data.mirrors import join, portal_addresses
+from nmc.data.provenance import Record
+from nmc.data.sources import Miss
+from nmc.errors import ChecksumError, DownloadError
+
+_DOWN_S = 60.0
+_down: dict[str, float] = {}  # hosts that did not answer → when; asked again after a while
+_asked: set[Path] = set()  # trees whose marker was asked for by this process
+
+
+class CachedTree(FolderTree):
+    """What was fetched from one web tree before: a folder of the cache, with its first hashes."""
+
+    def expected(self, path: Path) -> tuple[str | None, str]:
+        """Return the sha256 that was recorded at first use, where the tree lists none."""
+        listed, trust = super().expected(path)
+        if listed is not None:
+            return listed, trust
+        first = files.read_json(first_use_file(self.folder, path))
+        return (first["sha256"], "first use") if first else (None, "first use")
+
+
+class WebTree:
+    """A tree that is downloaded from, file by file, into the cache.
+
+    Parameters
+    ----------
+    name : str
+        What to call it as an origin.
+    base : str
+        Its address; empty for the portal, whose mirrors are tried in order.
+    policy : nmc.data.transfer.Policy, optional
+        How patient to be.
+    """
+
+    def __init__(self, name: str, base: str = "", policy: transfer.Policy | None = None):
+        self.name = name
+        self._base = base
+        self._policy = policy or transfer.Policy()
+        slug = name
+        if base:
+            slug = re.sub(r"[^\w.-]+", "_", urlsplit(base).netloc + urlsplit(base).path).strip("_")
+            slug = f"{slug[:60]}-{hashlib.sha256(base.encode()).hexdigest()[:8]}"
+        self.folder = settings.cache_folder() / "web" / slug
+
+    @classmethod
+    def portal(cls) -> WebTree:
+        """Return the portal: its public copy first, then the portal itself."""
+        return cls("portal")
+
+    @classmethod
+    def at(cls, address: str) -> WebTree:
+        """Return the tree below an address."""
+        return cls(urlsplit(address).netloc, address)
+
+    def addresses(self, item: Item) -> tuple[str, ...]:
+        """Return where the file is looked for, in order."""
+        if self._base:
+            return tuple(join(self._base, path) for path in item.paths)
+        return portal_addresses(item.paths) if item.on_portal else ()
+
+    def has(self, item: Item) -> bool:
+        """Whether the file was fetched before, or some address says that it serves it."""
+        if self._cached().has(item):
+            return True
+        if settings.offline():
+            return False
+        return any(self._serves(address) for address in self.addresses(item))
+
+    def local(self, item: Item) -> Record | None:
+        """Return the verified file if it was fetched before."""
+        return self._cached().local(item)
+
+    def get(self, item: Item, *, progress: bool = True, accept_terms: bool | None = None) -> Record:
+        """Return the verified file, downloading it where it is not in the cache."""
+        if not self._base:
+            terms.require(self.name, accept_terms)
+        cached = self._cached()
+        try:
+            return cached.get(item)
+        except Miss:
+            pass
+        except ChecksumError:
+            if settings.offline():
+                raise
+        self._refuse_offline(item)
+        self._learn()
+        return self._download(item, progress)
+
+    def _cached(self) -> CachedTree:
+        return CachedTree(self.folder, self.name)
+
+    def _refuse_offline(self, item: Item) -> None:
+        if settings.offline():
+            why = "not in the cache, and the network is switched off (NMC_OFFLINE)"
+            raise Miss(*((where, why) for where in self.addresses(item)), clean=False)
+
+    def _download(self, item: Item, progress: bool) -> Record:
+        tried, clean, wrong = [], True, None
+        if not item.on_portal and not self._base:
+            raise Miss((f"portal/{item.path}", "not a file of the portal"))
+        for address in self.addresses(item):
+            try:
+                return self._from(address, item, progress)
+            except transfer.Absent as exc:
+                tried.append((address, str(exc)))
+            except (transfer.Failed, ChecksumError) as exc:
+                clean = False
+                wrong = exc if isinstance(exc, ChecksumError) else wrong
+                tried.append((address, str(exc)))
+        if wrong is not None:
+            lines = "".join(f"\n  {where}: {why}" for where, why in tried)
+            raise ChecksumError(f"No address has a sound copy of {item.key!r}. Tried:{lines}")
+        raise Miss(*tried, clean=clean)
+
+    def _from(self, address: str, item: Item, progress: bool) -> Record:
+        """Download from one address, verify, and move into place."""
+        _skip_if_down(address)
+        target = self.folder / item.path
+        listed = sums_of(self.folder).get(item.path)
+        cached = self._cached()
+        hashes_known = bool(item.known or listed) and not item.other_releases
+        sizes = () if item.other_releases or cached.invented else _sizes(item)
+        wanted = transfer.Wanted(sizes=sizes, other_hosts=hashes_known)
+        try:
+            with files.whole(target) as temporary:
+                try:
+                    transfer.download(address, temporary, wanted, self._policy, progress=progress)
+                except transfer.Unreachable:
+                    _down[urlsplit(address).netloc] = time.monotonic()
+                    raise
+                listed, trust = cached.expected(target)
+                verdict = check.verify(
+                    item, temporary, listed=listed, trust=trust, invented=cached.invented
+                )
+                if verdict.trust == "first use":
+                    self._record_first_use(target, address, verdict)
+                digest = verdict.sha256
+        except OSError as exc:
+            raise DownloadError(
+                f"{item.key!r} cannot be written to the cache, {target.parent}: {exc.strerror}. "
+                "Free some space, or set NMC_CACHE to a folder that can be written."
+            ) from exc
+        files.remember_sha256(target, digest)
+        terms.tell(self.name, item.cite)
+        return cached.get(item)
+
+    def _record_first_use(self, target: Path, address: str, verdict: check.Verdict) -> None:
+        """Record the hash of a file of which none is known; the first process to do so wins."""
+        path = first_use_file(self.folder, target)
+        entry = {
+            "sha256": verdict.sha256, "size_bytes": verdict.size_bytes, "address": address,
+            "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        }  # fmt: skip
+        if not files.write_json_once(path, entry):
+            first = files.read_json(path) or {}
+            if first.get("sha256") != verdict.sha256:
+                raise ChecksumError(
+                    f"{address} serves another file than at first use: sha256 {verdict.sha256}, "
+                    f"at first {first.get('sha256')} ({first.get('date')}, {first.get('address')})."
+                )
+
+    def _serves(self, address: str) -> bool:
+        try:
+            _skip_if_down(address)
+            return transfer.exists(address, self._policy)
+        except transfer.Unreachable:
+            _down.setdefault(urlsplit(address).netloc, time.monotonic())
+        except transfer.Failed:
+            pass
+        return False
+
+    def _learn(self) -> None:
+        """Ask a copy of the tree, once a process, what it says of itself and its hashes."""
+        if not self._base or self.folder in _asked:
+            return
+        for name in (MARKER, SUMS):
+            with suppress(transfer.Absent), files.whole(self.folder / name) as temporary:
+                try:
+                    limit = transfer.Wanted(max_bytes=1 << 26)
+                    transfer.download(join(self._base, name), temporary, limit, self._policy)
+                except transfer.Failed as exc:
+                    raise Miss((join(self._base, name), str(exc)), clean=False) from exc
+        _asked.add(self.folder)
+
+
+def first_use_file(folder: Path, path: Path) -> Path:
+    """Return where the first hash of a file of a web tree is recorded."""
+    relative = path.relative_to(folder).as_posix()
+    return folder.with_name(f"{folder.name}.first-use") / f"{relative}.json"
+
+
+def _sizes(item: Item) -> tuple[int, ...]:
+    return tuple(known.size_bytes for known in item.known)
+
+
+def _skip_if_down(address: str) -> None:
+    since = _down.get(urlsplit(address).netloc)
+    if since is not None and time.monotonic() - since < _DOWN_S:
+        raise transfer.Unreachable("its host did not answer a moment ago")
+    _down.pop(urlsplit(address).netloc, None)
