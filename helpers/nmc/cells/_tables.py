@@ -88,11 +88,8 @@ def read_synapses(model: str, folder: Path, mtypes: Mapping[int, str]) -> pd.Dat
     table = pd.DataFrame(
         {
             "pre_cell": whole["pre_cell"],
-            "pre_mtype": whole["pre_mtype"].map(dict(mtypes)),
-            "section": [
-                f"{_ARRAYS[part]}[{i}]"
-                for part, i in zip(whole["sectionlist"], whole["index"], strict=True)
-            ],
+            "pre_mtype": whole["pre_mtype"].map(dict(mtypes)).astype("str"),
+            "section": _sections(whole),
             "x": raw["x"],
             "excitatory": whole["type"] >= _FIRST_EXCITATORY,
             **{name: raw[name].abs() for name in _COLUMNS[7:10]},  # the template takes abs() too
@@ -100,6 +97,12 @@ def read_synapses(model: str, folder: Path, mtypes: Mapping[int, str]) -> pd.Dat
         }
     )
     return table.set_index(pd.RangeIndex(len(table), name="synapse"))
+
+
+def _sections(whole: pd.DataFrame) -> pd.Series:
+    """HOC names of the sections that synapses stand on."""
+    array = whole["sectionlist"].map(dict(enumerate(_ARRAYS))).astype("str")
+    return array + "[" + whole["index"].astype("str") + "]"
 
 
 def _check_synapses(model: str, raw: pd.DataFrame, mtypes: Mapping[int, str]) -> None:

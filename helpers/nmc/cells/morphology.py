@@ -1,0 +1,64 @@
+"""The morphology of a package, read by MorphIO from its Neurolucida file."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from nmc.cells.package import Package
+from nmc.errors import PackageError
+
+#: MorphIO's section types → the names the packages use.
+NEURITES = {
+    "axon": "axon",
+    "basal_dendrite": "basal dendrite",
+    "apical_dendrite": "apical dendrite",
+}
+
+
+def read_morphology(package: Package):
+    """Return a package's morphology as an immutable ``morphio.Morphology``.
+
+    Raises
+    ------
+    PackageError
+        MorphIO cannot read the file.
+    """
+    import morphio
+
+    try:
+        return morphio.Morphology(str(package.morphology))
+    except (morphio.MorphioError, RuntimeError) as error:
+        first = str(error).strip().splitlines()[-1]
+        raise PackageError(
+            f"{package.name}: the morphology {package.morphology.name} cannot be read: {first}"
+        ) from error
+
+
+def load_morphology(package: Package) -> pd.DataFrame:
+    """Points of a package's reconstruction, one row a point.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``section`` (MorphIO's id, −1 the soma), ``neurite`` (``soma``, ``axon``,
+        ``basal dendrite``, ``apical dendrite``), ``x_um``, ``y_um``, ``z_um`` relative to the
+        soma's centre (y towards the pia) and ``diameter_um``.
+    """
+    morphology = read_morphology(package)
+    centre = morphology.soma.center
+    parts = [_points(-1, "soma", morphology.soma.points, morphology.soma.diameters)]
+    for section in morphology.iter():
+        parts.append(
+            _points(section.id, NEURITES[section.type.name], section.points, section.diameters)
+        )
+    table = pd.concat(parts, ignore_index=True)
+    table[["x_um", "y_um", "z_um"]] -= centre
+    return table
+
+
+def _points(section: int, neurite: str, points, diameters) -> pd.DataFrame:
+    table = pd.DataFrame(points, columns=["x_um", "y_um", "z_um"]).astype(float)
+    table["diameter_um"] = diameters
+    table.insert(0, "neurite", neurite)
+    table.insert(0, "section", section)
+    return table
