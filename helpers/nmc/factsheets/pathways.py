@@ -96,7 +96,7 @@ def load_pathways() -> pd.DataFrame:
     Read from ``pathways_anatomy_factsheets_simplified.json`` and
     ``pathways_physiology_factsheets_simplified.json`` of the portal; quantities as in
     Markram et al. (2015), Cell 163:456-492, and Reimann et al. (2015), Front. Comput.
-    Neurosci. 9:28.
+    Neurosci. 9:120.
     """
     import nmc
 
@@ -137,6 +137,33 @@ def pathway_matrix(
     wide.index, wide.columns = wide.index.astype(str), wide.columns.astype(str)
     wide = wide.reindex(index=list(mtypes), columns=list(mtypes)).astype(float)
     return wide.rename_axis(index="presynaptic", columns="postsynaptic")
+
+
+def compute_totals(pathways: pd.DataFrame, mtypes: pd.DataFrame) -> dict[str, float]:
+    """Add the pathways up to the connections and synapses of the whole microcircuit.
+
+    Every postsynaptic neuron receives ``convergence_mean`` connections of a pathway, each
+    with ``synapses_per_connection_mean`` contacts.  ``total_synapse_count`` does not serve:
+    it reaches beyond the borders of the microcircuit.
+
+    Parameters
+    ----------
+    pathways : pandas.DataFrame
+        From `load_pathways`.
+    mtypes : pandas.DataFrame
+        From `load_mtypes`.
+
+    Returns
+    -------
+    dict
+        ``connections`` and ``synapses``; both carry the rounding of the sheets, two digits a
+        pathway.
+    """
+    neurons = mtypes.set_index("mtype")["n_neurons"]
+    receivers = pathways["post"].map(neurons).astype(float)
+    connections = pathways["convergence_mean"] * receivers
+    synapses = connections * pathways["synapses_per_connection_mean"]
+    return {"connections": float(connections.sum()), "synapses": float(synapses.sum())}
 
 
 @cache

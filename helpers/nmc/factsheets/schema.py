@@ -47,12 +47,12 @@ def number(*, low: float | None = None, high: float | None = None, missing: bool
     return pa.Column(float, checks, nullable=missing, coerce=True)
 
 
-def count(*, missing: bool = False):
-    """Column of whole numbers from zero."""
+def count():
+    """Column of whole numbers from zero; a fraction is an error, never cut off."""
     import pandera.pandas as pa
 
-    dtype = pd.Int64Dtype() if missing else "int64"
-    return pa.Column(dtype, pa.Check.ge(0), nullable=missing, coerce=True)
+    whole = pa.Check(lambda values: values == values.round(), error="a whole number")
+    return pa.Column(float, [pa.Check.ge(0), whole], coerce=True, metadata={"whole": True})
 
 
 def choice(values: Iterable[str]):
@@ -86,7 +86,9 @@ def validate(frame: pd.DataFrame, columns: Mapping[str, Any], file: Path) -> pd.
         checked = pa.DataFrameSchema(dict(columns), strict=True).validate(frame, lazy=True)
     except pa.errors.SchemaErrors as error:
         raise FormatError(f"{file}: {_first(error.failure_cases, columns)}.") from error
-    return checked[list(columns)]  # the file's own order of fields means nothing
+    whole = [name for name, column in columns.items() if (column.metadata or {}).get("whole")]
+    # The file's own order of fields means nothing.
+    return checked[list(columns)].astype(dict.fromkeys(whole, "int64"))
 
 
 def _first(cases: pd.DataFrame, columns: Mapping[str, Any]) -> str:
