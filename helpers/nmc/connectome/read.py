@@ -143,7 +143,9 @@ def read_hdf5(path: str | Path, folder: str | Path, *, progress: bool = True) ->
         env=os.environ | {"PYTHONSAFEPATH": "1"},
     )
     error = None
-    with tqdm(total=0, unit="block", desc=path.name, disable=not progress, delay=1.0) as bar:
+    with tqdm(
+        total=0, unit="block", desc=path.name, disable=not progress, delay=3.0, leave=False
+    ) as bar:
         for line in child.stdout:
             message = json.loads(line)
             error = message.get("error", error)

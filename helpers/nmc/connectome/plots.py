@@ -1,0 +1,318 @@
+"""Figures of neurons, their connections, degrees and distances."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.colors import LogNorm
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from nmc import names, style
+from nmc.connectome.graph import Connectome
+from nmc.data.provenance import stamp
+
+_AXIS_NAMES = {"3d": "soma distance", "horizontal": "horizontal distance",
+               "vertical": "vertical distance"}  # fmt: skip
+
+
+@style.context()
+def plot_somata(connectome: Connectome, ax: Axes | None = None, *, most: int = 8000) -> Axes:
+    """Draw the somata of a connectome seen from the side, layers in colour.
+
+    Parameters
+    ----------
+    connectome : Connectome
+        What to draw.
+    ax : matplotlib Axes, optional
+        Where to draw.
+    most : int
+        Draw every n-th neuron only when there are more.
+
+    Returns
+    -------
+    matplotlib Axes
+        Horizontal position x and height y, µm; filled dots are excitatory, rings inhibitory.
+    """
+    ax = style.new_axes(ax, width=4.2, height=5.6)
+    step = max(1, -(-connectome.n_neurons // most))
+    neurons = connectome.neurons.iloc[::step]
+    for (layer, excitatory), some in neurons.groupby(["layer", "excitatory"], observed=True):
+        colour = style.LAYER_COLOURS[str(layer)]
+        ax.scatter(
+            some["x_um"], some["y_um"], s=7 if excitatory else 12, linewidths=0.7,
+            facecolors=colour if excitatory else "none", edgecolors=colour,
+        )  # fmt: skip
+    for layer, some in neurons.groupby("layer", observed=True):
+        ax.annotate(
+            str(layer), (1.02, some["y_um"].mean()), xycoords=("axes fraction", "data"),
+            color=style.LAYER_COLOURS[str(layer)], fontweight="semibold", va="center",
+        )  # fmt: skip
+    ax.set(xlabel="x (µm)", ylabel="height y (µm)")
+    ax.set_aspect("equal")
+    stamp(ax)
+    return ax
+
+
+@style.context()
+def plot_adjacency(connectome: Connectome, ax: Axes | None = None, *, cells: int = 300) -> Axes:
+    """Draw the adjacency matrix as a picture of connection density.
+
+    Parameters
+    ----------
+    connectome : Connectome
+        What to draw.
+    ax : matplotlib Axes, optional
+        Where to draw.
+    cells : int
+        Squares along each side of the picture; each shows the share of its pairs connected.
+
+    Returns
+    -------
+    matplotlib Axes
+        Presynaptic neurons down, postsynaptic neurons across; lines part the layers.
+    """
+    ax = style.new_axes(ax, width=6.2, height=5.2)
+    n = connectome.n_neurons
+    cells = min(cells, n)
+    edges = np.linspace(0, n, cells + 1)
+    graph = connectome.adjacency
+    rows = np.repeat(np.arange(n), np.diff(graph.indptr))
+    counts = np.histogram2d(rows, graph.indices, bins=(edges, edges))[0]
+    share = counts / np.outer(np.diff(edges), np.diff(edges))
+    positive = share[share > 0]
+    norm = LogNorm(np.quantile(positive, 0.02), positive.max()) if positive.size else None
+    masked = np.ma.masked_equal(share, 0)
+    image = ax.imshow(masked, extent=(0, n, n, 0), norm=norm, interpolation="nearest",
+                      cmap=style.SEQUENTIAL)  # fmt: skip
+    _part_layers(ax, connectome.neurons["layer"])
+    bar = ax.figure.colorbar(image, ax=ax, shrink=0.8, label="share of pairs connected")
+    bar.outline.set_visible(False)
+    ax.set(xlabel="postsynaptic neuron", ylabel="presynaptic neuron")
+    stamp(ax)
+    return ax
+
+
+def _part_layers(ax: Axes, layer: pd.Series) -> None:
+    """Name the layers along both axes and draw thin lines between them."""
+    codes = layer.cat.codes.to_numpy()
+    starts = np.flatnonzero(np.diff(codes, prepend=-1))
+    ends = [*starts[1:], len(codes)]
+    middles = [(a + b) / 2 for a, b in zip(starts, ends, strict=True)]
+    labels = [layer.cat.categories[codes[a]] for a in starts]
+    for edge in starts[1:]:
+        ax.axhline(edge, color="white", linewidth=0.8)
+        ax.axvline(edge, color="white", linewidth=0.8)
+    ax.set_xticks(middles, labels)
+    ax.set_yticks(middles, labels)
+    ax.tick_params(length=0)
+    for spine in ax.spines.values():
+        spine.set_visible(False)
+
+
+@style.context()
+def plot_degrees(
+    degrees: pd.DataFrame, ax: Axes | None = None, *, null: pd.DataFrame | None = None
+) -> Axes:
+    """Draw how many neurons have how many inputs, and how many outputs.
+
+    Parameters
+    ----------
+    degrees : pandas.DataFrame
+        From `nmc.compute_degrees`.
+    ax : matplotlib Axes, optional
+        Where to draw.
+    null : pandas.DataFrame, optional
+        Degrees of a null model; drawn in grey (inputs).
+
+    Returns
+    -------
+    matplotlib Axes
+        Degree on x, share of neurons per unit of degree on y.
+    """
+    ax = style.new_axes(ax)
+    top = max(degrees["in_degree"].max(), degrees["out_degree"].max(), 1)
+    bins = np.unique(np.linspace(0, top + 1, min(45, top + 2)).round())
+    if null is not None:
+        ax.hist(null["in_degree"], bins, density=True, color=style.GREY, alpha=0.35,
+                label="null model")  # fmt: skip
+    for column, colour, text in (
+        ("in_degree", style.BLUE, "inputs (in-degree)"),
+        ("out_degree", style.VERMILION, "outputs (out-degree)"),
+    ):
+        ax.hist(degrees[column], bins, density=True, histtype="step", linewidth=1.8,
+                color=colour, label=text)  # fmt: skip
+    ax.set(xlabel="connections of a neuron", ylabel="density of neurons", xlim=(0, top + 1))
+    ax.legend()
+    stamp(ax)
+    return ax
+
+
+@style.context()
+def plot_degrees_by_type(
+    degrees: pd.DataFrame, column: str = "in_degree", ax: Axes | None = None
+) -> Axes:
+    """Draw the middle and the spread of one degree for every m-type.
+
+    Parameters
+    ----------
+    degrees : pandas.DataFrame
+        From `nmc.compute_degrees`.
+    column : str
+        ``in_degree`` or ``out_degree``.
+    ax : matplotlib Axes, optional
+        Where to draw.
+
+    Returns
+    -------
+    matplotlib Axes
+        One line an m-type from the lower to the upper quartile, a dot at the median; filled
+        for excitatory types, hollow for inhibitory ones, coloured by layer.
+    """
+    table = degrees.groupby("mtype", observed=True)[column].quantile([0.25, 0.5, 0.75]).unstack()
+    ax = style.new_axes(ax, width=7.0, height=0.9 + 0.17 * len(table))
+    for at, (mtype, (low, middle, high)) in enumerate(table.iterrows()):
+        colour = style.LAYER_COLOURS[names.layer_of(mtype)]
+        ax.plot([low, high], [at, at], color=colour, linewidth=2.4, solid_capstyle="round")
+        face = colour if names.is_excitatory(mtype) else "white"
+        ax.plot(middle, at, "o", color=colour, markerfacecolor=face, markersize=6)
+    ax.set_yticks(range(len(table)), table.index.astype(str), fontsize=8)
+    ax.set_ylim(len(table) - 0.3, -0.7)
+    ax.set(xlabel=f"{column.replace('_', '-')}: quartiles and median")
+    ax.grid(axis="x", color="#E4E6E8", linewidth=0.8)
+    stamp(ax)
+    return ax
+
+
+@style.context()
+def plot_distance(
+    profiles: pd.DataFrame | dict[str, pd.DataFrame],
+    ax: Axes | None = None,
+    *,
+    axis: str = "3d",
+    least_pairs: int = 30,
+) -> Axes:
+    """Draw connection probability against distance, with its binomial error.
+
+    Parameters
+    ----------
+    profiles : pandas.DataFrame or mapping of str to DataFrame
+        From `nmc.compute_distance_profile`; several are told apart by their key.
+    ax : matplotlib Axes, optional
+        Where to draw.
+    axis : str
+        What the distance is: ``3d``, ``horizontal`` or ``vertical``.
+    least_pairs : int
+        Bins of fewer pairs are left out.
+
+    Returns
+    -------
+    matplotlib Axes
+        Distance (µm) on x, probability (%) on y.
+    """
+    ax = style.new_axes(ax)
+    if isinstance(profiles, pd.DataFrame):
+        profiles = {"": profiles}
+    for text, profile in profiles.items():
+        some = profile[profile["pairs"] >= least_pairs]
+        p = some["probability"].to_numpy(float)
+        error = np.sqrt(np.maximum(p * (1 - p), 0) / some["pairs"].to_numpy(float))
+        x = some["distance_um"].to_numpy(float)
+        (line,) = ax.plot(x, 100 * p, marker="o", markersize=3.5, label=text or None)
+        ax.fill_between(x, 100 * (p - 2 * error), 100 * (p + 2 * error), alpha=0.2,
+                        color=line.get_color(), linewidth=0)  # fmt: skip
+    ax.set(xlabel=f"{_AXIS_NAMES[axis]} (µm)", ylabel="pairs connected (%)")
+    ax.set_ylim(bottom=0)
+    ax.set_xlim(left=0)
+    if any(profiles):
+        ax.legend()
+    stamp(ax)
+    return ax
+
+
+@style.context()
+def plot_against_nulls(
+    observed: float,
+    nulls: dict[str, np.ndarray],
+    ax: Axes | None = None,
+    *,
+    quantity: str = "value",
+    percent: bool = False,
+) -> Axes:
+    """Draw an observed value as a line over the values that null models gave.
+
+    Parameters
+    ----------
+    observed : float
+        Value of the connectome.
+    nulls : mapping of str to array
+        Values of each null model, one for each draw.
+    ax : matplotlib Axes, optional
+        Where to draw.
+    quantity : str
+        What it is a value of.
+    percent : bool
+        Print values as percentages.
+    """
+    ax = style.new_axes(ax, height=1.5 + 0.55 * len(nulls))
+    scale = 100 if percent else 1
+    ax.axvline(scale * observed, color=style.OBSERVED, linewidth=2)
+    ax.annotate("connectome", (scale * observed, 1.0), xycoords=("data", "axes fraction"),
+                color=style.OBSERVED, ha="center", va="bottom", fontweight="semibold")  # fmt: skip
+    for at, values in enumerate(nulls.values()):
+        values = scale * np.asarray(values, float)
+        spread = np.linspace(-0.18, 0.18, len(values)) if len(values) > 1 else [0.0]
+        ax.plot(values, at + np.asarray(spread), "o", color=style.NULL, markersize=4, alpha=0.6)
+        ax.plot([values.mean()], [at], "|", color=style.INK, markersize=22, markeredgewidth=2)
+    ax.set_yticks(range(len(nulls)), list(nulls))
+    ax.set_ylim(len(nulls) - 0.5, -0.5)
+    ax.set_xlabel(f"{quantity} (%)" if percent else quantity)
+    ax.xaxis.set_major_locator(MaxNLocator(6))
+    stamp(ax)
+    return ax
+
+
+@style.context()
+def plot_blocks(
+    matrix: pd.DataFrame,
+    ax: Axes | None = None,
+    *,
+    quantity: str = "value",
+    log: bool = True,
+    percent: bool = False,
+) -> Axes:
+    """Draw a matrix of groups against groups, such as connection probability by pathway.
+
+    Parameters
+    ----------
+    matrix : pandas.DataFrame
+        Rows presynaptic, columns postsynaptic groups; missing values stay white.
+    ax : matplotlib Axes, optional
+        Where to draw.
+    quantity : str
+        Name of the colour scale.
+    log : bool
+        Colour by the logarithm; zeros stay white.
+    percent : bool
+        Print values as percentages.
+    """
+    n_rows, n_columns = matrix.shape
+    ax = style.new_axes(ax, width=min(3 + 0.32 * n_columns, 9), height=min(2 + 0.3 * n_rows, 8))
+    values = matrix.to_numpy(float) * (100 if percent else 1)
+    values = np.ma.masked_invalid(np.where(values == 0, np.nan, values) if log else values)
+    norm = LogNorm() if log and values.count() else None
+    image = ax.imshow(values, cmap=style.SEQUENTIAL, norm=norm, interpolation="nearest")
+    bar = ax.figure.colorbar(image, ax=ax, shrink=0.8)
+    bar.set_label(f"{quantity} (%)" if percent else quantity)
+    bar.outline.set_visible(False)
+    if log:
+        bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}"))
+    size = 10 if n_columns <= 12 else 6
+    ax.set_xticks(range(n_columns), matrix.columns.astype(str), rotation=90, fontsize=size)
+    ax.set_yticks(range(n_rows), matrix.index.astype(str), fontsize=size)
+    ax.tick_params(length=0)
+    for spine in ax.spines.values():
+        spine.set_visible(False)
+    ax.set(xlabel="postsynaptic", ylabel="presynaptic")
+    stamp(ax)
+    return ax
