@@ -6,6 +6,7 @@ VENV    ?= .venv
 BIN     := $(VENV)/bin
 SOURCE  ?= sample
 JOBS    ?= 2
+UV      ?= uv
 PYTHON  ?= $(shell for v in 3.12 3.11 3.13; do \
 	python$$v -c 'import venv, ensurepip' >/dev/null 2>&1 && { command -v python$$v; exit; }; done; \
 	python3 -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
@@ -58,7 +59,7 @@ pdf: book  ## the whole book as one PDF, printed by a headless Chromium
 	$(BIN)/python -m bookbuild pdf
 
 lock:  ## pin every dependency with its hashes again
-	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-header --no-annotate --extra book --extra test --extra sweep --extra neuroml \
 	  --extra export pyproject.toml -o requirements.lock
 
