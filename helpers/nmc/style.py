@@ -61,6 +61,10 @@ def context() -> Iterator[None]:
     """Draw in the book's style inside a ``with`` block; leaves no trace outside it."""
     with sns.axes_style("ticks"), mpl.rc_context(_RC):
         yield
+        interactive = mpl.is_interactive()
+    # The first figure loads a notebook's backend, which turns interactive mode on; were that
+    # undone with the style, no later figure would be shown.
+    mpl.interactive(interactive)
 
 
 def new_axes(ax: Axes | None = None, *, width: float = 7.0, height: float = 4.0) -> Axes:
