@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -35,7 +35,7 @@ SECTION_LISTS = ("somatic", "basal", "apical", "axonal")
 SECTION_ARRAYS = ("soma", "dend", "apic", "axon")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Package:
     """A me-type package, immutable; tables are handed out as copies.
 
@@ -76,8 +76,15 @@ class Package:
     dt_ms: float
     licence: str
     version: str
-    _biophysics: pd.DataFrame = field(repr=False)
-    _mtypes: Mapping[int, str] = field(repr=False)
+    _biophysics: pd.DataFrame
+    _mtypes: Mapping[int, str]
+
+    def __repr__(self) -> str:
+        mechanisms = {m for found in self.mechanisms.values() for m in found}
+        return (
+            f"Package({self.name}: gid {self.gid}, morphology {self.morphology.stem}, "
+            f"{len(mechanisms)} mechanisms, {len(self._synapses):,} synapses)"
+        )
 
     @property
     def name(self) -> str:
