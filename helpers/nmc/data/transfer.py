@@ -210,7 +210,7 @@ def _read(answer, target, have, wanted, policy, bar) -> None:
         out.truncate(have)
         out.seek(have)
         watch = _Watch(policy)
-        for chunk in answer.iter_raw(1 << 16):
+        for chunk in answer.iter_raw():
             have += len(chunk)
             if have > most:
                 raise Failed(f"serves more than the {most:,} bytes it should have")

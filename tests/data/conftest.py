@@ -1,0 +1,65 @@
+"""What the tests of the data room share: a cache of each test's own, a server, a patient policy."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+import pytest
+
+from nmc.data import catalogue, provenance, transfer, web
+
+from .faulty_server import Site, serve
+
+#: Quick to give up, so that the tests are quick.
+HASTY = transfer.Policy(
+    attempts=3, connect_s=2, silence_s=0.4, backoff_s=0.01, slow_bytes_per_s=1000, slow_s=0.3
+)
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    """A cache of the test's own, and no memory of what other tests fetched."""
+    folder = tmp_path / "cache"
+    monkeypatch.setenv("NMC_CACHE", str(folder))
+    monkeypatch.setattr(provenance, "_log", {})
+    monkeypatch.setattr(web, "_asked", set())
+    monkeypatch.setattr(web, "_down", {})
+    return folder
+
+
+@pytest.fixture
+def site():
+    """A server on loopback with nothing on it."""
+    with serve(Site()) as running:
+        yield running
+
+
+@pytest.fixture
+def sheet():
+    """An item whose hash is not known: trusted on first use."""
+    return catalogue.item("sheet/circuit")
+
+
+@pytest.fixture
+def content():
+    """Bytes for that item: 200 kB of JSON."""
+    return json.dumps({"a stand-in of the tests": list(range(32_000))}).encode()
+
+
+def with_known_hash(item, content):
+    """Return the item as if the catalogue knew this content's hash."""
+    from dataclasses import replace
+
+    digest = hashlib.sha256(content).hexdigest()
+    return replace(item, known=(catalogue.Known(len(content), digest),))
+
+
+def tree_at(site, policy=HASTY):
+    """Return the web tree of a server."""
+    return web.WebTree("course", site.base, policy)
+
+
+def parts(folder):
+    """Return what half-written files lie in a folder."""
+    return [p for p in folder.rglob("*") if p.name.startswith(".") or p.suffix == ".part"]

@@ -1,0 +1,158 @@
+"""A real HTTP server on loopback that can be told to misbehave."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import unquote
+
+
+@dataclass
+class Site:
+    """What the server serves, and how; `faults` maps a path to a fault's name."""
+
+    files: dict[str, bytes] = field(default_factory=dict)
+    faults: dict[str, str] = field(default_factory=dict)
+    fault_times: int = 10**6  # how often a fault strikes before the server behaves
+    ranges: bool = True
+    elsewhere: str = ""
+    asked: Counter = field(default_factory=Counter)
+    ranges_asked: list[str] = field(default_factory=list)
+    base: str = ""
+    stop: threading.Event = field(default_factory=threading.Event)
+
+    def struck(self, path: str) -> str:
+        """Return the fault for this request, if it still strikes."""
+        self.asked[path] += 1
+        return self.faults.get(path, "") if self.asked[path] <= self.fault_times else ""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    site: Site
+
+    def log_message(self, *args):
+        pass
+
+    def do_HEAD(self):
+        path = unquote(self.path).lstrip("/")
+        body = self.site.files.get(path)
+        fault = self.site.faults.get(path, "")
+        if fault.isdigit():
+            return self._status(int(fault))
+        if fault == "no HEAD":
+            return self._status(405)
+        self._status(200 if body is not None else 404, body or b"", send=False)
+
+    def do_GET(self):
+        site, path = self.site, unquote(self.path).lstrip("/")
+        fault = site.struck(path)
+        body = site.files.get(path)
+        if fault.isdigit():
+            return self._status(int(fault))
+        if fault == "redirect elsewhere":
+            return self._redirect(f"{site.elsewhere}/{path}")
+        if fault == "redirect to file":
+            return self._redirect("file:///etc/hostname")
+        if fault == "redirect here":
+            return self._redirect(f"/moved/{path}")
+        if fault == "redirect for ever":
+            return self._redirect(f"/{path}")
+        if path.startswith("moved/"):
+            body = site.files.get(path.removeprefix("moved/"))
+        if body is None:
+            return self._status(404)
+        self._send(body, fault)
+
+    def _send(self, body: bytes, fault: str) -> None:
+        start, status = 0, 200
+        asked = self.headers.get("Range", "")
+        if asked:
+            self.site.ranges_asked.append(asked)
+        if asked and self.site.ranges:
+            start, status = int(asked.removeprefix("bytes=").rstrip("-")), 206
+        if asked and fault == "wrong range":
+            start, status = 0, 206
+        part = body[start:]
+        self.send_response(status)
+        if status == 206:
+            shown = start if fault != "wrong range" else 0
+            self.send_header("Content-Range", f"bytes {shown}-{len(body) - 1}/{len(body)}")
+        if fault == "altered":
+            part = bytes([part[0] ^ 1]) + part[1:]
+        if fault == "claims too long":
+            self.send_header("Content-Length", str(len(part) + 1000))
+            self.close_connection = True
+        elif fault == "claims too short":
+            self.send_header("Content-Length", str(len(part) // 2))
+        elif fault in ("no length, cut", "no length", "endless"):
+            self.send_header("Connection", "close")
+            self.close_connection = True
+        else:
+            self.send_header("Content-Length", str(len(part)))
+        self.end_headers()
+        self._body(part, fault)
+
+    def _body(self, part: bytes, fault: str) -> None:
+        try:
+            if fault in ("cut", "no length, cut"):
+                self.wfile.write(part[: len(part) // 2])
+                self.close_connection = True
+            elif fault == "stall":
+                self.wfile.write(part[: len(part) // 2])
+                self.wfile.flush()
+                self.site.stop.wait(20)
+                self.close_connection = True
+            elif fault == "trickle":
+                for byte in part:
+                    self.wfile.write(bytes([byte]))
+                    self.wfile.flush()
+                    if self.site.stop.wait(0.05):
+                        break
+                self.close_connection = True
+            elif fault == "endless":
+                while not self.site.stop.is_set():
+                    self.wfile.write(b"x" * 65536)
+            elif fault == "slow":
+                for at in range(0, len(part), 4096):
+                    self.wfile.write(part[at : at + 4096])
+                    self.wfile.flush()
+                    time.sleep(0.002)
+            else:
+                self.wfile.write(part)
+        except (BrokenPipeError, ConnectionResetError):
+            self.close_connection = True
+
+    def _status(self, status: int, body: bytes = b"", send: bool = True) -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if send and body:
+            self.wfile.write(body)
+
+    def _redirect(self, where: str) -> None:
+        self.send_response(302)
+        self.send_header("Location", where)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+
+@contextmanager
+def serve(site: Site):
+    """Serve a site on a free port of loopback; sets ``site.base``."""
+    handler = type("Handler", (_Handler,), {"site": site})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server.daemon_threads = True
+    site.base = f"http://127.0.0.1:{server.server_address[1]}"
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+    try:
+        yield site
+    finally:
+        site.stop.set()
+        server.shutdown()
+        server.server_close()
