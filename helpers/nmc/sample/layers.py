@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 
 from nmc import names
@@ -43,8 +42,7 @@ def layer_facts(counts: pd.DataFrame, anatomy: pd.DataFrame, sizes: pd.DataFrame
     anatomy : DataFrame
         From `anatomy.measure`.
     sizes : DataFrame
-        Index m-type; ``axon_length_um, axon_volume_um3, dendrite_length_um,
-        dendrite_volume_um3`` of a mean cell.
+        Mean cell of each me-type, from `mean_sizes`.
     area_mm2 : float
         Footprint of the column.
 
@@ -58,7 +56,7 @@ def layer_facts(counts: pd.DataFrame, anatomy: pd.DataFrame, sizes: pd.DataFrame
     sheets: dict[str, dict[str, object]] = {}
     for layer in _SIX:
         here = counts[layer][counts[layer] > 0]
-        sizes_here = sizes.loc[here.index].mul(here, axis=0).sum()
+        total = sizes.mul(metypes[layer], axis=0).sum()
         volume = area_mm2 * facts.THICKNESS_UM[layer] * 1e-3
         mtypes = {m: int(n) for m, n in here.items()}
         if layer == "L6":
@@ -66,10 +64,14 @@ def layer_facts(counts: pd.DataFrame, anatomy: pd.DataFrame, sizes: pd.DataFrame
         sheets[layer] = {
             "No. of neurons per electrical types": _etype_totals(metypes[layer], layer),
             "No. of neurons per morphological types": mtypes,
-            "total axonal length": round(float(sizes_here["axon_length_um"]), 2),
-            "total axonal volume": round(float(sizes_here["axon_volume_um3"]), 2),
-            "total dendritic length": round(float(sizes_here["dendrite_length_um"]), 2),
-            "total dendritic volume": round(float(sizes_here["dendrite_volume_um3"]), 2),
+            "total axonal length": round(float(total["axon_length_um"]), 2),
+            "total axonal volume": round(float(total["axon_volume_um3"]), 2),
+            "total dendritic length": round(
+                float(total["apical_length_um"] + total["basal_length_um"]), 2
+            ),
+            "total dendritic volume": round(
+                float(total["apical_volume_um3"] + total["basal_volume_um3"]), 2
+            ),
             "synapse density": float(round(received[layer] / volume)),
         }
     for layer in names.LAYERS:
@@ -168,9 +170,21 @@ def about(number: float) -> str:
     return f"~{float(f'{number / unit:.2g}'):g} {word}"
 
 
-def default_sizes() -> pd.DataFrame:
-    """Mean cell of each m-type, by class alone: used where no morphologies are at hand."""
-    rows = [(9000.0, 1500.0, 4500.0, 3200.0) if names.is_excitatory(m) else
-            (15000.0, 1900.0, 2800.0, 1900.0) for m in names.MTYPES]  # fmt: skip
-    columns = ["axon_length_um", "axon_volume_um3", "dendrite_length_um", "dendrite_volume_um3"]
-    return pd.DataFrame(np.array(rows), index=list(names.MTYPES), columns=columns)
+#: Columns of a mean cell's size.
+PARTS = (
+    "axon_length_um", "axon_volume_um3", "apical_length_um", "apical_volume_um3",
+    "basal_length_um", "basal_volume_um3",
+)  # fmt: skip
+
+
+def mean_sizes(model_anatomy: pd.DataFrame) -> pd.DataFrame:
+    """Mean cell of each me-type: the average of its five models; no apical tree counts as 0.
+
+    Parameters
+    ----------
+    model_anatomy : DataFrame
+        Index model, from `cells.expected_anatomy`.
+    """
+    metype = [names.parse_model(m).metype for m in model_anatomy.index]
+    sizes = model_anatomy[list(PARTS)].astype(float).fillna(0.0)
+    return sizes.groupby(metype).mean().loc[list(names.METYPES)]

@@ -59,12 +59,31 @@ PLANTED = (
         "No. of unique types of synaptic connections between m-types",
         "The circuit sheet says nine more than the pathway files hold.",
     ),
+    Planted(
+        "pathway_page", "page/pathways", "L4_PC:L4_PC",
+        "The page prints half the total synapse count of the anatomy file.",
+    ),
+    Planted(
+        "channel_densities", "page/metype/L5_TTPC1_cADpyr", "L5_TTPC1_cADpyr, apical",
+        "The page prints seven times the gImbar and nine times the gSKv3_1bar of the packages.",
+    ),
+    Planted(
+        "input_resistance", "sheet/models", "L4_SS_cADpyr230_3",
+        "The summary gives 1.2 times the input resistance of page and package.",
+    ),
 )  # fmt: skip
 
 #: Factor by which the L6_BP count is too small, and what is added to the two others.
 L6_BP_FACTOR = 10
 EXTRA_CADPYR = 5
 EXTRA_PATHWAYS = 9
+
+#: Pathway, field of the anatomy file, and the factor its page is off by.
+WRONG_PATHWAY = ("L4_PC:L4_PC", "total_synapse_count", 0.5)
+#: Me-type, and by section list the factors its page is off by.
+WRONG_DENSITIES = ("L5_TTPC1_cADpyr", {"apical": {"gImbar_Im": 7.0, "gSKv3_1bar_SKv3_1": 9.0}})
+#: Model, and the factor the summary is off by.
+WRONG_RIN = ("L4_SS_cADpyr230_3", 1.2)
 
 
 def wrong_l6_bp(count: int) -> int:

@@ -132,16 +132,28 @@ def _write_tar(target: Path, instance: wiring.Instance, kind: str) -> None:
 
 def _write_sheets(folder: Path, seed: int, n_neurons: int, counts: pd.DataFrame,
                   measured: pd.DataFrame) -> None:  # fmt: skip
-    area = facts.footprint_mm2(n_neurons)
-    layer_facts = layers.layer_facts(counts, measured, layers.default_sizes(), area)
+    from nmc.sample import model_pages, pages, pathway_pages
+    from nmc.sample.cells import expected_anatomy, expected_rest
+
+    shapes = expected_anatomy(names.model_names(), seed=seed)
+    rest = expected_rest(names.model_names(), seed=seed)
+    area, sizes = facts.footprint_mm2(n_neurons), layers.mean_sizes(shapes)
+    metypes = layers.metype_counts(counts)
+    layer_facts = layers.layer_facts(counts, measured, sizes, area)
+    circuit = layers.circuit_facts(counts, measured, area)
+    anatomy_file, physiology_file = sheets.anatomy_json(measured), sheets.physiology_json(seed)
     content = {
-        layout.CIRCUIT_JSON: layers.circuit_facts(counts, measured, area),
+        layout.CIRCUIT_JSON: circuit,
         layout.LAYERS_JSON: layers.layer_json(layer_facts),
-        layout.ANATOMY_JSON: sheets.anatomy_json(measured),
-        layout.PHYSIOLOGY_JSON: sheets.physiology_json(seed),
+        layout.ANATOMY_JSON: anatomy_file,
+        layout.PHYSIOLOGY_JSON: physiology_file,
+        layout.MODELS_JSON: model_pages.summary_json(rest),
     }
     for path, value in content.items():
         jsontext.write(folder / path, value)
+    pages.write_pages(folder, circuit, layer_facts, metypes, sizes)
+    model_pages.write_model_pages(folder, shapes, rest)
+    pathway_pages.write_pathway_pages(folder, anatomy_file, physiology_file)
 
 
 def _wanted(models: Iterable[str] | None) -> list[names.Model]:
