@@ -7,6 +7,8 @@ BIN     := $(VENV)/bin
 SOURCE  ?= sample
 JOBS    ?= 2
 UV      ?= uv
+# Optional extras of the package that the lock does not pin: make book EXTRAS=extracts SOURCE=...
+EXTRAS  ?=
 PYTHON  ?= $(shell for v in 3.12 3.11 3.13; do \
 	python$$v -c 'import venv, ensurepip' >/dev/null 2>&1 && { command -v python$$v; exit; }; done; \
 	python3 -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
@@ -14,7 +16,7 @@ PYTHON  ?= $(shell for v in 3.12 3.11 3.13; do \
 
 export NMC_SOURCE := $(SOURCE)
 
-.PHONY: help book test test-full test-neuron8 scoreboard site-test pdf lock clean check
+.PHONY: help book test test-full test-neuron8 scoreboard site-test pdf links lock clean check
 
 help:  ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -58,6 +60,9 @@ scoreboard: $(VENV)/.installed  ## the long comparisons with the published numbe
 pdf: book  ## the whole book as one PDF, printed by a headless Chromium
 	$(BIN)/python -m bookbuild pdf
 
+links: book  ## ask every address the book links to whether it still answers
+	$(BIN)/python -m bookbuild links
+
 lock:  ## pin every dependency with its hashes again
 	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-header --no-annotate --extra book --extra test --extra sweep --extra neuroml \
@@ -73,4 +78,5 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --require-hashes --no-deps -r requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e . || \
 	  $(BIN)/python -m pip install --quiet --no-deps -e .
+	$(if $(EXTRAS),$(BIN)/python -m pip install --quiet -e '.[$(EXTRAS)]')
 	@touch $@

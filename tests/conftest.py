@@ -35,6 +35,8 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     kept = os.environ.get("NMC_TEST_CACHE")
+    if hasattr(config, "workerinput"):  # a worker of pytest-xdist shares the controller's folder
+        kept = os.environ["NMC_CACHE"]
     folder = kept or tempfile.mkdtemp(prefix="nmc-tests-")
     config._nmc_temporary = None if kept else folder
     os.environ["NMC_CACHE"] = str(folder)

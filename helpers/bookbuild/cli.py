@@ -10,7 +10,7 @@ import click
 from bookbuild.book import execute_stale
 from bookbuild.errors import BookError
 from bookbuild.project import Project
-from bookbuild.render import render
+from bookbuild.render import check_links, render
 from bookbuild.report import times_table
 from bookbuild.stage import stage
 
@@ -44,12 +44,13 @@ def _jobs_option(command):
 @_source_option
 @_jobs_option
 @click.option("--verbose", is_flag=True, help="Show what Jupyter Book says.")
+@click.option("--draft", is_flag=True, help="Let warnings pass, while a chapter is being written.")
 @click.pass_obj
-def book(project: Project, source: str, jobs: int, verbose: bool) -> None:
+def book(project: Project, source: str, jobs: int, verbose: bool, draft: bool) -> None:
     """Run the stale chapters, build the HTML, say where to open it."""
     pages = execute_stale(project, source, jobs=jobs, say=click.echo)
     stage(project, pages, source)
-    first = render(project, verbose=verbose)
+    first = render(project, strict=not draft, verbose=verbose or draft)
     click.echo(times_table(project, pages))
     click.echo(f"The book is ready: open {first}")
 
@@ -61,6 +62,14 @@ def book(project: Project, source: str, jobs: int, verbose: bool) -> None:
 def execute(project: Project, source: str, jobs: int) -> None:
     """Run the stale chapters only."""
     execute_stale(project, source, jobs=jobs, say=click.echo)
+
+
+@main.command()
+@click.pass_obj
+def links(project: Project) -> None:
+    """Ask every external address of the staged book whether it answers."""
+    check_links(project)
+    click.echo("Every external link answers.")
 
 
 def run() -> None:

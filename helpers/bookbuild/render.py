@@ -12,7 +12,7 @@ from bookbuild.errors import BookError
 from bookbuild.project import Project
 
 
-def render(project: Project, *, verbose: bool = False) -> Path:
+def render(project: Project, *, strict: bool = True, verbose: bool = False) -> Path:
     """Build the staged book's HTML and put it in place whole.
 
     Returns
@@ -26,24 +26,52 @@ def render(project: Project, *, verbose: bool = False) -> Path:
         If Jupyter Book fails or warns; the message holds its last lines.
     """
     work = project.build / "jupyter-book"
-    command = [
-        str(Path(sys.executable).with_name("jupyter-book")), "build", str(project.stage),
-        "--path-output", str(work), "-W", "--keep-going", "-q",
-    ]  # fmt: skip
-    done = subprocess.run(
-        command,
-        cwd=project.build,
-        env={**os.environ, "PYTHONHASHSEED": "0"},
-        text=True,
-        stdout=None if verbose else subprocess.PIPE,
-        stderr=None if verbose else subprocess.STDOUT,
-    )
+    done = _jupyter_book(project, work, "html", strict=strict, verbose=verbose)
     if done.returncode:
         # Sphinx believes it is done with pages it warned of: begin anew next time.
         shutil.rmtree(work, ignore_errors=True)
         raise BookError(f"Jupyter Book failed:\n{_last_lines(done.stdout or '')}")
     _replace(project.html, work / "_build" / "html")
     return project.html / "index.html"
+
+
+def check_links(project: Project) -> None:
+    """Ask every external address of the staged book whether it answers.
+
+    Raises
+    ------
+    BookError
+        If one does not; the message lists them.
+    """
+    work = project.build / "links"
+    _jupyter_book(project, work, "linkcheck", strict=False, verbose=False)
+    output = work / "_build" / "linkcheck" / "output.txt"
+    broken = [line for line in output.read_text("utf-8").splitlines() if "[broken]" in line]
+    if broken:
+        raise BookError("These links do not answer:\n" + "\n".join(broken))
+
+
+def _jupyter_book(
+    project: Project, work: Path, builder: str, *, strict: bool, verbose: bool
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [
+            str(Path(sys.executable).with_name("jupyter-book")),
+            "build",
+            str(project.stage),
+            "--path-output",
+            str(work),
+            "--builder",
+            builder,
+            *strict,
+            "-q",
+        ],  # fmt: skip
+        cwd=project.build,
+        env={**os.environ, "PYTHONHASHSEED": "0"},
+        text=True,
+        stdout=None if verbose else subprocess.PIPE,
+        stderr=None if verbose else subprocess.STDOUT,
+    )
 
 
 def _replace(target: Path, fresh: Path) -> None:
