@@ -36,6 +36,10 @@ _PUBLIC = {
     "load_channel_densities": "nmc.factsheets.models",
     "load_circuit": "nmc.factsheets.circuit",
     "load_connectome": "nmc.connectome.read",
+    "compute_degrees": "nmc.connectome.degrees",
+    "compute_reciprocity": "nmc.connectome.degrees",
+    "compute_convergence": "nmc.connectome.degrees",
+    "compute_block_density": "nmc.connectome.degrees",
     "plot_somata": "nmc.connectome.plots",
     "plot_adjacency": "nmc.connectome.plots",
     "plot_degrees": "nmc.connectome.plots",
@@ -67,6 +71,7 @@ _PUBLIC = {
     "plot_mtypes": "nmc.factsheets.plots",
     "plot_pathways": "nmc.factsheets.plots_pathways",
     "plot_s_types": "nmc.factsheets.plots_pathways",
+    "plot_package_sizes": "nmc.data.plots",
     "provenance": "nmc.data.provenance",
 }
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from nmc import names, style
 from nmc.connectome.graph import Connectome
@@ -46,8 +46,10 @@ def plot_somata(connectome: Connectome, ax: Axes | None = None, *, most: int = 8
     for layer, some in neurons.groupby("layer", observed=True):
         ax.annotate(
             str(layer), (1.02, some["y_um"].mean()), xycoords=("axes fraction", "data"),
-            color=style.LAYER_COLOURS[str(layer)], fontweight="semibold", va="center",
+            color=style.LAYER_COLOURS[str(layer)], fontweight="bold", va="center",
         )  # fmt: skip
+    middle, width = neurons["x_um"].agg(["min", "max"]).mean(), np.ptp(neurons["x_um"])
+    ax.set_xlim(middle - max(0.54 * width, 250), middle + max(0.54 * width, 250))
     ax.set(xlabel="x (µm)", ylabel="height y (µm)")
     ax.set_aspect("equal")
     stamp(ax)
@@ -55,7 +57,9 @@ def plot_somata(connectome: Connectome, ax: Axes | None = None, *, most: int = 8
 
 
 @style.context()
-def plot_adjacency(connectome: Connectome, ax: Axes | None = None, *, cells: int = 300) -> Axes:
+def plot_adjacency(
+    connectome: Connectome, ax: Axes | None = None, *, cells: int | None = None
+) -> Axes:
     """Draw the adjacency matrix as a picture of connection density.
 
     Parameters
@@ -64,8 +68,9 @@ def plot_adjacency(connectome: Connectome, ax: Axes | None = None, *, cells: int
         What to draw.
     ax : matplotlib Axes, optional
         Where to draw.
-    cells : int
+    cells : int, optional
         Squares along each side of the picture; each shows the share of its pairs connected.
+        Default: about twelve neurons a square, 300 squares at most.
 
     Returns
     -------
@@ -74,23 +79,31 @@ def plot_adjacency(connectome: Connectome, ax: Axes | None = None, *, cells: int
     """
     ax = style.new_axes(ax, width=6.2, height=5.2)
     n = connectome.n_neurons
-    cells = min(cells, n)
-    edges = np.linspace(0, n, cells + 1)
+    edges = np.linspace(0, n, (cells or int(np.clip(n / 12, min(n, 40), 300))) + 1).round()
     graph = connectome.adjacency
     rows = np.repeat(np.arange(n), np.diff(graph.indptr))
     counts = np.histogram2d(rows, graph.indices, bins=(edges, edges))[0]
-    share = counts / np.outer(np.diff(edges), np.diff(edges))
+    share = 100 * counts / np.outer(np.diff(edges), np.diff(edges))
     positive = share[share > 0]
-    norm = LogNorm(np.quantile(positive, 0.02), positive.max()) if positive.size else None
+    norm = LogNorm(*np.quantile(positive, [0.02, 0.998])) if positive.size else None
     masked = np.ma.masked_equal(share, 0)
     image = ax.imshow(masked, extent=(0, n, n, 0), norm=norm, interpolation="nearest",
                       cmap=style.SEQUENTIAL)  # fmt: skip
     _part_layers(ax, connectome.neurons["layer"])
-    bar = ax.figure.colorbar(image, ax=ax, shrink=0.8, label="share of pairs connected")
-    bar.outline.set_visible(False)
+    _plain_bar(ax, image, "pairs connected (%)", log=True)
     ax.set(xlabel="postsynaptic neuron", ylabel="presynaptic neuron")
     stamp(ax)
     return ax
+
+
+def _plain_bar(ax: Axes, image, label: str, *, log: bool) -> None:
+    """Add a colour bar with plain numbers and without a frame."""
+    bar = ax.figure.colorbar(image, ax=ax, shrink=0.8, label=label)
+    bar.outline.set_visible(False)
+    if log:
+        bar.ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}"))
+        bar.ax.yaxis.set_minor_formatter(NullFormatter())
 
 
 def _part_layers(ax: Axes, layer: pd.Series) -> None:
@@ -258,7 +271,7 @@ def plot_against_nulls(
     scale = 100 if percent else 1
     ax.axvline(scale * observed, color=style.OBSERVED, linewidth=2)
     ax.annotate("connectome", (scale * observed, 1.0), xycoords=("data", "axes fraction"),
-                color=style.OBSERVED, ha="center", va="bottom", fontweight="semibold")  # fmt: skip
+                color=style.OBSERVED, ha="center", va="bottom", fontweight="bold")  # fmt: skip
     for at, values in enumerate(nulls.values()):
         values = scale * np.asarray(values, float)
         spread = np.linspace(-0.18, 0.18, len(values)) if len(values) > 1 else [0.0]
@@ -302,11 +315,7 @@ def plot_blocks(
     values = np.ma.masked_invalid(np.where(values == 0, np.nan, values) if log else values)
     norm = LogNorm() if log and values.count() else None
     image = ax.imshow(values, cmap=style.SEQUENTIAL, norm=norm, interpolation="nearest")
-    bar = ax.figure.colorbar(image, ax=ax, shrink=0.8)
-    bar.set_label(f"{quantity} (%)" if percent else quantity)
-    bar.outline.set_visible(False)
-    if log:
-        bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}"))
+    _plain_bar(ax, image, f"{quantity} (%)" if percent else quantity, log=log)
     size = 10 if n_columns <= 12 else 6
     ax.set_xticks(range(n_columns), matrix.columns.astype(str), rotation=90, fontsize=size)
     ax.set_yticks(range(n_rows), matrix.index.astype(str), fontsize=size)
