@@ -54,18 +54,14 @@ def check_links(project: Project) -> None:
 def _jupyter_book(
     project: Project, work: Path, builder: str, *, strict: bool, verbose: bool
 ) -> subprocess.CompletedProcess[str]:
+    command = [
+        str(Path(sys.executable).with_name("jupyter-book")), "build", str(project.stage),
+        "--path-output", str(work), "--builder", builder, "-q",
+    ]  # fmt: skip
+    if strict:
+        command += ["-W", "--keep-going"]
     return subprocess.run(
-        [
-            str(Path(sys.executable).with_name("jupyter-book")),
-            "build",
-            str(project.stage),
-            "--path-output",
-            str(work),
-            "--builder",
-            builder,
-            *strict,
-            "-q",
-        ],  # fmt: skip
+        command,
         cwd=project.build,
         env={**os.environ, "PYTHONHASHSEED": "0"},
         text=True,
