@@ -40,42 +40,50 @@ This instance: {n_neurons} neurons, {n_connections} connections.
 def write_h5(path: Path, instance: Instance, counts: PopulationCounts) -> Path:
     """Write an instance in the HDF5 layout of the portal's connectome files.
 
-    Blocks are made dense one row range at a time, so that memory stays small at any size.
+    Blocks are made dense one m-type at a time, so that memory stays small at any size.
     """
     import h5py
 
     ranges = instance.ranges()
     places = instance.neurons[["x_um", "y_um", "z_um"]].to_numpy(float)
-    with h5py.File(path, "w", track_order=False) as h5:
+    with h5py.File(path, "w") as h5:
         for mtype in names.MTYPES:
             group = h5.create_group(f"populations/{mtype}")
             rows = ranges[mtype]
-            _dataset(group, "locations", places[rows])
+            group.create_dataset("locations", data=places[rows], track_times=False)
             for column, values in counts.columns().items():
-                _dataset(group, column, values[rows, None].astype(np.int64))
+                data = values[rows, None].astype(np.int64)
+                group.create_dataset(column, data=data, track_times=False)
         for pre in names.MTYPES:
-            _write_rows(h5, pre, instance, ranges)
+            _write_rows(h5.create_group(f"connectivity/{pre}"), instance, ranges, ranges[pre])
     return path
 
 
-def _write_rows(h5, pre: str, instance: Instance, ranges: dict[str, slice]) -> None:
-    block_of_rows = instance.adjacency[ranges[pre]].tocsc()
-    for post in names.MTYPES:
-        block = block_of_rows[:, ranges[post]].toarray().view(np.uint8)
-        group = h5.create_group(f"connectivity/{pre}/{post}")
-        _dataset(group, "cMat", block, **_storage(block.shape))
+def _write_rows(group, instance: Instance, ranges: dict[str, slice], rows: slice) -> None:
+    """Write the blocks of one presynaptic m-type.
+
+    There are 3,025 blocks, most of them tiny: the library's low-level calls take a fifth of the
+    time of its high-level ones.
+    """
+    from h5py import h5d, h5g, h5p, h5s, h5t
+
+    dense = instance.adjacency[rows].toarray().view(np.uint8)
+    for post, columns in ranges.items():
+        block = np.ascontiguousarray(dense[:, columns])
+        space = h5s.create_simple(block.shape)
+        storage = _storage(h5p.create(h5p.DATASET_CREATE), block.shape)
+        inner = h5g.create(group.id, post.encode())
+        dataset = h5d.create(inner, b"cMat", h5t.STD_U8LE, space, storage)
+        dataset.write(h5s.ALL, h5s.ALL, block)
 
 
-def _storage(shape: tuple[int, int]) -> dict[str, object]:
+def _storage(settings, shape: tuple[int, int]):
     """Compressed chunks, or plain where the index of chunks would outweigh the block."""
-    if shape[0] * shape[1] < _PLAIN_BELOW:
-        return {}
-    chunks = tuple(min(_CHUNK, k) for k in shape)
-    return {"chunks": chunks, "compression": "gzip", "compression_opts": 2}
-
-
-def _dataset(group, name: str, values: np.ndarray, **options) -> None:
-    group.create_dataset(name, data=values, track_times=False, **options)
+    settings.set_obj_track_times(False)  # the same seed gives the same bytes
+    if shape[0] * shape[1] >= _PLAIN_BELOW:
+        settings.set_chunk(tuple(min(_CHUNK, k) for k in shape))
+        settings.set_deflate(2)
+    return settings
 
 
 def write_tar(target: Path, instance: Instance, counts: PopulationCounts, *, kind: str) -> Path:

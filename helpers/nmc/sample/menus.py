@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
-import numpy as np
 import pandas as pd
 
 from nmc import layout, names
@@ -94,43 +94,57 @@ def flow_tree(values: pd.Series) -> dict:
     values : Series
         One number a pathway, index ``pre:post``.
     """
-    pairs = [names.parse_pathway(key) for key in values.index]
-    table = pd.DataFrame(pairs, columns=["pre", "post"])
-    table["value"] = values.to_numpy(np.int64)
-    for end in ("pre", "post"):
-        table[f"{end}_layer"] = table[end].map(names.layer_of)
-        table[end] = table[end].map(names.portal_mtype)
+    flows = [_Flow.of(key, value) for key, value in values.items()]
     mtypes = sorted(names.portal_mtype(m) for m in names.MTYPES)
     layers = list(names.LAYERS)
     of_layer = {k: [m for m in mtypes if m.startswith(f"{k}_")] for k in layers}
+    out = {k: [f for f in flows if f.pre_layer == k] for k in layers}
+    into = {k: [f for f in flows if f.post_layer == k] for k in layers}
     tree: dict[str, dict] = {
-        "ML_L": {k: _flow(table[table.pre_layer == k], "pre", "post_layer", of_layer[k], layers)
-                 for k in layers},
-        "L_ML": {k: _flow(table[table.post_layer == k], "pre_layer", "post", layers, of_layer[k])
-                 for k in layers},
-        "ML_ML": {a: {b: _flow(table[(table.pre_layer == a) & (table.post_layer == b)], "pre",
-                               "post", of_layer[a], of_layer[b]) for b in layers} for a in layers},
-        "L_L": _flow(table, "pre_layer", "post_layer", layers, layers),
+        "ML_L": {k: _view(out[k], "pre", "post_layer", of_layer[k], layers) for k in layers},
+        "L_ML": {k: _view(into[k], "pre_layer", "post", layers, of_layer[k]) for k in layers},
+        "ML_ML": {
+            a: {
+                b: _view([f for f in out[a] if f.post_layer == b], "pre", "post",
+                         of_layer[a], of_layer[b])
+                for b in layers
+            }
+            for a in layers
+        },
+        "L_L": _view(flows, "pre_layer", "post_layer", layers, layers),
     }  # fmt: skip
-    for kind, end, other in (("m", "pre", "post"), ("M", "post", "pre")):
-        mine = {m: table[table[end] == m] for m in mtypes}
-        wide, narrow = ("m_M", "m_L") if kind == "m" else ("M_m", "L_m")
-        tree[wide] = {m: _one(rows, end, other, m) for m, rows in mine.items()}
-        tree[narrow] = {m: _one(rows, end, f"{other}_layer", m) for m, rows in mine.items()}
+    for mtype in mtypes:
+        mine = [f for f in flows if f.pre == mtype]
+        theirs = [f for f in flows if f.post == mtype]
+        for name, other in (("m_M", "post"), ("m_L", "post_layer")):
+            rights = sorted({getattr(f, other) for f in mine})
+            tree.setdefault(name, {})[mtype] = _view(mine, "pre", other, [mtype], rights)
+        for name, other in (("M_m", "pre"), ("L_m", "pre_layer")):
+            lefts = sorted({getattr(f, other) for f in theirs})
+            tree.setdefault(name, {})[mtype] = _view(theirs, other, "post", lefts, [mtype])
     return tree
 
 
-def _one(rows: pd.DataFrame, end: str, other: str, mtype: str) -> dict:
-    others = sorted(set(rows[other]))
-    if end == "pre":
-        return _flow(rows, end, other, [mtype], others)
-    return _flow(rows, other, end, others, [mtype])
+class _Flow(NamedTuple):
+    pre: str
+    post: str
+    pre_layer: str
+    post_layer: str
+    value: int
+
+    @classmethod
+    def of(cls, key: str, value: int) -> _Flow:
+        pre, post = names.parse_pathway(key)
+        ends = names.portal_mtype(pre), names.portal_mtype(post)
+        return cls(*ends, names.layer_of(pre), names.layer_of(post), int(value))
 
 
-def _flow(rows: pd.DataFrame, left: str, right: str, lefts: list[str], rights: list[str]) -> dict:
-    totals = rows.groupby([left, right], sort=False)["value"].sum()
-    links = [
-        {"source": lefts.index(a), "target": len(lefts) + rights.index(b), "value": int(v)}
-        for (a, b), v in totals.items()
-    ]
+def _view(flows: list[_Flow], left: str, right: str, lefts: list[str], rights: list[str]) -> dict:
+    totals: dict[tuple[str, str], int] = {}
+    for flow in flows:
+        pair = getattr(flow, left), getattr(flow, right)
+        totals[pair] = totals.get(pair, 0) + flow.value
+    source = {name: k for k, name in enumerate(lefts)}
+    target = {name: len(lefts) + k for k, name in enumerate(rights)}
+    links = [{"source": source[a], "target": target[b], "value": v} for (a, b), v in totals.items()]
     return {"nodes": [{"name": n} for n in [*lefts, *rights]], "links": links}
