@@ -20,7 +20,7 @@ class Planted:
     file : str
         Kind of file that is wrong: the catalogue's key.
     item : str
-        What in it is wrong.
+        What in it is wrong, in the words of the check that must find it.
     truth : str
         What would be right.
     """
@@ -64,8 +64,12 @@ PLANTED = (
         "The page prints half the total synapse count of the anatomy file.",
     ),
     Planted(
-        "channel_densities", "page/metype/L5_TTPC1_cADpyr", "L5_TTPC1_cADpyr, apical",
-        "The page prints seven times the gImbar and nine times the gSKv3_1bar of the packages.",
+        "im_density", "page/metype/L5_TTPC1_cADpyr", "gImbar_Im apical",
+        "The page prints seven times the density of the packages.",
+    ),
+    Planted(
+        "kv3_density", "page/metype/L5_TTPC1_cADpyr", "gSKv3_1bar_SKv3_1 apical",
+        "The page prints nine times the density of the packages.",
     ),
     Planted(
         "input_resistance", "sheet/models", "L4_SS_cADpyr230_3",
