@@ -6,7 +6,6 @@ import hashlib
 import json
 
 import pytest
-
 from nmc.data import catalogue, provenance, transfer, web
 
 from .faulty_server import Site, serve

@@ -6,7 +6,6 @@ import json
 import os
 
 import pytest
-
 from nmc.data import fetch, transfer, web
 from nmc.data.sources import Miss
 from nmc.errors import (
@@ -118,8 +117,8 @@ def test_a_server_without_ranges_is_read_from_the_start(cache, site, sheet, cont
     site.fault_times, site.ranges = 1, way != "refused"
     if way == "wrong range":
         original = Site.struck
-        site.struck = lambda path: original(site, path) or (
-            "wrong range" if site.asked[path] == 2 else ""
+        site.struck = lambda path: (
+            original(site, path) or ("wrong range" if site.asked[path] == 2 else "")
         )
     assert tree_at(site).get(sheet).path.read_bytes() == content
 
