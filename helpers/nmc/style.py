@@ -38,7 +38,7 @@ _RC = {
     "savefig.facecolor": "white",
     "font.size": 11,
     "axes.titlesize": 12,
-    "axes.titleweight": "semibold",
+    "axes.titleweight": "bold",
     "axes.titlelocation": "left",
     "axes.labelcolor": INK,
     "axes.edgecolor": INK,
