@@ -36,6 +36,8 @@ _PUBLIC = {
     "load_channel_densities": "nmc.factsheets.models",
     "load_circuit": "nmc.factsheets.circuit",
     "load_connectome": "nmc.connectome.read",
+    "compute_distance_profile": "nmc.connectome.distance",
+    "compute_pathway_probability": "nmc.connectome.distance",
     "compute_degrees": "nmc.connectome.degrees",
     "compute_reciprocity": "nmc.connectome.degrees",
     "compute_convergence": "nmc.connectome.degrees",

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from nmc.factsheets.numbers import half_step, parse_mean_std, parse_number
+from nmc.factsheets.numbers import agrees, parse_mean_std, parse_number
 
 
 @pytest.mark.parametrize(
@@ -32,8 +32,22 @@ def test_parse_mean_std():
 
 
 @pytest.mark.parametrize(
-    ("text", "step"),
-    [("-71.263", 0.0005), ("1,123,400", 50), ("31", 0.5), ("0.056", 0.0005), ("~8.1", 0.05)],
+    ("printed", "value"),
+    [
+        (-71.263, -71.2627),
+        (1_562_100, 1_562_050),
+        (0.007, 0.0074),
+        (3.7, 3.6999999999999997),
+        (0, 0),
+    ],
 )
-def test_half_step(text, step):
-    assert half_step(text) == pytest.approx(step)
+def test_agrees_within_the_print(printed, value):
+    assert agrees(printed, value)
+
+
+@pytest.mark.parametrize(
+    ("printed", "value"),
+    [(58, 57), (5.3, 5.4), (-71.264, -71.2627), (0.007, 0.0082), (7, 70), (0, 1)],
+)
+def test_differs_beyond_the_print(printed, value):
+    assert not agrees(printed, value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
+from math import floor, log10
 from typing import NamedTuple
 
 _NUMBER = re.compile(r"(~?)\s*(-?\d[\d,]*(?:\.\d+)?(?:[eE][-+]?\d+)?)\s*(thousand|million)?")
@@ -50,12 +51,12 @@ def parse_mean_std(text: str) -> tuple[float, float]:
     return parse_number(mean).value, parse_number(std).value
 
 
-def half_step(text: str | float) -> float:
-    """Half of the last digit a number shows: what rounding to it may have changed.
+def agrees(printed: float, value: float) -> bool:
+    """Whether a number printed on a page stands for `value`.
 
-    ``-71.263`` gives 0.0005, ``1,123,400`` gives 50: trailing zeros of a whole number may
-    be rounded ones.
+    The pages print five significant digits and at most three decimals; both cuts are seen
+    in the pathway pages, whose full values the JSON files hold.
     """
-    digits = re.sub(r"[^\d.eE-]", "", str(text))
-    exponent = Decimal(digits).normalize().as_tuple().exponent
-    return 0.5 * 10.0 ** int(exponent)
+    exponent = floor(log10(abs(value))) if value else 0
+    step = max(1e-3, 10.0 ** (exponent - 4))
+    return abs(printed - value) <= 0.5 * step * (1 + 1e-6)

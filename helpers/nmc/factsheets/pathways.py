@@ -139,6 +139,25 @@ def pathway_matrix(
     return wide.rename_axis(index="presynaptic", columns="postsynaptic")
 
 
+def layer_flow(pathways: pd.DataFrame, column: str | None = None) -> pd.DataFrame:
+    """Add up the pathways between layers.
+
+    Parameters
+    ----------
+    pathways : pandas.DataFrame
+        From `nmc.load_pathways`.
+    column : str, optional
+        What is added up; by default pathways are counted.
+
+    Returns
+    -------
+    pandas.DataFrame, shape (5, 5)
+        Rows presynaptic, columns postsynaptic layers.
+    """
+    groups = pathways.groupby(["pre_layer", "post_layer"], observed=False)
+    return (groups.size() if column is None else groups[column].sum()).unstack().astype(float)
+
+
 def compute_totals(pathways: pd.DataFrame, mtypes: pd.DataFrame) -> dict[str, float]:
     """Add the pathways up to the connections and synapses of the whole microcircuit.
 

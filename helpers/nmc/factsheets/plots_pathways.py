@@ -11,7 +11,7 @@ from matplotlib.path import Path as Outline
 
 from nmc import names, style, units
 from nmc.data.provenance import stamp
-from nmc.factsheets.pathways import S_TYPES, pathway_matrix
+from nmc.factsheets.pathways import S_TYPES, layer_flow, pathway_matrix
 from nmc.factsheets.plots import layer_lines
 
 #: Excitatory classes warm, inhibitory ones cold; facilitating light, depressing dark.
@@ -146,25 +146,6 @@ def plot_flow(pathways: pd.DataFrame, column: str | None = None, ax: Axes | None
     ax.axis("off")
     stamp(ax)
     return ax
-
-
-def layer_flow(pathways: pd.DataFrame, column: str | None = None) -> pd.DataFrame:
-    """Add up the pathways between layers.
-
-    Parameters
-    ----------
-    pathways : pandas.DataFrame
-        From `nmc.load_pathways`.
-    column : str, optional
-        What is added up; by default pathways are counted.
-
-    Returns
-    -------
-    pandas.DataFrame, shape (5, 5)
-        Rows presynaptic, columns postsynaptic layers.
-    """
-    groups = pathways.groupby(["pre_layer", "post_layer"], observed=False)
-    return (groups.size() if column is None else groups[column].sum()).unstack().astype(float)
 
 
 def _mtype_axes(ax: Axes) -> None:
