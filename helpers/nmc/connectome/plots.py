@@ -12,7 +12,7 @@ from nmc import names, style
 from nmc.connectome.graph import Connectome
 from nmc.data.provenance import stamp
 
-_AXIS_NAMES = {"3d": "soma distance", "horizontal": "horizontal distance",
+_AXIS_NAMES = {None: "distance", "3d": "soma distance", "horizontal": "horizontal distance",
                "vertical": "vertical distance"}  # fmt: skip
 
 
@@ -202,7 +202,7 @@ def plot_distance(
     profiles: pd.DataFrame | dict[str, pd.DataFrame],
     ax: Axes | None = None,
     *,
-    axis: str = "3d",
+    axis: str | None = "3d",
     least_pairs: int = 30,
 ) -> Axes:
     """Draw connection probability against distance, with its binomial error.
@@ -213,8 +213,8 @@ def plot_distance(
         From `nmc.compute_distance_profile`; several are told apart by their key.
     ax : matplotlib Axes, optional
         Where to draw.
-    axis : str
-        What the distance is: ``3d``, ``horizontal`` or ``vertical``.
+    axis : str, optional
+        What the distance is: ``3d``, ``horizontal`` or ``vertical``; None when they differ.
     least_pairs : int
         Bins of fewer pairs are left out.
 
@@ -229,8 +229,8 @@ def plot_distance(
     for text, profile in profiles.items():
         some = profile[profile["pairs"] >= least_pairs]
         p = some["probability"].to_numpy(float)
-        error = np.sqrt(np.maximum(p * (1 - p), 0) / some["pairs"].to_numpy(float))
-        x = some["distance_um"].to_numpy(float)
+        error = some["standard_error"].to_numpy(float)
+        x = (some["from_um"] + some["to_um"]).to_numpy(float) / 2
         (line,) = ax.plot(x, 100 * p, marker="o", markersize=3.5, label=text or None)
         ax.fill_between(x, 100 * (p - 2 * error), 100 * (p + 2 * error), alpha=0.2,
                         color=line.get_color(), linewidth=0)  # fmt: skip
