@@ -34,7 +34,7 @@ def finding(table, file, item):
         ("page/pathways", "L1_SLAC, L1_DLAC", 86, 0),
         ("tree/pathways_list", "pathways", 2388, 1932),
         ("sheet/layers", "number of viable pathways", "116/375/425/537/488", "158/411/478/498/387"),
-        ("page/pathways", "L23_BTC:L5_BP failures_mean", "58", 57),
+        ("page/pathways", "L23_BTC:L5_BP", "58", 57),
     ],
 )
 def test_finds_what_is_known_of_the_real_files(real_findings, file, item, found, expected):

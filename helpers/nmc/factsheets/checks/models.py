@@ -39,8 +39,8 @@ def _summary(report: Report) -> None:
             printed = pages.loc[model, column]
             report.compare(
                 numbers.agrees(printed, value), "model summary and page", "sheet/models",
-                f"{model} {column}", value, printed,
-                "The summary file and the model's page disagree by more than the rounding.",
+                model, value, printed,
+                f"{column}: the summary file and the model's page differ by more than rounding.",
             )  # fmt: skip
 
 

@@ -58,8 +58,8 @@ def _compare(report: Report, key: str, printed: dict, record: dict) -> None:
         text = printed.get(name)
         report.compare(
             text is not None and pathway_pages.agrees(name, text, value),
-            "pathway JSON and page", _PAGES, f"{key} {name}", text, value,
-            "The page and the downloadable file disagree by more than the page's rounding.",
+            "pathway JSON and page", _PAGES, key, text, value,
+            f"{name}: the page and the downloadable file disagree by more than the rounding.",
         )  # fmt: skip
 
 
