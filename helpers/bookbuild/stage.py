@@ -11,13 +11,11 @@ import nbformat
 import yaml
 
 from bookbuild.book import Page
+from bookbuild.generated import fill
 from bookbuild.identity import file_hash
 from bookbuild.notes import release_text, run_note, source_text
 from bookbuild.project import Project
 from bookbuild.students import without_solutions
-
-#: Where the Sphinx extension finds what the build knows, below the stage.
-FACTS = "build-facts.json"
 
 
 def stage(project: Project, pages: list[Page], source: str) -> Path:
@@ -32,8 +30,11 @@ def stage(project: Project, pages: list[Page], source: str) -> Path:
     with_code = {page.chapter.name for page in pages}
     for name, document in project.documents.items():
         if name not in with_code:
-            wanted.write(f"{name}.md", document.text)
+            wanted.write(f"{name}.md", fill(document.text, name, project, pages))
     for page in pages:
+        for cell in page.notebook.cells:
+            if cell.cell_type == "markdown" and "% generated:" in cell.source:
+                cell.source = fill(cell.source, page.chapter.name, project, pages)
         page.notebook.cells.append(nbformat.v4.new_markdown_cell(run_note(page), id="run-note"))
         wanted.write(f"{page.chapter.name}.ipynb", nbformat.writes(page.notebook))
         student = nbformat.writes(without_solutions(page.chapter.notebook()))
@@ -45,7 +46,6 @@ def stage(project: Project, pages: list[Page], source: str) -> Path:
             wanted.copy(path, path.relative_to(project.root))
     wanted.write("_toc.yml", yaml.safe_dump(project.toc, sort_keys=False))
     wanted.write("_config.yml", yaml.safe_dump(_config(project, pages, source), sort_keys=False))
-    wanted.write(FACTS, json.dumps(_facts(project, pages), indent=1))
     wanted.remove_others()
     return project.stage
 
@@ -68,20 +68,6 @@ def _config(project: Project, pages: list[Page], source: str) -> dict:
     else:
         config.pop("repository", None)
     return config
-
-
-def _facts(project: Project, pages: list[Page]) -> dict:
-    return {
-        "chapters": [
-            {
-                "name": page.chapter.name,
-                "seconds": page.run.seconds,
-                "peak_gb": page.run.peak_gb,
-                "results": page.results,
-            }
-            for page in pages
-        ],
-    }
 
 
 class _Folder:

@@ -1,0 +1,68 @@
+// Tables of class nmc-table: sort by a click (or Enter) on a heading, filter by typing. No library.
+(function () {
+  "use strict";
+
+  function value(row, column) {
+    const text = row.cells[column].textContent.trim();
+    const number = Number(text.replace(/,/g, ""));
+    return text !== "" && !Number.isNaN(number) ? number : text.toLowerCase();
+  }
+
+  function compare(a, b) {
+    if (typeof a === "number" && typeof b === "number") return a - b;
+    if (typeof a === "number") return -1;
+    if (typeof b === "number") return 1;
+    return a.localeCompare(b);
+  }
+
+  function sort(table, heading, column) {
+    const rising = heading.getAttribute("aria-sort") !== "ascending";
+    table.querySelectorAll("th").forEach((other) => other.removeAttribute("aria-sort"));
+    heading.setAttribute("aria-sort", rising ? "ascending" : "descending");
+    const body = table.tBodies[0];
+    Array.from(body.rows)
+      .sort((a, b) => compare(value(a, column), value(b, column)) * (rising ? 1 : -1))
+      .forEach((row) => body.appendChild(row));
+  }
+
+  function addFilter(table) {
+    const field = document.createElement("input");
+    field.type = "search";
+    field.className = "nmc-filter";
+    field.placeholder = "Filter the rows";
+    field.setAttribute("aria-label", "Filter the rows of the table");
+    field.addEventListener("input", () => {
+      const words = field.value.toLowerCase().split(/\s+/);
+      for (const row of table.tBodies[0].rows) {
+        const text = row.textContent.toLowerCase();
+        row.hidden = !words.every((word) => text.includes(word));
+      }
+    });
+    table.closest(".nmc-table-box").before(field);
+  }
+
+  function ready() {
+    document.querySelectorAll("table.nmc-table").forEach((table) => {
+      addFilter(table);
+      Array.from(table.tHead.rows[0].cells).forEach((heading, column) => {
+        heading.tabIndex = 0;
+        heading.addEventListener("click", () => sort(table, heading, column));
+        heading.addEventListener("keydown", (event) => {
+          if (event.key === "Enter" || event.key === " ") {
+            event.preventDefault();
+            sort(table, heading, column);
+          }
+        });
+      });
+    });
+    // Wide boxes can be reached and scrolled with the keyboard.
+    document
+      .querySelectorAll(".nmc-table-box, .cell_output .output, .highlight pre")
+      .forEach((box) => {
+        if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
+      });
+  }
+
+  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", ready);
+  else ready();
+})();

@@ -1,0 +1,69 @@
+"""Parts of pages that are made from what the build knows, where a page asks for them.
+
+A page asks with a Markdown comment on a line of its own, such as ``% generated: chapter-map``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from html import escape
+
+from bookbuild.api_pages import api_reference
+from bookbuild.book import Page
+from bookbuild.project import Project
+from bookbuild.verdicts import published_table
+
+_ASKS = re.compile(r"^% generated: ([\w-]+)[ \t]*$", re.MULTILINE)
+
+
+def fill(text: str, name: str, project: Project, pages: list[Page]) -> str:
+    """Return a page's text with each request replaced by what it asks for.
+
+    Parameters
+    ----------
+    text : str
+        The Markdown text of a page.
+    name : str
+        The page's name; links are written from its folder.
+    project : Project
+        The book.
+    pages : list of Page
+        The executed chapters.
+    """
+    makers: dict[str, Callable[[], str]] = {
+        "chapter-map": lambda: chapter_map(project, pages, name.count("/")),
+        "published": lambda: published_table(pages),
+        "api": api_reference,
+    }
+    return _ASKS.sub(lambda match: makers[match.group(1)](), text)
+
+
+def chapter_map(project: Project, pages: list[Page], depth: int) -> str:
+    """Return a table of the chapters by part: what each needs, and how long it takes."""
+    known = {page.chapter.name: page for page in pages}
+    up = "../" * depth
+    out = []
+    for part in project.toc.get("parts", []):
+        rows = []
+        for entry in part["chapters"]:
+            page = known.get(entry["file"])
+            if page is None or "{admonition} At a glance" not in page.chapter.text:
+                continue
+            minutes, needs = _glance(page.chapter.text)
+            title = re.search(r"^# (.+)$", page.chapter.text, re.MULTILINE).group(1)
+            link = f"[{title}]({up}{entry['file']}.md)"
+            rows.append(f"| {link} | {needs} | {minutes} | {page.run.seconds:.0f} |")
+        if rows:
+            head = "| chapter | you need | minutes to read | seconds to run |\n|---|---|---|---|\n"
+            out.append(f"**{escape(part['caption'])}**\n\n{head}" + "\n".join(rows))
+    return "\n\n".join(out)
+
+
+def _glance(text: str) -> tuple[str, str]:
+    """Return minutes and needs as *At a glance* states them, links reduced to their words."""
+    minutes = re.search(r"\*\*Time\*\*\s*(\d+)", text)
+    needs = re.search(r"\*\*You need\*\*\s*(.+)", text)
+    words = re.sub(r"\[([^\]]+)\]\([^)]*\)", r"\1", needs.group(1)) if needs else ""
+    words = re.sub(r"\{\w+\}`([^`<]+)(?:<[^>]*>)?`", r"\1", words)
+    return (minutes.group(1) if minutes else ""), words.strip().rstrip(".").replace("|", "\\|")

@@ -1,0 +1,71 @@
+"""The last chapter's table: every printed number beside what the chapters recomputed."""
+
+from __future__ import annotations
+
+from html import escape
+
+from bookbuild.book import Page
+
+_NEEDS = {
+    "instance": "needs the full file: a whole connectome instance",
+    "extract": "needs a connectome extract",
+    "package": "needs the model package",
+    "sheet": "needs the fact sheet",
+}
+
+
+def published_table(pages: list[Page]) -> str:
+    """Return every claim of `nmc.published` as a row of one HTML table.
+
+    A claim that an executed chapter recomputed carries that value, its source and its verdict;
+    the others say what they wait for.
+    """
+    from nmc.published import claims
+
+    found: dict[str, tuple[dict, Page]] = {}
+    for page in pages:
+        for row in page.results:
+            found.setdefault(row["key"], (row, page))
+    rows = [_row(claim, *found.get(claim.key, (None, None))) for claim in claims().values()]
+    head = "".join(
+        f"<th scope='col'>{name}</th>"
+        for name in (
+            "claim", "printed", "recomputed", "unit", "tolerance", "verdict", "chapter",
+            "source", "printed in",
+        )
+    )  # fmt: skip
+    return (
+        '<div class="nmc-table-box"><table class="nmc-table">'
+        f"<thead><tr>{head}</tr></thead><tbody>\n" + "\n".join(rows) + "\n</tbody></table></div>"
+    )
+
+
+def _row(claim, result: dict | None, page: Page | None) -> str:
+    where = f"{claim.citation}: {claim.where}" + (
+        f" ({claim.secondary})" if claim.secondary else ""
+    )
+    if result is None:
+        waits = _NEEDS.get(claim.needs, f"needs {claim.needs}")
+        cells = ["", claim.unit, "", claim.reason or waits, "", "", where]
+    else:
+        verdict = result["verdict"]
+        if verdict == "differs" and claim.reason:
+            verdict = f"differs: {claim.reason}"
+        title = page.chapter.name.rsplit("/", 1)[-1].replace("-", " ")
+        link = f'<a href="{page.chapter.name.removeprefix("book/")}.html">{escape(title)}</a>'
+        cells = [
+            _number(result["recomputed"]), claim.unit, result["tolerance"], verdict, link,
+            result["source"], where,
+        ]  # fmt: skip
+    texts = [claim.claim, _number(claim.value), *cells]
+    return "<tr>" + "".join(f"<td>{_cell(text)}</td>" for text in texts) + "</tr>"
+
+
+def _cell(text: str) -> str:
+    return text if text.startswith("<a ") else escape(str(text))
+
+
+def _number(value) -> str:
+    if isinstance(value, list | tuple):
+        return ", ".join(_number(part) for part in value)
+    return f"{value:,.10g}" if abs(value) >= 1000 else f"{value:.4g}"
