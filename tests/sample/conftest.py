@@ -1,0 +1,60 @@
+"""One synthetic tree a session, and an independent way to open its connectomes."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from nmc import layout, names, sample
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A connectome file read with h5py alone: dense, in the file's own order."""
+
+    mtypes: list[str]
+    code: np.ndarray
+    places: np.ndarray
+    counts: dict[str, np.ndarray]
+    matrix: np.ndarray
+
+    def block(self, pre: str, post: str) -> np.ndarray:
+        """The block of one pathway."""
+        i, j = (self.code == self.mtypes.index(m) for m in (pre, post))
+        return self.matrix[np.ix_(i, j)]
+
+
+def open_tar(path: Path) -> Opened:
+    """Open ``NAME/NAME.h5`` of an instance's tar."""
+    with tarfile.open(path) as tar:
+        data = tar.extractfile(f"{path.stem}/{path.stem}.h5").read()
+    with h5py.File(io.BytesIO(data)) as h5:
+        mtypes = list(h5["populations"])
+        groups = [h5["populations"][m] for m in mtypes]
+        places = np.concatenate([g["locations"][:] for g in groups])
+        code = np.repeat(np.arange(len(mtypes)), [len(g["locations"]) for g in groups])
+        counts = {
+            k: np.concatenate([g[k][:, 0] for g in groups])
+            for k in ("nCellAff", "nCellEff", "nSynAff", "nSynEff")
+        }
+        rows = [np.hstack([h5[f"connectivity/{a}/{b}/cMat"][:] for b in mtypes]) for a in mtypes]
+    return Opened(mtypes, code, places, counts, np.vstack(rows))
+
+
+@pytest.fixture(scope="session")
+def tree(tmp_path_factory) -> Path:
+    """A default synthetic tree without packages."""
+    return sample.write_tree(tmp_path_factory.mktemp("portal"), models=[])
+
+
+@pytest.fixture(scope="session")
+def mc2(tree) -> Opened:
+    """The instance the sheets are measured on."""
+    opened = open_tar(tree / layout.average(2))
+    assert opened.mtypes == list(names.MTYPES)
+    return opened

@@ -1,0 +1,285 @@
+"""The sample's files are built as the portal's are: keys, nesting, types, labels and units."""
+
+import hashlib
+import io
+import json
+import tarfile
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from lxml import html
+from nmc import layout, names, sample
+from nmc.sample import average_instance, contacts, hdf5
+
+
+def _json(root: Path, path: str):
+    return json.loads((root / path).read_text())
+
+
+def _kind(value) -> str:
+    return "number" if isinstance(value, int | float) else type(value).__name__
+
+
+def _page(root: Path, path: str):
+    return html.fromstring((root / path).read_bytes(), parser=html.HTMLParser(encoding="utf-8"))
+
+
+def _labels(page) -> set[tuple[str, str]]:
+    """Label and unit of every fact, tooltips' question marks left out."""
+    found, label = set(), ""
+    for node in page.iter("dt", "dd"):
+        if node.tag == "dt":
+            for mark in node.iter("sup"):
+                mark.text = None
+            label = " ".join(node.text_content().split())
+        else:
+            units = [" ".join(u.text_content().split()) for u in node.find_class("factsheet-unit")]
+            found.add((label, units[0] if units else ""))
+    return found
+
+
+# Structure, against the real files ------------------------------------------------------------
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("path", [layout.ANATOMY_JSON, layout.PHYSIOLOGY_JSON])
+def test_pathway_files(tree, mirror, path):
+    real, mine = _json(mirror, path), _json(tree, path)
+    assert len(real) == len(mine) == 1932
+    kinds = {}
+    for where, content in (("real", real), ("mine", mine)):
+        for entry in content.values():
+            for field, value in entry.items():
+                kinds.setdefault(field, {}).setdefault(where, set()).add(_kind(value))
+    for field, seen in kinds.items():
+        assert seen["mine"] == seen["real"], field
+
+
+@pytest.mark.real
+def test_pathway_files_are_laid_out_alike(tree, mirror):
+    """Four spaces, no space after the colon, percentages with the noise of a late factor 100."""
+    for root in (tree, mirror):
+        text = (root / layout.ANATOMY_JSON).read_text()
+        assert text.startswith('{\n    "L') and text.endswith("}\n")
+        assert "0000000" in text and '": ' not in text
+
+
+@pytest.mark.real
+def test_layer_file(tree, mirror):
+    real, mine = (_json(root, layout.LAYERS_JSON) for root in (mirror, tree))
+    assert list(mine) == list(real)
+    for layer in real:
+        assert {k: _kind(v) for k, v in mine[layer].items()} == (
+            {k: _kind(v) for k, v in real[layer].items()}
+        )
+        key = "No. of neurons per morphological types"
+        assert set(mine[layer][key]) == set(real[layer][key])
+
+
+@pytest.mark.real
+def test_circuit_file_has_the_keys_of_the_page(tree, mirror):
+    facts = _json(mirror, "derived/circuit_facts.json")["facts"]
+    mine = _json(tree, layout.CIRCUIT_JSON)
+    assert set(mine) == set(facts)
+    for key, fact in facts.items():
+        if isinstance(fact["value"], dict):
+            assert list(mine[key]) == list(fact["value"])
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("name", ["nb_connection", "pathway_count", "total_synapse"])
+def test_flow_trees(tree, mirror, name):
+    real, mine = (_json(root, layout.tree(name)) for root in (mirror, tree))
+    assert set(mine) == set(real)
+    for view, content in real.items():
+        assert set(mine[view]) == set(content)
+    for layer in names.LAYERS:
+        for view in ("ML_L", "L_ML"):
+            assert mine[view][layer]["nodes"] == real[view][layer]["nodes"]
+    for view, mtype in (("m_L", "L4_LBC"), ("L_m", "L4_LBC")):
+        own = {"name": mtype}
+        end = 0 if view == "m_L" else -1
+        assert mine[view][mtype]["nodes"][end] == real[view][mtype]["nodes"][end] == own
+    link = mine["L_L"]["links"][0]
+    assert set(link) == set(real["L_L"]["links"][0]) and _kind(link["value"]) == "number"
+
+
+@pytest.mark.real
+def test_menus(tree, mirror):
+    for name in layout.TREE_NAMES:
+        assert type(_json(tree, layout.tree(name))) is type(_json(mirror, layout.tree(name)))
+    real, mine = (_json(root, layout.tree("download_tree")) for root in (mirror, tree))
+    assert _leaves(mine) == _leaves(real)
+    assert _paths(mine) == _paths(real)
+    real, mine = (_json(root, layout.tree("connectome")) for root in (mirror, tree))
+    assert sorted(_urls(mine)) == sorted(_urls(real))
+    real, mine = (_json(root, layout.tree("metypes")) for root in (mirror, tree))
+    assert sorted(mine) == sorted(real)
+    assert (
+        _json(tree, layout.tree("main"))["L_L"]["nodes"]
+        == (_json(mirror, layout.tree("main"))["L_L"]["nodes"])
+    )
+
+
+def _leaves(nodes) -> set[str]:
+    out = set()
+    for node in nodes:
+        out |= _leaves(node["nodes"]) if "nodes" in node else {node["text"]}
+    return out
+
+
+def _paths(nodes, above=()) -> set[tuple[str, ...]]:
+    out = set()
+    for node in nodes:
+        here = (*above, node["text"])
+        out |= _paths(node["nodes"], here) if "nodes" in node else {here}
+    return out
+
+
+def _urls(nodes) -> list[str]:
+    out = []
+    for node in nodes:
+        out += [node["url"]] if "url" in node else _urls(node["nodes"])
+    return out
+
+
+@pytest.mark.real
+def test_connectome_file(tree, mirror):
+    with tarfile.open(tree / layout.average(0)) as tar:
+        members = tar.getnames()
+        stem = "cons_locs_pathways_mc0_Column"
+        assert members == [stem, f"{stem}/Connectome_readme_AVERAGE_INSTANCE.txt",
+                           f"{stem}/{stem}.h5"]  # fmt: skip
+        data = io.BytesIO(tar.extractfile(members[-1]).read())
+    with (
+        h5py.File(data) as mine,
+        h5py.File(mirror / "derived/cons_locs_L1_DAC_of_mc0.h5") as real,
+    ):
+        assert set(mine) == set(real) == {"connectivity", "populations"}
+        assert list(mine["populations"]) == list(names.MTYPES)
+        here, there = mine["populations/L1_DAC"], real["populations/L1_DAC"]
+        assert set(here) == set(there)
+        for key in there:
+            assert here[key].dtype == there[key].dtype
+            assert here[key].shape[1:] == there[key].shape[1:]
+        block = mine["connectivity/L23_PC/L4_PC/cMat"]
+        assert block.dtype.kind in "iub" and set(np.unique(block[:])) == {0, 1}
+        assert list(mine["connectivity/L1_DAC"]) == list(names.MTYPES)
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(
+    "path",
+    [
+        layout.CIRCUIT_PAGE,
+        *(layout.layer_page(layer) for layer in names.LAYERS),
+        layout.mtype_page("L5_TTPC1"),
+        layout.mtype_page("L5_TTPC1", details=True),
+        layout.metype_page("L5_TTPC1_cADpyr"),
+    ],
+)
+def test_pages_have_the_labels_and_units(tree, mirror, path):
+    extra = {("input-output synaptomes", ""), ("more details", "")}
+    real, mine = (_labels(_page(root, path)) - extra for root in (mirror, tree))
+    assert mine == real
+
+
+@pytest.mark.real
+def test_model_page_has_the_tabs_and_channels(tree, mirror):
+    path = layout.metype_page("L5_TTPC1_cADpyr")
+    for root in (mirror, tree):
+        page = _page(root, path)
+        assert len(page.find_class("smw-tab-selector")) == 5
+        tabs = [t for t in page.find_class("smw-tab") if t.tag == "div"]
+        assert len(tabs) == 5
+        heads = [" ".join(td.text_content().split()) for td in tabs[0].xpath(".//tr/td[1]")]
+        assert set(heads) == {"basal", "apical", "axonal", "somatic"}
+        spans = tabs[0].xpath(".//a[@class='smw-equation']/span")
+        assert {s.get("data-name") for s in spans} == {"uniform", "exponential"}
+        assert any(a.get("href", "").endswith("L5_TTPC1_cADpyr232_1.zip") for a in page.iter("a"))
+
+
+@pytest.mark.real
+def test_pathway_pages(tree, mirror):
+    texts = []
+    for root in (mirror, tree):
+        with tarfile.open(root / layout.PATHWAY_PAGES) as tar:
+            text = tar.extractfile("pathway/L4_PC-L4_PC.html").read()
+        texts.append(html.fromstring(text, parser=html.HTMLParser(encoding="utf-8")))
+    extra = {("input-output synaptomes", ""), ("more details", "")}
+    assert _labels(texts[1]) == _labels(texts[0]) - extra
+
+
+# Content ---------------------------------------------------------------------------------------
+
+
+def test_summary_names_every_model(tree):
+    summary = _json(tree, layout.MODELS_JSON)
+    assert set(summary) == set(names.model_names())
+    fields = {"Rmp", "Rmp_Units", "Rin", "Rin_Units", "Tau", "Tau_Units"}
+    assert all(set(entry) == fields for entry in summary.values())
+
+
+def test_every_page_is_there_and_says_it_is_invented(tree):
+    paths = [layout.layer_page(k) for k in names.LAYERS]
+    paths += [layout.mtype_page(m) for m in names.MTYPES]
+    paths += [layout.mtype_page(m, details=True) for m in names.MTYPES]
+    paths += [layout.synaptome_page(m) for m in names.MTYPES]
+    paths += [layout.metype_page(m) for m in names.METYPES]
+    for path in (*paths, layout.CIRCUIT_PAGE):
+        assert "every number is invented" in (tree / path).read_text()
+    assert _json(tree, "nmc-tree.json")["invented"] is True
+
+
+def test_pathway_archive_uses_the_names_of_the_pages(tree):
+    with tarfile.open(tree / layout.PATHWAY_PAGES) as tar:
+        sizes = {m.name.removeprefix("pathway/").removesuffix(".html"): m.size
+                 for m in tar.getmembers()}  # fmt: skip
+    filled = {name for name, size in sizes.items() if size}
+    expected = set()
+    for key in _json(tree, layout.ANATOMY_JSON):
+        expected.add("-".join(names.portal_mtype(m) for m in names.parse_pathway(key)))
+    assert filled == expected
+    assert all("SLAC" in name or "DLAC" in name for name in set(sizes) - filled)
+
+
+def test_read_me_says_what_it_is(tree):
+    for path, kind in ((layout.average(1), "AVERAGE"), (layout.control(0, 0), "CONTROL"),
+                       (layout.individual("P14-13", 0), "INDIVIDUAL")):  # fmt: skip
+        with tarfile.open(tree / path) as tar:
+            name = next(n for n in tar.getnames() if "readme" in n)
+            text = tar.extractfile(name).read().decode()
+        assert kind in name and kind in text and "SYNTHETIC SAMPLE" in text
+
+
+# Same seed, same bytes -------------------------------------------------------------------------
+
+
+def _sums(root: Path) -> dict[str, str]:
+    files = sorted(p for p in root.rglob("*") if p.is_file())
+    return {str(p.relative_to(root)): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
+
+
+def test_same_seed_gives_the_same_bytes(tmp_path):
+    one = _sums(sample.write_tree(tmp_path / "one", n_neurons=150, models=[]))
+    two = _sums(sample.write_tree(tmp_path / "two", n_neurons=150, models=[]))
+    assert one == two
+    other = _sums(sample.write_tree(tmp_path / "other", seed=7, n_neurons=150, models=[]))
+    assert set(other) == set(one)
+    changed = {path for path in one if one[path] != other[path]}
+    assert {layout.average(0), layout.ANATOMY_JSON, layout.PHYSIOLOGY_JSON,
+            layout.MODELS_JSON} <= changed  # fmt: skip
+
+
+def test_size_is_what_was_asked_for(tmp_path):
+    sample.write_tree(tmp_path, n_neurons=300, models=[])
+    assert _json(tmp_path, layout.CIRCUIT_JSON)["No. of neurons"] == 300
+
+
+def test_nothing_but_the_file_is_left_behind(tmp_path):
+    instance = average_instance(0, n_neurons=150)
+    target = tmp_path / "deep" / "cons_locs_pathways_mc0_Column.tar"
+    hdf5.write_tar(target, instance, contacts.count(instance), kind="AVERAGE")
+    assert [p.name for p in target.parent.iterdir()] == [target.name]
