@@ -64,12 +64,9 @@ PLANTED = (
         "The page prints half the total synapse count of the anatomy file.",
     ),
     Planted(
-        "im_density", "page/metype/L5_TTPC1_cADpyr", "gImbar_Im apical",
-        "The page prints seven times the density of the packages.",
-    ),
-    Planted(
-        "kv3_density", "page/metype/L5_TTPC1_cADpyr", "gSKv3_1bar_SKv3_1 apical",
-        "The page prints nine times the density of the packages.",
+        "channel_densities", "page/metype/L5_TTPC1_cADpyr", "ion channels",
+        "The page prints seven times the apical gImbar and nine times the apical gSKv3_1bar of "
+        "the packages.",
     ),
     Planted(
         "input_resistance", "sheet/models", "L4_SS_cADpyr230_3",
