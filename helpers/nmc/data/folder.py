@@ -43,6 +43,8 @@ class FolderTree:
         """Whether the file lies in the folder."""
         return self._find(item) is not None
 
+    holds = has
+
     def local(self, item: Item) -> Record | None:
         """Return the verified file if it lies in the folder."""
         return self.get(item) if self.has(item) else None

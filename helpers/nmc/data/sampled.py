@@ -24,6 +24,10 @@ class SampleTree:
         """Whether the sample holds the file; packages of all models count, written or not."""
         return item.key.startswith("model/") or self._tree().has(item)
 
+    def holds(self, item: Item) -> bool:
+        """Whether the sample was written and holds the file, or can write it in a moment."""
+        return self.has(item)
+
     def local(self, item: Item) -> Record | None:
         """Return the file if the sample was written already and holds it."""
         root = self.folder()

@@ -66,10 +66,17 @@ def acceptance() -> dict | None:
 def accept(how: str = "nmc.data.terms.accept") -> dict:
     """Record that the terms are accepted for this cache; return the record."""
     entry = {
-        "date": datetime.now(UTC).isoformat(timespec="seconds"), "sha256": sha256(), "how": how,
-    }  # fmt: skip
+        "date": now(),
+        "sha256": sha256(),
+        "how": how,
+    }
     files.write_json(_acceptance_file(), entry)
     return entry
+
+
+def now() -> str:
+    """Return this moment as ISO text, to the second, in UTC."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def withdraw() -> None:

@@ -6,7 +6,6 @@ import hashlib
 import re
 import time
 from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -81,6 +80,10 @@ class WebTree:
         if settings.offline():
             return False
         return any(self._serves(address) for address in self.addresses(item))
+
+    def holds(self, item: Item) -> bool:
+        """Whether the file was fetched before."""
+        return self._cached().has(item)
 
     def local(self, item: Item) -> Record | None:
         """Return the verified file if it was fetched before."""
@@ -165,7 +168,7 @@ class WebTree:
         path = first_use_file(self.folder, target)
         entry = {
             "sha256": verdict.sha256, "size_bytes": verdict.size_bytes, "address": address,
-            "date": datetime.now(UTC).isoformat(timespec="seconds"),
+            "date": terms.now(),
         }  # fmt: skip
         if not files.write_json_once(path, entry):
             first = files.read_json(path) or {}
@@ -189,6 +192,7 @@ class WebTree:
         """Ask a copy of the tree, once a process, what it says of itself and its hashes."""
         if not self._base or self.folder in _asked:
             return
+        files.write_json_once(_origin_file(self.folder), {"address": self._base})
         for name in (MARKER, SUMS):
             with suppress(transfer.Absent), files.whole(self.folder / name) as temporary:
                 try:
@@ -197,6 +201,18 @@ class WebTree:
                 except transfer.Failed as exc:
                     raise Miss((join(self._base, name), str(exc)), clean=False) from exc
         _asked.add(self.folder)
+
+
+def tree_of(folder: Path) -> WebTree | None:
+    """Return the web tree whose files lie in a folder of the cache, where that is known."""
+    origin = files.read_json(_origin_file(folder))
+    if folder.name == "portal":
+        return WebTree.portal()
+    return WebTree.at(origin["address"]) if origin else None
+
+
+def _origin_file(folder: Path) -> Path:
+    return folder.with_name(f"{folder.name}.origin.json")
 
 
 def first_use_file(folder: Path, path: Path) -> Path:
