@@ -1,0 +1,260 @@
+"""A 3-D view that turns: points and lines in one piece of HTML that needs nothing else.
+
+No network and no library: a canvas and a short script go into the page with the data, packed
+into a few bytes a point.  Where scripts do not run, a still picture stands in its place.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import io
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+
+from nmc import style
+
+#: A view larger than this many bytes is refused: a page should open at once.
+MAX_BYTES = 2_000_000
+_YAW, _PITCH = 0.6, 0.25
+_HINT = "Drag to turn; click a dot to see whom it contacts."
+
+
+@dataclass(frozen=True)
+class View3D:
+    """Something to turn around; a notebook shows it, `save` writes it as a page of its own.
+
+    Attributes
+    ----------
+    html : str
+        The whole view.
+    """
+
+    html: str
+
+    def _repr_html_(self) -> str:
+        return self.html
+
+    def save(self, path: str | Path) -> Path:
+        """Write a page that shows the view."""
+        path = Path(path)
+        page = f"<!doctype html><meta charset='utf-8'><title>View</title><body>{self.html}</body>"
+        path.write_text(page, "utf-8")
+        return path
+
+
+def view_points(
+    xyz: np.ndarray,
+    groups: Sequence[str],
+    *,
+    colours: Mapping[str, str] | None = None,
+    connections: tuple[np.ndarray, np.ndarray] | None = None,
+    point_names: Sequence[str] | None = None,
+    point_size: float = 2.0,
+    unit: str = "µm",
+    alt: str = "A cloud of points in space.",
+    aspect: float = 0.9,
+) -> View3D:
+    """Show points in space, such as the somata of a microcircuit.
+
+    Parameters
+    ----------
+    xyz : (N, 3) array
+        Positions; y points up.
+    groups : sequence of N str
+        Group of each point: it has a colour and a box in the legend to hide it by.
+    colours : mapping, optional
+        Group → colour; default the book's.
+    connections : (indptr, indices), optional
+        Rows of a sparse adjacency among the points; a click on a point then shows its
+        partners.  At most 65,536 points.
+    point_names : sequence of N str, optional
+        What to call a chosen point; default its group.
+    point_size : float
+        Radius, in pixels of a view 640 wide.
+    unit : str
+        Of the positions; stands at the scale bar.
+    alt : str
+        What one sees, in words.
+    aspect : float
+        Height of the view over its width.
+
+    Raises
+    ------
+    ValueError
+        When the view would be too large for a page; show fewer points.
+    """
+    return _view(
+        np.asarray(xyz, float).reshape(-1, 3), np.empty((0, 2, 3)), list(groups), [],
+        colours=colours, connections=connections, point_names=point_names, widths=None,
+        point_size=point_size, unit=unit, alt=alt, aspect=aspect,
+    )  # fmt: skip
+
+
+def view_lines(
+    segments: np.ndarray,
+    groups: Sequence[str],
+    *,
+    widths: Sequence[float] | None = None,
+    colours: Mapping[str, str] | None = None,
+    points: np.ndarray | None = None,
+    point_groups: Sequence[str] = (),
+    point_size: float = 5.0,
+    unit: str = "µm",
+    alt: str = "Lines in space.",
+    aspect: float = 0.9,
+) -> View3D:
+    """Show line segments in space, such as the branches of a neuron.
+
+    Parameters
+    ----------
+    segments : (M, 2, 3) array
+        Ends of each segment; y points up.
+    groups : sequence of M str
+        Group of each segment, e.g. *axon*: it has a colour and a box in the legend.
+    widths : sequence of M float, optional
+        Diameter of each, in the unit of the positions; drawn at least one pixel wide.
+    colours : mapping, optional
+        Group → colour; default the book's.
+    points, point_groups : optional
+        Points to draw too, such as a soma or synapses, and their groups.
+    point_size, unit, alt, aspect
+        As for `view_points`.
+
+    Raises
+    ------
+    ValueError
+        When the view would be too large for a page.
+    """
+    return _view(
+        np.asarray(points if points is not None else np.empty((0, 3)), float).reshape(-1, 3),
+        np.asarray(segments, float).reshape(-1, 2, 3), list(point_groups), list(groups),
+        colours=colours, connections=None, point_names=None, widths=widths,
+        point_size=point_size, unit=unit, alt=alt, aspect=aspect,
+    )  # fmt: skip
+
+
+def _view(points, segments, point_groups, line_groups, *, colours, connections, point_names,
+          widths, point_size, unit, alt, aspect) -> View3D:  # fmt: skip
+    if len(points) != len(point_groups) or len(segments) != len(line_groups):
+        raise ValueError(
+            f"{len(points)} points have {len(point_groups)} groups, and {len(segments)} lines "
+            f"{len(line_groups)}; one each is needed."
+        )
+    ends = np.concatenate([points, segments.reshape(-1, 3)])
+    if not len(ends) or not np.isfinite(ends).all():
+        raise ValueError("A view needs at least one point or line, all of finite positions.")
+    labels = list(dict.fromkeys(map(str, [*point_groups, *line_groups])))
+    if len(labels) > 255:
+        raise ValueError(f"A view has room for 255 groups, not {len(labels)}.")
+    palette = _palette(labels, colours)
+    low, span = ends.min(axis=0), np.maximum(np.ptp(ends, axis=0), 1e-9)
+    index = {label: k for k, label in enumerate(labels)}
+    codes = np.array([index[str(g)] for g in [*point_groups, *line_groups]], np.uint8)
+    data = {
+        "n_points": len(points),
+        "n_segments": len(segments),
+        "xyz": _pack(np.round((ends - low) / span * 65535), np.uint16),
+        "span": [float(f"{s:.6g}") for s in span],
+        "group": _pack(codes, np.uint8),
+        "labels": labels,
+        "colours": palette,
+        "point_size": point_size,
+        "unit": unit,
+        "aspect": aspect,
+        "fit": float(0.92 / max(span[1] / aspect, np.hypot(span[0], span[2]))),
+        "yaw": _YAW,
+        "pitch": _PITCH,
+        "hint": _HINT,
+        "out_colour": style.VERMILION,
+        "in_colour": style.BLUE,
+        "both_colour": style.PURPLE,
+    }
+    if widths is not None:
+        data["width"] = [round(float(w), 2) for w in widths]
+    if connections is not None:
+        data |= _links(connections, len(points))
+    if point_names is not None:
+        kinds = {name: k for k, name in enumerate(dict.fromkeys(map(str, point_names)))}
+        data |= {"names": list(kinds), "name": [kinds[str(name)] for name in point_names]}
+    picture = _picture(ends, len(points), codes, palette, labels, point_size, aspect)
+    text = _page_part(data, picture, alt)
+    if len(text) > MAX_BYTES:
+        raise ValueError(
+            f"The view takes {len(text) / 1e6:.1f} MB, more than {MAX_BYTES / 1e6:.0f}; show fewer "
+            "points, lines or connections."
+        )
+    return View3D(text)
+
+
+def _links(connections, n: int) -> dict:
+    indptr, indices = connections
+    if n > 65_536 or len(indptr) != n + 1:
+        raise ValueError(
+            f"Connections need a row for each of the {n} points, and 65,536 points at most."
+        )
+    return {"indptr": _pack(indptr, np.uint32), "indices": _pack(indices, np.uint16)}
+
+
+def _palette(labels: list[str], colours: Mapping[str, str] | None) -> list[str]:
+    own = [style.BLUE, style.ORANGE, style.GREEN, style.VERMILION, style.SKY, style.PURPLE,
+           style.YELLOW, style.GREY]  # fmt: skip
+    colours = colours or {}
+    return [colours.get(label, own[k % len(own)]) for k, label in enumerate(labels)]
+
+
+def _pack(values: np.ndarray, dtype) -> str:
+    little = np.ascontiguousarray(values, np.dtype(dtype).newbyteorder("<"))
+    return base64.b64encode(little.tobytes()).decode("ascii")
+
+
+def _picture(ends, n_points, codes, palette, labels, point_size, aspect) -> str:
+    """The first look as a PNG, in base64: the same turn and the same colours."""
+    from matplotlib.collections import LineCollection
+    from matplotlib.figure import Figure
+
+    ends = ends - (ends.min(axis=0) + ends.max(axis=0)) / 2
+    ca, sa, cb, sb = np.cos(_YAW), np.sin(_YAW), np.cos(_PITCH), np.sin(_PITCH)
+    u, w = ca * ends[:, 0] + sa * ends[:, 2], -sa * ends[:, 0] + ca * ends[:, 2]
+    flat = np.column_stack([u, cb * ends[:, 1] - sb * w])
+    colours = np.array(palette)[codes]
+    figure = Figure(figsize=(6.4, 6.4 * aspect), dpi=100, layout="constrained")
+    ax = figure.add_subplot()
+    lines = flat[n_points:].reshape(-1, 2, 2)
+    ax.add_collection(LineCollection(lines, colors=colours[n_points:], linewidths=0.7))
+    order = np.argsort((sb * ends[:, 1] + cb * w)[:n_points])
+    ax.scatter(*flat[:n_points][order].T, s=(1.6 * point_size) ** 2, linewidths=0,
+               c=colours[:n_points][order])  # fmt: skip
+    for label, colour in zip(labels, palette, strict=True):
+        ax.plot([], [], "o", color=colour, label=label)
+    ax.legend(frameon=False, fontsize=8, loc="upper right")
+    ax.set_aspect("equal", adjustable="datalim")
+    ax.autoscale_view()
+    ax.set_axis_off()
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    return base64.b64encode(buffer.getvalue()).decode("ascii")
+
+
+def _page_part(data: dict, picture: str, alt: str) -> str:
+    from nmc.data.provenance import note
+
+    packed = json.dumps(data, separators=(",", ":"), ensure_ascii=False).replace("</", "<\\/")
+    name = "nmc-view-" + hashlib.sha256(packed.encode()).hexdigest()[:12]
+    script = files("nmc").joinpath("viewer3d.js").read_text("utf-8")
+    return (
+        f'<div class="nmc-view3d" data-view="{name}">'
+        f'<img alt="{html.escape(alt, quote=True)}" style="max-width:100%" '
+        f'src="data:image/png;base64,{picture}">'
+        f'<script type="application/json">{packed}</script>'
+        f'<div style="font-size:.75em;opacity:.75;text-align:right">{html.escape(note())}</div>'
+        f"</div>\n<script>(() => {{\n{script}\n"
+        f"document.querySelectorAll(\"[data-view='{name}']\").forEach(startView3d);\n"
+        "})();</script>"
+    )
