@@ -31,6 +31,14 @@ def mirror_path() -> Path | None:
 
 def pytest_addoption(parser):
     parser.addoption("--full", action="store_true", help="run the tests marked slow too")
+    parser.addoption("--site", metavar="FOLDER", help="the built site that tests/site walks")
+
+
+def pytest_ignore_collect(collection_path, config):
+    """Leave the browser tests out unless a built site is given."""
+    if collection_path == ROOT / "tests" / "site" and not config.getoption("--site"):
+        return True
+    return None
 
 
 def pytest_configure(config):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
+from bookbuild.audits import build_twice, run_in_memory
 from bookbuild.book import execute_stale
 from bookbuild.errors import BookError
 from bookbuild.project import Project
@@ -62,6 +65,44 @@ def book(project: Project, source: str, jobs: int, verbose: bool, draft: bool) -
 def execute(project: Project, source: str, jobs: int) -> None:
     """Run the stale chapters only."""
     execute_stale(project, source, jobs=jobs, say=click.echo)
+
+
+@main.command()
+@_jobs_option
+@click.option("--folder", type=click.Path(file_okay=False, path_type=Path), help="The copy.")
+@click.pass_obj
+def mirror(project: Project, jobs: int, folder: Path | None) -> None:
+    """Build the same book on a copy of the real portal's tree, where there is one."""
+    place = folder or Path(
+        os.environ.get("NMC_MIRROR") or project.root.parent / "shared" / "nmc-mirror"
+    )
+    if not place.is_dir():
+        click.echo("No copy of the real portal tree (NMC_MIRROR): the book on it is not built.")
+        return
+    beside = replace(project, build_name="_build/mirror")
+    pages = execute_stale(beside, str(place), jobs=jobs, say=click.echo)
+    stage(beside, pages, str(place))
+    click.echo(f"The book on real data: open {render(beside)}")
+
+
+@main.command()
+@_source_option
+@_jobs_option
+@click.pass_obj
+def twice(project: Project, source: str, jobs: int) -> None:
+    """Run every chapter twice from nothing; every figure and table must be the same."""
+    pages = build_twice(project, source, jobs=jobs, say=click.echo)
+    click.echo(f"{len(pages)} chapters, run twice: identical.")
+
+
+@main.command()
+@_source_option
+@click.option("--limit-gb", default=2.0, show_default=True, help="Memory a chapter may hold.")
+@click.pass_obj
+def memory(project: Project, source: str, limit_gb: float) -> None:
+    """Run each chapter alone under a limit of memory."""
+    run_in_memory(project, source, limit_gb, say=click.echo)
+    click.echo(f"Every chapter runs within {limit_gb:g} GB.")
 
 
 @main.command()

@@ -14,19 +14,29 @@ from bookbuild.errors import BookError
 
 @dataclass(frozen=True)
 class Project:
-    """A book's folder; every other place follows from it."""
+    """A book's folder; every other place follows from it.
+
+    Attributes
+    ----------
+    root : Path
+        The folder with ``_toc.yml``.
+    store_name, build_name : str
+        Where executed notebooks are kept and where the site is built, from `root`.
+    """
 
     root: Path
+    store_name: str = ".cache/executed"
+    build_name: str = "_build"
 
     @property
     def store(self) -> Path:
         """Executed notebooks, by key."""
-        return self.root / ".cache" / "executed"
+        return self.root / self.store_name
 
     @property
     def build(self) -> Path:
         """What is generated for readers."""
-        return self.root / "_build"
+        return self.root / self.build_name
 
     @property
     def stage(self) -> Path:

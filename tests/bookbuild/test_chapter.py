@@ -6,6 +6,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from bookbuild.audits import differences
 from bookbuild.chapter import Chapter
 from bookbuild.errors import BookError
 from bookbuild.execute import HEAVY_SVG_BYTES, tidy
@@ -137,3 +138,17 @@ def test_a_page_that_does_not_exist_is_named(toy):
     toy.write("_toc.yml", "format: jb-book\nroot: book/index\nchapters:\n- file: book/three\n")
     with pytest.raises(BookError, match="book/three.md"):
         _ = Project(toy.root).chapters
+
+
+def run_of(*texts: str) -> nbformat.NotebookNode:
+    cells = [
+        nbformat.v4.new_code_cell("x", outputs=[nbformat.v4.new_output("stream", text=text)])
+        for text in texts
+    ]
+    return nbformat.v4.new_notebook(cells=cells)
+
+
+def test_outputs_that_differ_are_named_and_addresses_do_not_count():
+    first, same = run_of("1", "<Axes at 0x7f0012ab>"), run_of("1", "<Axes at 0x7faa9999>")
+    assert differences(first, same) == []
+    assert differences(first, run_of("1", "<Axes>")) == [2]

@@ -1,0 +1,85 @@
+"""A headless browser on the built site, without any network."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+FLAGS = [
+    "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def site_folder(config) -> Path:
+    return Path(config.getoption("--site")).resolve()
+
+
+def pages_of(config) -> list[Path]:
+    """Every page a reader may open; redirect stubs and the search page are no pages."""
+    site = site_folder(config)
+    found = [*sorted((site / "book").rglob("*.html")), *sorted((site / "explorer").glob("*.html"))]
+    return [*found, site / "404.html", site / "genindex.html"]
+
+
+def pytest_generate_tests(metafunc):
+    if "page_path" in metafunc.fixturenames:
+        pages = pages_of(metafunc.config)
+        names = [page.relative_to(site_folder(metafunc.config)).as_posix() for page in pages]
+        metafunc.parametrize("page_path", pages, ids=names)
+
+
+@pytest.fixture(scope="session")
+def site(pytestconfig) -> Path:
+    return site_folder(pytestconfig)
+
+
+@pytest.fixture(scope="session")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    found = shutil.which("chromium") or shutil.which("chromium-browser")
+    assert found, "no chromium on this machine: install what .binder/apt.txt lists"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+class Visit:
+    """One open page, and what went wrong while it was open."""
+
+    def __init__(self, browser, path: Path, width: int, scheme: str, query: str = "") -> None:
+        self.context = browser.new_context(
+            viewport={"width": width, "height": 900}, color_scheme=scheme, offline=True
+        )
+        self.page = self.context.new_page()
+        self.errors: list[str] = []
+        self.page.on("console", lambda said: said.type == "error" and self.errors.append(said.text))
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on("request", self._watch)
+        self.page.goto(path.as_uri() + query, wait_until="load")
+
+    def _watch(self, request) -> None:
+        if not request.url.startswith(("file:", "data:", "blob:")):
+            self.errors.append(f"asks the network for {request.url}")
+
+    def close(self) -> None:
+        self.context.close()
+
+
+@pytest.fixture
+def visit(browser):
+    """Return a function that opens a page; all are closed at the end."""
+    opened = []
+
+    def open_page(path: Path, width: int = 1280, scheme: str = "light", query: str = "") -> Visit:
+        opened.append(Visit(browser, path, width, scheme, query))
+        return opened[-1]
+
+    yield open_page
+    for one in opened:
+        one.close()

@@ -1,0 +1,138 @@
+"""The built site, walked as a person would: offline, at desktop and phone width, light and dark."""
+
+from __future__ import annotations
+
+from urllib.parse import unquote, urlsplit
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from lxml import html
+
+VIEWS = [(1280, "light"), (1280, "dark"), (390, "light"), (390, "dark")]
+SHORT = "book/short-course"
+
+
+@pytest.mark.parametrize("width, scheme", VIEWS)
+def test_page_opens_whole_and_without_errors(visit, page_path, width, scheme):
+    one = visit(page_path, width, scheme)
+    images = (
+        "[...document.images].filter(i => (i.loading = 'eager', i.complete) && !i.naturalWidth)"
+    )
+    assert one.page.evaluate(f"{images}.map(i => i.src)") == [], "pictures that do not show"
+    wide = one.page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+    assert wide <= 1, "the page scrolls sideways"
+    assert one.errors == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_serious_accessibility_issue(visit, page_path, scheme):
+    one = visit(page_path, 1280, scheme)
+    found = Axe().run(one.page).response["violations"]
+    serious = [
+        f"{issue['id']}: {node['target']} {node['failureSummary']}"
+        for issue in found
+        if issue["impact"] in ("serious", "critical")
+        for node in issue["nodes"][:4]
+    ]
+    assert serious == []
+
+
+def test_every_internal_link_and_anchor_resolves(site, page_path):
+    broken = []
+    tree = html.parse(str(page_path)).getroot()
+    for link in tree.xpath("//a/@href | //link[@rel='stylesheet']/@href | //img/@src"):
+        parts = urlsplit(link)
+        if parts.scheme or parts.netloc:
+            continue
+        target = (page_path.parent / unquote(parts.path)).resolve() if parts.path else page_path
+        if not target.exists():
+            broken.append(link)
+        elif (
+            parts.fragment and target.suffix == ".html" and not _has_anchor(target, parts.fragment)
+        ):
+            broken.append(link)
+    assert broken == []
+
+
+def _has_anchor(page, fragment: str) -> bool:
+    if (
+        "explorer" in page.parts or page.suffix != ".html"
+    ):  # the explorer's pages keep their state in the fragment
+        return True
+    wanted = unquote(fragment)
+    tree = html.parse(str(page)).getroot()
+    return bool(tree.xpath("//*[@id=$name or @name=$name]", name=wanted))
+
+
+def test_every_picture_is_described(page_path):
+    tree = html.parse(str(page_path)).getroot()
+    bare = [image.get("src") for image in tree.xpath("//main//img") if not image.get("alt")]
+    assert bare == []
+
+
+def test_no_page_is_heavy(page_path):
+    assert page_path.stat().st_size < 2_000_000
+
+
+def test_search_finds_a_term(visit, site):
+    one = visit(site / "search.html", query="?q=reciprocity")
+    one.page.wait_for_selector("ul.search li a", timeout=10_000)
+    assert "analyse-the-connectome" in one.page.inner_html("ul.search")
+    assert one.errors == []
+
+
+def test_a_solution_opens(visit, site):
+    page = visit(site / SHORT / "read-the-fact-sheets.html").page
+    solution = page.locator("div.solution.dropdown").first
+    inside = solution.locator(".solution-content, section, div").last
+    assert not inside.is_visible()
+    solution.locator("button.toggle-button").click()
+    assert inside.is_visible()
+
+
+def test_a_table_sorts_and_filters(visit, site):
+    page = visit(site / "book/published-beside-recomputed.html").page
+    rows = page.locator("table.nmc-table tbody tr")
+    all_of_them = rows.count()
+    assert all_of_them > 10
+    page.locator("table.nmc-table th").nth(0).click()
+    first = page.locator("table.nmc-table tbody tr td:first-child").all_inner_texts()
+    assert first == sorted(first, key=str.lower)
+    page.locator("input.nmc-filter").fill("neurons in the microcircuit")
+    assert 0 < page.locator("table.nmc-table tbody tr:visible").count() < all_of_them
+
+
+def test_the_landing_page_leads_on(visit, site):
+    one = visit(site / "index.html")
+    one.page.wait_for_url("**/book/index.html")
+    one.page.click("text=Start in an afternoon")
+    one.page.wait_for_url("**/fetch-the-data.html")
+    one.page.click("a.right-next")
+    one.page.wait_for_url("**/read-the-fact-sheets.html")
+    assert one.errors == []
+
+
+def test_the_header_says_which_data_the_pages_show(page_path):
+    if "explorer" in page_path.parts:
+        return
+    tree = html.parse(str(page_path)).getroot()
+    header = " ".join(tree.xpath("string(//*[contains(@class, 'bd-header-announcement')])").split())
+    assert "Data:" in header and "built 20" in header
+
+
+def test_the_keyboard_alone_reaches_the_content_and_the_next_page(visit, site):
+    page = visit(site / SHORT / "fetch-the-data.html").page
+    page.keyboard.press("Tab")
+    assert "skip" in page.evaluate("document.activeElement.textContent").lower()
+    page.keyboard.press("Enter")
+    for _ in range(400):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.className").find("right-next") >= 0:
+            return
+    pytest.fail("the link to the next page is not reached with the Tab key")
+
+
+def test_a_glossary_term_tells_its_meaning(visit, site):
+    page = visit(site / SHORT / "read-the-fact-sheets.html").page
+    titles = page.eval_on_selector_all("a[href*='glossary.html#term']", "e => e.map(a => a.title)")
+    assert titles and all(len(title) > 20 for title in titles)
