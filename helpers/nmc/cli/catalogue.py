@@ -115,6 +115,10 @@ def terms_command(accept, withdraw, as_json) -> None:
 
     The sources 'portal' and 'extracts' need an acceptance once for each cache. The date and the
     sha256 of the text are recorded.
+
+    \b
+    nmc terms
+    nmc terms --accept
     """
     from nmc.data import terms
 

@@ -120,6 +120,9 @@ def import_command(folder, as_json) -> None:
     """Take an exported FOLDER into the cache; every file is verified.
 
     Afterwards the source 'portal' has these files without a network (NMC_OFFLINE=1).
+
+    \b
+    nmc import /media/usb/nmc-course
     """
     from nmc.data import bundle
 

@@ -1,0 +1,148 @@
+"""The command line as a newcomer uses it, in processes of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from click.testing import CliRunner
+from nmc import errors
+from nmc.cli import COMMANDS, group
+from nmc.cli.errors import exit_code
+from nmc.data import folder, provenance
+
+
+@pytest.fixture
+def shop(tmp_path, monkeypatch):
+    """A small tree of our own, a cache of the test's own."""
+    tree = tmp_path / "tree"
+    place = tree / "assets/documents/static/Download"
+    place.mkdir(parents=True)
+    (place / "circuit_download.json").write_text('{"a stand-in of the tests": 1}')
+    (place / "RmpRiTau_summary.json").write_text('{"a stand-in of the tests": 2}')
+    folder.write_sums(tree)
+    monkeypatch.setenv("NMC_SOURCE", str(tree))
+    monkeypatch.setenv("NMC_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(provenance, "_log", {})
+    return tree
+
+
+def run(*args: str) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-c", "from nmc.cli import main; main()", *args]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+def call(*args: str):
+    return CliRunner().invoke(group, args, prog_name="nmc")
+
+
+def test_help_teaches():
+    shown = call("--help").output
+    for name, (_, _, words) in COMMANDS.items():
+        assert name in shown and words.split()[0] in shown
+    assert "NMC_SOURCE" in shown and "Exit codes" in shown
+
+
+@pytest.mark.parametrize("name", [n for n, e in COMMANDS.items() if e[0].startswith("nmc.cli.")])
+def test_every_command_explains_itself(name):
+    shown = call(name, "--help")
+    assert shown.exit_code == 0 and len(shown.output.splitlines()) > 6
+    assert "nmc " + name in shown.output
+
+
+def test_a_mistyped_command_is_guessed():
+    shown = call("fetsch")
+    assert shown.exit_code == 2 and "Did you mean 'fetch'?" in shown.output
+
+
+def test_list(shop):
+    shown = call("list", "sheet").output
+    assert "sheet/circuit" in shown and "tree" in shown
+    rows = json.loads(call("list", "sheet", "--json").stdout)
+    assert [row["key"] for row in rows][0] == "sheet/circuit"
+    assert {row["key"]: row["at_hand"] for row in rows}["sheet/layers"] == ""
+    families = call("list").output
+    assert "1035" in families and "connectome" in families
+    here = json.loads(call("list", "--here", "--json").stdout)
+    assert {row["key"] for row in here} == {"sheet/circuit", "sheet/models"}
+
+
+def test_fetch_prints_paths_and_only_paths_on_stdout(shop):
+    done = run("fetch", "sheet/circuit", "sheet/models")
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert len(lines) == 2 and all(os.path.isfile(line) for line in lines)
+
+
+def test_exit_codes(shop):
+    missing = run("fetch", "sheet/layers")
+    assert missing.returncode == 3 and "Traceback" not in missing.stderr
+    assert "layer_download.json" in missing.stderr
+    unknown = run("fetch", "sheet/layer")
+    assert unknown.returncode == 2 and "'sheet/layers'" in unknown.stderr
+    terms = run("fetch", "sheet/layers", "--source", "portal")
+    assert terms.returncode == 6 and "nmc terms" in terms.stderr
+    (shop / "assets/documents/static/Download/circuit_download.json").write_text("{")
+    damaged = run("fetch", "sheet/circuit")
+    assert damaged.returncode == 5 and "circuit_download.json" in damaged.stderr
+    assert run("verify", "--source", str(shop)).returncode == 5
+
+
+def test_every_error_has_an_exit_code():
+    kinds = [
+        kind
+        for kind in vars(errors).values()
+        if isinstance(kind, type) and issubclass(kind, errors.NMCError)
+    ]
+    codes = {kind.__name__: exit_code(kind("x")) for kind in kinds}
+    assert codes["OfflineError"] == 4 and codes["SourceError"] == 1 and codes["PackageError"] == 5
+    assert set(codes.values()) == {1, 2, 3, 4, 5, 6}
+
+
+def test_terms_are_shown_accepted_and_withdrawn(shop):
+    assert "Swiss law" in call("terms").output
+    assert "Accepted for this cache" in call("terms", "--accept").output
+    assert json.loads(call("terms", "--json").stdout)["accepted"]["how"] == "nmc terms --accept"
+    assert "Not accepted" in call("terms", "--withdraw").output
+    assert call("terms", "--accept", "--withdraw").exit_code == 2
+
+
+def test_cite(shop):
+    assert call("cite").output.count("https://doi.org/") == 5
+    assert call("cite", "sheet").output.count("https://doi.org/") == 3
+    assert call("cite", "--format", "bibtex", "sheet/layers").output.count("@article{") == 3
+
+
+def test_export_and_verify(shop, tmp_path):
+    out = tmp_path / "for-my-class"
+    done = call("export", str(out), "--quiet")
+    assert done.exit_code == 0 and "2 files exported" in done.output
+    assert (out / "SHA256SUMS").is_file() and (out / "README.txt").is_file()
+    assert call("verify", "--source", str(out), "--quiet").exit_code == 0
+    again = CliRunner().invoke(group, ["export", str(out)])
+    assert isinstance(again.exception, errors.SourceError)
+
+
+def test_completion_knows_keys(monkeypatch):
+    script = call("completion", "bash")
+    assert script.exit_code == 0 and "_NMC_COMPLETE" in script.output
+    env = {**os.environ, "_NMC_COMPLETE": "bash_complete", "COMP_WORDS": "nmc fetch sheet/l"}
+    env["COMP_CWORD"] = "2"
+    command = [
+        sys.executable,
+        "-c",
+        "import sys; sys.argv[0]='nmc'; from nmc.cli import main; main()",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, env=env, timeout=60, check=False)
+    assert "sheet/layers" in done.stdout
+
+
+def test_the_group_imports_nothing_heavy():
+    code = (
+        "import sys, nmc.cli; heavy = {'pandas', 'numpy', 'neuron', 'httpx', 'matplotlib'};"
+        "sys.exit(bool(heavy & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], timeout=60, check=False).returncode == 0
