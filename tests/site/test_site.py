@@ -55,9 +55,8 @@ def test_every_internal_link_and_anchor_resolves(site, page_path):
 
 
 def _has_anchor(page, fragment: str) -> bool:
-    if (
-        "explorer" in page.parts or page.suffix != ".html"
-    ):  # the explorer's pages keep their state in the fragment
+    # The explorer keeps its state in the fragment.
+    if "explorer" in page.parts or page.suffix != ".html":
         return True
     wanted = unquote(fragment)
     tree = html.parse(str(page)).getroot()
