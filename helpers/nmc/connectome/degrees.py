@@ -1,166 +1,159 @@
-"""How many partners neurons have, how often connections are answered, and who meets whom."""
+"""Degrees, reciprocity, and the fact sheet's convergence and divergence."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from scipy import sparse
 
-from nmc.connectome.graph import Connectome
-
-_SPREADS = ("convergence_mean", "convergence_std", "divergence_mean", "divergence_std")
+from nmc.connectome.arrays import graph_of, group_codes, transpose
+from nmc.connectome.kernels.reciprocal import answered
 
 
-def compute_degrees(connectome: Connectome) -> pd.DataFrame:
-    """Count the inputs and the outputs of every neuron.
+def compute_degrees(connectome) -> pd.DataFrame:
+    """Count the partners of every neuron.
 
     Parameters
     ----------
     connectome : Connectome
-        N neurons.
+        n neurons.
 
     Returns
     -------
     pandas.DataFrame
-        N rows in the order of the neurons: ``mtype``, ``layer``, ``excitatory``,
-        ``in_degree`` (presynaptic partners), ``out_degree`` (postsynaptic partners) and
-        ``mutual_degree`` (partners that are both), all within the volume.
-
-    Notes
-    -----
-    Sums of the columns and of the rows of the adjacency.  ``n_cell_aff`` and ``n_cell_eff`` of
-    the neuron table count partners outside the volume too, and so are larger.
+        n rows, index of the neuron table: ``mtype``, ``layer``, ``excitatory`` as there;
+        ``in_degree`` (presynaptic partners), ``out_degree`` (postsynaptic), ``reciprocal``
+        (partners in both ways), ``degree`` (in + out); int64. Only partners in the graph count.
     """
-    graph = connectome.adjacency
+    indptr, indices = graph_of(connectome)
+    t_indptr, t_indices = transpose(indptr, indices)
+    marks = answered(indptr, indices, t_indptr, t_indices)
+    before = np.concatenate([[0], np.cumsum(marks)])
+    out_degree, in_degree = np.diff(indptr), np.diff(t_indptr)
     table = connectome.neurons[["mtype", "layer", "excitatory"]].copy()
-    table["in_degree"] = np.bincount(graph.indices, minlength=graph.shape[0])
-    table["out_degree"] = np.diff(graph.indptr).astype(np.int64)
-    table["mutual_degree"] = _reciprocated(graph).sum(axis=1).astype(np.int64)
+    table["in_degree"] = in_degree
+    table["out_degree"] = out_degree
+    table["reciprocal"] = before[indptr[1:]] - before[indptr[:-1]]
+    table["degree"] = in_degree + out_degree
     return table
 
 
-def compute_reciprocity(connectome: Connectome) -> float:
-    """Return the share of connections that are answered by one in the other direction.
-
-    Notes
-    -----
-    The number of connections *i* → *j* for which *j* → *i* exists too, over the number of
-    connections; NaN without any.  A random graph of connection probability *p* has *p*.
-    """
-    graph = connectome.adjacency
-    return _reciprocated(graph).nnz / graph.nnz if graph.nnz else float("nan")
-
-
-def compute_convergence(connectome: Connectome) -> pd.DataFrame:
-    """Compute connections, convergence and divergence of every pathway.
+def compute_reciprocity(connectome) -> float:
+    """Compute the share of connections that are answered by one in the other direction.
 
     Parameters
     ----------
     connectome : Connectome
-        With P m-types.
 
     Returns
     -------
-    pandas.DataFrame
-        P² rows: ``pre``, ``post`` (ordered categories), ``connections``, ``pairs`` (ordered
-        pairs of different neurons), ``probability`` (their quotient), ``convergence_mean`` and
-        ``_std`` (presynaptic partners of type ``pre`` of each ``post`` neuron),
-        ``divergence_mean`` and ``_std`` (postsynaptic partners of type ``post`` of each ``pre``
-        neuron).  Missing where the file has no matrix for the pathway.
-
-    Notes
-    -----
-    The fact sheets' definitions: means and population standard deviations over all neurons of
-    the type, those without a partner included, within one microcircuit.  They give 51.29 ±
-    25.38 and 51.29 ± 33.22 for L5_TTPC2 onto itself in mc2, where the sheet prints 51 ± 25 and
-    51 ± 33.
+    float
+        0 … 1; NaN without connections. In a random graph it equals the connection probability
+        (Newman, Forrest and Balthrop 2002, Phys Rev E 66:035101).
     """
-    groups, mtypes = connectome.groups, connectome.mtypes
-    sizes = np.bincount(groups, minlength=len(mtypes))
-    n, p = connectome.n_neurons, len(mtypes)
-    members = sparse.csr_array((np.ones(n), (np.arange(n), groups)), shape=(n, p))
-    graph = connectome.adjacency
-    outputs = _product(graph, members)  # (N, P): targets of each neuron in each type
-    inputs = _product(graph.T.tocsr(), members)
-    per_type = members.T.tocsr()
-    with np.errstate(invalid="ignore", divide="ignore"):
-        divergence = (per_type @ outputs) / sizes[:, None]
-        divergence_2 = (per_type @ outputs**2) / sizes[:, None]
-        convergence = ((per_type @ inputs) / sizes[:, None]).T
-        convergence_2 = ((per_type @ inputs**2) / sizes[:, None]).T
-        pairs = np.outer(sizes, sizes) - np.diag(sizes)
-        connections = divergence * sizes[:, None]
-        table = pd.DataFrame(
-            {
-                "pre": _category(np.repeat(np.arange(p), p), mtypes),
-                "post": _category(np.tile(np.arange(p), p), mtypes),
-                "connections": np.nan_to_num(connections).round().astype(np.int64).ravel(),
-                "pairs": pairs.ravel(),
-                "probability": (connections / pairs).ravel(),
-                "convergence_mean": convergence.ravel(),
-                "convergence_std": _std(convergence, convergence_2).ravel(),
-                "divergence_mean": divergence.ravel(),
-                "divergence_std": _std(divergence, divergence_2).ravel(),
-            }
-        )
-    return _blank_missing(table, connectome)
+    indptr, indices = graph_of(connectome)
+    marks = answered(indptr, indices, *transpose(indptr, indices))
+    return float(marks.mean()) if marks.size else float("nan")
 
 
-def compute_block_density(connectome: Connectome, by: str = "layer") -> pd.DataFrame:
-    """Compute the share of ordered pairs connected, between groups of neurons.
+def compute_pathway_reciprocity(connectome, by: str = "mtype") -> pd.DataFrame:
+    """Compute reciprocity pathway by pathway.
 
     Parameters
     ----------
     connectome : Connectome
-        What to measure.
     by : str
-        Column of the neuron table that tells groups apart: ``layer``, ``mtype``,
-        ``excitatory``.
+        Column of the neuron table whose groups form the pathways.
 
     Returns
     -------
     pandas.DataFrame
-        Rows presynaptic, columns postsynaptic groups, values from 0 to 1; NaN without a pair.
+        One row a pathway with connections: ``pre``, ``post``, ``connections``, ``answered``
+        (connections whose reverse exists), ``reciprocity`` (their share).
     """
-    column = connectome.neurons[by]
-    codes, labels = pd.factorize(column, sort=True)
-    sizes = np.bincount(codes, minlength=len(labels))
-    graph = connectome.adjacency
-    rows = np.repeat(codes, np.diff(graph.indptr))
-    flat = np.bincount(rows * len(labels) + codes[graph.indices], minlength=len(labels) ** 2)
-    pairs = np.outer(sizes, sizes) - np.diag(sizes)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        share = flat.reshape(pairs.shape) / pairs
-    labels = pd.Index(labels, name=f"pre {by}")
-    return pd.DataFrame(share, index=labels, columns=labels.rename(f"post {by}"))
-
-
-def _reciprocated(graph: sparse.csr_array) -> sparse.csr_array:
-    return graph.multiply(graph.T.tocsr()).tocsr()
-
-
-def _product(graph: sparse.csr_array, members: sparse.csr_array) -> np.ndarray:
-    """Targets of every row among the members of each group, dense (N, P)."""
-    n, p = members.shape
-    groups = members.indices  # one entry a row
-    rows = np.repeat(np.arange(n), np.diff(graph.indptr))
-    flat = np.bincount(rows * p + groups[graph.indices], minlength=n * p)
-    return flat.reshape(n, p).astype(float)
-
-
-def _std(mean: np.ndarray, mean_of_squares: np.ndarray) -> np.ndarray:
-    return np.sqrt(np.maximum(mean_of_squares - mean**2, 0))
-
-
-def _category(codes: np.ndarray, mtypes: tuple[str, ...]) -> pd.Categorical:
-    return pd.Categorical.from_codes(codes, list(mtypes), ordered=True)
-
-
-def _blank_missing(table: pd.DataFrame, connectome: Connectome) -> pd.DataFrame:
-    missing = set(connectome.coverage.missing_blocks)
-    if missing:
-        known = [(a, b) not in missing for a, b in zip(table["pre"], table["post"], strict=True)]
-        table["connections"] = table["connections"].astype("Int64").where(known)
-        for column in ("probability", *_SPREADS):
-            table[column] = table[column].where(known)
+    indptr, indices = graph_of(connectome)
+    codes, labels = group_codes(connectome, by)
+    marks = answered(indptr, indices, *transpose(indptr, indices))
+    pathway = np.repeat(codes, np.diff(indptr)) * np.int64(len(labels)) + codes[indices]
+    counts = np.bincount(pathway, minlength=len(labels) ** 2)
+    both = np.bincount(pathway[marks], minlength=len(labels) ** 2)
+    table = _pathway_table(labels, connections=counts, answered=both)
+    table = table[table["connections"] > 0].reset_index(drop=True)
+    table["reciprocity"] = table["answered"] / table["connections"]
     return table
+
+
+def compute_convergence(connectome, by: str = "mtype") -> pd.DataFrame:
+    """Compute convergence and divergence of every pathway as the fact sheets define them.
+
+    Convergence is the number of presynaptic neurons of one type that contact a neuron of the
+    other, divergence the number of postsynaptic ones it contacts; mean and standard deviation
+    are over all neurons, those without a partner included, and only partners inside the
+    volume count.
+
+    Parameters
+    ----------
+    connectome : Connectome
+    by : str
+        Column of the neuron table whose groups form the pathways.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row an ordered pair of groups: ``pre``, ``post``, ``n_pre``, ``n_post``,
+        ``connections``, ``convergence_mean``, ``convergence_std``, ``divergence_mean``,
+        ``divergence_std``. NaN where the connectome's coverage lacks the block.
+
+    References
+    ----------
+    .. [1] Pathway fact sheets of the Neocortical Microcircuit portal; the definition is the one
+       that reproduces their values from the connectome.
+    """
+    indptr, indices = graph_of(connectome)
+    codes, labels = group_codes(connectome, by)
+    sizes = np.bincount(codes, minlength=len(labels))
+    rows = np.repeat(np.arange(codes.size, dtype=np.int32), np.diff(indptr))
+    inputs = _per_neuron(codes[rows], indices, codes.size, len(labels))
+    outputs = _per_neuron(codes[indices], rows, codes.size, len(labels))
+    into_mean, into_std = _over_groups(inputs, codes, sizes)  # [pre, post]
+    out_mean, out_std = _over_groups(outputs, codes, sizes)  # [post, pre]
+    table = _pathway_table(
+        labels,
+        n_pre=np.repeat(sizes, len(labels)),
+        n_post=np.tile(sizes, len(labels)),
+        connections=np.rint(into_mean * sizes).astype(np.int64).ravel(),
+        convergence_mean=into_mean.ravel(),
+        convergence_std=into_std.ravel(),
+        divergence_mean=out_mean.T.ravel(),
+        divergence_std=out_std.T.ravel(),
+    )
+    unknown = set(getattr(getattr(connectome, "coverage", None), "missing_blocks", ()))
+    if by == "mtype" and unknown:
+        lost = [pair in unknown for pair in zip(table["pre"], table["post"], strict=True)]
+        table["connections"] = table["connections"].astype("Int64")
+        table.loc[lost, "connections"] = pd.NA
+        table.loc[lost, "convergence_mean":] = np.nan
+    return table
+
+
+def _per_neuron(groups: np.ndarray, neurons: np.ndarray, n: int, n_groups: int) -> np.ndarray:
+    """Count connections of each neuron by the group at the other end, (n_groups, n)."""
+    flat = groups.astype(np.int64) * n + neurons
+    return np.bincount(flat, minlength=n_groups * n).reshape(n_groups, n)
+
+
+def _over_groups(counts: np.ndarray, codes: np.ndarray, sizes: np.ndarray):
+    """Return mean and standard deviation of each row over the neurons of each group."""
+    order = np.argsort(codes, kind="stable")
+    starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
+    counts = counts[:, order].astype(float)
+    mean = np.add.reduceat(counts, starts, axis=1) / sizes
+    square = np.add.reduceat((counts - np.repeat(mean, sizes, axis=1)) ** 2, starts, axis=1)
+    return mean, np.sqrt(square / sizes)
+
+
+def _pathway_table(labels: list, **columns: np.ndarray) -> pd.DataFrame:
+    """Make a table of all ordered pairs of labels, pre changing slowest."""
+    pre = np.repeat(np.arange(len(labels)), len(labels))
+    post = np.tile(np.arange(len(labels)), len(labels))
+    names = np.array(labels, dtype=object)
+    return pd.DataFrame({"pre": names[pre], "post": names[post], **columns})

@@ -1,0 +1,153 @@
+"""Connection probability against the distance between somata."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from nmc.connectome.arrays import CHUNKS, graph_of, group_codes
+from nmc.connectome.kernels.distance import connections_by_distance, pairs_by_distance
+
+#: Which coordinates each kind of distance uses; y is vertical.
+AXES: dict[str, tuple[str, ...]] = {
+    "3d": ("x_um", "y_um", "z_um"),
+    "horizontal": ("x_um", "z_um"),
+    "vertical": ("y_um",),
+}
+
+
+def compute_distance_profile(
+    connectome, *, bin_um: float = 25.0, axis: str = "3d", by: str | None = None
+) -> pd.DataFrame:
+    """Compute connection probability against soma distance over all pairs of neurons.
+
+    Parameters
+    ----------
+    connectome : Connectome
+        n neurons; all n(n − 1) ordered pairs are counted.
+    bin_um : float
+        Width of a bin, µm. A bin holds its lower edge, not its upper one.
+    axis : {"3d", "horizontal", "vertical"}
+        Straight distance; distance in the x–z plane; difference in depth.
+    by : str, optional
+        Column of the neuron table: one profile for every ordered pair of its groups.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``pre``, ``post`` (if `by`), ``from_um``, ``to_um``, ``pairs`` (ordered),
+        ``connections``, ``probability`` (0 … 1, NaN without pairs) and ``standard_error``
+        (binomial); one row a bin that holds a pair or stands before one that does.
+
+    Raises
+    ------
+    ValueError
+        For an unknown `axis` or column, or a width that is not positive.
+
+    References
+    ----------
+    .. [1] Perin, Berger and Markram (2011), PNAS 108:5419; Gal et al. (2017), Nat Neurosci
+       20:1004.
+    """
+    if not bin_um > 0:
+        raise ValueError(f"A bin must be wider than 0 µm, not {bin_um}.")
+    codes, labels = _groups(connectome, by)
+    x, y, z = _coordinates(connectome, axis)
+    spans = [float(np.ptp(c)) if c.size else 0.0 for c in (x, y, z)]
+    bins = int(np.hypot(np.hypot(spans[0], spans[1]), spans[2]) / bin_um) + 1
+    pairs, connections = _count(connectome, codes, len(labels), (x, y, z), bin_um, bins)
+    table = _table(labels, pairs, connections, bin_um, named=by is not None)
+    farther = table[::-1].groupby(["pre", "post"] if by else lambda _: 0)["pairs"].cumsum()
+    return table[farther.sort_index() > 0].reset_index(drop=True)
+
+
+def compute_pathway_probability(
+    connectome, *, within_um: float = 100.0, by: str = "mtype"
+) -> pd.DataFrame:
+    """Compute the connection probability of every pathway as the fact sheets define it.
+
+    The share of ordered pairs of neurons, their somata less than 100 µm apart in space, that
+    are connected.
+
+    Parameters
+    ----------
+    connectome : Connectome
+    within_um : float
+        Pairs closer than this count, µm; ``inf`` for all pairs.
+    by : str
+        Column of the neuron table whose groups form the pathways.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row an ordered pair of groups: ``pre``, ``post``, ``pairs``, ``connections``,
+        ``probability`` (0 … 1, NaN without pairs), ``standard_error``. NaN where the
+        connectome's coverage lacks the block.
+
+    References
+    ----------
+    .. [1] Pathway fact sheets of the Neocortical Microcircuit portal ("within 100 µm").
+    """
+    if not within_um > 0:
+        raise ValueError(f"The distance must be more than 0 µm, not {within_um}.")
+    codes, labels = _groups(connectome, by)
+    xyz = _coordinates(connectome, "3d")
+    # Two bins, near and far; a finite stand-in for infinity puts all pairs into the first.
+    width = min(within_um, np.finfo(float).max)
+    pairs, connections = _count(connectome, codes, len(labels), xyz, width, 2)
+    table = _table(labels, pairs[..., :1], connections[..., :1], width, named=True)
+    table = table.drop(columns=["from_um", "to_um"])
+    unknown = set(getattr(getattr(connectome, "coverage", None), "missing_blocks", ()))
+    if by == "mtype" and unknown:
+        lost = [pair in unknown for pair in zip(table["pre"], table["post"], strict=True)]
+        table["connections"] = table["connections"].astype("Int64")
+        table.loc[lost, "connections"] = pd.NA
+        table.loc[lost, ["probability", "standard_error"]] = np.nan
+    return table
+
+
+def _groups(connectome, by: str | None) -> tuple[np.ndarray, list]:
+    if by is None:
+        return np.zeros(len(connectome.neurons), np.int32), ["all"]
+    return group_codes(connectome, by)
+
+
+def _coordinates(connectome, axis: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return three coordinates, zeros for those the kind of distance leaves out."""
+    if axis not in AXES:
+        raise ValueError(f"Distance is {', '.join(map(repr, AXES))}, not {axis!r}.")
+    neurons = connectome.neurons
+    used = AXES[axis]
+    return tuple(
+        neurons[c].to_numpy(np.float64, copy=True) if c in used else np.zeros(len(neurons))
+        for c in AXES["3d"]
+    )
+
+
+def _count(connectome, codes, n_groups, xyz, width, bins) -> tuple[np.ndarray, np.ndarray]:
+    """Return ordered pairs and connections, (groups, groups, bins) each."""
+    indptr, indices = graph_of(connectome)
+    order = np.argsort(codes, kind="stable")
+    starts = np.searchsorted(codes[order], np.arange(n_groups + 1)).astype(np.int64)
+    once = pairs_by_distance(*(c[order] for c in xyz), starts, float(width), bins, CHUNKS)
+    pairs = once + once.transpose(1, 0, 2)
+    connections = connections_by_distance(
+        indptr, indices, *xyz, codes, n_groups, float(width), bins, CHUNKS
+    )
+    return pairs, connections
+
+
+def _table(labels, pairs, connections, width, *, named: bool) -> pd.DataFrame:
+    groups, _, bins = pairs.shape
+    names = np.array(labels, dtype=object)
+    columns = {}
+    if named:
+        columns["pre"] = names[np.repeat(np.arange(groups), groups * bins)]
+        columns["post"] = names[np.tile(np.repeat(np.arange(groups), bins), groups)]
+    edge = np.tile(np.arange(bins) * width, groups * groups)
+    pairs, connections = pairs.ravel(), connections.ravel()
+    p = np.divide(connections, pairs, out=np.full(pairs.size, np.nan), where=pairs > 0)
+    error = np.sqrt(p * (1 - p) / np.maximum(pairs, 1))
+    columns |= {"from_um": edge, "to_um": edge + width, "pairs": pairs}
+    columns |= {"connections": connections, "probability": p, "standard_error": error}
+    return pd.DataFrame(columns)
