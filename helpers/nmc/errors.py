@@ -83,3 +83,7 @@ class SimulationError(NMCError):
 
 class SimulationTimeout(SimulationError, TimeoutError):
     """A NEURON run that passed its time limit."""
+
+
+class MissingLibraryError(NMCError, ImportError):
+    """An optional library that is not installed; the message says how to get it."""

@@ -32,8 +32,6 @@ class Coverage:
     ----------
     mtypes : tuple of str
         M-types that are present.
-    missing_mtypes : tuple of str
-        Those of the 55 that are not.
     missing_blocks : tuple of (str, str)
         Pathways ``(pre, post)`` between present m-types of which nothing is known: the file
         has no matrix for them.  In the adjacency they are empty.
@@ -46,11 +44,15 @@ class Coverage:
     """
 
     mtypes: tuple[str, ...]
-    missing_mtypes: tuple[str, ...] = ()
     missing_blocks: tuple[tuple[str, str], ...] = ()
     missing_counts: tuple[str, ...] = ()
     part_of: str = ""
     self_connections: int = 0
+
+    @property
+    def missing_mtypes(self) -> tuple[str, ...]:
+        """M-types, of the 55, that are not present."""
+        return tuple(m for m in names.MTYPES if m not in self.mtypes)
 
     @property
     def whole(self) -> bool:
@@ -158,7 +160,6 @@ class Connectome:
         coverage = replace(
             old,
             mtypes=mtypes,
-            missing_mtypes=tuple(m for m in names.MTYPES if m not in mtypes),
             missing_blocks=tuple(b for b in old.missing_blocks if set(b) <= set(mtypes)),
             part_of=old.part_of or (self.name if len(keep) < self.n_neurons else ""),
         )

@@ -18,7 +18,7 @@ import numpy as np
 from scipy import sparse
 from tqdm.auto import tqdm
 
-from nmc import layout, names
+from nmc import layout
 from nmc.connectome import store
 from nmc.connectome.graph import COUNTS, Connectome, Coverage, make_neurons
 from nmc.data import settings
@@ -220,7 +220,6 @@ def _open(folder: Path, name: str, origin: str, part_of: str) -> Connectome:
     adjacency.has_canonical_format = True  # rows were written in column order, each once
     coverage = Coverage(
         mtypes=mtypes,
-        missing_mtypes=tuple(m for m in names.MTYPES if m not in mtypes),
         missing_blocks=tuple(tuple(b) for b in compact.meta["missing_blocks"]),
         missing_counts=tuple(COUNTS[c] for c in compact.meta["missing_counts"]),
         part_of=part_of,
