@@ -95,7 +95,7 @@ def test_control_keeps_numbers_and_loses_the_rest(instance, control):
         a, b = ranges[row["pre"]], ranges[row["post"]]
         assert control.adjacency[a, b].nnz == instance.adjacency[a, b].nnz, key
     assert control.neurons is instance.neurons
-    assert _reciprocity(control) < 0.7 * _reciprocity(instance)
+    assert _reciprocity(control) < 0.85 * _reciprocity(instance)  # the rule puts in 1.2 to 1.3
     assert _transitive(control) < 0.8 * _transitive(instance)
 
 

@@ -31,12 +31,12 @@ _AXON_REACH = {
     "SBC": 170.0, "ChC": 90.0, "DAC": 330.0, "HAC": 210.0, "SLAC": 160.0, "DLAC": 200.0,
     "NGC-DA": 150.0, "NGC-SA": 140.0,
 }  # fmt: skip
-_AXON_REACH_E = {"L23": 330.0, "L4": 360.0, "L5": 330.0, "L6": 260.0}
+_AXON_REACH_E = {"L23": 650.0, "L4": 650.0, "L5": 700.0, "L6": 420.0}
 #: Cells with an apical dendrite receive in the layers above them as well.
 _APICAL_REACH = {"L23": 120.0, "L4": 260.0, "L5": 650.0, "L6": 300.0}
-_BASE = {("E", "E"): 0.125, ("E", "I"): 0.085, ("I", "E"): 0.100, ("I", "I"): 0.055}
+_BASE = {("E", "E"): 0.125, ("E", "I"): 0.050, ("I", "E"): 0.150, ("I", "I"): 0.085}
 #: How many times more often a connection is answered than distance and type explain.
-RECIPROCITY = {("E", "E"): 1.7, ("E", "I"): 1.5, ("I", "E"): 1.5, ("I", "I"): 1.3}
+RECIPROCITY = {("E", "E"): 1.25, ("E", "I"): 1.3, ("I", "E"): 1.3, ("I", "I"): 1.2}
 
 
 def suffix(mtype: str) -> str:
@@ -63,8 +63,15 @@ def _gap_um(pre: str, post: str) -> float:
 
 def _length_um(pre: str) -> float:
     if sign(pre) == "E":
-        return 120.0
-    return {"ChC": 60.0, "LBC": 150.0, "DAC": 170.0}.get(suffix(pre), 95.0)
+        return {"L23": 110.0, "L4": 100.0, "L5": 140.0, "L6": 85.0}[names.layer_of(pre)]
+    return {"ChC": 60.0, "DAC": 150.0}.get(suffix(pre), 80.0)
+
+
+def _weight(pre: str, post: str) -> float:
+    """Density of a layer's own excitatory network, so that large layers do not drown the rest."""
+    if sign(pre) == sign(post) == "E" and names.layer_of(pre) == names.layer_of(post):
+        return {"L23": 0.6, "L4": 0.8, "L5": 1.0, "L6": 1.0}[names.layer_of(pre)]
+    return 1.0
 
 
 def _lean(pre: str, post: str) -> float:
@@ -93,7 +100,7 @@ def _heights(layer: str, u: np.ndarray) -> np.ndarray:
 @cache
 def _all_pairs() -> pd.DataFrame:
     rng = np.random.default_rng(_RULE_SEED)
-    noise = np.exp(rng.normal(-0.18, 0.6, (len(names.MTYPES),) * 2))
+    noise = np.exp(rng.normal(-0.1, 0.45, (len(names.MTYPES),) * 2))
     kernels: dict[tuple, float] = {}
     rows = []
     for a, pre in enumerate(names.MTYPES):
@@ -103,6 +110,7 @@ def _all_pairs() -> pd.DataFrame:
             if key not in kernels:
                 kernels[key] = mean_kernel(*key)
             peak = _BASE[sign(pre), sign(post)] * noise[a, b] * np.exp(-gap / _reach_um(pre, post))
+            peak *= _weight(pre, post)
             if suffix(pre) == "ChC":  # chandelier cells contact initial segments of pyramids only
                 peak *= float(sign(post) == "E")
             pairs = facts.MTYPE_COUNTS[pre] * facts.MTYPE_COUNTS[post]
