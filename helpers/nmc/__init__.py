@@ -12,6 +12,7 @@ __version__ = "0.1.0"
 
 #: Public name → module that defines it.
 _PUBLIC = {
+    "check": "nmc.exercises",
     "Connectome": "nmc.connectome.graph",
     "Package": "nmc.cells.package",
     "available": "nmc.data.fetch",
@@ -19,12 +20,13 @@ _PUBLIC = {
     "check_factsheets": "nmc.factsheets.checks",
     "clear_results": "nmc.cells.results",
     "compare": "nmc.published",
-    "compute_block_density": "nmc.connectome.degrees",
+    "compute_block_density": "nmc.connectome.blocks",
     "compute_clustering": "nmc.connectome.clustering",
     "compute_convergence": "nmc.connectome.degrees",
     "compute_degrees": "nmc.connectome.degrees",
     "compute_distance_profile": "nmc.connectome.distance",
     "compute_features": "nmc.cells.features",
+    "compute_modularity": "nmc.connectome.blocks",
     "compute_pathway_probability": "nmc.connectome.distance",
     "compute_pathway_reciprocity": "nmc.connectome.degrees",
     "compute_reciprocity": "nmc.connectome.degrees",

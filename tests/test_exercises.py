@@ -1,0 +1,78 @@
+"""Answers are judged against the data of the source, with hints for the wrong ones."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import nmc
+import pandas as pd
+import pytest
+from nmc import exercises
+from nmc.errors import UnknownNameError
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def test_every_checkable_exercise_stands_in_the_book():
+    labels = {
+        label
+        for page in (ROOT / "book").rglob("*.md")
+        for label in re.findall(r"^:label: (ex-[\w-]+)$", page.read_text("utf-8"), re.MULTILINE)
+    }
+    assert set(exercises.exercises()) <= labels
+
+
+def test_a_right_answer_on_the_sample():
+    """Counted by another road than the check's own: straight from the m-type table."""
+    mtypes = nmc.load_mtypes().sort_values("n_neurons")
+    verdict = nmc.check("ex-factsheets-warmup", mtypes.iloc[0]["mtype"])
+    assert verdict and "data say" in str(verdict)
+    assert "**Right:**" in verdict._repr_markdown_()
+
+
+def test_a_wrong_answer_brings_the_hint():
+    verdict = nmc.check("ex-factsheets-warmup", "L5_TTPC1")
+    assert not verdict and "nsmallest" in verdict.message
+
+
+def test_no_answer_yet():
+    assert "no answer yet" in nmc.check("ex-factsheets-warmup", ...).message
+
+
+def test_an_unknown_exercise_suggests_the_nearest():
+    with pytest.raises(UnknownNameError, match="ex-analyse-means"):
+        nmc.check("ex-analyse-mean", 1)
+
+
+@pytest.mark.parametrize(
+    "given, wanted, same",
+    [
+        (51.0, 51.29, True),
+        (50.0, 51.29, False),
+        ("51.29", 51.29, True),
+        ("many", 51.29, False),
+        (" l5_ttpc1", "L5_TTPC1", True),
+        (5, "L5_TTPC1", False),
+        (True, 1.0, False),
+        (["b", "a"], ["a", "b"], True),
+        (["a", "a"], ["a", "b"], False),
+        (["a", "b", "c"], ["a", "b"], False),
+        ("ab", ["a", "b"], False),
+        (pd.Series({"L1": 100.0, "L4": 9.5}), {"L1": 100.0, "L4": 9.5}, True),
+        ({"L1": 100.0}, {"L1": 100.0, "L4": 9.5}, False),
+        (7, {"L1": 100.0}, False),
+    ],
+)
+def test_what_counts_as_the_same(given, wanted, same):
+    assert exercises._same(given, wanted, exercises.TOLERANCE) is same
+
+
+@pytest.mark.real
+def test_a_right_answer_on_the_real_files(mirror, monkeypatch):
+    """The portal's catalogue of sizes (plain fact): the largest of the 1,035 packages."""
+    monkeypatch.setenv("NMC_SOURCE", str(mirror))
+    table = pd.read_csv(mirror / "derived/model_packages_inventory.csv")
+    size = next(column for column in table.columns if "size" in column or "bytes" in column)
+    largest = table.loc[table[size].idxmax()].iloc[0]
+    assert nmc.check("ex-fetch-largest", str(largest).removesuffix(".zip"))
