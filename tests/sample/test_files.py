@@ -254,6 +254,26 @@ def test_read_me_says_what_it_is(tree):
         assert kind in name and kind in text and "SYNTHETIC SAMPLE" in text
 
 
+def test_mtype_totals_are_cells_times_their_mean_model(tree):
+    """Read off the pages alone: total axon = Σ over me-types of cells × mean of five models."""
+    for mtype in ("L6_BP", "L6_BPC", "L5_TTPC1", "L1_SLAC", "L4_SS"):
+        page = _page(tree, layout.mtype_page(mtype))
+        bars = {b.text_content().strip(): int(v.text_content().replace(",", "")) for b, v in zip(
+            page.find_class("smwbar"), page.find_class("smwbarvalue"), strict=True)}  # fmt: skip
+        total = 0.0
+        for metype, cells in bars.items():
+            tabs = _page(tree, layout.metype_page(names.canonical_metype(metype)))
+            lengths = [
+                float(dd.text.replace(",", ""))
+                for dt in tabs.xpath("//dt[normalize-space()='axon length']")
+                for dd in [dt.getnext()]
+            ]
+            assert len(lengths) == 5
+            total += cells * np.mean(lengths)
+        shown = page.xpath("//dt[contains(., 'total axon length')]/following-sibling::dd[1]")[0]
+        assert float(shown.text.replace(",", "")) == pytest.approx(total, rel=0.05), mtype
+
+
 # Same seed, same bytes -------------------------------------------------------------------------
 
 

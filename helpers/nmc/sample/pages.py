@@ -149,7 +149,7 @@ def write_pages(folder: Path, circuit: dict[str, object], sheets: dict[str, dict
     for layer in names.LAYERS:
         write(folder, layout.layer_page(layer), layer_page(layer, sheets))
     cells = metypes.sum(axis=1)
-    totals = sizes.mul(cells, axis=0)
+    totals = sizes.loc[cells.index].mul(cells, axis=0)
     owner = cells.index.str.rpartition("_").get_level_values(0)
     for mtype in names.MTYPES:
         mine = owner == mtype
