@@ -56,7 +56,39 @@ def plot_layers(layers: pd.DataFrame, column: str = "n_neurons", ax: Axes | None
         xlabel=units.label(column).replace("n neurons", "neurons"),
     )
     ax.set_xlim(0, 1.18 * np.nanmax(values))
+    ax.xaxis.set_major_formatter("{x:,.0f}")
     ax.set_yticks(top)
+    stamp(ax)
+    return ax
+
+
+@style.context()
+def plot_density(circuit: pd.DataFrame, ax: Axes | None = None) -> Axes:
+    """Draw the neuron density of the six layers.
+
+    Parameters
+    ----------
+    circuit : pandas.DataFrame
+        From `nmc.load_circuit`.
+    ax : matplotlib Axes, optional
+        Where to draw.
+
+    Returns
+    -------
+    matplotlib Axes
+        Layers from the surface down on y, neurons per mm³ on x.
+    """
+    ax = style.new_axes(ax, height=2.9)
+    rows = circuit[circuit["quantity"] == "density_per_mm3"].sort_values("layer")
+    layer = rows["layer"].astype(str)
+    whole = layer.replace({"L2": "L23", "L3": "L23"})
+    ax.barh(layer, rows["value"], color=[style.LAYER_COLOURS[name] for name in whole])
+    room = 0.012 * rows["value"].max()
+    for row, value in enumerate(rows["value"]):
+        ax.text(value + room, row, f"{value:,.0f}", va="center", fontsize=9.5)
+    ax.set(xlim=(0, 1.14 * rows["value"].max()), xlabel="neurons per mm³")
+    ax.xaxis.set_major_formatter("{x:,.0f}")
+    ax.invert_yaxis()
     stamp(ax)
     return ax
 
@@ -77,8 +109,7 @@ def plot_mtypes(mtypes: pd.DataFrame, column: str = "n_neurons", ax: Axes | None
     Returns
     -------
     matplotlib Axes
-        One line an m-type; excitatory types are filled, inhibitory ones hollow as well as of
-        another colour.
+        One line an m-type; excitatory types are filled, inhibitory ones hollow.
     """
     ax = style.new_axes(ax, height=9.0)
     table = mtypes.sort_values(["layer", "excitatory", column], ascending=[True, False, False])
@@ -177,6 +208,48 @@ def plot_composition(metypes: pd.DataFrame, ax: Axes | None = None) -> Axes:
     ax.legend(ncols=5, loc="lower left", bbox_to_anchor=(0, 1.0), fontsize=8)
     stamp(ax)
     return ax
+
+
+@style.context()
+def plot_rest(models: pd.DataFrame, axes=None) -> np.ndarray:
+    """Draw resting potential, input resistance and time constant of models by e-type.
+
+    Parameters
+    ----------
+    models : pandas.DataFrame
+        From `nmc.load_models`.
+    axes : sequence of three matplotlib Axes, optional
+        Where to draw.
+
+    Returns
+    -------
+    numpy.ndarray of three matplotlib Axes
+        One dot a model, the bar is the median; resistance and time constant on
+        logarithmic axes.  The order of dots within a column has no meaning.
+    """
+    import matplotlib.pyplot as plt
+
+    if axes is None:
+        axes = plt.subplots(3, 1, figsize=(7, 7.2), sharex=True)[1]
+    present = [etype for etype in names.ETYPES if (models["etype"] == etype).any()]
+    columns = (
+        "resting_membrane_potential_mV",
+        "input_resistance_MOhm",
+        "membrane_time_constant_ms",
+    )
+    for ax, column in zip(axes, columns, strict=True):
+        for x, etype in enumerate(present):
+            values = models.loc[models["etype"] == etype, column].dropna().to_numpy()
+            # Spread by rank along a fixed pattern: no random numbers in a figure.
+            shift = 0.36 * (2 * ((np.arange(len(values)) * 0.618) % 1) - 1)
+            ax.plot(x + shift, values, "o", ms=2.6, alpha=0.55, mew=0, color=ETYPE_COLOURS[etype])
+            ax.hlines(np.median(values), x - 0.4, x + 0.4, color=style.INK, linewidth=1.8)
+        ax.set_ylabel(units.label(column).replace(" (", "\n("))
+        if not column.endswith("mV"):
+            ax.set_yscale("log")
+    axes[-1].set_xticks(range(len(present)), present)
+    stamp(axes[0])
+    return axes
 
 
 def layer_lines(ax: Axes, *, horizontal: bool = True, vertical: bool = True) -> None:
