@@ -107,6 +107,15 @@ def memory(project: Project, source: str, limit_gb: float) -> None:
 
 @main.command()
 @click.pass_obj
+def pdf(project: Project) -> None:
+    """Print the staged book into one PDF."""
+    from bookbuild.pdf import print_pdf
+
+    click.echo(f"The book as PDF: {print_pdf(project)}")
+
+
+@main.command()
+@click.pass_obj
 def links(project: Project) -> None:
     """Ask every external address of the staged book whether it answers."""
     check_links(project)

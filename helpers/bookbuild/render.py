@@ -35,6 +35,18 @@ def render(project: Project, *, strict: bool = True, verbose: bool = False) -> P
     return project.html / "index.html"
 
 
+def render_single_page(project: Project) -> Path:
+    """Build the staged book as one long HTML page, for printing."""
+    work = project.build / "single"
+    done = _jupyter_book(project, work, "singlehtml", strict=False, verbose=False)
+    page = work / "_build" / "singlehtml" / "book" / "index.html"
+    if not page.is_file():
+        page = work / "_build" / "singlehtml" / "index.html"
+    if done.returncode or not page.is_file():
+        raise BookError(f"Jupyter Book failed:\n{_last_lines(done.stdout or '')}")
+    return page
+
+
 def check_links(project: Project) -> None:
     """Ask every external address of the staged book whether it answers.
 
@@ -56,7 +68,7 @@ def _jupyter_book(
 ) -> subprocess.CompletedProcess[str]:
     command = [
         str(Path(sys.executable).with_name("jupyter-book")), "build", str(project.stage),
-        "--path-output", str(work), "--builder", builder, "-q",
+        "--path-output", str(work), *_builder(builder), "-q",
     ]  # fmt: skip
     if strict:
         command += ["-W", "--keep-going"]
@@ -68,6 +80,12 @@ def _jupyter_book(
         stdout=None if verbose else subprocess.PIPE,
         stderr=None if verbose else subprocess.STDOUT,
     )
+
+
+def _builder(name: str) -> list[str]:
+    if name == "singlehtml":
+        return ["--builder", "custom", "--custom-builder", name]
+    return ["--builder", name]
 
 
 def _replace(target: Path, fresh: Path) -> None:
