@@ -53,6 +53,10 @@ class ChecksumError(NMCError):
     """A file whose size or sha256 is not the expected one."""
 
 
+class CacheError(NMCError):
+    """The cache folder cannot be written: full, read-only, or not ours."""
+
+
 class TermsError(NMCError):
     """The data terms have not been accepted for this cache."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shutil
@@ -150,8 +151,13 @@ def unpack_into(
     limits = limits or Limits()
     budget = _Budget(limits, archive.stat().st_size, archive)
     members: dict[str, dict] = {}
-    with _bar(archive, progress) as bar:
-        _unpack(archive, folder, (), budget, members, limits.depth if nested else 0, bar)
+    try:
+        with _bar(archive, progress) as bar:
+            _unpack(archive, folder, (), budget, members, limits.depth if nested else 0, bar)
+    except ArchiveError as exc:
+        if str(archive) in str(exc):
+            raise
+        raise ArchiveError(f"{archive}: {exc}") from exc
     return members
 
 
@@ -177,6 +183,10 @@ def _unpack(archive, root, prefix, budget, members, depth, bar) -> None:
                 if bar is not None:
                     bar.update(1)
     except READ_ERRORS as exc:
+        raise ArchiveError(f"{archive} is damaged: {exc}.") from exc
+    except OSError as exc:
+        if exc.errno not in (errno.EINVAL, None):  # else a place that is not in the file was sought
+            raise
         raise ArchiveError(f"{archive} is damaged: {exc}.") from exc
     for full in inner:
         _unpack_inner(root, full, budget, members, depth, bar)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import tarfile
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from nmc.data import files
 from nmc.data.catalogue import Item
-from nmc.errors import ChecksumError
+from nmc.data.members import READ_ERRORS, open_members
+from nmc.errors import ArchiveError, ChecksumError
 
 #: A release whose single packages were served without published hashes.
 _LATER_RELEASE = "1.0.11"
@@ -134,11 +134,11 @@ def _release(item: Item, archive: zipfile.ZipFile) -> str:
 
 def _check_tar(item: Item, path: Path, invented: bool) -> str:
     try:
-        with tarfile.open(path) as archive:
-            for _ in archive:
+        with open_members(path) as members:
+            for _ in members:
                 pass
-    except (tarfile.TarError, EOFError, OSError, ValueError) as exc:
-        raise _Damaged(str(exc)) from exc
+    except (ArchiveError, OSError, *READ_ERRORS) as exc:
+        raise _Damaged(str(exc).rstrip(".")) from exc
     return ""
 
 

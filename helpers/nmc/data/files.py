@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from nmc.data import settings
+from nmc.errors import CacheError, NMCError
 
 _CHUNK = 1 << 20
 _in_memory: dict[Path, tuple[tuple[int, int], str]] = {}
@@ -35,6 +36,27 @@ def whole(target: Path) -> Iterator[Path]:
     finally:
         with suppress(FileNotFoundError):
             temporary.unlink()
+
+
+@contextmanager
+def writing(what: str) -> Iterator[None]:
+    """Turn a disk that is full or read-only into a sentence.
+
+    Raises
+    ------
+    CacheError
+        When the block raises an `OSError` of the system.
+    """
+    try:
+        yield
+    except NMCError:
+        raise
+    except OSError as exc:
+        raise CacheError(
+            f"{what} cannot be written to the cache, {settings.cache_folder()}: "
+            f"{exc.strerror or exc}. Free some space, or set NMC_CACHE to a folder that can be "
+            "written."
+        ) from exc
 
 
 def write_whole(target: Path, content: bytes) -> None:

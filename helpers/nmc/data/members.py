@@ -18,12 +18,14 @@ from nmc.errors import ArchiveError
 
 _HEADER_BYTES = 1 << 20  # no header of a sound archive is longer
 _DIRECTORY_BYTES = 64 << 20
+_END_BYTES = 16 << 20  # zeros that fill up the last block
 _READABLE = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 #: What a damaged or hostile archive may raise while it is read.
 READ_ERRORS = (
     zipfile.BadZipFile, tarfile.TarError, zlib.error, gzip.BadGzipFile, EOFError,
     struct.error, NotImplementedError, UnicodeError, ValueError, OverflowError, RecursionError,
+    LookupError,
 )  # fmt: skip
 
 
@@ -139,6 +141,21 @@ def _tar_members(plain: BinaryIO) -> Iterator[Member]:
                     "refused."
                 )
             yield Member(info.name, False, info.size, archive.extractfile(info))
+        _check_end(plain, archive.offset)
+
+
+def _check_end(plain: BinaryIO, offset: int) -> None:
+    """Read to the end: tarfile takes a lost or damaged header for the end of the archive."""
+    plain.seek(offset)
+    length = 0
+    while chunk := plain.read(_HEADER_BYTES):  # of a gzip this compares the checksum, too
+        length += len(chunk)
+        if chunk.strip(b"\0"):
+            raise ArchiveError("The tar archive is damaged: a header in it cannot be read.")
+        if length > _END_BYTES:
+            raise ArchiveError("The tar archive does not end.")
+    if length < 512:
+        raise ArchiveError("The tar archive is cut short: its end is missing.")
 
 
 def _is_old_tar(start: bytes) -> bool:

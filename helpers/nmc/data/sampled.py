@@ -39,7 +39,8 @@ class SampleTree:
         """Return the file, writing the sample first where need be."""
         tree = self._tree()
         if item.key.startswith("model/") and not tree.has(item):
-            _write_package(item, tree.folder)
+            with files.writing(item.key):
+                _write_package(item, tree.folder)
         return tree.get(item)
 
     def folder(self) -> Path:
@@ -49,7 +50,8 @@ class SampleTree:
     def _tree(self) -> folder.FolderTree:
         root = self.folder()
         if not root.is_dir():
-            _write(root)
+            with files.writing("The sample"):
+                _write(root)
         return folder.FolderTree(root, "sample")
 
 

@@ -117,6 +117,11 @@ def damage(root: Path, *, read_all: bool = False) -> str:
 
 
 def _unpack_to(root: Path, path: Path, nested: bool, progress: bool) -> None:
+    with files.writing(path.name):
+        _unpack_beside(root, path, nested, progress)
+
+
+def _unpack_beside(root: Path, path: Path, nested: bool, progress: bool) -> None:
     root.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{root.name}.", dir=root.parent))
     try:

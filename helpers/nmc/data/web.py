@@ -15,7 +15,7 @@ from nmc.data.folder import MARKER, SUMS, FolderTree, sums_of
 from nmc.data.mirrors import join, portal_addresses
 from nmc.data.provenance import Record
 from nmc.data.sources import Miss
-from nmc.errors import ChecksumError, DownloadError
+from nmc.errors import ChecksumError
 
 _DOWN_S = 60.0
 _down: dict[str, float] = {}  # hosts that did not answer → when; asked again after a while
@@ -140,25 +140,19 @@ class WebTree:
         hashes_known = bool(item.known or listed) and not item.other_releases
         sizes = () if item.other_releases or cached.invented else _sizes(item)
         wanted = transfer.Wanted(sizes=sizes, other_hosts=hashes_known)
-        try:
-            with files.whole(target) as temporary:
-                try:
-                    transfer.download(address, temporary, wanted, self._policy, progress=progress)
-                except transfer.Unreachable:
-                    _down[urlsplit(address).netloc] = time.monotonic()
-                    raise
-                listed, trust = cached.expected(target)
-                verdict = check.verify(
-                    item, temporary, listed=listed, trust=trust, invented=cached.invented
-                )
-                if verdict.trust == "first use":
-                    self._record_first_use(target, address, verdict)
-                digest = verdict.sha256
-        except OSError as exc:
-            raise DownloadError(
-                f"{item.key!r} cannot be written to the cache, {target.parent}: {exc.strerror}. "
-                "Free some space, or set NMC_CACHE to a folder that can be written."
-            ) from exc
+        with files.writing(item.key), files.whole(target) as temporary:
+            try:
+                transfer.download(address, temporary, wanted, self._policy, progress=progress)
+            except transfer.Unreachable:
+                _down[urlsplit(address).netloc] = time.monotonic()
+                raise
+            listed, trust = cached.expected(target)
+            verdict = check.verify(
+                item, temporary, listed=listed, trust=trust, invented=cached.invented
+            )
+            if verdict.trust == "first use":
+                self._record_first_use(target, address, verdict)
+            digest = verdict.sha256
         files.remember_sha256(target, digest)
         terms.tell(self.name, item.cite)
         return cached.get(item)
