@@ -96,7 +96,7 @@ def test_seed_decides_and_graphs_differ(kind):
 @pytest.mark.parametrize("kind", nulls.NULLS)
 def test_every_possible_connection_comes_equally_often(kind):
     """One type, no distance, equal degrees: then all pairs are alike in every null."""
-    n, degree, draws = 12, 3, 1500
+    n, degree, draws = 12, 3, 400
     ring = (np.arange(n)[:, None] + np.arange(1, degree + 1)) % n
     graph = np.zeros((n, n), bool)
     np.put_along_axis(graph, ring, True, axis=1)

@@ -45,12 +45,10 @@ def make_erdos_renyi(connectome: Connectome, *, rng: np.random.Generator) -> Con
     -----
     The directed G(n, m) of Erdős and Rényi (1959), without self-connections.
     """
-    n, m = connectome.n_neurons, connectome.n_connections
-    drawn = _distinct(n * (n - 1), m, rng)
-    pre, post = np.divmod(drawn, max(n - 1, 1))
-    post += post >= pre  # n − 1 places a row: the diagonal is left out
-    indptr = np.concatenate([[0], np.cumsum(np.bincount(pre, minlength=n))])
-    return _same_neurons(connectome, indptr, post, "Erdős–Rényi")
+    from nmc.connectome.kernels import randomise
+
+    indptr, indices = randomise.gnm(connectome.n_neurons, connectome.n_connections, rng)
+    return _same_neurons(connectome, indptr, indices, "Erdős–Rényi")
 
 
 def make_degree_preserving(
@@ -192,20 +190,6 @@ def _keep_classes(
     pairs, connections = classes.count_classes(graph.indptr, graph.indices, *how)
     indptr, indices = classes.draw_classes(pairs, connections, *how, rng)
     return _same_neurons(connectome, indptr, indices, name)
-
-
-def _distinct(n: int, m: int, rng: np.random.Generator) -> np.ndarray:
-    """Draw m distinct numbers below n, ascending, every set equally likely."""
-    if 4 * m > n:  # dense: leave out instead
-        taken = np.ones(n, bool)
-        taken[rng.choice(n, n - m, replace=False, shuffle=False)] = False
-        return np.flatnonzero(taken)
-    drawn = np.empty(0, np.int64)
-    while drawn.size < m:
-        more = rng.integers(n, size=int((m - drawn.size) * 1.2) + 16)
-        drawn = np.unique(np.concatenate([drawn, more]))
-    surplus = rng.choice(drawn.size, drawn.size - m, replace=False, shuffle=False)
-    return np.delete(drawn, surplus)
 
 
 def _same_neurons(
