@@ -80,8 +80,32 @@ _INTERNEURON = {
                "ca": 1e-5, "lva": 1e-5, "sk": 1e-3, "gamma": 0.001, "decay": 100.0},
 }  # fmt: skip
 
+_SOME = {"stoch": 0.05}  # a few random channels in the dendrites, too
 #: E-type → what differs from the common set: section list → short name → value.
-_CHANGES: dict[str, dict[str, dict[str, float]]] = {}
+#: Accommodation: SK channels on calcium that builds up over tens of spikes; a burst: the same,
+#: built up within a few; delay: a D-type current that has to inactivate first; irregular and
+#: stuttering: slow random potassium channels, few beside strong SK or many.
+_CHANGES: dict[str, dict[str, dict[str, float]]] = {
+    "cADpyr": {"somatic": {"im": 1e-3, "sk": 0.03, "gamma": 8e-4, "decay": 300.0}},
+    "cAC": {"somatic": {"sk": 0.02, "ca": 3e-4, "decay": 250.0}},
+    "bAC": {"somatic": {"sk": 0.04, "ca": 1e-3, "gamma": 3e-4, "decay": 400.0}},
+    "bNAC": {"somatic": {"sk": 0.02, "ca": 1e-3, "gamma": 8e-4, "decay": 80.0}},
+    "dNAC": {"somatic": {"kd": 1.3e-3}},
+    "cSTUT": {
+        "somatic": {"stoch": 12.0, "sk": 0.015, "ca": 5e-4, "gamma": 5e-4, "decay": 300.0},
+        "basal": _SOME,
+    },
+    "bSTUT": {
+        "somatic": {"stoch": 12.0, "sk": 0.04, "ca": 1e-3, "gamma": 3e-4, "decay": 400.0},
+        "basal": _SOME,
+    },
+    "dSTUT": {"somatic": {"stoch": 10.0, "sk": 0.01, "ca": 5e-4, "kd": 3e-3}, "basal": _SOME},
+    "cIR": {"somatic": {"stoch": 5.0, "sk": 0.03, "ca": 1e-3, "decay": 150.0}, "basal": _SOME},
+    "bIR": {
+        "somatic": {"stoch": 5.0, "sk": 0.04, "ca": 1e-3, "gamma": 3e-4, "decay": 300.0},
+        "basal": _SOME,
+    },
+}
 
 
 def densities(model: names.Model | str) -> tuple[Density, ...]:

@@ -149,23 +149,24 @@ class Cable:
     def _add_calcium(self, v, out):
         if "decay_CaDynamics_E2" not in self.density:
             return
-        at = np.flatnonzero(self.density["decay_CaDynamics_E2"].any(axis=1))
-        gain = (
-            1e4 * self.density["gamma_CaDynamics_E2"][at] * self.density["decay_CaDynamics_E2"][at]
-        )
+        at, inward, sk = self._calcium(v)
+        out[at] += inward + sk * (v[at] - biophysics.EK)
+
+    def _calcium(self, v):
+        """Where calcium is followed; its steady current and the SK conductance it opens."""
+        decay = self.density["decay_CaDynamics_E2"]
+        at = np.flatnonzero(decay.any(axis=1))
+        gain = 1e4 * self.density["gamma_CaDynamics_E2"][at] * decay[at]
         gain = gain / (2 * channels.FARADAY * channels.SHELL_um)
-        g = 0.0
+        g = np.zeros_like(v[at])
         for channel in CHANNELS:
             if channel.ion == "ca" and channel.parameter in self.density:
-                g = g + self.density[channel.parameter][at] * channels.open_fraction(channel, v[at])
+                g += self.density[channel.parameter][at] * channels.open_fraction(channel, v[at])
         calcium = np.full_like(v[at], channels.CA_REST_mM)
         for _ in range(4):  # the reversal potential depends on the calcium it lets in
             inward = g * (v[at] - channels.calcium_reversal(calcium))
             calcium = channels.CA_REST_mM - gain * np.minimum(inward, 0)
-        out[at] += inward
-        if "gSK_E2bar_SK_E2" in self.density:
-            sk = self.density["gSK_E2bar_SK_E2"][at] * channels.sk_fraction(calcium)
-            out[at] += sk * (v[at] - biophysics.EK)
+        return at, inward, self.density["gSK_E2bar_SK_E2"][at] * channels.sk_fraction(calcium)
 
     def steady(self, current_nA=0.0, start=None):
         """Voltage at which a constant somatic current is balanced, (compartments, models)."""
@@ -181,61 +182,78 @@ class Cable:
                 break
         return v
 
-    def current_for(self, somatic_mV: float, frozen=None):
-        """Somatic current in nA that holds the soma at a voltage, (models,).
+    def clamp(self, somatic_mV, start):
+        """Steady state with the soma held at a voltage.
 
-        `frozen`: passive cell around that state instead of the steady state of all gates.
+        Returns the voltages, (compartments, models), and the current in nA that holds it.
         """
-        v = np.full_like(self.area, somatic_mV) if frozen is None else frozen.copy()
-        for _ in range(30):
+        v = start.copy()
+        v[0] = somatic_mV
+        for _ in range(20):
             here = self.membrane_current(v)
             slope = (self.membrane_current(v + 1e-3) - here) / 1e-3
-            slope[0] = 1e12  # clamp
+            slope[0] = 1e12
             residual = here + self.axial_current(v)
-            residual[0] = 1e12 * (v[0] - somatic_mV)
+            residual[0] = 0.0
             step = self.solve(self.factor(slope), -residual)
-            v += np.clip(step, -20, 20)
-            if np.abs(step).max() < 1e-7:
+            v += np.clip(step, -10, 10)
+            if np.abs(step).max() < 1e-5:
                 break
-        return (self.membrane_current(v) + self.axial_current(v))[0]
+        return v, (self.membrane_current(v) + self.axial_current(v))[0]
 
     # -- linear response ---------------------------------------------------------------------
 
     def relax(self, rest, displaced, duration_ms: float, dt_ms: float = 0.1):
         """Somatic deflection (mV) after the current that displaced the cell is switched off.
 
-        Linear around `rest`, with every voltage gate relaxing at its own pace; calcium stands
-        still.  Returns (steps + 1, models).
+        Linear, with slopes taken a third of the way from `rest` to `displaced` because that is
+        where the cell is on the way back; every gate, and SK with its calcium, relaxes at its
+        own pace.  Returns (steps + 1, models).
         """
-        diagonal = 1e-2 * self.area * self.density["g_pas"]
+        x = displaced - rest
+        between = rest + x / 3
+        conductance, gates = self._gates(between)
+        if "decay_CaDynamics_E2" in self.density:
+            at, _, sk = self._calcium(rest)
+            slope = (self._calcium(displaced)[2] - sk) / x[at]
+            conductance[at] += 1e-2 * self.area[at] * sk
+            weight = 1e-2 * self.area[at] * slope * (between[at] - biophysics.EK)
+            gates.append((at, weight, self.density["decay_CaDynamics_E2"][at]))
+        # each gate is written as the voltage that its present value belongs to
+        lags = [[at, weight, np.exp(-dt_ms / tau), x[at]] for at, weight, tau in gates]
+        factored = self.factor(conductance + self.capacity / dt_ms)
+        soma = [x[0]]
+        for _ in range(round(duration_ms / dt_ms)):
+            rhs = self.capacity / dt_ms * x
+            for lag in lags:
+                at, weight, keep, voltage = lag
+                lag[3] = x[at] + (voltage - x[at]) * keep
+                rhs[at] -= weight * lag[3]
+            x = self.solve(factored, rhs)
+            soma.append(x[0])
+        return np.array(soma)
+
+    def _gates(self, state):
+        """Conductance (uS) at a state, and for each gate where it is, weight (uS), tau (ms)."""
+        conductance = 1e-2 * self.area * self.density["g_pas"]
         gates = []
         for channel in CHANNELS:
             at = self.used(channel)
             if not len(at):
                 continue
-            v = rest[at]
-            reversal = (channels.calcium_reversal(channels.CA_REST_mM) if channel.ion == "ca"
-                        else channel.reversal)  # fmt: skip
+            v = state[at]
+            calcium = channel.ion == "ca"
+            reversal = (
+                channels.calcium_reversal(channels.CA_REST_mM) if calcium else channel.reversal
+            )
             g = 1e-2 * self.area[at] * self.density[channel.parameter][at] * channel.scale
             g = g * channels.open_fraction(channel, v)
-            diagonal[at] += g
+            conductance[at] += g
             for gate, power in channel.gates:
                 value, tau = gate(v)
                 slope = (gate(v + 1e-3)[0] - value) / 1e-3
-                weight = g * (v - reversal) * power / value * slope  # uS per mV of gate lag
-                gates.append([at, weight, np.exp(-dt_ms / tau), displaced[at] - rest[at]])
-        factored = self.factor(diagonal + self.capacity / dt_ms)
-        x = displaced - rest
-        soma = [x[0]]
-        for _ in range(round(duration_ms / dt_ms)):
-            rhs = self.capacity / dt_ms * x
-            for gate in gates:  # gate[3]: the voltage its present value belongs to
-                at, weight, keep, lag = gate
-                gate[3] = x[at] + (lag - x[at]) * keep
-                rhs[at] -= weight * gate[3]
-            x = self.solve(factored, rhs)
-            soma.append(x[0])
-        return np.array(soma)
+                gates.append((at, g * (v - reversal) * power / value * slope, tau))
+        return conductance, gates
 
 
 def contour_share(n_slices: int = 21) -> float:

@@ -133,7 +133,7 @@ def _kd_h(v):
 
 
 def _stoch(v):
-    return _from_rates(0.02 * _linoid(v + 35, 5), 0.02 * _linoid(-v - 35, 5), _Q_STOCH)
+    return _from_rates(5e-4 * _linoid(v + 45, 3), 5e-4 * _linoid(-v - 45, 3), _Q_STOCH)
 
 
 CHANNELS = (

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from nmc import names
 from nmc.sample import SEED
+from nmc.sample.cells.cable import Cable
 from nmc.sample.cells.expected import cables
 
 HOLD_mV = -84.0
-#: Somatic voltage a steady current must reach for the cell to fire.
-THRESHOLD_mV = -52.0
 STEPS = (1.2, 1.3, 1.4)
+#: Voltages on the way to threshold, and where a cell without a threshold counts as firing.
+_FROM_mV, _TO_mV, _STRIDE_mV = -72.0, -45.0, 1.0
 
 
 def step_currents(
@@ -17,11 +20,26 @@ def step_currents(
 ) -> tuple[float, float, float, float]:
     """Return the holding current and the three steps (on top of it), in nA.
 
-    The holding current brings the soma to -84 mV at rest; the steps are 120, 130 and 140 % of
-    the current that then leads the cell, by its steady state, to threshold.
+    The holding current brings the soma to -84 mV; the steps are 120, 130 and 140 % of the
+    current that leads the cell from there to threshold, as in the portal's packages.
     """
     model = names.parse_model(model)
     ((_, cable),) = cables([model], seed)
-    hold = float(cable.current_for(HOLD_mV)[0])
-    rheobase = float(cable.current_for(THRESHOLD_mV)[0]) - hold
-    return (hold, *(factor * rheobase for factor in STEPS))
+    held, hold = cable.clamp(HOLD_mV, np.full_like(cable.area, HOLD_mV))
+    rheobase = _threshold_current(cable, held) - float(hold[0])
+    return (float(hold[0]), *(factor * rheobase for factor in STEPS))
+
+
+def _threshold_current(cable: Cable, state: np.ndarray) -> float:
+    """Largest steady current the cell can take at rest: beyond it no resting state is left.
+
+    Walks up the steady current-voltage curve of the soma to its first maximum, the fold where
+    rest and threshold meet.
+    """
+    best = -np.inf
+    for voltage in np.arange(_FROM_mV, _TO_mV, _STRIDE_mV):
+        state, current = cable.clamp(voltage, state + (voltage - state[0]))
+        if current[0] < best:
+            break
+        best = float(current[0])
+    return best

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
+from operator import attrgetter
 
 import numpy as np
 import pandas as pd
@@ -19,9 +19,9 @@ from nmc.sample.cells.plans import plan
 STEP_nA, FIT_FROM_ms, FIT_TO_ms = -0.01, 1.0, 10.0
 
 #: What of a plan decides which section is whose daughter.
-_BRANCHING = (
-    "basal_stems", "basal_levels", "apical_trunks", "trunk_sections", "tuft_levels", "axon_levels",
-)  # fmt: skip
+_branching = attrgetter(
+    "basal_stems", "basal_levels", "apical_trunks", "trunk_sections", "tuft_levels", "axon_levels"
+)
 
 _NEURITES = {"axon": AXON, "apical": APIC, "basal": DEND}
 
@@ -36,8 +36,7 @@ def cables(models: list[names.Model], seed: int) -> Iterator[tuple[list[int], Ca
     """Group models by branching pattern; yield their places in the list and their `Cable`."""
     groups: dict[tuple, list[int]] = {}
     for place, model in enumerate(models):
-        shape = asdict(plan(model.mtype))
-        pattern = tuple(shape[k] for k in _BRANCHING)
+        pattern = _branching(plan(model.mtype))
         groups.setdefault(pattern, []).append(place)
     for places in groups.values():
         some = [models[p] for p in places]

@@ -3,9 +3,9 @@ TITLE Potassium channels that open and close at random
 COMMENT
 N two-state channels a compartment; at each step the number that opens and the number that
 closes are binomial.  The voltage dependence has the form of the potassium current of Mainen
-and Sejnowski (1995), Science 268:1503-1506, moved to a lower threshold and made steeper, so
+and Sejnowski (1995), Science 268:1503-1506, moved to a lower threshold, slower and steeper, so
 that few channels are open at rest.
-gkbar counts as pS/um2; single-channel conductance gamma in pS.  Needs a fixed time step.
+gkbar counts as pS/um2; gamma, in pS, is the conductance of what opens as one.  Needs a fixed time step.
 Part of a synthetic me-type package: written for it.
 ENDCOMMENT
 
@@ -25,12 +25,12 @@ UNITS {
 
 PARAMETER {
     gkbar = 0.75 (pS/um2)
-    gamma = 30 (pS)
+    gamma = 200 (pS) : a cluster of channels that opens as one
     deterministic = 0 : non-zero: the mean of very many channels
-    tha = -35 (mV)
-    qa = 5 (mV)
-    Ra = 0.02 (/ms)
-    Rb = 0.02 (/ms)
+    tha = -45 (mV)
+    qa = 3 (mV)
+    Ra = 0.0005 (/ms)
+    Rb = 0.0005 (/ms)
     q10 = 2.3
     temp = 23 (degC)
 }
