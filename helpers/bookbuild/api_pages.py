@@ -5,6 +5,8 @@ from __future__ import annotations
 import inspect
 import re
 
+from bookbuild.errors import BookError
+
 _SECTION = re.compile(r"^(?P<title>[A-Z][A-Za-z ]+)\n-{3,}\n", re.MULTILINE)
 _TABLES = ("Parameters", "Returns", "Raises", "Attributes", "Yields", "Other Parameters")
 
@@ -19,8 +21,17 @@ def api_reference() -> str:
     out = []
     for room, names in sorted(rooms.items()):
         out.append(f"## `nmc.{room}`\n")
-        out += [_entry(name, getattr(nmc, name)) for name in names]
+        out += [_entry(name, _public(name)) for name in names]
     return "\n".join(out)
+
+
+def _public(name: str) -> object:
+    import nmc
+
+    try:
+        return getattr(nmc, name)
+    except (AttributeError, ImportError) as error:
+        raise BookError(f"nmc.{name} is promised in nmc/__init__.py, but: {error}") from error
 
 
 def _entry(name: str, thing: object) -> str:

@@ -56,8 +56,8 @@ def _add_page_tools(app: Sphinx, pagename: str, template: str, context: dict, do
         (f"{pagename}-student.ipynb", "without solutions"),
         (f"{pagename}.ipynb", "with solutions"),
     ):
-        if (Path(app.srcdir) / "book/_static/notebooks" / name).is_file():
-            target = context["pathto"](f"_static/notebooks/{name}", resource=True)
+        if (Path(app.srcdir) / "book/_static/downloads" / name).is_file():
+            target = context["pathto"](f"_static/downloads/{name}", resource=True)
             links.append(f'<a href="{target}" download>{text}</a>')
     if links:
         parts.append(f"<p><strong>Notebook</strong> {' · '.join(links)}</p>")

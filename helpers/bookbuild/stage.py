@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from copy import deepcopy
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -32,15 +33,16 @@ def stage(project: Project, pages: list[Page], source: str) -> Path:
         if name not in with_code:
             wanted.write(f"{name}.md", fill(document.text, name, project, pages))
     for page in pages:
-        for cell in page.notebook.cells:
+        notebook = deepcopy(page.notebook)
+        for cell in notebook.cells:
             if cell.cell_type == "markdown" and "% generated:" in cell.source:
                 cell.source = fill(cell.source, page.chapter.name, project, pages)
-        page.notebook.cells.append(nbformat.v4.new_markdown_cell(run_note(page), id="run-note"))
-        wanted.write(f"{page.chapter.name}.ipynb", nbformat.writes(page.notebook))
+        notebook.cells.append(nbformat.v4.new_markdown_cell(run_note(page), id="run-note"))
+        wanted.write(f"{page.chapter.name}.ipynb", nbformat.writes(notebook))
         student = nbformat.writes(without_solutions(page.chapter.notebook()))
-        wanted.write(f"book/_static/notebooks/{page.chapter.name}-student.ipynb", student)
+        wanted.write(f"book/_static/downloads/{page.chapter.name}-student.ipynb", student)
         plain = nbformat.writes(page.chapter.notebook())
-        wanted.write(f"book/_static/notebooks/{page.chapter.name}.ipynb", plain)
+        wanted.write(f"book/_static/downloads/{page.chapter.name}.ipynb", plain)
     for path in sorted((project.root / "book").rglob("*")):
         if path.is_file() and path.suffix not in (".md", ".ipynb"):
             wanted.copy(path, path.relative_to(project.root))

@@ -67,8 +67,20 @@ class Book:
 
 
 @pytest.fixture
-def toy(tmp_path, monkeypatch) -> Book:
-    book = Book(tmp_path / "toy")
+def toy(make_toy, tmp_path, monkeypatch) -> Book:
+    book = make_toy(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(book.root / "helpers"))
+    return book
+
+
+@pytest.fixture(scope="session")
+def make_toy():
+    """Return the function that writes a temporary project (its ``helpers`` need be on the path)."""
+    return _make_toy
+
+
+def _make_toy(folder: Path) -> Book:
+    book = Book(folder / "toy")
     book.write("helpers/toy.py", "def answer():\n    return 41\n")
     book.write("requirements.lock", "numpy==2.0\n")
     book.write("_toc.yml", "format: jb-book\nroot: book/index\nchapters:\n"
@@ -79,5 +91,4 @@ def toy(tmp_path, monkeypatch) -> Book:
     book.write("book/index.md", "# Toy\n\nHello.\n")
     book.chapter("one", ONE)
     book.chapter("two", TWO)
-    monkeypatch.setenv("PYTHONPATH", str(book.root / "helpers"))
     return book

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import nbformat
 import pytest
@@ -15,69 +16,76 @@ from bookbuild.stage import stage
 from lxml import html
 
 
-@pytest.fixture
-def build(toy):
-    tree = toy.tree("tree", thickness=165)
+def build(book, source):
+    project = Project(book.root)
+    pages = execute_stale(project, source, say=lambda line: None)
+    stage(project, pages, source)
+    render(project)
+    return html.fromstring(book.page("one"))
 
-    def build():
-        project = Project(toy.root)
-        pages = execute_stale(project, tree, say=lambda line: None)
-        stage(project, pages, tree)
-        render(project)
-        return html.fromstring(toy.page("one"))
 
-    return build
+@pytest.fixture(scope="module")
+def plain(make_toy, tmp_path_factory):
+    """A book without a repository, built once for all tests that only look at it."""
+    book = make_toy(tmp_path_factory.mktemp("plain"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(book.root / "helpers"))
+        book.first = build(book, book.tree("tree", thickness=165))
+        yield book
 
 
 def links_of(page) -> list[str]:
     return [link for link in page.xpath("//a/@href") if link.startswith("http")]
 
 
-def test_without_a_repository_no_button_leads_to_one(build):
-    page = build()
-    assert not [link for link in links_of(page) if "example" in link or "mybinder" in link]
-    assert not page.xpath("//*[contains(@class, 'btn-launch') or contains(@class, 'source-edit')]")
+def test_without_a_repository_no_button_leads_to_one(plain):
+    links = links_of(plain.first)
+    assert not [link for link in links if "github" in link or "mybinder" in link]
 
 
-def test_with_a_repository_each_page_is_launched_edited_and_reported(toy, build):
-    config = toy.root / "_config.yml"
-    config.write_text(config.read_text().replace('url: ""', 'url: "https://github.com/me/nmc"'))
-    links = links_of(build())
-    assert "https://github.com/me/nmc/edit/main/book/one.md" in links
-    binder = "https://mybinder.org/v2/gh/me/nmc/main?urlpath=lab/tree/book/one.md"
-    assert binder in links
-    assert any(link.startswith("https://github.com/me/nmc/issues/new") for link in links)
-
-
-def test_the_header_names_source_and_date_and_the_foot_the_citation(build):
-    page = build()
-    header = page.xpath("string(//*[contains(@class, 'bd-header-announcement')])")
+def test_the_header_names_source_and_date_and_the_foot_the_citation(plain):
+    header = plain.first.xpath("string(//*[contains(@class, 'bd-header-announcement')])")
     assert "tree" in header and "partly invented" in header and "built 20" in header
-    foot = page.xpath("string(//footer[@class='page-tools'])")
+    foot = plain.first.xpath("string(//footer[@class='page-tools'])")
     assert "Cite this page" in foot and "Ask the helper" in foot
 
 
-def test_both_notebooks_can_be_downloaded(toy, build):
-    links = build().xpath("//footer[@class='page-tools']//a/@href")
-    files = [(toy.root / "_build/html/book" / link).resolve() for link in links]
+def test_both_notebooks_can_be_downloaded(plain):
+    links = plain.first.xpath("//footer[@class='page-tools']//a/@href")
+    files = [(plain.root / "_build/html/book" / link).resolve() for link in links]
     assert [file.name for file in files] == ["one-student.ipynb", "one.ipynb"]
     for file in files:
         nbformat.validate(json.loads(file.read_text()))
 
 
-def test_a_page_that_does_not_exist_gets_an_answer(toy, build):
-    build()
-    missing = html.parse(str(toy.root / "_build/html/404.html")).getroot()
+def test_a_page_that_does_not_exist_gets_an_answer(plain):
+    missing = html.parse(str(plain.root / "_build/html/404.html")).getroot()
     assert "does not exist" in missing.text_content()
 
 
-def test_the_stage_holds_nothing_of_chapters_that_left(toy, build):
-    build()
+def test_with_a_repository_each_page_is_launched_edited_and_reported(toy):
+    config = toy.root / "_config.yml"
+    config.write_text(config.read_text().replace('url: ""', 'url: "https://github.com/me/nmc"'))
     toc = yaml.safe_load((toy.root / "_toc.yml").read_text())
     toc["chapters"].pop()
     toy.write("_toc.yml", yaml.safe_dump(toc))
-    build()
-    assert not list((toy.root / "_build/stage").rglob("two*"))
+    links = links_of(build(toy, toy.tree("tree", thickness=165)))
+    assert "https://github.com/me/nmc/edit/main/book/one.md" in links
+    assert "https://mybinder.org/v2/gh/me/nmc/main?urlpath=lab/tree/book/one.md" in links
+    assert any(link.startswith("https://github.com/me/nmc/issues/new") for link in links)
+
+
+def test_the_stage_holds_nothing_of_chapters_that_left(plain):
+    project, source = Project(plain.root), str(plain.root / "tree")
+    pages = execute_stale(project, source, say=lambda line: None)
+    left = stage(replace(project, build_name="_build/other"), pages, source)
+    assert (left / "book/two.ipynb").is_file()
+    toc = yaml.safe_load((plain.root / "_toc.yml").read_text())
+    toc["chapters"].pop()
+    plain.write("_toc.yml", yaml.safe_dump(toc))
+    without = replace(Project(plain.root), build_name="_build/other")
+    stage(without, [page for page in pages if page.chapter.name != "book/two"], source)
+    assert not list(left.rglob("two*"))
 
 
 def test_the_api_reference_has_every_public_call_with_its_parameters():
