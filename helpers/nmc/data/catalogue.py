@@ -43,7 +43,7 @@ class Item:
     title : str
         What the file holds.
     format : str
-        ``json``, ``html``, ``zip``, ``tar`` (also compressed), ``h5``.
+        ``json``, ``html``, ``zip``, ``tar`` (also compressed), ``h5``, ``gz``.
     known : tuple of Known
         Sizes and sha256 that are right; empty when none was ever published or seen.
     other_releases : bool

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -152,7 +154,18 @@ def _check_h5(item: Item, path: Path, invented: bool) -> str:
         raise _Damaged(str(exc)) from exc
 
 
+def _check_gz(item: Item, path: Path, invented: bool) -> str:
+    try:
+        with gzip.open(path) as stream:
+            while stream.read(1 << 20):
+                pass
+    except (OSError, EOFError, zlib.error) as exc:
+        raise _Damaged(str(exc)) from exc
+    return ""
+
+
 _CHECKS = {
+    "gz": _check_gz,
     "json": _check_json,
     "html": _check_html,
     "zip": _check_zip,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from nmc.data import provenance, settings, sources
+from nmc.data import provenance, settings, sources, terms
 from nmc.data.catalogue import Item, item
 from nmc.data.provenance import Record
 from nmc.errors import DownloadError, MissingFileError, OfflineError
@@ -73,6 +73,8 @@ def fetch_record(
             missed.append(miss)
             continue
         provenance.record(found)
+        if not found.invented:
+            terms.tell(found.origin, wanted.cite)
         return found
     raise _missing(wanted, missed)
 

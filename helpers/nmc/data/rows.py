@@ -189,3 +189,8 @@ def _connectomes() -> Iterator[dict]:
             f"extract/{mc}/{part}", f"derived/cons_locs_{part}_of_{mc}.h5", title, format="h5",
             on_portal=False, note=_LOCAL,
         )  # fmt: skip
+    yield row(
+        "motif_counts", "related/neuromotifs/motifs.csv.gz",
+        "Counts of three-neuron motifs in mc2 and in null models (package neuromotifs)",
+        format="gz", reader="pandas.read_csv", on_portal=False, note=_LOCAL,
+    )  # fmt: skip

@@ -112,23 +112,41 @@ def require(origin: str, accept_terms: bool | None = None) -> None:
     )
 
 
-def tell(origin: str, cite: tuple[str, ...]) -> None:
-    """Say once for each cache and tree which terms apply and what to cite (as a log message)."""
+def tell(origin: str, cite: tuple[str, ...] | None = None) -> None:
+    """Say, once for each cache, that the terms apply and what to cite (as a log message).
+
+    Parameters
+    ----------
+    origin : str
+        Where the data come from.
+    cite : tuple of str, optional
+        Keys of `nmc.data.citations`; each is told once. Default: all of them.
+    """
     from nmc.data import citations
 
-    mark = settings.cache_folder() / "told" / f"{_slug(origin, cite)}.json"
-    with suppress(OSError):
-        if not files.write_json_once(mark, {"origin": origin, "cite": list(cite)}):
-            return
-    lines = "\n".join(f"  {citations.apa(key)}" for key in cite)
+    new = [key for key in cite or citations.keys_for([]) if _first_time(key)]
+    if not new:
+        return
+    lines = "\n".join(f"  {citations.apa(key)}" for key in new)
     _log.warning(
-        "Data from %s come under the NMC portal's non-commercial terms ('nmc terms'). "
+        "Data from %s come under the NMC portal's non-commercial terms ('nmc terms' shows them). "
         "When you use them, cite:\n%s", origin, lines,
     )  # fmt: skip
 
 
-def _slug(origin: str, cite: tuple[str, ...]) -> str:
-    return hashlib.sha256(repr((origin, sorted(cite))).encode()).hexdigest()[:24]
+_told: set[tuple[Path, str]] = set()
+
+
+def _first_time(key: str) -> bool:
+    """Whether a citation was never told for this cache, by this process or another."""
+    cache_folder = settings.cache_folder()
+    if (cache_folder, key) in _told:
+        return False
+    _told.add((cache_folder, key))
+    try:
+        return files.write_json_once(cache_folder / "told" / f"{key}.json", {"date": now()})
+    except OSError:  # a cache that is read-only: told once by each process
+        return True
 
 
 def _acceptance_file() -> Path:

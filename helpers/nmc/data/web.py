@@ -154,7 +154,6 @@ class WebTree:
                 self._record_first_use(target, address, verdict)
             digest = verdict.sha256
         files.remember_sha256(target, digest)
-        terms.tell(self.name, item.cite)
         return cached.get(item)
 
     def _record_first_use(self, target: Path, address: str, verdict: check.Verdict) -> None:
