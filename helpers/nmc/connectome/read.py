@@ -71,14 +71,31 @@ def load_connectome(
     The matrices are read in slabs and never held whole.  The compact form stands in the cache
     under ``connectome/`` and takes about 4 bytes a connection.
     """
-    text = str(instance)
-    if text.startswith("connectome/") and not Path(text).exists():
-        path, origin, part_of = _fetch(text, source, progress)
-        name = text.removeprefix("connectome/")
-    else:
-        path = _only_hdf5(Path(instance).expanduser())
-        origin, part_of, name = path.name, "", path.stem
+    path = connectome_file(instance, source=source, progress=progress)
+    name, origin, part_of = path.stem, path.name, ""
+    if _is_key(instance):
+        import nmc
+
+        name = str(instance).removeprefix("connectome/")
+        origin = nmc.provenance().loc[str(instance), "origin"]
+        part_of = name.split("/")[1] if name.startswith("extract/") else ""
     return _open(_compact_form(path, progress), name, origin, part_of)
+
+
+def connectome_file(
+    instance: str | Path, *, source: str | None = None, progress: bool = True
+) -> Path:
+    """Return the HDF5 file of a connectome, fetched and unpacked where need be.
+
+    Takes the parameters of `load_connectome` and raises what it raises.
+    """
+    if not _is_key(instance):
+        return _only_hdf5(Path(instance).expanduser())
+    import nmc
+
+    one_file = str(instance).startswith("connectome/extract/")
+    get = nmc.fetch if one_file else nmc.fetch_folder
+    return _only_hdf5(get(str(instance), source=source, progress=progress))
 
 
 def default_key(*, min_mtypes: int = 1, source: str | None = None) -> str:
@@ -162,16 +179,8 @@ def read_hdf5(path: str | Path, folder: str | Path, *, progress: bool = True) ->
     raise FormatError(error)
 
 
-def _fetch(key: str, source: str | None, progress: bool) -> tuple[Path, str, str]:
-    import nmc
-
-    if key.startswith("connectome/extract/"):
-        path = nmc.fetch(key, source=source, progress=progress)
-        part_of = key.split("/")[2]
-    else:
-        path = _only_hdf5(nmc.fetch_folder(key, source=source, progress=progress))
-        part_of = ""
-    return path, nmc.provenance().loc[key, "origin"], part_of
+def _is_key(instance: str | Path) -> bool:
+    return str(instance).startswith("connectome/") and not Path(instance).exists()
 
 
 def _only_hdf5(path: Path) -> Path:
