@@ -81,6 +81,24 @@ def execute_stale(project: Project, source: str, *, jobs: int = 2, say: Say = pr
     return [_page(store, keys[c], c, fresh=c in stale) for c in project.chapters]
 
 
+def last_runs(project: Project, *, say: Say = print) -> list[Page]:
+    """Return each chapter with its last run of the same code, however stale; runs nothing.
+
+    For those who write or lay out pages while the code below still moves.  A chapter that never
+    ran so is left without outputs.
+    """
+    store, pages = Store(project.store), []
+    for chapter in project.chapters:
+        key = store.newest(chapter.name, chapter.code_hash())
+        if key is None:
+            say(f"  never ran: {chapter.name}")
+            empty = Run(chapter.name, "none", 0.0)
+            pages.append(Page(chapter, chapter.notebook(), empty, [], fresh=False))
+        else:
+            pages.append(_page(store, key, chapter, fresh=False))
+    return pages
+
+
 def _page(store: Store, key: str, chapter: Chapter, *, fresh: bool) -> Page:
     notebook = chapter.with_outputs(store.notebook(key))
     return Page(chapter, notebook, store.run(key), store.results(key), fresh)

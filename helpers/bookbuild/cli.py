@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from bookbuild.audits import build_twice, run_in_memory
-from bookbuild.book import execute_stale
+from bookbuild.book import execute_stale, last_runs
 from bookbuild.errors import BookError
 from bookbuild.project import Project
 from bookbuild.render import check_links, render
@@ -48,10 +48,16 @@ def _jobs_option(command):
 @_jobs_option
 @click.option("--verbose", is_flag=True, help="Show what Jupyter Book says.")
 @click.option("--draft", is_flag=True, help="Let warnings pass, while a chapter is being written.")
+@click.option("--no-run", is_flag=True, help="Show each chapter's last outputs, run nothing.")
 @click.pass_obj
-def book(project: Project, source: str, jobs: int, verbose: bool, draft: bool) -> None:
+def book(
+    project: Project, source: str, jobs: int, verbose: bool, draft: bool, no_run: bool
+) -> None:
     """Run the stale chapters, build the HTML, say where to open it."""
-    pages = execute_stale(project, source, jobs=jobs, say=click.echo)
+    if no_run:
+        pages = last_runs(project, say=click.echo)
+    else:
+        pages = execute_stale(project, source, jobs=jobs, say=click.echo)
     stage(project, pages, source)
     first = render(project, strict=not draft, verbose=verbose or draft)
     click.echo(times_table(project, pages))

@@ -80,6 +80,7 @@ def execute(
         seconds=round(seconds, 1),
         peak_gb=done.peak_gb,
         python=sys.version.split()[0],
+        code=chapter.code_hash(),
         data=_unique(read_lines(log)),
     )
     return Executed(run, notebook, results)

@@ -30,6 +30,7 @@ class Run:
     peak_gb: float = 0.0
     finished: float = 0.0
     python: str = ""
+    code: str = ""
     data: list[dict] = field(default_factory=list)
 
 
@@ -78,6 +79,15 @@ class Store:
         return run is not None and all(
             entry["sha256"] == digest(entry) for entry in run.data if entry.get("sha256")
         )
+
+    def newest(self, chapter: str, code: str) -> str | None:
+        """Return the key of the last run of the same code, whatever else has changed since."""
+        found = []
+        for file in self.folder.glob("*/run.json"):
+            known = self.run(file.parent.name)
+            if known and (known.chapter, known.code) == (chapter, code):
+                found.append((known.finished, file.parent.name))
+        return max(found)[1] if found else None
 
     def _forget_old(self, run: Run) -> None:
         same = []

@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from bookbuild.book import execute_stale
+from bookbuild.book import execute_stale, last_runs
 from bookbuild.errors import BookError
 from bookbuild.project import Project
 
@@ -110,3 +110,12 @@ def test_a_warning_of_the_book_is_an_error(toy, tree):
     done = run_book(toy, tree)
     assert done.returncode == 1
     assert "no-such-label" in done.stderr
+
+
+def test_last_outputs_can_be_shown_without_running_anything(toy, tree):
+    ran(toy, tree)
+    toy.write("helpers/toy.py", "raise RuntimeError\n")
+    toy.chapter("two", "# New\n\n```{code-cell} ipython3\n'never ran'\n```\n")
+    one, two = last_runs(Project(toy.root), say=lambda line: None)
+    assert "answer is 41" in one.notebook.cells[1].outputs[0]["text"]
+    assert two.notebook.cells[1].outputs == []
