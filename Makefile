@@ -34,7 +34,7 @@ test: $(VENV)/.installed  ## style, unit tests, every chapter under nbmake, the 
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/codespell
-	$(BIN)/python -m pytest -q --durations=15
+	$(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile --durations=15
 	$(BIN)/python -m bookbuild book --source '$(SOURCE)' --jobs $(JOBS)
 
 # The long way round: both sources, two clean builds that must agree, 2 GB of memory, a browser.
@@ -51,7 +51,7 @@ site-test: $(VENV)/.installed  ## walk the built site in a headless browser
 
 test-neuron8:  ## the mechanism and cell tests under NEURON 8
 	$(MAKE) $(VENV)-neuron8/.installed VENV=$(VENV)-neuron8
-	$(VENV)-neuron8/bin/python -m pip install --quiet 'neuron<9'
+	$(VENV)-neuron8/bin/python -m pip install --quiet --no-deps 'neuron<9'
 	$(VENV)-neuron8/bin/python -m pytest -q tests/cells -m neuron
 
 scoreboard: $(VENV)/.installed  ## the long comparisons with the published numbers (resumable)

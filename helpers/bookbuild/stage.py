@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import shutil
 from copy import deepcopy
@@ -46,8 +47,14 @@ def stage(project: Project, pages: list[Page], source: str) -> Path:
     for path in sorted((project.root / "book").rglob("*")):
         if path.is_file() and path.suffix not in (".md", ".ipynb"):
             wanted.copy(path, path.relative_to(project.root))
+    card = _card(pages)
+    if card:
+        wanted.write_bytes("book/_static/card.png", card)
     wanted.write("_toc.yml", yaml.safe_dump(project.toc, sort_keys=False))
-    wanted.write("_config.yml", yaml.safe_dump(_config(project, pages, source), sort_keys=False))
+    config = _config(project, pages, source)
+    if card:
+        config["sphinx"]["config"]["ogp_image"] = "_static/card.png"
+    wanted.write("_config.yml", yaml.safe_dump(config, sort_keys=False))
     wanted.remove_others()
     return project.stage
 
@@ -72,6 +79,16 @@ def _config(project: Project, pages: list[Page], source: str) -> dict:
     return config
 
 
+def _card(pages: list[Page]) -> bytes | None:
+    """Return the landing page's figure as pixels, for the card that shows when a link is shared."""
+    for cell in pages[0].notebook.cells if pages else []:
+        for output in cell.get("outputs", []):
+            data = output.get("data", {})
+            if "image/png" in data:
+                return base64.b64decode(data["image/png"])
+    return None
+
+
 class _Folder:
     """A folder that shall hold exactly what is written through here."""
 
@@ -80,9 +97,12 @@ class _Folder:
         self.held: set[Path] = set()
 
     def write(self, name: str | Path, text: str) -> None:
+        self.write_bytes(name, text.encode())
+
+    def write_bytes(self, name: str | Path, content: bytes) -> None:
         path = self._take(name)
-        if not path.is_file() or path.read_text("utf-8") != text:
-            path.write_text(text, "utf-8")
+        if not path.is_file() or path.read_bytes() != content:
+            path.write_bytes(content)
 
     def copy(self, source: Path, name: str | Path) -> None:
         path = self._take(name)
