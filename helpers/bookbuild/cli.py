@@ -15,6 +15,7 @@ from bookbuild.errors import BookError
 from bookbuild.project import Project
 from bookbuild.render import check_links, render
 from bookbuild.report import times_table
+from bookbuild.shown import check_shown
 from bookbuild.stage import stage
 
 
@@ -58,6 +59,8 @@ def book(
         pages = last_runs(project, say=click.echo)
     else:
         pages = execute_stale(project, source, jobs=jobs, say=click.echo)
+    if not draft:
+        check_shown(pages)
     stage(project, pages, source)
     first = render(project, strict=not draft, verbose=verbose or draft)
     click.echo(times_table(project, pages))

@@ -12,6 +12,7 @@ from bookbuild.errors import BookError
 from bookbuild.execute import HEAVY_SVG_BYTES, tidy
 from bookbuild.identity import source_identity, tree_hash
 from bookbuild.project import Project
+from bookbuild.shown import undescribed
 from bookbuild.students import without_solutions
 
 HEAD = """---
@@ -152,3 +153,13 @@ def test_outputs_that_differ_are_named_and_addresses_do_not_count():
     first, same = run_of("1", "<Axes at 0x7f0012ab>"), run_of("1", "<Axes at 0x7faa9999>")
     assert differences(first, same) == []
     assert differences(first, run_of("1", "<Axes>")) == [2]
+
+
+def test_a_picture_without_words_is_found_and_a_hidden_one_may_stay():
+    bare = figure("<svg/>")
+    assert undescribed(bare) == [(1, "a caption"), (1, "an alt text")]
+    bare.cells[0].metadata["tags"] = ["remove-cell"]
+    assert undescribed(bare) == []
+    described = figure("<svg/>")
+    described.cells[0].metadata["mystnb"] = {"figure": {"caption": "c"}, "image": {"alt": "a"}}
+    assert undescribed(described) == []
