@@ -25,4 +25,15 @@ def times_table(project: Project, pages: list[Page]) -> str:
     for row in rows:
         kept = "" if row["this_time"] else "  (kept from an earlier run)"
         lines.append(f"{row['seconds']:7.1f}  {row['peak_gb']:4.1f}  {row['chapter']}{kept}")
+    noisy = [page.chapter.name for page in pages if _wrote_to_stderr(page)]
+    if noisy:
+        lines.append(f"wrote to stderr (not shown on the page): {', '.join(noisy)}")
     return "\n".join(lines)
+
+
+def _wrote_to_stderr(page: Page) -> bool:
+    return any(
+        output.get("name") == "stderr"
+        for cell in page.notebook.cells
+        for output in cell.get("outputs", [])
+    )
