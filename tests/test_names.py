@@ -3,7 +3,6 @@
 import json
 
 import pytest
-
 from nmc import layout, names
 from nmc.errors import NMCError, UnknownNameError
 

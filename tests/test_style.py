@@ -3,7 +3,6 @@
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import pytest
-
 from nmc import names, style
 
 
@@ -40,6 +39,8 @@ def test_every_layer_has_a_colour_of_its_own():
     assert len(set(style.LAYER_COLOURS.values())) == len(names.LAYERS)
 
 
-@pytest.mark.parametrize("pair", [(style.EXCITATORY, style.INHIBITORY), (style.OBSERVED, style.NULL)])
+@pytest.mark.parametrize(
+    "pair", [(style.EXCITATORY, style.INHIBITORY), (style.OBSERVED, style.NULL)]
+)
 def test_opposed_colours_differ_beyond_hue(pair):
     assert abs(luminance(pair[0]) - luminance(pair[1])) > 0.02

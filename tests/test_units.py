@@ -1,7 +1,6 @@
 """Column names carry units; `label` says them as people write them."""
 
 import pytest
-
 from nmc.units import UNITS, label, unit_of
 
 
