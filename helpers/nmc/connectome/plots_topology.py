@@ -1,0 +1,227 @@
+"""Figures of motifs, common neighbours, paths, hubs, simplices and ensembles."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+from nmc import style
+from nmc.data.provenance import stamp
+
+_CORNERS = {"A": (0.0, 0.62), "B": (-0.55, -0.35), "C": (0.55, -0.35)}
+_COLOURS = (style.GREY, style.BLUE, style.ORANGE, style.GREEN, style.SKY, style.PURPLE)
+
+
+@style.context()
+def plot_triads(
+    observed: pd.Series, nulls: Mapping[str, pd.DataFrame], ax: Axes | None = None
+) -> Axes:
+    """Draw how much more often each triad occurs than in random networks.
+
+    Parameters
+    ----------
+    observed : pandas.Series
+        From `nmc.count_triads`.
+    nulls : mapping of str to DataFrame
+        Counts in random networks, one row a network, columns the classes.
+    ax : matplotlib Axes, optional
+        Where to draw.
+
+    Returns
+    -------
+    matplotlib Axes
+        One column a class, its picture below; on y the count over the null model's mean, on a
+        logarithmic axis.  Classes that a null model never showed have no point.
+    """
+    ax = style.new_axes(ax, width=8.2, height=4.6)
+    names = list(observed.index)
+    shift = np.linspace(-0.2, 0.2, len(nulls)) if len(nulls) > 1 else [0.0]
+    for (text, counts), dx, colour in zip(nulls.items(), shift, _COLOURS, strict=False):
+        mean = counts[names].mean().to_numpy(float)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratio = np.where(mean > 0, observed.to_numpy(float) / mean, np.nan)
+            draws = np.where(mean > 0, counts[names].to_numpy(float) / mean, np.nan)
+        seen = mean > 0
+        x = np.arange(len(names)) + dx
+        low, high = np.quantile(draws[:, seen], [0.025, 0.975], axis=0)
+        ax.vlines(x[seen], np.maximum(low, 0.3), high, color=colour, alpha=0.35, linewidth=5)
+        ax.plot(x, np.where(ratio > 0, ratio, np.nan), "o", color=colour, label=f"over {text}")
+    ax.axhline(1, color=style.INK, linewidth=0.8)
+    ax.set_yscale("log")
+    _plain_log(ax)
+    ax.set(ylabel="count over random", xlim=(-0.6, len(names) - 0.4))
+    ax.set_xticks(range(len(names)), names)
+    ax.tick_params(axis="x", length=0, pad=58)
+    for at, name in enumerate(names):
+        _draw_triad(ax, name, at)
+    ax.legend(loc="upper left")
+    stamp(ax)
+    return ax
+
+
+def _draw_triad(ax: Axes, name: str, at: float) -> None:
+    """Draw a class below the axis: dots and arrows; a reciprocal pair is a two-headed one."""
+    from nmc.connectome.motifs import TRIADS
+
+    box = ax.inset_axes((at - 0.4, -0.26, 0.8, 0.22), transform=ax.get_xaxis_transform())
+    box.set(xlim=(-1, 1), ylim=(-0.8, 1.0))
+    box.axis("off")
+    edges = {tuple(edge.split(">")) for edge in TRIADS[name].split()}
+    for a, b in edges:
+        both = (b, a) in edges
+        if both and a > b:
+            continue
+        arrow = {"arrowstyle": "<|-|>" if both else "-|>", "shrinkA": 3, "shrinkB": 3,
+                 "color": style.VERMILION if both else style.INK, "mutation_scale": 7,
+                 "linewidth": 1}  # fmt: skip
+        box.annotate("", _CORNERS[b], _CORNERS[a], arrowprops=arrow)
+    for x, y in _CORNERS.values():
+        box.plot(x, y, "o", color=style.INK, markersize=3)
+
+
+@style.context()
+def plot_common_neighbours(
+    tables: pd.DataFrame | Mapping[str, pd.DataFrame],
+    ax: Axes | None = None,
+    *,
+    least_pairs: int = 50,
+) -> Axes:
+    """Draw the chance that a pair is connected against the number of neighbours it shares.
+
+    Parameters
+    ----------
+    tables : pandas.DataFrame or mapping of str to DataFrame
+        From `nmc.count_common_neighbours`.
+    ax : matplotlib Axes, optional
+        Where to draw.
+    least_pairs : int
+        Numbers of common neighbours that fewer pairs have are left out.
+    """
+    ax = style.new_axes(ax)
+    tables = {"": tables} if isinstance(tables, pd.DataFrame) else tables
+    for (text, table), colour in zip(tables.items(), (style.OBSERVED, *_COLOURS), strict=False):
+        some = table[table["pairs"] >= least_pairs]
+        p = some["probability"].to_numpy(float)
+        error = np.sqrt(p * (1 - p) / some["pairs"].to_numpy(float))
+        x = some["common"].to_numpy(float)
+        ax.plot(x, 100 * p, "o-", markersize=3.5, color=colour, label=text or None)
+        ax.fill_between(x, 100 * (p - 2 * error), 100 * (p + 2 * error), color=colour,
+                        alpha=0.2, linewidth=0)  # fmt: skip
+    ax.set(xlabel="common neighbours of a pair", ylabel="pairs connected (%)")
+    ax.set_ylim(bottom=0)
+    if any(tables):
+        ax.legend()
+    stamp(ax)
+    return ax
+
+
+@style.context()
+def plot_path_lengths(tables: Mapping[str, pd.DataFrame], ax: Axes | None = None) -> Axes:
+    """Draw which share of all ordered pairs lies how many connections apart.
+
+    Parameters
+    ----------
+    tables : mapping of str to DataFrame
+        From `nmc.compute_path_lengths`.
+    ax : matplotlib Axes, optional
+        Where to draw.
+    """
+    ax = style.new_axes(ax)
+    lengths = sorted({length for t in tables.values() for length in t["length"]})
+    width = 0.8 / len(tables)
+    for k, ((text, table), colour) in enumerate(
+        zip(tables.items(), (style.OBSERVED, *_COLOURS), strict=False)
+    ):
+        share = table.set_index("length")["share"].reindex(lengths, fill_value=0)
+        x = np.arange(len(lengths)) + (k - (len(tables) - 1) / 2) * width
+        ax.bar(x, 100 * share, width, color=colour, label=text)
+    labels = ["no path" if np.isinf(length) else f"{length:g}" for length in lengths]
+    ax.set_xticks(range(len(lengths)), labels)
+    ax.set(xlabel="connections on the shortest path", ylabel="ordered pairs (%)")
+    ax.legend()
+    stamp(ax)
+    return ax
+
+
+@style.context()
+def plot_simplices(counts: Mapping[str, pd.Series | pd.DataFrame], ax: Axes | None = None) -> Axes:
+    """Draw the number of directed simplices of each dimension, on a logarithmic axis.
+
+    Parameters
+    ----------
+    counts : mapping of str to Series or DataFrame
+        From `nmc.count_simplices`; a DataFrame holds several networks, one a row, and is drawn
+        as its mean and range.
+    ax : matplotlib Axes, optional
+        Where to draw.
+    """
+    ax = style.new_axes(ax)
+    for k, ((text, values), colour) in enumerate(
+        zip(counts.items(), (style.OBSERVED, *_COLOURS), strict=False)
+    ):
+        table = values.to_frame().T if isinstance(values, pd.Series) else values.fillna(0)
+        mean = table.mean().astype(float)
+        x = mean.index.to_numpy(float)
+        ax.plot(
+            x, mean.where(mean > 0), "o-", color=colour, label=text, linewidth=2 if k == 0 else 1.4
+        )
+        low, high = table.min().where(mean > 0), table.max()
+        ax.fill_between(x, np.maximum(low.to_numpy(float), 0.5), high, color=colour, alpha=0.15,
+                        linewidth=0)  # fmt: skip
+    ax.set_yscale("log")
+    ax.xaxis.get_major_locator().set_params(integer=True)
+    ax.set(xlabel="dimension (neurons − 1)", ylabel="directed simplices")
+    ax.legend()
+    stamp(ax)
+    return ax
+
+
+@style.context()
+def plot_ensemble(
+    ensemble: pd.DataFrame,
+    column: str,
+    ax: Axes | None = None,
+    *,
+    by: str = "group",
+    quantity: str | None = None,
+) -> Axes:
+    """Draw one number of many instances, a dot an instance, in rows.
+
+    Parameters
+    ----------
+    ensemble : pandas.DataFrame
+        From `nmc.compute_ensemble`.
+    column : str
+        What to draw.
+    ax : matplotlib Axes, optional
+        Where to draw.
+    by : str
+        Column whose values make the rows: ``group`` or ``kind``.
+    quantity : str, optional
+        What the axis says; default the column's name.
+    """
+    groups = list(dict.fromkeys(ensemble[by]))
+    ax = style.new_axes(ax, height=1.2 + 0.45 * len(groups))
+    colours = {"average": style.VERMILION, "individual": style.BLUE, "control": style.GREY}
+    for at, group in enumerate(groups):
+        some = ensemble[ensemble[by] == group]
+        values = some[column].to_numpy(float)
+        spread = np.linspace(-0.15, 0.15, len(values)) if len(values) > 1 else [0.0]
+        colour = colours.get(some["kind"].iloc[0], style.GREEN)
+        ax.plot(values, at + np.asarray(spread), "o", color=colour, markersize=6, alpha=0.8)
+        ax.plot([values.mean()], [at], "|", color=style.INK, markersize=20, markeredgewidth=1.8)
+    ax.set_yticks(range(len(groups)), groups)
+    ax.set_ylim(len(groups) - 0.5, -0.5)
+    ax.set_xlabel(quantity or column.replace("_", " "))
+    stamp(ax)
+    return ax
+
+
+def _plain_log(ax: Axes) -> None:
+    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}"))
+    ax.yaxis.set_minor_formatter(NullFormatter())
