@@ -145,7 +145,8 @@ def import_(origin: Path) -> Moved:
         if not item.on_portal:
             left_out[item.key] = "not a file of the portal: name the folder in NMC_SOURCE to use it"
             continue
-        _import_one(tree, item, target)
+        with files.writing(item.key):
+            _import_one(tree, item, target)
         written.append(item.key)
     if not written:
         raise FormatError(f"{origin} holds no file of the catalogue at the portal's paths.")

@@ -14,7 +14,7 @@ from importlib import resources
 from pathlib import Path
 
 from nmc.data import files, settings
-from nmc.errors import TermsError
+from nmc.errors import CacheError, TermsError
 
 _log = logging.getLogger(__name__)
 
@@ -70,7 +70,8 @@ def accept(how: str = "nmc.data.terms.accept") -> dict:
         "sha256": sha256(),
         "how": how,
     }
-    files.write_json(_acceptance_file(), entry)
+    with files.writing("The acceptance of the terms"):
+        files.write_json(_acceptance_file(), entry)
     return entry
 
 
@@ -102,7 +103,7 @@ def require(origin: str, accept_terms: bool | None = None) -> None:
     if acceptance():
         return
     if accept_terms or (accept_terms is None and settings.terms_accepted_by_setting()):
-        with suppress(OSError):  # a cache that is read-only: accepted for this call
+        with suppress(CacheError):  # a cache that is read-only: accepted for this call
             accept("accept_terms=True" if accept_terms else "NMC_ACCEPT_TERMS=1")
         return
     raise TermsError(

@@ -102,7 +102,8 @@ class WebTree:
             if settings.offline():
                 raise
         self._refuse_offline(item)
-        self._learn()
+        with files.writing(item.key):
+            self._learn()
         return self._download(item, progress)
 
     def _cached(self) -> CachedTree:
