@@ -252,6 +252,40 @@ def plot_rest(models: pd.DataFrame, axes=None) -> np.ndarray:
     return axes
 
 
+@style.context()
+def plot_checks(findings: pd.DataFrame, ax: Axes | None = None) -> Axes:
+    """Draw how much each check of the fact sheets compared, and how much of it disagreed.
+
+    Parameters
+    ----------
+    findings : pandas.DataFrame
+        From `nmc.check_factsheets`.
+    ax : matplotlib Axes, optional
+        Where to draw.
+
+    Returns
+    -------
+    matplotlib Axes
+        One row a check: a bar for the comparisons, a dot for the disagreements, on a
+        logarithmic axis; a check without a dot found nothing.
+    """
+    ax = style.new_axes(ax, height=4.0)
+    compared = pd.Series(findings.attrs["compared"]).sort_values()
+    wrong = findings["check"].value_counts().reindex(compared.index, fill_value=0)
+    rows = np.arange(len(compared))
+    ax.barh(rows, compared, color=style.SKY, height=0.55, label="compared")
+    some = wrong.to_numpy() > 0
+    ax.plot(wrong[some], rows[some], "o", color=style.VERMILION, label="disagree")
+    for row, (total, bad) in enumerate(zip(compared, wrong, strict=True)):
+        ax.text(total * 1.2, row, f"{bad:,} of {total:,}", va="center", fontsize=9)
+    ax.set_yticks(rows, compared.index)
+    ax.set_xscale("log")
+    ax.set(xlim=(0.7, compared.max() * 15), xlabel="number")
+    ax.legend(loc="lower right")
+    stamp(ax)
+    return ax
+
+
 def layer_lines(ax: Axes, *, horizontal: bool = True, vertical: bool = True) -> None:
     """Separate the layers on axes that run over the 55 m-types, and name them on top."""
     layer = [names.layer_of(m) for m in names.MTYPES]

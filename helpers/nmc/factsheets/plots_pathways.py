@@ -105,6 +105,81 @@ def plot_s_types(pathways: pd.DataFrame, ax: Axes | None = None) -> Axes:
 
 
 @style.context()
+def plot_dynamics(pathways: pd.DataFrame, ax: Axes | None = None) -> Axes:
+    """Draw the two time constants of short-term dynamics of every pathway against each other.
+
+    Parameters
+    ----------
+    pathways : pandas.DataFrame
+        From `nmc.load_pathways`.
+    ax : matplotlib Axes, optional
+        Where to draw.
+
+    Returns
+    -------
+    matplotlib Axes
+        Recovery from depression on x, from facilitation on y (ms, logarithmic); above the
+        dashed line facilitation outlasts depression.
+    """
+    ax = style.new_axes(ax, width=6.2, height=5.6)
+    for kind, rows in pathways.groupby("s_type", observed=True):
+        ax.plot(
+            rows["d_mean_ms"], rows["f_mean_ms"], "o", ms=4.5, alpha=0.6, mew=0,
+            color=S_TYPE_COLOURS[kind], label=kind,
+        )  # fmt: skip
+    ax.set_xscale("log")
+    ax.set_yscale("log")
+    ends = np.array([*ax.get_xlim(), *ax.get_ylim()])
+    line = [ends.min(), ends.max()]
+    ax.plot(line, line, "--", color=style.GREY, linewidth=1)
+    ax.set(
+        xlim=ax.get_xlim(), xlabel="recovery from depression, D (ms)",
+        ylabel="recovery from facilitation, F (ms)",
+    )  # fmt: skip
+    ax.legend(ncols=2)
+    stamp(ax)
+    return ax
+
+
+@style.context()
+def plot_by_s_type(pathways: pd.DataFrame, column: str, ax: Axes | None = None) -> Axes:
+    """Draw how one physiological quantity is distributed in each class of synapses.
+
+    Parameters
+    ----------
+    pathways : pandas.DataFrame
+        From `nmc.load_pathways`.
+    column : str
+        A positive quantity of it; zeros are left out.
+    ax : matplotlib Axes, optional
+        Where to draw.
+
+    Returns
+    -------
+    matplotlib Axes
+        One dot a pathway, the bar is the median, the ring marks pathways whose conductance
+        was measured; logarithmic.
+    """
+    ax = style.new_axes(ax, height=3.6)
+    kinds = list(pathways["s_type"].cat.categories)
+    for x, kind in enumerate(kinds):
+        rows = pathways[(pathways["s_type"] == kind) & (pathways[column] > 0)]
+        if rows.empty:
+            continue
+        shift = 0.36 * (2 * ((np.arange(len(rows)) * 0.618) % 1) - 1)
+        values = rows[column].to_numpy()
+        ax.plot(x + shift, values, "o", ms=3, alpha=0.5, mew=0, color=S_TYPE_COLOURS[kind])
+        measured = rows["conductance_measured"].to_numpy(dtype=bool)
+        ax.plot(x + shift[measured], values[measured], "o", ms=6, mfc="none", color=style.INK)
+        ax.hlines(np.median(values), x - 0.4, x + 0.4, color=style.INK, linewidth=1.8)
+    ax.set_yscale("log")
+    ax.set_xticks(range(len(kinds)), kinds)
+    ax.set_ylabel(units.label(column))
+    stamp(ax)
+    return ax
+
+
+@style.context()
 def plot_flow(pathways: pd.DataFrame, column: str | None = None, ax: Axes | None = None) -> Axes:
     """Draw how much runs from layer to layer as bands.
 

@@ -13,6 +13,7 @@ _PAGES = "page/pathways"
 def check(report: Report) -> None:
     """Compare the sign of synapses with their cells, and every JSON value with its page."""
     _signs(report)
+    _classes(report)
     if nmc.available(_PAGES):
         _pages(report)
 
@@ -27,6 +28,20 @@ def _signs(report: Report) -> None:
             wrong == 0, "sign of synapses", "sheet/pathways_physiology", mtype,
             f"{wrong} of {len(rows)} pathways", expected,
             "Cells of one m-type give synapses of one sign; these pathways print the other.",
+        )  # fmt: skip
+
+
+def _classes(report: Report) -> None:
+    """Facilitation must outlast depression where the class says so, and nowhere else."""
+    pathways = nmc.load_pathways()
+    facilitating = pathways["f_mean_ms"] > pathways["d_mean_ms"]
+    for kind, word in (("E1", True), ("I1", True), ("E2", False), ("I2", False)):
+        rows = facilitating[pathways["s_type"] == kind]
+        wrong = int((rows != word).sum())
+        report.compare(
+            wrong == 0, "class of synapses", "sheet/pathways_physiology", kind,
+            f"{wrong} of {len(rows)} pathways", "F above D" if word else "F below D",
+            "The class says facilitating or depressing, the mean time constants say the other.",
         )  # fmt: skip
 
 

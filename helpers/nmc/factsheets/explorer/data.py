@@ -1,0 +1,159 @@
+"""What the explorer shows, as shards: name → plain lists and dictionaries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+import nmc
+from nmc import names, units
+from nmc.data import provenance
+from nmc.factsheets.types import describe_etype
+
+#: Columns of the list of each kind; a page of one item shows all of its columns.
+LISTED = {
+    "layer": ["layer", "thickness_um", "n_neurons", "n_mtypes", "viable_pathways"],
+    "mtype": ["mtype", "layer", "kind", "n_neurons", "n_etypes", "total_axonal_length_um"],
+    "metype": ["metype", "layer", "etype", "firing", "n_neurons"],
+    "model": [
+        "model", "etype", "resting_membrane_potential_mV", "input_resistance_MOhm",
+        "membrane_time_constant_ms", "axon_length_um", "morphology",
+    ],
+    "pathway": [
+        "pathway", "s_type", "connection_probability_percent", "convergence_mean",
+        "divergence_mean", "synapses_per_connection_mean", "psp_amplitude_mean_mV",
+    ],
+}  # fmt: skip
+TITLES = {
+    "layer": ("Layers", "layer"),
+    "mtype": ("M-types", "m-type"),
+    "metype": ("Me-types", "me-type"),
+    "model": ("Models", "model"),
+    "pathway": ("Pathways", "pathway"),
+}
+#: Columns that repeat the name and would only lengthen a page.
+_HIDDEN = {"pathway": ["pre_layer", "post_layer"], "model": ["instance"]}
+
+
+def shards() -> Iterator[tuple[str, Any]]:
+    """Yield every shard of the explorer, read through the source in use."""
+    tables = _tables()
+    yield "names", _names(tables)
+    yield "layer", _packed(tables["layer"])
+    yield "mtype", _packed(tables["mtype"])
+    yield "metype", _packed(tables["metype"])
+    for layer, rows in tables["model"].groupby("layer", observed=True):
+        yield f"model-{layer}", _packed(rows)
+    for pre, rows in tables["pathway"].groupby("pre", observed=True):
+        yield f"pathway-{pre}", _packed(rows)
+    yield "matrix", _matrix(tables["pathway"])
+    for layer, rows in _channels().groupby("layer", observed=True):
+        yield f"channels-{layer}", _packed(rows.drop(columns="layer"))
+    # Last: by now every file has been fetched, so the note names all of them.
+    yield "meta", _meta(tables)
+
+
+def _tables() -> dict[str, pd.DataFrame]:
+    mtypes = nmc.load_mtypes()
+    mtypes.insert(
+        2, "kind", mtypes.pop("excitatory").map({True: "excitatory", False: "inhibitory"})
+    )
+    metypes = nmc.load_metypes().drop(columns="excitatory")
+    firing = [", ".join(describe_etype(name)) for name in metypes["etype"]]
+    metypes.insert(metypes.columns.get_loc("etype") + 1, "firing", firing)
+    pathways = nmc.load_pathways()
+    pathways.insert(0, "pathway", pathways["pre"].astype(str) + ":" + pathways["post"].astype(str))
+    return {
+        "layer": nmc.load_layers(),
+        "mtype": mtypes,
+        "metype": metypes,
+        "model": nmc.load_models(),
+        "pathway": pathways,
+    }
+
+
+def _names(tables: dict[str, pd.DataFrame]) -> dict[str, list[str]]:
+    return {kind: tables[kind][kind].astype(str).tolist() for kind in ("layer", "mtype", "metype",
+            "model")}  # fmt: skip
+
+
+def _matrix(pathways: pd.DataFrame) -> dict:
+    """Row by row, the connection probability of every pathway; null where there is none."""
+    matrix = nmc.pathway_matrix(pathways, "connection_probability_percent")
+    return {
+        "mtypes": list(matrix.index),
+        "percent": [_plain_list(row) for row in matrix.to_numpy()],
+    }
+
+
+def _channels() -> pd.DataFrame:
+    channels = nmc.load_channel_densities()
+    channels = channels[channels["model"].str.endswith("_1")]  # the five models print the same
+    channels = channels.drop(columns=["model", "value"])
+    layer = [names.layer_of(name.rpartition("_")[0]) for name in channels["metype"].astype(str)]
+    return channels.assign(layer=layer)
+
+
+def _meta(tables: dict[str, pd.DataFrame]) -> dict:
+    return {
+        "note": provenance.note(),
+        "invented": bool(provenance.invented()),
+        "kinds": {
+            kind: {
+                "title": TITLES[kind][0],
+                "singular": TITLES[kind][1],
+                "count": len(table),
+                "listed": LISTED[kind],
+                "columns": {
+                    column: {"label": _label(column), "unit": units.unit_of(column)}
+                    for column in table.columns
+                    if column not in _HIDDEN.get(kind, ())
+                },
+            }
+            for kind, table in tables.items()
+        },
+    }
+
+
+_LABELS = {
+    "n_neurons": "neurons",
+    "n_neurons_listed": "neurons on the layer's own sheet",
+    "n_mtypes": "m-types",
+    "n_etypes": "e-types",
+    "mtype": "m-type",
+    "etype": "e-type",
+    "metype": "me-type",
+    "s_type": "s-type",
+    "pre": "presynaptic",
+    "post": "postsynaptic",
+}
+
+
+def _label(column: str) -> str:
+    if column in _LABELS:
+        return _LABELS[column]
+    unit = units.unit_of(column)
+    text = units.label(column)
+    return text.removesuffix(f" ({unit})") if unit else text
+
+
+def _packed(table: pd.DataFrame) -> dict:
+    """Columns once, then one list a row: half the size of a list of objects."""
+    columns = [table[column] for column in table.columns]
+    rows = [_plain_list(row) for row in zip(*columns, strict=True)]
+    return {"columns": list(table.columns), "rows": rows}
+
+
+def _plain_list(values) -> list:
+    return [_plain(value) for value in values]
+
+
+def _plain(value):
+    if value is None or value is pd.NA or (isinstance(value, float) and np.isnan(value)):
+        return None
+    if hasattr(value, "item"):
+        return _plain(value.item())
+    return int(value) if isinstance(value, float) and value.is_integer() else value
