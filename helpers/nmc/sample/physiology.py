@@ -3,8 +3,7 @@
 Six synaptic classes, named as in the portal's files; every pathway's utilisation ``U``,
 recovery ``D`` and facilitation ``F`` lie close to the centre of its class, so that the classes
 can be found again from the parameters.  The response (amplitude, failures, variation, latency,
-rise, decay) follows from those by simple relations, with noise: a binomial release model for
-failures and variation (del Castillo and Katz 1954), passive charging for the rest.
+rise, decay) follows from those and the postsynaptic cells by simple relations, with noise.
 """
 
 from __future__ import annotations
@@ -34,6 +33,18 @@ _BETWEEN, _WITHIN = 0.05, {"E": (0.10, 0.15, 0.20), "I": (0.28, 0.30, 0.24)}
 #: What the portal writes where no factor is known.
 NOT_MEASURED = "Synaptic conductance not measured experimentally"
 
+#: Weight over sheet conductance in the packages where no factor is known.
+NO_FACTOR = 2.0
+E_GABA_mV = -80.0
+
+_REST = ("resting_membrane_potential_mV", "input_resistance_MOhm", "membrane_time_constant_ms")
+# Area of a contact's conductance over its peak, ms, with what NMDA adds at rest; and the share of
+# its charge that raises the soma: both excitatory, inhibitory.
+_OPEN_ms = (2.8, 9.0)
+_REACHES_SOMA = (0.55, 0.42)
+_SPREAD = {"epsp": 0.40, "risetime": 0.35, "decay": 0.20, "latency": 0.35, "failures": 0.80,
+           "cv_psp_amplitude": 0.22}  # fmt: skip
+
 _MEASURED = {
     **{f"{a}:{b}": 2.2 for a in ("L4_PC", "L4_SP", "L4_SS") for b in ("L4_PC", "L4_SP", "L4_SS")},
     **{f"{a}:{b}": 4.6 for a in ("L5_TTPC1", "L5_TTPC2") for b in ("L5_TTPC1", "L5_TTPC2")},
@@ -61,30 +72,54 @@ def synapse_class(pre: str, post: str) -> str:
 
 
 @cache
-def table(seed: int) -> pd.DataFrame:
-    """Physiology of all pathways, unrounded.
+def dynamics(seed: int) -> pd.DataFrame:
+    """Synapses of all pathways, unrounded: class, short-term dynamics, conductance.
 
     Returns
     -------
     DataFrame
         Index ``pre:post``; ``pre, post, synapse_type, space_clamp_correction_factor`` (NaN where
-        not measured), ``contacts`` (synapses per connection) and for each of ``gsyn`` (nS),
-        ``u, d`` (ms), ``f`` (ms), ``epsp`` (mV), ``risetime`` (ms), ``decay`` (ms), ``latency``
-        (ms), ``failures`` (%) and ``cv_psp_amplitude`` a ``…_mean`` and a ``…_std``.
+        not measured), ``contacts`` (synapses per connection), and for ``u``, ``d`` (ms), ``f``
+        (ms) and ``gsyn`` (nS) a ``…_mean`` and a ``…_std``.
     """
     pathways = rule.pathways()
     rng = np.random.default_rng([seed, _STREAM])
     out = pathways[["pre", "post"]].copy()
-    out["synapse_type"] = [
-        synapse_class(a, b) for a, b in zip(out["pre"], out["post"], strict=True)
-    ]
+    pairs = zip(out["pre"], out["post"], strict=True)
+    out["synapse_type"] = [synapse_class(pre, post) for pre, post in pairs]
     out["space_clamp_correction_factor"] = out.index.map(_MEASURED).astype(float)
     out["contacts"] = contacts.mean_contacts()
-    excitatory = out["synapse_type"].str.startswith("E").to_numpy()
+    excitatory = _is_excitatory(out)
     _add_dynamics(out, excitatory, rng)
     _add_conductance(out, excitatory, rng)
-    _add_response(out, pathways, excitatory, rng)
     return out
+
+
+@cache
+def table(seed: int) -> pd.DataFrame:
+    """Physiology of all pathways, unrounded: `dynamics` and the response they give.
+
+    The postsynaptic cell is the mean of its m-type's models, at rest, as the sample's packages
+    have it.
+
+    Returns
+    -------
+    DataFrame
+        The columns of `dynamics`, and ``epsp`` (mV), ``risetime`` (ms), ``decay`` (ms),
+        ``latency`` (ms), ``failures`` (%) and ``cv_psp_amplitude`` as ``…_mean``, ``…_std``.
+    """
+    from nmc.sample.cells import expected_rest
+
+    rest = expected_rest(names.model_names(), seed=seed)
+    rest = rest.groupby([names.parse_model(m).mtype for m in rest.index]).mean()
+    out = dynamics(seed).copy()
+    rng = np.random.default_rng([seed, _STREAM, 1])
+    _add_response(out, rest.loc[out["post"]], rng)
+    return out
+
+
+def _is_excitatory(table: pd.DataFrame) -> np.ndarray:
+    return table["synapse_type"].str.startswith("E").to_numpy()
 
 
 def _noise(n: int, sigma: float, rng) -> np.ndarray:
@@ -105,29 +140,31 @@ def _add_conductance(out: pd.DataFrame, excitatory: np.ndarray, rng) -> None:
     out["gsyn_std"] = out["gsyn_mean"] * np.where(excitatory, 0.35, 0.45)
 
 
-def _add_response(out: pd.DataFrame, pathways: pd.DataFrame, excitatory, rng) -> None:
+def _add_response(out: pd.DataFrame, rest: pd.DataFrame, rng) -> None:
+    """Amplitude, time course and reliability of the response, from synapses and cell.
+
+    Amplitude: the mean charge that is released, over the cell's capacity (time constant over
+    input resistance), less what the dendrite keeps.  Reliability: contacts that release
+    independently (del Castillo and Katz 1954, J. Physiol. 124:560-573).
+    """
+    excitatory = _is_excitatory(out)
     n, u = out["contacts"].to_numpy(), out["u_mean"].to_numpy()
-    to_e = np.array([rule.sign(p) == "E" for p in out["post"]])
-    input_resistance = np.where(to_e, 110.0, 420.0)  # MOhm
-    tau = np.where(to_e, 28.0, 22.0) * _noise(len(out), 0.12, rng)  # ms
-    driving = np.where(excitatory, 72.0, 16.0)  # mV
-    local = out["gsyn_mean"] * out["space_clamp_correction_factor"].fillna(2.0)
-    reach = pathways["gap_um"].to_numpy() + pathways["length_um"].to_numpy()
-    attenuation = 0.22 * np.exp(-reach / 900.0)
+    v_rest, resistance, tau = (rest[c].to_numpy() for c in _REST)
+    weight = out["gsyn_mean"] * out["space_clamp_correction_factor"].fillna(NO_FACTOR)
+    driving = np.where(excitatory, -v_rest, np.abs(E_GABA_mV - v_rest))
+    charge = n * u * weight.to_numpy() * np.where(excitatory, *_OPEN_ms) * driving  # fC
     means = {
-        "epsp": local * n * u * driving * input_resistance * 1e-3 * attenuation,
-        "risetime": 1.2 + 0.008 * reach + 0.25 * np.where(excitatory, 1.0, 6.0),
-        "decay": 1.5 * tau + np.where(excitatory, 2.0, 9.0),
-        "latency": 0.6 + reach / 250.0,
+        "epsp": charge / (1e3 * tau / resistance) * np.where(excitatory, *_REACHES_SOMA),
+        "risetime": np.where(excitatory, 2.0, 3.9),
+        "decay": 1.8 * tau,
+        "latency": np.full(len(out), 1.7),
         "failures": 100 * _mean_failure(n, u),
         "cv_psp_amplitude": np.sqrt((1 - u) / (n * u) + 0.25**2),
     }
-    spread = {"epsp": 0.40, "risetime": 0.35, "decay": 0.20, "latency": 0.35, "failures": 0.80,
-              "cv_psp_amplitude": 0.22}  # fmt: skip
-    for name, mean in means.items():
-        mean = np.asarray(mean) * _noise(len(out), 0.08, rng)
+    for name, spread in _SPREAD.items():
+        mean = means[name] * _noise(len(out), 0.08, rng)
         out[f"{name}_mean"] = np.minimum(mean, 99.0) if name == "failures" else mean
-        out[f"{name}_std"] = out[f"{name}_mean"] * spread[name] * _noise(len(out), 0.20, rng)
+        out[f"{name}_std"] = out[f"{name}_mean"] * spread * _noise(len(out), 0.20, rng)
 
 
 def _mean_failure(n: np.ndarray, u: np.ndarray) -> np.ndarray:

@@ -36,7 +36,7 @@ def pathway_table(seed: int) -> pd.DataFrame:
         ``contacts`` (synapses per connection) and ``convergence`` (presynaptic cells per
         postsynaptic cell in a column of 31,346 neurons).
     """
-    table = physiology.table(seed)
+    table = physiology.dynamics(seed)
     excitatory = table["synapse_type"].str.startswith("Excitatory")
     n_post = table["post"].map(facts.MTYPE_COUNTS).astype(float)
     return pd.DataFrame({

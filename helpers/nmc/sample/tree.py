@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,8 @@ from nmc.sample import SEED, anatomy, contacts, facts, hdf5, jsontext, layers, m
 #: Average instances the sample holds; mc2 is the one its sheets are measured on.
 AVERAGES = (0, 1, 2)
 SHEET_INSTANCE = 2
+#: The average instance whose control the sample holds.
+CONTROLLED = 0
 
 _KINDS = {"average": 1, "individual": 2, "control": 3}
 
@@ -100,29 +102,43 @@ def write_tree(folder, *, seed: int = SEED, n_neurons: int = 1500,
     UnknownNameError
         When a model does not exist.
     """
+    from tqdm import tqdm
+
     folder = Path(folder)
     wanted = _wanted(models)
-    sheet_counts, measured = _write_connectomes(folder, seed, n_neurons)
-    _write_sheets(folder, seed, n_neurons, sheet_counts, measured)
-    menus.write_menus(folder, measured)
-    _write_packages(folder, seed, wanted)
+    bar = tqdm(total=len(AVERAGES) + 5, desc="writing the sample", delay=2, leave=False)
+    with bar:
+        counts, measured = _write_connectomes(folder, seed, n_neurons, bar.update)
+        _write_sheets(folder, seed, n_neurons, counts, measured)
+        bar.update()
+        menus.write_menus(folder, measured)
+        bar.update()
+        _write_packages(folder, seed, wanted)
+        bar.update()
     note = {"origin": "sample", "invented": True, "seed": seed, "n_neurons": n_neurons}
     (folder / "nmc-tree.json").write_text(json.dumps(note, indent=1) + "\n", encoding="utf-8")
     return folder
 
 
-def _write_connectomes(folder: Path, seed: int, n_neurons: int):
+def _write_connectomes(
+    folder: Path, seed: int, n_neurons: int, done: Callable[[], object]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Write all instances; return cells by layer and pathway anatomy of the sheets' instance."""
+    sheet = pd.DataFrame(), pd.DataFrame()
     for mc in AVERAGES:
         instance = average_instance(mc, seed=seed, n_neurons=n_neurons)
         counts = contacts.count(instance)
         hdf5.write_tar(folder / layout.average(mc), instance, counts, kind="AVERAGE")
-        if mc == 0:
-            control = control_instance(instance, 0, 0, seed=seed)
-            _write_tar(folder / layout.control(0, 0), control, "CONTROL")
+        if mc == CONTROLLED:
+            control = control_instance(instance, mc, 0, seed=seed)
+            _write_tar(folder / layout.control(mc, 0), control, "CONTROL")
+            done()
         if mc == SHEET_INSTANCE:
             sheet = layers.cell_counts(instance), anatomy.measure(instance, counts)
+        done()
     animal = individual_instance(layout.ANIMALS[0], 0, seed=seed, n_neurons=n_neurons)
     _write_tar(folder / layout.individual(layout.ANIMALS[0], 0), animal, "INDIVIDUAL")
+    done()
     return sheet
 
 
@@ -130,8 +146,9 @@ def _write_tar(target: Path, instance: wiring.Instance, kind: str) -> None:
     hdf5.write_tar(target, instance, contacts.count(instance), kind=kind)
 
 
-def _write_sheets(folder: Path, seed: int, n_neurons: int, counts: pd.DataFrame,
-                  measured: pd.DataFrame) -> None:  # fmt: skip
+def _write_sheets(
+    folder: Path, seed: int, n_neurons: int, counts: pd.DataFrame, measured: pd.DataFrame
+) -> None:
     from nmc.sample import model_pages, pages, pathway_pages
     from nmc.sample.cells import expected_anatomy, expected_rest
 

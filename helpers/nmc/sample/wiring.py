@@ -116,7 +116,9 @@ def _around_one(sigma: float, size, rng: np.random.Generator) -> np.ndarray:
     return np.exp(rng.normal(-(sigma**2) / 2, sigma, size))
 
 
-def make_instance(neurons: pd.DataFrame, seed: tuple[int, ...]) -> Instance:
+def make_instance(
+    neurons: pd.DataFrame, seed: tuple[int, ...], *, pathways: pd.DataFrame | None = None
+) -> Instance:
     """Wire a column of cells by the rule.
 
     Each pathway draws from a generator of its own, keyed by ``seed`` and the two m-types.
@@ -128,10 +130,13 @@ def make_instance(neurons: pd.DataFrame, seed: tuple[int, ...]) -> Instance:
         From `make_neurons`.
     seed : tuple of int
         Key of every draw.
+    pathways : DataFrame, optional
+        Another table like `rule.pathways`, with any of its rows and other strengths.
     """
+    table = rule.pathways() if pathways is None else pathways
     n = len(neurons)
     cells = _Cells.of(neurons)
-    pre, post = zip(*_draw_connections(cells, seed), strict=True)
+    pre, post = zip(*_draw_connections(cells, seed, table), strict=True)
     pre, post = np.concatenate(pre), np.concatenate(post)
     data = np.ones(len(pre), dtype=bool)
     adjacency = sparse.csr_array((data, (pre, post)), shape=(n, n))
@@ -189,8 +194,9 @@ def _generator(seed: tuple[int, ...], pre: str, post: str) -> np.random.Generato
     return np.random.default_rng([*seed, names.MTYPES.index(pre), names.MTYPES.index(post)])
 
 
-def _draw_connections(cells: _Cells, seed) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    table = rule.pathways()
+def _draw_connections(
+    cells: _Cells, seed, table: pd.DataFrame
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     rows = {(r.pre, r.post): r for r in table.itertuples()}
     for k, a in enumerate(names.MTYPES):
         for b in names.MTYPES[k:]:
