@@ -11,6 +11,8 @@ from typing import Any
 from docutils import nodes
 from sphinx.application import Sphinx
 
+from bookbuild.mathml import add_mathml
+
 _NOT_FOUND = """<section><h1>This page does not exist</h1>
 <p>It may have moved, or the address has a slip.
 Try the <a href="{home}">first page</a> or the search field.</p></section>"""
@@ -96,6 +98,7 @@ def _plain(html: str) -> str:
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register with Sphinx; after the theme, which fills its buttons at its own priority."""
+    add_mathml(app)
     app.connect("html-page-context", _point_at_markdown, priority=900)
     app.connect("html-page-context", _drop_live_code, priority=900)
     app.connect("html-page-context", _add_page_tools, priority=900)

@@ -12,6 +12,7 @@ __version__ = "0.1.0"
 
 #: Public name → module that defines it.
 _PUBLIC = {
+    "plot_portrait": "nmc.portrait",
     "Connectome": "nmc.connectome.graph",
     "Package": "nmc.cells.package",
     "available": "nmc.data.fetch",
@@ -45,6 +46,8 @@ _PUBLIC = {
     "load_channel_densities": "nmc.factsheets.models",
     "load_circuit": "nmc.factsheets.circuit",
     "load_connectome": "nmc.connectome.read",
+    "compute_offset_map": "nmc.connectome.offsets",
+    "plot_offset_map": "nmc.connectome.offsets",
     "plot_triads": "nmc.connectome.plots_topology",
     "plot_common_neighbours": "nmc.connectome.plots_topology",
     "plot_path_lengths": "nmc.connectome.plots_topology",

@@ -1,0 +1,43 @@
+"""The landing picture shows every neuron and every partner of the one it picks."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+from nmc import portrait
+from scipy.sparse import csr_array
+
+
+@pytest.fixture
+def connectome():
+    """Four neurons; number 2 has three connections, number 0 is the only L5_TTPC1."""
+    edges = [(0, 1), (2, 1), (2, 3), (3, 2)]
+    adjacency = csr_array((np.ones(4), np.array(edges).T), shape=(4, 4))
+    neurons = pd.DataFrame(
+        {
+            "mtype": ["L5_TTPC1", "L6_BP", "L6_BP", "L1_DAC"],
+            "layer": ["L5", "L6", "L6", "L1"],
+            "x_um": [0.0, 10, -10, 5],
+            "y_um": [900.0, 300, 200, 2000],
+        }
+    )
+    return SimpleNamespace(neurons=neurons, adjacency=adjacency)
+
+
+def test_the_best_connected_of_the_type_or_of_all(connectome):
+    assert portrait._best_connected(connectome, "L5_TTPC1") == 0
+    assert portrait._best_connected(connectome, "L6_BP") == 2
+    assert portrait._best_connected(connectome, "L4_PC") == 2
+
+
+def test_inputs_and_outputs_are_drawn_as_the_matrix_has_them(connectome, monkeypatch):
+    monkeypatch.setattr(portrait, "_draw_branches", lambda ax, package, soma: soma[None])
+    package = SimpleNamespace(model=SimpleNamespace(mtype="L6_BP"))
+    ax = portrait.plot_portrait(connectome, package)
+    arcs = [len(collection.get_segments()) for collection in ax.collections[1::2]]
+    assert arcs == [1, 2], "one input, two outputs of neuron 2"
+    first = ax.collections[1].get_segments()[0]
+    np.testing.assert_allclose(first[[0, -1]], [[200, -10], [2000, 5]])
