@@ -20,7 +20,7 @@ LISTED = {
     "metype": ["metype", "layer", "etype", "firing", "n_neurons"],
     "model": [
         "model", "etype", "resting_membrane_potential_mV", "input_resistance_MOhm",
-        "membrane_time_constant_ms", "axon_length_um", "morphology",
+        "membrane_time_constant_ms", "axon_length_um", "basal_length_um",
     ],
     "pathway": [
         "pathway", "s_type", "connection_probability_percent", "convergence_mean",
@@ -129,6 +129,12 @@ _LABELS = {
     "s_type": "s-type",
     "pre": "presynaptic",
     "post": "postsynaptic",
+    "gsyn_mean_nS": "peak conductance of one synapse",
+    "u_mean": "release probability U",
+    "d_mean_ms": "recovery from depression D",
+    "f_mean_ms": "recovery from facilitation F",
+    "psp_amplitude_mean_mV": "PSP amplitude",
+    "cv_psp_amplitude_mean": "CV of the PSP amplitude",
 }
 
 

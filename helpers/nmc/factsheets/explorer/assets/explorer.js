@@ -54,7 +54,7 @@
     if (value === null || value === undefined) return "–";
     if (typeof value === "boolean") return value ? "yes" : "no";
     if (typeof value !== "number") return String(value);
-    return value.toLocaleString("en", { maximumSignificantDigits: 6 });
+    return value.toLocaleString("en", { maximumFractionDigits: 6 });
   };
 
   // Every word of the query must occur; "L5 TTPC1" and "L5_TTPC1" both find L5_TTPC1.
@@ -74,7 +74,8 @@
     });
   };
 
-  const LIMIT = 250;
+  const LIMIT = 250; // rows shown before one asks for all
+  const FEW = 8; // rows that need no search
 
   // A searchable, sortable table whose query and order stand in the address.
   NMC.table = (kind, meta, rows, options = {}) => {
@@ -114,7 +115,7 @@
       const shown = whole ? ordered : ordered.slice(0, LIMIT);
       body.replaceChildren(...shown.map(line));
       count.textContent = found.length === rows.length
-        ? rows.length.toLocaleString("en") + " " + (options.what || meta.title.toLowerCase())
+        ? rows.length.toLocaleString("en") + " " + (rows.length === 1 && meta.singular || meta.title.toLowerCase())
         : found.length.toLocaleString("en") + " of " + rows.length.toLocaleString("en");
       more.hidden = shown.length === ordered.length;
       more.textContent = "Show all " + ordered.length.toLocaleString("en");
@@ -132,7 +133,8 @@
     }
     draw();
     return NMC.make("div", {},
-      NMC.make("div", { class: "search" }, NMC.make("label", {}, NMC.make("span", {}, "Search"), input)),
+      rows.length > FEW || query
+        ? NMC.make("div", { class: "search" }, NMC.make("label", {}, NMC.make("span", {}, "Search"), input)) : null,
       count,
       NMC.make("div", { class: "scroll" }, NMC.make("table", {}, NMC.make("thead", {}, NMC.make("tr", {}, ...heads)), body)),
       more);
