@@ -20,6 +20,7 @@ COMMANDS = {
     "terms": ("nmc.cli.catalogue", "terms_command", "Show, accept or withdraw the data terms."),
     "export": ("nmc.cli.files", "export_command", "Copy the cache into one folder."),
     "import": ("nmc.cli.files", "import_command", "Take an exported folder into the cache."),
+    "sample": ("nmc.cli.sample", "sample_command", "Write the synthetic portal at any size."),
     "completion": ("nmc.cli.shell", "completion_command", "Let the shell complete commands."),
 }
 

@@ -151,24 +151,35 @@ def make_control(instance: Instance, seed: tuple[int, ...]) -> Instance:
     arbours: same cells, same places, no groups, no preferred cells, no answered connections.
     """
     cells, ranges = _Cells.of(instance.neurons), instance.ranges()
-    pres, posts = [], []
+    ends = []
     for row in rule.pathways().itertuples():
         a, b = ranges[row.pre], ranges[row.post]
         count = instance.adjacency[a, b].nnz
-        rng = _generator(seed, row.pre, row.post)
-        log_p = np.log(_smooth(cells, a, b, row) + np.float32(1e-30))
-        if a == b:
-            np.fill_diagonal(log_p, -np.inf)
-        score = (log_p + rng.gumbel(size=log_p.shape).astype(np.float32)).ravel()
-        chosen = np.sort(np.argpartition(score, len(score) - count)[len(score) - count :])
-        i, j = np.unravel_index(chosen, log_p.shape)
-        pres.append((i + a.start).astype(np.int32))
-        posts.append((j + b.start).astype(np.int32))
-    pre, post = np.concatenate(pres), np.concatenate(posts)
+        ends.append(_place(cells, a, b, row, count, _generator(seed, row.pre, row.post)))
+    pre, post = _joined(ends)
     shape = instance.adjacency.shape
     adjacency = sparse.csr_array((np.ones(len(pre), dtype=bool), (pre, post)), shape=shape)
     adjacency.sort_indices()
     return Instance(instance.neurons, adjacency, tuple(seed))
+
+
+def _place(cells: _Cells, a: slice, b: slice, row, count: int, rng):
+    """Choose ``count`` pairs, the likelier ones more often, none twice.
+
+    Every pair waits an exponential time with its probability as the rate; the first ones are
+    taken (Efraimidis and Spirakis 2006, Inform. Process. Lett. 97:181-185).
+    """
+    wait = np.empty((a.stop - a.start, b.stop - b.start), np.float32)
+    for start in range(a.start, a.stop, _ROWS):
+        chunk = slice(start, min(start + _ROWS, a.stop))
+        rate = _smooth(cells, chunk, b, row) + np.float32(1e-30)
+        draw = rng.standard_exponential(rate.shape, dtype=np.float32)
+        wait[start - a.start : chunk.stop - a.start] = draw / rate
+    if a == b:
+        np.fill_diagonal(wait, np.inf)
+    last = np.partition(wait, count - 1, axis=None)[count - 1]
+    i, j = (ends[:count] for ends in np.nonzero(wait <= last))
+    return (i + a.start).astype(np.int32), (j + b.start).astype(np.int32)
 
 
 @dataclass(frozen=True)
