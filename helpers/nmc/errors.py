@@ -91,3 +91,11 @@ class SimulationTimeout(SimulationError, TimeoutError):
 
 class MissingLibraryError(NMCError, ImportError):
     """An optional library that is not installed; the message says how to get it."""
+
+
+class SynapseError(NMCError, ValueError):
+    """A synapse, spike train or pair of cells that cannot be; names the value and the range."""
+
+
+class CircuitError(NMCError, ValueError):
+    """A circuit that cannot be built as asked; names the cells or the setting."""

@@ -1,0 +1,270 @@
+"""Short-term plasticity: the synapse of Tsodyks and Markram, its random twin, and their trains.
+
+A presynaptic spike finds a share R of the synapse's resources ready and uses the share u of
+them.  Utilisation rises at each spike and decays with F; resources recover with D (Tsodyks and
+Markram 1997, PNAS 94:719-723; Fuhrmann et al. 2002, J. Neurophysiology 87:140-148)::
+
+    u ← u·exp(-Δt/F) + U·(1 - u·exp(-Δt/F))      response = u·R
+    R ← 1 - (1 - R(1 - u))·exp(-Δt/D)            until the next spike
+
+The packages' MOD files hold the random form: one vesicle, ready or empty.  An empty one is ready
+again with probability 1 - exp(-Δt/D); a ready one is released with probability u.  Its mean over
+trials is the deterministic response.  All functions take whole arrays of synapses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+import pandas as pd
+
+from nmc import names
+from nmc.errors import FormatError, SynapseError, UnknownNameError
+
+#: The usual test: eight spikes at 20 Hz, and one more 550 ms later.
+RATE_HZ, SPIKES, RECOVERY_MS = 20.0, 8, 550.0
+_PARAMETERS = {"u_mean": "U", "d_mean_ms": "D_ms", "f_mean_ms": "F_ms"}
+
+
+def train_times(
+    rate_Hz: float = RATE_HZ, n: int = SPIKES, recovery_ms: float | None = RECOVERY_MS
+) -> np.ndarray:
+    """Spike times of a regular train from 0 on, ms, and a recovery spike after its last.
+
+    Raises
+    ------
+    SynapseError
+        When the rate is not positive or there is no spike.
+    """
+    if not rate_Hz > 0 or n < 1:
+        raise SynapseError(
+            f"A train needs a positive rate and at least one spike; got {rate_Hz!r} Hz and {n!r}."
+        )
+    times = np.arange(n) * 1e3 / rate_Hz
+    return times if recovery_ms is None else np.append(times, times[-1] + recovery_ms)
+
+
+def check_parameters(U, D_ms, F_ms) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return U, D, F as arrays of one shape.
+
+    Raises
+    ------
+    SynapseError
+        When a U is outside (0, 1], or a D or F is negative or not a number.
+    """
+    U, D_ms, F_ms = np.broadcast_arrays(*(np.asarray(x, float) for x in (U, D_ms, F_ms)))
+    if not ((U > 0) & (U <= 1)).all():
+        wrong = U[~((U > 0) & (U <= 1))].flat[0]
+        raise SynapseError(f"The utilisation U lies in (0, 1]; got {wrong:g}.")
+    for name, values in (("D", D_ms), ("F", F_ms)):
+        if not (values >= 0).all():
+            wrong = values[~(values >= 0)].flat[0]
+            raise SynapseError(f"The time constant {name} cannot be negative; got {wrong:g} ms.")
+    return U, D_ms, F_ms
+
+
+def _decay(interval_ms: float, tau_ms: np.ndarray) -> np.ndarray:
+    """exp(-interval/tau), and 0 where tau is 0."""
+    with np.errstate(divide="ignore"):
+        return np.where(tau_ms > 0, np.exp(-interval_ms / np.where(tau_ms > 0, tau_ms, 1.0)), 0.0)
+
+
+def compute_response(U, D_ms, F_ms, times_ms) -> tuple[np.ndarray, np.ndarray]:
+    """Return utilisation u and ready share R at each spike of the deterministic synapse.
+
+    Parameters
+    ----------
+    U, D_ms, F_ms : float or array, shape S
+        Utilisation, recovery and facilitation time constant of each synapse.
+    times_ms : array, (n,)
+        Increasing spike times.
+
+    Returns
+    -------
+    u, R : arrays, S + (n,)
+        The response to each spike is ``u * R`` of the maximal one.
+
+    Raises
+    ------
+    SynapseError
+        Impossible parameters, or times that do not increase.
+    """
+    U, D_ms, F_ms = check_parameters(U, D_ms, F_ms)
+    intervals = _intervals(times_ms)
+    used, ready = U.copy(), np.ones_like(U)
+    us, Rs = [used], [ready]
+    for interval in intervals:
+        left = used * _decay(interval, F_ms)
+        ready = 1 - (1 - ready * (1 - used)) * _decay(interval, D_ms)
+        used = left + U * (1 - left)
+        us.append(used)
+        Rs.append(ready)
+    return np.stack(us, axis=-1), np.stack(Rs, axis=-1)
+
+
+def simulate_release(U, D_ms, F_ms, times_ms, trials: int, *, rng) -> np.ndarray:
+    """Draw releases of the random two-state synapse of the packages' MOD files.
+
+    Parameters
+    ----------
+    U, D_ms, F_ms : float or array, shape S
+        Parameters of each contact.
+    times_ms : array, (n,)
+        Increasing spike times.
+    trials : int
+        How often the train is repeated, from rest each time.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    bool array, (trials,) + S + (n,)
+        Which contact released at which spike.
+    """
+    U, D_ms, F_ms = check_parameters(U, D_ms, F_ms)
+    u, _ = compute_response(U, D_ms, F_ms, times_ms)
+    ready = np.ones((trials, *U.shape), bool)
+    released = []
+    for spike, interval in enumerate([0.0, *_intervals(times_ms)]):
+        if spike:
+            ready |= rng.random(ready.shape) > _decay(interval, D_ms)
+        now = ready & (rng.random(ready.shape) < u[..., spike])
+        ready = ready & ~now
+        released.append(now)
+    return np.stack(released, axis=-1)
+
+
+def _intervals(times_ms) -> np.ndarray:
+    times = np.asarray(times_ms, float)
+    intervals = np.diff(times)
+    if times.ndim != 1 or not len(times) or not (intervals > 0).all():
+        raise SynapseError("Spike times must be one increasing list of at least one time, in ms.")
+    return intervals
+
+
+def compute_train(
+    pathway: str | Mapping | pd.DataFrame | Iterable[str] | None = None,
+    rate_Hz: float = RATE_HZ,
+    n: int = SPIKES,
+    *,
+    recovery_ms: float | None = RECOVERY_MS,
+) -> pd.DataFrame:
+    """Respond to a train of spikes by a pathway's mean U, D and F.
+
+    Parameters
+    ----------
+    pathway : str, list of str, mapping, DataFrame or None
+        ``"L5_TTPC1:L5_MC"``, several of them, parameters ``{"U", "D_ms", "F_ms"}``, rows of
+        `nmc.load_pathways`, or None for all 1,932.
+    rate_Hz, n : float, int
+        The train.
+    recovery_ms : float or None
+        Time from the train's last spike to one more, which shows recovery; None leaves it out.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a spike of a pathway: ``pathway``, ``spike`` (from 1), ``t_ms``, ``u``, ``R``,
+        ``response`` (u·R) and ``relative`` (to the first).
+
+    Raises
+    ------
+    UnknownNameError
+        No such pathway.
+    SynapseError
+        Impossible parameters.
+    """
+    table = parameters(pathway)
+    times = train_times(rate_Hz, n, recovery_ms)
+    u, R = compute_response(*table[["U", "D_ms", "F_ms"]].to_numpy().T, times)
+    response = u * R
+    count, length = response.shape
+    return pd.DataFrame(
+        {
+            "pathway": np.repeat(table.index.to_numpy(), length),
+            "spike": np.tile(np.arange(1, length + 1), count),
+            "t_ms": np.tile(times, count),
+            "u": u.ravel(),
+            "R": R.ravel(),
+            "response": response.ravel(),
+            "relative": (response / response[:, :1]).ravel(),
+        }
+    )
+
+
+def parameters(pathway=None) -> pd.DataFrame:
+    """Return U, D_ms, F_ms by pathway for anything `compute_train` takes.
+
+    Raises
+    ------
+    UnknownNameError
+        A pathway the fact sheets do not have; the message suggests the nearest.
+    """
+    if isinstance(pathway, Mapping):
+        missing = {"U", "D_ms", "F_ms"} - set(pathway)
+        if missing:
+            raise FormatError(f"Parameters of a synapse lack {', '.join(sorted(missing))}.")
+        return pd.DataFrame(
+            [{k: float(pathway[k]) for k in ("U", "D_ms", "F_ms")}], index=["given"]
+        )
+    if isinstance(pathway, pd.DataFrame):
+        table = pathway
+    else:
+        from nmc.factsheets.pathways import load_pathways
+
+        table = load_pathways()
+    keys = table["pre"].astype(str) + ":" + table["post"].astype(str)
+    keyed = table.set_index(keys)[list(_PARAMETERS)]
+    keyed = keyed.rename(columns=_PARAMETERS).rename_axis("pathway").astype(float)
+    if pathway is None or isinstance(pathway, pd.DataFrame):
+        return keyed
+    wanted = [pathway] if isinstance(pathway, str) else list(pathway)
+    wanted = [names.pathway(*names.parse_pathway(one)) for one in wanted]
+    for one in wanted:
+        if one not in keyed.index:
+            raise UnknownNameError.of("pathway in the fact sheets", one, keyed.index)
+    return keyed.loc[wanted]
+
+
+def classify_synapse(U, D_ms, F_ms) -> np.ndarray:
+    """Name the dynamics by the answer to eight spikes at 20 Hz.
+
+    *facilitating* (1) when the last response exceeds the first by a tenth; *pseudo-linear* (3)
+    when it does not, but the second response keeps at least 95 % of the first; *depressing* (2)
+    otherwise.  The limits are this book's; the classes are those of Markram et al. (2015).
+
+    Returns
+    -------
+    int array
+        1, 2 or 3, the digit of the sheets' E1 … I3.
+    """
+    u, R = compute_response(U, D_ms, F_ms, train_times(recovery_ms=None))
+    relative = (u * R) / (u * R)[..., :1]
+    return np.where(relative[..., -1] > 1.1, 1, np.where(relative[..., 1] >= 0.95, 3, 2))
+
+
+def classify_pathways(pathways: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Recover the six synapse types from sign and parameters, beside the sheets' labels.
+
+    Parameters
+    ----------
+    pathways : DataFrame, optional
+        Rows of `nmc.load_pathways`; all unless given.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Index ``pathway``; ``U``, ``D_ms``, ``F_ms``, ``recovered`` and ``label`` (E1 … I3),
+        ``agrees``.
+    """
+    if pathways is None:
+        from nmc.factsheets.pathways import load_pathways
+
+        pathways = load_pathways()
+    table = parameters(pathways)
+    sign = np.where([names.is_excitatory(pre) for pre in pathways["pre"]], "E", "I")
+    digit = classify_synapse(*table.to_numpy().T)
+    table["recovered"] = [f"{s}{d}" for s, d in zip(sign, digit, strict=True)]
+    table["label"] = pathways["s_type"].astype(str).to_numpy()
+    table["agrees"] = table["recovered"] == table["label"]
+    return table
