@@ -122,8 +122,8 @@ def test_every_fetch_is_logged_once(cache, first, tmp_path, monkeypatch):
 
 
 def test_a_source_that_is_none(cache):
-    with pytest.raises(SourceError, match="sampel"):
-        nmc.fetch("sheet/circuit", source="sampel")
+    with pytest.raises(SourceError, match="nowhere"):
+        nmc.fetch("sheet/circuit", source="nowhere")
 
 
 def test_a_changed_file_is_read_again(cache, first):

@@ -46,6 +46,16 @@ def test_damage_that_cannot_be_mended_is_removed(cache, site, content, monkeypat
     assert not path.exists() and states(upkeep.verify_cache()) == []
 
 
+def test_another_copy_is_trusted_after_a_repair(cache, site, content):
+    site.files[_CIRCUIT] = content
+    nmc.fetch("sheet/circuit", source=site.base).unlink()
+    site.files[_CIRCUIT] = b'{"another": "copy"}'
+    with pytest.raises(ChecksumError, match="first use"):
+        nmc.fetch("sheet/circuit", source=site.base)
+    assert states(upkeep.verify_cache(repair=True)) == ["removed"]
+    assert nmc.fetch("sheet/circuit", source=site.base).read_bytes() == b'{"another": "copy"}'
+
+
 def test_unpacked_archives_are_read_member_by_member(cache, tmp_path):
     put_package(tmp_path, {"template.hoc": "begintemplate"})
     found = nmc.fetch_folder("model/L1_DAC_cNAC187_1", source=tmp_path)

@@ -6,7 +6,7 @@ import json
 import os
 
 import pytest
-from nmc.data import fetch, transfer, web
+from nmc.data import cached, fetch, transfer, web
 from nmc.data.sources import Miss
 from nmc.errors import (
     ChecksumError,
@@ -27,7 +27,7 @@ def test_a_file_is_fetched_once_and_trusted_on_first_use(cache, site, sheet, con
     assert first.path.read_bytes() == content
     assert first.trust == again.trust == "first use"
     assert site.asked[sheet.path] == 1
-    record = json.loads(web.first_use_file(tree_at(site).folder, first.path).read_text())
+    record = json.loads(cached.first_use_file(tree_at(site).folder, first.path).read_text())
     assert record["sha256"] == first.sha256 and record["address"].startswith(site.base)
     assert not parts(cache)
 

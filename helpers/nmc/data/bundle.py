@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from nmc.data import check, citations, files, folder, sources, terms, web
+from nmc.data import cached, check, citations, files, folder, sources, terms, web
 from nmc.data.catalogue import Item, items
 from nmc.data.catalogue import item as item_of
 from nmc.data.fetch import fetch_record
 from nmc.data.provenance import Record
-from nmc.errors import ChecksumError, FormatError, MissingFileError, SourceError
+from nmc.errors import FormatError, MissingFileError, SourceError
 
 _README = """A copy of files of the Neocortical Microcircuit Collaboration portal, laid out as the
 portal's tree was. To use it, set NMC_SOURCE to this folder, or copy it into a cache with
@@ -160,17 +160,7 @@ def _import_one(tree: folder.FolderTree, item: Item, target: Path) -> None:
         shutil.copyfile(entry.path, temporary)
         verdict = check.verify(item, temporary, listed=entry.sha256, trust=entry.trust)
         if verdict.trust != "catalogue":
-            first = {
-                "sha256": verdict.sha256, "size_bytes": verdict.size_bytes,
-                "address": f"imported from {tree.name}", "date": terms.now(),
-            }  # fmt: skip
-            record = web.first_use_file(target, place)
-            known = files.read_json(record)
-            if not files.write_json_once(record, first) and known["sha256"] != verdict.sha256:
-                raise ChecksumError(
-                    f"{entry.path} is another file than the one recorded at first use "
-                    f"({known.get('address')}): remove it with 'nmc verify --repair'."
-                )
+            cached.CachedTree(target).record_first_use(place, verdict, str(entry.path))
     files.remember_sha256(place, verdict.sha256)
 
 

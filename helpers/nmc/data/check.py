@@ -35,6 +35,7 @@ def verify(
     listed: str | None = None,
     trust: str = "format",
     invented: bool = False,
+    shown: str = "",
 ) -> Verdict:
     """Verify a file and say what it was verified against.
 
@@ -50,6 +51,8 @@ def verify(
         Who says so; what to call the verdict when the catalogue knows no hash.
     invented : bool
         Whether the tree is a synthetic one: then only `listed` counts, and the format.
+    shown : str
+        What to call the file in an error; default its path.
 
     Raises
     ------
@@ -59,7 +62,8 @@ def verify(
     size = path.stat().st_size
     digest = files.sha256_of(path)
     if listed is not None and digest != listed:
-        raise _wrong(item, path, f"sha256 {listed} is expected", size, digest)
+        who = "it was recorded at first use with" if trust == "first use" else "its tree lists"
+        raise _wrong(item, shown or path, f"{who} sha256 {listed}", size, digest)
     if not invented:
         for known in item.known:
             if digest == known.sha256:
@@ -67,12 +71,12 @@ def verify(
         if item.known and not item.other_releases:
             known = item.known[0]
             expected = f"{known.size_bytes:,} bytes with sha256 {known.sha256} are expected"
-            raise _wrong(item, path, expected, size, digest)
-    release = check_content(item, path, invented=invented)
+            raise _wrong(item, shown or path, expected, size, digest)
+    release = check_content(item, path, invented=invented, shown=shown)
     return Verdict(digest, size, release, trust)
 
 
-def check_content(item: Item, path: Path, *, invented: bool = False) -> str:
+def check_content(item: Item, path: Path, *, invented: bool = False, shown: str = "") -> str:
     """Check that a file is whole and of its format; return its release where it names one.
 
     Raises
@@ -83,7 +87,9 @@ def check_content(item: Item, path: Path, *, invented: bool = False) -> str:
     try:
         return _CHECKS[item.format](item, path, invented)
     except _Damaged as exc:
-        raise ChecksumError(f"{path} is not a whole {item.format} file: {exc}. {_WAY_OUT}") from exc
+        raise ChecksumError(
+            f"{shown or path} is not a whole {item.format} file: {exc}. {_WAY_OUT}"
+        ) from exc
 
 
 _WAY_OUT = "Get a fresh copy, or remove the file from the cache with 'nmc verify --repair'."
@@ -174,7 +180,7 @@ _CHECKS = {
 }
 
 
-def _wrong(item: Item, path: Path, expected: str, size: int, digest: str) -> ChecksumError:
+def _wrong(item: Item, path: object, expected: str, size: int, digest: str) -> ChecksumError:
     return ChecksumError(
         f"{path} ({item.key}) was altered or truncated: {expected}, "
         f"it has {size:,} bytes with sha256 {digest}. {_WAY_OUT}"

@@ -112,7 +112,7 @@ def local(key: str, source: _Source = None) -> Path | None:
         if found is not None:
             provenance.record(found)
             return found.path
-        if tree.has(wanted):
+        if tree.may_have(wanted):
             return None  # this tree would serve it: a later one must not stand in for it
     return None
 

@@ -43,7 +43,7 @@ class FolderTree:
         """Whether the file lies in the folder."""
         return self._find(item) is not None
 
-    holds = has
+    holds = may_have = has
 
     def local(self, item: Item) -> Record | None:
         """Return the verified file if it lies in the folder."""

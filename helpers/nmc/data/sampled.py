@@ -9,7 +9,8 @@ from functools import cache
 from importlib import import_module, resources
 from pathlib import Path
 
-from nmc.data import files, folder, settings
+from nmc.data import check, files, folder, settings
+from nmc.data.cached import CachedTree
 from nmc.data.catalogue import Item
 from nmc.data.provenance import Record
 from nmc.errors import SourceError
@@ -24,6 +25,10 @@ class SampleTree:
         """Whether the sample holds the file; packages of all models count, written or not."""
         return item.key.startswith("model/") or self._tree().has(item)
 
+    def may_have(self, item: Item) -> bool:
+        """Whether the sample holds the file, or was not written yet and might."""
+        return not self.folder().is_dir() or self.has(item)
+
     def holds(self, item: Item) -> bool:
         """Whether the sample was written and holds the file, or can write it in a moment."""
         return self.has(item)
@@ -31,7 +36,7 @@ class SampleTree:
     def local(self, item: Item) -> Record | None:
         """Return the file if the sample was written already and holds it."""
         root = self.folder()
-        return folder.FolderTree(root, "sample").local(item) if root.is_dir() else None
+        return CachedTree(root, "sample").local(item) if root.is_dir() else None
 
     def get(
         self, item: Item, *, progress: bool = False, accept_terms: bool | None = None
@@ -40,19 +45,19 @@ class SampleTree:
         tree = self._tree()
         if item.key.startswith("model/") and not tree.has(item):
             with files.writing(item.key):
-                _write_package(item, tree.folder)
+                _write_package(item, tree)
         return tree.get(item)
 
     def folder(self) -> Path:
         """Return where this version of the sample lies, written or not."""
         return settings.cache_folder() / "sample" / fingerprint()
 
-    def _tree(self) -> folder.FolderTree:
+    def _tree(self) -> CachedTree:
         root = self.folder()
         if not root.is_dir():
             with files.writing("The sample"):
                 _write(root)
-        return folder.FolderTree(root, "sample")
+        return CachedTree(root, "sample")
 
 
 @cache
@@ -99,13 +104,15 @@ def _write(root: Path) -> None:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _write_package(item: Item, root: Path) -> None:
-    """Write one model's package into the sample, whole or not at all."""
+def _write_package(item: Item, tree: CachedTree) -> None:
+    """Write one model's package into the sample, whole or not at all, and record its hash."""
     model = item.key.removeprefix("model/")
-    temporary = Path(tempfile.mkdtemp(prefix=".package.", dir=root.parent))
+    temporary = Path(tempfile.mkdtemp(prefix=".package.", dir=tree.folder.parent))
     try:
         written = Path(_sample().write_package(temporary, model))
-        target = root / item.path
+        target = tree.folder / item.path
+        verdict = check.verify(item, written, trust="first use", invented=True)
+        tree.record_first_use(target, verdict, "written by nmc.sample")
         target.parent.mkdir(parents=True, exist_ok=True)
         written.replace(target)
     finally:

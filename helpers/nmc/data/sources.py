@@ -43,6 +43,9 @@ class Tree(Protocol):
     def has(self, item: Item) -> bool:
         """Whether the tree has the file; nothing is downloaded or written."""
 
+    def may_have(self, item: Item) -> bool:
+        """Whether `has` may say yes; answered without writing anything."""
+
     def holds(self, item: Item) -> bool:
         """Whether the file is at hand: no network is asked, and it is not verified yet."""
 

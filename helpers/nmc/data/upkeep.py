@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nmc.data import check, files, settings, unpacked, web
+from nmc.data.cached import CachedTree, first_use_file
 from nmc.data.catalogue import Item, items
 from nmc.data.folder import FolderTree
 from nmc.data.provenance import Record
@@ -81,13 +82,13 @@ def verify_cache(*, repair: bool = False) -> Iterator[Finding]:
     """
     cache = settings.cache_folder()
     for root in _folders(cache / "web"):
-        if root.name.endswith(".first-use"):
-            continue
-        tree = web.CachedTree(root, root.name)
+        tree = CachedTree(root, root.name)
         for found in verify_tree(tree):
             yield _repair_download(found, root) if repair and not found.is_sound else found
+        if repair:
+            yield from _forget_lost(root)
     for root in _folders(cache / "sample"):
-        for found in verify_tree(FolderTree(root, "sample")):
+        for found in verify_tree(CachedTree(root, "sample")):
             yield _repair_by_removal(found, root) if repair and not found.is_sound else found
     for root in _folders(cache / "extracts"):
         for found in verify_tree(FolderTree(root, "extracts")):
@@ -112,7 +113,7 @@ def _verify_file(tree: FolderTree, item: Item, path: Path) -> Finding:
 def _repair_download(found: Finding, root: Path) -> Finding:
     """Remove a damaged download with the record of its first use, and get it again if possible."""
     found.path.unlink(missing_ok=True)
-    web.first_use_file(root, found.path).unlink(missing_ok=True)
+    first_use_file(root, found.path).unlink(missing_ok=True)
     tree = web.tree_of(root)
     if tree is not None:
         with suppress(Miss, NMCError):
@@ -122,9 +123,19 @@ def _repair_download(found: Finding, root: Path) -> Finding:
 
 
 def _repair_by_removal(found: Finding, root: Path) -> Finding:
-    """Remove what is made again when it is next asked for."""
+    """Remove what is made again, the same, when it is next asked for."""
     shutil.rmtree(root, ignore_errors=True)
+    shutil.rmtree(root.with_name(f"{root.name}.first-use"), ignore_errors=True)
     return Finding(found.path, "removed", found.why, found.key, found.origin)
+
+
+def _forget_lost(root: Path) -> Iterator[Finding]:
+    """Forget the first hash of files that are gone, so that another copy may be trusted."""
+    records = root.with_name(f"{root.name}.first-use")
+    for path in sorted(records.rglob("*.json")):
+        if not (root / path.relative_to(records).with_suffix("")).exists():
+            path.unlink()
+            yield Finding(path, "removed", "the record of a file that is gone")
 
 
 def _left_over(cache: Path, repair: bool) -> Iterator[Finding]:
@@ -147,4 +158,5 @@ def _inside_content(path: Path, cache: Path) -> bool:
 def _folders(root: Path) -> list[Path]:
     if not root.is_dir():
         return []
-    return sorted(p for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))
+    folders = (path for path in root.iterdir() if path.is_dir())
+    return sorted(p for p in folders if not p.name.startswith(".") and p.suffix != ".first-use")

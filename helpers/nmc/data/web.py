@@ -10,8 +10,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from nmc.data import check, files, settings, terms, transfer
+from nmc.data.cached import CachedTree
 from nmc.data.catalogue import Item
-from nmc.data.folder import MARKER, SUMS, FolderTree, sums_of
+from nmc.data.folder import MARKER, SUMS, sums_of
 from nmc.data.mirrors import join, portal_addresses
 from nmc.data.provenance import Record
 from nmc.data.sources import Miss
@@ -20,18 +21,6 @@ from nmc.errors import ChecksumError
 _DOWN_S = 60.0
 _down: dict[str, float] = {}  # hosts that did not answer → when; asked again after a while
 _asked: set[Path] = set()  # trees whose marker was asked for by this process
-
-
-class CachedTree(FolderTree):
-    """What was fetched from one web tree before: a folder of the cache, with its first hashes."""
-
-    def expected(self, path: Path) -> tuple[str | None, str]:
-        """Return the sha256 that was recorded at first use, where the tree lists none."""
-        listed, trust = super().expected(path)
-        if listed is not None:
-            return listed, trust
-        first = files.read_json(first_use_file(self.folder, path))
-        return (first["sha256"], "first use") if first else (None, "first use")
 
 
 class WebTree:
@@ -80,6 +69,8 @@ class WebTree:
         if settings.offline():
             return False
         return any(self._serves(address) for address in self.addresses(item))
+
+    may_have = has
 
     def holds(self, item: Item) -> bool:
         """Whether the file was fetched before."""
@@ -149,28 +140,13 @@ class WebTree:
                 raise
             listed, trust = cached.expected(target)
             verdict = check.verify(
-                item, temporary, listed=listed, trust=trust, invented=cached.invented
+                item, temporary, listed=listed, trust=trust, invented=cached.invented, shown=address
             )
             if verdict.trust == "first use":
-                self._record_first_use(target, address, verdict)
+                cached.record_first_use(target, verdict, address)
             digest = verdict.sha256
         files.remember_sha256(target, digest)
         return cached.get(item)
-
-    def _record_first_use(self, target: Path, address: str, verdict: check.Verdict) -> None:
-        """Record the hash of a file of which none is known; the first process to do so wins."""
-        path = first_use_file(self.folder, target)
-        entry = {
-            "sha256": verdict.sha256, "size_bytes": verdict.size_bytes, "address": address,
-            "date": terms.now(),
-        }  # fmt: skip
-        if not files.write_json_once(path, entry):
-            first = files.read_json(path) or {}
-            if first.get("sha256") != verdict.sha256:
-                raise ChecksumError(
-                    f"{address} serves another file than at first use: sha256 {verdict.sha256}, "
-                    f"at first {first.get('sha256')} ({first.get('date')}, {first.get('address')})."
-                )
 
     def _serves(self, address: str) -> bool:
         try:
@@ -207,12 +183,6 @@ def tree_of(folder: Path) -> WebTree | None:
 
 def _origin_file(folder: Path) -> Path:
     return folder.with_name(f"{folder.name}.origin.json")
-
-
-def first_use_file(folder: Path, path: Path) -> Path:
-    """Return where the first hash of a file of a web tree is recorded."""
-    relative = path.relative_to(folder).as_posix()
-    return folder.with_name(f"{folder.name}.first-use") / f"{relative}.json"
 
 
 def _sizes(item: Item) -> tuple[int, ...]:

@@ -34,7 +34,7 @@ class ExtractsTree:
         provider = _provider(item.key)
         return provider is not None and not _refusal(provider, item.key, provider.place())
 
-    holds = has
+    holds = may_have = has
 
     def local(self, item: Item) -> Record | None:
         """Return the verified file if the tree was assembled before and holds it."""
