@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from nmc.sample import facts, physiology, rule
+from nmc.sample import SEED, facts, physiology, rule
 from nmc.sample.jsontext import percent, rounded
 
 _ANATOMY = {
@@ -25,7 +25,7 @@ _PHYSIOLOGY = (
 )  # fmt: skip
 
 
-def pathway_table(seed: int) -> pd.DataFrame:
+def pathway_table(seed: int = SEED) -> pd.DataFrame:
     """What one pathway is like, for whoever builds synapses of single models.
 
     Returns

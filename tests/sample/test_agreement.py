@@ -1,0 +1,119 @@
+"""Sheets and packages of the sample speak of the same cells and synapses."""
+
+import io
+import re
+import zipfile
+
+import numpy as np
+import pytest
+from lxml import html
+from nmc import layout, names, sample
+from nmc.sample import planted
+
+MODELS = ("L5_TTPC1_cADpyr232_1", "L23_LBC_cSTUT189_1")
+
+
+@pytest.fixture(scope="module", params=MODELS)
+def package(request, tmp_path_factory):
+    """A model's name and its opened package."""
+    path = sample.write_package(tmp_path_factory.mktemp("packages"), request.param)
+    with zipfile.ZipFile(path) as archive:
+        yield request.param, archive
+
+
+def _tab(tree, model: str):
+    page = html.fromstring(
+        (tree / layout.metype_page(names.parse_model(model).metype)).read_bytes(),
+        parser=html.HTMLParser(encoding="utf-8"),
+    )
+    tabs = [t for t in page.find_class("smw-tab") if t.tag == "div"]
+    return tabs[names.parse_model(model).instance - 1]
+
+
+def _fact(tab, label: str) -> float:
+    (value,) = tab.xpath(f".//dt[normalize-space()='{label}']/following-sibling::dd[1]")
+    return float(value.text.replace(",", ""))
+
+
+def test_lengths_of_the_morphology_file(tree, package, tmp_path):
+    """Sum of the segments of the package's own .asc, read by MorphIO."""
+    import morphio
+
+    model, archive = package
+    (member,) = [n for n in archive.namelist() if n.endswith(".asc")]
+    path = tmp_path / "cell.asc"
+    path.write_bytes(archive.read(member))
+    tab = _tab(tree, model)
+    for label, kind in (("axon length", morphio.SectionType.axon),
+                        ("basal length", morphio.SectionType.basal_dendrite)):  # fmt: skip
+        total = sum(
+            np.linalg.norm(np.diff(s.points, axis=0), axis=1).sum()
+            for s in morphio.Morphology(path).iter()
+            if s.type == kind
+        )
+        assert _fact(tab, label) == pytest.approx(float(f"{total:.2g}"), rel=1e-6), label
+
+
+def test_channel_densities_of_the_template(tree, package):
+    """Uniform values of the page are the package's, but for the planted ones."""
+    model, archive = package
+    hoc = archive.read(f"{model}/biophysics.hoc").decode()
+    found = {
+        (section, name): float(value)
+        for section, name, value in re.findall(
+            r'distribute\(\$o1\.(\w+),"(\w+)","\(0\.0 \* %g \+ 1\.0\)\*([-\d.e]+)"\)', hoc
+        )
+    }
+    wrong_metype, wrong = planted.WRONG_DENSITIES
+    compared = 0
+    for row in _tab(tree, model).xpath(".//table//tr[td]"):
+        section = row.xpath("string(td[1])").strip()
+        for link in row.find_class("smw-equation"):
+            mechanism = link.xpath("string(.)").split()[-1]
+            for span in link.iter("span"):
+                if span.get("data-name") != "uniform":
+                    continue
+                key = f"{span.text}_{mechanism}"
+                factor = wrong.get(section, {}).get(key, 1.0)
+                factor = factor if names.parse_model(model).metype == wrong_metype else 1.0
+                place = "basal" if section == "dendrite" else section
+                value = found[place, key] * factor
+                assert float(span.get("data-equation")) == pytest.approx(value, abs=5.1e-7)
+                compared += 1
+    assert compared > 15
+
+
+def test_synapses_are_drawn_from_the_pathways(package):
+    model, archive = package
+    folder = f"{model}/synapses"
+    table = np.loadtxt(io.StringIO(archive.read(f"{folder}/synapses.tsv").decode()), skiprows=1)
+    kinds = dict(
+        line.split() for line in archive.read(f"{folder}/mtype_map.tsv").decode().splitlines()
+    )
+    pathways = sample.pathway_table()
+    post = names.parse_model(model).mtype
+    pre = np.array([kinds[str(int(k))] for k in table[:, 2]])
+    assert {f"{m}:{post}" for m in set(pre)} <= set(pathways.index)
+    for mtype in set(pre):
+        row, mine = pathways.loc[f"{mtype}:{post}"], table[pre == mtype]
+        if len(mine) < 100:
+            continue
+        assert mine[:, 9].mean() == pytest.approx(row["U"], rel=0.1)
+        assert mine[:, 7].mean() == pytest.approx(row["D_ms"], rel=0.1)
+        assert mine[:, 8].mean() == pytest.approx(row["F_ms"], rel=0.1)
+        contacts = len(mine) / len(np.unique(mine[:, 1]))
+        assert contacts == pytest.approx(row["contacts"], rel=0.25)
+
+
+def test_rest_of_the_page_is_that_of_the_summary_but_for_the_planted_one(tree):
+    import json
+
+    summary = json.loads((tree / layout.MODELS_JSON).read_text())
+    wrong, factor = planted.WRONG_RIN
+    for metype in ("L4_SS_cADpyr", "L1_SLAC_cAC", "L6_LBC_bIR"):
+        mtype, _, etype = metype.rpartition("_")
+        for instance in names.INSTANCES:
+            model = names.Model(mtype, etype, instance).name
+            printed = _fact(_tab(tree, model), "input resistance")
+            expected = float(summary[model]["Rin"]) / (factor if model == wrong else 1.0)
+            assert printed == pytest.approx(expected, rel=1e-4), model
