@@ -12,6 +12,7 @@ import click
 from bookbuild.audits import build_twice, run_in_memory
 from bookbuild.book import execute_stale, last_runs
 from bookbuild.errors import BookError
+from bookbuild.explorer import add_explorer
 from bookbuild.project import Project
 from bookbuild.render import check_links, render
 from bookbuild.report import times_table
@@ -63,6 +64,7 @@ def book(
         check_shown(pages)
     stage(project, pages, source)
     first = render(project, strict=not draft, verbose=verbose or draft)
+    add_explorer(project, source)
     click.echo(times_table(project, pages))
     click.echo(f"The book is ready: open {first}")
 
@@ -91,7 +93,9 @@ def mirror(project: Project, jobs: int, folder: Path | None) -> None:
     beside = replace(project, build_name="_build/mirror")
     pages = execute_stale(beside, str(place), jobs=jobs, say=click.echo)
     stage(beside, pages, str(place))
-    click.echo(f"The book on real data: open {render(beside)}")
+    first = render(beside)
+    add_explorer(beside, str(place))
+    click.echo(f"The book on real data: open {first}")
 
 
 @main.command()
