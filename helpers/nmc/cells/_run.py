@@ -26,7 +26,8 @@ def run(params: dict, report) -> tuple[dict, dict[str, np.ndarray]]:
     params : dict
         ``cell`` (from `nmc.cells.build.cell_spec`), ``stimuli`` (see `add_stimulus`),
         ``record`` (name → ``"dend[3](0.5).v"``), ``tstop_ms``, ``v_init_mV``,
-        ``integration`` (``{"dt_ms", "order"}`` or ``{"atol"}``), ``sampling_ms``,
+        ``integration`` (``{"dt_ms", "order"}`` or
+        ``{"atol", "max_order"}``), ``sampling_ms``,
         ``threshold_mV`` and, for the package's rest protocol, ``settle: true``.
     report : callable
         Takes the fraction that is done.
@@ -63,6 +64,7 @@ def set_integration(h, how: dict) -> bool:
     if "atol" in how:
         h.cvode_active(1)
         h.cvode.atol(how["atol"])
+        h.cvode.maxorder(how["max_order"])
         return True
     h.cvode_active(0)
     h.secondorder = {1: 0, 2: 2}[how["order"]]
@@ -76,15 +78,20 @@ def start(h, params: dict) -> None:
     h.tstop = params["tstop_ms"]
     h.v_init = params["v_init_mV"]
     h.stdinit()
-    if params.get("settle"):
-        dt = h.dt
-        h.dt = 1000
-        h.t = -1e9
-        for _ in range(10):
-            h.fadvance()
-        h.t = 0
-        h.dt = dt
-        h.frecord_init()
+    if not params.get("settle"):
+        return
+    variable = h.cvode_active()
+    h.cvode_active(0)  # the long steps are implicit Euler in either mode
+    dt, h.dt = h.dt, 1000
+    h.t = -1e9
+    for _ in range(10):
+        h.fadvance()
+    h.t = 0
+    h.dt = dt
+    if variable:
+        h.cvode_active(1)
+        h.cvode.re_init()
+    h.frecord_init()
 
 
 def advance(h, tstop: float, report) -> None:

@@ -31,7 +31,14 @@ from nmc.errors import CompilerError, MechanismError
 _COMPILE_SECONDS = 600
 
 
-def library_for(mods: Iterable[Path], *, trust: bool = False) -> tuple[Path, ...]:
+#: ``exact`` is the ported text as it stands, compiled with NEURON's own flags; ``tabulated``
+#: looks voltage-dependent rates up in tables and is compiled for this processor.
+VARIANTS = ("exact", "tabulated")
+
+
+def library_for(
+    mods: Iterable[Path], *, trust: bool = False, variant: str = "exact"
+) -> tuple[Path, ...]:
     """Return the compiled libraries that hold some MOD files, compiling what is missing.
 
     Parameters
@@ -41,6 +48,8 @@ def library_for(mods: Iterable[Path], *, trust: bool = False) -> tuple[Path, ...
     trust : bool
         Compile a MOD file whose content is not among the known ones. It runs as native code
         on this machine.
+    variant : {"exact", "tabulated"}
+        See `VARIANTS`.
 
     Returns
     -------
@@ -55,17 +64,20 @@ def library_for(mods: Iterable[Path], *, trust: bool = False) -> tuple[Path, ...
         ``nrnivmodl`` is missing or failed; carries its last lines.
     """
     texts = _texts(mods, trust)
+    if variant == "tabulated":
+        texts = {name: porting.tabulate(text) for name, text in texts.items()}
     if not texts:
         return ()
+    build = build_tag(variant)
     wanted = {name: _sha256(text) for name, text in texts.items()}
-    if found := _cover(wanted):
+    if found := _cover(wanted, build):
         return found
     with _locked():
-        if found := _cover(wanted):  # another process may have compiled it meanwhile
+        if found := _cover(wanted, build):  # another process may have compiled it meanwhile
             return found
-        present = _disjoint(wanted)
+        present = _disjoint(wanted, build)
         missing = {n: t for n, t in texts.items() if not any(n in m for _, m in present)}
-        compiled = _compile(missing)
+        compiled = _compile(missing, build)
         return (*(library for library, _ in present), compiled)
 
 
@@ -108,13 +120,29 @@ def _texts(mods: Iterable[Path], trust: bool) -> dict[str, str]:
     return texts
 
 
-def build_tag() -> dict[str, str]:
+def build_tag(variant: str = "exact") -> dict[str, str]:
     """What a compiled library depends on besides its MOD files."""
-    return {
+    machine = platform.machine()
+    tag = {
         "neuron": version("neuron"),
         "flags": "",
-        "platform": f"{platform.system()}-{platform.machine()}",
+        "platform": f"{platform.system()}-{machine}",
     }
+    if variant == "tabulated":
+        own = machine == "x86_64"
+        tag["flags"] = "-O3 -march=native" if own else "-O3"
+        tag["processor"] = _processor() if own else ""
+    return tag
+
+
+@cache
+def _processor() -> str:
+    """Hash of what this processor can do: code compiled for it may not run on another."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    return _sha256("".join(sorted({line for line in lines if line.startswith("flags")})))[:16]
 
 
 def _root() -> Path:
@@ -123,24 +151,24 @@ def _root() -> Path:
     return cache_folder() / "mechanisms"
 
 
-def _standing() -> Iterator[tuple[Path, dict[str, str]]]:
+def _standing(build: dict[str, str]) -> Iterator[tuple[Path, dict[str, str]]]:
     """Libraries of this build in the cache, with mechanism name → hash; biggest first."""
     found = []
     for manifest in _root().glob("*/manifest.json"):
         entry = json.loads(manifest.read_text("utf-8"))
-        if entry["build"] == build_tag():
+        if entry["build"] == build:
             found.append((manifest.parent / entry["library"], entry["mods"]))
     return iter(sorted(found, key=lambda item: (-len(item[1]), str(item[0]))))
 
 
-def _disjoint(wanted: dict[str, str]) -> list[tuple[Path, dict[str, str]]]:
+def _disjoint(wanted: dict[str, str], build: dict[str, str]) -> list[tuple[Path, dict[str, str]]]:
     """Pick standing libraries that hold wanted mechanisms and agree with one another.
 
     A library may hold more than is wanted, but nothing under a wanted name with other content,
     and no name that a library picked before holds.
     """
     picked: list[tuple[Path, dict[str, str]]] = []
-    for library, mods in _standing():
+    for library, mods in _standing(build):
         useful = any(wanted.get(name) == digest for name, digest in mods.items())
         clash = any(wanted.get(name, digest) != digest for name, digest in mods.items())
         overlap = any(name in other for _, other in picked for name in mods)
@@ -149,8 +177,8 @@ def _disjoint(wanted: dict[str, str]) -> list[tuple[Path, dict[str, str]]]:
     return picked
 
 
-def _cover(wanted: dict[str, str]) -> tuple[Path, ...]:
-    picked = _disjoint(wanted)
+def _cover(wanted: dict[str, str], build: dict[str, str]) -> tuple[Path, ...]:
+    picked = _disjoint(wanted, build)
     held = {name for _, mods in picked for name in mods}
     return tuple(library for library, _ in picked) if held >= set(wanted) else ()
 
@@ -166,10 +194,9 @@ def _locked() -> Iterator[None]:
         yield
 
 
-def _compile(texts: dict[str, str]) -> Path:
+def _compile(texts: dict[str, str], build: dict[str, str]) -> Path:
     """Compile ported MOD texts into the cache; nothing is left there when it fails."""
     mods = {name: _sha256(text) for name, text in sorted(texts.items())}
-    build = build_tag()
     key = _sha256(json.dumps([mods, build], sort_keys=True))[:24]
     work = Path(tempfile.mkdtemp(prefix=".building-", dir=_root()))
     try:
@@ -177,7 +204,7 @@ def _compile(texts: dict[str, str]) -> Path:
         source.mkdir()
         for name, text in texts.items():
             (source / f"{name}.mod").write_text(text, "utf-8")
-        _run_compiler(work)
+        _run_compiler(work, build["flags"])
         library = _built_library(work)
         manifest = {"library": library.name, "mods": mods, "build": build}
         final = work / "final"
@@ -192,7 +219,7 @@ def _compile(texts: dict[str, str]) -> Path:
         shutil.rmtree(work, ignore_errors=True)
 
 
-def _run_compiler(work: Path) -> None:
+def _run_compiler(work: Path, flags: str) -> None:
     scripts = sysconfig.get_path("scripts")
     path = os.pathsep.join([scripts, str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     compiler = shutil.which("nrnivmodl", path=path)
@@ -204,7 +231,7 @@ def _run_compiler(work: Path) -> None:
     with log.open("wb") as out:
         try:
             done = subprocess.run(
-                [compiler, "mod"],
+                [compiler, *(["-incflags", flags] if flags else []), "mod"],
                 cwd=work,
                 stdin=subprocess.DEVNULL,
                 stdout=out,

@@ -33,6 +33,8 @@ REQUIRED = (
 SECTION_LISTS = ("somatic", "basal", "apical", "axonal")
 #: HOC section arrays, in the same order.
 SECTION_ARRAYS = ("soma", "dend", "apic", "axon")
+#: Mechanisms of the packages' synapses: excitatory, inhibitory.
+SYNAPSES = ("ProbAMPANMDA_EMS", "ProbGABAAB_EMS")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -141,6 +143,15 @@ class Package:
                 m for m in inserted if m in self.mods and _draws(self.mods[m].read_text("utf-8"))
             )
         )
+
+    def needed_mods(self, synapses: bool = False) -> dict[str, Path]:
+        """MOD files of the inserted mechanisms, and of the package's synapses if asked for."""
+        inserted = {m for found in self.mechanisms.values() for m in found}
+        return {
+            name: path
+            for name, path in self.mods.items()
+            if name in inserted or (synapses and name in SYNAPSES)
+        }
 
     def step_nA(self, step: int) -> float:
         """Amplitude of one of the package's steps, 1 the weakest."""

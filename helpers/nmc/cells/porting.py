@@ -50,3 +50,46 @@ def port(text: str) -> tuple[str, tuple[str, ...]]:
         if count:
             applied.append(rule.name)
     return text, tuple(applied)
+
+
+_RATES = re.compile(r"PROCEDURE\s+(\w*rates)\s*\(\s*(?:v\s*(?:\(mV\))?\s*)?\)\s*\{")
+_LOCAL = re.compile(r"\s*LOCAL[^\n]*\n")
+#: Range and number of intervals of the tables: 0.05 mV apart, far beyond what a cell visits.
+TABLE_MV, TABLE_INTERVALS = (-150, 100), 5000
+
+
+def tabulate(text: str) -> str:
+    """Let a channel look its voltage-dependent rates up in a table.
+
+    A procedure ``rates()`` or ``rates(v)`` that sets steady states and time constants gets a
+    ``TABLE`` statement; NEURON then interpolates linearly between values 0.05 mV apart instead
+    of evaluating exponentials at every step.  Every other text is returned as it is.
+    """
+    found = _RATES.search(text)
+    if not found or re.search(r"^\s*TABLE\b", text, re.M) or "VERBATIM" in text:
+        return text
+    body = text[found.end() : _closing(text, found.end())]
+    rates = dict.fromkeys(re.findall(r"^\s*(\w*(?:inf|tau))\s*=", body, re.M | re.I))
+    if not rates:
+        return text
+    depends = " DEPEND celsius" if re.search(r"\bcelsius\b", body) else ""
+    table = (
+        f"\n    TABLE {', '.join(rates)}{depends} FROM {TABLE_MV[0]} TO {TABLE_MV[1]}"
+        f" WITH {TABLE_INTERVALS}\n"
+    )
+    after = found.end()
+    if local := _LOCAL.match(text, after):  # NMODL wants LOCAL first
+        after = local.end()
+    name = found[1]
+    head = text[: found.start()] + f"PROCEDURE {name}(v (mV)) {{" + text[found.end() : after]
+    return re.sub(rf"\b{name}\(\s*\)", f"{name}(v)", head + table + text[after:])
+
+
+def _closing(text: str, start: int) -> int:
+    """Index of the brace that closes a block opened just before `start`."""
+    depth = 1
+    for place in range(start, len(text)):
+        depth += {"{": 1, "}": -1}.get(text[place], 0)
+        if depth == 0:
+            return place
+    return len(text)

@@ -130,7 +130,7 @@ def simulate_currents(
     the packages' rest protocol does.
     """
     package = as_package(model)
-    how, said = integration.choose(package, mode)
+    how, variant, said = integration.choose(package, mode)
     targets = {"v_mV": "soma[0](0.5).v", **(record or {})}
     params = {
         "cell": cell_spec(package),
@@ -144,7 +144,13 @@ def simulate_currents(
         "settle": settle,
     }
     meta, arrays = run_cached(
-        _TASK, params, [package], trust=trust, timeout_s=timeout_s, progress=progress
+        _TASK,
+        params,
+        [package],
+        variant=variant,
+        trust=trust,
+        timeout_s=timeout_s,
+        progress=progress,
     )
     table = _table(arrays, targets, tstop_ms)
     table.insert(2, "i_nA", _injected(table["t_ms"].to_numpy(), stimuli))
@@ -171,6 +177,8 @@ def run_cached(
     params: dict,
     packages: list[Package],
     *,
+    synapses: bool = False,
+    variant: str = "exact",
     trust: bool = False,
     keep: bool = True,
     **limits,
@@ -183,7 +191,9 @@ def run_cached(
         As for `nmc.cells.worker.run`; cells stand in ``params["cell"]`` or ``["cells"]``.
     packages : list of Package
         Whose mechanisms must be loaded.
-    trust : bool
+    synapses : bool
+        Load the packages' synapse mechanisms too.
+    variant, trust
         See `nmc.cells.mechanisms.library_for`.
     keep : bool
         False runs anew and keeps nothing, for benchmarks.
@@ -196,9 +206,11 @@ def run_cached(
         As the task gave them, ``cpu_s`` added.
     """
     libraries = mechanisms.library_for(
-        [path for package in packages for path in package.mods.values()], trust=trust
+        [path for package in packages for path in package.needed_mods(synapses).values()],
+        trust=trust,
+        variant=variant,
     )
-    key = results.result_key(task, params, mechanisms.build_tag())
+    key = results.result_key(task, params, mechanisms.build_tag(variant))
     if keep and (found := results.load_result(key)):
         return found
     label = ", ".join(dict.fromkeys(package.name for package in packages))

@@ -1,0 +1,71 @@
+"""Firing rate against current."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pandas as pd
+
+from nmc import names
+from nmc.cells.package import Package
+from nmc.cells.protocols import STEP_MS, as_package, simulate_step
+
+#: Amplitudes by default, as shares of the package's weakest step (120 % of threshold).
+SHARES = (0.6, 0.8, 0.9, 1.0, 1.1, 1.2, 1.4, 1.7, 2.0)
+
+
+def simulate_fi(
+    model: str | names.Model | Path | Package,
+    amplitudes_nA: Iterable[float] | None = None,
+    *,
+    mode: str = "converged",
+    n_workers: int = 2,
+    **settings,
+) -> pd.DataFrame:
+    """Simulate steps of many amplitudes and count the spikes of each.
+
+    Parameters
+    ----------
+    model
+        As for `nmc.simulate_step`.
+    amplitudes_nA : iterable of float, optional
+        Step amplitudes on top of the holding current; by default `SHARES` of the package's
+        weakest step.
+    mode : {"published", "converged"}
+        See `nmc.cells.integration`.
+    n_workers : int
+        Runs at the same time, each in a process of its own.
+    **settings
+        Further arguments of `nmc.simulate_step`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row an amplitude, ascending: ``amplitude_nA``, ``spike_count``, ``rate_Hz`` (spikes
+        over the 2 s of the step), ``first_spike_ms`` after the step's start (NaN if none) and
+        ``final_rate_Hz``, one over the last interval between spikes (NaN below two spikes).
+    """
+    package = as_package(model)
+    if amplitudes_nA is None:
+        amplitudes_nA = [share * package.steps_nA[0] for share in SHARES]
+    amplitudes = sorted(float(a) for a in amplitudes_nA)
+
+    def row(amplitude: float) -> dict:
+        trace = simulate_step(package, amplitude_nA=amplitude, mode=mode, **settings)
+        spikes = trace.attrs["spike_times_ms"]
+        during = [t - trace.attrs["stim_start_ms"] for t in spikes]
+        return {
+            "amplitude_nA": amplitude,
+            "spike_count": len(spikes),
+            "rate_Hz": 1000 * len(spikes) / STEP_MS,
+            "first_spike_ms": during[0] if during else float("nan"),
+            "final_rate_Hz": 1000 / (spikes[-1] - spikes[-2]) if len(spikes) > 1 else float("nan"),
+        }
+
+    with ThreadPoolExecutor(max(1, n_workers)) as pool:  # threads only wait for processes
+        rows = list(pool.map(row, amplitudes))
+    table = pd.DataFrame(rows)
+    table.attrs = {"model": package.name, "protocol": "fi", "mode": mode}
+    return table

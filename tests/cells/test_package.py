@@ -1,0 +1,163 @@
+"""Reading packages: what they say, and what a damaged one gets."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+
+import numpy as np
+import pytest
+
+from nmc import layout
+from nmc.cells import _hoc
+from nmc.cells.package import read_package
+from nmc.errors import PackageError, UnknownNameError
+
+from .conftest import PYRAMIDAL, SMALL, STOCHASTIC
+
+
+def test_a_package_says_who_it_is(small):
+    assert small.name == SMALL
+    assert small.model.etype == "cNAC"
+    assert small.gid == int(json.loads((small.folder / "cellinfo.json").read_text())["gid"])
+    assert small.morphology.suffix == ".asc"
+    assert (small.celsius, small.dt_ms) == (34, 0.025)
+    assert small.hold_nA < 0 < small.steps_nA[0] < small.steps_nA[1] < small.steps_nA[2]
+
+
+def test_biophysics_equal_the_file_line_by_line(small):
+    text = (small.folder / "biophysics.hoc").read_text()
+    table = small.biophysics
+    assert len(table) == text.count("distribute($o1") + sum(
+        line.strip().partition(" = ")[0] in {"e_pas", "g_pas", *_hoc.CABLE}
+        for line in text.splitlines()
+    )
+    inserted = [m for found in small.mechanisms.values() for m in found]
+    assert sorted(inserted) == sorted(w.split()[1] for w in text.splitlines() if "insert " in w)
+
+
+def test_a_density_follows_its_formula(sample_folder):
+    package = read_package(sample_folder / PYRAMIDAL)
+    ih = package.biophysics.query("section_list == 'apical' and parameter == 'gIhbar'")
+    assert np.isnan(ih["value"].item())
+    d = np.array([0.0, 123.0])
+    by_hand = [eval(ih["formula"].item(), {"exp": np.exp, "d": x}) for x in d]
+    assert np.allclose(package.density("apical", "gIhbar", d), by_hand)
+    with pytest.raises(PackageError, match="gNone"):
+        package.density("apical", "gNone", d)
+
+
+def test_a_formula_is_arithmetic_and_nothing_else():
+    assert _hoc.evaluate("(-0.5 + 2*exp((d-10)*0.1))*3", [10.0]) == pytest.approx([4.5])
+    for bad in ("__import__('os')", "d.real", "d**2", "print(d)", "d if d else 1", "1 +"):
+        with pytest.raises(ValueError, match="formula"):
+            _hoc.evaluate(bad, [1.0])
+
+
+def test_tables_cannot_be_changed_from_outside(small):
+    table = small.synapses
+    table.loc[:, "weight_nS"] = -1
+    assert (small.synapses["weight_nS"] >= 0).all()
+    with pytest.raises(TypeError):
+        small.mechanisms["somatic"] = ()
+    with pytest.raises(AttributeError):
+        small.gid = 1
+
+
+def test_synapses_carry_what_synconf_sets(small):
+    excitatory = small.synapses["excitatory"]
+    assert small.synapses.loc[excitatory, "NMDA_ratio"].notna().all()
+    assert small.synapses.loc[~excitatory, "e_GABAA_mV"].notna().all()
+
+
+def test_only_a_stochastic_channel_that_is_inserted_counts(sample_folder, small):
+    assert small.stochastic == ()
+    assert read_package(sample_folder / STOCHASTIC).stochastic == ("StochKv",)
+
+
+def test_the_hash_follows_content_not_place(small, copy):
+    assert read_package(copy).sha256 == small.sha256
+    with (copy / "biophysics.hoc").open("a") as file:
+        file.write("// changed\n")
+    assert read_package(copy).sha256 != small.sha256
+
+
+@pytest.mark.parametrize("name", ["template.hoc", "current_amps.dat", "synapses/synconf.txt"])
+def test_a_missing_file_is_named(copy, name):
+    (copy / name).unlink()
+    with pytest.raises(PackageError, match=f"{SMALL}.*{name}"):
+        read_package(copy)
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "said"),
+    [
+        ("current_amps.dat", " ", " x", "four numbers"),
+        ("cellinfo.json", "{", "", "cellinfo.json"),
+        ("biophysics.hoc", "insert ", "system ", "not understood"),
+        ("biophysics.hoc", "insert Ih", "insert Unknown", "Unknown"),
+        ("morphology.hoc", "morphology/", "../../", "outside the package"),
+        ("synapses/synapses.tsv", "\t", "\tx", "not a table of numbers"),
+        ("synapses/synconf.txt", "%s.", 'system("ls") %s.', "not an assignment"),
+        ("synapses/synconf.txt", "%s.mg = 1", "%s.verboseLevel = 1", "not an assignment"),
+        ("synapses/mtype_map.tsv", "L1_DAC", "L9_DAC", "mtype_map"),
+    ],
+)
+def test_wrong_content_is_named(copy, name, old, new, said):
+    path = copy / name
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+    with pytest.raises(PackageError, match=f"(?s){SMALL}.*{said}"):
+        read_package(copy)
+
+
+def test_synapses_out_of_range_are_refused(copy):
+    path = copy / "synapses/synapses.tsv"
+    lines = path.read_text().splitlines()
+    for column, value in ((3, "7"), (5, "1.5"), (2, "99"), (12, "-1"), (11, "nan")):
+        cells = lines[1].split("\t")
+        cells[column] = value
+        path.write_text("\n".join([lines[0], "\t".join(cells), *lines[2:]]))
+        with pytest.raises(PackageError, match="synapse in row 0"):
+            read_package(copy)
+
+
+def test_a_truncated_morphology_is_refused(copy):
+    path = read_package(copy).morphology
+    path.write_text(path.read_text()[:-200])
+    with pytest.raises(PackageError, match="truncated"):
+        read_package(copy)
+
+
+def test_a_folder_of_another_name_is_no_model(tmp_path):
+    (tmp_path / "L5_TTPC9_cADpyr232_1").mkdir()
+    with pytest.raises(UnknownNameError, match="L5_TTPC._cADpyr232_1.*Did you mean"):
+        read_package(tmp_path / "L5_TTPC9_cADpyr232_1")
+
+
+@pytest.mark.real
+def test_every_real_package_is_read_whole(mirror, tmp_path):
+    zips = sorted((mirror / layout.package(PYRAMIDAL)).parent.glob("*.zip"))
+    assert len(zips) >= 100
+    for path in zips:
+        with zipfile.ZipFile(path) as archive:
+            wanted = [n for n in archive.namelist() if not n.endswith((".py", ".sh"))]
+            archive.extractall(tmp_path, wanted)
+        package = read_package(tmp_path / path.stem)
+        lines = (package.folder / "synapses/synapses.tsv").read_text().split("\n", 1)[0]
+        assert len(package.synapses) == int(lines.split()[0])
+        # 120, 130 and 140 % of the threshold current
+        assert np.allclose(np.array(package.steps_nA) / package.steps_nA[0], [1, 13 / 12, 14 / 12])
+
+
+@pytest.mark.real
+def test_a_real_package_by_the_numbers_it_prints(real):
+    package = real(PYRAMIDAL)
+    assert (package.gid, package.hold_nA) == (12858, -0.247559)
+    assert len(package.synapses) == 5863
+    assert package.synapses["pre_cell"].nunique() == 1041
+    assert package.synapses["excitatory"].sum() == 4257
+    assert package.density("somatic", "gNaTs2_tbar", 0) == pytest.approx(0.983955)
+    assert package.stochastic == ()
+    assert real(STOCHASTIC).stochastic == ("StochKv",)
