@@ -12,6 +12,7 @@ import click
 from bookbuild.audits import build_twice, run_in_memory
 from bookbuild.book import execute_stale, last_runs
 from bookbuild.errors import BookError
+from bookbuild.explore import make_explorer
 from bookbuild.explorer import add_explorer
 from bookbuild.project import Project
 from bookbuild.render import check_links, render
@@ -63,7 +64,8 @@ def book(
     if not draft:
         check_shown(pages)
     stage(project, pages, source)
-    first = render(project, strict=not draft, verbose=verbose or draft)
+    explorer = make_explorer(project, source, say=click.echo)
+    first = render(project, explorer=explorer, strict=not draft, verbose=verbose or draft)
     add_explorer(project, source)
     click.echo(times_table(project, pages))
     click.echo(f"The book is ready: open {first}")

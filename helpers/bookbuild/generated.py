@@ -6,8 +6,9 @@ A page asks with a Markdown comment on a line of its own, such as ``% generated:
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from html import escape
+from posixpath import dirname, join, normpath
 
 from bookbuild.api_pages import api_reference
 from bookbuild.book import Page
@@ -37,6 +38,30 @@ def fill(text: str, name: str, project: Project, pages: list[Page]) -> str:
         "api": api_reference,
     }
     return _ASKS.sub(lambda match: makers[match.group(1)](), text)
+
+
+_LINK = re.compile(r"\]\((?P<path>[^()\s#:]+)\.md(?P<anchor>#[^()\s]*)?\)")
+
+
+def relink(text: str, name: str, executed: Container[str]) -> str:
+    """Let links to chapters name the staged notebooks.
+
+    Parameters
+    ----------
+    text : str
+        The Markdown text of a page.
+    name : str
+        The page's name, from which its links are relative.
+    executed : container of str
+        Names of the pages that are staged as notebooks.
+    """
+
+    def point(match: re.Match) -> str:
+        target = normpath(join(dirname(name), match["path"]))
+        suffix = "ipynb" if target in executed else "md"
+        return f"]({match['path']}.{suffix}{match['anchor'] or ''})"
+
+    return _LINK.sub(point, text)
 
 
 def chapter_map(project: Project, pages: list[Page], depth: int) -> str:

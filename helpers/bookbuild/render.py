@@ -12,7 +12,13 @@ from bookbuild.errors import BookError
 from bookbuild.project import Project
 
 
-def render(project: Project, *, strict: bool = True, verbose: bool = False) -> Path:
+def render(
+    project: Project,
+    *,
+    explorer: Path | None = None,
+    strict: bool = True,
+    verbose: bool = False,
+) -> Path:
     """Build the staged book's HTML and put it in place whole.
 
     Returns
@@ -31,7 +37,7 @@ def render(project: Project, *, strict: bool = True, verbose: bool = False) -> P
         # Sphinx believes it is done with pages it warned of: begin anew next time.
         shutil.rmtree(work, ignore_errors=True)
         raise BookError(f"Jupyter Book failed:\n{_last_lines(done.stdout or '')}")
-    _replace(project.html, work / "_build" / "html")
+    _replace(project.html, work / "_build" / "html", explorer)
     return project.html / "index.html"
 
 
@@ -88,12 +94,14 @@ def _builder(name: str) -> list[str]:
     return ["--builder", name]
 
 
-def _replace(target: Path, fresh: Path) -> None:
-    """Put a copy of a folder where another may stand."""
+def _replace(target: Path, fresh: Path, explorer: Path | None) -> None:
+    """Put a copy of a folder, the explorer in it, where another may stand."""
     old, new = target.with_suffix(".old"), target.with_suffix(".new")
     for left in (old, new):
         shutil.rmtree(left, ignore_errors=True)
     shutil.copytree(fresh, new)
+    if explorer is not None:
+        shutil.copytree(explorer, new / "explorer")
     if target.exists():
         target.rename(old)
     new.rename(target)

@@ -44,6 +44,8 @@ def _add_page_tools(app: Sphinx, pagename: str, template: str, context: dict, do
     """End each page with how to cite it, and each chapter with its notebooks."""
     if doctree is None or not context.get("body"):
         return
+    # A list whose children are no list items confuses screen readers.
+    context["body"] = context["body"].replace('<div role="list" class="citation-list">', "<div>")
     title, book = escape(_plain(context.get("title", ""))), escape(app.config.html_title)
     year = escape(str(app.config.copyright).split(",")[0])
     address = (

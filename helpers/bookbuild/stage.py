@@ -13,7 +13,7 @@ import nbformat
 import yaml
 
 from bookbuild.book import Page
-from bookbuild.generated import fill
+from bookbuild.generated import fill, relink
 from bookbuild.identity import file_hash
 from bookbuild.notes import release_text, run_note, source_text
 from bookbuild.project import Project
@@ -32,12 +32,14 @@ def stage(project: Project, pages: list[Page], source: str) -> Path:
     with_code = {page.chapter.name for page in pages}
     for name, document in project.documents.items():
         if name not in with_code:
-            wanted.write(f"{name}.md", fill(document.text, name, project, pages))
+            text = fill(document.text, name, project, pages)
+            wanted.write(f"{name}.md", relink(text, name, with_code))
     for page in pages:
         notebook = deepcopy(page.notebook)
         for cell in notebook.cells:
-            if cell.cell_type == "markdown" and "% generated:" in cell.source:
-                cell.source = fill(cell.source, page.chapter.name, project, pages)
+            if cell.cell_type == "markdown":
+                text = fill(cell.source, page.chapter.name, project, pages)
+                cell.source = relink(text, page.chapter.name, with_code)
         notebook.cells.append(nbformat.v4.new_markdown_cell(run_note(page), id="run-note"))
         wanted.write(f"{page.chapter.name}.ipynb", nbformat.writes(notebook))
         student = nbformat.writes(without_solutions(page.chapter.notebook()))

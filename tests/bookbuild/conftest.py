@@ -21,6 +21,7 @@ SHEET = "assets/documents/static/Download/layer_download.json"
 ONE = """# Ask the helper
 
 One sentence.
+The next chapter [reads a file](two.md).
 
 ```{code-cell} ipython3
 import toy

@@ -10,6 +10,7 @@ import pytest
 import yaml
 from bookbuild.api_pages import api_reference
 from bookbuild.book import execute_stale
+from bookbuild.generated import relink
 from bookbuild.project import Project
 from bookbuild.render import render
 from bookbuild.stage import stage
@@ -86,6 +87,20 @@ def test_the_stage_holds_nothing_of_chapters_that_left(plain):
     without = replace(Project(plain.root), build_name="_build/other")
     stage(without, [page for page in pages if page.chapter.name != "book/two"], source)
     assert not list(left.rglob("two*"))
+
+
+@pytest.mark.parametrize(
+    "link, staged",
+    [
+        ("[a](two.md)", "[a](two.ipynb)"),
+        ("[a](../index.md#top)", "[a](../index.md#top)"),
+        ("[a](../other/three.md#part)", "[a](../other/three.ipynb#part)"),
+        ("[a](https://example.org/two.md)", "[a](https://example.org/two.md)"),
+    ],
+)
+def test_links_to_chapters_follow_them_to_the_stage(link, staged):
+    executed = {"book/part/two", "book/other/three"}
+    assert relink(f"See {link}.", "book/part/one", executed) == f"See {staged}."
 
 
 def test_the_api_reference_has_every_public_call_with_its_parameters():
