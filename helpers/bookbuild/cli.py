@@ -12,8 +12,7 @@ import click
 from bookbuild.audits import build_twice, run_in_memory
 from bookbuild.book import execute_stale, last_runs
 from bookbuild.errors import BookError
-from bookbuild.explore import make_explorer
-from bookbuild.explorer import add_explorer
+from bookbuild.explorer import make_explorer
 from bookbuild.project import Project
 from bookbuild.render import check_links, render
 from bookbuild.report import times_table
@@ -66,7 +65,6 @@ def book(
     stage(project, pages, source)
     explorer = make_explorer(project, source, say=click.echo)
     first = render(project, explorer=explorer, strict=not draft, verbose=verbose or draft)
-    add_explorer(project, source)
     click.echo(times_table(project, pages))
     click.echo(f"The book is ready: open {first}")
 
@@ -96,7 +94,6 @@ def mirror(project: Project, jobs: int, folder: Path | None) -> None:
     pages = execute_stale(beside, str(place), jobs=jobs, say=click.echo)
     stage(beside, pages, str(place))
     first = render(beside)
-    add_explorer(beside, str(place))
     click.echo(f"The book on real data: open {first}")
 
 
