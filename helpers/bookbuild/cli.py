@@ -93,7 +93,8 @@ def mirror(project: Project, jobs: int, folder: Path | None) -> None:
     beside = replace(project, build_name="_build/mirror")
     pages = execute_stale(beside, str(place), jobs=jobs, say=click.echo)
     stage(beside, pages, str(place))
-    first = render(beside)
+    explorer = make_explorer(beside, str(place), say=click.echo)
+    first = render(beside, explorer=explorer)
     click.echo(f"The book on real data: open {first}")
 
 
