@@ -38,6 +38,9 @@ class View3D:
 
     html: str
 
+    def __repr__(self) -> str:
+        return f"<View3D, {len(self.html):,} characters of HTML>"
+
     def _repr_html_(self) -> str:
         return self.html
 

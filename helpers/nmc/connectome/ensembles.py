@@ -11,7 +11,7 @@ from tqdm.auto import tqdm
 
 from nmc import layout
 from nmc.connectome import summary
-from nmc.connectome.read import load_connectome
+from nmc.connectome.read import EXTRACTS, connectome_file, load_connectome
 from nmc.data import settings
 from nmc.data.files import read_json, write_json
 from nmc.errors import MissingFileError, MissingLibraryError
@@ -37,6 +37,20 @@ def instance_keys(kind: str | None = None, *, source: str | None = None) -> list
     wanted = _KINDS if kind is None else (kind,)
     keys = [key for one in wanted for key in _all_keys(one)]
     return [key for key in keys if nmc.available(key, source=source)]
+
+
+def connectome_keys(*, source: str | None = None) -> list[str]:
+    """Return the keys of every connectome the source has: whole instances, then extracts.
+
+    Parameters
+    ----------
+    source : str, optional
+        See `nmc.fetch`.
+    """
+    import nmc
+
+    parts = [key for key in EXTRACTS if nmc.available(key, source=source)]
+    return instance_keys(source=source) + parts
 
 
 def _all_keys(kind: str) -> list[str]:
@@ -78,8 +92,8 @@ def compute_ensemble(
     Returns
     -------
     pandas.DataFrame
-        One row an instance, index ``instance`` (its key); ``kind``, ``group`` (the animal, or
-        the average instance a control belongs to), then the measures' columns.
+        One row an instance, index ``instance`` (its key); ``kind``, ``group`` (the animal, the
+        average instance a control belongs to, or the extract), then the measures' columns.
 
     Raises
     ------
@@ -98,7 +112,7 @@ def compute_ensemble(
         raise MissingFileError("The source has no whole connectome instance to measure.")
     measures = summary.check_names(measures)
     # Fetched here, so that this process's log knows every file and workers only read.
-    jobs = [(_file_of(key, source, progress), measures) for key in wanted]
+    jobs = [(connectome_file(key, source=source, progress=progress), measures) for key in wanted]
     if parallel is None:
         parallel = len(wanted) >= _MANY and _has_dask()
     run = _with_dask if parallel else _in_turn
@@ -183,18 +197,13 @@ def _code_hash() -> str:
     return digest.hexdigest()[:16]
 
 
-def _file_of(instance: str | Path, source: str | None, progress: bool) -> Path:
-    from nmc.connectome.read import connectome_file
-
-    return connectome_file(instance, source=source, progress=progress)
-
-
 def _kind_of(key: str) -> dict:
     parts = key.split("/")
-    if parts[0] != "connectome" or parts[1] not in _KINDS:
+    if parts[0] != "connectome" or len(parts) < 3:
         return {"kind": "file", "group": ""}
-    group = {"average": "average", "individual": parts[2], "control": f"control {parts[2]}"}
-    return {"kind": parts[1], "group": group[parts[1]]}
+    kind, what = parts[1:3]
+    group = {"average": "average", "individual": what, "extract": "/".join(parts[1:])}
+    return {"kind": kind, "group": group.get(kind, f"{kind} {what}")}
 
 
 def _has_dask() -> bool:

@@ -18,9 +18,10 @@ The portal's own controls keep still more (see `load_control`).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
+import pandas as pd
 from scipy import sparse
 
 from nmc.connectome.graph import Connectome
@@ -130,6 +131,33 @@ def make_general_biological(
     """
     name = f"pathways and distance kept, {bin_um:g} µm bins"
     return _keep_classes(connectome, connectome.groups, bin_um, rng, name)
+
+
+def compute_mixing(
+    connectome: Connectome, rounds: Iterable[int] = (0, 1, 2, 3, 5, 8, 13, 20), *,
+    rng: np.random.Generator,
+) -> pd.DataFrame:  # fmt: skip
+    """Compute what shuffling with all degrees kept has left in place after so many rounds.
+
+    Parameters
+    ----------
+    connectome : Connectome
+        What is shuffled.
+    rounds : iterable of int
+        Numbers of rounds of curveball trades.
+    rng : numpy.random.Generator
+        Source of randomness; every number of rounds starts from the connectome again.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``rounds`` and ``in_place``, the share of the connections that are where they were.
+    """
+    rounds = list(rounds)
+    shuffled = (make_degree_preserving(connectome, rng=rng, rounds=r) for r in rounds)
+    share = [connectome.adjacency.multiply(s.adjacency).nnz for s in shuffled]
+    in_place = np.array(share) / max(connectome.n_connections, 1)
+    return pd.DataFrame({"rounds": rounds, "in_place": in_place})
 
 
 #: Every null by its short name, from the one that keeps least.

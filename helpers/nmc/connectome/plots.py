@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
+from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from nmc import names, style
@@ -92,6 +96,48 @@ def plot_adjacency(
     _part_layers(ax, connectome.neurons["layer"])
     _plain_bar(ax, image, "pairs connected (%)", log=True)
     ax.set(xlabel="postsynaptic neuron", ylabel="presynaptic neuron")
+    stamp(ax)
+    return ax
+
+
+@style.context()
+def plot_adjacencies(connectomes: Mapping[str, Connectome], *, cells: int = 60) -> Figure:
+    """Draw several adjacency matrices side by side, each as `plot_adjacency` does.
+
+    Parameters
+    ----------
+    connectomes : mapping of str to Connectome
+        Title → what to draw.
+    cells : int
+        Squares along each side.
+    """
+    columns = min(3, len(connectomes))
+    rows = -(-len(connectomes) // columns)
+    figure, axes = plt.subplots(rows, columns, figsize=(3.4 * columns, 3.2 * rows), squeeze=False)
+    for ax in axes.flat[len(connectomes) :]:
+        ax.axis("off")
+    for ax, (text, connectome) in zip(axes.flat, connectomes.items(), strict=False):
+        plot_adjacency(connectome, ax, cells=min(cells, connectome.n_neurons))
+        ax.set_title(text, fontsize=10)
+        ax.set(xlabel="", ylabel="")
+    stamp(figure)
+    return figure
+
+
+@style.context()
+def plot_mixing(mixing: pd.DataFrame, ax: Axes | None = None) -> Axes:
+    """Draw how many connections are still in place after so many rounds of shuffling.
+
+    Parameters
+    ----------
+    mixing : pandas.DataFrame
+        From `nmc.compute_mixing`.
+    ax : matplotlib Axes, optional
+        Where to draw.
+    """
+    ax = style.new_axes(ax)
+    ax.plot(mixing["rounds"], 100 * mixing["in_place"], "o-", color=style.OBSERVED)
+    ax.set(xlabel="rounds of trades", ylabel="connections still in place (%)", ylim=(0, 103))
     stamp(ax)
     return ax
 
