@@ -7,7 +7,6 @@ import zipfile
 from pathlib import Path
 
 import pytest
-
 from nmc import layout
 from nmc.cells.package import Package, read_package
 

@@ -7,7 +7,6 @@ import zipfile
 
 import numpy as np
 import pytest
-
 from nmc import layout
 from nmc.cells import _hoc
 from nmc.cells.package import read_package

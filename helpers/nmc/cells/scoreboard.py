@@ -1,0 +1,113 @@
+"""Every model beside its fact sheet: the long comparisons, kept as rows.
+
+``python -m nmc.cells.scoreboard`` (``make scoreboard``) runs the packages' rest protocol over
+every model whose package the source has, and keeps the rows in ``<cache>/scoreboard``; chapters
+read them with `load_scoreboard`, which marks rows whose package, code or NEURON has changed.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import pandas as pd
+
+from nmc import names
+from nmc.cells import mechanisms, results
+from nmc.cells.sweep import load_rows, sweep
+
+#: Measured column → tolerance: absolute in mV, or relative.
+TOLERANCES = {
+    "resting_membrane_potential_mV": ("absolute", 0.1),
+    "input_resistance_MOhm": ("relative", 0.01),
+    "membrane_time_constant_ms": ("relative", 0.06),
+}
+
+
+def scoreboard_folder() -> Path:
+    """Where the rows are kept."""
+    from nmc.data.settings import cache_folder
+
+    return cache_folder() / "scoreboard"
+
+
+def run_scoreboard(models=None, *, n_workers: int = 2, mode: str = "published") -> pd.DataFrame:
+    """Run the rest protocol over the source's models and keep the rows.
+
+    Parameters
+    ----------
+    models : iterable of str, optional
+        All models whose package the source has, unless given.
+    n_workers : int
+        Models at the same time.
+    mode : {"published", "converged"}
+        See `nmc.cells.integration`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As `load_scoreboard`.
+    """
+    if models is None:
+        from nmc.data.fetch import available
+
+        models = [name for name in names.model_names() if available(f"model/{name}")]
+    sweep(models, "rest", folder=scoreboard_folder(), n_workers=n_workers, mode=mode)
+    return load_scoreboard()
+
+
+def load_scoreboard() -> pd.DataFrame:
+    """Read the kept rows beside the fact sheets.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a model: measured columns, the sheet's in ``published_…``, ``stochastic``,
+        ``stale`` (made by other code or another NEURON), ``error``, and per quantity
+        ``agrees_…`` within `TOLERANCES`.
+    """
+    rows = load_rows(sorted(scoreboard_folder().glob("*.rest.parquet")))
+    if rows.empty:
+        return rows
+    rows["stale"] = (rows["code_sha256"] != results.code_hash()) | (
+        rows["neuron"] != mechanisms.build_tag()["neuron"]
+    )
+    rows["stochastic"] = rows["integration"].fillna("").str.contains("random") | rows[
+        "model"
+    ].str.contains("STUT|IR2", regex=True)
+    return add_published(rows)
+
+
+def add_published(rows: pd.DataFrame) -> pd.DataFrame:
+    """Add the fact sheets' values and whether the measured ones agree with them."""
+    from nmc.factsheets.models import load_models
+
+    sheet = load_models().set_index("model")
+    for column, (kind, tolerance) in TOLERANCES.items():
+        published = rows["model"].map(sheet[column]).astype(float)
+        allowed = tolerance if kind == "absolute" else tolerance * published.abs()
+        rows[f"published_{column}"] = published
+        rows[f"agrees_{column}"] = (rows[column] - published).abs() <= allowed
+    return rows
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the scoreboard from the command line; prints one line a model that disagrees."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("models", nargs="*", help="model names; all of the source's unless given")
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--mode", default="published", choices=("published", "converged"))
+    given = parser.parse_args(argv)
+    rows = run_scoreboard(given.models or None, n_workers=given.workers, mode=given.mode)
+    agrees = rows[[f"agrees_{column}" for column in TOLERANCES]].all(axis=1)
+    summary = f"{int(agrees.sum())} of {len(rows)} models agree with their sheets in all three."
+    for row in rows[~agrees].itertuples():
+        summary += f"\n{row.model}: {row.error or 'differs'}"
+    import sys
+
+    sys.stdout.write(summary + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

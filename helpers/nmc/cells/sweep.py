@@ -1,0 +1,208 @@
+"""One protocol over many models, on one machine or a cluster, resumable.
+
+Every finished model is one Parquet file of one row in a folder; a sweep that is started again
+skips the models whose row stands and was made from the same package, protocol, code and NEURON.
+A model that fails is a row too, with its reason.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import pandas as pd
+
+from nmc import names
+from nmc.cells import mechanisms, results
+from nmc.cells.package import Package, load_package
+from nmc.errors import FormatError, NMCError, UnknownNameError
+
+#: Columns that say from what a row was made; rows that differ in one are stale.
+IDENTITY = ("package_sha256", "settings", "code_sha256", "neuron")
+
+
+def measure_step(package: Package, **settings) -> dict:
+    """Simulate a step and return its numbers: spikes and eFEL features."""
+    from nmc.cells.features import compute_features
+    from nmc.cells.protocols import simulate_step
+
+    trace = simulate_step(package, progress=False, **settings)
+    spikes = trace.attrs["spike_times_ms"]
+    return {
+        "spike_count": len(spikes),
+        "first_spike_ms": spikes[0] if spikes else float("nan"),
+        "last_spike_ms": spikes[-1] if spikes else float("nan"),
+        **{k: v for k, v in compute_features(trace).items() if k != "spike_count"},
+        "cpu_s": trace.attrs["cpu_s"],
+        "integration": trace.attrs["integration"],
+    }
+
+
+def measure_rest(package: Package, **settings) -> dict:
+    """Run the rest protocol and return its three numbers."""
+    from nmc.cells.passive import simulate_rest
+
+    attrs = simulate_rest(package, progress=False, **settings).attrs
+    columns = (
+        "resting_membrane_potential_mV", "input_resistance_MOhm", "membrane_time_constant_ms",
+        "cpu_s", "integration",
+    )  # fmt: skip
+    return {name: attrs[name] for name in columns}
+
+
+#: Protocols a sweep can run: name → function of a package and settings that returns a row.
+PROTOCOLS: Mapping[str, Callable[..., dict]] = {"step": measure_step, "rest": measure_rest}
+
+
+def measure(model: str, protocol: str, settings: Mapping) -> dict:
+    """Run one protocol on one model; a failure becomes the row's ``error``."""
+    started = time.perf_counter()
+    row: dict = {"model": model, "protocol": protocol, "error": None}
+    try:
+        package = load_package(model)
+        row |= _identity(package, settings)
+        row |= PROTOCOLS[protocol](package, **settings)
+    except NMCError as error:
+        row["error"] = f"{type(error).__name__}: {error}"
+    return {**row, "wall_s": time.perf_counter() - started}
+
+
+def _identity(package: Package, settings: Mapping) -> dict[str, str]:
+    return {
+        "package_sha256": package.sha256,
+        "settings": json.dumps(dict(settings), sort_keys=True),
+        "code_sha256": results.code_hash(),
+        "neuron": mechanisms.build_tag()["neuron"],
+    }
+
+
+def sweep(
+    models: Iterable[str | names.Model],
+    protocol: str = "step",
+    *,
+    folder: Path,
+    cluster=None,
+    n_workers: int = 2,
+    progress: bool = True,
+    **settings,
+) -> pd.DataFrame:
+    """Run a protocol over many models, several at a time.
+
+    Parameters
+    ----------
+    models : iterable of str or Model
+        Which models.
+    protocol : {"step", "rest"}
+        What to run on each; see `PROTOCOLS`.
+    folder : pathlib.Path
+        Where the rows are kept, one Parquet file a model; started again with the same folder,
+        a sweep runs only what is missing, failed or stale.
+    cluster : str or dask cluster, optional
+        A scheduler's address, or a cluster object (``dask_jobqueue.SLURMCluster(...)``); a
+        local one with `n_workers` unless given.
+    n_workers : int
+        Models at the same time on the local cluster.
+    progress : bool
+        Show a progress bar with the time left.
+    **settings
+        Passed to the protocol, e.g. ``step=1`` or ``mode="converged"``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a model, failures included (column ``error``), in the order of `models`.
+
+    Raises
+    ------
+    UnknownNameError
+        A model or the protocol does not exist; nothing was run.
+    """
+    if protocol not in PROTOCOLS:
+        raise UnknownNameError.of("protocol", protocol, PROTOCOLS)
+    wanted = list(dict.fromkeys(names.parse_model(model).name for model in models))
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    missing = [m for m in wanted if not _stands(_row_file(folder, m, protocol), m, settings)]
+    if missing:
+        with _client(cluster, n_workers) as client:
+            _run(client, missing, protocol, settings, folder, progress)
+    return load_rows([_row_file(folder, model, protocol) for model in wanted])
+
+
+def _run(client, models, protocol, settings, folder, progress) -> None:
+    from distributed import as_completed
+    from tqdm import tqdm
+
+    futures = [client.submit(measure, m, protocol, settings, pure=False) for m in models]
+    bar = tqdm(total=len(models), desc=protocol, unit="model", disable=None if progress else True)
+    try:
+        for future in as_completed(futures):
+            row = future.result()
+            _write(_row_file(folder, row["model"], protocol), row)
+            bar.update()
+    finally:  # an interrupt leaves the finished rows, and nothing running
+        client.cancel(futures)
+        bar.close()
+
+
+@contextmanager
+def _client(cluster, n_workers: int):
+    from distributed import Client, LocalCluster
+
+    if cluster is not None:
+        with Client(cluster) as client:
+            yield client
+        return
+    # Threads suffice: each task only waits for the process that runs NEURON.
+    with (
+        LocalCluster(
+            n_workers=1, threads_per_worker=n_workers, processes=False, dashboard_address=None
+        ) as local,
+        Client(local) as client,
+    ):
+        yield client
+
+
+def _row_file(folder: Path, model: str, protocol: str) -> Path:
+    return folder / f"{model}.{protocol}.parquet"
+
+
+def _write(path: Path, row: dict) -> None:
+    partial = path.with_suffix(f".{os.getpid()}.part")
+    pd.DataFrame([row]).to_parquet(partial, index=False)
+    os.replace(partial, path)
+
+
+def _stands(path: Path, model: str, settings: Mapping) -> bool:
+    """Whether a row is there, did not fail, and was made from what stands now."""
+    if not path.is_file():
+        return False
+    try:
+        row = pd.read_parquet(path).iloc[0]
+        current = _identity(load_package(model), settings)
+    except (NMCError, OSError, ValueError):
+        return False
+    return pd.isna(row["error"]) and all(row.get(k) == v for k, v in current.items())
+
+
+def load_rows(files: Iterable[Path]) -> pd.DataFrame:
+    """Read rows of a sweep; those that are not there are left out.
+
+    Raises
+    ------
+    FormatError
+        A file is damaged; names it.
+    """
+    rows = []
+    for path in files:
+        if not Path(path).is_file():
+            continue
+        try:
+            rows.append(pd.read_parquet(path))
+        except (OSError, ValueError) as error:
+            raise FormatError(f"{path} is not a row of a sweep: delete it. ({error})") from error
+    return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=["model", "error"])

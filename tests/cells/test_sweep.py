@@ -1,0 +1,42 @@
+"""Sweeps: resumable, failures kept as rows."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+from nmc.cells import sweep as room
+from nmc.cells.sweep import sweep
+from nmc.errors import UnknownNameError
+
+from .conftest import SMALL
+
+pytestmark = pytest.mark.neuron
+
+
+def test_an_unknown_model_or_protocol_runs_nothing(tmp_path):
+    with pytest.raises(UnknownNameError):
+        sweep(["L9_X_cNAC187_1"], folder=tmp_path)
+    with pytest.raises(UnknownNameError, match="step"):
+        sweep([SMALL], "stpe", folder=tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_failures_are_rows_and_a_second_sweep_runs_only_what_is_missing(tmp_path, monkeypatch):
+    other = "L4_SBC_dNAC222_1"
+    calls = []
+
+    def rest(package, **settings):
+        calls.append(package.name)
+        if package.name == other and len(calls) < 3:
+            return room.PROTOCOLS["step"](package, amplitude_nA=0.0, timeout_s=0.01)
+        return {"answer": 42}
+
+    monkeypatch.setattr(room, "PROTOCOLS", {**room.PROTOCOLS, "rest": rest})
+    rows = sweep([SMALL, other], "rest", folder=tmp_path, progress=False)
+    assert rows["model"].tolist() == [SMALL, other]
+    assert pd.isna(rows.loc[0, "error"]) and rows.loc[1, "error"].startswith("SimulationTimeout")
+    again = sweep([SMALL, other], "rest", folder=tmp_path, progress=False)
+    assert sorted(calls) == sorted([SMALL, other, other])  # the good row was not run again
+    assert again["error"].isna().all() and (again["answer"] == 42).all()
+    sweep([SMALL, other], "rest", folder=tmp_path, progress=False, mode="converged")
+    assert len(calls) == 5  # other settings, other rows
