@@ -11,6 +11,8 @@ from nmc.errors import SynapseError
 # Starts that span facilitating to depressing synapses; the best end counts.
 _STARTS = ((0.5, 700.0, 20.0), (0.25, 500.0, 150.0), (0.1, 150.0, 600.0), (0.25, 700.0, 20.0))
 _LONGEST_MS = 1e4
+# Standard deviation, in log units, of a parameter that the data say nothing about: a factor of 20.
+_UNKNOWN = 3.0
 
 
 def fit_tsodyks_markram(
@@ -46,7 +48,8 @@ def fit_tsodyks_markram(
     Least squares on logit(U), log D, log F and log A (so no estimate leaves its range); the
     intervals come from the curvature there (Student's t with n - 4 degrees of freedom when
     `sigma` is not given, normal otherwise) and are transformed back, hence not symmetric.
-    A time constant that the train hardly depends on has a wide interval: read it so.
+    A time constant that the train hardly depends on has a wide interval, up to a factor of a few
+    hundred either way: read it as unknown.
     """
     from scipy.optimize import least_squares
     from scipy.stats import norm, t
@@ -79,7 +82,8 @@ def fit_tsodyks_markram(
     best = min(fits, key=lambda fit: fit.cost)
     free = n - 4
     variance = 1.0 if sigma is not None else 2 * best.cost / max(free, 1)
-    covariance = np.linalg.pinv(best.jac.T @ best.jac) * variance
+    information = best.jac.T @ best.jac / max(variance, 1e-30) + np.eye(4) / _UNKNOWN**2
+    covariance = np.linalg.inv(information)
     quantile = (norm.ppf if sigma is not None else lambda p: t.ppf(p, max(free, 1)))(
         0.5 + confidence / 2
     )

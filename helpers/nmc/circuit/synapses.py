@@ -155,7 +155,7 @@ def compute_train(
     ----------
     pathway : str, list of str, mapping, DataFrame or None
         ``"L5_TTPC1:L5_MC"``, several of them, parameters ``{"U", "D_ms", "F_ms"}``, rows of
-        `nmc.load_pathways`, or None for all 1,932.
+        `nmc.load_pathways` or of `nmc.load_synapse_parameters`, or None for all 1,932.
     rate_Hz, n : float, int
         The train.
     recovery_ms : float or None
@@ -174,7 +174,7 @@ def compute_train(
     SynapseError
         Impossible parameters.
     """
-    table = parameters(pathway)
+    table = load_synapse_parameters(pathway)
     times = train_times(rate_Hz, n, recovery_ms)
     u, R = compute_response(*table[["U", "D_ms", "F_ms"]].to_numpy().T, times)
     response = u * R
@@ -192,7 +192,7 @@ def compute_train(
     )
 
 
-def parameters(pathway=None) -> pd.DataFrame:
+def load_synapse_parameters(pathway=None) -> pd.DataFrame:
     """Return U, D_ms, F_ms by pathway for anything `compute_train` takes.
 
     Raises
@@ -208,6 +208,8 @@ def parameters(pathway=None) -> pd.DataFrame:
             [{k: float(pathway[k]) for k in ("U", "D_ms", "F_ms")}], index=["given"]
         )
     if isinstance(pathway, pd.DataFrame):
+        if {"U", "D_ms", "F_ms"} <= set(pathway):
+            return pathway[["U", "D_ms", "F_ms"]]
         table = pathway
     else:
         from nmc.factsheets.pathways import load_pathways
@@ -261,7 +263,7 @@ def classify_pathways(pathways: pd.DataFrame | None = None) -> pd.DataFrame:
         from nmc.factsheets.pathways import load_pathways
 
         pathways = load_pathways()
-    table = parameters(pathways)
+    table = load_synapse_parameters(pathways)
     sign = np.where([names.is_excitatory(pre) for pre in pathways["pre"]], "E", "I")
     digit = classify_synapse(*table.to_numpy().T)
     table["recovered"] = [f"{s}{d}" for s, d in zip(sign, digit, strict=True)]
