@@ -1,0 +1,80 @@
+"""One place for the pins, and the files that Binder, conda and the workflows read from it."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+LOCK = (ROOT / "requirements.lock").read_text("utf-8")
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+
+
+def locked() -> set[str]:
+    return {name.lower() for name in re.findall(r"^([\w.-]+)==", LOCK, re.MULTILINE)}
+
+
+def test_the_lock_pins_every_dependency_with_hashes_and_names_no_index():
+    extras = PROJECT["optional-dependencies"]
+    wanted = [*PROJECT["dependencies"]]
+    for extra in ("book", "test", "sweep", "neuroml", "export"):
+        wanted += extras[extra]
+    names = {re.match(r"[\w.-]+", line)[0].lower().replace("_", "-") for line in wanted}
+    assert names - locked() == set(), "run 'make lock'"
+    requirements = re.findall(r"^[\w.-]+==.*(?:\n +--hash=\S+.*)*", LOCK, re.MULTILINE)
+    assert {re.match(r"[\w.-]+", text)[0].lower() for text in requirements} == locked()
+    assert all("--hash=sha256:" in requirement for requirement in requirements)
+    assert "index-url" not in LOCK and "://" not in LOCK
+
+
+def test_no_strong_copyleft_is_a_dependency():
+    for name in ("igraph", "networkit", "pyflagser"):
+        assert name not in locked()
+
+
+def test_binder_takes_the_same_pins_as_its_own_rules_want_them():
+    """repo2docker: .binder alone is read; requirements.txt, apt.txt, runtime.txt, postBuild."""
+    binder = ROOT / ".binder"
+    included = re.findall(r"^-r (\S+)$", (binder / "requirements.txt").read_text(), re.MULTILINE)
+    assert [(binder / name).resolve() for name in included] == [ROOT / "requirements.lock"]
+    assert re.fullmatch(r"python-3\.1[123]\n", (binder / "runtime.txt").read_text())
+    assert "g++" in (binder / "apt.txt").read_text().split()
+    assert os.access(binder / "postBuild", os.X_OK)
+    script = (binder / "postBuild").read_text()
+    assert script.startswith("#!") and "jupytext-config set-default-viewer" in script
+    assert subprocess.run(["bash", "-n", binder / "postBuild"]).returncode == 0
+    assert not (binder / "environment.yml").exists(), "it would win over requirements.txt"
+
+
+def test_conda_takes_the_same_pins():
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text())
+    pip = next(entry for entry in environment["dependencies"] if isinstance(entry, dict))
+    assert pip == {"pip": ["-r requirements.lock"]}
+    assert "cxx-compiler" in environment["dependencies"]
+
+
+@pytest.mark.parametrize("name", ["ci", "weekly", "publish"])
+def test_workflows_are_whole(name):
+    workflow = yaml.safe_load((ROOT / f".github/workflows/{name}.yml").read_text())
+    assert workflow["jobs"] and all("steps" in job for job in workflow["jobs"].values())
+    targets = re.findall(r"\bmake ([\w-]+)", (ROOT / f".github/workflows/{name}.yml").read_text())
+    makefile = (ROOT / "Makefile").read_text()
+    assert all(re.search(rf"^{target}:", makefile, re.MULTILINE) for target in targets)
+
+
+def test_the_public_book_never_falls_back_to_the_sample():
+    text = (ROOT / ".github/workflows/publish.yml").read_text()
+    assert "SOURCE=portal,extracts" in text and "sample" not in re.sub(r"(?m)^#.*$", "", text)
+
+
+def test_the_ci_calls_the_readmes_test_command():
+    script = (ROOT / ".ci/run").read_text().strip()
+    assert script.endswith("exec make test")
+    assert "make test" in (ROOT / "README.md").read_text()
+    assert os.access(ROOT / ".ci/run", os.X_OK)
