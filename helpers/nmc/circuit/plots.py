@@ -37,6 +37,37 @@ def plot_trains(trains: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     return ax
 
 
+def plot_rate_dependence(synapses, rates_Hz, *, spike: int = 20, ax: Axes | None = None) -> Axes:
+    """Draw how the response late in a train depends on the train's rate.
+
+    Parameters
+    ----------
+    synapses : anything `nmc.load_synapse_parameters` takes
+        Which pathways.
+    rates_Hz : array
+        Rates of the trains.
+    spike : int
+        Which spike of the train, from 1.
+    ax : matplotlib Axes, optional
+        Where to draw.
+    """
+    from nmc.circuit.synapses import compute_response, load_synapse_parameters, train_times
+    from nmc.data import provenance
+
+    ax = style.new_axes(ax, height=3.4)
+    table = load_synapse_parameters(synapses)
+    for pathway, (U, D, F) in table.iterrows():
+        late = []
+        for rate in rates_Hz:
+            u, R = compute_response(U, D, F, train_times(rate, spike, None))
+            late.append(u[-1] * R[-1] / U)
+        ax.semilogx(rates_Hz, late, label=pathway)
+    ax.set(xlabel="rate (Hz)", ylabel=f"response {spike} ÷ first response", ylim=(0, None))
+    ax.legend(fontsize=9)
+    provenance.stamp(ax)
+    return ax
+
+
 def plot_releases(
     released: np.ndarray, times_ms, response: np.ndarray | None = None, *, ax: Axes | None = None
 ) -> Axes:
@@ -86,7 +117,7 @@ def plot_recovered_types(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes
     counts = pd.crosstab(table["label"], table["recovered"])
     counts = counts.reindex(index=list(S_TYPES), columns=list(S_TYPES), fill_value=0)
     share = counts.div(counts.sum(axis=1).clip(lower=1), axis=0)
-    ax.imshow(share, cmap=style.SEQUENTIAL, vmin=0, vmax=1)
+    ax.imshow(share.where(counts > 0), cmap=style.SEQUENTIAL, vmin=0, vmax=1)
     for row, label in enumerate(counts.index):
         for column, recovered in enumerate(counts.columns):
             number = counts.loc[label, recovered]
