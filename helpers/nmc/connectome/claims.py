@@ -1,0 +1,177 @@
+"""Printed numbers about connectomes, each beside what its file gives, or beside its absence."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+
+import pandas as pd
+
+from nmc import published
+from nmc.connectome.graph import Connectome
+from nmc.connectome.read import load_connectome
+
+_MC2, _MC6 = "connectome/average/mc2", "connectome/average/mc6"
+_TTPC2, _LBC = "connectome/extract/mc2/L5_TTPC2", "connectome/extract/mc2/L6_LBC"
+
+
+def _connections(connectome: Connectome) -> int:
+    return connectome.n_connections
+
+
+def _neurons(connectome: Connectome) -> int:
+    return connectome.n_neurons
+
+
+def _block(connectome: Connectome) -> int:
+    from nmc.connectome.degrees import compute_convergence
+
+    table = compute_convergence(connectome)
+    row = table[(table["pre"] == "L4_MC") & (table["post"] == "L4_PC")]
+    return int(row["connections"].iloc[0])
+
+
+def _size(connectome: Connectome) -> tuple[int, int]:
+    return connectome.n_neurons, connectome.n_connections
+
+
+def _spread(which: str) -> Callable[[Connectome], tuple[float, float]]:
+    def measure(connectome: Connectome) -> tuple[float, float]:
+        from nmc.connectome.degrees import compute_convergence
+
+        row = compute_convergence(connectome).iloc[0]
+        return float(row[f"{which}_mean"]), float(row[f"{which}_std"])
+
+    return measure
+
+
+def _near(connectome: Connectome) -> float:
+    from nmc.connectome.distance import compute_pathway_probability
+
+    return 100 * float(compute_pathway_probability(connectome)["probability"].iloc[0])
+
+
+def _bias(connectome: Connectome) -> float:
+    from nmc.connectome.neighbours import compute_common_neighbour_bias
+
+    return float(compute_common_neighbour_bias(connectome)["bias"].iloc[0])
+
+
+def _reciprocity(connectome: Connectome) -> float:
+    from nmc.connectome.degrees import compute_reciprocity
+
+    return compute_reciprocity(connectome)
+
+
+def _triads(connectome: Connectome) -> tuple[int, ...]:
+    from nmc.connectome.motifs import count_triads
+
+    return tuple(int(c) for c in count_triads(connectome))
+
+
+def _simplices(connectome: Connectome) -> tuple[int, ...]:
+    from nmc.connectome.cliques import count_simplices
+
+    return tuple(int(c) for c in count_simplices(connectome))
+
+
+def _mean_path(connectome: Connectome) -> float:
+    from nmc.connectome.paths import compute_path_lengths, summarise_paths
+
+    return float(summarise_paths(compute_path_lengths(connectome))["mean"])
+
+
+#: Claim → (key of the file it is about, m-type to take of it or None, what to compute).
+CHECKS: dict[str, tuple[str, str | None, Callable]] = {
+    "l5_ttpc2_neurons": (_TTPC2, None, _neurons),
+    "l5_ttpc2_connections": (_TTPC2, None, _connections),
+    "l5_ttpc2_convergence": (_TTPC2, None, _spread("convergence")),
+    "l5_ttpc2_divergence": (_TTPC2, None, _spread("divergence")),
+    "l5_ttpc2_probability_100um": (_TTPC2, None, _near),
+    "l5_ttpc2_bias": (_TTPC2, None, _bias),
+    "l5_ttpc2_reciprocity": (_TTPC2, None, _reciprocity),
+    "l5_ttpc2_triads": (_TTPC2, None, _triads),
+    "l6_lbc_connections": (_LBC, None, _connections),
+    "l6_lbc_convergence": (_LBC, None, _spread("convergence")),
+    "l6_lbc_divergence": (_LBC, None, _spread("divergence")),
+    "l6_lbc_probability_100um": (_LBC, None, _near),
+    "l6_lbc_bias": (_LBC, None, _bias),
+    "l6_lbc_triads": (_LBC, None, _triads),
+    "l4_mc_to_l4_pc": (_MC2, None, _block),
+    "mc2_within_l5_mc": (_MC2, "L5_MC", _size),
+    "mc2_within_l5_ttpc1": (_MC2, "L5_TTPC1", _size),
+    "mc2_within_l6_ipc": (_MC2, "L6_IPC", _size),
+    "mc2_triads_l5_mc": (_MC2, "L5_MC", _triads),
+    "mc2_triads_l5_ttpc1": (_MC2, "L5_TTPC1", _triads),
+    "mc2_triads_l6_ipc": (_MC2, "L6_IPC", _triads),
+    "mc6_simplices": (_MC6, None, _simplices),
+    "mean_path": (_MC2, None, _mean_path),
+}
+
+
+def check_connectome_claims(
+    claims: Iterable[str] | None = None, *, source: str | None = None
+) -> pd.DataFrame:
+    """Check every printed number about a connectome that the source has the file for.
+
+    Parameters
+    ----------
+    claims : iterable of str, optional
+        Names of claims, without ``connectome/``; default all.
+    source : str, optional
+        See `nmc.fetch`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a claim: ``claim``, ``published``, ``recomputed``, ``verdict``, ``citation``,
+        ``where``.  The verdict is *agrees* or *differs*; *invented data* for a synthetic file;
+        *needs the full file* or *needs the extract*, with its key, when the source does not
+        have it; *number not available* where the paper's number could not be read.
+
+    Raises
+    ------
+    UnknownNameError
+        For a claim that does not exist.
+    """
+    import nmc
+
+    if claims is None:
+        claims = [k.split("/", 1)[1] for k in published.claims() if k.startswith("connectome/")]
+    rows, loaded = {}, {}
+    for name in claims:
+        claim = published.claim(f"connectome/{name}")
+        rows[claim.key] = _row(claim)
+        if name not in CHECKS:
+            continue
+        key, mtype, measure = CHECKS[name]
+        if not nmc.available(key, source=source):
+            kind = "extract" if "/extract/" in key else "full file"
+            rows[claim.key]["verdict"] = f"needs the {kind}, {key}"
+            continue
+        if key not in loaded:
+            loaded = {key: load_connectome(key, source=source)}  # one at a time in memory
+        part = loaded[key] if mtype is None else loaded[key].subset(mtype=mtype)
+        rows[claim.key] |= _verdict(claim, key, measure(part))
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("key")
+
+
+def _row(claim: published.Claim) -> dict:
+    absent = isinstance(claim.value, float) and math.isnan(claim.value)
+    note = f" ({claim.secondary})" if claim.secondary else ""
+    return {
+        "claim": claim.claim,
+        "published": None if absent else claim.value,
+        "recomputed": None,
+        "verdict": f"number not available: {claim.reason}" if absent else "not checked here",
+        "citation": claim.citation,
+        "where": claim.where + note,
+    }
+
+
+def _verdict(claim: published.Claim, key: str, value) -> dict:
+    import nmc
+
+    if bool(nmc.provenance().loc[key, "invented"]):
+        return {"recomputed": value, "verdict": "invented data"}
+    return {"recomputed": value, "verdict": "agrees" if claim.allows(value) else "differs"}
