@@ -20,6 +20,7 @@ _PUBLIC = {
     "control_instance": "nmc.sample.tree",
     "individual_instance": "nmc.sample.tree",
     "pathway_table": "nmc.sample.sheets",
+    "write_group": "nmc.sample.groups",
     "write_package": "nmc.sample.cells",
     "write_tree": "nmc.sample.tree",
 }

@@ -105,13 +105,13 @@ def write_tar(target: Path, instance: Instance, counts: PopulationCounts, *, kin
         n_connections=instance.adjacency.nnz,
     ).encode()
     with tarfile.open(target, "w", format=tarfile.GNU_FORMAT) as tar:
-        folder = _entry(stem, 0)
+        folder = entry(stem, 0)
         folder.type, folder.mode = tarfile.DIRTYPE, 0o755
         tar.addfile(folder)
         readme = f"{stem}/Connectome_readme_{kind}_INSTANCE.txt"
-        tar.addfile(_entry(readme, len(text)), io.BytesIO(text))
+        tar.addfile(entry(readme, len(text)), io.BytesIO(text))
         with h5.open("rb") as handle:
-            tar.addfile(_entry(f"{stem}/{stem}.h5", h5.stat().st_size), handle)
+            tar.addfile(entry(f"{stem}/{stem}.h5", h5.stat().st_size), handle)
     h5.unlink()
     return target
 
@@ -126,7 +126,8 @@ _KINDS = {
 }
 
 
-def _entry(name: str, size: int) -> tarfile.TarInfo:
+def entry(name: str, size: int) -> tarfile.TarInfo:
+    """A tar member that is the same from run to run."""
     info = tarfile.TarInfo(name)
     info.size, info.mtime, info.mode = size, _MTIME, 0o644
     return info
