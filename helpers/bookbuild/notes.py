@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
+
 from bookbuild.book import Page
 
 
@@ -21,9 +23,9 @@ def release_text(pages: list[Page]) -> str:
     """Return which release of the data the pages show, as the files themselves name it."""
     entries = [entry for page in pages for entry in page.run.data if not entry.get("invented")]
     if not entries:
-        return "no portal file read"
+        return f"release of the sample: {version('nmc')}"
     releases = sorted({entry["release"] for entry in entries if entry.get("release")})
-    return "NMC portal" + (f", release {' and '.join(releases)}" if releases else "")
+    return "release of the data: NMC portal" + (f", {' and '.join(releases)}" if releases else "")
 
 
 def run_note(page: Page) -> str:
