@@ -32,10 +32,11 @@ def models_of(group: str) -> list[names.Model]:
     if group == "all":
         return models
     kinds = {kind: {getattr(m, kind) for m in models} for kind in ("layer", "mtype", "metype")}
-    for kind, known in kinds.items():
-        if group in known:
+    for kind, members in kinds.items():
+        if group in members:
             return [m for m in models if getattr(m, kind) == group]
-    raise UnknownNameError.of("group of models", group, ["all", *sorted(set().union(*kinds.values()))])
+    known = ["all", *sorted(set().union(*kinds.values()))]
+    raise UnknownNameError.of("group of models", group, known)
 
 
 def write_group(target: Path, group: str, *, seed: int = SEED) -> Path:
