@@ -167,11 +167,13 @@ def canonical_metype(name: str) -> str:
     """Return the me-type in the package's spelling (``L1_SAC_cACint`` gives ``L1_SLAC_cAC``)."""
     mtype, _, etype = str(name).replace(":", "_").rpartition("_")
     try:
-        full = f"{canonical_mtype(mtype)}_{canonical_etype(etype)}"
+        mtype = canonical_mtype(mtype)
+        full = f"{mtype}_{canonical_etype(etype)}"
     except UnknownNameError:
         full = name
     if full not in METYPES:
-        raise UnknownNameError.of("me-type", name, METYPES)
+        same_shape = [me for me in METYPES if me.rpartition("_")[0] == mtype]
+        raise UnknownNameError.of("me-type", name, same_shape or METYPES)
     return full
 
 
