@@ -35,7 +35,7 @@ def published_table(pages: list[Page]) -> str:
         )
     )  # fmt: skip
     return (
-        '<div class="nmc-table-box"><table class="nmc-table">'
+        '<div class="nmc-table-box wide"><table class="nmc-table">'
         f"<thead><tr>{head}</tr></thead><tbody>\n" + "\n".join(rows) + "\n</tbody></table></div>"
     )
 
