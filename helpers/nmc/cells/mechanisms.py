@@ -264,7 +264,8 @@ def _built_library(work: Path) -> Path:
 
 
 def _last_lines(log: Path, count: int = 12) -> str:
-    lines = log.read_text("utf-8", "replace").splitlines()
+    text = log.read_text("utf-8", "replace")
+    lines = text.partition("Traceback (most")[0].splitlines()  # nrnivmodl's wrapper adds its own
     telling = [line for line in lines if "error" in line.lower()][:4]
     return "\n".join([*telling, *lines[-count:]])
 

@@ -152,7 +152,7 @@ def simulate_currents(
         timeout_s=timeout_s,
         progress=progress,
     )
-    table = _table(arrays, targets, tstop_ms)
+    table = tidy(arrays, targets, tstop_ms)
     table.insert(2, "i_nA", _injected(table["t_ms"].to_numpy(), stimuli))
     spikes = arrays["spikes_ms"]
     table.attrs = {
@@ -238,7 +238,7 @@ def step_stimulus(
     }
 
 
-def _table(arrays: Mapping[str, np.ndarray], targets, tstop_ms: float) -> pd.DataFrame:
+def tidy(arrays: Mapping[str, np.ndarray], targets, tstop_ms: float) -> pd.DataFrame:
     """Recordings on the regular grid; those of a variable step are interpolated (PCHIP)."""
     raw = arrays["t_ms"]
     grid = np.round(np.arange(round(tstop_ms / SAMPLING_MS) + 1) * SAMPLING_MS, 6)

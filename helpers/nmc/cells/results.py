@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 #: The worker's own code: a change here makes older results stale.
-_CODE = ("_run.py", "_worker.py", "build.py", "porting.py", "_synapses.py")
+_CODE = ("_run.py", "_worker.py", "build.py", "porting.py")
 
 
 def results_folder() -> Path:
@@ -39,12 +39,12 @@ def clear_results() -> int:
 
 
 @cache
-def code_hash() -> str:
-    """Hash of the code that turns a protocol into numbers."""
+def code_hash(task: str = "nmc.cells._run:run") -> str:
+    """Hash of the code that turns a protocol into numbers: the worker's, and the task's module."""
+    package, _, module = task.partition(":")[0].rpartition(".")
     digest = hashlib.sha256()
-    for name in _CODE:
-        file = files("nmc.cells") / name
-        digest.update(file.read_bytes() if file.is_file() else b"")
+    for file in [*(files("nmc.cells") / n for n in _CODE), files(package) / f"{module}.py"]:
+        digest.update(file.read_bytes())
     return digest.hexdigest()
 
 
@@ -54,7 +54,7 @@ def result_key(task: str, params: dict, build: dict) -> str:
     for spec in [plain.get("cell"), *plain.get("cells", [])]:
         if spec:
             spec.pop("folder")  # where the package lies does not matter; its sha256 is in
-    told = [task, plain, build, version("neuron"), code_hash()]
+    told = [task, plain, build, version("neuron"), code_hash(task)]
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:32]
 
 

@@ -1,13 +1,12 @@
 """Every model beside its fact sheet: the long comparisons, kept as rows.
 
-``python -m nmc.cells.scoreboard`` (``make scoreboard``) runs the packages' rest protocol over
+``nmc scoreboard`` (``make scoreboard``) runs the packages' rest protocol over
 every model whose package the source has, and keeps the rows in ``<cache>/scoreboard``; chapters
 read them with `load_scoreboard`, which marks rows whose package, code or NEURON has changed.
 """
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 import pandas as pd
@@ -91,23 +90,11 @@ def add_published(rows: pd.DataFrame) -> pd.DataFrame:
     return rows
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Run the scoreboard from the command line; prints one line a model that disagrees."""
-    parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("models", nargs="*", help="model names; all of the source's unless given")
-    parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--mode", default="published", choices=("published", "converged"))
-    given = parser.parse_args(argv)
-    rows = run_scoreboard(given.models or None, n_workers=given.workers, mode=given.mode)
+def summarise(rows: pd.DataFrame) -> str:
+    """Say how many models agree with their sheets, and name each that does not."""
     agrees = rows[[f"agrees_{column}" for column in TOLERANCES]].all(axis=1)
-    summary = f"{int(agrees.sum())} of {len(rows)} models agree with their sheets in all three."
-    for row in rows[~agrees].itertuples():
-        summary += f"\n{row.model}: {row.error or 'differs'}"
-    import sys
-
-    sys.stdout.write(summary + "\n")
-    return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())
+    lines = [f"{int(agrees.sum())} of {len(rows)} models agree with their sheets in all three."]
+    for row in rows[~agrees].to_dict("records"):
+        apart = [c for c in TOLERANCES if not row[f"agrees_{c}"]]
+        lines.append(f"{row['model']}: {row['error'] or 'differs in ' + ', '.join(apart)}")
+    return "\n".join(lines)

@@ -20,6 +20,9 @@ COMMANDS = {
     "terms": ("nmc.cli.catalogue", "terms_command", "Show, accept or withdraw the data terms."),
     "export": ("nmc.cli.files", "export_command", "Copy the cache into one folder."),
     "import": ("nmc.cli.files", "import_command", "Take an exported folder into the cache."),
+    "simulate": ("nmc.cli.cells", "simulate_command", "Run one protocol on one model."),
+    "sweep": ("nmc.cli.cells", "sweep_command", "Run one protocol over many models."),
+    "scoreboard": ("nmc.cli.cells", "scoreboard_command", "Compare models with fact sheets."),
     "sample": ("nmc.cli.sample", "sample_command", "Write the synthetic portal at any size."),
     "completion": ("nmc.cli.shell", "completion_command", "Let the shell complete commands."),
 }

@@ -1,0 +1,61 @@
+"""The same cell in your own session: for researchers who drive NEURON themselves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from nmc import names
+from nmc.cells import mechanisms
+from nmc.cells.build import Cell, build_cell, cell_spec
+from nmc.cells.package import Package
+from nmc.errors import SimulationError
+
+_LOADED: set[Path] = set()  # NEURON cannot load a library twice, nor unload one
+
+
+def load_cell(
+    model: str | names.Model | Path | Package, *, synapses: bool = False, trust: bool = False
+) -> Cell:
+    """Place a model's cell in this process's own NEURON.
+
+    The only call that runs NEURON in the caller's process, for work that the protocols do not
+    cover.  What the package's HOC code does, it does here: a crash ends the session.
+
+    Parameters
+    ----------
+    model : str, Model, pathlib.Path or Package
+        As for `nmc.simulate_step`.
+    synapses : bool
+        Place the package's synapses too, all silent.
+    trust : bool
+        Compile MOD files that are not among the known ones.
+
+    Returns
+    -------
+    nmc.cells.build.Cell
+        ``.soma``, ``.section("dend[3]")``, ``.segment("dend[3](0.5)")`` and the template's own
+        instance in ``.hoc``.
+
+    Raises
+    ------
+    SimulationError
+        A mechanism of that name, from another package, is loaded in this process already.
+    """
+    from nmc.cells.protocols import as_package
+
+    package = as_package(model)
+    libraries = mechanisms.library_for(package.needed_mods(synapses).values(), trust=trust)
+    from neuron import h
+
+    for library in libraries:
+        if library in _LOADED:
+            continue
+        try:
+            h.nrn_load_dll(str(library))
+        except RuntimeError as error:
+            raise SimulationError(
+                f"{package.name}: its mechanisms cannot be loaded beside those already in this "
+                f"session; start a new one. ({error})"
+            ) from error
+        _LOADED.add(library)
+    return build_cell(cell_spec(package), synapses=synapses)

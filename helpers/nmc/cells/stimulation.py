@@ -1,0 +1,307 @@
+"""Protocols beyond the soma's step: signals along the tree, a chirp, synaptic bombardment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from nmc import names
+from nmc.cells import integration, protocols, worker
+from nmc.cells.build import cell_spec
+from nmc.cells.package import Package
+from nmc.cells.protocols import as_package, simulate_currents
+from nmc.errors import UnknownNameError
+
+#: A brief strong pulse makes one spike: 5 ms after the cell has come to rest.
+_PULSE_START_MS, _PULSE_MS = 700.0, 5.0
+
+
+def simulate_bap(
+    model: str | names.Model | Path | Package,
+    *,
+    amplitude_nA: float = 1.9,
+    mode: str = "converged",
+    n_places: int = 60,
+    **settings,
+) -> pd.DataFrame:
+    """Let one spike of the soma travel back along the tree and measure it on the way.
+
+    Parameters
+    ----------
+    model
+        As for `nmc.simulate_step`.
+    amplitude_nA : float
+        Pulse of 5 ms into the soma; 1.9 nA makes the portal's L5_TTPC1 spike once.
+    mode : {"published", "converged"}
+        See `nmc.cells.integration`.
+    n_places : int
+        About how many sections to record, spread over the whole tree.
+    **settings
+        Further arguments of `nmc.simulate_currents`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a place: ``section``, ``part`` (``soma``, ``dend``, ``apic``, ``axon``),
+        ``distance_um`` along the path from the soma, ``amplitude_mV`` above the resting value,
+        ``delay_ms`` of the peak after the soma's. ``.attrs["spike_count"]`` says how often the
+        soma fired.
+    """
+    package = as_package(model)
+    places = measure_places(package, n_places)
+    pulse = protocols.step_stimulus(_PULSE_START_MS, _PULSE_MS, float(amplitude_nA))
+    trace = simulate_currents(
+        package,
+        [pulse],
+        tstop_ms=_PULSE_START_MS + 60,
+        mode=mode,
+        record={row.section: f"{row.section}(0.5).v" for row in places.itertuples()},
+        **settings,
+    )
+    return _peaks(trace, places, _PULSE_START_MS, "bap")
+
+
+def simulate_epsp(
+    model: str | names.Model | Path | Package,
+    section: str,
+    *,
+    weight_nS: float = 1.5,
+    mode: str = "converged",
+    **settings,
+) -> pd.DataFrame:
+    """Open one synaptic conductance on a section and see what arrives at the soma.
+
+    Parameters
+    ----------
+    model
+        As for `nmc.simulate_step`.
+    section : str
+        Where, e.g. ``apic[36]``; the conductance opens in its middle.
+    weight_nS : float
+        Peak conductance: rise 0.2 ms, decay 1.7 ms, reversal 0 mV, an AMPA synapse's.
+    mode, **settings
+        As for `simulate_bap`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Two rows, ``section`` (the place itself, then the soma), ``part``, ``distance_um``,
+        ``amplitude_mV``, ``delay_ms`` after the onset.
+    """
+    package = as_package(model)
+    places = measure_places(package, None).query("section in [@section, 'soma[0]']")
+    if section not in set(places["section"]):
+        raise UnknownNameError.of("section", section, measure_places(package, None)["section"])
+    onset = {
+        "kind": "epsp",
+        "at": f"{section}(0.5)",
+        "onset_ms": _PULSE_START_MS,
+        "rise_ms": 0.2,
+        "decay_ms": 1.7,
+        "weight_uS": weight_nS / 1000,
+        "reversal_mV": 0.0,
+    }
+    trace = simulate_currents(
+        package,
+        [onset],
+        tstop_ms=_PULSE_START_MS + 100,
+        mode=mode,
+        record={section: f"{section}(0.5).v", "soma[0]": "soma[0](0.5).v"},
+        **settings,
+    )
+    return _peaks(trace, places, _PULSE_START_MS, "epsp").sort_values(
+        "distance_um", ascending=False, ignore_index=True
+    )
+
+
+def simulate_chirp(
+    model: str | names.Model | Path | Package,
+    *,
+    amplitude_nA: float = 0.02,
+    f_max_Hz: float = 50.0,
+    duration_ms: float = 4000.0,
+    mode: str = "published",
+    **settings,
+) -> pd.DataFrame:
+    """Inject a current whose frequency rises linearly and measure the impedance of the soma.
+
+    Parameters
+    ----------
+    model
+        As for `nmc.simulate_step`.
+    amplitude_nA : float
+        Amplitude of the oscillation; small enough not to fire.
+    f_max_Hz : float
+        Frequency at the end; it starts at zero.
+    duration_ms : float
+        How long the chirp lasts, after 500 ms of rest.
+    mode : {"published", "converged"}
+        A current that changes all the time leaves a variable step no advantage.
+    **settings
+        Further arguments of `nmc.simulate_currents`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``frequency_Hz``, ``impedance_MOhm`` (size) and ``phase_rad`` of voltage over current,
+        from the ratio of their Fourier transforms, 0.5 Hz to `f_max_Hz`.
+    """
+    package = as_package(model)
+    rest = 500.0
+    t = np.arange(0.0, duration_ms + 0.05, 0.1)
+    current = amplitude_nA * np.sin(np.pi * f_max_Hz * (t / 1000) ** 2 * 1000 / duration_ms)
+    wave = {"kind": "waveform", "at": "soma[0](0.5)"}
+    wave |= {"t_ms": [0.0, *(t + rest)], "i_nA": [0.0, *current]}
+    trace = simulate_currents(
+        package, [wave], tstop_ms=rest + duration_ms, mode=mode, settle=True, **settings
+    )
+    during = trace[trace["t_ms"] >= rest]
+    frequency = np.fft.rfftfreq(len(during), 0.1e-3)
+    voltage = np.fft.rfft(during["v_mV"] - trace.loc[trace["t_ms"] < rest, "v_mV"].iloc[-1])
+    ratio = voltage / np.fft.rfft(during["i_nA"])
+    keep = (frequency >= 0.5) & (frequency <= f_max_Hz)
+    table = pd.DataFrame(
+        {
+            "frequency_Hz": frequency[keep],
+            "impedance_MOhm": np.abs(ratio[keep]),
+            "phase_rad": np.angle(ratio[keep]),
+        }
+    )
+    table.attrs = {**trace.attrs, "protocol": "chirp"}
+    return table
+
+
+def simulate_bombardment(
+    model: str | names.Model | Path | Package,
+    rates_Hz: Mapping[str, float] | float = 10.0,
+    *,
+    duration_ms: float = 1000.0,
+    seed: int = 1,
+    v_init_mV: float = -65.0,
+    record: Mapping[str, str] | None = None,
+    trust: bool = False,
+    timeout_s: float = worker.TIMEOUT_S,
+    progress: bool = True,
+) -> pd.DataFrame:
+    """Switch presynaptic m-types on and let them fire at chosen rates.
+
+    What the package's graphical interface does with its buttons: every presynaptic cell of an
+    m-type that is on fires as a Poisson process, all its synapses at once; synapses keep the
+    package's own weights, short-term dynamics and random seeds.  The stochastic synapses need
+    a fixed step, so this protocol has no other mode.
+
+    Parameters
+    ----------
+    model
+        As for `nmc.simulate_step`.
+    rates_Hz : mapping of str to float, or float
+        Presynaptic m-type → rate; one number switches all of them on (10 Hz is the interface's
+        default).
+    duration_ms : float
+        How long.
+    seed : int
+        Seed of the Poisson trains; the same seed repeats a run to the bit.
+    v_init_mV, record, trust, timeout_s, progress
+        As for `nmc.simulate_step`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``t_ms``, ``v_mV`` and recorded columns; ``.attrs`` count ``presynaptic_cells`` and
+        ``synapses`` that were on.
+
+    Raises
+    ------
+    UnknownNameError
+        An m-type has no synapse on this cell.
+    """
+    package = as_package(model)
+    numbers = {mtype: number for number, mtype in package.mtype_map.items()}
+    present = package.synapses["pre_mtype"].unique()
+    if not isinstance(rates_Hz, Mapping):
+        rates_Hz = dict.fromkeys(present, float(rates_Hz))
+    rates = {names.canonical_mtype(mtype): float(rate) for mtype, rate in rates_Hz.items()}
+    for mtype in rates:
+        if mtype not in present:
+            raise UnknownNameError.of(f"m-type presynaptic to {package.name},", mtype, present)
+    how, variant, said = integration.choose(package, "published")
+    params = {
+        "cell": cell_spec(package),
+        "stimuli": [],
+        "record": {"v_mV": "soma[0](0.5).v", **(record or {})},
+        "tstop_ms": duration_ms,
+        "v_init_mV": v_init_mV,
+        "integration": how,
+        "sampling_ms": protocols.SAMPLING_MS,
+        "threshold_mV": protocols.THRESHOLD_MV,
+        "rates_Hz": {str(numbers[m]): rate for m, rate in rates.items() if rate > 0},
+        "seed": int(seed),
+    }
+    meta, arrays = protocols.run_cached(
+        "nmc.cells._synapses:run",
+        params,
+        [package],
+        synapses=True,
+        trust=trust,
+        timeout_s=timeout_s,
+        progress=progress,
+    )
+    table = protocols.tidy(arrays, params["record"], duration_ms)
+    table.attrs = {
+        "model": package.name,
+        "protocol": "bombardment",
+        "mode": "published",
+        "integration": said,
+        "v_init_mV": v_init_mV,
+        "seed": seed,
+        "spike_count": len(arrays["spikes_ms"]),
+        "spike_times_ms": arrays["spikes_ms"].tolist(),
+        "presynaptic_cells": meta["presynaptic_cells"],
+        "synapses": meta["synapses"],
+        "cpu_s": meta["cpu_s"],
+    }
+    return table
+
+
+def measure_places(package: Package, n_places: int | None) -> pd.DataFrame:
+    """Sections of the simulated cell with their path distance from the soma.
+
+    Parameters
+    ----------
+    package : Package
+        Which cell.
+    n_places : int or None
+        About how many, evenly over the list of sections; None gives all.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``section``, ``part``, ``distance_um`` of the middle, ``length_um``, ``diameter_um``;
+        the soma always first.
+    """
+    meta, arrays = protocols.run_cached(
+        "nmc.cells._geometry:run", {"cell": cell_spec(package)}, [package], progress=False
+    )
+    table = pd.DataFrame({"section": meta["sections"], **arrays})
+    table.insert(1, "part", table["section"].str.partition("[")[0])
+    if n_places and len(table) > n_places:
+        kept = np.unique(np.linspace(0, len(table) - 1, n_places).round().astype(int))
+        table = table.iloc[kept].reset_index(drop=True)
+    return table
+
+
+def _peaks(trace: pd.DataFrame, places: pd.DataFrame, onset: float, protocol: str) -> pd.DataFrame:
+    """Peak above the value at the onset, and its time after the soma's peak or the onset."""
+    before = trace[trace["t_ms"] <= onset].iloc[-1]
+    after = trace[trace["t_ms"] >= onset]
+    rows = places[["section", "part", "distance_um"]].copy()
+    rows["amplitude_mV"] = [after[s].max() - before[s] for s in places["section"]]
+    peak = pd.Series({s: after["t_ms"].iloc[after[s].argmax()] for s in places["section"]})
+    zero = peak["soma[0]"] if protocol == "bap" else onset
+    rows["delay_ms"] = (places["section"].map(peak) - zero).to_numpy()
+    rows = rows.reset_index(drop=True)
+    rows.attrs = {**trace.attrs, "protocol": protocol}
+    return rows

@@ -1,0 +1,115 @@
+"""``nmc simulate``, ``nmc sweep`` and ``nmc scoreboard``: me-types from the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+_MODE = click.option(
+    "--mode",
+    type=click.Choice(["published", "converged"]),
+    default="published",
+    show_default=True,
+    help="The package's own time step, or an accurate and faster integration.",
+)
+_PROTOCOL = click.option(
+    "--protocol", type=click.Choice(["step", "rest"]), default="step", show_default=True
+)
+_STEP = click.option(
+    "--step", type=click.IntRange(1, 3), default=1, show_default=True, help="Step current."
+)
+
+
+def _settings(protocol: str, step: int, mode: str) -> dict:
+    return {"mode": mode, "step": step} if protocol == "step" else {"mode": mode}
+
+
+@click.command("simulate")
+@click.argument("model")
+@_PROTOCOL
+@_STEP
+@_MODE
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, and nothing else, on stdout.")
+@click.option("--trace", type=click.Path(path_type=Path), help="Write the trace to this CSV file.")
+def simulate_command(model, protocol, step, mode, as_json, trace) -> None:
+    """Run one protocol on one MODEL and print its numbers."""
+    import nmc
+
+    table = (
+        nmc.simulate_step(model, step, mode=mode)
+        if protocol == "step"
+        else nmc.simulate_rest(model, mode=mode)
+    )
+    if trace:
+        table.to_csv(trace, index=False)
+    if as_json:
+        click.echo(json.dumps(table.attrs))
+        return
+    for name, value in table.attrs.items():
+        if name not in ("spike_times_ms", "package_sha256"):
+            click.echo(f"{name}: {value}")
+
+
+@click.command("sweep")
+@click.argument("models", nargs=-1, required=True)
+@_PROTOCOL
+@_STEP
+@_MODE
+@click.option(
+    "--folder", type=click.Path(path_type=Path), required=True, help="Where the rows are kept."
+)
+@click.option("--workers", default=2, show_default=True, help="Models at the same time.")
+@click.option("--scheduler", help="Address of a Dask scheduler, instead of this machine.")
+def sweep_command(models, protocol, step, mode, folder, workers, scheduler) -> None:
+    """Run one protocol over MODELS: names, m-types, me-types, or 'all'.
+
+    Started again with the same folder it runs only what is missing, failed or out of date.
+    """
+    from nmc.cells.sweep import sweep
+
+    rows = sweep(
+        select_models(models),
+        protocol,
+        folder=folder,
+        cluster=scheduler,
+        n_workers=workers,
+        **_settings(protocol, step, mode),
+    )
+    failed = rows[rows["error"].notna()]
+    click.echo(f"{len(rows) - len(failed)} of {len(rows)} models done; rows in {folder}")
+    for row in failed.itertuples():
+        click.echo(f"{row.model}: {row.error}", err=True)
+
+
+@click.command("scoreboard")
+@click.argument("models", nargs=-1)
+@click.option("--source", help="Where the packages come from; NMC_SOURCE unless given.")
+@click.option("--workers", default=2, show_default=True, help="Models at the same time.")
+@_MODE
+def scoreboard_command(models, source, workers, mode) -> None:
+    """Compare resting values of MODELS with their fact sheets; all of the source's by default."""
+    import os
+
+    from nmc.cells.scoreboard import run_scoreboard, summarise
+
+    if source:
+        os.environ["NMC_SOURCE"] = source  # this process and its workers
+    rows = run_scoreboard(select_models(models) or None, n_workers=workers, mode=mode)
+    click.echo(summarise(rows))
+
+
+def select_models(given) -> list[str]:
+    """Model names for names, me-types, m-types, layers, or ``all``."""
+    from nmc import names
+    from nmc.errors import UnknownNameError
+
+    every = [names.parse_model(name) for name in names.model_names()]
+    chosen: list[str] = []
+    for word in given:
+        found = [m.name for m in every if word in (m.name, m.metype, m.mtype, m.layer, "all")]
+        if not found:
+            raise UnknownNameError.of("model or m-type", word, names.model_names())
+        chosen += found
+    return list(dict.fromkeys(chosen))

@@ -1,0 +1,33 @@
+"""The commands: JSON alone on stdout, selections by name or type."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+from nmc.cli.cells import select_models
+from nmc.errors import UnknownNameError
+
+from .conftest import SMALL
+
+
+def test_selections():
+    assert select_models([SMALL]) == [SMALL]
+    assert len(select_models(["L1_HAC"])) == 15
+    assert len(select_models(["L1_HAC_cNAC", "L1_HAC"])) == 15
+    assert len(select_models(["all"])) == 1035
+    with pytest.raises(UnknownNameError, match="L1_HAC"):
+        select_models(["L1_HAK_cNAC187_1"])
+
+
+@pytest.mark.neuron
+def test_simulate_prints_json_and_nothing_else():
+    done = subprocess.run(
+        [sys.executable, "-c", "from nmc.cli import main; main()", "simulate", SMALL]
+        + ["--protocol", "step", "--step", "1", "--mode", "converged", "--json"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    told = json.loads(done.stdout)
+    assert told["model"] == SMALL and told["spike_count"] == len(told["spike_times_ms"]) > 0
