@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 
 from nmc.data import check, files, terms
 from nmc.data.folder import FolderTree
 from nmc.errors import ChecksumError
-
-_log = logging.getLogger(__name__)
 
 
 class CachedTree(FolderTree):
@@ -46,11 +43,6 @@ class CachedTree(FolderTree):
             "date": terms.now(),
         }  # fmt: skip
         if files.write_json_once(place, entry):
-            if not self.invented:
-                _log.warning(
-                    "No sha256 of %s is known: this first copy is trusted and recorded (%s).",
-                    path.name, verdict.sha256,
-                )  # fmt: skip
             return
         first = files.read_json(place) or {}
         if first.get("sha256") != verdict.sha256:

@@ -100,9 +100,9 @@ def _pages() -> Iterator[dict]:
             f"Me-type fact sheet of {name}: its five models", "html", "nmc.load_models",
         )  # fmt: skip
     yield _row(
-        "page/pathways", layout.PATHWAY_PAGES, "The 5,060 pathway fact sheet pages", "tar",
+        "page/pathways", layout.PATHWAY_PAGES, "The pathway fact sheet pages", "tar",
         "nmc.load_pathways", on_portal=False,
-        note="the portal kept them as single files; this archive is found in copies of the tree",
+        note="the portal kept each page as a file: from there the archive is put together",
     )  # fmt: skip
 
 

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import re
 import time
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from nmc.data import check, files, settings, terms, transfer
+from nmc.data import check, files, pathway_pages, settings, terms, transfer
 from nmc.data.cached import CachedTree
-from nmc.data.catalogue import Item
+from nmc.data.catalogue import Item, items
 from nmc.data.folder import MARKER, SUMS, sums_of
 from nmc.data.mirrors import join, portal_addresses
 from nmc.data.provenance import Record
 from nmc.data.sources import Miss
 from nmc.errors import ChecksumError
 
+_log = logging.getLogger(__name__)
 _DOWN_S = 60.0
 _down: dict[str, float] = {}  # hosts that did not answer → when; asked again after a while
 _asked: set[Path] = set()  # trees whose marker was asked for by this process
@@ -68,6 +70,8 @@ class WebTree:
             return True
         if settings.offline():
             return False
+        if item.key == pathway_pages.KEY and not self._base:
+            return self.has(items()[pathway_pages.LIST_KEY])
         return any(self._serves(address) for address in self.addresses(item))
 
     may_have = has
@@ -95,7 +99,28 @@ class WebTree:
         self._refuse_offline(item)
         with files.writing(item.key):
             self._learn()
-        return self._download(item, progress)
+        if item.key == pathway_pages.KEY and not self._base:
+            return self._assemble_pathway_pages(item, progress)
+        found = self._download(item, progress)
+        if found.trust == "first use" and not found.invented:
+            _log.warning(
+                "No sha256 of %s is known: this first copy is trusted and recorded (%s).",
+                item.key, found.sha256,
+            )  # fmt: skip
+        return found
+
+    def _assemble_pathway_pages(self, item: Item, progress: bool) -> Record:
+        """Put the archive together from single pages, which the cache keeps if it breaks off."""
+        listed = self.get(items()[pathway_pages.LIST_KEY]).path
+        target = self.folder / item.path
+        with files.writing(item.key), files.whole(target) as temporary:
+            pages = pathway_pages.page_items(listed)
+            pathway_pages.assemble(pages, self._page, temporary, progress=progress)
+        return self._cached().get(item)
+
+    def _page(self, item: Item) -> Record:
+        cached = self._cached()
+        return cached.get(item) if cached.has(item) else self._download(item, progress=False)
 
     def _cached(self) -> CachedTree:
         return CachedTree(self.folder, self.name)
@@ -103,7 +128,8 @@ class WebTree:
     def _refuse_offline(self, item: Item) -> None:
         if settings.offline():
             why = "not in the cache, and the network is switched off (NMC_OFFLINE)"
-            raise Miss(*((where, why) for where in self.addresses(item)), clean=False)
+            tried = self.addresses(item) or (f"{self.name}/{item.path}",)
+            raise Miss(*((where, why) for where in tried), clean=False)
 
     def _download(self, item: Item, progress: bool) -> Record:
         tried, clean, wrong = [], True, None
