@@ -91,6 +91,7 @@ CHECKS: dict[str, tuple[str, str | None, Callable]] = {
     "l5_ttpc2_bias": (_TTPC2, None, _bias),
     "l5_ttpc2_reciprocity": (_TTPC2, None, _reciprocity),
     "l5_ttpc2_triads": (_TTPC2, None, _triads),
+    "l5_ttpc2_triangles": (_TTPC2, None, lambda connectome: _simplices(connectome)[2]),
     "l6_lbc_connections": (_LBC, None, _connections),
     "l6_lbc_convergence": (_LBC, None, _spread("convergence")),
     "l6_lbc_divergence": (_LBC, None, _spread("divergence")),

@@ -143,7 +143,8 @@ def compute_spread(ensemble: pd.DataFrame, by: str = "kind") -> pd.DataFrame:
 
 
 def _in_turn(jobs: list, progress: bool) -> list[dict]:
-    return [_row(*job) for job in tqdm(jobs, "instances", disable=not progress, leave=False)]
+    quiet = {} if progress else {"disable": True}  # TQDM_DISABLE counts only when unset here
+    return [_row(*job) for job in tqdm(jobs, "instances", leave=False, **quiet)]
 
 
 def _with_dask(jobs: list, progress: bool) -> list[dict]:

@@ -333,10 +333,11 @@ def plot_against_nulls(
 
 @style.context()
 def plot_blocks(
-    matrix: pd.DataFrame,
+    table: pd.DataFrame,
+    value: str,
     ax: Axes | None = None,
     *,
-    quantity: str = "value",
+    quantity: str = "",
     log: bool = True,
     percent: bool = False,
 ) -> Axes:
@@ -344,23 +345,27 @@ def plot_blocks(
 
     Parameters
     ----------
-    matrix : pandas.DataFrame
-        Rows presynaptic, columns postsynaptic groups; missing values stay white.
+    table : pandas.DataFrame
+        One row a pathway: ``pre``, ``post`` and the column to draw; missing values stay white.
+    value : str
+        The column to draw.
     ax : matplotlib Axes, optional
         Where to draw.
     quantity : str
-        Name of the colour scale.
+        What the colour scale says; default the column's name.
     log : bool
         Colour by the logarithm; zeros stay white.
     percent : bool
         Print values as percentages.
     """
+    matrix = table.pivot(index="pre", columns="post", values=value)
     n_rows, n_columns = matrix.shape
     ax = style.new_axes(ax, width=min(3 + 0.32 * n_columns, 9), height=min(2 + 0.3 * n_rows, 8))
     values = matrix.to_numpy(float) * (100 if percent else 1)
     values = np.ma.masked_invalid(np.where(values == 0, np.nan, values) if log else values)
     norm = LogNorm() if log and values.count() else None
     image = ax.imshow(values, cmap=style.SEQUENTIAL, norm=norm, interpolation="nearest")
+    quantity = quantity or value.replace("_", " ")
     _plain_bar(ax, image, f"{quantity} (%)" if percent else quantity, log=log)
     size = 10 if n_columns <= 12 else 6
     ax.set_xticks(range(n_columns), matrix.columns.astype(str), rotation=90, fontsize=size)

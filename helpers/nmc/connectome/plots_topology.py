@@ -148,6 +148,40 @@ def plot_path_lengths(tables: Mapping[str, pd.DataFrame], ax: Axes | None = None
 
 
 @style.context()
+def plot_rich_club(table: pd.DataFrame, ax: Axes | None = None, *, least: int = 10) -> Axes:
+    """Draw how densely neurons above each degree are connected, and what their degrees explain.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        From `nmc.compute_rich_club`, with nulls.
+    ax : matplotlib Axes, optional
+        Where to draw.
+    least : int
+        Degrees above which there are fewer neurons are left out.
+
+    Returns
+    -------
+    matplotlib Axes
+        Degree on x, share of pairs connected (%) on y; the band is two standard deviations of
+        the networks of the same degrees.
+    """
+    ax = style.new_axes(ax)
+    some = table[table["neurons"] >= least]
+    x = some["degree"].to_numpy(float)
+    ax.plot(x, 100 * some["density"], color=style.OBSERVED, label="connectome", linewidth=2)
+    mean, std = some["null_mean"].to_numpy(float), some["null_std"].to_numpy(float)
+    ax.plot(x, 100 * mean, color=style.NULL, label="degrees kept")
+    ax.fill_between(x, 100 * (mean - 2 * std), 100 * (mean + 2 * std), color=style.NULL,
+                    alpha=0.25, linewidth=0)  # fmt: skip
+    ax.set(xlabel="neurons with more partners than", ylabel="pairs connected (%)")
+    ax.set_ylim(bottom=0)
+    ax.legend()
+    stamp(ax)
+    return ax
+
+
+@style.context()
 def plot_simplices(counts: Mapping[str, pd.Series | pd.DataFrame], ax: Axes | None = None) -> Axes:
     """Draw the number of directed simplices of each dimension, on a logarithmic axis.
 

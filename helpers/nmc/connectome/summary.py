@@ -79,7 +79,7 @@ def _simplices(connectome: Connectome) -> dict:
 
 
 def _modularity(connectome: Connectome) -> dict:
-    from nmc.connectome.blocks import compute_modularity
+    from nmc.connectome.communities import compute_modularity
 
     return {"modularity": compute_modularity(connectome, "layer")}
 
