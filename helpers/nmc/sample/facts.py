@@ -69,6 +69,15 @@ def middle_um(layer: str) -> float:
     return (borders[parts[0]][0] + borders[parts[-1]][1]) / 2
 
 
+def in_hexagon(n: int, area_mm2: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Points evenly spread in a regular hexagon: a random rhombus of its three, then a place."""
+    side = np.sqrt(area_mm2 * 2 / (3 * np.sqrt(3))) * 1e3
+    turn = np.deg2rad(120.0) * rng.integers(3, size=n)
+    u, v = rng.random((2, n)) * side
+    ahead = turn + np.deg2rad(120.0)
+    return u * np.cos(turn) + v * np.cos(ahead), u * np.sin(turn) + v * np.sin(ahead)
+
+
 def share(total: int, weights: np.ndarray, least: int = 0) -> np.ndarray:
     """Split ``total`` into whole parts near ``weights``, each at least ``least``.
 

@@ -24,6 +24,7 @@ N_PATHWAYS = 1932
 N_CONNECTIONS = 7_780_000
 
 _RULE_SEED = 55  # the rule is one and the same for every sample
+_PAIRS = 10_000
 
 # Reach of an axon across layers, µm; excitatory types reach by their layer.
 _AXON_REACH = {
@@ -74,21 +75,24 @@ def _weight(pre: str, post: str) -> float:
     return 1.0
 
 
-def _lean(pre: str, post: str) -> float:
+def _lean(pre: str) -> float:
     """Preference for targets below (positive) or above: polarised axons make paths directed."""
     if sign(pre) == "E":
         return {"L23": 0.45, "L4": -0.30, "L5": 0.50, "L6": 0.0}[names.layer_of(pre)]
     return {"MC": -0.45, "DBC": 0.30, "BTC": -0.20}.get(suffix(pre), 0.0)
 
 
-def mean_kernel(gap_um: float, length_um: float, pre_layer: str, post_layer: str) -> float:
-    """Mean distance factor over pairs of a full column's cells (quasi Monte Carlo)."""
-    n = 4000
-    u = np.random.default_rng(_RULE_SEED).random((n, 6))
-    half = np.sqrt(facts.footprint_mm2(facts.N_NEURONS)) * 1e3
-    r2 = ((u[:, 0] - u[:, 1]) ** 2 + (u[:, 2] - u[:, 3]) ** 2) * half**2
-    dy = _heights(pre_layer, u[:, 4]) - _heights(post_layer, u[:, 5])
-    return float(np.exp(-np.sqrt(r2 + (np.abs(dy) - gap_um) ** 2) / length_um).mean())
+def mean_kernel(
+    gap_um: float, length_um: float, lean: float, pre_layer: str, post_layer: str
+) -> float:
+    """Mean factor of distance and direction over pairs of a full column's cells (Monte Carlo)."""
+    rng = np.random.default_rng(_RULE_SEED)
+    area = facts.footprint_mm2(facts.N_NEURONS)
+    (x, z), (x2, z2) = (facts.in_hexagon(_PAIRS, area, rng) for _ in range(2))
+    dy = _heights(pre_layer, rng.random(_PAIRS)) - _heights(post_layer, rng.random(_PAIRS))
+    lateral2 = (x - x2) ** 2 + (z - z2) ** 2
+    near = np.exp(-np.sqrt(lateral2 + (np.abs(dy) - gap_um) ** 2) / length_um)
+    return float((near * (1 + lean * dy / np.sqrt(lateral2 + dy**2 + 1))).mean())
 
 
 def _heights(layer: str, u: np.ndarray) -> np.ndarray:
@@ -106,7 +110,7 @@ def _all_pairs() -> pd.DataFrame:
     for a, pre in enumerate(names.MTYPES):
         for b, post in enumerate(names.MTYPES):
             gap, length = _gap_um(pre, post), _length_um(pre)
-            key = (gap, length, names.layer_of(pre), names.layer_of(post))
+            key = (gap, length, _lean(pre), names.layer_of(pre), names.layer_of(post))
             if key not in kernels:
                 kernels[key] = mean_kernel(*key)
             peak = _BASE[sign(pre), sign(post)] * noise[a, b] * np.exp(-gap / _reach_um(pre, post))
@@ -114,9 +118,7 @@ def _all_pairs() -> pd.DataFrame:
             if suffix(pre) == "ChC":  # chandelier cells contact initial segments of pyramids only
                 peak *= float(sign(post) == "E")
             pairs = facts.MTYPE_COUNTS[pre] * facts.MTYPE_COUNTS[post]
-            rows.append(
-                (pre, post, peak, length, gap, _lean(pre, post), pairs * peak * kernels[key])
-            )
+            rows.append((pre, post, peak, length, gap, _lean(pre), pairs * peak * kernels[key]))
     columns = ["pre", "post", "peak", "length_um", "gap_um", "lean", "expected"]
     return pd.DataFrame(rows, columns=columns)
 

@@ -77,7 +77,7 @@ def make_neurons(counts: dict[str, int], *, rng: np.random.Generator, centre_um=
     layers = np.concatenate([_sublayers(m, k) for m, k in counts.items()])
     borders = facts.borders_um(stretch)
     low, high = (np.array([borders[k][end] for k in layers]) for end in (0, 1))
-    x, z = _in_hexagon(n, facts.footprint_mm2(n), rng)
+    x, z = facts.in_hexagon(n, facts.footprint_mm2(n), rng)
     return pd.DataFrame({
         "mtype": pd.Categorical(mtypes, categories=names.MTYPES),
         "layer6": layers,
@@ -101,15 +101,6 @@ def _sublayers(mtype: str, count: int) -> np.ndarray:
         return np.repeat(layer, count)
     weights = [facts.DENSITY_PER_MM3[k] * facts.THICKNESS_UM[k] for k in ("L2", "L3")]
     return np.repeat(["L2", "L3"], facts.share(count, np.array(weights)))
-
-
-def _in_hexagon(n: int, area_mm2: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Points evenly spread in a regular hexagon: a random rhombus of its three, then a place."""
-    side = np.sqrt(area_mm2 * 2 / (3 * np.sqrt(3))) * 1e3
-    turn = np.deg2rad(120.0) * rng.integers(3, size=n)
-    u, v = rng.random((2, n)) * side
-    ahead = turn + np.deg2rad(120.0)
-    return u * np.cos(turn) + v * np.cos(ahead), u * np.sin(turn) + v * np.sin(ahead)
 
 
 def _around_one(sigma: float, size, rng: np.random.Generator) -> np.ndarray:
