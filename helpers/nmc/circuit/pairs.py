@@ -171,7 +171,12 @@ def simulate_pair(
             "code": code_hash(),
         }
         return run_cached(
-            "nmc.circuit._pair:run", params, [package], trust=trust, timeout_s=timeout_s
+            "nmc.circuit._pair:run",
+            params,
+            [package],
+            synapses=True,
+            trust=trust,
+            timeout_s=timeout_s,
         )[1]
 
     found = dict(zip(chosen.tolist(), _each(one, chosen.tolist(), workers, progress), strict=True))
