@@ -34,6 +34,13 @@ def test_it_has_a_package_of_every_model_written_when_asked_for():
     assert folder.name == MODEL.removeprefix("model/") and (folder / "template.hoc").is_file()
 
 
+def test_it_has_the_archives_of_packages():
+    assert nmc.available("models/all") and nmc.available("models/group/L23")
+    found = nmc.fetch_folder("models/group/L1_DAC_cNAC")
+    packages = {path.parent.name for path in found.rglob("template.hoc")}
+    assert packages == {f"L1_DAC_cNAC187_{n}" for n in range(1, 6)}
+
+
 def test_a_package_written_again_is_the_same():
     before = fetch.fetch_record(MODEL)
     before.path.unlink()

@@ -170,7 +170,7 @@ def _records(wanted: list[str], source, left_out: dict, progress: bool) -> Itera
     trees = sources.trees(source)
     rows = match(wanted) if wanted else items().values()
     for item in tqdm(rows, desc="Collecting", unit=" files", leave=False, disable=not progress):
-        if not wanted and item.key.startswith("model/") and not _written(trees, item):
+        if not wanted and item.key.startswith("model") and not _written(trees, item):
             continue
         try:
             if wanted:

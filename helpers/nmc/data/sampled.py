@@ -15,15 +15,18 @@ from nmc.data.catalogue import Item
 from nmc.data.provenance import Record
 from nmc.errors import SourceError
 
+#: What is written when it is asked for: packages, and archives of them.
+_ON_DEMAND = ("model/", "models/")
+
 
 class SampleTree:
-    """The sample: its sheets, pages and connectomes at once, a model's package when asked for."""
+    """The sample: its sheets, pages and connectomes at once, packages when asked for."""
 
     name = "sample"
 
     def has(self, item: Item) -> bool:
         """Whether the sample holds the file; packages of all models count, written or not."""
-        return item.key.startswith("model/") or self._tree().has(item)
+        return item.key.startswith(_ON_DEMAND) or self._tree().has(item)
 
     def may_have(self, item: Item) -> bool:
         """Whether the sample holds the file, or was not written yet and might."""
@@ -43,7 +46,7 @@ class SampleTree:
     ) -> Record:
         """Return the file, writing the sample first where need be."""
         tree = self._tree()
-        if item.key.startswith("model/") and not tree.has(item):
+        if item.key.startswith(_ON_DEMAND) and not tree.has(item):
             with files.writing(item.key):
                 _write_package(item, tree)
         return tree.get(item)
@@ -105,11 +108,15 @@ def _write(root: Path) -> None:
 
 
 def _write_package(item: Item, tree: CachedTree) -> None:
-    """Write one model's package into the sample, whole or not at all, and record its hash."""
-    model = item.key.removeprefix("model/")
+    """Write a package, or an archive of packages, whole or not at all, and record its hash."""
+    family, _, name = item.key.partition("/")
     temporary = Path(tempfile.mkdtemp(prefix=".package.", dir=tree.folder.parent))
     try:
-        written = Path(_sample().write_package(temporary, model))
+        if family == "model":
+            written = Path(_sample().write_package(temporary, name))
+        else:
+            written = temporary / Path(item.path).name  # its stem names the folder inside
+            _sample().write_group(written, name.removeprefix("group/"))
         target = tree.folder / item.path
         verdict = check.verify(item, written, trust="first use", invented=True)
         tree.record_first_use(target, verdict, "written by nmc.sample")
