@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from nmc.cells.package import Package
 
 _FILES = ("morphology.hoc", "biophysics.hoc", "synapses/synapses.hoc", "template.hoc")
+_NO_SYNAPSES = "proc load_synapses() {}\n"
 _PLACE = re.compile(r"(soma|dend|apic|axon)(?:\[(\d+)\])?\(([0-9.]+)\)")
 
 
@@ -110,9 +111,10 @@ def build_cell(spec: dict, *, synapses: bool = False) -> Cell:
     h.load_file("stdrun.hoc")
     h.load_file("import3d.hoc")
     h.celsius = spec["celsius"]
-    name = f"{spec['template']}_{spec['sha256'][:10]}"
+    suffix = spec["sha256"][:10] + ("s" if synapses else "")
+    name = f"{spec['template']}_{suffix}"
     if not hasattr(h, name):
-        _define(h, Path(spec["folder"]), spec["sha256"][:10])
+        _define(h, Path(spec["folder"]), suffix, synapses)
     try:
         hoc = getattr(h, name)(1 if synapses else 0)
     except RuntimeError as error:
@@ -120,10 +122,17 @@ def build_cell(spec: dict, *, synapses: bool = False) -> Cell:
     return Cell(hoc, spec["model"], spec["gid"])
 
 
-def _define(h, folder: Path, suffix: str) -> None:
-    """Define the package's templates under names of their own."""
+def _define(h, folder: Path, suffix: str, synapses: bool) -> None:
+    """Define the package's templates under names of their own.
+
+    Without synapses their template is left empty: NEURON 8 refuses to read the package's when
+    the synapses' mechanisms are not loaded.
+    """
     texts = [(folder / name).read_text("utf-8", "replace") for name in _FILES]
     templates = re.findall(r"^\s*begintemplate\s+(\w+)", "\n".join(texts), re.M)
+    if not synapses:
+        own = re.search(r"^\s*begintemplate\s+(\w+)", texts[2], re.M)[1]
+        texts[2] = f"begintemplate {own}\npublic load_synapses\n{_NO_SYNAPSES}endtemplate {own}\n"
     word = re.compile(rf"\b({'|'.join(map(re.escape, templates))})\b")
     for text in texts:
         text = re.sub(r'^\s*load_file\("[^"]*"\)\s*$', "", text, flags=re.M)
