@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nbformat import NotebookNode
+from nmc.data import terms
 
 from bookbuild.chapter import Chapter, write_notebook
 from bookbuild.errors import BookError, ChapterError
@@ -62,6 +63,8 @@ def execute_stale(project: Project, source: str, *, jobs: int = 2, say: Say = pr
         write_notebook(chapter.notebook(), project.notebooks / f"{chapter.name}.ipynb")
     stale = [c for c in project.chapters if not store.still_valid(keys[c], state)]
     say(f"{len(project.chapters)} chapters, {len(stale)} to run on {source!r}")
+    if source != "sample":  # said here, once, and not in whichever chapter fetches first
+        terms.tell(f"the source {source!r}")
 
     def run(chapter: Chapter) -> str | None:
         try:

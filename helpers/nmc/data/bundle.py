@@ -178,8 +178,8 @@ def _records(wanted: list[str], source, left_out: dict, progress: bool) -> Itera
                 continue
             found = (tree.local(item) for tree in trees if tree.holds(item))
             entry = next((entry for entry in found if entry), None)
-        except MissingFileError as exc:
-            left_out[item.key] = str(exc).partition("\n")[0]
+        except MissingFileError:
+            left_out[item.key] = "no tree of the source has it"
             continue
         if entry:
             yield entry
