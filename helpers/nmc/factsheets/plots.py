@@ -247,7 +247,7 @@ def plot_rest(models: pd.DataFrame, axes=None) -> np.ndarray:
         ax.set_ylabel(units.label(column).replace(" (", "\n("))
         if not column.endswith("mV"):
             ax.set_yscale("log")
-    axes[-1].set_xticks(range(len(present)), present)
+    axes[-1].set_xticks(range(len(present)), present, fontsize=9)
     stamp(axes[0])
     return axes
 

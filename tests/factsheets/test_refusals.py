@@ -1,0 +1,188 @@
+"""What each reader says to a file that is not as it should be: file, key and value."""
+
+from __future__ import annotations
+
+import re
+
+import nmc
+import nmc.names
+import pytest
+from nmc import layout
+from nmc.errors import FormatError, MissingFileError
+from nmc.factsheets.layers import load_layer_counts, load_layer_pages
+from nmc.factsheets.models import read_model_summary
+
+
+def fact(label: str, value: str, unit: str = "") -> str:
+    return (
+        f'<dt><span>{label}</span></dt><dd class="factsheet-value">{value} '
+        f'<span class="factsheet-unit">{unit}</span></dd>'
+    )
+
+
+def bars(label: str, **counts: object) -> str:
+    rows = "".join(
+        f'<tr><td><div class="smwbar">{name}</div></td><td><span class="smwbarvalue">{count}'
+        f'</span> <span class="factsheet-unit"></span></td></tr>'
+        for name, count in counts.items()
+    )
+    return f"<dt>{label}</dt><dd><table>{rows}</table></dd>"
+
+
+def says(call, *words: str) -> None:
+    with pytest.raises(FormatError) as caught:
+        call()
+    for word in words:
+        assert word in str(caught.value), f"{word!r} is not in: {caught.value}"
+    assert not re.search(r"Traceback|0x[0-9a-f]{6}", str(caught.value))
+
+
+MTYPES = "No. of neurons per morphological types"
+ETYPES = "No. of neurons per electrical types"
+
+
+def layer_sheet(**changes) -> dict:
+    counts = {MTYPES: {"L1_DAC": 58}, ETYPES: {"cNAC": 58}}
+    return {layer: {**counts, **(changes if layer == "L1" else {})} for layer in nmc.names.LAYERS}
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        ({"L1": {}}, ["layer_download.json", "L23"]),
+        ({**layer_sheet(), "L7": {}}, ["layer_download.json", "L7"]),
+        ({**layer_sheet(), "L4": 3}, ["L4", "3"]),
+        (layer_sheet(**{"No. of neurons per morphological types": {"L1_XX": 3}}), ["L1", "L1_XX"]),
+        (
+            layer_sheet(**{"No. of neurons per morphological types": {"L1_DAC": -3}}),
+            ["L1_DAC", "-3"],
+        ),
+        (layer_sheet(**{"No. of neurons per electrical types": {"cNAC": "x"}}), ["cNAC", "x"]),
+        (layer_sheet(**{"No. of neurons per electrical types": 7}), ["L1", "electrical types"]),
+    ],
+)
+def test_layer_counts(small_tree, data, words):
+    small_tree(layout.LAYERS_JSON, data)
+    says(load_layer_counts, *words)
+
+
+def test_an_unknown_or_doubled_fact_of_a_layer(small_tree):
+    small_tree(layout.LAYERS_JSON, layer_sheet(**{"number of dragons": 1}))
+    says(nmc.load_layers, "layer_download.json", "L1", "number of dragons", "1")
+    twice = {"No. of possible pathways": 330, "number of possible pathways": 330}
+    small_tree(layout.LAYERS_JSON, layer_sheet(**twice))
+    says(nmc.load_layers, "L1", "two spellings")
+
+
+def test_a_layer_page_in_another_unit(small_tree):
+    small_tree(layout.layer_page("L1"), fact("total axonal length", "4,013", "mm"))
+    says(load_layer_pages, "L1.html", "total axonal length", "mm", "µm")
+
+
+@pytest.mark.parametrize(
+    ("page", "words"),
+    [
+        (fact("No. of dragons", "3"), ["No. of dragons", "3"]),
+        (fact("No. of neurons", "many"), ["No. of neurons", "many"]),
+        (fact("Microcircuit volume", "0.29", "cm³"), ["Microcircuit volume", "cm³", "mm³"]),
+        (bars("No. of neurons per layer", L9=3), ["No. of neurons per layer", "L9"]),
+        (fact("No. of neurons", "31,346"), ["is missing"]),
+        ("<p>moved</p>", ["is missing"]),
+    ],
+)
+def test_circuit_page(small_tree, page, words):
+    small_tree(layout.CIRCUIT_PAGE, page)
+    says(nmc.load_circuit, "microcircuit.html", *words)
+
+
+def test_circuit_json(small_tree):
+    small_tree(layout.CIRCUIT_JSON, {"No. of neurons": "~8.1 billion"})
+    says(nmc.load_circuit, "circuit_download.json", "No. of neurons", "billion")
+
+
+@pytest.mark.parametrize(
+    ("page", "words"),
+    [
+        (fact("total axon length", "3", "µm"), ["No. of cells per electrical types"]),
+        (bars("No. of cells per electrical types", L1_DAC_cXX=3), ["L1_DAC_cXX"]),
+        (bars("No. of cells per electrical types", L1_DAC_cNAC="?"), ["?"]),
+        (
+            bars("No. of cells per electrical types", L1_DAC_cNAC=3) + fact("total axon mass", "1"),
+            ["total axon mass"],
+        ),
+        (
+            bars("No. of cells per electrical types", L1_DAC_cNAC=3)
+            + fact("total axon length", "1", "mm"),
+            ["total axon length", "mm", "µm"],
+        ),
+    ],
+)
+def test_mtype_page(small_tree, page, words):
+    small_tree(layout.mtype_page("L1_DAC"), page)
+    says(nmc.load_mtypes, "L1_DAC.html", *words)
+
+
+def metype_page(first: str, channels: str = "") -> str:
+    titles = "".join('<li class="smw-tab-selector" title="m"></li>' for _ in range(5))
+    tabs = "".join(
+        f'<div class="smw-tab"><h6>Anatomy</h6><dl>{first if i == 1 else ""}</dl>{channels}'
+        f'<a href="./x/L1_DAC_bNAC219_{i}.zip">get</a></div>'
+        for i in range(1, 6)
+    )
+    return f"<ul>{titles}</ul>{tabs}"
+
+
+@pytest.mark.parametrize(
+    ("page", "words"),
+    [
+        ("<p>empty</p>", ["0 tabs"]),
+        (metype_page(fact("axon colour", "red")), ["L1_DAC_bNAC219_1", "axon colour", "red"]),
+        (metype_page(fact("input resistance", "369", "GOhm")), ["input resistance", "GOhm"]),
+        (metype_page(fact("input resistance", "high", "MOhm")), ["input resistance", "high"]),
+        (metype_page("").replace("bNAC219_3", "bNAC219_4"), ["L1_DAC_bNAC219_3"]),
+    ],
+)
+def test_metype_page(small_tree, page, words):
+    small_tree(layout.metype_page("L1_DAC_bNAC"), page)
+    says(lambda: nmc.load_models(step_currents=False), "L1_DAC_bNAC", *words)
+
+
+def test_channels_of_a_metype_page(small_tree):
+    def table(section: str, equation: str, name: str) -> str:
+        span = f'<span data-equation="{equation}" data-name="{name}">gImbar</span> Im'
+        return (
+            f'<table class="table"><tr><td>{section}</td><td><a class="smw-equation">{span}</a>'
+            "</td></tr></table>"
+        )
+
+    path = layout.metype_page("L1_DAC_bNAC")
+    for section, equation, name, words in (
+        ("tail", "1", "uniform", ["tail"]),
+        ("somatic", "much", "uniform", ["gImbar", "much"]),
+        ("somatic", "x**2", "parabolic", ["gImbar", "parabolic"]),
+    ):
+        small_tree(path, metype_page("", table(section, equation, name)))
+        says(lambda: nmc.load_channel_densities(["L1_DAC_bNAC"]), "L1_DAC_bNAC219_1", *words)
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        ({"L9_XX_1": {}}, ["L9_XX_1"]),
+        ({"L1_DAC_bNAC219_1": {"Rmp": "-70"}}, ["L1_DAC_bNAC219_1", "Rin"]),
+        ({"L1_DAC_bNAC219_1": {"Rmp": "-70", "Rin": "x", "Tau": "3"}}, ["Rin", "x"]),
+        (
+            {"L1_DAC_bNAC219_1": {"Rmp": "-70", "Rmp_Units": "V", "Rin": "3", "Tau": "3"}},
+            ["Rmp_Units", "'V'", "'mV'"],
+        ),
+        ({"L1_DAC_bNAC219_1": {"Rmp": "-70", "Rin": "3", "Tau": "3"}}, ["is missing", "1034"]),
+    ],
+)
+def test_model_summary(small_tree, data, words):
+    small_tree(layout.MODELS_JSON, data)
+    says(read_model_summary, "RmpRiTau_summary.json", *words)
+
+
+def test_an_absent_file_names_where_it_was_looked_for(small_tree, tmp_path):
+    with pytest.raises(MissingFileError, match="pathways_anatomy"):
+        nmc.load_pathways()

@@ -1,0 +1,100 @@
+"""The readers on the synthetic portal, whose truth is known; its files take the same road."""
+
+from __future__ import annotations
+
+import matplotlib.pyplot as plt
+import nmc
+import numpy as np
+import pytest
+from nmc import style
+from nmc.factsheets import circuit, models, plots, plots_pathways
+
+
+@pytest.fixture(autouse=True)
+def sample(monkeypatch):
+    monkeypatch.setenv("NMC_SOURCE", "sample")
+
+
+def test_every_reader_finds_every_row():
+    sizes = {
+        nmc.load_layers: 5, nmc.load_mtypes: 55, nmc.load_etypes: 11, nmc.load_metypes: 207,
+        nmc.load_models: 1035, nmc.load_pathways: 1932, nmc.load_circuit: 30,
+    }  # fmt: skip
+    for load, size in sizes.items():
+        assert len(load()) == size, load.__name__
+
+
+def test_the_circuit_is_read_from_the_file_and_agrees_with_the_page():
+    assert nmc.available("sheet/circuit") and nmc.available("page/circuit")
+    one, other = circuit.read_circuit_json(), circuit.read_circuit_page()
+    assert nmc.load_circuit().equals(one)
+    assert (one["quantity"] == other["quantity"]).all()
+    assert np.allclose(one["value"], other["value"], rtol=1e-4)
+
+
+def test_models_take_the_resting_values_of_the_summary():
+    from nmc.sample.cells import expected_rest
+
+    table = nmc.load_models(step_currents=False).set_index("model")
+    truth = expected_rest(list(nmc.model_names()))
+    for column in models.PHYSIOLOGY:
+        off = (table[column] / truth.loc[table.index, column] - 1).abs()
+        assert (off > 1e-4).sum() <= 1, column  # one value of one model is planted wrong
+
+
+def test_counts_of_types_add_up():
+    metypes, mtypes = nmc.load_metypes(), nmc.load_mtypes()
+    sums = metypes.groupby("mtype", observed=False)["n_neurons"].sum()
+    assert (sums.to_numpy() == mtypes["n_neurons"].to_numpy()).all()
+
+
+def test_step_currents_only_where_a_package_is_at_hand():
+    from nmc.data import local
+
+    table = nmc.load_models().set_index("model")
+    at_hand = [name for name in table.index if local(f"model/{name}")]
+    assert table["step1_current_nA"].notna().sum() == len(at_hand)
+
+
+def _axes(drawn):
+    return np.ravel(drawn)[0]
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda: plots.plot_layers(nmc.load_layers(), "dendritic_length_um"),
+        lambda: plots.plot_density(nmc.load_circuit()),
+        lambda: plots.plot_mtypes(nmc.load_mtypes()),
+        lambda: plots.plot_metypes(nmc.load_metypes()),
+        lambda: plots.plot_composition(nmc.load_metypes()),
+        lambda: plots.plot_rest(nmc.load_models(step_currents=False)),
+        lambda: plots_pathways.plot_pathways(nmc.load_pathways(), "convergence_mean", log=True),
+        lambda: plots_pathways.plot_pathways(nmc.load_pathways(), vmax=10),
+        lambda: plots_pathways.plot_s_types(nmc.load_pathways()),
+        lambda: plots_pathways.plot_dynamics(nmc.load_pathways()),
+        lambda: plots_pathways.plot_by_s_type(nmc.load_pathways(), "gsyn_mean_nS"),
+        lambda: plots_pathways.plot_flow(nmc.load_pathways(), "total_synapse_count"),
+    ],
+)
+def test_figures_draw_and_say_where_their_data_come_from(draw):
+    before = dict(plt.rcParams)
+    figure = _axes(draw()).figure
+    figure.canvas.draw()
+    notes = [text.get_text() for text in figure.texts if text.get_gid() == style.NOTE_GID]
+    assert notes == ["Data: synthetic sample, invented numbers"]
+    assert dict(plt.rcParams) == before
+    plt.close(figure)
+
+
+def test_a_given_axes_is_drawn_on():
+    figure, ax = plt.subplots()
+    assert plots.plot_layers(nmc.load_layers(), ax=ax) is ax
+    plt.close(figure)
+
+
+def test_the_flow_counts_every_pathway_once():
+    pathways = nmc.load_pathways()
+    assert nmc.layer_flow(pathways).to_numpy().sum() == len(pathways)
+    total = nmc.layer_flow(pathways, "total_synapse_count").to_numpy().sum()
+    assert total == pathways["total_synapse_count"].sum()
