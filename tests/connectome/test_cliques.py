@@ -1,0 +1,95 @@
+"""Directed simplices: by hand, by brute force, against the triad census and the real extracts."""
+
+from itertools import combinations, permutations
+
+import numpy as np
+import pytest
+from nmc.connectome.cliques import (
+    compute_euler_characteristic,
+    compute_participation,
+    count_simplices,
+)
+from nmc.connectome.motifs import count_triads
+from small_graphs import from_edges, from_matrix, random_graph
+
+
+def brute_force(graph):
+    """Try every ordered tuple; return counts, and participation by neuron."""
+    matrix = graph.adjacency.toarray()
+    n = len(matrix)
+    counts, part = [n], [np.ones(n, int)]
+    for size in range(2, n + 1):
+        found = [
+            t
+            for members in combinations(range(n), size)
+            for t in permutations(members)
+            if all(matrix[a, b] for a, b in combinations(t, 2))
+        ]
+        if not found:
+            break
+        counts.append(len(found))
+        part.append(np.bincount(np.ravel(found), minlength=n))
+    return counts, np.array(part).T
+
+
+def test_a_transitive_tournament_by_hand():
+    # i→j for all i < j among 5: every subset is one simplex.
+    graph = from_matrix(np.triu(np.ones((5, 5)), 1))
+    counts = count_simplices(graph)
+    assert counts.tolist() == [5, 10, 10, 5, 1]
+    assert compute_euler_characteristic(counts) == 1
+    assert compute_participation(graph).loc[2].tolist() == [1, 4, 6, 4, 1]
+
+
+def test_reciprocal_pairs_give_a_simplex_in_each_order():
+    assert count_simplices(from_matrix(1 - np.eye(3))).tolist() == [3, 6, 6]
+    assert count_simplices(from_matrix(1 - np.eye(4))).tolist() == [4, 12, 24, 24]
+
+
+def test_a_cycle_is_no_simplex():
+    assert count_simplices(from_edges(3, [(0, 1), (1, 2), (2, 0)])).tolist() == [3, 3]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_agrees_with_brute_force(seed):
+    graph = random_graph(7, (0.2, 0.4, 0.6)[seed % 3], seed, reciprocal=0.3)
+    counts, part = brute_force(graph)
+    assert count_simplices(graph).tolist() == counts
+    assert np.array_equal(compute_participation(graph), part)
+
+
+@pytest.mark.parametrize("n, p", [(200, 0.1), (60, 0.25)])
+def test_two_simplices_follow_from_the_triads(n, p):
+    graph = random_graph(n, p, 5, reciprocal=0.2)
+    triads = count_triads(graph)
+    expected = triads["030T"] + triads["120C"] + 2 * (triads["120U"] + triads["120D"])
+    expected += 3 * triads["210"] + 6 * triads["300"]
+    counts = count_simplices(graph)
+    assert counts[2] == expected
+    sums = compute_participation(graph).sum()
+    assert sums.tolist() == [(k + 1) * c for k, c in counts.items()]
+
+
+def test_nothing_connected():
+    assert count_simplices(from_edges(3, [])).tolist() == [3]
+    assert compute_participation(from_edges(3, [])).to_numpy().tolist() == [[1]] * 3
+    assert count_simplices(from_edges(0, [])).tolist() == [0]
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(
+    "mtype, counts, euler",
+    [
+        ("L5_TTPC2", [2003, 102732, 319940, 91073, 2964, 6], 131096),
+        ("L6_LBC", [463, 1480, 190, 1], -828),
+    ],
+)
+def test_counts_of_the_real_extracts(mirror, mtype, counts, euler):
+    from nmc import load_connectome
+
+    connectome = load_connectome(mirror / f"derived/cons_locs_{mtype}_of_mc2.h5")
+    found = count_simplices(connectome)
+    assert found.tolist() == counts
+    assert compute_euler_characteristic(found) == euler
+    sums = compute_participation(connectome).sum()
+    assert sums.tolist() == [(k + 1) * c for k, c in enumerate(counts)]

@@ -1,0 +1,32 @@
+"""Block densities and modularity: by hand and against networkx."""
+
+import networkx as nx
+import numpy as np
+import pytest
+from nmc.connectome.communities import compute_block_densities, compute_modularity
+from small_graphs import from_edges, random_graph, to_networkx
+
+
+def test_densities_by_hand():
+    graph = from_edges(3, [(0, 1), (0, 2), (1, 2)], layer=["L1", "L1", "L4"])
+    table = compute_block_densities(graph).set_index(["pre", "post"])
+    assert table["pairs"].to_dict() == {
+        ("L1", "L1"): 2, ("L1", "L4"): 2, ("L4", "L1"): 2, ("L4", "L4"): 0
+    }  # fmt: skip
+    assert table.loc[("L1", "L1"), "density"] == 0.5
+    assert table.loc[("L1", "L4"), "density"] == 1
+    assert table.loc[("L4", "L1"), "density"] == 0
+    assert np.isnan(table.loc[("L4", "L4"), "density"])
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_modularity_agrees_with_networkx(seed):
+    layers = np.array(["L1", "L4", "L5"])[np.random.default_rng(seed).integers(0, 3, 40)]
+    graph = random_graph(40, 0.2, seed, layer=layers)
+    parts = [set(np.flatnonzero(layers == x)) for x in np.unique(layers)]
+    expected = nx.community.modularity(to_networkx(graph), parts, weight=None)
+    assert compute_modularity(graph) == pytest.approx(expected)
+
+
+def test_no_connections():
+    assert np.isnan(compute_modularity(from_edges(3, [])))
