@@ -166,3 +166,23 @@ def test_an_installed_package_ships_what_it_should(provider):
     if not provider.version():
         pytest.skip(f"{provider.PACKAGE} is not installed (pip install nmc[extracts])")
     assert {key: provider.refusal(key) for key in provider.KEYS} == dict.fromkeys(provider.KEYS, "")
+
+
+@pytest.mark.slow
+@pytest.mark.neuron
+@pytest.mark.parametrize("model", mearec.MODELS)
+def test_every_model_of_mearec_runs_as_the_portals_own(model, monkeypatch, request):
+    """Step 1 of the package as MEArec ships it, and of the portal's package where it is at hand."""
+    if not mearec.version():
+        pytest.skip("MEArec is not installed (pip install nmc[extracts])")
+    monkeypatch.setenv("NMC_ACCEPT_TERMS", "1")
+    monkeypatch.setenv("NMC_SOURCE", "extracts")
+    own = nmc.simulate_step(model, 1, mode="converged", progress=False)
+    assert np.isfinite(own["v_mV"]).all() and own.attrs["spike_count"] > 0
+    try:
+        mirror = request.getfixturevalue("mirror")
+    except pytest.skip.Exception:
+        return  # no copy of the portal's own packages to compare with
+    monkeypatch.setenv("NMC_SOURCE", str(mirror))
+    theirs = nmc.simulate_step(model, 1, mode="converged", progress=False)
+    assert np.array_equal(own.attrs["spike_times_ms"], theirs.attrs["spike_times_ms"])

@@ -36,6 +36,7 @@ def verify(
     trust: str = "format",
     invented: bool = False,
     shown: str = "",
+    progress: bool = False,
 ) -> Verdict:
     """Verify a file and say what it was verified against.
 
@@ -53,6 +54,8 @@ def verify(
         Whether the tree is a synthetic one: then only `listed` counts, and the format.
     shown : str
         What to call the file in an error; default its path.
+    progress : bool
+        Show a progress bar, on stderr, while a large file is read.
 
     Raises
     ------
@@ -60,7 +63,7 @@ def verify(
         When the file is not what it should be.
     """
     size = path.stat().st_size
-    digest = files.sha256_of(path)
+    digest = files.sha256_of(path, progress=progress)
     if listed is not None and digest != listed:
         who = "it was recorded at first use with" if trust == "first use" else "its tree lists"
         raise _wrong(item, shown or path, f"{who} sha256 {listed}", size, digest)

@@ -7,13 +7,14 @@ import json
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from nmc.data import settings
 from nmc.errors import CacheError, NMCError
 
 _CHUNK = 1 << 20
+_LARGE = 200_000_000  # bytes that take a moment to read
 _in_memory: dict[Path, tuple[tuple[int, int], str]] = {}
 
 
@@ -99,10 +100,11 @@ def read_json(path: Path) -> dict | None:
     return value if isinstance(value, dict) else None
 
 
-def sha256_of(path: Path) -> str:
+def sha256_of(path: Path, *, progress: bool = False) -> str:
     """Return the sha256 of a file, remembered by its path, size and time of change.
 
     The memory lies in the cache folder; where that cannot be written it lasts for the process.
+    With `progress`, a bar is shown on stderr while a large file is read.
     """
     path = path.absolute()
     stamp = _stamp(path)
@@ -113,7 +115,7 @@ def sha256_of(path: Path) -> str:
     if kept.get("path") == str(path) and kept.get("stamp") == list(stamp):
         digest = kept["sha256"]
     else:
-        digest = compute_sha256(path)
+        digest = compute_sha256(path, progress=progress)
         with suppress(OSError):
             write_json(memory, {"path": str(path), "stamp": list(stamp), "sha256": digest})
     _in_memory[path] = (stamp, digest)
@@ -137,13 +139,23 @@ def forget_sha256(path: Path) -> None:
         _memory_file(path).unlink()
 
 
-def compute_sha256(path: Path) -> str:
+def compute_sha256(path: Path, *, progress: bool = False) -> str:
     """Read a file and return its sha256."""
-    digest = hashlib.sha256()
-    with path.open("rb") as stream:
+    digest, size = hashlib.sha256(), path.stat().st_size
+    with path.open("rb") as stream, _bar(path.name, size, progress) as bar:
         while chunk := stream.read(_CHUNK):
             digest.update(chunk)
+            if bar is not None:
+                bar.update(len(chunk))
     return digest.hexdigest()
+
+
+def _bar(name: str, size: int, progress: bool):
+    if not progress or size < _LARGE:
+        return nullcontext()
+    from tqdm import tqdm
+
+    return tqdm(desc=f"Verifying {name}", total=size, unit="B", unit_scale=True, leave=False)
 
 
 def _stamp(path: Path) -> tuple[int, int]:

@@ -57,7 +57,9 @@ class FolderTree:
         if path is None:
             raise Miss(*((str(self.folder / part), "no such file") for part in item.paths))
         listed, trust = self.expected(path)
-        verdict = check.verify(item, path, listed=listed, trust=trust, invented=self.invented)
+        verdict = check.verify(
+            item, path, listed=listed, trust=trust, invented=self.invented, progress=progress
+        )
         return Record(
             item.key, self.name, verdict.sha256, verdict.size_bytes, self.invented,
             verdict.release, verdict.trust, path,

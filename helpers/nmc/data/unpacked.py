@@ -13,6 +13,8 @@ from nmc.data.fetch import _Source, fetch_record
 from nmc.errors import FormatError, PackageError
 
 _CONTENT, _LIST = "content", "members.json"
+#: Archives of archives, which are unpacked as well.
+_BOXES = ("models/", "connectome/archive/")
 _log = logging.getLogger(__name__)
 
 
@@ -37,7 +39,8 @@ def fetch_folder(
     -------
     pathlib.Path
         For a model, the package's own top folder, which holds ``template.hoc``; else the folder
-        that holds what the archive held.  Archives inside an archive of models are unpacked too.
+        that holds what the archive held.  Archives inside an archive of several models or
+        connectomes are unpacked too.
 
     Raises
     ------
@@ -56,7 +59,7 @@ def fetch_folder(
     if wanted.format not in ("zip", "tar"):
         raise FormatError(f"{wanted.key!r} is a single {wanted.format} file: use nmc.fetch.")
     found = fetch_record(key, source=source, progress=progress, accept_terms=accept_terms)
-    nested = wanted.key.startswith("models/")
+    nested = wanted.key.startswith(_BOXES)
     content = unpacked(found.path, found.sha256, nested=nested, progress=progress)
     return _package_folder(wanted.key, content) if wanted.key.startswith("model/") else content
 
