@@ -67,6 +67,8 @@ def _config(project: Project, pages: list[Page], source: str) -> dict:
     html = config.setdefault("html", {})
     today = datetime.now(UTC).date().isoformat()
     html["announcement"] = f"{source_text(source, pages)} · {release_text(pages)} · built {today}"
+    if html.get("baseurl"):
+        config["sphinx"]["config"]["ogp_site_url"] = html["baseurl"]
     repository = config.get("repository") or {}
     if repository.get("url"):
         html |= dict.fromkeys(
