@@ -77,6 +77,46 @@ def load_scoreboard() -> pd.DataFrame:
     return add_published(rows)
 
 
+def compare(models, *, mode: str = "converged") -> pd.DataFrame:
+    """Simulate some models at rest and put their numbers beside their fact sheets'.
+
+    Parameters
+    ----------
+    models : iterable of str
+        Which models.
+    mode : {"published", "converged"}
+        See `nmc.cells.integration`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a model and quantity: ``published``, ``recomputed``, ``difference_percent`` and
+        ``verdict``, *agrees* within `TOLERANCES` or *differs*; *invented data* where the
+        sheets are the synthetic sample's.
+    """
+    from nmc.cells.passive import simulate_rest
+    from nmc.data import provenance
+
+    measured = [{"model": str(m), **simulate_rest(m, mode=mode).attrs} for m in models]
+    table = add_published(pd.DataFrame(measured)[["model", *TOLERANCES]])
+    rows = [
+        {
+            "model": row["model"],
+            "quantity": column,
+            "published": row[f"published_{column}"],
+            "recomputed": row[column],
+            "difference_percent": 100 * (row[column] / row[f"published_{column}"] - 1),
+            "verdict": "agrees" if row[f"agrees_{column}"] else "differs",
+        }
+        for row in table.to_dict("records")
+        for column in TOLERANCES
+    ]
+    found = pd.DataFrame(rows).set_index(["model", "quantity"])
+    if provenance.invented():
+        found["verdict"] = "invented data"
+    return found
+
+
 def add_published(rows: pd.DataFrame) -> pd.DataFrame:
     """Add the fact sheets' values and whether the measured ones agree with them."""
     from nmc.factsheets.models import load_models
