@@ -79,11 +79,12 @@ def _plain(value):
     return value.item() if isinstance(value, np.generic) else value
 
 
-def place_contact(h, cell, contact: dict, seed: int):
+def place_contact(h, cell, contact: dict, seed: int, offset: int = 0):
     """Make one contact's point process; returns it and its random stream.
 
-    Parameters follow the package's own ``synapses.hoc``; the stream is Random123, keyed by cell,
-    synapse and `seed`, so that it does not depend on what else runs in the process.
+    Parameters follow the package's own ``synapses.hoc``.  The stream is Random123, keyed by cell,
+    synapse (plus `offset`, for a contact used twice) and `seed`, so that it does not depend on
+    what else runs in the process.
     """
     segment = cell.section(contact["section"])(contact["x"])
     if contact["excitatory"]:
@@ -104,7 +105,7 @@ def place_contact(h, cell, contact: dict, seed: int):
     synapse.Dep = contact["depression_ms"]
     synapse.Fac = contact["facilitation_ms"]
     stream = h.Random()
-    reseed(stream, cell.gid, contact["synapse"], seed)
+    reseed(stream, cell.gid, contact["synapse"] + offset, seed)
     synapse.setRNG(stream)
     return synapse, stream
 
