@@ -154,6 +154,31 @@ def test_links_lead_from_a_layer_to_a_pathway(page):
 
 
 @pytest.mark.real
+@pytest.mark.parametrize(
+    "address",
+    [
+        "index.html#q=MC", "layer.html#item=L4", "mtype.html#item=L5_MC",
+        "metype.html#item=L5_MC_cAC", "model.html#item=L5_TTPC1_cADpyr232_1",
+        "pathway.html#item=L5_TTPC1:L5_MC",
+    ],
+)  # fmt: skip
+def test_every_link_leads_somewhere_and_nothing_hinders_access(page, explorer, address):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+    tab = page(address)
+    links = tab.eval_on_selector_all("a[href]", "nodes => nodes.map(n => n.getAttribute('href'))")
+    own = {link.partition("#")[0] for link in links if not link.startswith(("../", "#"))}
+    assert own and all((explorer / link).is_file() for link in own), own
+    names = shard(explorer, "names")
+    for link in links:
+        named = re.fullmatch(r"(\w+)\.html#item=(.+)", link)
+        if named and named[1] in names:
+            assert named[2] in names[named[1]], link
+    # Without preloading: the audit would ask for the style sheet as no page does.
+    found = axe.Axe().run(tab, options={"preload": False}).response["violations"]
+    assert not found, [(one["id"], one["nodes"][0]["html"][:120]) for one in found]
+
+
+@pytest.mark.real
 def test_the_front_page_finds_any_kind_of_name(page):
     tab = page("index.html")
     for query, kind in (

@@ -186,3 +186,14 @@ def test_model_summary(small_tree, data, words):
 def test_an_absent_file_names_where_it_was_looked_for(small_tree, tmp_path):
     with pytest.raises(MissingFileError, match="pathways_anatomy"):
         nmc.load_pathways()
+
+
+def test_a_value_out_of_bounds_names_its_page(small_tree):
+    import pandas as pd
+    from nmc.factsheets import schema
+
+    frame = pd.DataFrame({"v": [-70.0, 30.0]}, index=["a", "b"])
+    says(
+        lambda: schema.validate(frame, {"v": schema.number(low=-120, high=0)}, {"b": "b.html"}),
+        "b.html", "'b'", "'v'", "30.0",
+    )  # fmt: skip

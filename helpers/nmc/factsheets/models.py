@@ -96,12 +96,15 @@ def load_models(*, step_currents: bool = True) -> pd.DataFrame:
 
 def read_model_pages() -> pd.DataFrame:
     """Return what the 207 me-type pages print; see `load_models`."""
-    rows = [row for page in _pages(names.METYPES) for row in _rows(*page)]
+    rows, files = [], {}
+    for metype, file, tabs in _pages(names.METYPES):
+        rows += _rows(metype, file, tabs)
+        files |= dict.fromkeys(_models(metype), file)
     frame = pd.DataFrame(rows).set_index("model")
     numeric = [column for column, _ in FACTS.values()]
     columns = {c: schema.number(missing=c in _PARTIAL) for c in numeric}
     columns["resting_membrane_potential_mV"] = schema.number(low=-120, high=0)
-    checked = schema.validate(frame.reindex(columns=numeric), columns, "me-type pages")
+    checked = schema.validate(frame.reindex(columns=numeric), columns, files)
     frame[numeric] = checked
     return _typed(frame[["morphology", *numeric]])
 

@@ -62,7 +62,9 @@ def choice(values: Iterable[str]):
     return pa.Column(object, pa.Check.isin(list(values)))
 
 
-def validate(frame: pd.DataFrame, columns: Mapping[str, Any], file: Path) -> pd.DataFrame:
+def validate(
+    frame: pd.DataFrame, columns: Mapping[str, Any], file: Path | Mapping[str, Path]
+) -> pd.DataFrame:
     """Return `frame` with its columns checked and coerced.
 
     Parameters
@@ -72,8 +74,8 @@ def validate(frame: pd.DataFrame, columns: Mapping[str, Any], file: Path) -> pd.
         speaks of what stands in the file.
     columns : mapping
         Column name → pandera column; exactly these must be there, and come back in this order.
-    file : Path
-        Named in the error.
+    file : Path, or mapping of key to Path
+        Named in the error; a mapping where each key stands in a file of its own.
 
     Raises
     ------
@@ -85,24 +87,28 @@ def validate(frame: pd.DataFrame, columns: Mapping[str, Any], file: Path) -> pd.
     try:
         checked = pa.DataFrameSchema(dict(columns), strict=True).validate(frame, lazy=True)
     except pa.errors.SchemaErrors as error:
-        raise FormatError(f"{file}: {_first(error.failure_cases, columns)}.") from error
+        key, words = _first(error.failure_cases, columns)
+        place = file.get(key, "these files") if isinstance(file, Mapping) else file
+        raise FormatError(f"{place}: {words}.") from error
     whole = [name for name, column in columns.items() if (column.metadata or {}).get("whole")]
     # The file's own order of fields means nothing.
     return checked[list(columns)].astype(dict.fromkeys(whole, "int64"))
 
 
-def _first(cases: pd.DataFrame, columns: Mapping[str, Any]) -> str:
+def _first(cases: pd.DataFrame, columns: Mapping[str, Any]) -> tuple[Any, str]:
+    """Key and description of the violation to speak of."""
     # A coercion failure names key and value; the check on the dtype that follows does not.
     order = cases["index"].isna() & ~cases["check"].str.startswith("column_")
     case = cases.assign(_last=order).sort_values("_last", kind="stable").iloc[0]
     check, field, value = str(case["check"]), case["column"], case["failure_case"]
     if check == "column_in_schema":
-        return f"unexpected field {value!r}; known are {', '.join(sorted(columns))}"
+        return None, f"unexpected field {value!r}; known are {', '.join(sorted(columns))}"
     if check == "column_in_dataframe":
-        return f"the field {value!r} is missing everywhere"
-    where = f"key {case['index']!r}, field {field!r}"
+        return None, f"the field {value!r} is missing everywhere"
+    key = case["index"]
+    where = f"key {key!r}, field {field!r}"
     if check == "not_nullable":
-        return f"{where}: the value is missing"
+        return key, f"{where}: the value is missing"
     if check.startswith("coerce_dtype"):
-        return f"{where}: {value!r} is not a number"
-    return f"{where}: {value!r} is not allowed ({check})"
+        return key, f"{where}: {value!r} is not a number"
+    return key, f"{where}: {value!r} is not allowed ({check})"

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from nmc.factsheets.explorer import data
 
+_TRUST = "book/factsheets/trust-the-data.html"
 _ASSETS = ("explorer.js", "pages.js", "explorer.css")
 
 
@@ -67,10 +68,16 @@ def _write(folder: Path, home: str) -> None:
             page.replace("{{kind}}", kind)
             .replace("{{title}}", html.escape(title))
             .replace("{{home}}", html.escape(home, quote=True))
+            .replace("{{trust}}", html.escape(_beside(home, _TRUST), quote=True))
             .replace("{{note}}", html.escape(meta["note"]))
             .replace("{{tabs}}", _tabs(kind))
         )
         (folder / f"{kind}.html").write_text(filled, encoding="utf-8")
+
+
+def _beside(home: str, page: str) -> str:
+    """Address of another page of the book."""
+    return f"{home.rpartition('/')[0] or '.'}/{page}"
 
 
 def _tabs(current: str) -> str:

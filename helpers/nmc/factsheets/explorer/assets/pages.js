@@ -73,7 +73,7 @@
       show(one.metype, null, facts(about, one, null, { layer: "layer", mtype: "mtype" }),
         heading("Its models"), table("model", meta.kinds.model, models.filter((row) => row.metype === one.metype)),
         heading("Ion channels on its sheet"), make("p", { class: "lead" }, "x is the path distance from the soma in µm; a mechanism without a parameter keeps its default."),
-        table("parameter", words, own, { prefix: "ch-" }));
+        table(null, words, own, { prefix: "ch-" }));
     },
 
     async model(meta, about) {
