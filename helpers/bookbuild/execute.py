@@ -78,6 +78,7 @@ def execute(
         chapter=chapter.name,
         source=source,
         seconds=round(seconds, 1),
+        cpu_seconds=done.cpu_seconds,
         peak_gb=done.peak_gb,
         python=sys.version.split()[0],
         code=chapter.code_hash(),

@@ -14,6 +14,7 @@ def times_table(project: Project, pages: list[Page]) -> str:
         {
             "chapter": page.chapter.name,
             "seconds": page.run.seconds,
+            "cpu_seconds": page.run.cpu_seconds,
             "peak_gb": page.run.peak_gb,
             "this_time": page.fresh,
         }
@@ -21,10 +22,13 @@ def times_table(project: Project, pages: list[Page]) -> str:
     ]
     project.build.mkdir(parents=True, exist_ok=True)
     (project.build / "times.json").write_text(json.dumps(rows, indent=1), "utf-8")
-    lines = ["seconds    GB  chapter"]
+    lines = ["seconds     CPU    GB  chapter"]
     for row in rows:
         kept = "" if row["this_time"] else "  (kept from an earlier run)"
-        lines.append(f"{row['seconds']:7.1f}  {row['peak_gb']:4.1f}  {row['chapter']}{kept}")
+        lines.append(
+            f"{row['seconds']:7.1f}  {row['cpu_seconds']:6.1f}  {row['peak_gb']:4.1f}  "
+            f"{row['chapter']}{kept}"
+        )
     noisy = [page.chapter.name for page in pages if _wrote_to_stderr(page)]
     if noisy:
         lines.append(f"wrote to stderr (not shown on the page): {', '.join(noisy)}")

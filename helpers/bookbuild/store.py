@@ -27,6 +27,7 @@ class Run:
     chapter: str
     source: str
     seconds: float
+    cpu_seconds: float = 0.0
     peak_gb: float = 0.0
     finished: float = 0.0
     python: str = ""

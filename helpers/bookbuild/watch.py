@@ -15,11 +15,24 @@ PERIOD = 0.25
 
 @dataclass(frozen=True)
 class Watched:
-    """How a watched command ended."""
+    """How a watched command ended.
+
+    Attributes
+    ----------
+    returncode, text
+        Its exit code, and what it wrote.
+    peak_gb : float
+        Most memory that it and all it started held at a time.
+    cpu_seconds : float
+        Processor time of all of them, as last seen.
+    over : bool
+        Whether it was ended for holding too much.
+    """
 
     returncode: int
     text: str
     peak_gb: float
+    cpu_seconds: float
     over: bool
 
 
@@ -31,11 +44,12 @@ def run_watched(
         command, env=env, cwd=cwd, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
     peak, over, ended = 0.0, False, threading.Event()
+    cpu: dict[int, float] = {}
 
     def watch() -> None:
         nonlocal peak, over
         while not ended.wait(PERIOD):
-            used = _held_gb(process.pid)
+            used = _look(process.pid, cpu)
             peak = max(peak, used)
             if limit_gb is not None and used > limit_gb:
                 over = True
@@ -51,7 +65,7 @@ def run_watched(
         if process.poll() is None:
             _end(process.pid)
         watcher.join()
-    return Watched(process.returncode, text, round(peak, 2), over)
+    return Watched(process.returncode, text, round(peak, 2), round(sum(cpu.values()), 1), over)
 
 
 def _family(pid: int) -> list[psutil.Process]:
@@ -62,11 +76,14 @@ def _family(pid: int) -> list[psutil.Process]:
         return []
 
 
-def _held_gb(pid: int) -> float:
+def _look(pid: int, cpu: dict[int, float]) -> float:
+    """Return the memory a family of processes holds, in GB, and note their processor times."""
     held = 0
     for process in _family(pid):
         try:
-            held += process.memory_info().rss
+            with process.oneshot():
+                held += process.memory_info().rss
+                cpu[process.pid] = sum(process.cpu_times()[:2])
         except psutil.NoSuchProcess:
             continue
     return held / 2**30

@@ -36,6 +36,12 @@ def test_a_process_over_its_limit_is_ended_with_its_children(tmp_path):
     ]
 
 
+def test_the_processor_time_of_children_counts(tmp_path):
+    burn = "import time\nwhile time.process_time() < 1.5: pass\ntime.sleep(0.6)"
+    done = watched(CHILD.format(code=burn), tmp_path)
+    assert 1.5 <= done.cpu_seconds < 4
+
+
 def test_what_is_said_and_the_exit_code_come_back(tmp_path):
     done = watched("import sys; print('hello'); sys.exit(3)", tmp_path)
     assert (done.returncode, done.text.strip(), done.over) == (3, "hello", False)
