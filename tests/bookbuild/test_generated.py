@@ -1,0 +1,102 @@
+"""Tables that the build makes: nothing typed, nothing lost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import nbformat
+import pytest
+from bookbuild.api_pages import _body, _escape
+from bookbuild.book import Page
+from bookbuild.chapter import Chapter
+from bookbuild.generated import chapter_map
+from bookbuild.notes import release_text, run_note, source_text
+from bookbuild.store import Run
+from bookbuild.verdicts import published_table
+from lxml import html
+from nmc.published import claims
+
+TEXT = """(one)=
+# Count cells
+
+:::{admonition} At a glance
+**You need** [the course](../x.md) and {term}`m-type`.
+
+**Time** 12 minutes to read, 3 seconds to run.
+:::
+
+```{code-cell} ipython3
+1
+```
+"""
+
+
+def page(results=(), data=()) -> Page:
+    chapter = Chapter("book/part/one", Path("book/part/one.md"), TEXT)
+    run = Run("book/part/one", "tree", 4.2, peak_gb=0.3, python="3.11.7", data=list(data))
+    return Page(chapter, nbformat.v4.new_notebook(), run, list(results), fresh=True)
+
+
+def rows_of(text: str) -> dict[str, list[str]]:
+    found = html.fromstring(text).xpath("//tbody/tr")
+    return {row[0].text_content(): [cell.text_content() for cell in row] for row in found}
+
+
+def test_every_claim_has_a_row_and_what_was_not_recomputed_says_what_it_waits_for():
+    table = rows_of(published_table([]))
+    assert set(table) == {claim.claim for claim in claims().values()}
+    assert all(row[5] for row in table.values()), "each row has a verdict"
+
+
+@pytest.mark.parametrize("verdict", ["agrees", "invented data"])
+def test_a_recomputed_claim_shows_value_source_and_chapter(verdict):
+    result = {
+        "key": "circuit/neurons", "recomputed": 31346, "verdict": verdict,
+        "source": "Data: <somewhere>", "tolerance": "exact",
+    }  # fmt: skip
+    row = rows_of(published_table([page([result])]))[claims()["circuit/neurons"].claim]
+    assert row[1] == row[2] == "31,346"
+    assert (row[5], row[6], row[7]) == (verdict, "one", "Data: <somewhere>")
+
+
+def test_the_map_tells_needs_and_times_as_the_chapter_and_the_run_have_them():
+    part = {"caption": "Part", "chapters": [{"file": "book/part/one"}, {"file": "book/plain"}]}
+    project = SimpleNamespace(toc={"parts": [part]})
+    text = chapter_map(project, [page()], 1)
+    assert "| [Count cells](../book/part/one.md) | the course and m-type | 12 | 4 |" in text
+    assert "plain" not in text
+
+
+def test_the_header_and_the_note_name_what_was_read():
+    real = {"key": "sheet/layers", "origin": "copy", "sha256": "a" * 64, "release": "1.0.11"}
+    made = {"key": "sheet/circuit", "origin": "sample", "sha256": "b" * 64, "invented": True}
+    assert source_text("sample", [page(data=[made])]) == "Data: synthetic sample, invented numbers"
+    assert source_text("/data/copy,sample", [page(data=[real, made])]) == (
+        "Data: copy, sample, partly invented"
+    )
+    assert "1.0.11" in release_text([page(data=[real, made])])
+    assert "sample" in release_text([page(data=[made])])
+    note = run_note(page(data=[real]))
+    assert "| `sheet/layers` | copy | `aaaaaaaaaaaa` |" in note and "4 s" in note
+
+
+def test_a_docstring_becomes_markdown_in_which_nothing_is_markup_by_accident():
+    doc = """Count *things* of `adjacency` (N, N).
+
+Parameters
+----------
+graph : array of shape (N, N)
+    Rows are ``pre``.
+    Second line.
+
+Returns
+-------
+int
+    A_B_C times 2 $.
+"""
+    text = _body(doc)
+    assert "Count \\*things\\* of `adjacency`" in text
+    assert "- `graph` *(array of shape (N, N))*: Rows are `pre`. Second line." in text
+    assert "- `int`: A\\_B\\_C times 2 \\$." in text
+    assert _escape("[x](y)") == "\\[x\\](y)"
