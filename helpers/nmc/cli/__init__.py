@@ -23,6 +23,8 @@ COMMANDS = {
     "simulate": ("nmc.cli.cells", "simulate_command", "Run one protocol on one model."),
     "sweep": ("nmc.cli.cells", "sweep_command", "Run one protocol over many models."),
     "scoreboard": ("nmc.cli.cells", "scoreboard_command", "Compare models with fact sheets."),
+    "check": ("nmc.cli.factsheets", "check_command", "List what the fact sheets disagree on."),
+    "explorer": ("nmc.cli.factsheets", "explorer_command", "Write pages to look anything up."),
     "sample": ("nmc.cli.sample", "sample_command", "Write the synthetic portal at any size."),
     "completion": ("nmc.cli.shell", "completion_command", "Let the shell complete commands."),
 }
