@@ -112,6 +112,8 @@ _PUBLIC = {
     "plot_mtypes": "nmc.factsheets.plots",
     "plot_offset_map": "nmc.connectome.offsets",
     "plot_package_sizes": "nmc.data.plots",
+    "plot_pair": "nmc.circuit.plots_pairs",
+    "plot_pair_summary": "nmc.circuit.plots_pairs",
     "plot_path_lengths": "nmc.connectome.plots_topology",
     "plot_pathways": "nmc.factsheets.plots_pathways",
     "plot_portrait": "nmc.portrait",

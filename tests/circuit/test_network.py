@@ -1,0 +1,140 @@
+"""Circuits: what a plan decides, that errors are named, and spikes that ranks do not change."""
+
+import shutil
+import subprocess
+
+import nmc
+import numpy as np
+import pytest
+from nmc.circuit._network import mpi_command
+from nmc.errors import CircuitError, UnknownNameError
+
+COUNTS = {"L5_TTPC1": 2, "L5_MC": 2, "L5_LBC": 2}
+RUN = {"tstop_ms": 120.0, "dt_ms": 0.1}
+
+
+@pytest.fixture(scope="module")
+def connectome():
+    return nmc.default_connectome()
+
+
+@pytest.fixture(scope="module")
+def neurons(connectome):
+    return nmc.choose_neurons(connectome, COUNTS, rng=np.random.default_rng(2))
+
+
+@pytest.fixture(scope="module")
+def plan(connectome, neurons):
+    return nmc.plan_circuit(connectome, neurons, drive=1.1, seed=4, missing="skip")
+
+
+def test_chosen_neurons_are_near_and_of_the_right_types(connectome, neurons):
+    table = connectome.neurons.iloc[neurons]
+    assert table["mtype"].astype(str).value_counts().to_dict() == COUNTS
+    inside = connectome.adjacency[neurons][:, neurons].nnz
+    rng = np.random.default_rng(0)
+    mtypes = connectome.neurons["mtype"].astype(str).to_numpy()
+    random = []
+    for _ in range(50):
+        at = np.concatenate(
+            [rng.choice(np.flatnonzero(mtypes == m), n, replace=False) for m, n in COUNTS.items()]
+        )
+        random.append(connectome.adjacency[at][:, at].nnz)
+    assert inside > np.mean(random)
+
+
+def test_the_plan_follows_the_adjacency(connectome, neurons, plan):
+    inside = connectome.adjacency[neurons][:, neurons].tocoo()
+    wired = set(zip(plan.connections["pre"], plan.connections["post"], strict=True))
+    assert wired <= set(zip(inside.row.tolist(), inside.col.tolist(), strict=True))
+    assert len(wired) + len(plan.skipped) == inside.nnz
+    assert list(plan.neurons["neuron"]) == list(neurons)
+
+
+def test_contacts_are_those_the_post_package_has_from_that_mtype(plan):
+    for contact in plan.spec["contacts"]:
+        package = plan.packages[plan.neurons["model"][contact["post"]]]
+        row = package.synapses.loc[contact["synapse"]]
+        assert row["pre_mtype"] == plan.neurons["mtype"][contact["pre"]]
+        assert row["section"] == contact["section"]
+        assert contact["weight_nS"] == pytest.approx(row["weight_nS"])
+
+
+def test_delay_is_distance_over_velocity(plan):
+    table = plan.connections
+    assert np.allclose(table["delay_ms"], 0.5 + table["distance_um"] / 300.0)
+
+
+def test_gain_scales_weights_and_a_seed_repeats(connectome, neurons, plan):
+    again = nmc.plan_circuit(connectome, neurons, drive=1.1, seed=4, missing="skip")
+    assert again.spec == plan.spec
+    loud = nmc.plan_circuit(connectome, neurons, drive=1.1, seed=4, missing="skip", gain=2.0)
+    assert np.allclose(loud.connections["weight_nS"], 2 * plan.connections["weight_nS"])
+    assert loud.spec["background"] == plan.spec["background"]
+
+
+def test_bad_input_is_named(connectome, neurons, plan):
+    with pytest.raises(CircuitError, match="999 neurons of L5_MC were asked for"):
+        nmc.choose_neurons(connectome, {"L5_MC": 999}, rng=np.random.default_rng(0))
+    with pytest.raises(UnknownNameError, match="m-type"):
+        nmc.choose_neurons(connectome, {"L5_XY": 1}, rng=np.random.default_rng(0))
+    with pytest.raises(CircuitError, match="numbered 0 to"):
+        nmc.plan_circuit(connectome, [0, 10**7])
+    with pytest.raises(CircuitError, match="1 to 6 ranks; got 7"):
+        nmc.simulate_circuit(plan, ranks=7)
+    with pytest.raises(CircuitError, match="Cells to record"):
+        nmc.simulate_circuit(plan, record=[6])
+    with pytest.raises(CircuitError, match="'error' or 'skip'"):
+        nmc.plan_circuit(connectome, neurons, missing="ignore")
+
+
+def test_an_mtype_without_a_package_is_named(connectome, neurons, tmp_path, monkeypatch):
+    monkeypatch.setenv("NMC_SOURCE", str(tmp_path))
+    with pytest.raises(CircuitError, match="no model package of L5_"):
+        nmc.plan_circuit(connectome, neurons)
+
+
+def test_no_result_in_a_folder_is_named(plan, tmp_path):
+    with pytest.raises(CircuitError, match="mpiexec -n 2 python -m nmc.circuit._network"):
+        nmc.read_circuit(plan, tmp_path)
+
+
+@pytest.mark.neuron
+def test_ranks_do_not_change_the_spikes(plan):
+    if shutil.which("mpiexec") is None:
+        pytest.skip("no mpiexec here")
+    one = nmc.simulate_circuit(plan, record=[0], **RUN)
+    assert len(one.spikes) > 5
+    for ranks in (2, 4):
+        more = nmc.simulate_circuit(plan, record=[0], ranks=ranks, **RUN)
+        assert more.spikes.equals(one.spikes), ranks
+        assert more.voltages.equals(one.voltages), ranks
+
+
+@pytest.mark.neuron
+def test_a_written_circuit_runs_by_hand(plan, tmp_path):
+    if shutil.which("mpiexec") is None:
+        pytest.skip("no mpiexec here")
+    folder = nmc.write_circuit(plan, tmp_path / "circuit", **RUN)
+    import os
+
+    allowed = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
+               "OMPI_MCA_rmaps_base_oversubscribe": "1"}  # fmt: skip
+    subprocess.run(mpi_command(2, folder), check=True, env=os.environ | allowed, timeout=300)
+    assert nmc.read_circuit(plan, folder).spikes.equals(nmc.simulate_circuit(plan, **RUN).spikes)
+
+
+@pytest.mark.neuron
+def test_connections_matter_and_silence_is_silent(connectome, neurons, plan):
+    from scipy import sparse
+
+    cut = connectome.with_adjacency(
+        sparse.csr_array(connectome.adjacency.shape, dtype=bool), "no connections"
+    )
+    alone = nmc.plan_circuit(cut, neurons, drive=1.1, seed=4)
+    assert alone.connections.empty
+    wired = nmc.simulate_circuit(plan, **RUN)
+    apart = nmc.simulate_circuit(alone, **RUN)
+    assert not wired.spikes.equals(apart.spikes)
+    quiet = nmc.plan_circuit(cut, neurons, drive=0.0, background_Hz=0.0)
+    assert nmc.simulate_circuit(quiet, **RUN).spikes.empty
