@@ -73,6 +73,14 @@ def test_finds_excitatory_synapses_of_inhibitory_cells(real_findings):
 
 
 @pytest.mark.real
+def test_finds_facilitating_classes_whose_numbers_depress(real_findings):
+    rows = real_findings[real_findings["check"] == "class of synapses"].set_index("item")
+    assert rows["found"].to_dict() == {
+        "I1": "93 of 95 pathways", "E2": "22 of 527 pathways", "I2": "24 of 1215 pathways",
+    }  # fmt: skip
+
+
+@pytest.mark.real
 def test_compares_every_value_of_every_pathway_with_its_page(real_findings):
     compared = real_findings.attrs["compared"]
     assert compared["pathway JSON and page"] == 1932 * (9 + 22) + 2
