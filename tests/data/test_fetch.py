@@ -243,3 +243,24 @@ def test_the_full_archives_zips_unpack_too(mirror, tmp_path):
     folders = {name.split("/")[1] for name in members}
     assert len(folders) == 8 and folders <= set(nmc.model_names())
     assert all(f"hoc_combos_syn.1_0_10.allzips/{f}/template.hoc" in members for f in folders)
+
+
+@pytest.mark.real
+def test_a_model_is_taken_out_of_the_archive_of_all(mirror, cache, tmp_path):
+    """Where a tree has the full tar only (here a part of it: eight of its zips)."""
+    from nmc.data.catalogue import item
+
+    target = tmp_path / "tree" / item("models/all").path
+    target.parent.mkdir(parents=True)
+    target.symlink_to(mirror / "derived/hoc_combos_syn.1_0_10.allzips.subset.tar")
+    tree = tmp_path / "tree"
+    here = [name for name in nmc.model_names() if nmc.available(f"model/{name}", tree)]
+    assert len(here) == 8
+    record = fetch.fetch_record(f"model/{here[0]}", source=tree)
+    assert (record.release, record.trust, record.origin) == ("1.0.10", "catalogue", "tree")
+    assert (nmc.fetch_folder(f"model/{here[0]}", source=tree) / "template.hoc").is_file()
+    record.path.write_bytes(b"damaged")
+    assert fetch.fetch_record(f"model/{here[0]}", source=tree).sha256 == record.sha256
+    absent = next(name for name in nmc.model_names() if name not in here)
+    with pytest.raises(MissingFileError):
+        nmc.fetch(f"model/{absent}", source=tree)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
-from nmc.data import check
-from nmc.data.catalogue import Item
+from nmc.data import boxed, check
+from nmc.data.catalogue import Item, items
 from nmc.data.files import compute_sha256, read_json, write_whole
 from nmc.data.provenance import Record
 from nmc.data.sources import Miss
-from nmc.errors import FormatError
+from nmc.errors import ChecksumError, FormatError
 
 #: A file at a tree's root that says what the tree is: ``{"origin": …, "invented": true}``.
 MARKER = "nmc-tree.json"
@@ -40,8 +40,8 @@ class FolderTree:
         self.name = name or str(marker.get("origin") or folder.name)
 
     def has(self, item: Item) -> bool:
-        """Whether the file lies in the folder."""
-        return self._find(item) is not None
+        """Whether the file lies in the folder, or in its archive of all models."""
+        return self._find(item) is not None or self._box(item) is not None
 
     holds = may_have = has
 
@@ -54,6 +54,8 @@ class FolderTree:
     ) -> Record:
         """Verify the file where it lies and return it."""
         path = self._find(item)
+        if path is None and self._box(item):
+            return self._from_box(item, progress)
         if path is None:
             raise Miss(*((str(self.folder / part), "no such file") for part in item.paths))
         listed, trust = self.expected(path)
@@ -69,6 +71,27 @@ class FolderTree:
         """Return the sha256 a file of the tree should have, if any, and who says so."""
         listed = sums_of(self.folder).get(path.relative_to(self.folder).as_posix())
         return listed, "tree" if listed else "format"
+
+    def _box(self, item: Item) -> Path | None:
+        """Return the archive of all models, where it is the folder's one copy of a package."""
+        if not item.key.startswith("model/"):
+            return None
+        archive = self._find(items()["models/all"])
+        return archive if archive and boxed.holds(archive, item.key) else None
+
+    def _from_box(self, item: Item, progress: bool) -> Record:
+        box = self.get(items()["models/all"], progress=progress)
+        path = boxed.take_out(box.path, box.sha256, item.key)
+        try:
+            verdict = check.verify(item, path, invented=self.invented)
+        except ChecksumError:
+            path.unlink(missing_ok=True)  # our own copy was damaged: take it out again
+            path = boxed.take_out(box.path, box.sha256, item.key)
+            verdict = check.verify(item, path, invented=self.invented)
+        return Record(
+            item.key, self.name, verdict.sha256, verdict.size_bytes, self.invented,
+            verdict.release, verdict.trust, path,
+        )  # fmt: skip
 
     def _find(self, item: Item) -> Path | None:
         paths = (self.folder / part for part in item.paths)
