@@ -86,6 +86,12 @@ def write_json_once(target: Path, value: object) -> bool:
         )  # fails if it exists: of several processes one wins, with a whole file
     except FileExistsError:
         return False
+    except OSError:  # a file system without links: exclusive creation is the next best
+        try:
+            with target.open("x", encoding="utf-8") as out:
+                out.write(Path(name).read_text(encoding="utf-8"))
+        except FileExistsError:
+            return False
     finally:
         os.unlink(name)
     return True

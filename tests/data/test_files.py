@@ -1,0 +1,60 @@
+"""Files that are whole or absent, and hashes that are remembered rightly."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+
+import pytest
+from nmc.data import files
+from nmc.errors import CacheError
+
+
+def test_a_block_that_fails_leaves_the_old_file(tmp_path):
+    target = tmp_path / "a"
+    files.write_whole(target, b"old")
+    with pytest.raises(ZeroDivisionError), files.whole(target) as temporary:
+        temporary.write_bytes(b"new, half-writ")
+        raise ZeroDivisionError
+    assert target.read_bytes() == b"old" and [p.name for p in tmp_path.iterdir()] == ["a"]
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_the_first_record_wins(tmp_path, monkeypatch, links):
+    if not links:  # as on a file system that knows no hard links
+
+        def refuse(*_):
+            raise OSError("links are not supported")
+
+        monkeypatch.setattr(os, "link", refuse)
+    target = tmp_path / "records" / "a.json"
+    assert files.write_json_once(target, {"first": 1})
+    assert not files.write_json_once(target, {"first": 2})
+    assert files.read_json(target) == {"first": 1}
+    assert [p.name for p in target.parent.iterdir()] == ["a.json"]
+
+
+def test_a_hash_is_remembered_until_the_file_changes(cache, tmp_path, monkeypatch):
+    path = tmp_path / "a"
+    path.write_bytes(b"one")
+    assert files.sha256_of(path) == hashlib.sha256(b"one").hexdigest()
+    monkeypatch.setattr(files, "_in_memory", {})
+    monkeypatch.setattr(files, "compute_sha256", lambda *_, **__: pytest.fail("read again"))
+    assert files.sha256_of(path) == hashlib.sha256(b"one").hexdigest()
+    monkeypatch.undo()
+    monkeypatch.setenv("NMC_CACHE", str(cache))
+    path.write_bytes(b"three")
+    assert files.sha256_of(path) == hashlib.sha256(b"three").hexdigest()
+
+
+def test_new_files_can_be_read_by_others(tmp_path):
+    files.write_whole(tmp_path / "a", b"x")
+    mask = os.umask(0)
+    os.umask(mask)
+    assert (tmp_path / "a").stat().st_mode & 0o777 == 0o666 & ~mask
+
+
+def test_an_error_of_the_system_becomes_a_sentence(cache):
+    with pytest.raises(CacheError, match=r"sheet/layers cannot be written.*NMC_CACHE"):
+        with files.writing("sheet/layers"):
+            raise OSError(28, "No space left on device")
