@@ -98,7 +98,7 @@ def test_a_pair_repeats_to_the_bit_and_releases_as_its_contacts_say():
         assert row["failures_percent"] == pytest.approx(expected, abs=4 * 50 / np.sqrt(40) + 1)
         assert row["contacts"] == len(u)
     assert (first.cells["amplitude_mV"] > 0).all()
-    assert set(first.summary().columns) >= {"simulated", "sheet", "within_one_sd"}
+    assert set(first.compare().columns) >= {"simulated", "sheet", "within_one_sd"}
 
 
 @pytest.mark.neuron
@@ -122,5 +122,5 @@ def test_thick_tufted_pair_agrees_with_all_six_printed_values(mirror, monkeypatc
     """L5_TTPC1 to L5_TTPC1 on the real package: each mean within the sheet's deviation."""
     monkeypatch.setenv("NMC_SOURCE", str(mirror))
     found = simulate_pair("L5_TTPC1", "L5_TTPC1_cADpyr232_1", 15, cells=8, workers=2)
-    summary = found.summary()
+    summary = found.compare()
     assert summary["within_one_sd"].all(), summary

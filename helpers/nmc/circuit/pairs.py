@@ -64,7 +64,7 @@ class PairedRecording:
     t_ms: np.ndarray
     v_mV: dict[int, np.ndarray]
 
-    def summary(self) -> pd.DataFrame:
+    def compare(self) -> pd.DataFrame:
         """Put mean and standard deviation over the cells beside the pathway's sheet.
 
         Returns

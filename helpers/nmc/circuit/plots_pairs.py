@@ -69,7 +69,7 @@ def plot_pair_summary(
     colours = (style.BLUE, style.ORANGE, style.GREEN, style.VERMILION, style.PURPLE)
     width = 0.8 / len(several)
     for k, recording in enumerate(several):
-        table = recording.summary()
+        table = recording.compare()
         x = np.arange(len(table)) + (k - (len(several) - 1) / 2) * width
         scale = table["sheet"]
         ax.bar(x, 2 * table["sheet_sd"] / scale, width * 0.9, bottom=1 - table["sheet_sd"] / scale,

@@ -1,0 +1,102 @@
+"""Figures of a small circuit: who contacts whom, and who fires when."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from nmc import style
+from nmc.circuit.network import CircuitRun
+from nmc.circuit.plan import CircuitPlan
+
+_COLOURS = (style.VERMILION, style.ORANGE, style.PURPLE, style.BLUE, style.GREEN, style.SKY)
+
+
+def plot_circuit(plan: CircuitPlan, *, ax: Axes | None = None) -> Axes:
+    """Draw the cells where their somata lie (x and depth) and an arrow for each connection.
+
+    Parameters
+    ----------
+    plan : CircuitPlan
+        From `nmc.plan_circuit`.
+    ax : matplotlib Axes, optional
+        Where to draw.
+    """
+    from nmc.data import provenance
+
+    ax = style.new_axes(ax, width=5.6, height=5.6)
+    cells = plan.neurons
+    x, y = cells["x_um"].to_numpy(float), cells["y_um"].to_numpy(float)
+    for row in plan.connections.itertuples():
+        colour = style.EXCITATORY if cells["excitatory"][row.pre] else style.INHIBITORY
+        arrow = {"arrowstyle": "-|>", "color": colour, "alpha": 0.6,
+                 "lw": 0.4 + 0.12 * row.contacts,
+                 "shrinkA": 6, "shrinkB": 6, "connectionstyle": "arc3,rad=0.12"}  # fmt: skip
+        ax.annotate("", (x[row.post], y[row.post]), (x[row.pre], y[row.pre]), arrowprops=arrow)
+    for colour, (mtype, rows) in zip(_COLOURS * 10, cells.groupby("mtype"), strict=False):
+        marker = "^" if rows["excitatory"].all() else "o"
+        ax.scatter(rows["x_um"], rows["y_um"], s=60, marker=marker, color=colour, label=mtype,
+                   zorder=3, edgecolor="white")  # fmt: skip
+    ax.set(xlabel="x (µm)", ylabel="height (µm)")
+    ax.margins(0.15)
+    ax.legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize=9)
+    provenance.stamp(ax)
+    return ax
+
+
+def plot_raster(run: CircuitRun, *, ax: Axes | None = None) -> Axes:
+    """Draw a line of spikes for each cell, coloured by m-type.
+
+    Parameters
+    ----------
+    run : CircuitRun
+        From `nmc.simulate_circuit`.
+    ax : matplotlib Axes, optional
+        Where to draw.
+    """
+    from nmc.data import provenance
+
+    ax = style.new_axes(ax, height=0.8 + 0.22 * len(run.plan.neurons))
+    mtypes = run.plan.neurons["mtype"]
+    for colour, mtype in zip(_COLOURS * 10, sorted(mtypes.unique()), strict=False):
+        at = np.flatnonzero(mtypes == mtype)
+        times = [run.spikes.loc[run.spikes["cell"] == cell, "t_ms"].to_numpy() for cell in at]
+        ax.eventplot(times, lineoffsets=at, linelengths=0.7, colors=colour, label=mtype)
+    ax.set(xlabel="time (ms)", ylabel="cell", xlim=(0, run.attrs["tstop_ms"]))
+    ax.set_ylim(len(mtypes) - 0.5, -0.5)
+    handles, labels = ax.get_legend_handles_labels()
+    first = dict(zip(reversed(labels), reversed(handles), strict=True))
+    ax.legend(first.values(), first.keys(), loc="upper left", bbox_to_anchor=(1, 1), fontsize=9)
+    provenance.stamp(ax)
+    return ax
+
+
+def plot_rates(
+    runs: dict[str, CircuitRun], *, from_ms: float = 0.0, ax: Axes | None = None
+) -> Axes:
+    """Draw the rate of every cell in several runs of the same cells, side by side.
+
+    Parameters
+    ----------
+    runs : dict of str to CircuitRun
+        Label → run; all with the same neurons.
+    from_ms : float
+        Spikes before are left out.
+    ax : matplotlib Axes, optional
+        Where to draw.
+    """
+    from nmc.data import provenance
+
+    ax = style.new_axes(ax, height=3.8)
+    tables = {label: run.rates(from_ms) for label, run in runs.items()}
+    cells = next(iter(tables.values()))
+    labels = list(tables)
+    for colour, (mtype, rows) in zip(_COLOURS * 10, cells.groupby("mtype"), strict=False):
+        values = np.array([table.loc[rows.index, "rate_Hz"] for table in tables.values()])
+        ax.plot(values, color=colour, lw=0.7, alpha=0.5)
+        ax.plot(values.mean(axis=1), "o-", color=colour, label=mtype)
+    ax.set_xticks(range(len(labels)), labels)
+    ax.set(ylabel="rate (Hz)", ylim=(0, None))
+    ax.legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize=9)
+    provenance.stamp(ax)
+    return ax
