@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from connectome_files import SIZES, write_file
 from nmc import names
-from nmc.connectome import hdf5
+from nmc.connectome import hdf5, hdf5_blocks
 from nmc.connectome.read import load_connectome
 from nmc.errors import FormatError, MissingFileError
 
@@ -32,7 +32,7 @@ def test_any_storage_gives_the_same_matrix(path, dtype, how):
 
 
 def test_large_block_is_read_in_slabs(path, monkeypatch):
-    monkeypatch.setattr(hdf5, "SLAB_BYTES", 40)
+    monkeypatch.setattr(hdf5_blocks, "TILE_BYTES", 40)
     dense = write_file(path, {"L23_PC": 41, "L4_PC": 13}, chunks=(2, 5))
     folder = path.parent / "compact"
     folder.mkdir()
