@@ -1,0 +1,84 @@
+"""The graph everything is measured on: a full-size synthetic microcircuit, and thinner ones."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import nmc
+import numpy as np
+from nmc.sample import rule
+from nmc.sample.facts import N_NEURONS, mtype_counts
+from nmc.sample.wiring import make_instance, make_neurons
+from scipy import sparse
+
+SIZES = (1000, 2000, 4000, 8000, 16000, N_NEURONS)
+SEED = (20, 15)
+
+
+def pathway_strengths():
+    """Pathway probabilities in the proportions `load_pathways` gives, for 7.8 million connections.
+
+    Reach and shape of each pathway are the sample's rule; its strength is the connection
+    probability of the source in use.
+    """
+    table = rule.pathways()
+    printed = nmc.load_pathways().set_index(["pre", "post"])["connection_probability_percent"]
+    pairs = list(zip(table["pre"], table["post"], strict=True))
+    strength = printed.reindex(pairs).to_numpy(float)
+    table = table[np.isfinite(strength)].copy()
+    strength = strength[np.isfinite(strength)] / 100
+    table["expected"] *= strength / table["peak"]
+    factor = rule.N_CONNECTIONS / table["expected"].sum()
+    table["peak"] = strength * factor
+    table["expected"] *= factor
+    return table
+
+
+def write_instances(folder: Path) -> None:
+    """Write ``graph-<size>.npz`` for every size; smaller ones are the full one, thinned."""
+    folder.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(SEED)
+    neurons = make_neurons(mtype_counts(N_NEURONS), rng=rng)
+    instance = make_instance(neurons, SEED, pathways=pathway_strengths())
+    positions = neurons[["x_um", "y_um", "z_um"]].to_numpy(float)
+    codes = neurons["mtype"].cat.codes.to_numpy(np.int32)
+    for size in SIZES:
+        keep = np.sort(rng.permutation(N_NEURONS)[:size])
+        part = instance.adjacency[keep][:, keep]
+        part.sort_indices()
+        np.savez(
+            folder / f"graph-{size}.npz",
+            indptr=part.indptr.astype(np.int32),
+            indices=part.indices.astype(np.int32),
+            positions=positions[keep],
+            codes=codes[keep],
+        )
+
+
+def write_hdf5(folder: Path, size: int) -> None:
+    """Write the graph of a size as a portal-like file, dense uint8 blocks, raw and gzip."""
+    import h5py
+    from nmc import names
+
+    data = np.load(folder / f"graph-{size}.npz")
+    codes, positions = data["codes"], data["positions"]
+    edges = np.searchsorted(codes, np.arange(len(names.MTYPES) + 1))
+    ones = np.ones(data["indices"].size, np.uint8)
+    graph = sparse.csr_array((ones, data["indices"], data["indptr"]), shape=(codes.size,) * 2)
+    spans = [(m, a, b) for m, a, b in zip(names.MTYPES, edges, edges[1:], strict=False) if b > a]
+    for kind, options in (("raw", {}), ("gzip", {"compression": "gzip"})):
+        with h5py.File(folder / f"graph-{size}-{kind}.h5", "w") as file:
+            for pre, a, b in spans:
+                file[f"populations/{pre}/locations"] = positions[a:b]
+                rows = graph[a:b].toarray()
+                for post, c, d in spans:
+                    file.create_dataset(
+                        f"connectivity/{pre}/{post}/cMat", data=rows[:, c:d], **options
+                    )
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    write_instances(parser.parse_args().folder)
