@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import nmc
+import nmc.names
 import numpy as np
 import pytest
 from nmc.cells.build import build_cell  # noqa: F401 - importable without NEURON
@@ -96,8 +97,9 @@ def test_bombardment_repeats_to_the_bit_and_follows_its_seed(small):
     chosen = small.synapses["pre_mtype"].isin(mtypes)
     assert one.attrs["synapses"] == chosen.sum()
     assert one.attrs["presynaptic_cells"] == small.synapses.loc[chosen, "pre_cell"].nunique()
+    absent = next(m for m in nmc.names.MTYPES if m not in set(small.synapses["pre_mtype"]))
     with pytest.raises(UnknownNameError, match="presynaptic"):
-        simulate_bombardment(small, {"L5_TTPC3": 1.0})
+        simulate_bombardment(small, {absent: 1.0})
 
 
 @pytest.mark.parametrize(

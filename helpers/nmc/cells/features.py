@@ -11,7 +11,7 @@ from nmc.errors import FormatError
 
 #: Column → eFEL feature.  A feature of every spike gives its mean.
 FEATURES: Mapping[str, str] = {
-    "spike_count": "Spikecount_stimint",
+    "spike_count": "spike_count_stimint",
     "mean_frequency_Hz": "mean_frequency",
     "time_to_first_spike_ms": "time_to_first_spike",
     "isi_cv": "ISI_CV",
