@@ -42,6 +42,7 @@ _REST = ("resting_membrane_potential_mV", "input_resistance_MOhm", "membrane_tim
 # its charge that raises the soma: both excitatory, inhibitory.
 _OPEN_ms = (2.8, 9.0)
 _REACHES_SOMA = (0.55, 0.42)
+_SPEED_um_per_ms = 300.0
 _SPREAD = {"epsp": 0.40, "risetime": 0.35, "decay": 0.20, "latency": 0.35, "failures": 0.80,
            "cv_psp_amplitude": 0.22}  # fmt: skip
 
@@ -157,12 +158,12 @@ def _add_response(out: pd.DataFrame, rest: pd.DataFrame, rng) -> None:
         "epsp": charge / (1e3 * tau / resistance) * np.where(excitatory, *_REACHES_SOMA),
         "risetime": np.where(excitatory, 2.0, 3.9),
         "decay": 1.8 * tau,
-        "latency": np.full(len(out), 1.7),
+        "latency": 1.7 + rule.pathways()["gap_um"].to_numpy() / _SPEED_um_per_ms,
         "failures": 100 * _mean_failure(n, u),
         "cv_psp_amplitude": np.sqrt((1 - u) / (n * u) + 0.25**2),
     }
     for name, spread in _SPREAD.items():
-        mean = means[name] * _noise(len(out), 0.08, rng)
+        mean = means[name] * _noise(len(out), 0.30 if name == "epsp" else 0.08, rng)
         out[f"{name}_mean"] = np.minimum(mean, 99.0) if name == "failures" else mean
         out[f"{name}_std"] = out[f"{name}_mean"] * spread * _noise(len(out), 0.20, rng)
 
