@@ -21,6 +21,8 @@ from bookbuild.watch import run_watched
 
 #: Larger figures are kept as pixels: a browser draws a million path segments slowly.
 HEAVY_SVG_BYTES = 400_000
+#: Progress bars and controls: dead on a static page, and their scripts would come from a network.
+_WIDGET = "application/vnd.jupyter.widget-view+json"
 #: Seconds a single cell may take.
 CELL_TIMEOUT = 900
 
@@ -88,10 +90,13 @@ def execute(
 
 
 def tidy(notebook: NotebookNode) -> None:
-    """Keep one picture a figure, vector where it is light, and nothing that varies by run."""
+    """Keep one picture a figure, vector where it is light, and nothing that needs a live kernel."""
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
-        for output in cell.get("outputs", []):
+        if cell.cell_type != "code":
+            continue
+        cell.outputs = [output for output in cell.outputs if _WIDGET not in output.get("data", {})]
+        for output in cell.outputs:
             data = output.get("data", {})
             if "image/svg+xml" in data and "image/png" in data:
                 heavy = len(data["image/svg+xml"]) > HEAVY_SVG_BYTES

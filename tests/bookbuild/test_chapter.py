@@ -116,6 +116,16 @@ def test_a_light_figure_stays_a_vector_and_a_heavy_one_becomes_pixels():
     assert "image/svg+xml" not in heavy.cells[0].outputs[0].data
 
 
+def test_a_progress_bar_leaves_no_trace_on_the_page():
+    notebook = figure("<svg/>")
+    bar = {"application/vnd.jupyter.widget-view+json": {}, "text/plain": "writing: 0%|   | 0/8"}
+    notebook.cells[0].outputs.insert(0, nbformat.v4.new_output("display_data", data=bar))
+    tidy(notebook)
+    assert [list(output.data) for output in notebook.cells[0].outputs] == [
+        ["image/svg+xml", "text/plain"]
+    ]
+
+
 def test_a_tree_hash_sees_names_and_contents_but_not_what_python_generates(tmp_path):
     (tmp_path / "a.py").write_text("1")
     first = tree_hash(tmp_path)
