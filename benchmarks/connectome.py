@@ -72,10 +72,10 @@ def medians(runs: list[dict]) -> dict:
     return good[0] | {k: median(r[k] for r in good) for k in keys} | {"runs": len(good)}
 
 
-def compare(folder: Path, tasks: set[str], repeat: int, timeout: float) -> list[dict]:
-    """Measure every goal: this package and the peer in turn."""
+def compare(folder: Path, task: str, repeat: int, timeout: float) -> list[dict]:
+    """Measure one task, at each size it has a goal for: this package and its peers in turn."""
     found = []
-    for task, size in dict.fromkeys((t, n) for t, n, _ in GOALS if t in tasks):
+    for size in dict.fromkeys(n for t, n, _ in GOALS if t == task):
         peers = [p for t, n, p in GOALS if (t, n) == (task, size)]
         runs: dict[str, list[dict]] = {tool: [] for tool in ("nmc", *peers)}
         for _ in range(repeat):
@@ -175,27 +175,30 @@ def main() -> None:
         options.folder.glob(f"graph-{FULL}-*.h5")
     ):
         write_hdf5(options.folder, FULL)
-    kept = json.loads(options.out.read_text()) if options.out.exists() else {}
-    results = {"machine": machine(), "comparisons": [], "growth": kept.get("growth", [])}
-    # A task measured now replaces what was kept of it; the rest stays as it was.
-    again = set(options.task) | ({"whole analysis"} if options.whole else set())
-    results["comparisons"] = [r for r in kept.get("comparisons", []) if r["task"] not in again]
-    results["comparisons"] += compare(
-        options.folder, set(options.task), options.repeat, options.timeout
-    )
+    results = json.loads(options.out.read_text()) if options.out.exists() else {}
+    results = {"comparisons": [], "growth": []} | results | {"machine": machine()}
+
+    def keep(task: str, rows: list[dict]) -> None:
+        """Replace what was known of a task, and write at once: a long run may be broken off."""
+        rest = [r for r in results["comparisons"] if r["task"] != task]
+        results["comparisons"] = rest + rows
+        options.out.parent.mkdir(exist_ok=True)
+        options.out.write_text(json.dumps(results, indent=1) + "\n")
+        options.out.with_suffix(".md").write_text(markdown(results))
+
+    for task in options.task:
+        keep(task, compare(options.folder, task, options.repeat, options.timeout))
     if options.whole:
+        task = "whole analysis"
         runs = [
-            measure("whole analysis", "nmc", options.folder, FULL, options.timeout)
+            measure(task, "nmc", options.folder, FULL, options.timeout)
             for _ in range(options.repeat)
         ]
-        results["comparisons"].append(medians(runs))
+        keep(task, [medians(runs)])
     if options.growth:
         results["growth"] = growth(options.folder, options.repeat, options.timeout)
-    options.out.parent.mkdir(exist_ok=True)
-    options.out.write_text(json.dumps(results, indent=1) + "\n")
-    table = markdown(results)
-    options.out.with_suffix(".md").write_text(table)
-    print(table)
+        keep("", [])
+    print(markdown(results))
 
 
 if __name__ == "__main__":
