@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -99,10 +100,11 @@ def plot_synaptome(
     ax : matplotlib Axes, optional
         Where to draw.
     """
+    from nmc.cells.package import read_package
     from nmc.cells.plots import plot_morphology
     from nmc.data import provenance
 
-    ax = plot_morphology(places.attrs["package"], axon=False, ax=ax)
+    ax = plot_morphology(read_package(Path(places.attrs["folder"])), axon=False, ax=ax)
     for line in ax.collections:
         line.set_color(style.GREY)
     if mtypes is None:

@@ -1,0 +1,74 @@
+"""Synapses in space: the sections are NEURON's, and the counts are the files'."""
+
+import nmc
+import numpy as np
+import pytest
+from nmc.cells.build import cell_spec
+from nmc.cells.protocols import run_cached
+from nmc.circuit.synaptome import _paths
+
+MODEL = "L5_TTPC1_cADpyr232_1"
+
+
+def check_sections(model):
+    package = nmc.load_package(model)
+    meta, arrays = run_cached("nmc.cells._geometry:run", {"cell": cell_spec(package)}, [package])
+    paths, start = _paths(package)
+    dendrites = [n for n in meta["sections"] if n.startswith(("dend", "apic"))]
+    assert set(dendrites) == {n for n in paths if not n.startswith("axon")}
+    length = dict(zip(meta["sections"], arrays["length_um"], strict=True))
+    middle = dict(zip(meta["sections"], arrays["distance_um"], strict=True))
+    for name in dendrites:
+        assert paths[name][1][-1] == pytest.approx(length[name], abs=1e-3)
+        assert start[name] + length[name] / 2 == pytest.approx(middle[name], abs=1e-2)
+
+
+@pytest.mark.neuron
+def test_sections_are_numbered_as_neuron_numbers_them():
+    check_sections(MODEL)
+
+
+@pytest.mark.real
+@pytest.mark.neuron
+def test_sections_of_a_real_package(mirror, monkeypatch):
+    monkeypatch.setenv("NMC_SOURCE", str(mirror))
+    check_sections("L23_LBC_cSTUT189_1")
+
+
+def test_synapses_lie_on_their_sections():
+    places = nmc.locate_synapses(MODEL)
+    package = nmc.load_package(MODEL)
+    assert len(places) == len(package.synapses)
+    paths, start = _paths(package)
+    for number in places.index[:: max(1, len(places) // 60)]:
+        row = places.loc[number]
+        if row["section"].startswith("soma"):
+            assert row["distance_um"] == 0
+            continue
+        points, along = paths[row["section"]]
+        here = row[["x_um", "y_um", "z_um"]].to_numpy(float)
+        ends = points[1:] - points[:-1]
+        share = np.clip(((here - points[:-1]) * ends).sum(1) / (ends**2).sum(1), 0, 1)
+        off = np.linalg.norm(points[:-1] + share[:, None] * ends - here, axis=1).min()
+        assert off < 1e-6
+        assert start[row["section"]] <= row["distance_um"] <= start[row["section"]] + along[-1]
+
+
+def test_counts_add_up():
+    counts = nmc.count_synaptome(MODEL)
+    package = nmc.load_package(MODEL)
+    assert counts["synapses"].sum() == len(package.synapses)
+    row = nmc.load_pathways().query("pre == 'L5_TTPC2' and post == 'L5_TTPC1'").iloc[0]
+    expected = row["convergence_mean"] * row["synapses_per_connection_mean"]
+    assert counts.loc["L5_TTPC2", "sheet_synapses"] == pytest.approx(expected)
+    assert counts["ratio"].median() > 1
+
+
+@pytest.mark.real
+def test_a_real_package_has_about_twice_the_sheets_synapses(mirror, monkeypatch):
+    monkeypatch.setenv("NMC_SOURCE", str(mirror))
+    counts = nmc.count_synaptome(MODEL)
+    assert counts["synapses"].sum() == 5863
+    assert counts["cells"].sum() == 1041
+    assert counts["ratio"].median() == pytest.approx(2.0, abs=0.3)
+    assert counts.loc["L5_TTPC1", "cells"] == 121 and counts.loc["L5_TTPC1", "sheet_cells"] == 57
