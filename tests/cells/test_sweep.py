@@ -40,3 +40,18 @@ def test_failures_are_rows_and_a_second_sweep_runs_only_what_is_missing(tmp_path
     assert again["error"].isna().all() and (again["answer"] == 42).all()
     sweep([SMALL, other], "rest", folder=tmp_path, progress=False, mode="converged")
     assert len(calls) == 5  # other settings, other rows
+
+
+def test_features_may_be_asked_for_from_many_threads(small):
+    """eFEL is one global state; without a lock it mixes up the traces."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from nmc.cells.features import compute_features
+    from nmc.cells.protocols import simulate_step
+
+    traces = [simulate_step(small, step, mode="converged") for step in (1, 3)]
+    alone = [compute_features(trace) for trace in traces]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(compute_features, traces * 20))
+    for i, found in enumerate(together):
+        pd.testing.assert_series_equal(found, alone[i % 2])

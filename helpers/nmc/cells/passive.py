@@ -8,8 +8,9 @@ import pandas as pd
 
 from nmc import names
 from nmc.cells import worker
+from nmc.cells.features import efel_values
 from nmc.cells.package import Package
-from nmc.cells.protocols import as_package, simulate_currents, step_stimulus
+from nmc.cells.protocols import THRESHOLD_MV, as_package, simulate_currents, step_stimulus
 from nmc.errors import SimulationError
 
 #: `run_RmpRiTau.py`: −0.01 nA from 1000 to 2000 ms of 3000, from −70 mV, after settling.
@@ -77,16 +78,7 @@ def simulate_rest(
 
 
 def _measure(trace: pd.DataFrame, model: str) -> dict[str, float]:
-    import efel
-
-    efel.reset()
-    given = {
-        "T": trace["t_ms"].to_numpy(),
-        "V": trace["v_mV"].to_numpy(),
-        "stim_start": [REST_START_MS],
-        "stim_end": [REST_END_MS],
-    }
-    found = efel.get_feature_values([given], list(_EFEL), raise_warnings=False)[0]
+    found = efel_values(trace, list(_EFEL), REST_START_MS, REST_END_MS, THRESHOLD_MV)
     missing = [name for name in _EFEL if found[name] is None or not len(found[name])]
     if missing:
         raise SimulationError(f"{model}: eFEL finds no {', '.join(missing)}; is the cell at rest?")
