@@ -12,7 +12,7 @@ def _add_row(i, indptr, indices, t_indptr, t_indices, common):
     for k in indices[indptr[i] : indptr[i + 1]]:
         row = t_indices[t_indptr[k] : t_indptr[k + 1]]
         for j in row[np.searchsorted(row, i, side="right") :]:
-            common[j] += 1
+            common[np.uint64(j)] += 1  # unsigned: no question whether it counts from the end
 
 
 @njit(cache=True, parallel=True)

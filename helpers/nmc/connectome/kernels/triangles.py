@@ -46,7 +46,8 @@ def count_triangles(half_indptr, packed, chunks):
                 j, code = e >> 2, e & 3
                 closed = weighted = 0
                 for f in packed[half_indptr[j] : half_indptr[j + 1]]:
-                    seen = mark[f >> 2]
+                    # Unsigned: else every look-up also asks whether the index is negative.
+                    seen = mark[np.uint64(f) >> np.uint64(2)]
                     if seen:
                         bins[code << 4 | (f & 3) << 2 | seen] += 1
                         w = weight[code << 4 | (f & 3) << 2 | seen]
