@@ -161,17 +161,18 @@ def plan_circuit(
     sub, numbers = _selected(connectome, neurons)
     table = _neuron_table(sub, numbers, models)
     packages = {model: load_package(model) for model in table["model"].unique()}
-    rng = np.random.default_rng(seed)
-    connections, contacts, used, skipped = _wire(sub, table, packages, gain, missing, rng)
+    # the background is drawn first, so that it is the same whatever the wiring
+    number = background_cells if background_Hz > 0 else 0
+    rng = np.random.default_rng([seed, 1])
+    background = [_background(packages[m], number, rng) for m in table["model"]]
+    rng = np.random.default_rng([seed, 2])
+    connections, contacts, skipped = _wire(sub, table, packages, background, gain, missing, rng)
     spec = {
         "cells": [cell_spec(packages[m]) for m in table["model"]],
         "random_channels": [bool(packages[m].stochastic) for m in table["model"]],
         "contacts": contacts,
         "drive_nA": [drive * _rheobase(packages[m]) for m in table["model"]],
-        "background": [
-            _background(packages[m], used[gid], background_cells, rng) if background_Hz > 0 else []
-            for gid, m in enumerate(table["model"])
-        ],
+        "background": background,
         "background_Hz": background_Hz,
         "seed": seed,
     }
@@ -229,11 +230,11 @@ def _rheobase(package: Package) -> float:
     return package.hold_nA + package.steps_nA[0] / _STEP_OVER_RHEOBASE
 
 
-def _wire(sub, table, packages, gain, missing, rng):
+def _wire(sub, table, packages, background, gain, missing, rng):
     adjacency = sub.adjacency.tocoo()
     places = table[["x_um", "y_um", "z_um"]].to_numpy(float)
     rows, contacts, skipped = [], [], []
-    used: list[set[int]] = [set() for _ in range(len(table))]
+    used = [{contact["pre_cell"] for contact in own} for own in background]
     order = np.lexsort((adjacency.row, adjacency.col))
     for pre, post in zip(adjacency.row[order].tolist(), adjacency.col[order].tolist(), strict=True):
         mtype, package = table["mtype"][pre], packages[table["model"][post]]
@@ -262,13 +263,12 @@ def _wire(sub, table, packages, gain, missing, rng):
             for contact in to_spec(own, gain)
         ]
     columns = ["pre", "post", "contacts", "distance_um", "delay_ms", "weight_nS"]
-    return pd.DataFrame(rows, columns=columns), contacts, used, skipped
+    return pd.DataFrame(rows, columns=columns), contacts, skipped
 
 
-def _background(package: Package, used: set[int], number: int, rng) -> list[dict]:
-    """Contacts of so many excitatory presynaptic cells that the wiring has not taken."""
-    synapses = package.synapses
-    synapses = synapses[synapses["excitatory"] & ~synapses["pre_cell"].isin(used)]
+def _background(package: Package, number: int, rng) -> list[dict]:
+    """Contacts of so many of the package's excitatory presynaptic cells."""
+    synapses = package.synapses[package.synapses["excitatory"]]
     cells = np.unique(synapses["pre_cell"])
     chosen = rng.choice(cells, min(number, len(cells)), replace=False)
     return to_spec(synapses[synapses["pre_cell"].isin(chosen)])
