@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -49,22 +52,41 @@ def browser():
         browser.close()
 
 
+@pytest.fixture(scope="session")
+def served(site) -> str:
+    """The site's address on a server of this machine: a search reads pages, which files refuse."""
+    handler = partial(QuietHandler, directory=str(site))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+class QuietHandler(SimpleHTTPRequestHandler):
+    """A file server that says nothing."""
+
+    def log_message(self, *args) -> None:
+        pass
+
+
 class Visit:
     """One open page, and what went wrong while it was open."""
 
-    def __init__(self, browser, path: Path, width: int, scheme: str, query: str = "") -> None:
+    def __init__(self, browser, address: str, width: int, scheme: str) -> None:
         self.context = browser.new_context(
-            viewport={"width": width, "height": 900}, color_scheme=scheme, offline=True
+            viewport={"width": width, "height": 900},
+            color_scheme=scheme,
+            offline=address.startswith("file:"),
         )
         self.page = self.context.new_page()
         self.errors: list[str] = []
         self.page.on("console", lambda said: said.type == "error" and self.errors.append(said.text))
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.on("request", self._watch)
-        self.page.goto(path.as_uri() + query, wait_until="load")
+        self.page.goto(address, wait_until="load")
 
     def _watch(self, request) -> None:
-        if not request.url.startswith(("file:", "data:", "blob:")):
+        if not request.url.startswith(("file:", "data:", "blob:", "http://127.0.0.1:")):
             self.errors.append(f"asks the network for {request.url}")
 
     def close(self) -> None:
@@ -76,8 +98,9 @@ def visit(browser):
     """Return a function that opens a page; all are closed at the end."""
     opened = []
 
-    def open_page(path: Path, width: int = 1280, scheme: str = "light", query: str = "") -> Visit:
-        opened.append(Visit(browser, path, width, scheme, query))
+    def open_page(place: Path | str, width: int = 1280, scheme: str = "light") -> Visit:
+        address = place.as_uri() if isinstance(place, Path) else place
+        opened.append(Visit(browser, address, width, scheme))
         return opened[-1]
 
     yield open_page

@@ -73,8 +73,8 @@ def test_no_page_is_heavy(page_path):
     assert page_path.stat().st_size < 2_000_000
 
 
-def test_search_finds_a_term(visit, site):
-    one = visit(site / "search.html", query="?q=reciprocity")
+def test_search_finds_a_term(visit, served):
+    one = visit(f"{served}/search.html?q=reciprocity")
     one.page.wait_for_selector("ul.search li a", timeout=10_000)
     assert "analyse-the-connectome" in one.page.inner_html("ul.search")
     assert one.errors == []
@@ -104,9 +104,10 @@ def test_a_table_sorts_and_filters(visit, site):
 def test_the_landing_page_leads_on(visit, site):
     one = visit(site / "index.html")
     one.page.wait_for_url("**/book/index.html")
-    one.page.click("text=Start in an afternoon")
+    one.page.locator(".sd-card").first.click()
     one.page.wait_for_url("**/fetch-the-data.html")
-    one.page.click("a.right-next")
+    one.page.locator("a.right-next").scroll_into_view_if_needed()
+    one.page.locator("a.right-next:visible").click()
     one.page.wait_for_url("**/read-the-fact-sheets.html")
     assert one.errors == []
 
