@@ -67,9 +67,6 @@ def test_a_page_that_does_not_exist_gets_an_answer(plain):
 def test_with_a_repository_each_page_is_launched_edited_and_reported(toy):
     config = toy.root / "_config.yml"
     config.write_text(config.read_text().replace('url: ""', 'url: "https://github.com/me/nmc"'))
-    toc = yaml.safe_load((toy.root / "_toc.yml").read_text())
-    toc["chapters"].pop()
-    toy.write("_toc.yml", yaml.safe_dump(toc))
     links = links_of(build(toy, toy.tree("tree", thickness=165)))
     assert "https://github.com/me/nmc/edit/main/book/one.md" in links
     assert "https://mybinder.org/v2/gh/me/nmc/main?urlpath=lab/tree/book/one.md" in links
