@@ -8,11 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import click
+from nmc.data.sources import trees
+from nmc.errors import SourceError
 
 from bookbuild.audits import build_twice, run_in_memory
 from bookbuild.book import execute_stale, last_runs
 from bookbuild.errors import BookError
 from bookbuild.explorer import make_explorer
+from bookbuild.identity import source_identity
 from bookbuild.project import Project
 from bookbuild.render import check_links, render
 from bookbuild.report import times_table
@@ -33,9 +36,26 @@ def main(context: click.Context, root: Path) -> None:
     context.obj = Project(root.resolve())
 
 
+def _full_source(_context, _option, source: str) -> str:
+    """Check the source before anything runs, and write its folders out in full.
+
+    Chapters run in folders of their own, where a relative path would name another place.
+    """
+    full = source_identity(source)
+    try:
+        trees(full)
+    except SourceError as error:
+        raise click.BadParameter(str(error)) from error
+    return full
+
+
 def _source_option(command):
     return click.option(
-        "--source", envvar="NMC_SOURCE", default="sample", help="Where the data come from."
+        "--source",
+        envvar="NMC_SOURCE",
+        default="sample",
+        callback=_full_source,
+        help="Where the data come from.",
     )(command)
 
 
