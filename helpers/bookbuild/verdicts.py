@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from html import escape
 
 from bookbuild.book import Page
@@ -68,4 +69,6 @@ def _cell(text: str) -> str:
 def _number(value) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(_number(part) for part in value)
+    if math.isnan(value):
+        return "no number"
     return f"{value:,.10g}" if abs(value) >= 1000 else f"{value:.4g}"
