@@ -43,6 +43,21 @@ def test_no_function_is_defined_twice():
     assert gates.repeated_functions(CHAPTERS) == []
 
 
+def test_every_check_is_registered_in_its_part_and_every_registered_one_is_used():
+    import nmc.exercises.core as register
+
+    registered = {
+        name: register._KNOWN[name].answer.__module__.rsplit(".", 1)[-1]
+        for name in register.exercises()
+    }
+    used = {
+        name: chapter.name.split("/")[1].replace("-", "_")
+        for chapter in CHAPTERS
+        for name in gates.checked_exercises(chapter.text)
+    }
+    assert used == registered
+
+
 def bibliography() -> set[str]:
     return set(re.findall(r"^@\w+\{([^,]+),", (ROOT / "book/references.bib").read_text(), re.M))
 
@@ -115,6 +130,9 @@ NESTED = ":::{note}\n```{code-cell} ipython3\n1\n```\n:::\n\n## Common mistakes"
         (gates.has_solved_exercises, ":::{solution-end}", ":::{note}"),
         (gates.has_solved_exercises, ":label: ex-template-sum", ":label: ex-other"),
         (gates.has_solved_exercises, "## Common mistakes", NESTED),
+        (gates.checks_an_exercise, 'nmc.check("ex-template-sum", total)', "total"),
+        (gates.checks_an_exercise, 'nmc.check("ex-template-sum"', 'nmc.check("ex-other"'),
+        (gates.checks_an_exercise, "import nmc\n", 'import nmc\nnmc.check("ex-other", 1)\n'),
         (gates.has_short_cells, "import nmc\n", LONG_CELL),
         (gates.has_short_cells, "import nmc\n", LONG_FUNCTION),
         (gates.stays_in_its_room, "import nmc\n", "!pip install nmc\n"),

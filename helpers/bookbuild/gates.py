@@ -88,6 +88,17 @@ def has_solved_exercises(chapter: Chapter) -> list[str]:
     return wrong
 
 
+def checks_an_exercise(chapter: Chapter) -> list[str]:
+    """At least one solution ends in ``nmc.check`` of its own exercise."""
+    pattern = r"\{solution-start\} ([\w-]+)\n(.*?)\{solution-end\}"
+    found = re.findall(pattern, chapter.text, re.DOTALL)
+    checked = [(label, name) for label, body in found for name in checked_exercises(body)]
+    wrong = [f"The solution of {label} checks {name}." for label, name in checked if label != name]
+    if len(checked) != len(checked_exercises(chapter.text)):
+        wrong.append("An nmc.check stands outside a solution.")
+    return wrong if checked else ["No solution ends in nmc.check."]
+
+
 def has_short_cells(chapter: Chapter) -> list[str]:
     """No long cell, no long function."""
     wrong = []
@@ -194,6 +205,7 @@ GATES: tuple[Callable[[Chapter], list[str]], ...] = (
     starts_as_the_template,
     ends_as_the_template,
     has_solved_exercises,
+    checks_an_exercise,
     has_short_cells,
     stays_in_its_room,
     describes_its_figures,
@@ -218,6 +230,11 @@ def cited_keys(text: str) -> set[str]:
     """Return the bibliography keys a page cites."""
     groups = re.findall(r"\{cite(?::\w+)?\}`([^`]+)`", text)
     return {key.strip() for group in groups for key in group.split(",")}
+
+
+def checked_exercises(text: str) -> list[str]:
+    """Return the exercises whose answers a text checks."""
+    return re.findall(r"\bnmc\.check\(\s*[\"']([\w-]+)[\"']", text)
 
 
 def draws(code: str) -> bool:

@@ -1,14 +1,10 @@
-"""Checks for exercises: is this answer right, and if not, where to look?
-
-The right answer is computed from the data of the source in use, never stored: a class on the
-sample and a class on the real files are both told the truth.  A teacher adds an exercise with
-`exercise`.
-"""
+"""How an answer is judged: the register of exercises, and what counts as the same answer."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from numbers import Real
 
 from nmc.errors import NMCError, UnknownNameError
@@ -22,7 +18,7 @@ class Exercise:
     """One exercise that can be checked: how its answer is computed, and a hint."""
 
     identifier: str
-    answer: Callable[[], object]
+    answer: Callable[..., object]
     hint: str
     tolerance: float
 
@@ -56,12 +52,22 @@ class Verdict:
 
 
 _KNOWN: dict[str, Exercise] = {}
+#: One module of checks for each part of the book, named as its folder is.
+PARTS = ("short_course", "data", "factsheets", "cells", "connectome", "circuit")
+
+
+def _load_parts() -> None:
+    for part in PARTS:
+        import_module(f"nmc.exercises.{part}")
 
 
 def exercise(
     identifier: str, hint: str, *, tolerance: float = TOLERANCE
-) -> Callable[[Callable[[], object]], Callable[[], object]]:
+) -> Callable[[Callable[..., object]], Callable[..., object]]:
     """Register the decorated function as the one that computes an exercise's answer.
+
+    The function takes what `check` is given beside the answer (a parameter a reader may have
+    changed), each with the chapter's own value as its default.
 
     Parameters
     ----------
@@ -71,21 +77,34 @@ def exercise(
         One sentence for those whose answer is wrong.
     tolerance : float
         Relative difference that is forgiven in numbers.
+
+    Raises
+    ------
+    ValueError
+        If another function is registered for this exercise.
     """
 
-    def register(answer: Callable[[], object]) -> Callable[[], object]:
+    def register(answer: Callable[..., object]) -> Callable[..., object]:
+        known = _KNOWN.get(identifier)
+        if known and _place(known.answer) != _place(answer):
+            raise ValueError(f"Exercise {identifier!r} is registered twice.")
         _KNOWN[identifier] = Exercise(identifier, answer, hint, tolerance)
         return answer
 
     return register
 
 
+def _place(function: Callable) -> tuple[str, str]:
+    return function.__module__, function.__qualname__
+
+
 def exercises() -> list[str]:
     """Return the identifiers of the exercises that `check` knows."""
+    _load_parts()
     return sorted(_KNOWN)
 
 
-def check(identifier: str, answer: object) -> Verdict:
+def check(identifier: str, answer: object, **given: object) -> Verdict:
     """Check the answer to an exercise against the data of the source in use.
 
     Parameters
@@ -94,6 +113,8 @@ def check(identifier: str, answer: object) -> Verdict:
         The exercise's label, as `nmc.exercises.exercises` lists them.
     answer : number, text, or a collection of these
         The student's answer; numbers may be rounded, letter case and order do not matter.
+    **given : object
+        Parameters of the chapter that the answer depends on, where the exercise says so.
 
     Returns
     -------
@@ -105,6 +126,7 @@ def check(identifier: str, answer: object) -> Verdict:
     UnknownNameError
         If no such exercise can be checked.
     """
+    _load_parts()
     try:
         known = _KNOWN[identifier]
     except KeyError:
@@ -112,7 +134,7 @@ def check(identifier: str, answer: object) -> Verdict:
     if answer is None or answer is Ellipsis:
         return Verdict(identifier, False, f"There is no answer yet. {known.hint}")
     try:
-        right = _same(answer, known.answer(), known.tolerance)
+        right = _same(answer, known.answer(**given), known.tolerance)
     except NMCError as error:
         return Verdict(identifier, False, f"The answer cannot be checked here: {error}")
     if right:
@@ -148,55 +170,3 @@ def _same_collections(given: object, wanted: object, tolerance: float) -> bool:
             return False
         del left[found]
     return not left
-
-
-# -- the short course --------------------------------------------------------------------------
-
-
-@exercise("ex-fetch-largest", "Sort the catalogue's models by `size_bytes`; give the largest name.")
-def _largest_package() -> str:
-    import nmc
-
-    catalogue = nmc.catalogue()
-    models = catalogue[catalogue.index.str.startswith("model/")]
-    return str(models["size_bytes"].astype(float).idxmax()).removeprefix("model/")
-
-
-@exercise("ex-factsheets-warmup", "`nsmallest` on the column `n_neurons` of `load_mtypes()`.")
-def _rarest_mtypes() -> str:
-    import nmc
-
-    mtypes = nmc.load_mtypes()
-    return str(mtypes.loc[mtypes["n_neurons"].idxmin(), "mtype"])
-
-
-@exercise(
-    "ex-factsheets-inhibition",
-    "Per cent of each layer's neurons whose `excitatory` is False: layer → per cent.",
-)
-def _inhibition() -> dict[str, float]:
-    import nmc
-
-    mtypes = nmc.load_mtypes()
-    inhibitory = mtypes["n_neurons"].where(~mtypes["excitatory"].astype(bool), 0)
-    layers = mtypes["layer"].astype(str)
-    share = 100 * inhibitory.groupby(layers).sum() / mtypes["n_neurons"].groupby(layers).sum()
-    return share.astype(float).to_dict()
-
-
-@exercise("ex-analyse-means", "Every connection counts at both of its ends.")
-def _mean_degree() -> float:
-    import nmc
-
-    connectome = nmc.default_connectome()
-    return 2 * connectome.n_connections / connectome.n_neurons
-
-
-@exercise(
-    "ex-analyse-best", "`nlargest(10, 'in_degree')` of `compute_degrees`; give their m-types."
-)
-def _best_connected() -> list[str]:
-    import nmc
-
-    degrees = nmc.compute_degrees(nmc.default_connectome())
-    return degrees.nlargest(10, "in_degree")["mtype"].astype(str).tolist()

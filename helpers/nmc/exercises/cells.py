@@ -1,0 +1,3 @@
+"""Checks of Part III, cells."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""Checks of Part V, circuits."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""Checks of Part IV, the connectome."""
+
+from __future__ import annotations

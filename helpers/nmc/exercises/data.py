@@ -1,0 +1,3 @@
+"""Checks of Part I, the data."""
+
+from __future__ import annotations

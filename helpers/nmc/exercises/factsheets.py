@@ -1,0 +1,3 @@
+"""Checks of Part II, fact sheets."""
+
+from __future__ import annotations
