@@ -5,7 +5,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from nmc.circuit.contacts import choose_cells, contacts_of, to_spec
-from nmc.circuit.pairs import measure_psp, psp_amplitudes, simulate_pair
+from nmc.circuit.pairs import simulate_pair
+from nmc.circuit.psp import measure_psp, psp_amplitudes
 from nmc.errors import SynapseError, UnknownNameError
 
 HAC = "L1_HAC_cNAC187_1"
