@@ -8,7 +8,7 @@ import pandas as pd
 
 from nmc import names
 from nmc.cells import worker
-from nmc.cells.features import efel_values
+from nmc.cells._efel import efel_values
 from nmc.cells.package import Package
 from nmc.cells.protocols import THRESHOLD_MV, as_package, simulate_currents, step_stimulus
 from nmc.errors import SimulationError

@@ -68,6 +68,11 @@ def record(entry: Record) -> None:
         os.close(handle)
 
 
+def remember(entry: Record) -> None:
+    """Remember a file that was read without being fetched: one of the package's own."""
+    _log[entry.key] = entry
+
+
 def records() -> tuple[Record, ...]:
     """Return what this process fetched, in the order of the first fetch."""
     return tuple(_log.values())

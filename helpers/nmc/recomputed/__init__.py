@@ -1,0 +1,218 @@
+"""Recomputed numbers that take hours, kept: one Parquet row a run, with what it was made from.
+
+Each table stands beside this file as ``<table>.parquet``.  It holds what our runs gave and
+nothing of the files they ran on; the printed values are joined at reading, from the source in
+use.  A row names its makings in hashes (`MAKINGS`), so that a row made by other code, another
+NEURON or another package can be told: it is *stale*, and shown as such.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Mapping
+from functools import cache
+from importlib.resources import files
+from importlib.util import find_spec
+from pathlib import Path
+
+import pandas as pd
+
+from nmc.errors import FormatError, UnknownNameError
+
+#: Table → columns that name a run; a newer row replaces the kept one of the same run.
+TABLES: Mapping[str, tuple[str, ...]] = {
+    "models": ("model", "protocol", "settings"),
+    "pathways": ("pathway", "protocol", "settings"),
+}
+#: Columns that say from what a row was made.
+MAKINGS = ("package_sha256", "protocol_sha256", "code_sha256", "neuron")
+
+
+def table_file(table: str) -> Path:
+    """Where a table is kept.
+
+    Raises
+    ------
+    UnknownNameError
+        There is no such table.
+    """
+    if table not in TABLES:
+        raise UnknownNameError.of("table of recomputed values", table, TABLES)
+    return Path(str(files(__package__) / f"{table}.parquet"))
+
+
+def load_kept(table: str) -> pd.DataFrame:
+    """Read a table of recomputed values, and note in the provenance that it was read.
+
+    Parameters
+    ----------
+    table : {"models", "pathways"}
+        Which one.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a run: the columns of `TABLES`, `MAKINGS`, ``error`` and what was measured;
+        empty where nothing has been kept yet.
+
+    Raises
+    ------
+    UnknownNameError
+        There is no such table.
+    FormatError
+        The file is damaged.
+    """
+    path = table_file(table)
+    if not path.is_file():
+        return pd.DataFrame(columns=[*TABLES[table], *MAKINGS, "error"])
+    rows = _read(path)
+    _note(table, path)
+    return rows
+
+
+def keep_rows(table: str, rows: pd.DataFrame, *, path: Path | None = None) -> Path:
+    """Merge rows into a table and write it in one piece.
+
+    Parameters
+    ----------
+    table : {"models", "pathways"}
+        Which one.
+    rows : pandas.DataFrame
+        New rows, with the columns of `TABLES` and `MAKINGS`; a row replaces the kept one of
+        the same run.
+    path : pathlib.Path, optional
+        Another file than the package's own.
+
+    Returns
+    -------
+    pathlib.Path
+        The file.
+
+    Raises
+    ------
+    FormatError
+        A row does not say which run it is, or from what it was made.
+    """
+    run = list(TABLES[table]) if table in TABLES else []
+    path = path or table_file(table)
+    missing = [name for name in (*run, *MAKINGS) if name not in rows]
+    if missing or rows[run].isna().any(axis=None):
+        raise FormatError(f"Rows of {table} need {', '.join(missing or run)}; nothing was kept.")
+    both = [_read(path), rows] if path.is_file() else [rows]
+    merged = pd.concat(both, ignore_index=True).drop_duplicates(run, keep="last")
+    merged = merged.sort_values(run, ignore_index=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(f".{os.getpid()}.part")
+    try:
+        merged.to_parquet(partial, index=False, compression="zstd")
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+    return path
+
+
+def mark_stale(rows: pd.DataFrame, current: Mapping[str, object]) -> pd.DataFrame:
+    """Say of every row whether what it was made from still stands.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        As `load_kept` gives them.
+    current : mapping
+        Column of `MAKINGS` → today's value, or one a row (a Series with the index of `rows`);
+        what is not given is not compared.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A copy with ``stale`` (bool) and ``stale_because`` (the columns that differ, in words).
+    """
+    words = {"package_sha256": "package", "protocol_sha256": "protocol", "code_sha256": "code",
+             "neuron": "NEURON"}  # fmt: skip
+    marked = rows.copy()
+    reasons = pd.Series("", index=rows.index, dtype="str")
+    for column, value in current.items():
+        differs = rows[column].ne(value)
+        reasons = reasons.where(~differs, reasons + f"{words.get(column, column)} ")
+    marked["stale_because"] = reasons.str.strip().str.replace(" ", ", ")
+    marked["stale"] = marked["stale_because"] != ""
+    return marked
+
+
+@cache
+def code_hash(*modules: str) -> str:
+    """Hash what some modules do: their syntax trees without comments, docstrings and layout.
+
+    Parameters
+    ----------
+    *modules : str
+        Full names, e.g. ``"nmc.cells.build"``; they are not imported.
+    """
+    digest = hashlib.sha256()
+    for name in sorted(modules):
+        spec = find_spec(name)
+        if spec is None or spec.origin is None:
+            raise UnknownNameError(f"There is no module {name!r}.")
+        digest.update(f"{name}\0".encode())
+        tree = ast.parse(Path(spec.origin).read_text("utf-8"))
+        digest.update("\n".join(_words(tree)).encode())
+    return digest.hexdigest()
+
+
+def settings_text(settings: Mapping) -> str:
+    """Write a run's settings in the one form that rows are compared by."""
+    return json.dumps(dict(settings), sort_keys=True)
+
+
+#: Fields of syntax trees that say nothing of meaning, or that only some Pythons have.
+_SILENT = {"ctx", "kind", "type_comment", "type_ignores", "type_params"}
+
+
+def _words(node: ast.AST) -> Iterable[str]:
+    """Yield a syntax tree as lines that are the same in every Python version."""
+    yield type(node).__name__
+    for name, value in sorted(ast.iter_fields(node)):
+        if name in _SILENT:
+            continue
+        parts = value if isinstance(value, list) else [value]
+        if name == "body" and isinstance(value, list) and _is_docstring(node):
+            parts = value[1:]
+        yield f"{name} {len(parts)}"
+        for part in parts:
+            if isinstance(part, ast.AST):
+                yield from _words(part)
+            else:
+                yield repr(part)
+
+
+def _is_docstring(node: ast.AST) -> bool:
+    documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+    return isinstance(node, documented) and ast.get_docstring(node, clean=False) is not None
+
+
+def _read(path: Path) -> pd.DataFrame:
+    try:
+        return pd.read_parquet(path)
+    except (OSError, ValueError) as error:
+        raise FormatError(f"{path} is not a table of recomputed values. ({error})") from error
+
+
+def _note(table: str, path: Path) -> None:
+    from nmc.data import provenance
+
+    content = path.read_bytes()
+    provenance.remember(
+        provenance.Record(
+            key=f"recomputed/{table}",
+            origin="kept recomputed values",
+            sha256=hashlib.sha256(content).hexdigest(),
+            size_bytes=len(content),
+            invented=False,
+            release="",
+            trust="package",
+            path=path,
+        )
+    )
