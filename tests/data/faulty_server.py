@@ -66,6 +66,10 @@ class _Handler(BaseHTTPRequestHandler):
             body = site.files.get(path.removeprefix("moved/"))
         if body is None:
             return self._status(404)
+        if fault == "silent":
+            site.stop.wait(20)
+            self.close_connection = True
+            return None
         self._send(body, fault)
 
     def _send(self, body: bytes, fault: str) -> None:

@@ -213,6 +213,35 @@ def _tar_bad_utf8() -> bytes:
     return bytes(header) + b"x" + b"\0" * 511 + b"\0" * 1024
 
 
+def _tar_pax(**headers: str) -> bytes:
+    """A harmless header overruled by the extended one before it."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        info = tarfile.TarInfo("harmless")
+        info.size, info.pax_headers = 1, {k.replace("_", "."): v for k, v in headers.items()}
+        archive.addfile(info, io.BytesIO(b"x"))
+    return out.getvalue()
+
+
+def _zip_64_lie() -> bytes:
+    """The list of members claims an exabyte in its 64-bit field."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        info = zipfile.ZipInfo("a")
+        info.extra = struct.pack("<HHQQ", 1, 16, 1 << 60, 1 << 60)
+        archive.writestr(info, b"x")
+    content = bytearray(out.getvalue())
+    at = content.index(b"PK\x01\x02")
+    struct.pack_into("<LL", content, at + 20, 0xFFFFFFFF, 0xFFFFFFFF)
+    return bytes(content)
+
+
+def _zip_in_comment() -> bytes:
+    """A second archive hides in the comment of the first: readers differ in which they see."""
+    hidden = _zip_of([("../escaped", b"x")])
+    return _zip_of([("a", b"x")])[:-2] + struct.pack("<H", len(hidden)) + hidden
+
+
 def _tar_negative() -> bytes:
     header = bytearray(_header(1))
     header[124:136] = b"\xff" * 12
@@ -249,6 +278,19 @@ _SPECIAL: dict[str, Callable[[], bytes]] = {
     "tar.gz of zeros": _gz_bomb,
     "tar.gz cut short": lambda: gzip.compress(_tar_of([("a", bytes(range(256)) * 50)]))[:-90],
     "tar.gz checksum wrong": lambda: gzip.compress(_tar_of([("a", b"x")]))[:-8] + b"\0" * 8,
+    "tar extended path climbs": lambda: _tar_pax(path="../escaped"),
+    "tar extended path is absolute": lambda: _tar_pax(path="/tmp/escaped"),
+    "tar extended size": lambda: _tar_pax(size=str(1 << 40)),
+    "tar extended sparse file": lambda: _tar_pax(
+        GNU_sparse_size=str(1 << 40), GNU_sparse_map="0,1"
+    ),
+    "tar long name climbs": lambda: _tar_of([("../" + "y" * 120, b"x")]),
+    "tar behind a tar": lambda: _tar_of([("a", b"x")]) + _tar_of([("../escaped", b"x")]),
+    "tar.gz behind a tar.gz": lambda: gzip.compress(_tar_of([("a", b"x")])) * 2,
+    "zip behind a tar": lambda: _tar_of([("a", b"x")]) + _zip_of([("../escaped", b"x")]),
+    "zip in a zip's comment": _zip_in_comment,
+    "zip of an exabyte": _zip_64_lie,
+    "zip behind a script": lambda: b"#!/bin/sh\n" + _zip_of([("a", b"x")]),
     "zip symbolic link": lambda: _zip_mode(0o120777, b"/etc/passwd"),
     "zip device": lambda: _zip_mode(0o020666, b""),
     "zip named pipe": lambda: _zip_mode(0o010666, b""),

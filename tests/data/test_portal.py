@@ -8,7 +8,7 @@ import nmc
 import pytest
 from nmc.data import mirrors, terms, transfer, web
 from nmc.data.catalogue import item
-from nmc.errors import DownloadError, MissingFileError
+from nmc.errors import ChecksumError, DownloadError, MissingFileError
 
 from .conftest import HASTY, parts
 from .faulty_server import Site, serve
@@ -108,7 +108,7 @@ def test_pathway_pages_are_put_together(portal, monkeypatch, cache):
     _list_pathways(monkeypatch, first, ["L1_DAC:L1_SLAC", "L4_PC:L4_SS", "L4_PC:L4_SP"])
     for name in ("L1_DAC-L1_SAC", "L4_PC-L4_SS"):  # the third has no page
         page = f"Portals/nmc-portal/{_FACTS}/pathway/{name}.html"
-        first.files[page] = f"<html>{name}</html>".encode()
+        first.files[page] = f"<p class='factsheet-value'>{name}</p>".encode()
     assert nmc.available("page/pathways")
     folder = nmc.fetch_folder("page/pathways")
     assert {p.name for p in folder.rglob("*.html")} == {"L1_DAC-L1_SAC.html", "L4_PC-L4_SS.html"}
@@ -125,7 +125,7 @@ def test_pathway_pages_go_on_after_a_break(portal, monkeypatch):
     _list_pathways(monkeypatch, first, pathways)
     pages = [f"Portals/nmc-portal/{_FACTS}/pathway/{p.replace(':', '-')}.html" for p in pathways]
     for page in pages:
-        first.files[page] = b"<html></html>"
+        first.files[page] = b"<p class='factsheet-value'>1</p>"
     first.faults[pages[1]] = "503"
     with pytest.raises(DownloadError, match="L4_PC-L4_SP"):
         nmc.fetch("page/pathways")
@@ -133,3 +133,16 @@ def test_pathway_pages_go_on_after_a_break(portal, monkeypatch):
     asked = first.asked[pages[0]]
     nmc.fetch("page/pathways")
     assert first.asked[pages[0]] == asked == 1
+
+
+def test_a_page_that_is_no_fact_sheet_is_not_packed(portal, monkeypatch, cache):
+    """Portals that close answer every address with one and the same page, and say 200."""
+    first, second = portal
+    _list_pathways(monkeypatch, first, ["L4_PC:L4_SS"])
+    page = f"{_FACTS}/pathway/L4_PC-L4_SS.html"
+    first.files[f"Portals/nmc-portal/{page}"] = b"<html>This service has moved.</html>"
+    with pytest.raises(ChecksumError, match="no fact sheet"):
+        nmc.fetch("page/pathways")
+    second.files[f"nmc-portal/{page}"] = b"<p class='factsheet-value'>1</p>"
+    assert nmc.fetch("page/pathways").is_file()
+    assert not parts(cache / "web")

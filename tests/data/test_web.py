@@ -52,7 +52,9 @@ def test_a_known_hash_decides(cache, site, sheet, content):
     assert not parts(cache)
 
 
-@pytest.mark.parametrize("fault", ["cut", "claims too long", "stall", "503", "500", "429"])
+@pytest.mark.parametrize(
+    "fault", ["cut", "claims too long", "stall", "silent", "503", "500", "429"]
+)
 def test_a_passing_fault_is_retried(cache, site, sheet, content, fault):
     site.files[sheet.path], site.faults[sheet.path] = content, fault
     site.fault_times = 1
@@ -61,7 +63,8 @@ def test_a_passing_fault_is_retried(cache, site, sheet, content, fault):
 
 
 @pytest.mark.parametrize(
-    "fault", ["cut", "no length, cut", "claims too long", "stall", "trickle", "503", "altered"]
+    "fault",
+    ["cut", "no length, cut", "claims too long", "stall", "silent", "trickle", "503", "altered"],
 )
 def test_a_lasting_fault_gives_no_file(cache, site, sheet, content, fault):
     item = with_known_hash(sheet, content)
@@ -85,6 +88,14 @@ def test_an_answer_that_never_ends_is_cut_off(cache, site, sheet, content):
     site.files[item.path], site.faults[item.path] = content, "endless"
     with pytest.raises(Miss, match="more than"):
         tree_at(site).get(item)
+    assert not parts(cache)
+
+
+def test_an_answer_that_never_ends_is_cut_off_where_no_size_is_known(cache, site, sheet):
+    """A sheet is read into memory whole: what is no sheet by its size is not even kept."""
+    site.files[sheet.path], site.faults[sheet.path] = b"{}", "endless"
+    with pytest.raises(Miss, match="more than the 67,108,864 bytes"):
+        tree_at(site).get(sheet)
     assert not parts(cache)
 
 

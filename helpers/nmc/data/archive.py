@@ -183,11 +183,11 @@ def _unpack(archive, root, prefix, budget, members, depth, bar) -> None:
                 if bar is not None:
                     bar.update(1)
     except READ_ERRORS as exc:
-        raise ArchiveError(f"{archive} is damaged: {exc}.") from exc
+        raise ArchiveError(f"{archive} is damaged: {str(exc) or type(exc).__name__}.") from exc
     except OSError as exc:
         if exc.errno not in (errno.EINVAL, None):  # else a place that is not in the file was sought
             raise
-        raise ArchiveError(f"{archive} is damaged: {exc}.") from exc
+        raise ArchiveError(f"{archive} is damaged: {str(exc) or type(exc).__name__}.") from exc
     for full in inner:
         _unpack_inner(root, full, budget, members, depth, bar)
 

@@ -114,6 +114,8 @@ def _check_html(item: Item, path: Path, invented: bool) -> str:
     content = path.read_bytes()
     if b"<" not in content[:4096] or b"\0" in content:
         raise _Damaged("it holds no markup")
+    if item.key.startswith("page/pathway/") and b"factsheet" not in content:
+        raise _Damaged("it is a page, but no fact sheet")  # such as that of a login, or of a move
     return ""
 
 

@@ -21,7 +21,7 @@ def plot_package_sizes(ax: Axes | None = None) -> Axes:
     matplotlib Axes
         Each point is a package; sizes are those the catalogue knows of release 1.0.10.
     """
-    import seaborn as sns
+    import numpy as np
 
     from nmc import names, style
     from nmc.data.catalogue import catalogue
@@ -29,13 +29,14 @@ def plot_package_sizes(ax: Axes | None = None) -> Axes:
     table = catalogue()
     packages = table[table.index.str.startswith("model/")]
     layer = packages.index.str.removeprefix("model/").str.split("_").str[0]
-    size_MB = packages["size_bytes"].astype(float) / 1e6
+    size_MB = packages["size_bytes"].astype(float).to_numpy() / 1e6
+    # Points of a row are spread with a seed of their own, so that the figure is always the same.
+    row = layer.map(names.LAYERS.index) + np.random.default_rng(0).uniform(-0.35, 0.35, len(layer))
     ax = style.new_axes(ax)
     with style.context():
-        sns.stripplot(
-            x=size_MB.to_numpy(), y=layer, hue=layer, order=names.LAYERS, hue_order=names.LAYERS,
-            palette=style.LAYER_COLOURS, legend=False, jitter=0.35, size=3, alpha=0.6, ax=ax,
-        )  # fmt: skip
+        ax.scatter(size_MB, row, s=9, alpha=0.6, c=layer.map(style.LAYER_COLOURS), linewidths=0)
+    ax.set_yticks(range(len(names.LAYERS)), names.LAYERS)
+    ax.invert_yaxis()
     ax.set(xlabel="size of the package (MB)", ylabel="", xlim=(0, None))
     style.add_note(ax, "Catalogue: sizes of the packages of release 1.0.10")
     return ax

@@ -21,6 +21,8 @@ from nmc.errors import ChecksumError
 
 _log = logging.getLogger(__name__)
 _DOWN_S = 60.0
+#: Sheets and pages are read into memory whole; the largest known has 1.3 MB.
+_MOST_BYTES = {"json": 1 << 26, "html": 1 << 26}
 _down: dict[str, float] = {}  # hosts that did not answer → when; asked again after a while
 _asked: set[Path] = set()  # trees whose marker was asked for by this process
 
@@ -157,7 +159,7 @@ class WebTree:
         cached = self._cached()
         hashes_known = bool(item.known or listed) and not item.other_releases
         sizes = () if item.other_releases or cached.invented else _sizes(item)
-        wanted = transfer.Wanted(sizes=sizes, other_hosts=hashes_known)
+        wanted = transfer.Wanted(sizes, _most_bytes(item), other_hosts=hashes_known)
         with files.writing(item.key), files.whole(target) as temporary:
             try:
                 transfer.download(address, temporary, wanted, self._policy, progress=progress)
@@ -209,6 +211,11 @@ def tree_of(folder: Path) -> WebTree | None:
 
 def _origin_file(folder: Path) -> Path:
     return folder.with_name(f"{folder.name}.origin.json")
+
+
+def _most_bytes(item: Item) -> int:
+    """Return how much a server may send of a file whose size is not known."""
+    return _MOST_BYTES.get(item.format, transfer.Wanted.max_bytes)
 
 
 def _sizes(item: Item) -> tuple[int, ...]:
