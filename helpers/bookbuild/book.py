@@ -32,7 +32,9 @@ class Page:
     fresh: bool
 
 
-def execute_stale(project: Project, source: str, *, jobs: int = 2, say: Say = print) -> list[Page]:
+def execute_stale(
+    project: Project, source: str, *, jobs: int = 2, say: Say = print, cache: Path | None = None
+) -> list[Page]:
     """Run every chapter whose code, helpers, pins, source or data changed; reuse the others.
 
     Parameters
@@ -45,6 +47,8 @@ def execute_stale(project: Project, source: str, *, jobs: int = 2, say: Say = pr
         Chapters that run at the same time.
     say : callable
         Gets a line of text for the person who waits.
+    cache : Path, optional
+        The ``NMC_CACHE`` the chapters see; by default that of the caller.
 
     Returns
     -------
@@ -69,7 +73,7 @@ def execute_stale(project: Project, source: str, *, jobs: int = 2, say: Say = pr
     def run(chapter: Chapter) -> str | None:
         try:
             with scratch_folder(project.store.parent) as scratch:
-                done = execute(chapter, source, Path(scratch))
+                done = execute(chapter, source, Path(scratch), cache=cache)
                 store.keep(keys[chapter], done.run, done.notebook, done.results)
         except ChapterError as error:
             say(f"  {'FAILED':>8}  {chapter.name}")

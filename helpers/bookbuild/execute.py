@@ -39,7 +39,12 @@ class Executed:
 
 
 def execute(
-    chapter: Chapter, source: str, scratch: Path, limit_gb: float | None = None
+    chapter: Chapter,
+    source: str,
+    scratch: Path,
+    *,
+    limit_gb: float | None = None,
+    cache: Path | None = None,
 ) -> Executed:
     """Run a chapter from top to bottom.
 
@@ -53,6 +58,8 @@ def execute(
         An empty folder for this run alone; the chapter's working folder lies in it.
     limit_gb : float, optional
         End the chapter when it and all it starts hold more memory than this.
+    cache : Path, optional
+        The ``NMC_CACHE`` the chapter sees; by default that of the caller.
 
     Raises
     ------
@@ -65,7 +72,8 @@ def execute(
     started = time.perf_counter()
     done = run_watched(
         _command(path),
-        env=_environment(source, log, results, scratch),
+        env=_environment(source, log, results, scratch)
+        | ({"NMC_CACHE": str(cache)} if cache else {}),
         cwd=scratch,
         limit_gb=limit_gb,
     )

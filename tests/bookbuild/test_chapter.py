@@ -12,7 +12,7 @@ from bookbuild.errors import BookError
 from bookbuild.execute import HEAVY_SVG_BYTES, tidy
 from bookbuild.identity import source_identity, tree_hash
 from bookbuild.project import Project
-from bookbuild.shown import undescribed
+from bookbuild.shown import refused, undescribed
 from bookbuild.students import without_solutions
 
 HEAD = """---
@@ -173,3 +173,15 @@ def test_a_picture_without_words_is_found_and_a_hidden_one_may_stay():
     described = figure("<svg/>")
     described.cells[0].metadata["mystnb"] = {"figure": {"caption": "c"}, "image": {"alt": "a"}}
     assert undescribed(described) == []
+
+
+def test_a_solution_that_its_own_check_refuses_is_found():
+    from nmc.exercises import Verdict
+
+    def shown(correct: bool) -> nbformat.NotebookNode:
+        said = Verdict("ex-one", correct, "so it is.")._repr_markdown_()
+        output = nbformat.v4.new_output("execute_result", data={"text/markdown": said})
+        return nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("x", outputs=[output])])
+
+    assert refused(shown(True)) == []
+    assert refused(shown(False)) == [(1, "so it is.")]

@@ -1,0 +1,49 @@
+"""The long audits find what they are for: a run that is not repeatable, a chapter too large."""
+
+from __future__ import annotations
+
+import pytest
+from bookbuild.audits import build_twice, run_in_memory
+from bookbuild.errors import BookError
+from bookbuild.project import Project
+
+pytestmark = pytest.mark.slow
+
+CELL = "# Say it\n\n```{{code-cell}} ipython3\n{code}\n```\n"
+#: Keeps its first answer in the data cache, as long results are kept.
+KEEPING = """import secrets
+from nmc.data.settings import cache_folder
+kept = cache_folder() / "kept.txt"
+if not kept.exists():
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    kept.write_text(secrets.token_hex())
+print(kept.read_text())"""
+
+
+def twice(toy):
+    return build_twice(Project(toy.root), toy.tree("tree", thickness=165), say=lambda line: None)
+
+
+def test_two_runs_that_agree_pass(toy):
+    assert [page.chapter.name for page in twice(toy)] == ["book/one", "book/two"]
+
+
+def test_a_cell_that_says_something_else_each_time_is_named(toy):
+    toy.chapter("one", CELL.format(code="import secrets; print(secrets.token_hex())"))
+    with pytest.raises(BookError, match="book/one: code cell 1"):
+        twice(toy)
+
+
+def test_what_the_first_run_kept_is_made_again_by_the_second(toy):
+    toy.chapter("one", CELL.format(code=KEEPING))
+    with pytest.raises(BookError, match="book/one: code cell 1"):
+        twice(toy)
+
+
+def test_a_chapter_over_the_limit_of_memory_is_named_and_the_others_still_run(toy):
+    code = "held = bytearray(600 * 2**20); held[::4096] = b'x' * len(held[::4096])\n"
+    toy.chapter("one", CELL.format(code=code + "import time; time.sleep(2)"))
+    said = []
+    with pytest.raises(BookError, match=r"book/one\.md needs more than 0\.5 GB"):
+        run_in_memory(Project(toy.root), toy.tree("tree", 165), 0.5, say=said.append)
+    assert len(said) == 2 and "GB  book/two" in said[1]
