@@ -1,19 +1,22 @@
 """Every model beside its fact sheet: the long comparisons, kept as rows.
 
-``nmc scoreboard`` (``make scoreboard``) runs the packages' rest protocol over
-every model whose package the source has, and keeps the rows in ``<cache>/scoreboard``; chapters
-read them with `load_scoreboard`, which marks rows whose package, code or NEURON has changed.
+``nmc scoreboard`` (``make scoreboard``) runs the packages' rest and step protocols over every
+model whose package the source has.  What it gave is kept in `nmc.recomputed`, without anything
+of the sheets; `load_scoreboard` joins the sheets of the source in use and marks rows that were
+made by other code or another NEURON.
 """
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pandas as pd
 
-from nmc import names
-from nmc.cells import mechanisms, results
-from nmc.cells.sweep import load_rows, sweep
+from nmc import names, recomputed
+from nmc.cells.sweep import load_rows, makings, sweep
+from nmc.errors import SourceError
 
 #: Measured column → tolerance: absolute in mV, or relative.
 TOLERANCES = {
@@ -21,60 +24,173 @@ TOLERANCES = {
     "input_resistance_MOhm": ("relative", 0.01),
     "membrane_time_constant_ms": ("relative", 0.06),
 }
+#: What is run on every model, the comparison with the sheets first: (protocol, settings).
+PLAN: tuple[tuple[str, Mapping], ...] = (
+    ("rest", {"mode": "published"}),
+    *(("step", {"mode": "converged", "step": step}) for step in (1, 2, 3)),
+    ("rest", {"mode": "converged"}),
+    *(("step", {"mode": "published", "step": step}) for step in (1, 3, 2)),
+)
+#: Measured columns that are kept, where a protocol gives them.
+_KEPT = (
+    "stochastic", "integration", *TOLERANCES, "spike_count", "first_spike_ms", "last_spike_ms",
+    "error",
+)  # fmt: skip
 
 
 def scoreboard_folder() -> Path:
-    """Where the rows are kept."""
+    """Where the rows of unfinished runs are, one folder an entry of `PLAN`."""
     from nmc.data.settings import cache_folder
 
     return cache_folder() / "scoreboard"
 
 
-def run_scoreboard(models=None, *, n_workers: int = 2, mode: str = "published") -> pd.DataFrame:
-    """Run the rest protocol over the source's models and keep the rows.
+def run_scoreboard(
+    models: Iterable[str] | None = None,
+    *,
+    plan: Iterable[tuple[str, Mapping]] = PLAN,
+    n_workers: int = 2,
+    keep: bool = True,
+    path: Path | None = None,
+) -> pd.DataFrame:
+    """Run the plan over the source's models and keep the rows.
+
+    Rows that stand, in the store or from a run that was ended, are not run again.
 
     Parameters
     ----------
     models : iterable of str, optional
         All models whose package the source has, unless given.
+    plan : iterable of (str, mapping)
+        Protocols with their settings; see `PLAN`.
     n_workers : int
         Models at the same time.
-    mode : {"published", "converged"}
-        See `nmc.cells.integration`.
+    keep : bool
+        Merge the rows into the store after every entry of the plan.
+    path : pathlib.Path, optional
+        Another file than the store's own.
 
     Returns
     -------
     pandas.DataFrame
-        As `load_scoreboard`.
+        The rows of this run, one a model and entry of the plan.
+
+    Raises
+    ------
+    SourceError
+        `keep`, and the source's packages are the synthetic sample's.
     """
     if models is None:
         from nmc.data.fetch import available
 
         models = [name for name in names.model_names() if available(f"model/{name}")]
-    sweep(models, "rest", folder=scoreboard_folder(), n_workers=n_workers, mode=mode)
-    return load_scoreboard()
+    models = list(models)
+    if keep and models:
+        _refuse_invented(models[0])
+    found = []
+    for protocol, settings in plan:
+        folder = scoreboard_folder() / "-".join([protocol, *map(str, settings.values())])
+        missing = _not_kept(models, protocol, settings, path) if keep else models
+        try:
+            sweep(missing, protocol, folder=folder, n_workers=n_workers, **settings)
+        finally:  # what is finished is kept, whatever ended the run
+            rows = load_rows(sorted(folder.glob(f"*.{protocol}.parquet")))
+            rows = rows[rows["model"].isin(missing)]
+            if keep and len(rows):
+                _keep(rows, path)
+        found.append(rows)
+    return pd.concat(found, ignore_index=True)
 
 
-def load_scoreboard() -> pd.DataFrame:
-    """Read the kept rows beside the fact sheets.
+def _refuse_invented(model: str) -> None:
+    from nmc.data.fetch import fetch_record
+
+    if fetch_record(f"model/{model}").invented:
+        raise SourceError(
+            "The store keeps rows of the portal's packages only, and these are the synthetic "
+            "sample's: name a source that has the portal's, e.g. make scoreboard SOURCE=portal."
+        )
+
+
+def _not_kept(models: list[str], protocol: str, settings: Mapping, path: Path | None) -> list[str]:
+    """Models without a row in the store that was made from what stands now."""
+    from nmc.cells.package import load_package
+
+    file = path or recomputed.table_file("models")
+    if not file.is_file():
+        return models
+    rows = pd.read_parquet(file)
+    told = recomputed.settings_text(settings)
+    rows = rows[(rows["protocol"] == protocol) & (rows["settings"] == told) & rows["error"].isna()]
+    rows = recomputed.mark_stale(rows, makings())
+    kept = rows[~rows["stale"]].set_index("model")["package_sha256"]
+    return [m for m in models if m not in kept or load_package(m).sha256 != kept[m]]
+
+
+def _keep(rows: pd.DataFrame, path: Path | None) -> None:
+    real = rows[~rows["invented"].fillna(False).astype(bool)] if "invented" in rows else rows
+    columns = [*recomputed.TABLES["models"], *recomputed.MAKINGS, *_KEPT]
+    columns = [name for name in columns if name in real]
+    if len(real):
+        recomputed.keep_rows("models", real[columns], path=path)
+
+
+def load_scoreboard(protocol: str = "rest", *, mode: str = "published") -> pd.DataFrame:
+    """Read the kept rows of a protocol, beside the fact sheets of the source in use.
+
+    Parameters
+    ----------
+    protocol : {"rest", "step"}
+        Which rows.
+    mode : {"published", "converged"}
+        Integration of the runs; see `nmc.cells.integration`.
 
     Returns
     -------
     pandas.DataFrame
-        One row a model: measured columns, the sheet's in ``published_…``, ``stochastic``,
-        ``stale`` (made by other code or another NEURON), ``error``, and per quantity
-        ``agrees_…`` within `TOLERANCES`.
+        One row a run: ``model``, ``etype``, ``mode``, measured columns (for steps ``step`` and
+        ``spike_count``), ``stochastic``, ``error``, and ``stale`` with ``stale_because`` (made
+        by other code or another NEURON). For rest also the sheets' values in ``published_…``,
+        ``agrees_…`` within `TOLERANCES`, and ``verdict``: *agrees*, *differs*, *failed*, or
+        *invented data* where the sheets are the synthetic sample's.
     """
-    rows = load_rows(sorted(scoreboard_folder().glob("*.rest.parquet")))
-    if rows.empty:
-        return rows
-    rows["stale"] = (rows["code_sha256"] != results.code_hash()) | (
-        rows["neuron"] != mechanisms.build_tag()["neuron"]
-    )
-    rows["stochastic"] = rows["integration"].fillna("").str.contains("random") | rows[
-        "model"
-    ].str.contains("STUT|IR2", regex=True)
-    return add_published(rows)
+    rows = recomputed.load_kept("models")
+    rows = rows[rows["protocol"] == protocol].reset_index(drop=True)
+    told = pd.DataFrame([json.loads(text) for text in rows["settings"]], index=rows.index)
+    rows = rows.join(told.reindex(columns=["mode", "step"]))
+    rows = rows[rows["mode"] == mode].reset_index(drop=True)
+    rows.insert(1, "etype", [names.parse_model(model).etype for model in rows["model"]])
+    rows = recomputed.mark_stale(rows, makings()).drop(columns="settings")
+    if protocol != "rest":
+        return rows.drop(columns=list(TOLERANCES), errors="ignore")
+    rows = rows.drop(columns=["step", "spike_count", "first_spike_ms", "last_spike_ms"],
+                     errors="ignore")  # fmt: skip
+    return judge(rows)
+
+
+def judge(rows: pd.DataFrame) -> pd.DataFrame:
+    """Put the fact sheets beside measured rows, of the store or of a sweep, and judge them.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        With ``model`` and the columns of `TOLERANCES`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A copy with ``published_…``, ``agrees_…`` and ``verdict``; see `load_scoreboard`.
+    """
+    from nmc.data import provenance
+
+    judged = add_published(rows.copy())
+    every = judged[[f"agrees_{column}" for column in TOLERANCES]].all(axis=1)
+    verdict = every.map({True: "agrees", False: "differs"}).astype("str")
+    if provenance.invented():
+        verdict[:] = "invented data"
+    if "error" in judged:
+        verdict = verdict.mask(judged["error"].notna(), "failed")
+    return judged.assign(verdict=verdict)
 
 
 def compare(models, *, mode: str = "converged") -> pd.DataFrame:
@@ -121,7 +237,7 @@ def add_published(rows: pd.DataFrame) -> pd.DataFrame:
     """Add the fact sheets' values and whether the measured ones agree with them."""
     from nmc.factsheets.models import load_models
 
-    sheet = load_models().set_index("model")
+    sheet = load_models(step_currents=False).set_index("model")
     for column, (kind, tolerance) in TOLERANCES.items():
         published = rows["model"].map(sheet[column]).astype(float)
         allowed = tolerance if kind == "absolute" else tolerance * published.abs()

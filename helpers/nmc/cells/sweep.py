@@ -7,7 +7,6 @@ A model that fails is a row too, with its reason.
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -16,13 +15,17 @@ from pathlib import Path
 
 import pandas as pd
 
-from nmc import names
-from nmc.cells import mechanisms, results
+from nmc import names, recomputed
+from nmc.cells import mechanisms
 from nmc.cells.package import Package, load_package
 from nmc.errors import FormatError, NMCError, UnknownNameError
 
-#: Columns that say from what a row was made; rows that differ in one are stale.
-IDENTITY = ("package_sha256", "settings", "code_sha256", "neuron")
+#: The code that turns a protocol into numbers: a change here makes older rows stale.
+ENGINE = tuple(
+    f"nmc.cells.{name}" for name in ("_efel", "_run", "_worker", "build", "integration", "porting")
+)
+#: The code that defines the protocols themselves.
+PROTOCOL_CODE = ("nmc.cells.passive", "nmc.cells.protocols")
 
 
 def measure_step(package: Package, **settings) -> dict:
@@ -61,23 +64,38 @@ PROTOCOLS: Mapping[str, Callable[..., dict]] = {"step": measure_step, "rest": me
 def measure(model: str, protocol: str, settings: Mapping) -> dict:
     """Run one protocol on one model; a failure becomes the row's ``error``."""
     started = time.perf_counter()
-    row: dict = {"model": model, "protocol": protocol, "error": None}
+    row: dict = {"model": model, "protocol": protocol, **_common(settings), "error": None}
     try:
         package = load_package(model)
-        row |= _identity(package, settings)
+        row |= {
+            "package_sha256": package.sha256,
+            "stochastic": bool(package.stochastic),
+            "invented": _invented(model),
+        }
         row |= PROTOCOLS[protocol](package, **settings)
     except NMCError as error:
         row["error"] = f"{type(error).__name__}: {error}"
     return {**row, "wall_s": time.perf_counter() - started}
 
 
-def _identity(package: Package, settings: Mapping) -> dict[str, str]:
+def makings() -> dict[str, str]:
+    """What every row made now has in common: hashes of protocol and code, NEURON's version."""
     return {
-        "package_sha256": package.sha256,
-        "settings": json.dumps(dict(settings), sort_keys=True),
-        "code_sha256": results.code_hash(),
+        "protocol_sha256": recomputed.code_hash(*PROTOCOL_CODE),
+        "code_sha256": recomputed.code_hash(*ENGINE),
         "neuron": mechanisms.build_tag()["neuron"],
     }
+
+
+def _common(settings: Mapping) -> dict[str, str]:
+    return {"settings": recomputed.settings_text(settings), **makings()}
+
+
+def _invented(model: str) -> bool:
+    """Whether the model's package came from the synthetic sample."""
+    from nmc.data import provenance
+
+    return any(r.invented for r in provenance.records() if r.key == f"model/{model}")
 
 
 def sweep(
@@ -183,7 +201,7 @@ def _stands(path: Path, model: str, settings: Mapping) -> bool:
         return False
     try:
         row = pd.read_parquet(path).iloc[0]
-        current = _identity(load_package(model), settings)
+        current = {"package_sha256": load_package(model).sha256, **_common(settings)}
     except (NMCError, OSError, ValueError):
         return False
     return pd.isna(row["error"]) and all(row.get(k) == v for k, v in current.items())
