@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from nmc.factsheets.numbers import agrees, parse_mean_std, parse_number
+from nmc.factsheets.numbers import agrees, parse_number
 
 
 @pytest.mark.parametrize(
@@ -23,12 +23,6 @@ def test_parse_number(text, value, approximate):
 def test_parse_number_refuses(text):
     with pytest.raises(ValueError, match="not a number"):
         parse_number(text)
-
-
-def test_parse_mean_std():
-    assert parse_mean_std("1,051 ± 25.5") == (1051, 25.5)
-    with pytest.raises(ValueError, match="mean ± std"):
-        parse_mean_std("51")
 
 
 @pytest.mark.parametrize(

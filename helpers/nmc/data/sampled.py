@@ -69,7 +69,8 @@ def fingerprint() -> str:
     digest = hashlib.sha256(repr(_sample().SEED).encode())
     root = resources.files("nmc")
     own = sorted(p for p in _walk(root.joinpath("sample")) if not p.name.endswith(".pyc"))
-    for path in (*own, Path(str(root)) / "names.py", Path(str(root)) / "layout.py"):
+    ground = (Path(str(root)) / name for name in ("names.py", "layout.py", "labels.py"))
+    for path in (*own, *ground):
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:16]
 

@@ -190,14 +190,7 @@ def _page_fact(file: Path, layer: str, fact: pages.Fact) -> dict:
     if quantity is None:
         raise FormatError(f"{file}: unknown fact {fact.label!r} = {fact.text!r}.")
     unit = _PAGE_UNITS.get(quantity.rsplit("_", 1)[-1], "")
-    if fact.unit != unit:
-        raise FormatError(
-            f"{file}: {fact.label!r}: the unit {fact.unit!r} stands where {unit!r} should."
-        )
-    try:
-        value = float(numbers.parse_number(fact.text).value)
-    except ValueError as error:
-        raise FormatError(f"{file}: layer {layer!r}, {fact.label!r}: {error}.") from error
+    value = pages.value_of(file, fact, unit, of=f"layer {layer!r}")
     return {"quantity": quantity, "value": value, "printed": fact.text}
 
 

@@ -9,39 +9,15 @@ from pathlib import Path
 
 import pandas as pd
 
-from nmc import names
+from nmc import labels, names
 from nmc.errors import FormatError, NMCError
 from nmc.factsheets import numbers, pages, schema
 from nmc.factsheets.types import ETYPE, LAYER, METYPE, MTYPE
 
 #: Label on a me-type page → column, and the unit the page prints.
-FACTS = {
-    "resting membrane potential": ("resting_membrane_potential_mV", "mV"),
-    "input resistance": ("input_resistance_MOhm", "MOhm"),
-    "membrane time constant": ("membrane_time_constant_ms", "ms"),
-    "axon length": ("axon_length_um", "µm"),
-    "axon volume": ("axon_volume_um3", "µm³"),
-    "axon maximum branch order": ("axon_max_branch_order", ""),
-    "axon maximum section length": ("axon_max_section_length_um", "µm"),
-    "apical length": ("apical_length_um", "µm"),
-    "apical volume": ("apical_volume_um3", "µm³"),
-    "apical maximum branch order": ("apical_max_branch_order", ""),
-    "apical maximal section length": ("apical_max_section_length_um", "µm"),
-    "basal length": ("basal_length_um", "µm"),
-    "basal volume": ("basal_volume_um3", "µm³"),
-    "basal maximum branch order": ("basal_max_branch_order", ""),
-    "basal maximum section length": ("basal_max_section_length_um", "µm"),
-    "soma diameter": ("soma_diameter_um", "µm"),
-}
-PHYSIOLOGY = tuple(column for column, _ in FACTS.values())[:3]
+FACTS = {**labels.MODEL_PHYSIOLOGY, **labels.MODEL_ANATOMY}
+PHYSIOLOGY = tuple(column for column, _ in labels.MODEL_PHYSIOLOGY.values())
 CURRENTS = ("holding_current_nA", "step1_current_nA", "step2_current_nA", "step3_current_nA")
-
-#: Field of the summary file → column, and the unit its ``…_Units`` must name.
-SUMMARY = {
-    "Rmp": ("resting_membrane_potential_mV", "mV"),
-    "Rin": ("input_resistance_MOhm", "MOhm"),
-    "Tau": ("membrane_time_constant_ms", "ms"),
-}
 
 _PARTIAL = {"apical_length_um", "apical_volume_um3", "apical_max_branch_order",
             "apical_max_section_length_um"}  # fmt: skip
@@ -128,7 +104,7 @@ def read_model_summary() -> pd.DataFrame:
             raise FormatError(f"{file}: {error}") from error
         rows[model] = {
             column: _summary_value(file, key, record, field, unit)
-            for field, (column, unit) in SUMMARY.items()
+            for field, (column, unit) in labels.MODEL_SUMMARY.items()
         }
     lost = [name for name in names.model_names() if name not in rows]
     if lost:
@@ -229,14 +205,7 @@ def _value(file: Path, model: str, fact: pages.Fact) -> tuple[str, float]:
     if fact.label not in FACTS:
         raise FormatError(f"{file}: {model}: unknown fact {fact.label!r} = {fact.text!r}.")
     column, unit = FACTS[fact.label]
-    if fact.unit != unit:
-        raise FormatError(
-            f"{file}: {model}, {fact.label!r}: the unit {fact.unit!r} stands where {unit!r} should."
-        )
-    try:
-        return column, float(numbers.parse_number(fact.text).value)
-    except ValueError as error:
-        raise FormatError(f"{file}: {model}, {fact.label!r}: {error}.") from error
+    return column, pages.value_of(file, fact, unit, of=model)
 
 
 def _typed(frame: pd.DataFrame) -> pd.DataFrame:

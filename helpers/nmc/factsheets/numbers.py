@@ -1,4 +1,4 @@
-"""Numbers as the sheets print them: ``31,346``, ``~8.1 million``, ``51 ± 25``."""
+"""Numbers as the sheets print them: ``31,346``, ``~8.1 million``."""
 
 from __future__ import annotations
 
@@ -35,20 +35,6 @@ def parse_number(text: str | float) -> Printed:
     number = Decimal(match[2].replace(",", "")) * _SCALE[match[3] or ""]
     value = int(number) if number == number.to_integral_value() else float(number)
     return Printed(value, bool(match[1]))
-
-
-def parse_mean_std(text: str) -> tuple[float, float]:
-    """Read ``mean ± std``.
-
-    Raises
-    ------
-    ValueError
-        When `text` does not hold two numbers.
-    """
-    mean, sign, std = str(text).partition("±")
-    if not sign:
-        raise ValueError(f"{text!r} is not 'mean ± std'")
-    return parse_number(mean).value, parse_number(std).value
 
 
 def agrees(printed: float, value: float) -> bool:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nmc.errors import FormatError
+from nmc.factsheets import numbers
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,48 @@ def facts_of(root) -> Iterator[Fact]:
             yield Fact(section, label, _own_text(node), _unit(node))
         elif node.find_class("smwbarvalue"):
             yield Fact(section, label, "", "", tuple(_bars(node)))
+
+
+def check_unit(path: Path, fact: Fact, unit: str, *, of: str = "") -> None:
+    """Refuse a value whose unit is not the expected one.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The page, and `of` what on it the fact is about: both are named in the error.
+    fact : Fact
+        One entry of the page.
+    unit : str
+        The unit that should be printed.
+
+    Raises
+    ------
+    FormatError
+        When another unit is printed.
+    """
+    if fact.unit != unit:
+        raise FormatError(
+            f"{_place(path, fact, of)}: the unit {fact.unit!r} stands where {unit!r} should."
+        )
+
+
+def value_of(path: Path, fact: Fact, unit: str, *, of: str = "") -> float:
+    """Return a fact's number, given in the expected unit; parameters as for `check_unit`.
+
+    Raises
+    ------
+    FormatError
+        When another unit is printed, or the text is no number.
+    """
+    check_unit(path, fact, unit, of=of)
+    try:
+        return float(numbers.parse_number(fact.text).value)
+    except ValueError as error:
+        raise FormatError(f"{_place(path, fact, of)}: {error}.") from error
+
+
+def _place(path: Path, fact: Fact, of: str) -> str:
+    return f"{path}: {of}, {fact.label!r}" if of else f"{path}: {fact.label!r}"
 
 
 def text_of(node) -> str:

@@ -75,10 +75,7 @@ def read_pathway_page(path: Path) -> dict[str, str]:
         if fact.label not in FACTS:
             raise FormatError(f"{path}: unknown fact {fact.label!r} = {fact.text!r}.")
         field, unit = FACTS[fact.label]
-        if fact.unit != unit:
-            raise FormatError(
-                f"{path}: {fact.label!r}: the unit {fact.unit!r} stands where {unit!r} should."
-            )
+        pages.check_unit(path, fact, unit)
         values.update(_split(path, fact, field))
     return values
 

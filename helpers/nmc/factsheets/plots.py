@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 
 from nmc import names, style, units
 from nmc.data.provenance import stamp
+from nmc.factsheets.frame import draw_column, framed
 
 #: E-types in the order a reader meets them, each with a colour; pyramidal cells stay apart.
 ETYPE_COLOURS = dict(
@@ -22,7 +23,7 @@ ETYPE_COLOURS = dict(
 )  # fmt: skip
 
 
-@style.context()
+@framed(height=4.2)
 def plot_layers(layers: pd.DataFrame, column: str = "n_neurons", ax: Axes | None = None) -> Axes:
     """Draw one quantity of the layers as a column of cortex: height is thickness.
 
@@ -40,7 +41,6 @@ def plot_layers(layers: pd.DataFrame, column: str = "n_neurons", ax: Axes | None
     matplotlib Axes
         Depth below the surface of the cortex on y (µm), the quantity on x.
     """
-    ax = style.new_axes(ax, height=4.2)
     height = layers["thickness_um"].to_numpy()
     top = np.concatenate([[0.0], np.cumsum(height)])
     values = layers[column].to_numpy(dtype=float)
@@ -58,11 +58,10 @@ def plot_layers(layers: pd.DataFrame, column: str = "n_neurons", ax: Axes | None
     ax.set_xlim(0, 1.18 * np.nanmax(values))
     ax.xaxis.set_major_formatter("{x:,.0f}")
     ax.set_yticks(top)
-    stamp(ax)
     return ax
 
 
-@style.context()
+@framed(height=2.9)
 def plot_density(circuit: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """Draw the neuron density of the six layers.
 
@@ -78,7 +77,6 @@ def plot_density(circuit: pd.DataFrame, ax: Axes | None = None) -> Axes:
     matplotlib Axes
         Layers from the surface down on y, neurons per mm³ on x.
     """
-    ax = style.new_axes(ax, height=2.9)
     rows = circuit[circuit["quantity"] == "density_per_mm3"].sort_values("layer")
     layer = rows["layer"].astype(str)
     whole = layer.replace({"L2": "L23", "L3": "L23"})
@@ -89,11 +87,10 @@ def plot_density(circuit: pd.DataFrame, ax: Axes | None = None) -> Axes:
     ax.set(xlim=(0, 1.14 * rows["value"].max()), xlabel="neurons per mm³")
     ax.xaxis.set_major_formatter("{x:,.0f}")
     ax.invert_yaxis()
-    stamp(ax)
     return ax
 
 
-@style.context()
+@framed(height=9.0)
 def plot_mtypes(mtypes: pd.DataFrame, column: str = "n_neurons", ax: Axes | None = None) -> Axes:
     """Draw one quantity of every m-type, grouped by layer, on a logarithmic axis.
 
@@ -111,7 +108,6 @@ def plot_mtypes(mtypes: pd.DataFrame, column: str = "n_neurons", ax: Axes | None
     matplotlib Axes
         One line an m-type; excitatory types are filled, inhibitory ones hollow.
     """
-    ax = style.new_axes(ax, height=9.0)
     table = mtypes.sort_values(["layer", "excitatory", column], ascending=[True, False, False])
     position = np.arange(len(table)) + 0.8 * table["layer"].cat.codes.to_numpy()
     values = table[column].to_numpy(dtype=float)
@@ -134,11 +130,10 @@ def plot_mtypes(mtypes: pd.DataFrame, column: str = "n_neurons", ax: Axes | None
     ax.set(xlim=(left, None), ylim=(position[-1] + 1, -1))
     ax.set_xlabel(units.label(column).replace("n neurons", "neurons"))
     ax.legend(loc="lower right")
-    stamp(ax)
     return ax
 
 
-@style.context()
+@framed(width=9.5, height=3.6)
 def plot_metypes(metypes: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """Draw which e-types occur with which m-type: the area of a dot is its share of the m-type.
 
@@ -154,7 +149,6 @@ def plot_metypes(metypes: pd.DataFrame, ax: Axes | None = None) -> Axes:
     matplotlib Axes
         E-types on y, the 55 m-types on x, layer by layer.
     """
-    ax = style.new_axes(ax, width=9.5, height=3.6)
     total = metypes.groupby("mtype", observed=True)["n_neurons"].transform("sum")
     share = metypes["n_neurons"] / total
     column = metypes["mtype"].cat.codes
@@ -166,11 +160,10 @@ def plot_metypes(metypes: pd.DataFrame, ax: Axes | None = None) -> Axes:
     ax.set_yticks(range(len(names.ETYPES)), names.ETYPES)
     layer_lines(ax, horizontal=False)
     ax.set(xlim=(-0.7, len(names.MTYPES) - 0.3), ylim=(len(names.ETYPES) - 0.4, -0.6))
-    stamp(ax)
     return ax
 
 
-@style.context()
+@framed(height=3.2)
 def plot_composition(metypes: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """Draw the e-types of each layer's inhibitory neurons as shares of a whole.
 
@@ -186,7 +179,6 @@ def plot_composition(metypes: pd.DataFrame, ax: Axes | None = None) -> Axes:
     matplotlib Axes
         One bar a layer; the number of inhibitory neurons stands behind it.
     """
-    ax = style.new_axes(ax, height=3.2)
     inhibitory = metypes[~metypes["excitatory"]]
     counts = inhibitory.pivot_table(
         index="layer", columns="etype", values="n_neurons", aggfunc="sum", observed=False
@@ -206,7 +198,6 @@ def plot_composition(metypes: pd.DataFrame, ax: Axes | None = None) -> Axes:
     ax.set_xticks(range(0, 101, 25))
     ax.invert_yaxis()
     ax.legend(ncols=5, loc="lower left", bbox_to_anchor=(0, 1.0), fontsize=8)
-    stamp(ax)
     return ax
 
 
@@ -240,10 +231,7 @@ def plot_rest(models: pd.DataFrame, axes=None) -> np.ndarray:
     for ax, column in zip(axes, columns, strict=True):
         for x, etype in enumerate(present):
             values = models.loc[models["etype"] == etype, column].dropna().to_numpy()
-            # Spread by rank along a fixed pattern: no random numbers in a figure.
-            shift = 0.36 * (2 * ((np.arange(len(values)) * 0.618) % 1) - 1)
-            ax.plot(x + shift, values, "o", ms=2.6, alpha=0.55, mew=0, color=ETYPE_COLOURS[etype])
-            ax.hlines(np.median(values), x - 0.4, x + 0.4, color=style.INK, linewidth=1.8)
+            draw_column(ax, x, values, colour=ETYPE_COLOURS[etype], size=2.6)
         ax.set_ylabel(units.label(column).replace(" (", "\n("))
         if not column.endswith("mV"):
             ax.set_yscale("log")
@@ -252,7 +240,7 @@ def plot_rest(models: pd.DataFrame, axes=None) -> np.ndarray:
     return axes
 
 
-@style.context()
+@framed(height=4.0)
 def plot_checks(findings: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """Draw how much each check of the fact sheets compared, and how much of it disagreed.
 
@@ -269,7 +257,6 @@ def plot_checks(findings: pd.DataFrame, ax: Axes | None = None) -> Axes:
         One row a check: a bar for the comparisons, a dot for the disagreements, on a
         logarithmic axis; a check without a dot found nothing.
     """
-    ax = style.new_axes(ax, height=4.0)
     compared = pd.Series(findings.attrs["compared"]).sort_values()
     wrong = findings["check"].value_counts().reindex(compared.index, fill_value=0)
     rows = np.arange(len(compared))
@@ -282,7 +269,6 @@ def plot_checks(findings: pd.DataFrame, ax: Axes | None = None) -> Axes:
     ax.set_xscale("log")
     ax.set(xlim=(0.7, compared.max() * 15), xlabel="number")
     ax.legend(loc="lower right")
-    stamp(ax)
     return ax
 
 

@@ -10,7 +10,7 @@ from matplotlib.patches import PathPatch
 from matplotlib.path import Path as Outline
 
 from nmc import names, style, units
-from nmc.data.provenance import stamp
+from nmc.factsheets.frame import draw_column, framed
 from nmc.factsheets.pathways import S_TYPES, layer_flow, pathway_matrix
 from nmc.factsheets.plots import layer_lines
 
@@ -21,7 +21,7 @@ S_TYPE_COLOURS = {
 }  # fmt: skip
 
 
-@style.context()
+@framed(width=7.4, height=6.8)
 def plot_pathways(
     pathways: pd.DataFrame,
     column: str = "connection_probability_percent",
@@ -51,7 +51,6 @@ def plot_pathways(
     matplotlib Axes
         Presynaptic m-types on y, postsynaptic ones on x; blank where there is no pathway.
     """
-    ax = style.new_axes(ax, width=7.4, height=6.8)
     matrix = pathway_matrix(pathways, column).to_numpy()
     if log:
         matrix = np.where(matrix > 0, matrix, np.nan)
@@ -67,11 +66,10 @@ def plot_pathways(
     )
     bar.set_label(units.label(column))
     bar.outline.set_visible(False)
-    stamp(ax)
     return ax
 
 
-@style.context()
+@framed(width=7.4, height=6.8)
 def plot_s_types(pathways: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """Draw the class of short-term dynamics of every pathway as a matrix of the 55 m-types.
 
@@ -89,7 +87,6 @@ def plot_s_types(pathways: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """
     from matplotlib.colors import ListedColormap
 
-    ax = style.new_axes(ax, width=7.4, height=6.8)
     coded = pathways.assign(code=pathways["s_type"].cat.codes)
     matrix = pathway_matrix(coded, "code").to_numpy()
     kinds = list(pathways["s_type"].cat.categories)
@@ -100,11 +97,10 @@ def plot_s_types(pathways: pd.DataFrame, ax: Axes | None = None) -> Axes:
     for kind, count in pathways["s_type"].value_counts().reindex(kinds).items():
         ax.plot([], [], "s", color=S_TYPE_COLOURS[kind], label=f"{kind} {words[kind]} ({count:,})")
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=2, fontsize=9)
-    stamp(ax)
     return ax
 
 
-@style.context()
+@framed(width=6.2, height=5.6)
 def plot_dynamics(pathways: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """Draw the two time constants of short-term dynamics of every pathway against each other.
 
@@ -121,7 +117,6 @@ def plot_dynamics(pathways: pd.DataFrame, ax: Axes | None = None) -> Axes:
         Recovery from depression on x, from facilitation on y (ms, logarithmic); above the
         dashed line facilitation outlasts depression.
     """
-    ax = style.new_axes(ax, width=6.2, height=5.6)
     for kind, rows in pathways.groupby("s_type", observed=True):
         ax.plot(
             rows["d_mean_ms"], rows["f_mean_ms"], "o", ms=4.5, alpha=0.6, mew=0,
@@ -137,11 +132,10 @@ def plot_dynamics(pathways: pd.DataFrame, ax: Axes | None = None) -> Axes:
         ylabel="recovery from facilitation, F (ms)",
     )  # fmt: skip
     ax.legend(ncols=2)
-    stamp(ax)
     return ax
 
 
-@style.context()
+@framed(height=3.6)
 def plot_by_s_type(pathways: pd.DataFrame, column: str, ax: Axes | None = None) -> Axes:
     """Draw how one physiological quantity is distributed in each class of synapses.
 
@@ -160,26 +154,22 @@ def plot_by_s_type(pathways: pd.DataFrame, column: str, ax: Axes | None = None) 
         One dot a pathway, the bar is the median, the ring marks pathways whose conductance
         was measured; logarithmic.
     """
-    ax = style.new_axes(ax, height=3.6)
     kinds = list(pathways["s_type"].cat.categories)
     for x, kind in enumerate(kinds):
         rows = pathways[(pathways["s_type"] == kind) & (pathways[column] > 0)]
         if rows.empty:
             continue
-        shift = 0.36 * (2 * ((np.arange(len(rows)) * 0.618) % 1) - 1)
         values = rows[column].to_numpy()
-        ax.plot(x + shift, values, "o", ms=3, alpha=0.5, mew=0, color=S_TYPE_COLOURS[kind])
+        places = draw_column(ax, x, values, colour=S_TYPE_COLOURS[kind], size=3)
         measured = rows["conductance_measured"].to_numpy(dtype=bool)
-        ax.plot(x + shift[measured], values[measured], "o", ms=6, mfc="none", color=style.INK)
-        ax.hlines(np.median(values), x - 0.4, x + 0.4, color=style.INK, linewidth=1.8)
+        ax.plot(places[measured], values[measured], "o", ms=6, mfc="none", color=style.INK)
     ax.set_yscale("log")
     ax.set_xticks(range(len(kinds)), kinds)
     ax.set_ylabel(units.label(column))
-    stamp(ax)
     return ax
 
 
-@style.context()
+@framed(height=5.2)
 def plot_flow(pathways: pd.DataFrame, column: str | None = None, ax: Axes | None = None) -> Axes:
     """Draw how much runs from layer to layer as bands.
 
@@ -199,7 +189,6 @@ def plot_flow(pathways: pd.DataFrame, column: str | None = None, ax: Axes | None
         Presynaptic layers left, postsynaptic layers right; bands have the colour of the
         layer they start from.
     """
-    ax = style.new_axes(ax, height=5.2)
     flow = layer_flow(pathways, column).to_numpy()
     total = flow.sum()
     gap = 0.035
@@ -219,7 +208,6 @@ def plot_flow(pathways: pd.DataFrame, column: str | None = None, ax: Axes | None
     ax.text(0, -0.035, "presynaptic", ha="center", fontweight="bold")
     ax.text(1, -0.035, "postsynaptic", ha="center", fontweight="bold")
     ax.axis("off")
-    stamp(ax)
     return ax
 
 

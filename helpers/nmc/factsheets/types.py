@@ -58,9 +58,9 @@ def load_mtypes() -> pd.DataFrame:
     table = pd.DataFrame(rows).reindex(
         columns=["mtype", "n_neurons", "n_etypes", *MTYPE_FACTS.values()]
     )
-    table.insert(1, "layer", _categorical(table["mtype"].map(names.layer_of), LAYER))
+    table.insert(1, "layer", table["mtype"].map(names.layer_of).astype(LAYER))
     table.insert(2, "excitatory", table["mtype"].map(names.is_excitatory))
-    table["mtype"] = _categorical(table["mtype"], MTYPE)
+    table["mtype"] = table["mtype"].astype(MTYPE)
     return table
 
 
@@ -84,10 +84,10 @@ def load_metypes() -> pd.DataFrame:
         for metype, count in _metype_counts(file, facts)
     ]
     table = pd.DataFrame(rows)
-    table.insert(3, "layer", _categorical(table["mtype"].map(names.layer_of), LAYER))
+    table.insert(3, "layer", table["mtype"].map(names.layer_of).astype(LAYER))
     table.insert(4, "excitatory", table["mtype"].map(names.is_excitatory))
     for column, dtype in (("metype", METYPE), ("mtype", MTYPE), ("etype", ETYPE)):
-        table[column] = _categorical(table[column], dtype)
+        table[column] = table[column].astype(dtype)
     return table.sort_values("metype").reset_index(drop=True)
 
 
@@ -156,16 +156,4 @@ def _amount(file: Path, fact: pages.Fact) -> tuple[str, float]:
     column = MTYPE_FACTS.get(fact.label)
     if column is None:
         raise FormatError(f"{file}: unknown fact {fact.label!r} = {fact.text!r}.")
-    unit = _PAGE_UNITS[column.rsplit("_", 1)[-1]]
-    if fact.unit != unit:
-        raise FormatError(
-            f"{file}: {fact.label!r}: the unit {fact.unit!r} stands where {unit!r} should."
-        )
-    try:
-        return column, float(numbers.parse_number(fact.text).value)
-    except ValueError as error:
-        raise FormatError(f"{file}: {fact.label!r}: {error}.") from error
-
-
-def _categorical(values: pd.Series, dtype: pd.CategoricalDtype) -> pd.Series:
-    return values.astype(dtype)
+    return column, pages.value_of(file, fact, _PAGE_UNITS[column.rsplit("_", 1)[-1]])

@@ -11,37 +11,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from nmc import layout, names
+from nmc import labels, layout, names
 from nmc.sample import markup
 from nmc.sample import planted as wrong
 from nmc.sample.cells import channel_densities
 from nmc.sample.markup import printed
 from nmc.sample.pages import write
-
-#: Label on the page → column, unit.
-_ANATOMY = {
-    "axon length": ("axon_length_um", "µm"),
-    "axon volume": ("axon_volume_um3", "µm³"),
-    "axon maximum branch order": ("axon_max_branch_order", ""),
-    "axon maximum section length": ("axon_max_section_length_um", "µm"),
-    "apical length": ("apical_length_um", "µm"),
-    "apical volume": ("apical_volume_um3", "µm³"),
-    "apical maximum branch order": ("apical_max_branch_order", ""),
-    "apical maximal section length": ("apical_max_section_length_um", "µm"),
-    "basal volume": ("basal_volume_um3", "µm³"),
-    "basal maximum branch order": ("basal_max_branch_order", ""),
-    "basal length": ("basal_length_um", "µm"),
-    "basal maximum section length": ("basal_max_section_length_um", "µm"),
-    "soma diameter": ("soma_diameter_um", "µm"),
-}
-_PHYSIOLOGY = {
-    "resting membrane potential": ("resting_membrane_potential_mV", "mV"),
-    "input resistance": ("input_resistance_MOhm", "MOhm"),
-    "membrane time constant": ("membrane_time_constant_ms", "ms"),
-}
-_SUMMARY = {"Rmp": ("resting_membrane_potential_mV", "mV"),
-            "Rin": ("input_resistance_MOhm", "MOhm"),
-            "Tau": ("membrane_time_constant_ms", "ms")}  # fmt: skip
 
 
 def summary_json(rest: pd.DataFrame) -> dict[str, dict[str, str]]:
@@ -52,7 +27,7 @@ def summary_json(rest: pd.DataFrame) -> dict[str, dict[str, str]]:
     content = {}
     for model, row in rest.iterrows():
         entry = {}
-        for field, (column, unit) in _SUMMARY.items():
+        for field, (column, unit) in labels.MODEL_SUMMARY.items():
             entry[field], entry[f"{field}_Units"] = f"{row[column]:.6g}", unit
         content[model] = entry
     model, factor = wrong.WRONG_RIN
@@ -102,9 +77,9 @@ def _page(metype: str, models: list[names.Model], anatomy: pd.DataFrame, tabs: l
 
 
 def _tab(model: names.Model, shape: pd.Series, rest: pd.Series, channels: str) -> str:
-    anatomy = [_fact(k, printed(shape[c], 2), u) for k, (c, u) in _ANATOMY.items()
+    anatomy = [_fact(k, printed(shape[c], 2), u) for k, (c, u) in labels.MODEL_ANATOMY.items()
                if pd.notna(shape[c])]  # fmt: skip
-    physiology = [_fact(k, printed(rest[c], 5), u) for k, (c, u) in _PHYSIOLOGY.items()]
+    physiology = [_fact(k, printed(rest[c], 5), u) for k, (c, u) in labels.MODEL_PHYSIOLOGY.items()]
     metype = names.portal_metype(model.metype)
     name = model.name.replace(model.mtype, names.portal_mtype(model.mtype), 1)
     package = f"./{layout.STATIC}/METypes/{metype}/{name}.zip"
