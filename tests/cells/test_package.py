@@ -122,10 +122,30 @@ def test_synapses_out_of_range_are_refused(copy):
             read_package(copy)
 
 
+@pytest.mark.parametrize("place", [("0", "1"), ("1", "9999"), ("2", "0"), ("3", "2")])
+def test_a_synapse_on_a_section_that_does_not_exist_is_refused(copy, place):
+    """A soma of one section, no apical dendrite, and an axon stub of two."""
+    path = copy / "synapses/synapses.tsv"
+    lines = path.read_text().splitlines()
+    cells = lines[3].split("\t")
+    cells[3:5] = place
+    path.write_text("\n".join([*lines[:3], "\t".join(cells), *lines[4:]]))
+    with pytest.raises(PackageError, match=f"{SMALL}: synapses/synapses.tsv: .*row 2 stands on"):
+        read_package(copy)
+
+
 def test_a_truncated_morphology_is_refused(copy):
     path = read_package(copy).morphology
     path.write_text(path.read_text()[:-200])
     with pytest.raises(PackageError, match="truncated"):
+        read_package(copy)
+
+
+def test_a_truncated_morphology_whose_brackets_close_is_refused(copy):
+    path = read_package(copy).morphology
+    text = path.read_text()
+    path.write_text(text[: text.index("(Axon)")] + "(Axon) ( 1.0 2.0 ) )")
+    with pytest.raises(PackageError, match=f"{SMALL}.*{path.name}.*cannot be read"):
         read_package(copy)
 
 

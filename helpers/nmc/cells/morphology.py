@@ -25,13 +25,59 @@ def read_morphology(package: Package):
     """
     import morphio
 
+    return _read(package, morphio.Morphology)
+
+
+def open_mutable(package: Package):
+    """Return a copy whose sections reach from one branch point to the next.
+
+    Some reconstructions hold points with a single branch going on; MorphIO and NEURON begin a
+    section there, the fact sheets do not.
+
+    Raises
+    ------
+    PackageError
+        MorphIO cannot read the file.
+    """
+    import morphio.mut
+
+    morphology = _read(package, morphio.mut.Morphology)
+    morphio.set_ignored_warning(morphio.Warning.only_child, True)  # joining them is what we want
     try:
-        return morphio.Morphology(str(package.morphology))
+        morphology.remove_unifurcations()
+    finally:
+        morphio.set_ignored_warning(morphio.Warning.only_child, False)
+    return morphology
+
+
+def _read(package: Package, kind: type):
+    import morphio
+
+    try:  # the collector keeps MorphIO's remarks about single branches off the screen
+        return kind(str(package.morphology), warning_handler=morphio.WarningHandlerCollector())
     except (morphio.MorphioError, RuntimeError) as error:
         first = str(error).strip().splitlines()[-1]
         raise PackageError(
             f"{package.name}: the morphology {package.morphology.name} cannot be read: {first}"
         ) from error
+
+
+def count_sections(package: Package) -> dict[str, int]:
+    """Number of the reconstruction's dendritic sections, by their HOC array: dend and apic.
+
+    Raises
+    ------
+    PackageError
+        MorphIO cannot read the file.
+    """
+    import morphio
+
+    types = list(read_morphology(package).section_types)
+    kinds = {
+        "dend": morphio.SectionType.basal_dendrite,
+        "apic": morphio.SectionType.apical_dendrite,
+    }
+    return {array: types.count(int(kind)) for array, kind in kinds.items()}
 
 
 def load_morphology(package: Package) -> pd.DataFrame:

@@ -33,6 +33,8 @@ REQUIRED = (
 SECTION_LISTS = ("somatic", "basal", "apical", "axonal")
 #: HOC section arrays, in the same order.
 SECTION_ARRAYS = ("soma", "dend", "apic", "axon")
+#: Sections of the stub that the packages' templates put in the axon's place.
+AXON_STUB = 2
 #: Mechanisms of the packages' synapses: excitatory, inhibitory.
 SYNAPSES = ("ProbAMPANMDA_EMS", "ProbGABAAB_EMS")
 
@@ -248,7 +250,7 @@ def read_package(folder: Path) -> Package:
         _biophysics=biophysics,
         _mtypes=MappingProxyType(_tables.read_mtype_map(model.name, folder)),
     )
-    package._synapses  # noqa: B018 - a wrong table is found now, not in the middle of a run
+    _check_sections(package)  # a wrong table is found now, not in the middle of a run
     return package
 
 
@@ -259,6 +261,28 @@ def _check_mechanisms(model: str, inserted: Mapping[str, tuple[str, ...]], mods)
         raise PackageError(
             f"{model}: biophysics.hoc inserts {', '.join(missing)}, but mechanisms/ has no such "
             "MOD file."
+        )
+
+
+def _check_sections(package: Package) -> None:
+    """Refuse synapses on sections that the built cell does not have.
+
+    HOC numbers the sections of a kind in the file's order, as MorphIO does; the soma is one
+    section, and the template puts a stub of two in the axon's place.
+    """
+    from nmc.cells.morphology import count_sections
+
+    found = count_sections(package)
+    rows = package._synapses["section"].str.extract(r"(?P<part>\w+)\[(?P<index>\d+)\]")
+    have = rows["part"].map({**found, "soma": 1, "axon": AXON_STUB}).astype(int)
+    beyond = np.flatnonzero(rows["index"].astype(int) >= have)
+    if len(beyond):
+        row = int(beyond[0])
+        part = rows["part"].iloc[row]
+        raise PackageError(
+            f"{package.name}: synapses/synapses.tsv: the synapse in row {row} stands on "
+            f"{package._synapses['section'].iloc[row]}, but the cell of {package.morphology.name} "
+            f"has {int(have.iloc[row])} sections of {part!r} (numbered from 0)."
         )
 
 

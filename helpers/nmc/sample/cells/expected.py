@@ -83,8 +83,8 @@ def expected_anatomy(models, *, seed: int = SEED) -> pd.DataFrame:
     -------
     pandas.DataFrame
         Index ``model``; ``morphology`` and, for ``axon``, ``apical`` and ``basal``:
-        ``…_length_um``, ``…_volume_um3``, ``…_max_branch_order`` (stems are 0) and
-        ``…_max_section_length_um`` (NaN where there is no such tree); ``soma_diameter_um``.
+        ``…_length_um``, ``…_volume_um3``, ``…_max_branch_order`` (a stem's is
+        1) and ``…_max_section_length_um`` (NaN where there is no such tree); ``soma_diameter_um``.
     """
     from nmc.sample.cells.package import package_hash
 
@@ -98,7 +98,7 @@ def expected_anatomy(models, *, seed: int = SEED) -> pd.DataFrame:
             length, diameter = tree.length_um[at], tree.diameter_um[at]
             row[f"{name}_length_um"] = length.sum() if len(at) else np.nan
             row[f"{name}_volume_um3"] = np.pi / 4 * diameter**2 @ length if len(at) else np.nan
-            row[f"{name}_max_branch_order"] = tree.order[at].max() if len(at) else np.nan
+            row[f"{name}_max_branch_order"] = tree.order[at].max() + 1 if len(at) else np.nan
             row[f"{name}_max_section_length_um"] = length.max() if len(at) else np.nan
         row["soma_diameter_um"] = tree.length_um[0]
         rows.append(row)
