@@ -129,7 +129,7 @@ def _not_kept(models: list[str], protocol: str, settings: Mapping, path: Path | 
 
 def _keep(rows: pd.DataFrame, path: Path | None) -> None:
     real = rows[~rows["invented"].fillna(False).astype(bool)] if "invented" in rows else rows
-    columns = [*recomputed.TABLES["models"], *recomputed.MAKINGS, *_KEPT]
+    columns = dict.fromkeys([*recomputed.TABLES["models"], *recomputed.MAKINGS, *_KEPT])
     columns = [name for name in columns if name in real]
     if len(real):
         recomputed.keep_rows("models", real[columns], path=path)
@@ -158,14 +158,16 @@ def load_scoreboard(protocol: str = "rest", *, mode: str = "published") -> pd.Da
     rows = rows[rows["protocol"] == protocol].reset_index(drop=True)
     told = pd.DataFrame([json.loads(text) for text in rows["settings"]], index=rows.index)
     rows = rows.join(told.reindex(columns=["mode", "step"]))
-    rows = rows[rows["mode"] == mode].reset_index(drop=True)
+    rows = recomputed.mark_stale(rows[rows["mode"] == mode], makings())
+    # Of runs under several NEURONs the one that stands; one that is out of date before none.
+    rows = rows.sort_values("stale", ascending=False, kind="stable")
+    rows = rows.drop_duplicates(["model", "settings"], keep="last")
+    rows = rows.sort_values(["model", "settings"], ignore_index=True).drop(columns="settings")
     rows.insert(1, "etype", [names.parse_model(model).etype for model in rows["model"]])
-    rows = recomputed.mark_stale(rows, makings()).drop(columns="settings")
     if protocol != "rest":
         return rows.drop(columns=list(TOLERANCES), errors="ignore")
-    rows = rows.drop(columns=["step", "spike_count", "first_spike_ms", "last_spike_ms"],
-                     errors="ignore")  # fmt: skip
-    return judge(rows)
+    spikes = ["step", "spike_count", "first_spike_ms", "last_spike_ms"]
+    return judge(rows.drop(columns=spikes, errors="ignore"))
 
 
 def judge(rows: pd.DataFrame) -> pd.DataFrame:

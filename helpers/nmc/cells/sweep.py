@@ -73,7 +73,7 @@ def measure(model: str, protocol: str, settings: Mapping) -> dict:
             "invented": _invented(model),
         }
         row |= PROTOCOLS[protocol](package, **settings)
-    except NMCError as error:
+    except Exception as error:  # whatever ends one model, the others go on
         row["error"] = f"{type(error).__name__}: {error}"
     return {**row, "wall_s": time.perf_counter() - started}
 

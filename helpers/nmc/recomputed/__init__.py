@@ -24,8 +24,9 @@ from nmc.errors import FormatError, UnknownNameError
 
 #: Table → columns that name a run; a newer row replaces the kept one of the same run.
 TABLES: Mapping[str, tuple[str, ...]] = {
-    "models": ("model", "protocol", "settings"),
+    "models": ("model", "protocol", "settings", "neuron"),
     "pathways": ("pathway", "protocol", "settings"),
+    "integration": ("model", "protocol", "settings"),
 }
 #: Columns that say from what a row was made.
 MAKINGS = ("package_sha256", "protocol_sha256", "code_sha256", "neuron")
@@ -49,7 +50,7 @@ def load_kept(table: str) -> pd.DataFrame:
 
     Parameters
     ----------
-    table : {"models", "pathways"}
+    table : {"models", "pathways", "integration"}
         Which one.
 
     Returns
@@ -78,7 +79,7 @@ def keep_rows(table: str, rows: pd.DataFrame, *, path: Path | None = None) -> Pa
 
     Parameters
     ----------
-    table : {"models", "pathways"}
+    table : {"models", "pathways", "integration"}
         Which one.
     rows : pandas.DataFrame
         New rows, with the columns of `TABLES` and `MAKINGS`; a row replaces the kept one of
