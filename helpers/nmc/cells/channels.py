@@ -1,0 +1,203 @@
+"""Channel kinetics: steady states and time constants, measured and compared.
+
+Those of a package are measured in its compiled mechanisms, in a process of its own; those of a
+NeuroML2 twin are evaluated from its XML (see `nmc.cells.neuroml`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from nmc import names
+from nmc.cells.package import Package
+from nmc.errors import UnknownNameError
+
+#: What the sweeps visit: voltages without the whole numbers at which old MOD files step aside.
+V_MV = np.arange(-120.25, 60.0, 2.5)
+CALCIUM_MM = np.geomspace(1e-5, 1e-1, 73)
+#: What is held while the other is varied.
+V_REST_MV, CALCIUM_REST_MM = -70.0, 5e-5
+_TASK = "nmc.cells._channels:run"
+_COLUMNS = ("channel", "gate", "power", "v_mV", "calcium_mM", "steady_state", "tau_ms", "source")
+
+
+def compute_channel_kinetics(
+    model,
+    channels: Iterable[str] | None = None,
+    *,
+    v_mV=V_MV,
+    calcium_mM=CALCIUM_MM,
+    trust: bool = False,
+) -> pd.DataFrame:
+    """Steady state and time constant of every gate of a model's channels.
+
+    Of a package: measured in the mechanisms as NEURON compiled them, in a process of their own.
+    At each voltage a gate is read after initialisation, then pushed away and watched for a
+    microsecond on its way back.  Of a NeuroML2 twin: evaluated from the XML.
+
+    Parameters
+    ----------
+    model : str, Model, pathlib.Path, Package or NeuroMLCell
+        A package (or its name), or a twin from `nmc.load_neuroml`.
+    channels : iterable of str, optional
+        Which channels; all of the model's unless given.
+    v_mV : array_like
+        Voltages, for gates that depend on voltage. The default leaves out whole numbers, at
+        which many MOD files evaluate a voltage beside the one given.
+    calcium_mM : array_like
+        Concentrations inside, for channels that read calcium; they are held at −70 mV.
+    trust : bool
+        Compile MOD files that are not among the known ones.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``channel``, ``gate``, ``power`` (gates that must be open at once), ``v_mV``,
+        ``calcium_mM``, ``steady_state``, ``tau_ms`` (NaN where it cannot be measured),
+        ``source`` (``MOD`` or ``NeuroML2``); a row a gate and voltage or concentration. At the
+        package's own temperature, in ``.attrs["celsius"]``.
+
+    Raises
+    ------
+    UnknownNameError
+        The model has no such channel.
+    MechanismError, CompilerError, SimulationError
+        See `nmc.simulate_step`.
+    """
+    v, calcium = (
+        np.atleast_1d(np.asarray(v_mV, float)),
+        np.atleast_1d(np.asarray(calcium_mM, float)),
+    )
+    if isinstance(model, str | names.Model | Path | Package):
+        from nmc.cells.protocols import as_package
+
+        return _from_package(as_package(model), channels, v, calcium, trust)
+    return _from_twin(model, channels, v, calcium)
+
+
+def _from_package(package: Package, channels, v, calcium, trust: bool) -> pd.DataFrame:
+    from nmc.cells.protocols import run_cached
+
+    mods = {n: path.read_text("utf-8", "replace") for n, path in package.needed_mods().items()}
+    known = {n: "ca" if reads_calcium(t) else "v" for n, t in mods.items() if is_channel(t)}
+    wanted = _pick(package.name, channels, known)
+    params = {
+        "mechanisms": {name: known[name] for name in wanted},
+        "v_mV": v.tolist(),
+        "calcium_mM": calcium.tolist(),
+        "v_rest_mV": V_REST_MV,
+        "calcium_rest_mM": CALCIUM_REST_MM,
+        "celsius": package.celsius,
+        "package": package.sha256,
+    }
+    meta, arrays = run_cached(_TASK, params, [package], trust=trust, progress=False)
+    parts = []
+    for name in wanted:
+        varies = known[name] == "ca"
+        for gate, power in meta["gates"][name].items():
+            told = {"channel": name, "gate": gate, "power": np.nan if power is None else power}
+            told["v_mV"] = V_REST_MV if varies else v
+            told["calcium_mM"] = calcium if varies else CALCIUM_REST_MM
+            told["steady_state"] = arrays[f"{name}/{gate}/steady"]
+            told["tau_ms"] = arrays[f"{name}/{gate}/tau"]
+            parts.append(pd.DataFrame(told))
+    return _table(parts, "MOD", package.name, package.celsius)
+
+
+def _from_twin(twin, channels, v, calcium) -> pd.DataFrame:
+    from nmc.cells.neuroml.biophysics import mechanism_of
+    from nmc.cells.neuroml.channel import CELSIUS
+
+    known = {mechanism_of(n): twin.channel(n) for n in twin.channels}
+    known = {name: channel for name, channel in known.items() if channel.gates}
+    parts = []
+    for name in _pick(twin.name, channels, known):
+        channel = known[name]
+        if any(gate.concentration for gate in channel.gates):
+            found = channel.kinetics(V_REST_MV, calcium, celsius=CELSIUS)
+        else:
+            found = channel.kinetics(v, CALCIUM_REST_MM, celsius=CELSIUS)
+        parts.append(found.assign(channel=name))
+    return _table(parts, "NeuroML2", twin.model or twin.name, CELSIUS)
+
+
+def _pick(model: str, channels: Iterable[str] | None, known: dict) -> list[str]:
+    if isinstance(channels, str):
+        channels = [channels]
+    for name in channels or ():
+        if name not in known:
+            raise UnknownNameError.of(f"channel in {model}:", name, known)
+    return sorted(known) if channels is None else list(dict.fromkeys(channels))
+
+
+def _table(parts: list[pd.DataFrame], source: str, model: str, celsius: float) -> pd.DataFrame:
+    table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(_COLUMNS))
+    table = table.assign(source=source)[list(_COLUMNS)]
+    table.attrs = {"model": model, "celsius": celsius, "source": source}
+    return table
+
+
+def is_channel(mod: str) -> bool:
+    """Whether a MOD file is a membrane channel: a density mechanism that passes a current."""
+    density = re.search(r"^\s*SUFFIX\s", mod, re.M)
+    current = re.search(r"\bWRITE\s+i\w+|\bNONSPECIFIC_CURRENT\b", mod)
+    return bool(density and current)
+
+
+def reads_calcium(mod: str) -> bool:
+    """Whether a mechanism's gates read the calcium concentration inside."""
+    return re.search(r"^\s*USEION\s+ca\s+READ\s+[^\n]*\bcai\b", mod, re.M) is not None
+
+
+def compare_kinetics(one: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
+    """Compare two tables of `compute_channel_kinetics` on the points that they share.
+
+    Parameters
+    ----------
+    one, other : pandas.DataFrame
+        E.g. a package's, and its twin's.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a gate that stands in either: ``channel``, ``gate``, ``power`` and
+        ``power_other``, ``steady_state_difference`` (largest, absolute),
+        ``tau_difference_percent`` (largest, relative to the first's), ``note`` (what only one
+        of them has, or cannot be measured).
+    """
+    by = ["channel", "gate", "v_mV", "calcium_mM"]
+    both = one.merge(other, on=by, how="outer", suffixes=("", "_other"), indicator=True)
+    rows = []
+    for (channel, gate), here in both.groupby(["channel", "gate"], sort=True):
+        shared = here[here["_merge"] == "both"]
+        apart = (shared["steady_state_other"] - shared["steady_state"]).abs()
+        slower = (shared["tau_ms_other"] / shared["tau_ms"] - 1).abs() * 100
+        rows.append(
+            {
+                "channel": channel,
+                "gate": gate,
+                "power": here["power"].max(),
+                "power_other": here["power_other"].max(),
+                "steady_state_difference": apart.max(),
+                "tau_difference_percent": slower.max(),
+                "note": _note(here, shared),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _note(here: pd.DataFrame, shared: pd.DataFrame) -> str:
+    if shared.empty:
+        only = here["source"].dropna().tolist() + here["source_other"].dropna().tolist()
+        return f"only in {only[0]}" if only else ""
+    missing = [
+        shared[f"source{suffix}"].iloc[0]
+        for suffix in ("", "_other")
+        if shared[f"tau_ms{suffix}"].isna().all()
+    ]
+    return f"no time constant in {', '.join(missing)}" if missing else ""
