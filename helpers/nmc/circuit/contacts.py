@@ -52,7 +52,9 @@ def contacts_of(package: Package, pre_mtype: str) -> pd.DataFrame:
         raise SynapseError(
             f"{package.name} has no synapse from {mtype}; its presynaptic m-types are {there}."
         )
-    check_parameters(rows["utilisation"], rows["depression_ms"], rows["facilitation_ms"])
+    used = rows["utilisation"].to_numpy()
+    # packages draw each contact's U at random and cut it at 0: such a contact never releases
+    check_parameters(np.where(used == 0, 1, used), rows["depression_ms"], rows["facilitation_ms"])
     return rows
 
 
