@@ -36,6 +36,17 @@ def _inhibition() -> dict[str, float]:
     return share.astype(float).to_dict()
 
 
+@exercise("ex-simulate-silent", "The attribute `spike_count` of the trace counts its spikes.")
+def _spikes_at_half_a_step(model: str = "L5_TTPC1_cADpyr232_1") -> int:
+    """Count upward crossings in the trace itself."""
+    import nmc
+
+    half_nA = nmc.load_package(model).steps_nA[0] / 2
+    trace = nmc.simulate_step(model, amplitude_nA=half_nA, mode="converged", progress=False)
+    above = trace["v_mV"] > -20
+    return int((above & ~above.shift(fill_value=False)).sum())
+
+
 @exercise("ex-analyse-means", "Every connection counts at both of its ends.")
 def _mean_degree() -> float:
     import nmc
