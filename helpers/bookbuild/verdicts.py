@@ -28,6 +28,8 @@ def published_table(pages: list[Page]) -> str:
         for row in page.results:
             found.setdefault(row["key"], (row, page))
     rows = [_row(claim, *found.get(claim.key, (None, None))) for claim in claims().values()]
+    counted = {key: pair for key, pair in found.items() if key not in claims()}
+    rows += [_row(_counted(result), result, page) for result, page in counted.values()]
     head = "".join(
         f"<th scope='col'>{name}</th>"
         for name in (
@@ -39,6 +41,14 @@ def published_table(pages: list[Page]) -> str:
         '<div class="nmc-table-box wide"><table class="nmc-table">'
         f"<thead><tr>{head}</tr></thead><tbody>\n" + "\n".join(rows) + "\n</tbody></table></div>"
     )
+
+
+def _counted(result: dict):
+    """Give a row that counts many printed numbers the form of a claim; see `compare_many`."""
+    from nmc.published import Claim
+
+    fields = ("key", "claim", "citation", "where", "unit")
+    return Claim(value=result["published"], needs="", **{name: result[name] for name in fields})
 
 
 def _row(claim, result: dict | None, page: Page | None) -> str:

@@ -60,6 +60,19 @@ def test_a_recomputed_claim_shows_value_source_and_chapter(verdict):
     assert (row[5], row[6], row[7]) == (verdict, "one", "Data: <somewhere>")
 
 
+def test_a_count_of_many_printed_numbers_is_a_row_after_the_claims():
+    result = {
+        "key": "many/rest", "claim": "resting potentials", "published": 105, "recomputed": 104,
+        "unit": "models", "tolerance": "±0.1 mV each", "verdict": "differs: one fires",
+        "source": "Data: copy", "citation": "ramaswamy2015", "where": "fact sheets",
+    }  # fmt: skip
+    table = rows_of(published_table([page([result])]))
+    assert list(table)[-1] == "resting potentials" and len(table) == len(claims()) + 1
+    row = table["resting potentials"]
+    assert row[1:6] == ["105", "104", "models", "±0.1 mV each", "differs: one fires"]
+    assert row[6:] == ["one", "Data: copy", "ramaswamy2015: fact sheets"]
+
+
 def test_the_map_tells_needs_and_times_as_the_chapter_and_the_run_have_them():
     part = {"caption": "Part", "chapters": [{"file": "book/part/one"}, {"file": "book/plain"}]}
     project = SimpleNamespace(toc={"parts": [part]})

@@ -104,6 +104,23 @@ def test_a_vector_is_compared_element_by_element(fetched):
     assert (right["verdict"].item(), wrong["verdict"].item()) == ("agrees", "differs")
 
 
+def test_a_count_of_printed_numbers_is_a_row_with_its_reason(fetched):
+    told = {
+        "claim": "resting potentials", "tolerance": "±0.1 mV each", "citation": "ramaswamy2015",
+        "where": "fact sheets",
+    }  # fmt: skip
+    fetched("sheet/models", "copy", invented=False)
+    some = nmc.published.compare_many("many/rest", agreeing=9, of=10, reason="one fires", **told)
+    every = nmc.published.compare_many("many/rest", agreeing=10, of=10, reason="none", **told)
+    assert (some["verdict"].item(), every["verdict"].item()) == ("differs: one fires", "agrees")
+    assert (some["published"].item(), some["recomputed"].item()) == (10, 9)
+    with pytest.raises(FormatError, match="circuit/mtypes"):
+        nmc.published.compare_many("circuit/mtypes", agreeing=1, of=1, **told)
+    fetched("page/metype/L1_DAC_bNAC", "sample", invented=True)
+    none = nmc.published.compare_many("many/rest", agreeing=9, of=10, **told)
+    assert none["verdict"].item() == "invented data"
+
+
 def test_a_comparison_is_kept_for_the_last_chapter_only_where_asked(fetched, tmp_path, monkeypatch):
     fetched("sheet/circuit", "copy", invented=False)
     nmc.compare({"circuit/mtypes": 55})

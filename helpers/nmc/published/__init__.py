@@ -128,6 +128,63 @@ def compare(recomputed: Mapping[str, float | Iterable[float]]) -> pd.DataFrame:
     return pd.DataFrame(rows).set_index("key")
 
 
+def compare_many(
+    key: str,
+    *,
+    claim: str,
+    agreeing: int,
+    of: int,
+    tolerance: str,
+    citation: str,
+    where: str,
+    unit: str = "models",
+    reason: str = "",
+) -> pd.DataFrame:
+    """Put a count of printed numbers that came back beside how many were compared.
+
+    Parameters
+    ----------
+    key : str
+        A name for the row, unlike any claim's; e.g. ``"scoreboard/input_resistance"``.
+    claim : str
+        What was compared, in words.
+    agreeing, of : int
+        How many printed numbers came back within `tolerance`, and how many there are.
+    tolerance : str
+        In words, e.g. ``"±1 % each"``.
+    citation, where : str
+        Who printed the numbers, and where.
+    unit : str
+        What is counted.
+    reason : str
+        Why those that do not agree do not.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row with the columns of `compare`.
+    """
+    from nmc.data import provenance
+
+    if key in claims():
+        raise FormatError(f"{key} is the key of a claim: compare it with nmc.compare.")
+    verdict = "agrees" if agreeing == of else "differs" + (f": {reason}" if reason else "")
+    row = {
+        "key": key,
+        "claim": claim,
+        "published": int(of),
+        "recomputed": int(agreeing),
+        "unit": unit,
+        "tolerance": tolerance,
+        "verdict": "invented data" if provenance.invented() else verdict,
+        "source": provenance.note(),
+        "citation": citation,
+        "where": where,
+    }
+    _keep([row])
+    return pd.DataFrame([row]).set_index("key")
+
+
 def _tolerance_text(known: Claim) -> str:
     if known.relative:
         return f"±{100 * known.relative:g} %"

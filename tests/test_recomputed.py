@@ -1,0 +1,95 @@
+"""Kept rows: merged in one piece, stale when what made them has changed."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+from nmc import recomputed
+from nmc.data import provenance
+from nmc.errors import FormatError, UnknownNameError
+
+
+def rows(model="L1_HAC_cNAC187_1", value=1.0, **other) -> pd.DataFrame:
+    row = {
+        "model": model, "protocol": "rest", "settings": "{}", "package_sha256": "a",
+        "protocol_sha256": "b", "code_sha256": "c", "neuron": "9.0.2", "value": value,
+    }  # fmt: skip
+    return pd.DataFrame([row | other])
+
+
+def test_a_newer_row_of_the_same_run_replaces_the_kept_one(tmp_path):
+    file = tmp_path / "models.parquet"
+    recomputed.keep_rows("models", rows(value=1.0), path=file)
+    recomputed.keep_rows("models", rows("L4_SBC_dNAC222_1", value=2.0), path=file)
+    recomputed.keep_rows("models", rows(value=3.0), path=file)
+    recomputed.keep_rows("models", rows(value=4.0, neuron="8.2.7"), path=file)
+    kept = pd.read_parquet(file)
+    assert kept["value"].tolist() == [4.0, 3.0, 2.0]
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_row_that_does_not_say_what_made_it_is_refused_and_nothing_is_lost(tmp_path):
+    file = tmp_path / "models.parquet"
+    recomputed.keep_rows("models", rows(), path=file)
+    before = file.read_bytes()
+    with pytest.raises(FormatError, match="code_sha256"):
+        recomputed.keep_rows("models", rows().drop(columns="code_sha256"), path=file)
+    with pytest.raises(FormatError, match="nothing was kept"):
+        recomputed.keep_rows("models", rows(model=None), path=file)
+    with pytest.raises((TypeError, ValueError, OverflowError)):  # cannot be written as Parquet
+        recomputed.keep_rows("models", rows(value=object()), path=file)
+    assert file.read_bytes() == before and list(tmp_path.iterdir()) == [file]
+
+
+def test_a_damaged_table_is_named(tmp_path):
+    file = tmp_path / "models.parquet"
+    file.write_bytes(b"PAR1 and no more")
+    with pytest.raises(FormatError, match="models.parquet"):
+        recomputed.keep_rows("models", rows(), path=file)
+    with pytest.raises(UnknownNameError, match="models"):
+        recomputed.load_kept("model")
+
+
+def test_a_row_is_stale_when_one_of_its_makings_is_another():
+    both = pd.concat([rows(), rows(code_sha256="old", neuron="8.2.7")], ignore_index=True)
+    marked = recomputed.mark_stale(both, {"code_sha256": "c", "neuron": "9.0.2"})
+    assert marked["stale"].tolist() == [False, True]
+    assert marked["stale_because"].tolist() == ["", "code, NEURON"]
+    assert "stale" not in both
+
+
+def test_comments_docstrings_and_layout_do_not_count_and_code_does(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    texts = {
+        "nmc_one": '"""One."""\ndef f(x):\n    """Add."""\n    return x + 1\n',
+        "nmc_two": '"""Two,\nlonger."""\n\n\ndef f(x):  # why\n    return (x\n        + 1)\n',
+        "nmc_three": "def f(x):\n    return x + 2\n",
+    }
+    for name, text in texts.items():
+        (tmp_path / f"{name}.py").write_text(text)
+    one, two, three = (hash_without_name(name) for name in texts)
+    assert one == two != three
+    with pytest.raises(UnknownNameError, match="nmc_four"):
+        recomputed.code_hash("nmc_four")
+
+
+def hash_without_name(name: str) -> list[str]:
+    import ast
+    from importlib.util import find_spec
+    from pathlib import Path
+
+    tree = ast.parse(Path(find_spec(name).origin).read_text())
+    return list(recomputed._words(tree))
+
+
+@pytest.mark.parametrize("table", recomputed.TABLES)
+def test_the_committed_tables_hold_no_value_of_a_sheet_and_say_they_were_read(table):
+    if not recomputed.table_file(table).is_file():
+        assert recomputed.load_kept(table).empty
+        return
+    kept = recomputed.load_kept(table)
+    assert not [name for name in kept if name.startswith("published_")]
+    assert not kept.duplicated(list(recomputed.TABLES[table])).any()
+    assert kept[list(recomputed.MAKINGS)].notna().all(axis=None)
+    assert f"recomputed/{table}" in [entry.key for entry in provenance.records()]
+    assert recomputed.table_file(table).stat().st_size < 300_000
