@@ -21,6 +21,8 @@ PHYSIOLOGY_JSON = f"{DOWNLOAD}/pathways_physiology_factsheets_simplified.json"
 MODELS_JSON = f"{DOWNLOAD}/RmpRiTau_summary.json"
 ALL_MODELS_TAR = f"{DOWNLOAD}/hoc_combos_syn.1_0_10.allzips.tar"
 NEUROML_ZIP = f"{DOWNLOAD}/NMC.NeuronML2.v1.zip"  # the portal's own spelling
+#: The public conversion of 13 cells; the portal's own tree never held it.
+NEUROML_SUBSET = "related/NMC.NeuroML2.osb-subset.zip"
 
 CIRCUIT_PAGE = "microcircuit.html"
 PATHWAY_PAGES = f"{FACTS}/pathway.tar.gz"

@@ -146,7 +146,7 @@ def _neuroml() -> Iterator[dict]:
         "nmc.fetch_folder", licence=PACKAGE_TERMS,
     )  # fmt: skip
     yield _row(
-        "neuroml/subset", "related/NMC.NeuroML2.osb-subset.zip",
+        "neuroml/subset", layout.NEUROML_SUBSET,
         "NeuroML2 versions of 13 cells and 15 channels", "zip", "nmc.fetch_folder",
         licence="MIT for the conversion; the models as the packages: " + PACKAGE_TERMS,
         on_portal=False, note=_LOCAL,

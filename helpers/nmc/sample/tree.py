@@ -104,9 +104,11 @@ def write_tree(folder, *, seed: int = SEED, n_neurons: int = 1500,
     """
     from tqdm import tqdm
 
+    from nmc.sample.neuroml import write_neuroml
+
     folder = Path(folder)
     wanted = _wanted(models)
-    bar = tqdm(total=len(AVERAGES) + 5, desc="writing the sample", delay=2, leave=False)
+    bar = tqdm(total=len(AVERAGES) + 6, desc="writing the sample", delay=2, leave=False)
     with bar:
         counts, measured = _write_connectomes(folder, seed, n_neurons, bar.update)
         _write_sheets(folder, seed, n_neurons, counts, measured)
@@ -114,6 +116,8 @@ def write_tree(folder, *, seed: int = SEED, n_neurons: int = 1500,
         menus.write_menus(folder, measured)
         bar.update()
         _write_packages(folder, seed, wanted)
+        bar.update()
+        write_neuroml(folder, seed=seed)
         bar.update()
     note = {"origin": "sample", "invented": True, "seed": seed, "n_neurons": n_neurons}
     (folder / "nmc-tree.json").write_text(json.dumps(note, indent=1) + "\n", encoding="utf-8")

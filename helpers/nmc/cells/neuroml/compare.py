@@ -6,15 +6,13 @@ import numpy as np
 import pandas as pd
 
 from nmc.cells import _hoc
+from nmc.cells.densities import PER_CM2
 from nmc.cells.neuroml.biophysics import DETERMINISTIC
 from nmc.cells.neuroml.cell import NeuroMLCell
 from nmc.cells.package import Package
 
 #: Where a density that varies along the tree is compared, µm.
 DISTANCES_UM = (0.0, 250.0, 500.0, 1000.0)
-#: StochKv's MOD counts its density in pS/µm², whatever its PARAMETER line says: it multiplies
-#: by 1e-4 when it computes the current.
-_PER_CM2 = {"StochKv": 1e-4}
 _CABLE = {"cm": "uF/cm2", "Ra": "ohm cm"}
 _REVERSALS = {"ena": "na", "ek": "k"}
 
@@ -75,7 +73,7 @@ def _of_package(package: Package) -> dict[tuple, tuple]:
             name, unit = row.parameter, _CABLE.get(row.parameter, "")
             scale = 1.0
             if row.mechanism and name.startswith("g") and name != "gamma":
-                name, unit, scale = "g", "S/cm2", _PER_CM2.get(row.mechanism, 1.0)
+                name, unit, scale = "g", "S/cm2", PER_CM2.get(row.mechanism, 1.0)
             elif row.mechanism == "pas" and name == "e":
                 unit = "mV"
             elif name in _REVERSALS:
@@ -89,14 +87,18 @@ def _of_package(package: Package) -> dict[tuple, tuple]:
 def _of_twin(twin: NeuroMLCell) -> dict[tuple, tuple]:
     """As `_of_package`; reversal potentials of ions stand once a section list."""
     found = {}
-    for row in twin.densities.itertuples():
-        key = (row.section_list, row.mechanism, row.parameter)
+    table = twin.densities
+    lists = list(dict.fromkeys(table.query("section_list != 'all'")["section_list"]))
+    for row in table.itertuples():
+        who = (row.mechanism, row.parameter)
         if row.parameter == "e" and row.mechanism != "pas":
             species = twin.channel(row.channel).species
             if species not in ("na", "k"):
                 continue  # a constant inside the mechanism, as Ih's −45 mV
-            key = (row.section_list, "", f"e of {species}")
-        found[key] = (row.formula, 1.0, row.unit)
+            who = ("", f"e of {species}")
+        everywhere = row.section_list == "all" and row.parameter != "Ra"
+        for part in lists if everywhere else [row.section_list]:
+            found[(part, *who)] = (row.formula, 1.0, row.unit)
     return found
 
 

@@ -38,7 +38,7 @@ class Cable:
                 diameters.append(diameter[s])
                 middle.append(start[s] + (k + 0.5) * length[s] / PER_SECTION)
             last[s] = len(parent) - 1
-        near, far = _stub_diameters(trees)
+        near, far = stub_diameters(trees)
         for k, thick in enumerate((near, far)):
             parent.append(0 if k == 0 else len(parent) - 1)
             lists.append(3)
@@ -270,7 +270,7 @@ def contour_share(n_slices: int = 21) -> float:
     return float(np.pi * (radius[1:] + radius[:-1]) @ steps / (4 * np.pi))
 
 
-def _stub_diameters(trees: list[Tree]):
+def stub_diameters(trees: list[Tree]):
     """Diameters of the two cylinders that replace the axon: at its start and beyond 60 µm."""
     near, far = [], []
     for tree in trees:
