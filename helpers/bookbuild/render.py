@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -10,6 +11,9 @@ from pathlib import Path
 
 from bookbuild.errors import BookError
 from bookbuild.project import Project
+
+#: What Sphinx calls an address that did not answer as it should.
+_DEAD = ("broken", "timeout")
 
 
 def render(
@@ -41,32 +45,27 @@ def render(
     return project.html / "index.html"
 
 
-def render_single_page(project: Project) -> Path:
-    """Build the staged book as one long HTML page, for printing."""
-    work = project.build / "single"
-    done = _jupyter_book(project, work, "singlehtml", strict=False, verbose=False)
-    page = work / "_build" / "singlehtml" / "book" / "index.html"
-    if not page.is_file():
-        page = work / "_build" / "singlehtml" / "index.html"
-    if done.returncode or not page.is_file():
-        raise BookError(f"Jupyter Book failed:\n{_last_lines(done.stdout or '')}")
-    return page
-
-
 def check_links(project: Project) -> None:
     """Ask every external address of the staged book whether it answers.
 
     Raises
     ------
     BookError
-        If one does not; the message lists them.
+        If one does not; the message lists them, and why.
     """
     work = project.build / "links"
-    _jupyter_book(project, work, "linkcheck", strict=False, verbose=False)
-    output = work / "_build" / "linkcheck" / "output.txt"
-    broken = [line for line in output.read_text("utf-8").splitlines() if "[broken]" in line]
+    done = _jupyter_book(project, work, "linkcheck", strict=False, verbose=False)
+    output = work / "_build" / "linkcheck" / "output.json"
+    if not output.is_file():
+        raise BookError(f"The links could not be asked:\n{_last_lines(done.stdout or '')}")
+    found = [json.loads(line) for line in output.read_text("utf-8").splitlines() if line]
+    broken = sorted({one["uri"]: one for one in found if one["status"] in _DEAD}.items())
     if broken:
-        raise BookError("These links do not answer:\n" + "\n".join(broken))
+        asked = {one["uri"] for one in found if one["status"] in (*_DEAD, "working", "redirected")}
+        lines = [f"{uri}  ({' '.join(one['info'].split())[:120]})" for uri, one in broken]
+        raise BookError(
+            f"Of {len(asked)} addresses these {len(broken)} do not answer:\n" + "\n".join(lines)
+        )
 
 
 def _jupyter_book(
@@ -74,7 +73,7 @@ def _jupyter_book(
 ) -> subprocess.CompletedProcess[str]:
     command = [
         str(Path(sys.executable).with_name("jupyter-book")), "build", str(project.stage),
-        "--path-output", str(work), *_builder(builder), "-q",
+        "--path-output", str(work), "--builder", builder, "-q",
     ]  # fmt: skip
     if strict:
         command += ["-W", "--keep-going"]
@@ -86,12 +85,6 @@ def _jupyter_book(
         stdout=None if verbose else subprocess.PIPE,
         stderr=None if verbose else subprocess.STDOUT,
     )
-
-
-def _builder(name: str) -> list[str]:
-    if name == "singlehtml":
-        return ["--builder", "custom", "--custom-builder", name]
-    return ["--builder", name]
 
 
 def _replace(target: Path, fresh: Path, explorer: Path | None) -> None:
