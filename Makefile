@@ -55,7 +55,7 @@ test-neuron8:  ## the mechanism and cell tests under NEURON 8
 	$(VENV)-neuron8/bin/python -m pytest -q tests/cells -m neuron
 
 scoreboard: $(VENV)/.installed  ## the long comparisons with the published numbers (resumable)
-	$(BIN)/nmc scoreboard --source '$(SOURCE)'
+	$(BIN)/nmc scoreboard --keep --source '$(SOURCE)'
 
 pdf: book  ## the whole book as one PDF, printed by a headless Chromium
 	$(BIN)/python -m bookbuild pdf

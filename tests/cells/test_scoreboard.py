@@ -12,6 +12,7 @@ import pytest
 from nmc import names, recomputed
 from nmc.cells import scoreboard
 from nmc.cells.sweep import load_rows, makings, sweep
+from nmc.cells.verdicts import TOLERANCES
 from nmc.errors import SourceError
 
 from .conftest import SMALL
@@ -99,7 +100,7 @@ def test_eleven_packages_run_again_give_their_rows(mirror, monkeypatch, tmp_path
     same = again["neuron"].iloc[0] == kept["neuron"].iloc[0]
     for model in models:
         assert again.loc[model, "package_sha256"] == kept.loc[model, "package_sha256"]
-        for column in scoreboard.TOLERANCES:  # another NEURON turns some somata round
+        for column in TOLERANCES:  # another NEURON turns some somata round
             allowed = 1e-4 if same else 0.03
             expected = pytest.approx(kept.loc[model, column], rel=allowed)
             assert again.loc[model, column] == expected, (model, column)

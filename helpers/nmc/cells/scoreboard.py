@@ -16,14 +16,9 @@ import pandas as pd
 
 from nmc import names, recomputed
 from nmc.cells.sweep import load_rows, makings, sweep
+from nmc.cells.verdicts import TOLERANCES, explain, judge
 from nmc.errors import SourceError
 
-#: Measured column → tolerance: absolute in mV, or relative.
-TOLERANCES = {
-    "resting_membrane_potential_mV": ("absolute", 0.1),
-    "input_resistance_MOhm": ("relative", 0.01),
-    "membrane_time_constant_ms": ("relative", 0.06),
-}
 #: What is run on every model, the comparison with the sheets first: (protocol, settings).
 PLAN: tuple[tuple[str, Mapping], ...] = (
     ("rest", {"mode": "published"}),
@@ -151,108 +146,41 @@ def load_scoreboard(protocol: str = "rest", *, mode: str = "published") -> pd.Da
         One row a run: ``model``, ``etype``, ``mode``, measured columns (for steps ``step`` and
         ``spike_count``), ``stochastic``, ``error``, and ``stale`` with ``stale_because`` (made
         by other code or another NEURON). For rest also the sheets' values in ``published_…``,
-        ``agrees_…`` within `TOLERANCES`, and ``verdict``: *agrees*, *differs*, *failed*, or
-        *invented data* where the sheets are the synthetic sample's.
+        ``agrees_…``, ``verdict`` and ``reason``; see `nmc.cells.verdicts`.
     """
-    rows = recomputed.load_kept("models")
-    rows = rows[rows["protocol"] == protocol].reset_index(drop=True)
-    told = pd.DataFrame([json.loads(text) for text in rows["settings"]], index=rows.index)
-    rows = rows.join(told.reindex(columns=["mode", "step"]))
-    rows = recomputed.mark_stale(rows[rows["mode"] == mode], makings())
+    every = _of(recomputed.load_kept("models"), protocol, mode)
     # Of runs under several NEURONs the one that stands; one that is out of date before none.
-    rows = rows.sort_values("stale", ascending=False, kind="stable")
+    rows = every.sort_values("stale", ascending=False, kind="stable")
     rows = rows.drop_duplicates(["model", "settings"], keep="last")
     rows = rows.sort_values(["model", "settings"], ignore_index=True).drop(columns="settings")
     rows.insert(1, "etype", [names.parse_model(model).etype for model in rows["model"]])
     if protocol != "rest":
         return rows.drop(columns=list(TOLERANCES), errors="ignore")
     spikes = ["step", "spike_count", "first_spike_ms", "last_spike_ms"]
-    return judge(rows.drop(columns=spikes, errors="ignore"))
+    return explain(judge(rows.drop(columns=spikes, errors="ignore")), judge(every))
 
 
-def judge(rows: pd.DataFrame) -> pd.DataFrame:
-    """Put the fact sheets beside measured rows, of the store or of a sweep, and judge them.
-
-    Parameters
-    ----------
-    rows : pandas.DataFrame
-        With ``model`` and the columns of `TOLERANCES`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        A copy with ``published_…``, ``agrees_…`` and ``verdict``; see `load_scoreboard`.
-    """
-    from nmc.data import provenance
-
-    judged = add_published(rows.copy())
-    every = judged[[f"agrees_{column}" for column in TOLERANCES]].all(axis=1)
-    verdict = every.map({True: "agrees", False: "differs"}).astype("str")
-    if provenance.invented():
-        verdict[:] = "invented data"
-    if "error" in judged:
-        verdict = verdict.mask(judged["error"].notna(), "failed")
-    return judged.assign(verdict=verdict)
+def _of(rows: pd.DataFrame, protocol: str, mode: str) -> pd.DataFrame:
+    """Rows of one protocol and mode, their settings spread out, stale ones marked."""
+    rows = rows[rows["protocol"] == protocol].reset_index(drop=True)
+    told = pd.DataFrame([json.loads(text) for text in rows["settings"]], index=rows.index)
+    rows = rows.join(told.reindex(columns=["mode", "step"]))
+    return recomputed.mark_stale(rows[rows["mode"] == mode], makings())
 
 
-def compare(models, *, mode: str = "converged") -> pd.DataFrame:
-    """Simulate some models at rest and put their numbers beside their fact sheets'.
-
-    Parameters
-    ----------
-    models : iterable of str
-        Which models.
-    mode : {"published", "converged"}
-        See `nmc.cells.integration`.
+def load_spike_errors() -> pd.DataFrame:
+    """Read what ``benchmarks/cells.py`` found on twenty deterministic packages.
 
     Returns
     -------
     pandas.DataFrame
-        One row a model and quantity: ``published``, ``recomputed``, ``difference_percent`` and
-        ``verdict``, *agrees* within `TOLERANCES` or *differs*; *invented data* where the
-        sheets are the synthetic sample's.
+        One row a package and step, in the order of the names: ``spikes_reference`` (variable
+        step at a tolerance of 1e-7), ``spikes_…`` and ``error_…_ms`` (largest distance of a
+        spike from the reference's; NaN where their numbers differ) of the modes *published* and
+        *converged*, the same of second-order runs of two steps that check the reference,
+        ``ratio`` (CPU time of the package's own step over the converged one's, on the machine
+        that measured it) and ``stale``.
     """
-    from nmc.cells.passive import simulate_rest
-    from nmc.data import provenance
-
-    measured = [{"model": str(m), **simulate_rest(m, mode=mode).attrs} for m in models]
-    table = add_published(pd.DataFrame(measured)[["model", *TOLERANCES]])
-    rows = [
-        {
-            "model": row["model"],
-            "quantity": column,
-            "published": row[f"published_{column}"],
-            "recomputed": row[column],
-            "difference_percent": 100 * (row[column] / row[f"published_{column}"] - 1),
-            "verdict": "agrees" if row[f"agrees_{column}"] else "differs",
-        }
-        for row in table.to_dict("records")
-        for column in TOLERANCES
-    ]
-    found = pd.DataFrame(rows).set_index(["model", "quantity"])
-    if provenance.invented():
-        found["verdict"] = "invented data"
-    return found
-
-
-def add_published(rows: pd.DataFrame) -> pd.DataFrame:
-    """Add the fact sheets' values and whether the measured ones agree with them."""
-    from nmc.factsheets.models import load_models
-
-    sheet = load_models(step_currents=False).set_index("model")
-    for column, (kind, tolerance) in TOLERANCES.items():
-        published = rows["model"].map(sheet[column]).astype(float)
-        allowed = tolerance if kind == "absolute" else tolerance * published.abs()
-        rows[f"published_{column}"] = published
-        rows[f"agrees_{column}"] = (rows[column] - published).abs() <= allowed
-    return rows
-
-
-def summarise(rows: pd.DataFrame) -> str:
-    """Say how many models agree with their sheets, and name each that does not."""
-    agrees = rows[[f"agrees_{column}" for column in TOLERANCES]].all(axis=1)
-    lines = [f"{int(agrees.sum())} of {len(rows)} models agree with their sheets in all three."]
-    for row in rows[~agrees].to_dict("records"):
-        apart = [c for c in TOLERANCES if not row[f"agrees_{c}"]]
-        lines.append(f"{row['model']}: {row['error'] or 'differs in ' + ', '.join(apart)}")
-    return "\n".join(lines)
+    rows = recomputed.mark_stale(recomputed.load_kept("integration"), makings())
+    rows.insert(1, "step", [json.loads(text)["step"] for text in rows["settings"]])
+    return rows.drop(columns=["protocol", "settings", *recomputed.MAKINGS])

@@ -87,17 +87,34 @@ def sweep_command(models, protocol, step, mode, folder, workers, scheduler) -> N
 @click.argument("models", nargs=-1)
 @click.option("--source", help="Where the packages come from; NMC_SOURCE unless given.")
 @click.option("--workers", default=2, show_default=True, help="Models at the same time.")
-@_MODE
-def scoreboard_command(models, source, workers, mode) -> None:
-    """Compare resting values of MODELS with their fact sheets; all of the source's by default."""
+@click.option("--rest-only", is_flag=True, help="Only the comparison with the fact sheets.")
+@click.option("--keep", is_flag=True, help="Update the kept rows that come with the package.")
+def scoreboard_command(models, source, workers, rest_only, keep) -> None:
+    """Compare MODELS at rest with their fact sheets, and count their spikes.
+
+    All models of the source by default.  Started again it runs only what is missing, failed or
+    out of date.
+    """
     import os
 
-    from nmc.cells.scoreboard import run_scoreboard, summarise
+    from nmc.cells.scoreboard import PLAN, run_scoreboard
+    from nmc.cells.verdicts import judge, summarise
 
     if source:
         os.environ["NMC_SOURCE"] = source  # this process and its workers
-    rows = run_scoreboard(select_models(models) or None, n_workers=workers, mode=mode)
-    click.echo(summarise(rows))
+    rows = run_scoreboard(
+        select_models(models) or None,
+        plan=PLAN[:1] if rest_only else PLAN,
+        n_workers=workers,
+        keep=keep,
+    )
+    if keep:
+        from nmc.cells.scoreboard import load_scoreboard
+
+        click.echo(summarise(load_scoreboard()))
+        return
+    rest = rows[(rows["protocol"] == "rest") & (rows["settings"].str.contains("published"))]
+    click.echo(summarise(judge(rest.reset_index(drop=True))))
 
 
 def select_models(given) -> list[str]:
