@@ -55,14 +55,14 @@ def check_links(project: Project) -> None:
     """
     work = project.build / "links"
     done = _jupyter_book(project, work, "linkcheck", strict=False, verbose=False)
-    output = work / "_build" / "linkcheck" / "output.json"
+    output = work / "_build" / "html" / "output.json"
     if not output.is_file():
         raise BookError(f"The links could not be asked:\n{_last_lines(done.stdout or '')}")
     found = [json.loads(line) for line in output.read_text("utf-8").splitlines() if line]
     broken = sorted({one["uri"]: one for one in found if one["status"] in _DEAD}.items())
     if broken:
         asked = {one["uri"] for one in found if one["status"] in (*_DEAD, "working", "redirected")}
-        lines = [f"{uri}  ({' '.join(one['info'].split())[:120]})" for uri, one in broken]
+        lines = [f"{uri}  ({' '.join(one['info'].split())[-100:]})" for uri, one in broken]
         raise BookError(
             f"Of {len(asked)} addresses these {len(broken)} do not answer:\n" + "\n".join(lines)
         )

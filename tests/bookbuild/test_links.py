@@ -1,0 +1,56 @@
+"""Addresses that do not answer are named, each with its reason; the others are not."""
+
+from __future__ import annotations
+
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from bookbuild.errors import BookError
+from bookbuild.project import Project
+from bookbuild.render import check_links
+from bookbuild.stage import stage
+
+
+class Door(BaseHTTPRequestHandler):
+    """Answers at one address only."""
+
+    def do_GET(self):
+        self.send_response(200 if self.path == "/here" else 404)
+        self.end_headers()
+
+    do_HEAD = do_GET
+
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture
+def address():
+    with ThreadingHTTPServer(("127.0.0.1", 0), Door) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def staged(toy, text: str) -> Project:
+    toy.write("_toc.yml", "format: jb-book\nroot: book/index\n")
+    toy.write("book/index.md", f"# Toy\n\n{text}\n")
+    project = Project(toy.root)
+    stage(project, [], "sample")
+    return project
+
+
+@pytest.mark.slow
+def test_a_dead_address_is_named_with_its_reason(toy, address):
+    project = staged(toy, f"[a]({address}/here) [b]({address}/gone) [c](http://no.invalid/)")
+    with pytest.raises(BookError, match="Of 3 addresses these 2 do not answer") as caught:
+        check_links(project)
+    named = str(caught.value).splitlines()[1:]
+    assert [line.split()[0] for line in named] == [f"{address}/gone", "http://no.invalid/"]
+    assert "404" in named[0] and "resolve" in named[1]
+
+
+@pytest.mark.slow
+def test_when_all_answer_nothing_is_said(toy, address):
+    check_links(staged(toy, f"[a]({address}/here)"))
