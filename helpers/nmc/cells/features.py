@@ -33,8 +33,9 @@ def compute_features(
     Parameters
     ----------
     trace : pandas.DataFrame
-        With ``t_ms`` and ``v_mV``, and with ``stim_start_ms`` and ``stim_end_ms`` in ``.attrs``,
-        as `nmc.simulate_step` returns it.
+        With ``t_ms`` and ``v_mV``, as every protocol that gives a trace returns it.  Its
+        ``.attrs`` say when the stimulus was on (``stim_start_ms``, ``stim_end_ms``); where they
+        do not, as under synaptic input, features count over the whole trace.
     features : mapping of str to str
         Name in the result → name of an eFEL feature.
     threshold_mV : float
@@ -48,15 +49,15 @@ def compute_features(
     Raises
     ------
     FormatError
-        The trace does not say when its stimulus starts and ends.
+        The table is no trace: it lacks ``t_ms`` or ``v_mV``, or has no rows.
     """
-    try:
-        start, end = trace.attrs["stim_start_ms"], trace.attrs["stim_end_ms"]
-    except KeyError as error:
+    if not {"t_ms", "v_mV"} <= set(trace.columns) or trace.empty:
         raise FormatError(
-            f"The trace has no {error} in .attrs; features need to know when the stimulus "
-            "starts and ends."
-        ) from error
+            "Features are computed from a trace with the columns t_ms and v_mV; this table has "
+            f"{len(trace)} rows and the columns {', '.join(map(str, trace.columns))[:80]}."
+        )
+    start = trace.attrs.get("stim_start_ms", float(trace["t_ms"].iloc[0]))
+    end = trace.attrs.get("stim_end_ms", float(trace["t_ms"].iloc[-1]))
     names = list(dict.fromkeys(features.values()))
     found = efel_values(trace, names, start, end, threshold_mV)
     values = {column: _mean(found[name]) for column, name in features.items()}

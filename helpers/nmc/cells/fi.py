@@ -1,4 +1,4 @@
-"""Firing rate against current."""
+"""Many steps at once: firing rate against current, and one step of many models."""
 
 from __future__ import annotations
 
@@ -69,3 +69,37 @@ def simulate_fi(
     table = pd.DataFrame(rows)
     table.attrs = {"model": package.name, "protocol": "fi", "mode": mode}
     return table
+
+
+def simulate_steps(
+    models: Iterable[str | names.Model | Path | Package],
+    step: int = 1,
+    *,
+    mode: str = "converged",
+    n_workers: int = 2,
+    **settings,
+) -> dict[str, pd.DataFrame]:
+    """Simulate the same step of several models, some at the same time.
+
+    Parameters
+    ----------
+    models : iterable
+        Each as for `nmc.simulate_step`.
+    step : int
+        The packages' own step, 1 (weakest) to 3.
+    mode : {"published", "converged"}
+        See `nmc.cells.integration`; models with stochastic channels keep the fixed step.
+    n_workers : int
+        Runs at the same time, each in a process of its own.
+    **settings
+        Further arguments of `nmc.simulate_step`.
+
+    Returns
+    -------
+    dict of str to pandas.DataFrame
+        Model name → trace, in the order given.
+    """
+    packages = [as_package(model) for model in models]
+    with ThreadPoolExecutor(max(1, n_workers)) as pool:
+        traces = pool.map(lambda p: simulate_step(p, step, mode=mode, **settings), packages)
+        return {package.name: trace for package, trace in zip(packages, traces, strict=True)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from nmc.cells.package import Package
@@ -78,6 +79,30 @@ def count_sections(package: Package) -> dict[str, int]:
         "apic": morphio.SectionType.apical_dendrite,
     }
     return {array: types.count(int(kind)) for array, kind in kinds.items()}
+
+
+def section_points(package: Package) -> dict[str, np.ndarray]:
+    """Points of each dendritic section by its HOC name.
+
+    ``dend[12]`` is the 13th basal section of the file, the branches taken depth first, as
+    NEURON's import numbers them.
+
+    Returns
+    -------
+    dict of str to numpy.ndarray of shape (n, 3)
+        In µm from the soma's centre, y towards the pia; the soma is ``soma[0]``, its outline.
+    """
+    morphology = read_morphology(package)
+    centre = morphology.soma.center
+    found = {"soma[0]": morphology.soma.points.astype(float) - centre}
+    arrays = {"basal dendrite": "dend", "apical dendrite": "apic"}
+    count = dict.fromkeys(arrays.values(), 0)
+    for section in morphology.iter():
+        array = arrays.get(NEURITES[section.type.name])
+        if array:
+            found[f"{array}[{count[array]}]"] = section.points.astype(float) - centre
+            count[array] += 1
+    return found
 
 
 def load_morphology(package: Package) -> pd.DataFrame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -182,6 +182,7 @@ def simulate_bombardment(
     seed: int = 1,
     v_init_mV: float = -65.0,
     record: Mapping[str, str] | None = None,
+    stimuli: Sequence[dict] = (),
     trust: bool = False,
     timeout_s: float = worker.TIMEOUT_S,
     progress: bool = True,
@@ -204,6 +205,8 @@ def simulate_bombardment(
         How long.
     seed : int
         Seed of the Poisson trains; the same seed repeats a run to the bit.
+    stimuli : sequence of dict
+        Current clamps as well, from `nmc.cells.protocols.step_stimulus`.
     v_init_mV, record, trust, timeout_s, progress
         As for `nmc.simulate_step`.
 
@@ -230,7 +233,7 @@ def simulate_bombardment(
     how, variant, said = integration.choose(package, "published")
     params = {
         "cell": cell_spec(package),
-        "stimuli": [],
+        "stimuli": list(stimuli),
         "record": {"v_mV": "soma[0](0.5).v", **(record or {})},
         "tstop_ms": duration_ms,
         "v_init_mV": v_init_mV,

@@ -1,3 +1,95 @@
 """Checks of Part III, cells."""
 
 from __future__ import annotations
+
+from nmc.exercises.core import exercise
+
+
+@exercise("ex-morphology-ratio", "Add the basal and the apical dendrite, then divide.")
+def _axon_over_dendrites(model: str = "L5_TTPC1_cADpyr232_1") -> float:
+    lengths = _drawn_lengths(model)
+    return lengths["axon"] / (lengths["basal dendrite"] + lengths.get("apical dendrite", 0.0))
+
+
+@exercise("ex-morphology-stub", "The stub stays: take its 60 µm off the axon before you divide.")
+def _left_out(model: str = "L5_TTPC1_cADpyr232_1") -> float:
+    lengths = _drawn_lengths(model)
+    return (lengths["axon"] - 60) / lengths.sum()
+
+
+@exercise("ex-morphology-cones", "Both volumes stand in the table: cone_volume_um3, volume_um3.")
+def _cone_excess(model: str = "L5_TTPC1_cADpyr232_1") -> float:
+    import numpy as np
+
+    import nmc
+
+    points = nmc.load_morphology(nmc.load_package(model)).query("neurite == 'basal dendrite'")
+    cones = cylinders = 0.0
+    for _, rows in points.groupby("section"):
+        steps = np.linalg.norm(np.diff(rows[["x_um", "y_um", "z_um"]], axis=0), axis=1)
+        r = rows["diameter_um"].to_numpy() / 2
+        cones += steps @ (r[1:] ** 2 + r[1:] * r[:-1] + r[:-1] ** 2) / 3
+        cylinders += steps @ ((r[1:] + r[:-1]) / 2) ** 2
+    return abs(round(100 * (cones / cylinders - 1), 1))
+
+
+def _drawn_lengths(model: str):
+    """Length of each kind of neurite, from the points of the reconstruction."""
+    import numpy as np
+
+    import nmc
+
+    points = nmc.load_morphology(nmc.load_package(model)).query("neurite != 'soma'")
+    steps = points.groupby("section")[["x_um", "y_um", "z_um"]].diff()
+    return np.sqrt((steps**2).sum(axis=1)).groupby(points["neurite"]).sum()
+
+
+@exercise("ex-neuroml-area", "Basal and apical area over the whole, from twin.morphology.")
+def _dendritic_share(model: str = "L1_HAC_cNAC187_1") -> float:
+    import nmc
+
+    segments = nmc.load_neuroml(model, progress=False).segments
+    dendrite = segments["group"].isin(["basal", "apical"])
+    return segments.loc[dendrite, "area_um2"].sum() / segments["area_um2"].sum()
+
+
+@exercise("ex-neuroml-by-hand", "alpha / (alpha + beta); mind the sign of the scale.")
+def _ih_steady_state() -> float:
+    import nmc
+
+    return nmc.load_neuroml_channel("Ih", progress=False).kinetics(-80.0)["steady_state"].iloc[0]
+
+
+@exercise("ex-channels-window", "Cube m, times h, and take the voltage of the largest.", tolerance=0.02)
+def _window_voltage(model: str = "L5_TTPC1_cADpyr232_1") -> float:
+    import nmc
+
+    table = nmc.compute_channel_kinetics(model, ["NaTs2_t"])
+    m, h = (table.loc[table["gate"] == g].set_index("v_mV")["steady_state"] for g in "mh")
+    return float((m**3 * h).idxmax())
+
+
+@exercise("ex-channels-total", "Sum conductance_nS over the apical sections, channel by channel.")
+def _largest_apical(model: str = "L5_TTPC1_cADpyr232_1") -> float:
+    import nmc
+
+    table = nmc.compute_channel_densities(model).query("part == 'apic'")
+    return max(rows["conductance_nS"].sum() for _, rows in table.groupby("channel"))
+
+
+@exercise("ex-every-resistance", "Take the row of the largest input_resistance_MOhm.")
+def _highest_resistance() -> str:
+    import nmc
+
+    rows = nmc.load_scoreboard().sort_values("input_resistance_MOhm", ascending=False)
+    return rows["model"].iloc[0]
+
+
+@exercise("ex-every-product", "Rank both columns first, then correlate the ranks.")
+def _rank_correlation() -> float:
+    import nmc
+    from scipy.stats import spearmanr
+
+    rows = nmc.load_scoreboard()
+    names = ["input_resistance_MOhm", "membrane_time_constant_ms"]
+    return float(spearmanr(*(rows[name] for name in names)).statistic)

@@ -1,0 +1,153 @@
+"""Figures of morphologies: a gallery, Sholl profiles, and a view that turns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+
+from nmc import names, style
+from nmc.cells.morphology import load_morphology
+from nmc.cells.package import Package
+from nmc.cells.plots import NEURITE_COLOURS
+
+#: A view holds at most this many segments; longer reconstructions are thinned out.
+_MAX_SEGMENTS = 20_000
+
+
+def view_morphology(model: str | names.Model | Path | Package, *, axon: bool = True):
+    """Show a reconstruction in space; it turns under the mouse, also on a static page.
+
+    Parameters
+    ----------
+    model : str, Model, pathlib.Path or Package
+        As for `nmc.simulate_step`.
+    axon : bool
+        Show the axon too; its box in the legend hides it.
+
+    Returns
+    -------
+    nmc.viewer3d.View3D
+    """
+    from nmc.cells.protocols import as_package
+    from nmc.viewer3d import view_lines
+
+    package = as_package(model)
+    points = load_morphology(package)
+    left_out = ["soma"] if axon else ["soma", "axon"]
+    neurites = points[~points["neurite"].isin(left_out)]
+    every = int(np.ceil(len(neurites) / _MAX_SEGMENTS))
+    ends, kinds, widths = [], [], []
+    for (_, kind), rows in neurites.groupby(["section", "neurite"], sort=False, observed=True):
+        kept = np.unique(np.r_[np.arange(0, len(rows), every), len(rows) - 1])
+        xyz = rows[["x_um", "y_um", "z_um"]].to_numpy()[kept]
+        diameter = rows["diameter_um"].to_numpy()[kept]
+        ends.append(np.stack([xyz[:-1], xyz[1:]], axis=1))
+        widths.append((diameter[:-1] + diameter[1:]) / 2)
+        kinds += [kind] * (len(kept) - 1)
+    return view_lines(
+        np.concatenate(ends),
+        kinds,
+        widths=np.concatenate(widths),
+        colours=NEURITE_COLOURS,
+        points=np.zeros((1, 3)),
+        point_groups=["soma"],
+        alt=f"The reconstruction of {package.name}: soma, dendrites"
+        + (" and axon." if axon else "."),
+    )
+
+
+def plot_morphologies(
+    models: Iterable[str | names.Model | Path | Package], *, axon: bool = True, columns: int = 6
+) -> np.ndarray:
+    """Draw several reconstructions at one scale, their somata at the same height in a row.
+
+    Parameters
+    ----------
+    models
+        As for `nmc.simulate_step`.
+    axon : bool
+        Draw the axons too, thin.
+    columns : int
+        Cells in a row.
+
+    Returns
+    -------
+    numpy.ndarray of matplotlib Axes, one a model
+    """
+    from nmc.cells.protocols import as_package
+    from nmc.data import provenance
+
+    packages = [as_package(model) for model in models]
+    columns = min(columns, len(packages))
+    rows = -(-len(packages) // columns)
+    with style.context():
+        fig, axes = plt.subplots(
+            rows, columns, squeeze=False, figsize=(7, 2.4 * rows), sharex=True, sharey="row"
+        )
+    for ax, package in zip(axes.flat, packages, strict=False):
+        _draw(ax, load_morphology(package), axon)
+        ax.set_title(package.model.mtype, fontsize=9, fontweight="normal", loc="center")
+    for ax in axes.flat:
+        ax.set_axis_off()
+        ax.set_aspect("equal", adjustable="box")
+    _scale_bar(axes.flat[0])
+    provenance.stamp(fig)
+    return axes.flat[: len(packages)]
+
+
+def _draw(ax: Axes, points: pd.DataFrame, axon: bool) -> None:
+    for kind in ["axon", "basal dendrite", "apical dendrite"][not axon :]:
+        here = points[points["neurite"] == kind]
+        lines = [g[["x_um", "y_um"]].to_numpy() for _, g in here.groupby("section", sort=False)]
+        thin = kind == "axon"
+        collection = LineCollection(
+            lines, colors=NEURITE_COLOURS[kind], linewidths=0.25 if thin else 0.7, rasterized=thin
+        )
+        ax.add_collection(collection)
+    soma = points[points["neurite"] == "soma"]
+    ax.fill(soma["x_um"], soma["y_um"], color=NEURITE_COLOURS["soma"], zorder=3)
+    ax.autoscale_view()
+
+
+def _scale_bar(ax: Axes, length_um: float = 500.0) -> None:
+    from matplotlib.font_manager import FontProperties
+    from mpl_toolkits.axes_grid1.anchored_artists import AnchoredSizeBar
+
+    bar = AnchoredSizeBar(
+        ax.transData, length_um, f"{length_um:g} µm", "lower left", frameon=False,
+        color=style.INK, fontproperties=FontProperties(size=7), borderpad=0,
+    )  # fmt: skip
+    ax.add_artist(bar)
+
+
+def plot_sholl(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """Draw Sholl profiles.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        From `nmc.compute_sholl`.
+    ax : matplotlib Axes, optional
+        Where to draw.
+    """
+    from nmc.data import provenance
+
+    ax = style.new_axes(ax, height=3.4)
+    for kind, rows in table.groupby("neurite", sort=False):
+        ax.plot(rows["radius_um"], rows["crossings"], color=NEURITE_COLOURS[kind], label=kind)
+    ax.set(
+        xlabel="distance from the soma (µm)",
+        ylabel="crossings",
+        title=f"{table.attrs['model']}, every {table.attrs['step_um']:g} µm",
+    )
+    ax.set_ylim(bottom=0)
+    ax.margins(x=0.01)
+    ax.legend()
+    provenance.stamp(ax)
+    return ax
