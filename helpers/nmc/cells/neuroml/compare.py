@@ -115,7 +115,8 @@ def compare_spikes(trace: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
     pandas.DataFrame
         Index ``spike`` (from 1); ``t_ms``, ``t_other_ms`` (NaN where one has fewer spikes),
         ``difference_ms``, ``difference_percent`` of ``t_ms``, signs kept. ``.attrs`` hold
-        ``largest_percent`` (infinite when the counts differ).
+        ``largest_percent`` (largest size among the spikes that both have; NaN without any) and
+        ``spike_counts`` of the two.
     """
     times = [np.asarray(t.attrs["spike_times_ms"], float) for t in (trace, other)]
     length = max(map(len, times))
@@ -124,7 +125,7 @@ def compare_spikes(trace: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
     table = pd.DataFrame({"t_ms": one, "t_other_ms": two}, index=index)
     table["difference_ms"] = two - one
     table["difference_percent"] = table["difference_ms"] / one * 100
-    same = len(times[0]) == len(times[1])
-    largest = table["difference_percent"].abs().max() if length else 0.0
-    table.attrs["largest_percent"] = float(largest) if same else float("inf")
+    largest = table["difference_percent"].abs().max() if length else np.nan
+    table.attrs["largest_percent"] = float(largest)
+    table.attrs["spike_counts"] = tuple(len(t) for t in times)
     return table

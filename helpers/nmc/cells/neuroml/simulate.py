@@ -39,6 +39,8 @@ _CORE = ("Cells.xml", "Networks.xml", "Simulation.xml", "NeuroML2CoreTypes.xml",
 def simulate_neuroml(
     model: str | names.Model | NeuroMLCell,
     *,
+    dt_ms: float | None = None,
+    tstop_ms: float | None = None,
     threshold_mV: float = THRESHOLD_MV,
     trust: bool = False,
     timeout_s: float = worker.TIMEOUT_S,
@@ -54,6 +56,10 @@ def simulate_neuroml(
     ----------
     model : str, Model or NeuroMLCell
         A model that has a twin with such a net; see `nmc.list_neuroml`.
+    dt_ms, tstop_ms : float, optional
+        Step and length; the net's own unless given. jNeuroML's files advance each gate by
+        Euler's forward rule, so the step matters more than in the packages, whose gates
+        advance by the exact exponential.
     threshold_mV : float
         Soma voltage whose upward crossings count as spikes.
     trust : bool
@@ -87,6 +93,7 @@ def simulate_neuroml(
         )
     sources = _sources(lems_file)
     tstop, dt = _simulation(lems_file)
+    tstop, dt = tstop_ms or tstop, dt_ms or dt
     params = {
         "model": twin.model or twin.name,
         "tstop_ms": tstop,
