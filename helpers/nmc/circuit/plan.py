@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -25,7 +26,7 @@ SYNAPTIC_DELAY_ms = 0.5
 _STEP_OVER_RHEOBASE = 1.2  # the packages' first step is 120 % of rheobase
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class CircuitPlan:
     """Everything that defines a run but its length.
 
@@ -35,21 +36,30 @@ class CircuitPlan:
         One row a cell: ``neuron`` (its number in the connectome), ``mtype``, ``model``,
         ``excitatory``, ``x_um``, ``y_um``, ``z_um``.
     connections : DataFrame
-        One row a connection: ``pre``, ``post`` (rows of `neurons`), ``contacts``,
-        ``distance_um``, ``delay_ms``, ``weight_nS`` (sum over its contacts).
+        One row a connection: ``pre``, ``post`` (rows of `neurons`), ``source`` (whose contacts
+        it takes: a presynaptic cell of the receiving package), ``contacts``, ``distance_um``,
+        ``delay_ms``, ``weight_nS`` (sum over its contacts).
+    background : DataFrame
+        One row a Poisson source: ``post``, ``source`` (as above).
     packages : mapping of str to Package
         By model name.
-    spec : dict
-        The same for the workers, ready for JSON.
+    settings : mapping
+        ``drive_nA`` (per cell), ``background_Hz``, ``gain``, ``seed``.
     skipped : tuple of (str, str)
         Connections left out because the receiving package has no such synapse, as pathways.
     """
 
     neurons: pd.DataFrame
     connections: pd.DataFrame
+    background: pd.DataFrame
     packages: Mapping[str, Package]
-    spec: dict
+    settings: Mapping
     skipped: tuple[tuple[str, str], ...] = ()
+
+    @cached_property
+    def spec(self) -> dict:
+        """Everything the workers need, ready for JSON: cells, contacts, input."""
+        return make_spec(self)
 
     def __repr__(self) -> str:
         kinds = self.neurons["mtype"].nunique()
@@ -163,20 +173,55 @@ def plan_circuit(
     packages = {model: load_package(model) for model in table["model"].unique()}
     # the background is drawn first, so that it is the same whatever the wiring
     number = background_cells if background_Hz > 0 else 0
-    rng = np.random.default_rng([seed, 1])
-    background = [_background(packages[m], number, rng) for m in table["model"]]
-    rng = np.random.default_rng([seed, 2])
-    connections, contacts, skipped = _wire(sub, table, packages, background, gain, missing, rng)
-    spec = {
-        "cells": [cell_spec(packages[m]) for m in table["model"]],
-        "random_channels": [bool(packages[m].stochastic) for m in table["model"]],
-        "contacts": contacts,
+    background = _background(table, packages, number, np.random.default_rng([seed, 1]))
+    connections, skipped = _wire(sub, table, packages, background, gain, missing, seed)
+    settings = {
         "drive_nA": [drive * _rheobase(packages[m]) for m in table["model"]],
-        "background": background,
         "background_Hz": background_Hz,
+        "gain": gain,
         "seed": seed,
     }
-    return CircuitPlan(table, connections, packages, spec, tuple(skipped))
+    return CircuitPlan(table, connections, background, packages, settings, tuple(skipped))
+
+
+def make_spec(plan: CircuitPlan) -> dict:
+    """Turn a plan into plain data for the workers; see `CircuitPlan.spec`."""
+    models = plan.neurons["model"].to_numpy()
+    own = _SpecCache(plan.packages)
+    contacts = [
+        contact
+        | {"weight_nS": contact["weight_nS"] * plan.settings["gain"],
+           "pre": row.pre, "post": row.post, "delay_ms": row.delay_ms}
+        for row in plan.connections.itertuples()
+        for contact in own(models[row.post], row.source)
+    ]  # fmt: skip
+    background: list[list[dict]] = [[] for _ in models]
+    for row in plan.background.itertuples():
+        background[row.post] += own(models[row.post], row.source)
+    return {
+        "cells": [cell_spec(plan.packages[m]) for m in models],
+        "random_channels": [bool(plan.packages[m].stochastic) for m in models],
+        "contacts": contacts,
+        "drive_nA": list(plan.settings["drive_nA"]),
+        "background": background,
+        "background_Hz": plan.settings["background_Hz"],
+        "seed": plan.settings["seed"],
+    }
+
+
+class _SpecCache:
+    """The contacts of a package's presynaptic cells as dictionaries, each made once."""
+
+    def __init__(self, packages: Mapping[str, Package]):
+        self._synapses = {
+            m: dict(list(p.synapses.groupby("pre_cell"))) for m, p in packages.items()
+        }
+        self._made: dict[tuple[str, int], list[dict]] = {}
+
+    def __call__(self, model: str, source: int) -> list[dict]:
+        if (model, source) not in self._made:
+            self._made[model, source] = to_spec(self._synapses[model][source])
+        return self._made[model, source]
 
 
 def _selected(connectome, neurons):
@@ -230,45 +275,86 @@ def _rheobase(package: Package) -> float:
     return package.hold_nA + package.steps_nA[0] / _STEP_OVER_RHEOBASE
 
 
-def _wire(sub, table, packages, background, gain, missing, rng):
-    adjacency = sub.adjacency.tocoo()
+def _wire(sub, table, packages, background, gain, missing, seed):
+    """Give each connection the contacts of a presynaptic cell of the receiver's package.
+
+    The choice for a receiver and a sending m-type depends on nothing but these, the receiver's
+    number and the seed.
+    """
+    mtypes, models = table["mtype"].to_numpy(), table["model"].to_numpy()
+    taken = {post: set(rows["source"]) for post, rows in background.groupby("post")}
+    pools, skipped, blocks = _Pools(packages), [], []
+    columns = sub.adjacency.tocsc()
+    for post in range(len(table)):
+        senders = np.sort(columns.indices[columns.indptr[post] : columns.indptr[post + 1]])
+        for mtype in np.unique(mtypes[senders]):
+            pre = senders[mtypes[senders] == mtype]
+            try:
+                pool = pools(models[post], mtype)
+            except SynapseError as error:
+                if missing == "error":
+                    raise CircuitError(
+                        f"{error} Leave such connections out with missing='skip'."
+                    ) from error
+                skipped += [(mtype, mtypes[post])] * len(pre)
+                continue
+            rng = np.random.default_rng(
+                [seed, 2, int(table["neuron"][post]), names.MTYPES.index(mtype)]
+            )
+            pool = rng.permutation(pool)
+            used = np.isin(pool, list(taken.get(post, ())))
+            pool = np.concatenate([pool[~used], pool[used]])  # those of the background come last
+            blocks.append((pre, np.full(len(pre), post), np.resize(pool, len(pre))))
+    pre, post, source = (
+        np.concatenate([block[k] for block in blocks]) if blocks else np.zeros(0, int)
+        for k in range(3)
+    )
+    return _connection_table(table, packages, pre, post, source, gain), skipped
+
+
+def _connection_table(table, packages, pre, post, source, gain) -> pd.DataFrame:
     places = table[["x_um", "y_um", "z_um"]].to_numpy(float)
-    rows, contacts, skipped = [], [], []
-    used = [{contact["pre_cell"] for contact in own} for own in background]
-    order = np.lexsort((adjacency.row, adjacency.col))
-    for pre, post in zip(adjacency.row[order].tolist(), adjacency.col[order].tolist(), strict=True):
-        mtype, package = table["mtype"][pre], packages[table["model"][post]]
-        try:
-            found = contacts_of(package, mtype)
-        except SynapseError as error:
-            if missing == "error":
-                raise CircuitError(
-                    f"{error} Leave such connections out with missing='skip'."
-                ) from error
-            skipped.append((mtype, table["mtype"][post]))
-            continue
-        cells = np.unique(found["pre_cell"])
-        free = np.setdiff1d(cells, list(used[post]))
-        source = int(rng.choice(free if len(free) else cells))
-        used[post].add(source)
-        own = found[found["pre_cell"] == source]
-        distance = float(np.linalg.norm(places[pre] - places[post]))
-        delay = SYNAPTIC_DELAY_ms + distance / VELOCITY_um_per_ms
-        rows.append(
-            {"pre": pre, "post": post, "contacts": len(own), "distance_um": distance,
-             "delay_ms": delay, "weight_nS": gain * own["weight_nS"].sum()}
-        )  # fmt: skip
-        contacts += [
-            contact | {"pre": pre, "post": post, "delay_ms": delay}
-            for contact in to_spec(own, gain)
-        ]
-    columns = ["pre", "post", "contacts", "distance_um", "delay_ms", "weight_nS"]
-    return pd.DataFrame(rows, columns=columns), contacts, skipped
+    distance = np.linalg.norm(places[pre] - places[post], axis=1)
+    rows = pd.DataFrame(
+        {"pre": pre.astype(int), "post": post.astype(int), "source": source.astype(int),
+         "model": table["model"].to_numpy()[post]}
+    )  # fmt: skip
+    each = pd.concat(
+        {m: p.synapses.groupby("pre_cell")["weight_nS"].agg(["size", "sum"])
+         for m, p in packages.items()}
+    )  # fmt: skip
+    found = each.reindex(pd.MultiIndex.from_frame(rows[["model", "source"]]))
+    return rows.drop(columns="model").assign(
+        contacts=found["size"].to_numpy(int),
+        distance_um=distance,
+        delay_ms=SYNAPTIC_DELAY_ms + distance / VELOCITY_um_per_ms,
+        weight_nS=gain * found["sum"].to_numpy(float),
+    )
 
 
-def _background(package: Package, number: int, rng) -> list[dict]:
-    """Contacts of so many of the package's excitatory presynaptic cells."""
-    synapses = package.synapses[package.synapses["excitatory"]]
-    cells = np.unique(synapses["pre_cell"])
-    chosen = rng.choice(cells, min(number, len(cells)), replace=False)
-    return to_spec(synapses[synapses["pre_cell"].isin(chosen)])
+class _Pools:
+    """The presynaptic cells of an m-type in a package, looked up once."""
+
+    def __init__(self, packages: Mapping[str, Package]):
+        self._packages = packages
+        self._found: dict[tuple[str, str], np.ndarray] = {}
+
+    def __call__(self, model: str, mtype: str) -> np.ndarray:
+        if (model, mtype) not in self._found:
+            rows = contacts_of(self._packages[model], mtype)
+            self._found[model, mtype] = np.unique(rows["pre_cell"])
+        return self._found[model, mtype]
+
+
+def _background(table, packages, number: int, rng) -> pd.DataFrame:
+    """Draw so many of each package's excitatory presynaptic cells for every cell."""
+    pools = {}
+    for model, package in packages.items():
+        synapses = package.synapses
+        pools[model] = np.unique(synapses.loc[synapses["excitatory"], "pre_cell"])
+    rows = []
+    for post, model in enumerate(table["model"]):
+        pool = pools[model]
+        chosen = np.sort(rng.choice(pool, min(number, len(pool)), replace=False))
+        rows += [(post, int(source)) for source in chosen]
+    return pd.DataFrame(rows, columns=["post", "source"]).astype(int)
