@@ -10,8 +10,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import matplotlib as mpl
 import nbformat
 from nbformat import NotebookNode
+from nmc import style
 
 from bookbuild.chapter import Chapter, write_notebook
 from bookbuild.errors import ChapterError
@@ -23,6 +25,12 @@ from bookbuild.watch import run_watched
 HEAVY_SVG_BYTES = 400_000
 #: Progress bars and controls: dead on a static page, and their scripts would come from a network.
 _WIDGET = "application/vnd.jupyter.widget-view+json"
+#: Of the book's style, what legends, labels and titles look like that a chapter adds by itself.
+_LOOKS = (
+    "font.size", "axes.titlesize", "axes.titleweight", "axes.titlelocation", "axes.labelcolor",
+    "axes.edgecolor", "axes.spines.top", "axes.spines.right", "text.color", "xtick.color",
+    "ytick.color", "legend.frameon", "lines.linewidth",
+)  # fmt: skip
 #: Seconds a single cell may take.
 CELL_TIMEOUT = 900
 
@@ -124,6 +132,8 @@ def _command(notebook: Path) -> list[str]:
 def _environment(source: str, log: Path, results: Path, scratch: Path) -> dict[str, str]:
     ipython = scratch / "ipython"
     shutil.copytree(_KERNEL, ipython)
+    with (ipython / "matplotlibrc").open("a", encoding="utf-8") as looks:
+        looks.write(_looks())
     return {
         **os.environ,
         "NMC_SOURCE": source,
@@ -138,6 +148,13 @@ def _environment(source: str, log: Path, results: Path, scratch: Path) -> dict[s
         "PYTHONHASHSEED": "0",
         "TQDM_DISABLE": "1",
     }
+
+
+def _looks() -> str:
+    """Return the book's style for what a chapter's own lines draw, as matplotlib reads it."""
+    with style.context():
+        values = {key: mpl.rcParams[key] for key in _LOOKS}
+    return "".join(f"{key}: {str(value).lstrip('#')}\n" for key, value in values.items())
 
 
 def _failure(text: str) -> str:

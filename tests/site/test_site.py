@@ -89,6 +89,86 @@ def test_a_solution_opens(visit, site):
     assert inside.is_visible()
 
 
+def test_a_solution_opens_with_the_keyboard(visit, site):
+    page = visit(site / SHORT / "read-the-fact-sheets.html").page
+    solution = page.locator("div.solution.dropdown").first
+    button = solution.locator("button.toggle-button")
+    button.focus()
+    page.keyboard.press("Enter")
+    inside = solution.locator(".solution-content, section, div").last
+    assert inside.is_visible()
+    page.keyboard.press("Enter")
+    assert not inside.is_visible()
+
+
+@pytest.fixture
+def view(visit, site):
+    """The first 3-D view of a chapter, as a page and its canvas."""
+    one = visit(site / "book/connectome/open-the-connectome.html")
+    canvas = one.page.locator(".nmc-view3d canvas").first
+    canvas.scroll_into_view_if_needed()
+    return one, canvas
+
+
+def picture(one, canvas) -> str:
+    """What the canvas shows, once its last frame is drawn."""
+    frames = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+    one.page.evaluate(frames)
+    return canvas.evaluate("canvas => canvas.toDataURL()")
+
+
+def test_a_3d_figure_turns_with_the_mouse(view):
+    one, canvas = view
+    before = picture(one, canvas)
+    assert picture(one, canvas) == before, "it stands still by itself"
+    box = canvas.bounding_box()
+    one.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    one.page.mouse.down()
+    one.page.mouse.move(box["x"] + box["width"] / 2 + 120, box["y"] + box["height"] / 2, steps=4)
+    one.page.mouse.up()
+    turned = picture(one, canvas)
+    assert turned != before
+    one.page.mouse.move(box["x"] + 5, box["y"] + 5)
+    assert picture(one, canvas) == turned, "only a pressed button turns it"
+    assert one.errors == []
+
+
+@pytest.mark.parametrize("there, back", [("ArrowRight", "ArrowLeft"), ("+", "-")])
+def test_a_3d_figure_turns_and_zooms_with_the_keyboard(view, there, back):
+    one, canvas = view
+    before = picture(one, canvas)
+    canvas.focus()
+    one.page.keyboard.press(there)
+    assert picture(one, canvas) != before
+    one.page.keyboard.press(back)
+    one.page.keyboard.press("Tab")
+    assert one.page.evaluate("document.activeElement.tagName") != "CANVAS", "Tab leads on"
+
+
+def test_a_3d_figure_without_scripts_is_a_picture(browser, site):
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto((site / "book/connectome/open-the-connectome.html").as_uri())
+    still = page.locator(".nmc-view3d img").first
+    assert still.is_visible() and len(still.get_attribute("alt")) > 20
+    context.close()
+
+
+def test_a_table_sorts_with_the_keyboard(visit, site):
+    page = visit(site / "book/published-beside-recomputed.html").page
+    heading = page.locator("table.nmc-table th").first
+    heading.focus()
+    page.keyboard.press("Enter")
+    assert heading.get_attribute("aria-sort") == "ascending"
+    page.keyboard.press("Enter")
+    assert heading.get_attribute("aria-sort") == "descending"
+
+
+def test_old_addresses_lead_to_the_new_ones(visit, site):
+    page = visit(site / "course.html").page
+    page.wait_for_url("**/short-course/fetch-the-data.html")
+
+
 def test_a_table_sorts_and_filters(visit, site):
     page = visit(site / "book/published-beside-recomputed.html").page
     rows = page.locator("table.nmc-table tbody tr")
