@@ -1,4 +1,4 @@
-"""The portal's selector, live in a notebook: layer, m-type, e-type, instance → a model."""
+"""The portal's selector, live in a notebook: a search, or layer, m-type, e-type, instance."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SHOWN = (
 
 
 def choose_model(models: pd.DataFrame, model: str = "L5_TTPC1_cADpyr232_1"):
-    """Build menus that lead from a layer to one model.
+    """Build a search box and menus that lead from a layer to one model.
 
     Parameters
     ----------
@@ -25,7 +25,8 @@ def choose_model(models: pd.DataFrame, model: str = "L5_TTPC1_cADpyr232_1"):
     Returns
     -------
     ipywidgets.VBox
-        Its attribute ``model`` is the name of the model now chosen.
+        Its attribute ``model`` is the name of the model now chosen; ``search`` is the box to
+        type parts of a name in, in any order, and ``found`` the list of models that have them.
 
     Raises
     ------
@@ -37,18 +38,34 @@ def choose_model(models: pd.DataFrame, model: str = "L5_TTPC1_cADpyr232_1"):
 
     first = names.parse_model(model)
     table = models.set_index("model")
+    text = (table.index + " " + table["morphology"]).str.lower()
 
     class Selector(widgets.VBox):
-        """Four menus and a sheet."""
+        """A search box, its hits, four menus and a sheet."""
 
         model = traitlets.Unicode(first.name)
 
-    layer = widgets.Dropdown(options=names.LAYERS, value=first.layer, description="layer")
+    search = widgets.Text(placeholder="L5 TTPC1", description="search")
+    count = widgets.Label()
+    found = widgets.Select(rows=6, description="found")
+    layer = widgets.Dropdown(options=names.LAYERS, description="layer")
     mtype = widgets.Dropdown(description="m-type")
     etype = widgets.Dropdown(description="e-type")
-    instance = widgets.Dropdown(options=names.INSTANCES, value=first.instance, description="model")
+    instance = widgets.Dropdown(options=names.INSTANCES, description="model")
     sheet = widgets.HTML()
-    box = Selector([widgets.HBox([layer, mtype]), widgets.HBox([etype, instance]), sheet])
+    box = Selector([
+        widgets.HBox([layer, mtype]), widgets.HBox([etype, instance]), sheet,
+        widgets.HBox([search, count]), found,
+    ])  # fmt: skip
+    box.search, box.found = search, found
+
+    def find(_=None) -> None:
+        hits = text.index[[all(w in one for w in search.value.lower().split()) for one in text]]
+        count.value = f"{len(hits):,} of {len(table):,} models"
+        found.unobserve_all("value")  # a list that changes picks its first by itself
+        found.options = list(hits)
+        found.value = box.model if box.model in hits else None
+        found.observe(pick, "value")
 
     def fill_mtypes(_=None) -> None:
         mtype.options = [name for name in names.MTYPES if names.layer_of(name) == layer.value]
@@ -57,20 +74,29 @@ def choose_model(models: pd.DataFrame, model: str = "L5_TTPC1_cADpyr232_1"):
         if mtype.value:
             etype.options = names.etypes_of(mtype.value)
 
+    def go_to(parsed: names.Model) -> None:
+        layer.value, mtype.value = parsed.layer, parsed.mtype
+        etype.value, instance.value = parsed.etype, parsed.instance
+
+    def pick(change) -> None:
+        if change["new"]:
+            go_to(names.parse_model(change["new"]))
+
     def show(_=None) -> None:
         if mtype.value and etype.value:
             box.model = names.Model(mtype.value, etype.value, instance.value).name
             sheet.value = _sheet(box.model, table.loc[box.model])
 
-    fill_mtypes()
-    mtype.value = first.mtype
-    fill_etypes()
-    etype.value = first.etype
-    show()
     layer.observe(fill_mtypes, "value")
     mtype.observe(fill_etypes, "value")
     for menu in (mtype, etype, instance):
         menu.observe(show, "value")
+    search.observe(find, "value")
+    fill_mtypes()
+    fill_etypes()
+    go_to(first)
+    show()
+    find()
     return box
 
 
