@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from html import escape
+
+from lxml import html
 
 from bookbuild.book import Page
 
@@ -37,7 +40,7 @@ def published_table(pages: list[Page]) -> str:
             "source", "printed in",
         )
     )  # fmt: skip
-    return (
+    return _summary(rows) + (
         '<div class="nmc-table-box wide"><table class="nmc-table">'
         f"<thead><tr>{head}</tr></thead><tbody>\n" + "\n".join(rows) + "\n</tbody></table></div>"
     )
@@ -56,12 +59,11 @@ def _row(claim, result: dict | None, page: Page | None) -> str:
         f" ({claim.secondary})" if claim.secondary else ""
     )
     if result is None:
-        waits = _NEEDS.get(claim.needs, f"needs {claim.needs}")
-        cells = ["", claim.unit, "", claim.reason or waits, "", "", where]
+        cells = ["", claim.unit, "", _unchecked(claim), "", "", where]
     else:
         verdict = result["verdict"]
-        if verdict == "differs" and claim.reason:
-            verdict = f"differs: {claim.reason}"
+        if verdict == "differs":
+            verdict = f"differs: {claim.reason or 'no reason is known yet'}"
         title = page.chapter.name.rsplit("/", 1)[-1].replace("-", " ")
         link = f'<a href="{page.chapter.name.removeprefix("book/")}.html">{escape(title)}</a>'
         cells = [
@@ -70,6 +72,21 @@ def _row(claim, result: dict | None, page: Page | None) -> str:
         ]  # fmt: skip
     texts = [claim.claim, _number(claim.value), *cells]
     return "<tr>" + "".join(f"<td>{_cell(text)}</td>" for text in texts) + "</tr>"
+
+
+def _unchecked(claim) -> str:
+    """Say why no chapter of this build recomputed a claim."""
+    if claim.status == "not available":
+        return f"not reproducible: {claim.reason}"
+    return _NEEDS.get(claim.needs, f"needs {claim.needs}")
+
+
+def _summary(rows: list[str]) -> str:
+    """Count the rows by the first words of their verdicts."""
+    verdicts = [html.fromstring(f"<table>{row}</table>").xpath("string(.//td[6])") for row in rows]
+    kinds = Counter(verdict.partition(":")[0] for verdict in verdicts)
+    told = "; ".join(f"{kind}: {number}" for kind, number in kinds.most_common())
+    return f"<p>{len(rows)} rows. {escape(told)}.</p>\n"
 
 
 def _cell(text: str) -> str:

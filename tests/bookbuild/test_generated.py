@@ -49,6 +49,40 @@ def test_every_claim_has_a_row_and_what_was_not_recomputed_says_what_it_waits_fo
     assert all(row[5] for row in table.values()), "each row has a verdict"
 
 
+def test_a_claim_without_a_number_is_not_reproducible_and_says_why():
+    row = rows_of(published_table([]))[claims()["connectome/gal_hubs"].claim]
+    assert row[1] == "no number"
+    assert row[5] == "not reproducible: the abstract states it without a number"
+
+
+def test_what_a_difference_comes_from_is_no_reason_for_what_was_not_run():
+    known = claims()["cells/hay_bap_660um"]
+    assert known.reason
+    assert rows_of(published_table([]))[known.claim][5] == "needs the model package"
+
+
+@pytest.mark.parametrize(
+    "key, said",
+    [
+        ("cells/hay_bap_660um", claims()["cells/hay_bap_660um"].reason),
+        ("circuit/neurons", "no reason is known yet"),
+    ],
+)
+def test_a_difference_gives_its_reason(key, said):
+    result = {"key": key, "recomputed": 1, "verdict": "differs", "source": "", "tolerance": ""}
+    row = rows_of(published_table([page([result])]))[claims()[key].claim]
+    assert row[5] == f"differs: {said}"
+
+
+def test_the_rows_are_counted_by_verdict():
+    result = {"recomputed": 1, "verdict": "agrees", "source": "", "tolerance": ""}
+    results = [{"key": key, **result} for key in ("circuit/neurons", "circuit/mtypes")]
+    text = html.fromstring(published_table([page(results)])).text_content()
+    assert text.startswith(f"{len(claims())} rows. ") and "agrees: 2" in text
+    unread = sum(known.status == "not available" for known in claims().values())
+    assert f"not reproducible: {unread}" in text
+
+
 @pytest.mark.parametrize("verdict", ["agrees", "invented data"])
 def test_a_recomputed_claim_shows_value_source_and_chapter(verdict):
     result = {
