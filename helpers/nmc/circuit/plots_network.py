@@ -100,3 +100,36 @@ def plot_rates(
     ax.legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize=9)
     provenance.stamp(ax)
     return ax
+
+
+def plot_population(
+    runs: dict[str, CircuitRun], *, bin_ms: float = 5.0, ax: Axes | None = None
+) -> Axes:
+    """Draw the population rate of several runs, one above the other.
+
+    Parameters
+    ----------
+    runs : dict of str to CircuitRun
+        Label → run.
+    bin_ms : float
+        Width of a bin.
+    ax : matplotlib Axes, optional
+        Where to draw.
+    """
+    from nmc.circuit.activity import compute_population_rate
+    from nmc.data import provenance
+
+    ax = style.new_axes(ax, height=0.9 + 0.9 * len(runs))
+    rates = {label: compute_population_rate(run, bin_ms) for label, run in runs.items()}
+    height = 1.1 * max(max(rate["rate_Hz"].max() for rate in rates.values()), 1e-9)
+    for row, (label, rate) in enumerate(reversed(rates.items())):
+        ax.fill_between(
+            rate["t_ms"], row, row + rate["rate_Hz"] / height, step="mid", lw=0,
+            color=_COLOURS[(len(rates) - 1 - row) % len(_COLOURS)],
+        )  # fmt: skip
+    ax.set_yticks(np.arange(len(rates)), list(reversed(rates)))
+    ax.set(xlabel="time (ms)", xlim=(0, max(r.attrs["tstop_ms"] for r in runs.values())))
+    ax.set_title(f"population rate, {height / 1.1:.0f} Hz at the highest", fontsize=10)
+    ax.set_ylim(0, len(rates))
+    provenance.stamp(ax)
+    return ax

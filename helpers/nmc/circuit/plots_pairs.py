@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from nmc import style
 from nmc.circuit.pairs import SHEET, PairedRecording
 
+_SIGNS = (style.VERMILION, style.ORANGE, style.BLUE, style.GREEN)
 _LABELS = {
     "amplitude_mV": "amplitude", "cv": "CV", "failures_percent": "failures",
     "rise_time_ms": "rise", "latency_ms": "latency", "decay_ms": "decay",
@@ -118,5 +119,48 @@ def plot_synaptome(
         ax.scatter(rows["x_um"], rows["y_um"], s=5, color=colour, lw=0, alpha=0.7, zorder=4,
                    label=f"{label} ({len(rows):,})")  # fmt: skip
     ax.legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize=9, markerscale=2)
+    provenance.stamp(ax)
+    return ax
+
+
+def plot_pathway_scores(
+    scores: pd.DataFrame, quantity: str = "amplitude_mV", *, ax: Axes | None = None
+) -> Axes:
+    """Draw the sheets' value against the simulated one, a point a pathway.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        From `nmc.load_pathway_scores`.
+    quantity : str
+        One of `nmc.circuit.pairs.SHEET`.
+    ax : matplotlib Axes, optional
+        Where to draw.
+    """
+    from nmc.data import provenance
+
+    ax = style.new_axes(ax, width=6.2, height=4.8)
+    rows = scores[scores[quantity].gt(0) & scores[f"sheet_{quantity}"].gt(0)]
+    colours = dict(zip(("EE", "EI", "IE", "II"), _SIGNS, strict=True))
+    for signs, colour in colours.items():
+        own = rows[[k[0] + k[-1] == signs for k in rows["kind"]]]
+        for within, face in ((True, colour), (False, "white")):
+            part = own[own[f"within_{quantity}"] == within]
+            label = f"{signs[0]} → {signs[1]}" if within else None
+            ax.errorbar(
+                part[f"sheet_{quantity}"], part[quantity],
+                xerr=np.minimum(part[f"sheet_sd_{quantity}"], 0.95 * part[f"sheet_{quantity}"]),
+                yerr=np.minimum(part[f"{quantity}_sd"], 0.95 * part[quantity]),
+                fmt="o", ms=6, mfc=face, color=colour, elinewidth=0.7, label=label,
+            )  # fmt: skip
+    ax.set(xscale="log", yscale="log")
+    both = [rows[quantity].min(), rows[f"sheet_{quantity}"].min(),
+            rows[quantity].max(), rows[f"sheet_{quantity}"].max()]  # fmt: skip
+    ends = 0.6 * min(both), 1.7 * max(both)
+    ax.plot(ends, ends, color=style.GREY, lw=0.8, zorder=0)
+    unit = SHEET[quantity][1].replace("percent", "%")
+    ax.set(xlim=ends, ylim=ends, xlabel=f"{_LABELS[quantity]} on the sheet ({unit})",
+           ylabel=f"simulated {_LABELS[quantity]} ({unit})")  # fmt: skip
+    ax.legend(fontsize=9)
     provenance.stamp(ax)
     return ax

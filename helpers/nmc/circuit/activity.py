@@ -1,0 +1,86 @@
+"""What a whole circuit does: its population rate, and the bursts in it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from nmc.circuit.network import CircuitRun
+from nmc.errors import CircuitError
+
+BIN_MS = 5.0
+
+
+def compute_population_rate(run: CircuitRun, bin_ms: float = BIN_MS) -> pd.DataFrame:
+    """Average the firing rate over all cells, bin by bin.
+
+    Parameters
+    ----------
+    run : CircuitRun
+        From `nmc.simulate_circuit` or `nmc.simulate_point_circuit`.
+    bin_ms : float
+        Width of a bin.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``t_ms`` (a bin's middle), ``rate_Hz`` (spikes a cell and second).
+
+    Raises
+    ------
+    CircuitError
+        The bin is not positive, or longer than the run.
+    """
+    length = run.attrs["tstop_ms"]
+    if not 0 < bin_ms <= length:
+        raise CircuitError(f"A bin lies between 0 and the run's {length:g} ms; got {bin_ms!r}.")
+    edges = np.arange(0, length + bin_ms / 2, bin_ms)
+    counts, _ = np.histogram(run.spikes["t_ms"], edges)
+    rate = counts / len(run.plan.neurons) / (bin_ms * 1e-3)
+    return pd.DataFrame({"t_ms": (edges[:-1] + edges[1:]) / 2, "rate_Hz": rate})
+
+
+def compute_bursts(
+    run: CircuitRun,
+    *,
+    threshold_Hz: float = 10.0,
+    gap_ms: float = 50.0,
+    from_ms: float = 0.0,
+    bin_ms: float = BIN_MS,
+) -> pd.DataFrame:
+    """Find the bursts in which many cells fire together.
+
+    A burst is a stretch in which the population rate stays above a threshold; stretches closer
+    than `gap_ms` are one.
+
+    Parameters
+    ----------
+    run : CircuitRun
+        What to look at.
+    threshold_Hz, gap_ms, bin_ms : float
+        See above.
+    from_ms : float
+        Bursts that begin before are left out: the run's start is one for many circuits.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a burst: ``t_ms`` (mean time of its spikes), ``duration_ms``, ``peak_Hz``,
+        ``participation`` (share of the cells that fire in it), ``interval_ms`` since the burst
+        before (NaN for the first).
+    """
+    rate = compute_population_rate(run, bin_ms)
+    active = rate.loc[rate["rate_Hz"] > threshold_Hz, "t_ms"].to_numpy()
+    rows = []
+    for part in np.split(active, np.flatnonzero(np.diff(active) > gap_ms) + 1):
+        if not len(part) or part[0] - bin_ms / 2 < from_ms:
+            continue
+        start, end = part[0] - bin_ms / 2, part[-1] + bin_ms / 2
+        inside = run.spikes[run.spikes["t_ms"].between(start, end, inclusive="left")]
+        rows.append(
+            {"t_ms": inside["t_ms"].mean(), "duration_ms": end - start,
+             "peak_Hz": rate.loc[rate["t_ms"].between(start, end), "rate_Hz"].max(),
+             "participation": inside["cell"].nunique() / len(run.plan.neurons)}
+        )  # fmt: skip
+    bursts = pd.DataFrame(rows, columns=["t_ms", "duration_ms", "peak_Hz", "participation"])
+    return bursts.astype(float).assign(interval_ms=bursts["t_ms"].astype(float).diff())
