@@ -39,10 +39,9 @@ def graph_of(connectome) -> tuple[np.ndarray, np.ndarray]:
 
 def transpose(indptr: np.ndarray, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the graph with every connection reversed: rows postsynaptic."""
-    n = indptr.size - 1
-    ones = np.ones(indices.size, np.bool_)
-    reverse = sparse.csr_array((ones, indices, indptr), shape=(n, n)).T.tocsr()
-    return reverse.indptr.astype(np.int64), reverse.indices.astype(np.int32, copy=False)
+    from nmc.connectome.kernels.reciprocal import turn_round
+
+    return turn_round(indptr, indices)
 
 
 def group_codes(connectome, by: str) -> tuple[np.ndarray, list]:

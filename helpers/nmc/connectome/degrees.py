@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from nmc.connectome.arrays import graph_of, group_codes, transpose
+from nmc.connectome.arrays import graph_of, group_codes
 from nmc.connectome.kernels.reciprocal import answered
 
 
@@ -25,14 +25,14 @@ def compute_degrees(connectome) -> pd.DataFrame:
         (partners in both ways), ``degree`` (in + out); int64. Only partners in the graph count.
     """
     indptr, indices = graph_of(connectome)
-    t_indptr, t_indices = transpose(indptr, indices)
-    marks = answered(indptr, indices, t_indptr, t_indices)
-    before = np.concatenate([[0], np.cumsum(marks)])
-    out_degree, in_degree = np.diff(indptr), np.diff(t_indptr)
+    out_degree = np.diff(indptr)
+    in_degree = np.bincount(indices, minlength=out_degree.size)
+    # An answered connection is found in both lists: its targets are those that have one.
+    marks = answered(indptr, indices)
     table = connectome.neurons[["mtype", "layer", "excitatory"]].copy()
     table["in_degree"] = in_degree
     table["out_degree"] = out_degree
-    table["reciprocal"] = before[indptr[1:]] - before[indptr[:-1]]
+    table["reciprocal"] = np.bincount(indices[marks], minlength=out_degree.size)
     table["degree"] = in_degree + out_degree
     return table
 
@@ -51,7 +51,7 @@ def compute_reciprocity(connectome) -> float:
         (Newman, Forrest and Balthrop 2002, Phys Rev E 66:035101).
     """
     indptr, indices = graph_of(connectome)
-    marks = answered(indptr, indices, *transpose(indptr, indices))
+    marks = answered(indptr, indices)
     return float(marks.mean()) if marks.size else float("nan")
 
 
@@ -72,7 +72,7 @@ def compute_pathway_reciprocity(connectome, by: str = "mtype") -> pd.DataFrame:
     """
     indptr, indices = graph_of(connectome)
     codes, labels = group_codes(connectome, by)
-    marks = answered(indptr, indices, *transpose(indptr, indices))
+    marks = answered(indptr, indices)
     pathway = np.repeat(codes, np.diff(indptr)) * np.int64(len(labels)) + codes[indices]
     counts = np.bincount(pathway, minlength=len(labels) ** 2)
     both = np.bincount(pathway[marks], minlength=len(labels) ** 2)

@@ -53,7 +53,8 @@ def convert(path: Path, folder: Path, report: Callable[[dict], None] = lambda _:
         When the file is not a connectome file; the message names the place in the file.
     """
     try:
-        with h5py.File(path, "r") as file:
+        # Every chunk is unpacked once: a cache for them would only take memory.
+        with h5py.File(path, "r", rdcc_nbytes=0) as file:
             reader = _Reader(file)
             compact = reader.read(report)
     except NMCError as error:
@@ -159,21 +160,21 @@ class _Reader:
             raise FormatError("it has no group /connectivity.")
         blocks = Blocks(links.group(self.file, spelled), self.sizes)
         report({"total": len(self.sizes) ** 2})
-        rows, columns = [np.zeros(1, np.int64)], []
-        for done, pre in enumerate(self.sizes, 1):
-            n_out, targets = blocks.strip(pre)
-            rows.append(n_out)
-            columns.append(targets)
-            report({"done": done * len(self.sizes)})
-        if len(blocks.missing) == len(self.sizes) ** 2:
+        strips = []
+        for pre in self.sizes:
+            strips.append(blocks.strip(pre))
+            report({"done": len(strips) * len(self.sizes)})
+        missing = [pathway for strip in strips for pathway in strip.missing]
+        if len(missing) == len(self.sizes) ** 2:
             raise FormatError(
                 "there is no /connectivity/<pre>/<post>/cMat; at least one is needed."
             )
-        indptr = np.cumsum(np.concatenate(rows))
+        indptr = np.cumsum(np.concatenate([[0], *(strip.n_out for strip in strips)]))
         if indptr[-1] >= 2**31:
             raise FormatError(f"{indptr[-1]:,} connections are more than a microcircuit has.")
-        self.n_self = blocks.n_self
-        return indptr.astype(np.int32), np.concatenate(columns), blocks.missing
+        self.n_self = sum(strip.n_self for strip in strips)
+        indices = np.concatenate([strip.targets for strip in strips])
+        return indptr.astype(np.int32), indices, missing
 
 
 def _first_line(error: BaseException) -> str:

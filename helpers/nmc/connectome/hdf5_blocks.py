@@ -7,7 +7,9 @@ it, and no more memory than a tile.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import h5py
 import numpy as np
@@ -15,11 +17,42 @@ import numpy as np
 from nmc.connectome import hdf5_links as links
 from nmc.errors import FormatError
 
-#: A tile takes at most so many bytes; matrices larger than that are read in slabs of rows.
-TILE_BYTES = 48 << 20
+#: A tile takes at most so many bytes, so that it is scanned while the processor's cache still
+#: holds it; matrices larger than that are read in slabs of rows.
+TILE_BYTES = 12 << 20
 #: A tile is searched in pieces that stay in the processor's cache.
 _PIECE_BYTES = 1 << 20
 _NOT_ONES = np.uint64(0xFEFEFEFEFEFEFEFE)
+
+
+class _Matrix(NamedTuple):
+    """An open matrix and what is asked of it again and again; each question costs time."""
+
+    data: h5py.h5d.DatasetID
+    shape: tuple[int, int]
+    dtype: np.dtype
+    offset: int | None  # where its bytes begin, when they lie in the file as they are
+
+
+class Strip(NamedTuple):
+    """The connections of one presynaptic type.
+
+    Attributes
+    ----------
+    n_out : (N_pre,) int64 array
+        Connections of each neuron.
+    targets : int32 array
+        Postsynaptic neurons, row by row, ascending.
+    missing : list of [pre, post]
+        Pathways for which there is no matrix.
+    n_self : int
+        Connections of a neuron with itself; they are left out.
+    """
+
+    n_out: np.ndarray
+    targets: np.ndarray
+    missing: list[list[str]]
+    n_self: int
 
 
 class Blocks:
@@ -31,38 +64,24 @@ class Blocks:
         ``/connectivity``.
     sizes : dict of str to int
         Neurons of each m-type, in the order of the neurons.
-
-    Attributes
-    ----------
-    missing : list of [pre, post]
-        Pathways seen so far for which there is no matrix.
-    n_self : int
-        Connections of a neuron with itself seen so far; they are left out.
     """
 
     def __init__(self, group: h5py.Group, sizes: dict[str, int]):
         self.sizes = sizes
-        self.missing: list[list[str]] = []
-        self.n_self = 0
         self._firsts = dict(zip(sizes, np.cumsum([0, *sizes.values()]), strict=False))
         self._groups = {m: links.group(group, name) for m, name in self._known(group).items()}
+        self._descriptor = group.file.id.get_vfd_handle()
         self._tile = np.empty(0, np.uint8)  # reused: fresh memory costs as much as the reading
         self._scratch = np.empty(0, np.uint8)
 
-    def strip(self, pre: str) -> tuple[np.ndarray, np.ndarray]:
-        """Return the connections of one presynaptic type.
-
-        Returns
-        -------
-        n_out : (N_pre,) int64 array
-            Connections of each neuron.
-        targets : int32 array
-            Postsynaptic neurons, row by row, ascending.
-        """
+    def strip(self, pre: str) -> Strip:
+        """Return the connections of one presynaptic type."""
         n_rows = self.sizes[pre]
         matrices = self._matrices(pre)
         parts = [self._part(pre, posts, matrices) for posts in self._batches(n_rows)]
-        return _merge(parts, n_rows)
+        n_out, targets = _merge([part[:2] for part in parts], n_rows)
+        missing = [[pre, post] for post in self.sizes if post not in matrices]
+        return Strip(n_out, targets, missing, sum(part[2] for part in parts))
 
     def _known(self, parent: h5py.Group) -> dict[str, str]:
         """M-types a group of /connectivity holds, with their spelling there."""
@@ -74,7 +93,7 @@ class Blocks:
                 )
         return spelled
 
-    def _matrices(self, pre: str) -> dict[str, h5py.h5d.DatasetID]:
+    def _matrices(self, pre: str) -> dict[str, _Matrix]:
         """Open the matrices of a presynaptic type, checked against the numbers of neurons."""
         group = self._groups.get(pre)
         spelled = {} if group is None else self._known(group)
@@ -82,17 +101,17 @@ class Blocks:
         for post in self.sizes:
             data = self._open(group, spelled[post]) if post in spelled else None
             if data is None:
-                self.missing.append([pre, post])
                 continue
+            matrix = _Matrix(data, data.shape, data.dtype, data.get_offset())
             shape = self.sizes[pre], self.sizes[post]
-            if data.shape != shape:
+            if matrix.shape != shape:
                 raise FormatError(
                     f"{_where(data)} has shape {data.shape}, but {pre} has {shape[0]:,} neurons "
                     f"and {post} {shape[1]:,}."
                 )
-            if data.dtype.kind not in "biuf":
+            if matrix.dtype.kind not in "biuf":
                 raise FormatError(f"{_where(data)} has type {data.dtype}; expected 0/1 numbers.")
-            found[post] = data
+            found[post] = matrix
         return found
 
     def _open(self, group: h5py.Group, spelled: str) -> h5py.h5d.DatasetID | None:
@@ -116,14 +135,16 @@ class Blocks:
             width += size
         yield batch
 
-    def _part(self, pre: str, posts: list[str], matrices: dict) -> tuple[np.ndarray, np.ndarray]:
-        """Connections a row, and their columns row by row, of some postsynaptic types."""
+    def _part(
+        self, pre: str, posts: list[str], matrices: dict
+    ) -> tuple[np.ndarray, np.ndarray, int]:
+        """Connections a row, their columns row by row, and self-connections, of some types."""
         n_rows, width = self.sizes[pre], sum(self.sizes[p] for p in posts)
-        n_out, columns = np.zeros(n_rows, np.int64), [np.empty(0, np.int32)]
+        n_out, columns, n_self = np.zeros(n_rows, np.int64), [np.empty(0, np.int32)], 0
         present = [p for p in posts if p in matrices]
         if not present or not width:
-            return n_out, columns[0]
-        for first, last in self._slabs(n_rows, width, [matrices[p] for p in present]):
+            return n_out, columns[0], n_self
+        for first, last in self._slabs(n_rows, width, matrices[present[0]].data):
             tile = self._read(posts, matrices, first, last, width)
             ones = _ones(tile)
             if ones is None:
@@ -132,17 +153,17 @@ class Blocks:
             column += self._firsts[posts[0]]
             if pre in posts:
                 other = column != row + (self._firsts[pre] + first)
-                self.n_self += int(row.size - other.sum())
+                n_self += int(row.size - other.sum())
                 row, column = row[other], column[other]
             n_out[first:last] = np.bincount(row, minlength=last - first)
             columns.append(column.astype(np.int32))
-        return n_out, np.concatenate(columns)
+        return n_out, np.concatenate(columns), n_self
 
-    def _slabs(self, n_rows: int, width: int, data: list) -> Iterator[tuple[int, int]]:
+    def _slabs(self, n_rows: int, width: int, data) -> Iterator[tuple[int, int]]:
         """Ranges of rows, whole chunks at a time; all rows where the tile has room."""
         step = n_rows
         if n_rows * width > TILE_BYTES:
-            chunk = data[0].get_create_plist()
+            chunk = data.get_create_plist()
             is_chunked = chunk.get_layout() == h5py.h5d.CHUNKED
             rows = chunk.get_chunk()[0] if is_chunked else 1
             step = max(1, TILE_BYTES // (width * rows)) * rows
@@ -152,7 +173,7 @@ class Blocks:
     def _read(self, posts, matrices, first: int, last: int, width: int) -> np.ndarray:
         """Fill the tile with rows of several matrices side by side, (last − first, width)."""
         n_rows = last - first
-        self._tile = _room(self._tile, n_rows * width)
+        self._tile = _at_least(self._tile, n_rows * width)
         tile = self._tile[: n_rows * width].reshape(n_rows, width)
         start = 0
         for post in posts:
@@ -164,27 +185,37 @@ class Blocks:
             start = stop
         return tile
 
-    def _read_one(self, data: h5py.h5d.DatasetID, first: int, last: int, out: np.ndarray) -> None:
-        if data.dtype.itemsize != 1:
-            _check_and_copy(data, first, last, out)
+    def _read_one(self, matrix: _Matrix, first: int, last: int, out: np.ndarray) -> None:
+        if matrix.dtype.itemsize != 1:
+            _check_and_copy(matrix.data, first, last, out)
             return
         whole = out
         if not out.flags.c_contiguous:
-            self._scratch = _room(self._scratch, out.size)
+            self._scratch = _at_least(self._scratch, out.size)
             whole = self._scratch[: out.size].reshape(out.shape)
-        memory = file = h5py.h5s.ALL
-        if (last - first) != data.shape[0]:
-            memory, file = h5py.h5s.create_simple(out.shape), data.get_space()
-            file.select_hyperslab((first, 0), out.shape)
-        data.read(memory, file, whole, data.get_type())  # the file's own type: bytes as they are
+        if not self._read_bytes(matrix, first, whole):
+            memory = file = h5py.h5s.ALL
+            if (last - first) != matrix.shape[0]:
+                memory, file = h5py.h5s.create_simple(out.shape), matrix.data.get_space()
+                file.select_hyperslab((first, 0), out.shape)
+            # The file's own type: bytes as they are.
+            matrix.data.read(memory, file, whole, matrix.data.get_type())
         if whole is not out:
             out[...] = whole
+
+    def _read_bytes(self, matrix: _Matrix, first: int, whole: np.ndarray) -> bool:
+        """Read rows past the library, which takes twice as long; False where that cannot be."""
+        if matrix.offset is None or not hasattr(os, "preadv"):
+            return False
+        start = matrix.offset + first * matrix.shape[1]
+        return os.preadv(self._descriptor, [whole.reshape(-1)], start) == whole.size
 
     def _complain(self, posts, matrices, first: int, last: int) -> None:
         """Find what is neither 0 nor 1 in these rows, and say where."""
         for post in posts:
             if post in matrices:
-                _refuse(matrices[post], h5py.Dataset(matrices[post])[first:last], first)
+                data = matrices[post].data
+                _refuse(data, h5py.Dataset(data)[first:last], first)
 
 
 def _check_and_copy(data: h5py.h5d.DatasetID, first: int, last: int, out: np.ndarray) -> None:
@@ -215,7 +246,7 @@ def _where(data: h5py.h5d.DatasetID) -> str:
     return h5py.h5i.get_name(data).decode()
 
 
-def _room(buffer: np.ndarray, size: int) -> np.ndarray:
+def _at_least(buffer: np.ndarray, size: int) -> np.ndarray:
     return buffer if buffer.size >= size else np.empty(size, np.uint8)
 
 

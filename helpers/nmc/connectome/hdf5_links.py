@@ -59,6 +59,8 @@ def dataset_id(parent: h5py.Group, name: str) -> h5py.h5d.DatasetID:
     item = h5py.h5o.open(parent.id, name.encode())
     if not isinstance(item, h5py.h5d.DatasetID):
         raise FormatError(f"{path(parent, name)} is not a dataset.")
+    if item.get_offset() is not None:  # its bytes lie in this file, in one piece
+        return item
     creation = item.get_create_plist()
     layout = creation.get_layout()
     chunked = layout == h5py.h5d.CHUNKED
