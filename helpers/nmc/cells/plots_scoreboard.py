@@ -1,4 +1,4 @@
-"""Figures of the scoreboard: how far recomputed values lie from the sheets, and spike counts."""
+"""Figures of kept rows: distances from the fact sheets, spike-time errors."""
 
 from __future__ import annotations
 
@@ -45,55 +45,49 @@ def plot_scoreboard(rows: pd.DataFrame) -> np.ndarray:
                 x, y = (place + jitter)[which], distance[which]
                 ax.plot(x, y, "o", ms=4, alpha=0.8, color=colour, mew=0, label=label)
             ax.set_yscale("symlog", linthresh=1)
+            ax.yaxis.set_major_formatter("{x:g}")
             words, allowed = WORDS[column]
             ax.set(ylabel="distance\n(tolerances)", title=f"{words}, {allowed}")
-        axes[0].legend(loc="upper right", ncols=2)
+        handles = axes[0].get_legend_handles_labels()
+        figure.legend(*handles, loc="outside upper right", ncols=2)
         axes[-1].set_xticks(range(len(names.ETYPES)), names.ETYPES)
         axes[-1].set_xlabel("e-type")
     provenance.stamp(figure)
     return axes
 
 
-def plot_spike_counts(published: pd.DataFrame, converged: pd.DataFrame, *, ax=None) -> Axes:
-    """Draw the spikes a model loses or gains with the package's own time step.
+def plot_spike_errors(rows: pd.DataFrame) -> Axes:
+    """Draw the largest spike-time error of both integrations, a line a package.
 
     Parameters
     ----------
-    published, converged : pandas.DataFrame
-        From ``nmc.load_scoreboard("step", mode=…)``; runs that both have are drawn.
-    ax : matplotlib Axes, optional
-        Where to draw.
-    """
-    from nmc.data import provenance
-
-    both = pair_spike_counts(published, converged)
-    ax = style.new_axes(ax, width=7, height=3.2)
-    change = both["published"] - both["converged"]
-    jitter = np.random.default_rng(0).uniform(-0.3, 0.3, (2, len(both)))
-    ax.axhline(0, color=style.GREY, lw=0.8)
-    ax.plot(both["converged"] + jitter[0], change + jitter[1], "o", ms=4, alpha=0.7, mew=0)
-    ax.set(xlabel="spikes, converged", ylabel="more with the\npackage's own step")
-    provenance.stamp(ax)
-    return ax
-
-
-def pair_spike_counts(published: pd.DataFrame, converged: pd.DataFrame) -> pd.DataFrame:
-    """Spike counts of both modes side by side: deterministic models, runs that both have.
-
-    Parameters
-    ----------
-    published, converged : pandas.DataFrame
-        From ``nmc.load_scoreboard("step", mode=…)``.
+    rows : pandas.DataFrame
+        From `nmc.load_spike_errors`.
 
     Returns
     -------
-    pandas.DataFrame
-        Indexed by ``model`` and ``step``; columns ``published`` and ``converged``.
+    matplotlib Axes
+        A cross where the package's own step fires another number of spikes than the reference.
     """
-    tables = {
-        mode: rows[~rows["stochastic"].astype(bool) & rows["error"].isna()]
-        .set_index(["model", "step"])["spike_count"]
-        .astype(int)
-        for mode, rows in {"published": published, "converged": converged}.items()
-    }
-    return pd.concat(tables, axis=1, join="inner").sort_index()
+    from nmc.data import provenance
+
+    rows = rows.sort_values("error_published_ms", ignore_index=True)
+    place = np.arange(len(rows))
+    ax = style.new_axes(width=8, height=0.9 + 0.26 * len(rows))
+    own, converged = rows["error_published_ms"], rows["error_converged_ms"]
+    lost = own.isna()
+    edge = 2 * own.max() if own.notna().any() else 100.0
+    ax.hlines(place, converged, own.fillna(edge), color=style.GREY, lw=0.8, zorder=0)
+    ax.plot(converged, place, "o", ms=5, color=style.BLUE, label="converged")
+    ax.plot(own, place, "o", ms=5, color=style.VERMILION, label="the package's own step")
+    if lost.any():
+        ax.plot(np.full(lost.sum(), edge), place[lost], "X", ms=7, color=style.VERMILION,
+                label="own step: another number of spikes")  # fmt: skip
+    ax.set_xscale("log")
+    ax.xaxis.set_major_formatter("{x:g}")
+    ax.set_yticks(place, [f"{r.model}, step {r.step}" for r in rows.itertuples()])
+    ax.tick_params(axis="y", labelsize=8)
+    ax.set_xlabel("largest spike-time error (ms)")
+    ax.figure.legend(*ax.get_legend_handles_labels(), loc="outside upper right", ncols=3)
+    provenance.stamp(ax)
+    return ax

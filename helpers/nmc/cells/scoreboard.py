@@ -22,8 +22,8 @@ from nmc.errors import SourceError
 #: What is run on every model, the comparison with the sheets first: (protocol, settings).
 PLAN: tuple[tuple[str, Mapping], ...] = (
     ("rest", {"mode": "published"}),
-    *(("step", {"mode": "converged", "step": step}) for step in (1, 2, 3)),
     ("rest", {"mode": "converged"}),
+    *(("step", {"mode": "converged", "step": step}) for step in (1, 2, 3)),
     *(("step", {"mode": "published", "step": step}) for step in (1, 3, 2)),
 )
 #: Measured columns that are kept, where a protocol gives them.
