@@ -60,7 +60,9 @@ def _ih_steady_state() -> float:
     return nmc.load_neuroml_channel("Ih", progress=False).kinetics(-80.0)["steady_state"].iloc[0]
 
 
-@exercise("ex-channels-window", "Cube m, times h, and take the voltage of the largest.", tolerance=0.02)
+@exercise(
+    "ex-channels-window", "Cube m, times h, and take the voltage of the largest.", tolerance=0.02
+)
 def _window_voltage(model: str = "L5_TTPC1_cADpyr232_1") -> float:
     import nmc
 
@@ -87,9 +89,86 @@ def _highest_resistance() -> str:
 
 @exercise("ex-every-product", "Rank both columns first, then correlate the ranks.")
 def _rank_correlation() -> float:
-    import nmc
     from scipy.stats import spearmanr
+
+    import nmc
 
     rows = nmc.load_scoreboard()
     names = ["input_resistance_MOhm", "membrane_time_constant_ms"]
     return float(spearmanr(*(rows[name] for name in names)).statistic)
+
+
+@exercise("ex-steps-rheobase", "Divide the weakest step by 1.2.")
+def _rheobase_nA(model: str = "L23_PC_cADpyr229_1") -> float:
+    import nmc
+
+    return nmc.load_package(model).steps_nA[1] / 1.3  # the second step is 130 % of it
+
+
+@exercise("ex-steps-regular", "The most regular has the smallest coefficient of variation.")
+def _most_regular() -> str:
+    import numpy as np
+
+    import nmc
+
+    models = (
+        "L23_PC_cADpyr229_1", "L1_NGC-DA_cACint209_1", "L5_MC_bAC217_1", "L1_HAC_cNAC187_1",
+        "L5_NGC_bNAC219_1", "L4_ChC_dNAC222_1", "L1_NGC-DA_cSTUT189_1", "L5_DBC_bSTUT213_1",
+        "L23_BP_dSTUT214_1", "L6_MC_cIR216_1", "L23_BP_bIR215_1",
+    )  # fmt: skip
+    variation = {}
+    for model, trace in nmc.simulate_steps(models).items():
+        gaps = np.diff(trace.attrs["spike_times_ms"])
+        variation[nmc.parse_model(model).etype] = gaps.std() / gaps.mean() if len(gaps) > 1 else 9
+    return min(variation, key=variation.get)
+
+
+@exercise("ex-steps-slope", "Difference of the rates over difference of the amplitudes.")
+def _gain_Hz_per_nA(model: str = "L1_HAC_cNAC187_1") -> float:
+    import nmc
+
+    weakest = nmc.load_package(model).steps_nA[0]
+    table = nmc.simulate_fi(model, [1.6 * weakest, 2.0 * weakest])
+    return table["rate_Hz"].diff().iloc[-1] / (0.4 * weakest)
+
+
+@exercise("ex-input-one", "Count the synapses of each presynaptic m-type; which has the most?")
+def _most_synapses(model: str = "L1_HAC_cNAC187_1") -> int:
+    import nmc
+
+    return int(nmc.load_package(model).synapses.groupby("pre_mtype").size().max())
+
+
+@exercise("ex-hand-mechanisms", "Count the .mod files of the folder mechanisms.")
+def _mechanisms(model: str = "L1_HAC_cNAC187_1") -> int:
+    import nmc
+
+    return len(nmc.load_package(model).mods)
+
+
+@exercise("ex-hand-current", "Holding current and the second step add up.")
+def _total_current_nA(model: str = "L1_HAC_cNAC187_1") -> float:
+    import nmc
+
+    package = nmc.load_package(model)
+    return package.hold_nA + package.step_nA(2)
+
+
+@exercise("ex-integrator-interval", "Mean interval published over converged, less one, in percent.")
+def _interval_excess(model: str = "L1_HAC_cNAC187_1", step: int = 3) -> float:
+    import nmc
+
+    means = []
+    for mode in ("published", "converged"):
+        times = nmc.simulate_step(model, step, mode=mode).attrs["spike_times_ms"]
+        means.append((times[-1] - times[0]) / (len(times) - 1))
+    return round(100 * (means[0] / means[1] - 1), 2)
+
+
+@exercise("ex-rest-current", "Divide the larger input resistance by the smaller one.")
+def _deflection_ratio(model: str = "L1_HAC_cNAC187_1", other: str = "L23_PC_cADpyr229_1") -> float:
+    import nmc
+
+    runs = [nmc.simulate_rest(name, mode="converged") for name in (model, other)]
+    low, high = sorted(run.attrs["input_resistance_MOhm"] for run in runs)
+    return high / low
