@@ -235,27 +235,34 @@ def main() -> None:
     parser.add_argument("--report", action="store_true", help="measure nothing")
     parser.add_argument("models", nargs="*")
     given = parser.parse_args()
-    results = json.loads(RESULTS.read_text("utf-8")) if RESULTS.exists() else {"rows": []}
-    results["rows"] = [r for r in results["rows"] if makings().items() <= r.items()]
-    results["machine"] = machine()
-    done = {row["model"] for row in results["rows"]}
+    done = {row["model"] for row in read()["rows"]}
     for model, step in () if given.report else RUNS:
         if model in done or (given.models and model not in given.models):
             continue
         row = compare(model, step, given.repeat, given.halve)
         made = {"package_sha256": load_package(model).sha256, **makings()}
-        results["rows"].append({**row, **made})
-        write(results)
+        found = read()  # again: another run may have written meanwhile
+        found["rows"] = [r for r in found["rows"] if r["model"] != model] + [{**row, **made}]
+        write(found)
         sys.stderr.write(f"{model}: {row['ratio']:.1f}\n")
     if given.startup:
-        results["startup_s"] = float(np.median([startup(RUNS[0][0]) for _ in range(5)]))
+        taken = float(np.median([startup(RUNS[0][0]) for _ in range(5)]))
+        write(read() | {"startup_s": taken})
     if given.sweep:
         models = [model for model, _ in RUNS]
         one, two = sweep_s(models, 1), sweep_s(models, 2)
-        results["sweep"] = {"models": len(models), "one_s": one, "two_s": two, "ratio": one / two}
-    if results["rows"]:
-        write(results)
-        sys.stdout.write("\n".join(verdict(results)) + "\n")
+        told = {"models": len(models), "one_s": one, "two_s": two, "ratio": one / two}
+        write(read() | {"sweep": told})
+    if read()["rows"]:
+        write(read())
+        sys.stdout.write("\n".join(verdict(read())) + "\n")
+
+
+def read() -> dict:
+    """Results so far, without rows of other code."""
+    found = json.loads(RESULTS.read_text("utf-8")) if RESULTS.exists() else {"rows": []}
+    found["rows"] = [r for r in found["rows"] if makings().items() <= r.items()]
+    return found | {"machine": machine()}
 
 
 if __name__ == "__main__":
