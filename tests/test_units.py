@@ -13,6 +13,10 @@ from nmc.units import UNITS, label, unit_of
         ("gbar_S_per_cm2", "gbar (S/cm²)", "S/cm²"),
         ("neurons", "neurons", ""),
         ("mtype_pre", "mtype pre", ""),
+        ("psp_amplitude_mean_mV", "mean PSP amplitude (mV)", "mV"),
+        ("d_std_ms", "SD of d (ms)", "ms"),
+        ("cv_psp_amplitude_mean", "mean CV PSP amplitude", ""),
+        ("mean_frequency_Hz", "mean frequency (Hz)", "Hz"),
     ],
 )
 def test_labels(column, text, unit):

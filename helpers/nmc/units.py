@@ -17,6 +17,8 @@ UNITS = {
     "mM": "mM", "uF_per_cm2": "µF/cm²", "Ohm_cm": "Ω·cm",
 }  # fmt: skip
 
+_CAPITALS = {"psp": "PSP", "epsp": "EPSP", "cv": "CV"}
+
 
 def unit_of(column: str) -> str:
     """Return the printed unit of a column name, or an empty string when it has none."""
@@ -32,10 +34,20 @@ def label(column: str) -> str:
     'input resistance (MΩ)'
     """
     suffix = _suffix(column)
+    quantity = _words(column.removesuffix(suffix).rstrip("_"))
     if not suffix:
-        return column.replace("_", " ")
-    quantity = column[: -len(suffix)].rstrip("_").replace("_", " ")
+        return quantity
     return f"{quantity} ({UNITS[suffix]})" if quantity else UNITS[suffix]
+
+
+def _words(quantity: str) -> str:
+    """``psp_amplitude_mean`` → ``mean PSP amplitude``."""
+    words = [_CAPITALS.get(word, word) for word in quantity.split("_")]
+    for kind, spoken in (("mean", "mean"), ("std", "SD of")):
+        if kind in words[1:]:
+            words.remove(kind)
+            words.insert(0, spoken)
+    return " ".join(words)
 
 
 def _suffix(column: str) -> str:

@@ -52,3 +52,10 @@ def draw_column(ax: Axes, x: float, values: np.ndarray, *, colour: str, size: fl
     ax.plot(places, values, "o", ms=size, alpha=0.55, mew=0, color=colour)
     ax.hlines(np.median(values), x - 0.4, x + 0.4, color=style.INK, linewidth=1.8)
     return places
+
+
+def short_number(value: float) -> str:
+    """Return a number as a figure has room for it: ``12,651``, ``3.3 million``, ``350 million``."""
+    if value < 1e6:
+        return f"{value:,.0f}"
+    return f"{value / 1e6:,.1f}".removesuffix(".0") + " million"

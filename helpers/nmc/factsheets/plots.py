@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from nmc import names, style, units
 from nmc.data.provenance import stamp
-from nmc.factsheets.frame import draw_column, framed
+from nmc.factsheets.frame import draw_column, framed, short_number
 
 #: E-types in the order a reader meets them, each with a colour; pyramidal cells stay apart.
 ETYPE_COLOURS = dict(
@@ -56,7 +57,8 @@ def plot_layers(layers: pd.DataFrame, column: str = "n_neurons", ax: Axes | None
         xlabel=units.label(column).replace("n neurons", "neurons"),
     )
     ax.set_xlim(0, 1.18 * np.nanmax(values))
-    ax.xaxis.set_major_formatter("{x:,.0f}")
+    ax.xaxis.set_major_locator(MaxNLocator(5))
+    ax.xaxis.set_major_formatter(lambda value, _: short_number(value))
     ax.set_yticks(top)
     return ax
 

@@ -10,7 +10,7 @@ from matplotlib.patches import PathPatch
 from matplotlib.path import Path as Outline
 
 from nmc import names, style, units
-from nmc.factsheets.frame import draw_column, framed
+from nmc.factsheets.frame import draw_column, framed, short_number
 from nmc.factsheets.pathways import S_TYPES, layer_flow, pathway_matrix
 from nmc.factsheets.plots import layer_lines
 
@@ -204,9 +204,9 @@ def plot_flow(pathways: pd.DataFrame, column: str | None = None, ax: Axes | None
             end[j] += width
     _ends(ax, 0.0, left, flow.sum(axis=1), total, "right")
     _ends(ax, 1.0, right, flow.sum(axis=0), total, "left")
-    ax.set(xlim=(-0.3, 1.3), ylim=(1 + gap * (len(names.LAYERS) - 1) + 0.02, -0.07))
-    ax.text(0, -0.035, "presynaptic", ha="center", fontweight="bold")
-    ax.text(1, -0.035, "postsynaptic", ha="center", fontweight="bold")
+    ax.set(xlim=(-0.3, 1.3), ylim=(1 + gap * (len(names.LAYERS) - 1) + 0.02, -0.12))
+    ax.text(0, -0.085, "presynaptic", ha="center", fontweight="bold")
+    ax.text(1, -0.085, "postsynaptic", ha="center", fontweight="bold")
     ax.axis("off")
     return ax
 
@@ -240,11 +240,13 @@ def _band(top_left: float, top_right: float, width: float, colour: str) -> PathP
 
 def _ends(ax: Axes, x: float, tops, sizes, total: float, align: str) -> None:
     outward = -0.05 if align == "right" else 0.05
+    lowest = -1.0  # where the label before this one stands
     for name, top, size in zip(names.LAYERS, tops, sizes, strict=True):
         colour = style.LAYER_COLOURS[name]
         ax.add_patch(_rectangle(x - 0.03, top, 0.06, size / total, colour))
+        lowest = max(top + size / total / 2, lowest + 0.1)
         ax.text(
-            x + outward, top + size / total / 2, f"{name}\n{_short(size)}", ha=align, va="center",
+            x + outward, lowest, f"{name}\n{short_number(size)}", ha=align, va="center",
             fontsize=9.5, linespacing=1.2,
         )  # fmt: skip
 
@@ -253,9 +255,3 @@ def _rectangle(x: float, y: float, width: float, height: float, colour: str):
     from matplotlib.patches import Rectangle
 
     return Rectangle((x, y), width, height, facecolor=colour, linewidth=0)
-
-
-def _short(value: float) -> str:
-    if value >= 1e6:
-        return f"{value / 1e6:,.1f} million"
-    return f"{value:,.0f}"
