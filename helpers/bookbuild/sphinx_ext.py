@@ -89,6 +89,13 @@ def _has_glossary(app: Sphinx) -> bool:
     return "book/glossary" in app.env.found_docs
 
 
+def _base_of_not_found(app: Sphinx, pagename: str, template: str, context: dict, doctree) -> None:
+    """Let the 404 page find its styles from whatever depth a server shows it at."""
+    if pagename == "404" and app.config.html_baseurl:
+        base = f'<base href="{escape(app.config.html_baseurl.rstrip("/"))}/">'
+        context["metatags"] = base + context.get("metatags", "")
+
+
 def _not_found(app: Sphinx) -> Iterator[tuple[str, dict[str, Any], str]]:
     home = app.config.html_baseurl or "index.html"
     yield "404", {"title": "Not found", "body": _NOT_FOUND.format(home=escape(home))}, "page.html"
@@ -104,6 +111,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("html-page-context", _point_at_markdown, priority=900)
     app.connect("html-page-context", _drop_live_code, priority=900)
     app.connect("html-page-context", _add_page_tools, priority=900)
+    app.connect("html-page-context", _base_of_not_found, priority=900)
     app.connect("doctree-resolved", _explain_terms)
     app.connect("html-collect-pages", _not_found)
     return {"version": "2", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -101,6 +101,14 @@ def test_two_solutions_give_two_cells():
     assert sum(cell.source == "# Your answer" for cell in cells) == 2
 
 
+def test_the_empty_cell_checks_the_answer_as_the_solution_does():
+    checked = BODY.replace('"the secret"', 'secret = 2\nnmc.check("ex-one", secret, model=model)')
+    notebook = without_solutions(chapter(checked).notebook())
+    nbformat.validate(notebook)
+    rooms = [cell.source for cell in notebook.cells if cell.source.startswith("# Your answer")]
+    assert rooms == ["# Your answer\nanswer = ...\n\nnmc.check('ex-one', answer, model=model)"]
+
+
 def figure(svg: str) -> nbformat.NotebookNode:
     output = nbformat.v4.new_output(
         "display_data", data={"image/svg+xml": svg, "image/png": "aGk=", "text/plain": "x"}

@@ -66,11 +66,20 @@ def test_a_page_that_does_not_exist_gets_an_answer(plain):
 
 def test_with_a_repository_each_page_is_launched_edited_and_reported(toy):
     config = toy.root / "_config.yml"
-    config.write_text(config.read_text().replace('url: ""', 'url: "https://github.com/me/nmc"'))
+    text = config.read_text().replace('url: ""', 'url: "https://github.com/me/nmc"')
+    config.write_text(text.replace('baseurl: ""', 'baseurl: "https://me.github.io/nmc"'))
     links = links_of(build(toy, toy.tree("tree", thickness=165)))
     assert "https://github.com/me/nmc/edit/main/book/one.md" in links
     assert "https://mybinder.org/v2/gh/me/nmc/main?urlpath=lab/tree/book/one.md" in links
     assert any(link.startswith("https://github.com/me/nmc/issues/new") for link in links)
+    head = html.parse(str(toy.root / "_build/html/book/one.html")).getroot()
+    assert head.xpath("//meta[@property='og:url']/@content") == [
+        "https://me.github.io/nmc/book/one.html"
+    ]
+    lost = html.parse(str(toy.root / "_build/html/404.html")).getroot()
+    assert lost.xpath("//head/base/@href") == ["https://me.github.io/nmc/"]
+    first = lost.xpath("//head/*[self::base or self::link][1]")[0]
+    assert first.tag == "base", "it comes before whatever it is the base of"
 
 
 def test_the_stage_holds_nothing_of_chapters_that_left(plain):
