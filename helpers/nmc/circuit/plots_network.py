@@ -122,7 +122,7 @@ def plot_population(
     ax = style.new_axes(ax, height=0.9 + 0.9 * len(runs))
     rates = {label: compute_population_rate(run, bin_ms) for label, run in runs.items()}
     height = 1.1 * max(max(rate["rate_Hz"].max() for rate in rates.values()), 1e-9)
-    for row, (label, rate) in enumerate(reversed(rates.items())):
+    for row, rate in enumerate(reversed(rates.values())):
         ax.fill_between(
             rate["t_ms"], row, row + rate["rate_Hz"] / height, step="mid", lw=0,
             color=_COLOURS[(len(rates) - 1 - row) % len(_COLOURS)],
