@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
+from matplotlib.ticker import NullFormatter
 
 from nmc import style
 from nmc.cells import _hoc
@@ -97,7 +98,9 @@ def _draw_channel(pair, name: str, tables) -> None:
         ax.tick_params(labelsize=8)
     handles, labels = steady.get_legend_handles_labels()
     gates = tables[0].loc[tables[0]["channel"] == name, "gate"].nunique()
-    steady.legend(handles[:gates], labels[:gates], fontsize=8, loc="center left", frameon=False)
+    above = {"loc": "lower right", "bbox_to_anchor": (1.02, 0.97), "borderpad": 0}
+    small = {"fontsize": 8, "frameon": False, "handlelength": 1.0, "columnspacing": 0.9}
+    steady.legend(handles[:gates], labels[:gates], ncols=gates, **above, **small)
 
 
 def _order(gate: str, place: int) -> int:
@@ -106,11 +109,12 @@ def _order(gate: str, place: int) -> int:
 
 
 def _widen(ax: Axes) -> None:
-    """A constant time constant is no reason for an axis of a millionth of a decade."""
+    """Show two decades at least, labelled at their powers: a constant needs no close-up."""
     low, high = ax.get_ylim()
-    if high / low < 10:
+    if high / low < 100:
         middle = np.sqrt(low * high)
-        ax.set_ylim(middle / 4, middle * 4)
+        ax.set_ylim(middle / 10, middle * 10)
+    ax.yaxis.set_minor_formatter(NullFormatter())
 
 
 def _legend(fig, tables) -> None:

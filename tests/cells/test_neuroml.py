@@ -1,0 +1,293 @@
+"""NeuroML2 twins: read, compared with their packages, and run."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import nmc
+import numpy as np
+import pytest
+from nmc import published
+from nmc.cells.neuroml import cell, lems, simulate
+from nmc.cells.neuroml.channel import read_channel
+from nmc.cells.package import read_package
+from nmc.errors import FormatError, MissingFileError, MissingLibraryError, UnknownNameError
+from nmc.sample.neuroml import NETS, neuroml_members
+
+from .conftest import SMALL, STOCHASTIC
+
+REAL_NETS = (
+    "L1_HAC_cNAC187_1", "L23_PC_cADpyr229_1", "L23_NBC_cNAC187_1", "L5_TTPC1_cADpyr232_1",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """Return a folder with the sample's twins of two models."""
+    place = tmp_path_factory.mktemp("twins")
+    for name, text in neuroml_members((SMALL, STOCHASTIC)).items():
+        (place / name).write_text(text, "utf-8")
+    return place
+
+
+@pytest.fixture
+def damaged(folder, tmp_path) -> Path:
+    """Return a copy of the twins that a test may damage."""
+    return Path(shutil.copytree(folder, tmp_path / "twins"))
+
+
+def twin_in(folder: Path, package) -> cell.NeuroMLCell:
+    return cell.read_cell(folder / f"{package.template}_0_0.cell.nml", package.name)
+
+
+@pytest.mark.parametrize(
+    ("text", "unit", "value"),
+    [("-85.0 mV", "mV", -85), ("6mV", None, 6e-3), ("1e-4 mM", None, 1e-4), ("34 degC", None, 34),
+     ("0.18 per_ms", None, 180), ("2.0E-6 mol_per_cm3", "mM", 2), ("3 S_per_cm2", None, 3e4)],
+)  # fmt: skip
+def test_quantities_have_units(text, unit, value):
+    assert lems.quantity(text, unit) == pytest.approx(value)
+
+
+def test_expressions_are_lems_and_nothing_else():
+    v = np.array([-80.0, -40.0])
+    assert lems.evaluate("2^3 * exp(0) - V/40", {"V": v}) == pytest.approx([10, 9])
+    assert lems.evaluate("V .lt. ( -60 )", {"V": v}).tolist() == [True, False]
+    assert lems.evaluate("V .gt. -90 .and. V .lt. -60", {"V": v}).tolist() == [True, False]
+    for bad in ("__import__('os')", "V.real", "[1]", "exp(1, 2)", "1 +", "W"):
+        with pytest.raises(FormatError, match="NeuroML"):
+            lems.evaluate(bad, {"V": v})
+    with pytest.raises(FormatError, match="furlong"):
+        lems.quantity("3 furlong")
+
+
+def test_a_twin_is_found_by_its_package_and_agrees(small, folder):
+    twin = twin_in(folder, small)
+    assert twin.v_init_mV == -80 and twin.model == SMALL
+    assert twin.morphology.loc["axonal", "length_um"] == pytest.approx(60, abs=1e-3)
+    table = nmc.compare_densities(small, twin)
+    alone = table[table["difference_percent"].isna()]
+    assert alone["mechanism"].tolist() == ["synapses"]
+    assert alone["package"].item() == len(small.synapses)
+    assert table["difference_percent"].max() < 1e-6
+    assert {"g", "e", "gamma", "decay", "cm", "Ra", "e of k"} <= set(table["parameter"])
+
+
+def test_a_changed_density_is_found(small, damaged):
+    path = damaged / f"{small.template}_0_0.cell.nml"
+    was = 'id="somatic_gNaTs2_tbar_NaTs2_t" ionChannel="NaTs2_t" ion="na" condDensity="0.4 '
+    text = path.read_text()
+    assert was in text
+    path.write_text(text.replace(was, was.replace("0.4", "0.5")))
+    table = nmc.compare_densities(small, twin_in(damaged, small))
+    off = table[table["difference_percent"] > 1e-6]
+    assert off["section_list"].tolist() == ["somatic"] and off["mechanism"].tolist() == ["NaTs2_t"]
+    assert off["difference_percent"].item() == pytest.approx(25)
+
+
+def test_random_channels_have_a_deterministic_stand_in(sample_folder, folder):
+    package = read_package(sample_folder / STOCHASTIC)
+    table = nmc.compare_densities(package, twin_in(folder, package))
+    rows = table.query("mechanism == 'StochKv' and parameter == 'g'")
+    assert len(rows) and (rows["note"] == "StochKv_deterministic in its place").all()
+    assert (rows["difference_percent"] < 1e-6).all()
+
+
+@pytest.mark.neuron
+@pytest.mark.parametrize("model", [SMALL, STOCHASTIC])
+def test_kinetics_agree_with_the_compiled_mechanisms(model, sample_folder, folder):
+    package = read_package(sample_folder / model)
+    mod = nmc.compute_channel_kinetics(package)
+    xml = nmc.compute_channel_kinetics(twin_in(folder, package))
+    table = nmc.compare_kinetics(mod, xml)
+    assert (table["note"] == "").all() and len(table) >= 15
+    assert table["steady_state_difference"].max() < 1e-9
+    assert table["tau_difference_percent"].max() < 1e-4
+    known = table["power"].notna()
+    assert (table["power"] == table["power_other"])[known].all()
+    assert table.loc[~known, "channel"].tolist() in ([], ["StochKv"])
+
+
+def test_missing_and_broken_files_are_named(small, damaged):
+    twin = twin_in(damaged, small)
+    (damaged / "Ih.channel.nml").unlink()
+    with pytest.raises(MissingFileError, match=r"Ih\.channel\.nml"):
+        twin.channel("Ih")
+    path = damaged / f"{small.template}_0_0.cell.nml"
+    path.write_text(path.read_text()[:2000])
+    with pytest.raises(FormatError, match=path.name):
+        twin_in(damaged, small)
+    with pytest.raises(FormatError, match="0 cells"):
+        cell.read_cell(damaged / "pas.channel.nml")
+    with pytest.raises(FormatError, match="0 ion channels"):
+        read_channel(damaged / "CaDynamics_E2_NML2.nml")
+    with pytest.raises(MissingFileError, match=r"nothing\.nml"):
+        cell.read_document(damaged / "nothing.nml")
+
+
+def test_an_unknown_rate_law_is_named(damaged):
+    path = damaged / "Ih.channel.nml"
+    path.write_text(path.read_text().replace('"HHExpRate"', '"HHMagicRate"'))
+    with pytest.raises(FormatError, match="HHMagicRate"):
+        read_channel(path).kinetics(-70.0)
+
+
+def test_a_pool_that_no_file_defines_is_named(small, damaged):
+    (damaged / "CaDynamics_E2_NML2.nml").unlink()
+    with pytest.raises(FormatError, match="CaDynamics_E2_NML2__cNAC187"):
+        twin_in(damaged, small)
+
+
+def test_names_that_do_not_exist(small, folder):
+    with pytest.raises(UnknownNameError, match="Did you mean 'Ih'"):
+        twin_in(folder, small).channel("Ihh")
+    with pytest.raises(UnknownNameError):
+        nmc.load_neuroml("L9_XX_cNAC187_1")
+    with pytest.raises(UnknownNameError, match="Did you mean 'SK_E2'"):
+        nmc.load_neuroml_channel("SK_E")
+    with pytest.raises(MissingFileError, match="no NeuroML2 twin of L1_DAC_bNAC219_1"):
+        nmc.load_neuroml("L1_DAC_bNAC219_1")
+
+
+def test_the_sample_lists_its_twins():
+    table = nmc.list_neuroml()
+    assert len(table) == 14 and table["step_net"].sum() == len(NETS)
+    assert table.loc[nmc.load_package(SMALL).template, "mtype"] == "L1_HAC"
+
+
+def test_without_java_there_is_one_clear_sentence(small, folder, monkeypatch):
+    monkeypatch.setenv("PATH", "/nowhere")
+    twin = twin_in(folder, small)
+    with pytest.raises(MissingLibraryError, match="needs a Java runtime") as raised:
+        nmc.simulate_neuroml(twin, tstop_ms=1.25)  # a length that nothing has kept
+    assert "default-jre" in str(raised.value) and "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(("module", "call"), [("pyneuroml", "run"), ("neuroml.loaders", "read")])
+def test_without_the_extra_there_is_one_clear_sentence(small, folder, monkeypatch, module, call):
+    twin = twin_in(folder, small)
+    if call == "run":
+        monkeypatch.setattr(simulate.importlib.util, "find_spec", lambda name: None)
+        with pytest.raises(MissingLibraryError, match=r"pip install 'nmc\[neuroml\]'"):
+            nmc.simulate_neuroml(twin)
+    else:
+        monkeypatch.setitem(__import__("sys").modules, module, None)
+        with pytest.raises(MissingLibraryError, match=r"pip install 'nmc\[neuroml\]'"):
+            twin.channel("Im")
+
+
+def test_a_cell_without_a_net_and_a_net_without_its_cell(small, damaged):
+    twin = twin_in(damaged, small)
+    (damaged / "NaTa_t.channel.nml").unlink()
+    with pytest.raises(MissingFileError, match=r"NaTa_t\.channel\.nml"):
+        nmc.simulate_neuroml(twin)
+    (damaged / f"LEMS_{SMALL}.xml").unlink()
+    with pytest.raises(MissingFileError, match="no step-current net"):
+        nmc.simulate_neuroml(twin)
+
+
+@pytest.mark.neuron
+def test_what_jneuroml_cannot_translate_is_an_error(small, damaged):
+    path = damaged / "Ih.channel.nml"
+    path.write_text(path.read_text().replace('type="HHExpRate"', 'type="HHMagicRate"'))
+    with pytest.raises(nmc.errors.SimulationError, match="jNeuroML cannot translate"):
+        nmc.simulate_neuroml(twin_in(damaged, small))
+
+
+@pytest.mark.neuron
+def test_a_twin_fires_as_its_package(small, folder, monkeypatch):
+    twin = twin_in(folder, small)
+    trace = nmc.simulate_neuroml(twin, tstop_ms=900)
+    assert trace.attrs["v_init_mV"] == -80 and trace.attrs["celsius"] == 34
+    assert trace.attrs["hold_nA"] == pytest.approx(small.hold_nA, abs=1e-7)
+    assert trace.attrs["amplitude_nA"] == pytest.approx(small.steps_nA[2], abs=1e-7)
+    step = nmc.simulate_step(small, 3, v_init_mV=-80)
+    early = nmc.compare_spikes(step, trace).dropna()
+    assert len(early) == trace.attrs["spike_count"] > 3
+    assert early["difference_ms"].abs().max() < 3
+    before = trace.query("t_ms < 699")["v_mV"].to_numpy()
+    assert np.abs(before - step["v_mV"].to_numpy()[: len(before)]).max() < 0.2
+    monkeypatch.setattr(simulate.worker, "run", None)  # would fail if it were called
+    again = nmc.simulate_neuroml(twin, tstop_ms=900)
+    assert again.equals(trace) and again.attrs == trace.attrs
+
+
+def test_spikes_are_paired_first_with_first():
+    import pandas as pd
+
+    one, two = pd.DataFrame(), pd.DataFrame()
+    one.attrs["spike_times_ms"] = [100.0, 200.0, 300.0]
+    two.attrs["spike_times_ms"] = [101.0, 198.0]
+    table = nmc.compare_spikes(one, two)
+    assert table["difference_ms"].tolist()[:2] == [1.0, -2.0] and np.isnan(
+        table.loc[3, "t_other_ms"]
+    )
+    assert table.attrs == {"largest_percent": 1.0, "spike_counts": (3, 2)}
+
+
+@pytest.mark.real
+def test_real_channels_agree_with_the_compiled_mechanisms(mirror, monkeypatch):
+    monkeypatch.setenv("NMC_SOURCE", str(mirror))
+    for model in ("L1_HAC_cNAC187_1", "L23_PC_cADpyr229_1", "L23_LBC_cSTUT189_1"):
+        package, twin = nmc.load_package(model), nmc.load_neuroml(model)
+        table = nmc.compare_kinetics(
+            nmc.compute_channel_kinetics(package), nmc.compute_channel_kinetics(twin)
+        ).set_index("channel")
+        table_ms = table.drop(index="StochKv", errors="ignore")
+        assert (table["note"] == "").all()
+        assert table_ms["steady_state_difference"].max() < 1e-9
+        assert table_ms["tau_difference_percent"].max() < 1e-4
+        # StochKv looks its rates up in a table with 1.1 mV between entries
+        assert table["steady_state_difference"].max() < 1e-3
+        assert table["tau_difference_percent"].max() < 1
+
+
+@pytest.mark.real
+def test_real_densities_agree_and_the_differences_are_listed(mirror, monkeypatch):
+    monkeypatch.setenv("NMC_SOURCE", str(mirror))
+    for model in (*REAL_NETS, "L23_LBC_cSTUT189_1"):
+        table = nmc.compare_densities(nmc.load_package(model), nmc.load_neuroml(model))
+        alone = table[table["difference_percent"].isna()]
+        assert alone["mechanism"].tolist() == ["synapses"]
+        assert table["difference_percent"].max() < 1e-3
+        stand_in = table["note"].str.contains("deterministic").sum()
+        assert (stand_in > 0) == (model == "L23_LBC_cSTUT189_1")
+
+
+@pytest.mark.real
+def test_every_real_file_is_read(mirror, monkeypatch):
+    monkeypatch.setenv("NMC_SOURCE", str(mirror))
+    table = nmc.list_neuroml()
+    folder = nmc.fetch_folder("neuroml/subset", source=mirror)
+    assert len(table) == 13 and table["step_net"].sum() == 5
+    for path in sorted(folder.rglob("*.cell.nml")):
+        assert len(cell.read_cell(path).segments) > 0
+    channels = [read_channel(p) for p in sorted(folder.rglob("*.channel.nml"))]
+    assert len(channels) == 15
+    for channel in channels:
+        found = channel.kinetics(np.array([-80.0, 0.0]))
+        assert channel.name == "pas" or found["steady_state"].between(0, 1).all()
+
+
+@pytest.mark.real
+@pytest.mark.slow
+@pytest.mark.neuron
+@pytest.mark.parametrize("model", REAL_NETS)
+def test_real_spike_times_within_the_published_tolerances(model, mirror, monkeypatch):
+    monkeypatch.setenv("NMC_SOURCE", str(mirror))
+    twin = nmc.simulate_neuroml(model, timeout_s=900)
+    package = nmc.simulate_step(model, 3, v_init_mV=-80)
+    table = nmc.compare_spikes(package, twin)
+    assert len(set(table.attrs["spike_counts"])) == 1
+    claim = published.claim(f"neuroml/spike_times_{model}")
+    assert claim.allows(table.attrs["largest_percent"])
+
+
+@pytest.mark.real
+@pytest.mark.slow
+@pytest.mark.neuron
+def test_real_deterministic_stutterer_has_the_published_spikes(mirror, monkeypatch):
+    monkeypatch.setenv("NMC_SOURCE", str(mirror))
+    trace = nmc.simulate_neuroml("L23_LBC_cSTUT189_1")
+    assert published.claim("neuroml/spikes_L23_LBC_cSTUT189_1").allows(trace.attrs["spike_count"])
