@@ -134,6 +134,15 @@ def test_a_synapse_on_a_section_that_does_not_exist_is_refused(copy, place):
         read_package(copy)
 
 
+def test_a_missing_morphology_is_named(copy):
+    path = read_package(copy).morphology
+    path.unlink()
+    with pytest.raises(
+        PackageError, match=f"{SMALL}: the morphology file .*{path.name} is missing"
+    ):
+        read_package(copy)
+
+
 def test_a_truncated_morphology_is_refused(copy):
     path = read_package(copy).morphology
     path.write_text(path.read_text()[:-200])

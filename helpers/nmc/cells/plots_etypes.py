@@ -66,7 +66,7 @@ def _label_grid(axes: np.ndarray) -> None:
         ax.text(0.5, 1.3, word, transform=ax.transAxes, ha="center", fontweight="bold", fontsize=10)
     for ax, word in zip(axes[:, 0], PATTERNS.values(), strict=True):
         ax.text(-0.04, 0.5, word, transform=ax.transAxes, rotation=90, ha="right", va="center",
-                fontweight="bold", fontsize=9)  # fmt: skip
+                fontweight="bold", fontsize=8)  # fmt: skip
 
 
 def _scale_bars(ax: Axes) -> None:

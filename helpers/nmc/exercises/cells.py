@@ -107,8 +107,6 @@ def _rheobase_nA(model: str = "L23_PC_cADpyr229_1") -> float:
 
 @exercise("ex-steps-regular", "The most regular has the smallest coefficient of variation.")
 def _most_regular() -> str:
-    import numpy as np
-
     import nmc
 
     models = (
@@ -116,10 +114,10 @@ def _most_regular() -> str:
         "L5_NGC_bNAC219_1", "L4_ChC_dNAC222_1", "L1_NGC-DA_cSTUT189_1", "L5_DBC_bSTUT213_1",
         "L23_BP_dSTUT214_1", "L6_MC_cIR216_1", "L23_BP_bIR215_1",
     )  # fmt: skip
-    variation = {}
-    for model, trace in nmc.simulate_steps(models).items():
-        gaps = np.diff(trace.attrs["spike_times_ms"])
-        variation[nmc.parse_model(model).etype] = gaps.std() / gaps.mean() if len(gaps) > 1 else 9
+    variation = {
+        nmc.parse_model(model).etype: nmc.compute_features(trace, {"isi_cv": "ISI_CV"})["isi_cv"]
+        for model, trace in nmc.simulate_steps(models).items()
+    }
     return min(variation, key=variation.get)
 
 
@@ -172,3 +170,20 @@ def _deflection_ratio(model: str = "L1_HAC_cNAC187_1", other: str = "L23_PC_cADp
     runs = [nmc.simulate_rest(name, mode="converged") for name in (model, other)]
     low, high = sorted(run.attrs["input_resistance_MOhm"] for run in runs)
     return high / low
+
+
+@exercise("ex-package-apical", "Divide the synapses on apic sections by all synapses.")
+def _apical_share(model: str = "L5_TTPC1_cADpyr232_1") -> float:
+    import nmc
+
+    return float(nmc.load_package(model).synapses["section"].str.startswith("apic").mean())
+
+
+@exercise("ex-signals-speed", "Fit delay over distance; µm per ms are thousandths of m per s.")
+def _speed_m_per_s(model: str = "L5_TTPC1_cADpyr232_1") -> float:
+    from scipy.stats import linregress
+
+    import nmc
+
+    near = nmc.simulate_bap(model).query("part == 'apic' and distance_um < 400")
+    return 1 / linregress(near["distance_um"], near["delay_ms"]).slope / 1000

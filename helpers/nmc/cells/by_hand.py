@@ -1,0 +1,225 @@
+"""Running a package by hand: a copy of one's own, its old code ported, its own commands.
+
+The other calls of this wing never run a package's scripts.  These do, in the copy's folder and
+in processes of their own, and show what the commands say.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from nmc import names
+from nmc.cells import porting
+from nmc.cells.package import Package
+from nmc.cells.protocols import STEP_MS, STEP_START_MS, THRESHOLD_MV, as_package
+from nmc.errors import PackageError, SimulationTimeout
+
+#: Wall seconds a command may take unless told otherwise.
+TIMEOUT_S = 600.0
+
+#: What Python 3 and today's libraries no longer take of the packages' scripts.
+SCRIPT_RULES = (
+    porting.Rule(
+        "savetxt of a zip",
+        re.compile(r"numpy\.savetxt\((\w+), zip\(time, soma_voltage\)\)"),
+        r"numpy.savetxt(\1, numpy.transpose([time, soma_voltage]))",
+        "In Python 3 zip gives an iterator, and savetxt wants an array.",
+    ),
+    porting.Rule(
+        "window title of a canvas",
+        re.compile(r"\.gcf\(\)\.canvas\.set_window_title\("),
+        ".gcf().canvas.manager.set_window_title(",
+        "Matplotlib 3.6 moved set_window_title to the window's manager.",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command that has ended.
+
+    Attributes
+    ----------
+    command : str
+        As it would be typed.
+    returncode : int
+        0 when it succeeded.
+    output : str
+        What it wrote, standard output and error together.
+    seconds : float
+        Wall time.
+    """
+
+    command: str
+    returncode: int
+    output: str
+    seconds: float
+
+    def __repr__(self) -> str:
+        return f"<{self.command}: exit status {self.returncode}>"
+
+    def last(self, lines: int = 8, *, matching: str = "") -> str:
+        """Return the last lines of the output, of those that hold a text if one is given."""
+        found = [line for line in self.output.splitlines() if line.strip() and matching in line]
+        return "\n".join(found[-lines:])
+
+
+def copy_package(model: str | names.Model | Path | Package, folder: Path) -> Path:
+    """Copy an unpacked package to a folder where it may be changed and run.
+
+    Parameters
+    ----------
+    model : str, Model, pathlib.Path or Package
+        As for `nmc.simulate_step`.
+    folder : pathlib.Path
+        Where the package's own folder is put.
+
+    Returns
+    -------
+    pathlib.Path
+        The copy, a folder of the model's name.
+
+    Raises
+    ------
+    PackageError
+        A folder of that name is there already.
+    """
+    package = as_package(model)
+    target = Path(folder) / package.name
+    if target.exists():
+        raise PackageError(f"{package.name}: {target} exists already; choose another folder.")
+    shutil.copytree(package.folder, target)
+    for path in [target, *target.rglob("*")]:
+        path.chmod(path.stat().st_mode | 0o600 | (0o100 if path.is_dir() else 0))
+    for name in ("python_recordings", "hoc_recordings"):  # archives may drop empty folders
+        (target / name).mkdir(exist_ok=True)
+    return target
+
+
+def port_package(folder: Path) -> pd.DataFrame:
+    """Rewrite, in place, what old mechanisms and scripts hold that today's tools refuse.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        A copy, from `copy_package`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a change: ``file``, ``what``, ``times``, ``before`` (the first place as it stood),
+        ``after`` and ``why``.
+    """
+    folder = Path(folder)
+    jobs = [(path, porting.RULES) for path in sorted((folder / "mechanisms").glob("*.mod"))]
+    jobs += [(path, SCRIPT_RULES) for path in sorted(folder.glob("*.py"))]
+    rows = []
+    for path, rules in jobs:
+        text = path.read_text("utf-8", "replace")
+        for rule in rules:
+            found = list(rule.pattern.finditer(text))
+            if not found:
+                continue
+            text = rule.pattern.sub(rule.replacement, text)
+            rows.append(
+                {
+                    "file": path.relative_to(folder).as_posix(),
+                    "what": rule.name,
+                    "times": len(found),
+                    "before": " ".join(found[0][0].split()),
+                    "after": found[0].expand(rule.replacement).strip(),
+                    "why": rule.reason,
+                }
+            )
+        path.write_text(text, "utf-8")
+    return pd.DataFrame(rows, columns=["file", "what", "times", "before", "after", "why"])
+
+
+def run_command(command: Sequence[str], folder: Path, *, timeout_s: float = TIMEOUT_S) -> Command:
+    """Run a command in a folder as one would in a terminal, and wait for it.
+
+    Parameters
+    ----------
+    command : sequence of str
+        Program and arguments; ``python``, ``nrnivmodl`` and NEURON's other programs are those
+        of this Python's environment.
+    folder : pathlib.Path
+        Where.
+    timeout_s : float
+        Limit of wall time.
+
+    Returns
+    -------
+    Command
+        Whatever its exit status: look at ``returncode``.
+
+    Raises
+    ------
+    PackageError
+        There is no such program.
+    SimulationTimeout
+        The command passed its time limit; it is ended.
+    """
+    scripts = [sysconfig.get_path("scripts"), str(Path(sys.executable).parent)]
+    path = os.pathsep.join([*scripts, os.environ.get("PATH", "")])
+    program = shutil.which(command[0], path=path)
+    if program is None:
+        raise PackageError(f"There is no program {command[0]!r} on this machine.")
+    typed = " ".join(command)
+    started = time.monotonic()
+    environment = {**os.environ, "PATH": path, "NEURON_MODULE_OPTIONS": "-nogui"}
+    try:
+        done = subprocess.run(
+            [program, *command[1:]],
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=timeout_s,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise SimulationTimeout(f"{typed}: not finished within {timeout_s:g} s.") from error
+    text = done.stdout.decode("utf-8", "replace")
+    return Command(typed, done.returncode, text, time.monotonic() - started)
+
+
+def read_recording(folder: Path, step: int = 1) -> pd.DataFrame:
+    """Read what a package's ``run.py`` wrote for a step.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``t_ms`` and ``v_mV``, with the step's times and ``spike_count`` in ``.attrs`` as
+        `nmc.simulate_step` has them.
+
+    Raises
+    ------
+    PackageError
+        The script wrote no such file.
+    """
+    path = Path(folder) / f"python_recordings/soma_voltage_step{step}.dat"
+    if not path.is_file():
+        raise PackageError(f"{Path(folder).name}: run.py wrote no {path.name}; did it finish?")
+    t, v = np.loadtxt(path).T
+    trace = pd.DataFrame({"t_ms": t, "v_mV": v})
+    trace.attrs = {
+        "model": Path(folder).name,
+        "stim_start_ms": STEP_START_MS,
+        "stim_end_ms": STEP_START_MS + STEP_MS,
+        "spike_count": int(np.sum((v[:-1] < THRESHOLD_MV) & (v[1:] >= THRESHOLD_MV))),
+    }
+    return trace
