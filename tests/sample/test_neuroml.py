@@ -1,0 +1,102 @@
+"""The sample's NeuroML2 archive: named as the public conversion, the same cells as its packages."""
+
+from __future__ import annotations
+
+import re
+import zipfile
+
+import numpy as np
+import pytest
+from lxml import etree
+from nmc import layout, names
+from nmc.cells.neuroml.cell import read_cell
+from nmc.cells.neuroml.channel import read_channel
+from nmc.sample import SEED
+from nmc.sample.cells import DEFAULT_MODELS, channels, morphology
+from nmc.sample.cells.biophysics import densities
+from nmc.sample.cells.package import template_name
+from nmc.sample.neuroml import NETS, neuroml_members, write_neuroml
+from nmc.sample.neuroml.cell import channel_of
+
+MODEL = "L5_TTPC1_cADpyr232_1"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    place = tmp_path_factory.mktemp("neuroml")
+    with zipfile.ZipFile(write_neuroml(place)) as archive:
+        archive.extractall(place)
+    return place
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_gives_others(folder, tmp_path):
+    first = (folder / layout.NEUROML_SUBSET).read_bytes()
+    assert write_neuroml(tmp_path).read_bytes() == first
+    assert not list(tmp_path.rglob("*.part"))
+    one, two = (neuroml_members([MODEL], seed=seed) for seed in (SEED, SEED + 1))
+    assert set(one) != set(two)
+
+
+def test_every_file_is_xml_and_says_that_it_is_invented(folder):
+    files = [p for p in (folder / "NMC/NeuroML2").iterdir() if p.suffix in (".nml", ".xml")]
+    assert len(files) == 15 + 1 + len(DEFAULT_MODELS) + 3 * len(NETS)
+    for path in files:
+        etree.parse(str(path))
+        assert "invented" in path.read_text()
+
+
+@pytest.mark.real
+def test_names_are_those_of_the_public_conversion(folder, mirror):
+    def kinds(path):
+        with zipfile.ZipFile(path) as archive:
+            found = {re.sub(r"_[0-9a-f]{10}", "_HASH", n) for n in archive.namelist()}
+        return {n for n in found if not n.endswith("/")}
+
+    real, ours = kinds(mirror / layout.NEUROML_SUBSET), kinds(folder / layout.NEUROML_SUBSET)
+    shared = {n for n in real if ".channel." in n or "LEMS_L" in n or "stepcurrent3" in n}
+    assert shared <= ours and len(shared) == 15 + 5 + 5
+    assert "NMC/NeuroML2/CaDynamics_E2_NML2.nml" in real & ours
+
+
+@pytest.mark.parametrize("model", DEFAULT_MODELS)
+def test_a_twin_has_the_tree_and_the_densities_of_its_package(model, folder):
+    model = names.parse_model(model)
+    tree = morphology.make_tree(model, SEED)
+    twin = read_cell(folder / f"NMC/NeuroML2/{template_name(model, SEED)}_0_0.cell.nml")
+    for group, kind in (("basal", morphology.DEND), ("apical", morphology.APIC)):
+        length = tree.length_um[tree.of(kind)].sum()
+        found = twin.morphology["length_um"].get(group, 0.0)
+        assert found == pytest.approx(length, rel=1e-4)
+    table = twin.densities.query("parameter == 'g'").set_index(["section_list", "channel"])
+    wanted = [
+        d for d in densities(model) if d.parameter.startswith("g") and "gamma" not in d.parameter
+    ]
+    assert len(table) == len(wanted)
+    for density in wanted:
+        row = table.loc[(density.section_list, channel_of(density.mechanism))]
+        scale = 1e-4 if density.mechanism == "StochKv" else 1.0
+        if density.growing:
+            assert np.isnan(row["value"]) and "exp" in row["formula"]
+        else:
+            assert row["value"] == pytest.approx(density.value * scale)
+
+
+def test_channels_have_the_equations_of_the_sample(folder):
+    v = np.linspace(-110.3, 40.3, 40)
+    for channel in channels.CHANNELS:
+        suffix = channel.parameter.partition("bar_")[2]
+        path = folder / f"NMC/NeuroML2/{channel_of(suffix)}.channel.nml"
+        found = read_channel(path)
+        table = found.kinetics(v)
+        assert len(found.gates) == len(channel.gates)
+        for (gate, power), own in zip(channel.gates, found.gates, strict=True):
+            rows = table[table["gate"] == own.name]
+            steady, tau = gate(v)
+            assert np.allclose(rows["steady_state"], steady, rtol=1e-9)
+            assert np.allclose(rows["tau_ms"], tau, rtol=1e-9)
+            assert own.instances == power
+    sk = read_channel(folder / "NMC/NeuroML2/SK_E2.channel.nml")
+    calcium = np.geomspace(1e-5, 1e-2, 20)
+    assert np.allclose(sk.kinetics(-70, calcium)["steady_state"], channels.sk_fraction(calcium))
+    stochastic = read_channel(folder / "NMC/NeuroML2/StochKv_deterministic.channel.nml")
+    assert stochastic.conductance_scale(34.0) == pytest.approx(2.3**1.1)
