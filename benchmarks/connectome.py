@@ -1,9 +1,10 @@
 """Connectome measures against their peers, as ratios in one run.
 
-    python benchmarks/connectome.py FOLDER [--repeat 3] [--task NAME …] [--growth]
+    python benchmarks/connectome.py FOLDER [--repeat 3] [--task NAME …] [--minutes 8]
 
 Every measurement is a process of its own, with its peak memory; ways of one task are measured
-in turn, so that a busy machine slows all of them. Results go to ``benchmarks/results/``.
+in turn, so that a busy machine slows all of them. Each row is written to
+``benchmarks/results/`` as soon as it is known; a run that is broken off goes on where it was.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ import os
 import platform
 import subprocess
 import sys
+import tempfile
+import time
 from pathlib import Path
 from statistics import median
 
@@ -28,34 +31,52 @@ GOALS: dict[tuple[str, int, str], float | None] = {
     ("hdf5 raw", FULL, "dense, then sparse"): 5,
     ("hdf5 gzip", FULL, "bare h5py"): 1 / 1.2,
     ("hdf5 gzip", FULL, "dense, then sparse"): None,
-    ("triads", 8000, "igraph"): 500,
-    ("triads", 2000, "networkx"): 1500,
+    ("degrees", FULL, "igraph, in and out only"): 1,
+    ("degrees", FULL, "igraph, reciprocal too"): 1,
+    ("degrees", FULL, "scipy"): 1,
+    ("reciprocity", FULL, "igraph"): 1,
+    ("reciprocity", FULL, "scipy"): 1,
+    ("distance", FULL, "cdist"): 6,
+    ("distance", FULL, "gemm"): 6,
+    ("distance", FULL, "cKDTree"): 6,
+    ("rich club", FULL, "connectome-analysis"): 20,
+    ("randomise", FULL, "networkit"): 4,
+    ("clustering", FULL, "igraph"): 2,
+    ("clustering", FULL, "networkit"): 2,
+    ("clustering", FULL, "scipy"): 2,
+    ("common neighbours", FULL, "scipy row blocks"): 6,
     ("paths", 8000, "networkit APSP"): 25,
     ("paths", 8000, "networkit"): 25,
     ("simplices", FULL, "pyflagser"): 2.5,
     ("simplices", 16000, "flagser-count"): 25,
-    ("clustering", FULL, "igraph"): 2,
-    ("clustering", FULL, "networkit"): 2,
-    ("distance", FULL, "cdist"): 6,
-    ("distance", FULL, "gemm"): 6,
-    ("distance", FULL, "cKDTree"): 6,
-    ("common neighbours", FULL, "scipy row blocks"): 6,
-    ("randomise", FULL, "networkit"): 4,
-    ("rich club", FULL, "connectome-analysis"): 20,
-    ("reciprocity", FULL, "igraph"): 1,
-    ("reciprocity", FULL, "scipy"): 1,
-    ("degrees", FULL, "igraph"): 1,
-    ("degrees", FULL, "scipy"): 1,
+    ("triads", 2000, "networkx"): 1500,
+    ("triads", 8000, "igraph"): 500,
 }
+#: Task → what this package may take at full size: megabytes at the peak, and wall seconds.
+LIMITS: dict[str, dict[str, float]] = {
+    "hdf5 raw": {"peak_MB": 350},
+    "hdf5 gzip": {"peak_MB": 350},
+    "hdf5 reopen": {"wall_s": 0.1},
+    "simplices": {"peak_MB": 300},
+    "common neighbours": {"peak_MB": 300},
+    "whole analysis": {"wall_s": 45, "peak_MB": 600},
+}
+#: Tasks without a peer.
+ALONE = ("hdf5 reopen", "whole analysis")
 GROWTH = ("triads", "clustering", "paths", "simplices", "distance", "common neighbours")
+#: A way that takes longer than this is measured once only.
+LONG_S = 40.0
 
 
-def measure(task: str, tool: str, folder: Path, size: int, timeout: float) -> dict:
+def measure(task: str, tool: str, folder: Path, size: int, timeout: float, **env: str) -> dict:
     """Run one measurement; a way that fails or takes too long says so."""
     command = [sys.executable, str(HERE / "measure.py"), task, tool, str(folder), str(size)]
     what = {"task": task, "tool": tool, "neurons": size}
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=timeout, check=False,
+            env=os.environ | env,
+        )  # fmt: skip
     except subprocess.TimeoutExpired:
         return what | {"failed": f"not done after {timeout:.0f} s"}
     if done.returncode:
@@ -72,73 +93,137 @@ def medians(runs: list[dict]) -> dict:
     return good[0] | {k: median(r[k] for r in good) for k in keys} | {"runs": len(good)}
 
 
-def compare(folder: Path, task: str, repeat: int, timeout: float) -> list[dict]:
-    """Measure one task, at each size it has a goal for: this package and its peers in turn."""
-    found = []
-    for size in dict.fromkeys(n for t, n, _ in GOALS if t == task):
-        peers = [p for t, n, p in GOALS if (t, n) == (task, size)]
-        runs: dict[str, list[dict]] = {tool: [] for tool in ("nmc", *peers)}
-        for _ in range(repeat):
-            for tool, kept in runs.items():
-                if not (kept and "failed" in kept[-1]):
-                    kept.append(measure(task, tool, folder, size, timeout))
-        ours = medians(runs["nmc"])
-        found.append(ours)
-        for peer in peers:
-            theirs = medians(runs[peer])
-            if "failed" not in theirs and "failed" not in ours:
-                theirs["ratio_wall"] = theirs["wall_s"] / ours["wall_s"]
-                theirs["ratio_cpu"] = theirs["cpu_s"] / ours["cpu_s"]
-            theirs["goal"] = GOALS[task, size, peer]
-            found.append(theirs)
-            print(json.dumps(theirs), file=sys.stderr, flush=True)
+def done_with(runs: list[dict]) -> bool:
+    """Whether a way needs no further measurement."""
+    return bool(runs) and ("failed" in runs[-1] or runs[-1]["wall_s"] > LONG_S)
+
+
+def compare(folder: Path, task: str, size: int, repeat: int, timeout: float) -> list[dict]:
+    """Measure one task at one size: this package and its peers in turn."""
+    peers = [p for t, n, p in GOALS if (t, n) == (task, size)]
+    runs: dict[str, list[dict]] = {tool: [] for tool in ("nmc", *peers)}
+    for _ in range(repeat):
+        for tool, kept in runs.items():
+            if not done_with(kept):
+                kept.append(measure(task, tool, folder, size, timeout))
+    ours = medians(runs["nmc"])
+    found = [ours | {f"limit_{k}": v for k, v in LIMITS.get(task, {}).items() if size == FULL}]
+    for peer in peers:
+        theirs = medians(runs[peer])
+        if "failed" not in theirs and "failed" not in ours:
+            theirs["ratio_wall"] = theirs["wall_s"] / ours["wall_s"]
+            theirs["ratio_cpu"] = theirs["cpu_s"] / ours["cpu_s"]
+        theirs["goal"] = GOALS[task, size, peer]
+        found.append(theirs)
+        print(json.dumps(theirs), file=sys.stderr, flush=True)
     return found
 
 
-def growth(folder: Path, repeat: int, timeout: float) -> list[dict]:
+def growth(folder: Path, task: str, repeat: int, timeout: float) -> dict:
     """Measure this package at every size, and fit the exponent from 4,000 neurons on."""
-    found = []
-    for task in GROWTH:
-        rows = [
-            medians([measure(task, "nmc", folder, n, timeout) for _ in range(repeat)])
-            for n in SIZES
-        ]
-        large = [r for r in rows if r["neurons"] >= 4000 and "failed" not in r]
-        x = np.log([r["neurons"] for r in large])
-        slope = float(np.polyfit(x, np.log([r["cpu_s"] for r in large]), 1)[0])
-        found.append({"task": task, "exponent": slope, "rows": rows})
-        print(task, round(slope, 2), file=sys.stderr, flush=True)
-    return found
+    rows = [
+        medians([measure(task, "nmc", folder, n, timeout) for _ in range(repeat)]) for n in SIZES
+    ]
+    large = [r for r in rows if r["neurons"] >= 4000 and "failed" not in r]
+    x = np.log([r["neurons"] for r in large])
+    slope = float(np.polyfit(x, np.log([r["cpu_s"] for r in large]), 1)[0])
+    print(task, round(slope, 2), file=sys.stderr, flush=True)
+    return {"task": task, "exponent": slope, "rows": rows}
+
+
+def compiling(folder: Path, timeout: float) -> dict:
+    """Measure what the first call of all kernels costs where nothing is compiled yet."""
+    took = []
+    with tempfile.TemporaryDirectory() as cache:
+        for _ in range(2):
+            start = time.perf_counter()
+            measure("whole analysis", "nmc", folder, SIZES[0], timeout, NUMBA_CACHE_DIR=cache)
+            took.append(time.perf_counter() - start)
+    return {"first_s": took[0], "again_s": took[1], "compiling_s": took[0] - took[1]}
 
 
 def markdown(results: dict) -> str:
-    """Write the results as Markdown tables."""
+    """Write the results as Markdown."""
+    where = results["machine"]
     lines = [
-        "| task | neurons | way | wall s | CPU s | peak MB | times faster (wall) | (CPU) | goal |",
-        "|---|---|---|---|---|---|---|---|---|",
+        f"Measured on {where['processor']}, {where['cores']} cores, {where['memory_GB']:.0f} GB, "
+        f"{where['system']}, Python {where['python']}; every number is the median of "
+        "three runs, or the one run of a way that takes longer than "
+        f"{LONG_S:.0f} s.",
+        "",
+        "| task | neurons | way | wall s | CPU s | peak MB | times slower than nmc (wall) "
+        "| (CPU) | goal |",
+        "|---|--:|---|--:|--:|--:|--:|--:|---|",
     ]
-    for r in results["comparisons"]:
+    order = {t: i for i, t in enumerate([*dict.fromkeys(t for t, _, _ in GOALS), *ALONE])}
+    rows = sorted(results["comparisons"], key=lambda r: (order[r["task"]], r["neurons"]))
+    for r in rows:
         head = f"| {r['task']} | {r['neurons']:,} | {r['tool']} |"
         if "failed" in r:
-            lines.append(f"{head} {r['failed']} | | | | | {r.get('goal', '')} |")
+            lines.append(f"{head} {r['failed']} | | | | | {_goal(r)} |")
             continue
-        ratios = [f"{r[k]:,.1f}" if k in r else "" for k in ("ratio_wall", "ratio_cpu")]
-        goal = f"≥ {r['goal']:,.3g}" if r.get("goal") else ""
+        ratios = [_digits(r[k]) if k in r else "" for k in ("ratio_wall", "ratio_cpu")]
         lines.append(
-            f"{head} {r['wall_s']:.3g} | {r['cpu_s']:.3g} | {r['peak_MB']:.0f} | "
-            f"{ratios[0]} | {ratios[1]} | {goal} |"
+            f"{head} {_digits(r['wall_s'])} | {_digits(r['cpu_s'])} | {r['peak_MB']:.0f} | "
+            f"{ratios[0]} | {ratios[1]} | {_goal(r)} |"
         )
+    return "\n".join([*lines, *_faster(rows), *_mixing(rows), *_growth(results)]) + "\n"
+
+
+def _digits(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.2g}"
+
+
+def _goal(r: dict) -> str:
+    """Say what a row must reach, and whether it does."""
+    said = []
+    if r.get("goal"):
+        met = r.get("ratio_wall", float("inf")) >= r["goal"]
+        said.append(f"≥ {_digits(r['goal'])}{'' if met else ', missed'}")
+    for key, unit in (("wall_s", "s"), ("peak_MB", "MB")):
+        if f"limit_{key}" in r:
+            limit = r[f"limit_{key}"]
+            said.append(f"≤ {limit:g} {unit}{'' if r[key] <= limit else ', missed'}")
+    return "; ".join(said)
+
+
+def _faster(rows: list[dict]) -> list[str]:
+    """Name every peer that is faster in its row."""
+    named = [
+        f"- {r['task']}: {r['tool']} takes {1 / r['ratio_wall']:.1f} times less"
+        for r in rows
+        if r.get("ratio_wall", 1) < 1
+    ]
+    if not named:
+        return ["", "No peer is faster in any row."]
+    return ["", "Faster than this package are:", "", *[n.replace(
+        f"{1:.1f} times less", "the same within the noise") for n in named]]  # fmt: skip
+
+
+def _mixing(rows: list[dict]) -> list[str]:
+    """Say how well the randomisations mix."""
+    said = [f"{r['tool']} {r['in_place']:.1%}" for r in rows if "in_place" in r]
+    if not said:
+        return []
+    return ["", f"Connections still in place after ten rounds of trades: {', '.join(said)}."]
+
+
+def _growth(results: dict) -> list[str]:
+    """Write the growth with the number of neurons, and the time to compile."""
+    lines = []
     if results.get("growth"):
         sizes = " | ".join(f"{n:,}" for n in SIZES)
-        lines += [
-            "",
-            f"CPU seconds by neurons | {sizes} | exponent",
-            "---|" * (len(SIZES) + 1) + "---",
-        ]
+        lines += ["", f"| CPU seconds by neurons | {sizes} | exponent |",
+                  "|---|" + "--:|" * (len(SIZES) + 1)]  # fmt: skip
         for g in results["growth"]:
             cells = " | ".join(f"{r['cpu_s']:.2g}" if "cpu_s" in r else "–" for r in g["rows"])
-            lines.append(f"{g['task']} | {cells} | {g['exponent']:.2f}")
-    return "\n".join(lines) + "\n"
+            lines.append(f"| {g['task']} | {cells} | {g['exponent']:.2f} |")
+        lines += ["", "Exponents are fitted from 4,000 neurons on."]
+    if results.get("compiling"):
+        lines += ["", "Compiling all kernels takes "
+                  f"{results['compiling']['compiling_s']:.0f} s, the first time on a machine; "
+                  "after that they are read from a cache."]  # fmt: skip
+    return lines
 
 
 def machine() -> dict:
@@ -147,16 +232,25 @@ def machine() -> dict:
 
     packages = {}
     for name in ("numpy", "scipy", "numba", "networkx", "igraph", "networkit", "pyflagser",
-                 "pyflagsercount", "connectome-analysis"):  # fmt: skip
+                 "pyflagsercount", "connectome-analysis", "h5py"):  # fmt: skip
         try:
             packages[name] = version(name)
         except PackageNotFoundError:
             packages[name] = None
     return {
-        "system": platform.system(), "machine": platform.machine(),
-        "python": platform.python_version(), "cores": os.cpu_count(),
-        "load_at_start": os.getloadavg()[0], "packages": packages,
+        "system": platform.system(), "machine": platform.machine(), "processor": _processor(),
+        "cores": os.cpu_count(),
+        "memory_GB": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1024**3,
+        "python": platform.python_version(), "packages": packages,
     }  # fmt: skip
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    return next((n.split(":")[1].strip() for n in lines if n.startswith("model name")), "")
 
 
 def main() -> None:
@@ -164,40 +258,40 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="where the graphs are, or are to be written")
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--timeout", type=float, default=600)
-    parser.add_argument("--task", nargs="*", default=sorted({t for t, _, _ in GOALS}))
-    parser.add_argument("--growth", action="store_true")
-    parser.add_argument("--whole", action="store_true")
+    parser.add_argument("--task", nargs="*", help="measure these again; default: what is missing")
+    parser.add_argument("--minutes", type=float, default=np.inf, help="begin no row after these")
+    parser.add_argument("--no-growth", action="store_true")
     parser.add_argument("--out", type=Path, default=HERE / "results" / "connectome.json")
     options = parser.parse_args()
+    until = time.monotonic() + 60 * options.minutes
     if not (options.folder / f"graph-{FULL}.npz").exists():
         write_instances(options.folder)
-    if any("hdf5" in t for t in options.task) and not any(
-        options.folder.glob(f"graph-{FULL}-*.h5")
-    ):
+    if not any(options.folder.glob(f"graph-{FULL}-*.h5")):
         write_hdf5(options.folder, FULL)
     results = json.loads(options.out.read_text()) if options.out.exists() else {}
-    results = {"comparisons": [], "growth": []} | results | {"machine": machine()}
+    results = {"comparisons": [], "growth": [], "compiling": {}} | results | {"machine": machine()}
 
-    def keep(task: str, rows: list[dict]) -> None:
-        """Replace what was known of a task, and write at once: a long run may be broken off."""
-        rest = [r for r in results["comparisons"] if r["task"] != task]
-        results["comparisons"] = rest + rows
+    def keep() -> None:
         options.out.parent.mkdir(exist_ok=True)
         options.out.write_text(json.dumps(results, indent=1) + "\n")
         options.out.with_suffix(".md").write_text(markdown(results))
 
-    for task in options.task:
-        keep(task, compare(options.folder, task, options.repeat, options.timeout))
-    if options.whole:
-        task = "whole analysis"
-        runs = [
-            measure(task, "nmc", options.folder, FULL, options.timeout)
-            for _ in range(options.repeat)
-        ]
-        keep(task, [medians(runs)])
-    if options.growth:
-        results["growth"] = growth(options.folder, options.repeat, options.timeout)
-        keep("", [])
+    asked = (options.folder, options.repeat, options.timeout)
+    for task, size in [*dict.fromkeys((t, n) for t, n, _ in GOALS), *((t, FULL) for t in ALONE)]:
+        here = [r for r in results["comparisons"] if (r["task"], r["neurons"]) == (task, size)]
+        wanted = task in options.task if options.task else not here
+        if wanted and time.monotonic() < until:
+            found = compare(asked[0], task, size, *asked[1:])
+            results["comparisons"] = [r for r in results["comparisons"] if r not in here] + found
+            keep()
+    if not (options.task or options.no_growth):
+        for task in GROWTH:
+            if task not in [g["task"] for g in results["growth"]] and time.monotonic() < until:
+                results["growth"].append(growth(asked[0], task, *asked[1:]))
+                keep()
+        if not results["compiling"] and time.monotonic() < until:
+            results["compiling"] = compiling(options.folder, options.timeout)
+    keep()
     print(markdown(results))
 
 

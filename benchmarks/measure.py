@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from ways import WAYS, load
+from ways import FACTS, WAYS, load
 
 
 def main(task: str, tool: str, folder: str, size: str) -> None:
@@ -18,23 +18,25 @@ def main(task: str, tool: str, folder: str, size: str) -> None:
         # Compiled code is read from its cache before the clock starts.
         WAYS[task, tool](load(smallest))()
     building = time.perf_counter()
-    run = WAYS[task, tool](load(Path(folder) / f"graph-{size}.npz"))
+    graph = load(Path(folder) / f"graph-{size}.npz")
+    run = WAYS[task, tool](graph)
     building = time.perf_counter() - building
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     child = resource.getrusage(resource.RUSAGE_CHILDREN)
     child_before = child.ru_utime + child.ru_stime
     wall, cpu = time.perf_counter(), time.process_time()
-    run()
+    result = run()
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     # Reading happens in a child process: the larger of the two counts, the child's CPU too.
     child = resource.getrusage(resource.RUSAGE_CHILDREN)
     peak = max(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, child.ru_maxrss)
     cpu += child.ru_utime + child.ru_stime - child_before
+    facts = FACTS[task, tool](graph, result) if (task, tool) in FACTS else {}
     unit = 1024 if sys.platform == "linux" else 1024**2
     print(json.dumps({
         "task": task, "tool": tool, "neurons": int(size), "wall_s": wall, "cpu_s": cpu,
         "peak_MB": peak / unit, "ready_MB": before / unit, "build_s": building,
-    }))  # fmt: skip
+    } | facts))  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -12,7 +12,9 @@ from posixpath import dirname, join, normpath
 
 from bookbuild.api_pages import api_reference
 from bookbuild.book import Page
+from bookbuild.errors import BookError
 from bookbuild.project import Project
+from bookbuild.references import short_references
 from bookbuild.verdicts import published_table
 
 _ASKS = re.compile(r"^% generated: ([\w-]+)[ \t]*$", re.MULTILINE)
@@ -34,10 +36,22 @@ def fill(text: str, name: str, project: Project, pages: list[Page]) -> str:
     """
     makers: dict[str, Callable[[], str]] = {
         "chapter-map": lambda: chapter_map(project, pages, name.count("/")),
-        "published": lambda: published_table(pages),
+        "published": lambda: published_table(
+            pages, short_references(project.root / "book/references.bib")
+        ),
         "api": api_reference,
+        "benchmarks-connectome": lambda: measured(project, "connectome"),
+        "benchmarks-cells": lambda: measured(project, "cells"),
     }
     return _ASKS.sub(lambda match: makers[match.group(1)](), text)
+
+
+def measured(project: Project, name: str) -> str:
+    """Return what a benchmark wrote the last time it was run, as Markdown."""
+    path = project.root / "benchmarks" / "results" / f"{name}.md"
+    if not path.is_file():
+        raise BookError(f"{path.name} is not there: run benchmarks/{name}.py, which writes it.")
+    return path.read_text("utf-8")
 
 
 _LINK = re.compile(r"\]\((?P<path>[^()\s#:]+)\.md(?P<anchor>#[^()\s]*)?\)")

@@ -10,8 +10,11 @@ import pytest
 from bookbuild.api_pages import _body, _escape
 from bookbuild.book import Page
 from bookbuild.chapter import Chapter
-from bookbuild.generated import chapter_map
+from bookbuild.errors import BookError
+from bookbuild.generated import chapter_map, fill
 from bookbuild.notes import release_text, run_note, source_text
+from bookbuild.project import Project
+from bookbuild.references import short_references
 from bookbuild.store import Run
 from bookbuild.verdicts import published_table
 from lxml import html
@@ -72,6 +75,22 @@ def test_a_difference_gives_its_reason(key, said):
     result = {"key": key, "recomputed": 1, "verdict": "differs", "source": "", "tolerance": ""}
     row = rows_of(published_table([page([result])]))[claims()[key].claim]
     assert row[5] == f"differs: {said}"
+
+
+def test_where_a_number_is_printed_is_a_link_to_the_paper(tmp_path):
+    bib = tmp_path / "some.bib"
+    bib.write_text(
+        "@article{markram2015, author={Markram, H. and Muller, E. and L{\\"u}ders, X.},"
+        " year=2015, title={T}, journal={J}, doi={10.1/x}}\n"
+        "@misc{two2000, author={One, A. and L{\\"u}ders, B.}, year=2000, title={T}}\n"
+    )
+    known = short_references(bib)
+    assert known["two2000"] == ("One & Lüders, 2000", "")
+    assert short_references(tmp_path / "none.bib") == {}
+    table = html.fromstring(f"<div>{published_table([], known)}</div>")
+    cell = table.xpath("//tr[td[1]='morphological types']/td[9]")[0]
+    assert cell.text_content() == "Markram et al., 2015: portal, circuit fact sheet"
+    assert cell.xpath(".//a/@href") == ["https://doi.org/10.1/x"]
 
 
 def test_the_rows_are_counted_by_verdict():
@@ -147,3 +166,12 @@ int
     assert "- `graph` *(array of shape (N, N))*: Rows are `pre`. Second line." in text
     assert "- `int`: A\\_B\\_C times 2 \\$." in text
     assert _escape("[x](y)") == "\\[x\\](y)"
+
+
+def test_measurements_are_taken_from_what_the_benchmark_wrote(tmp_path):
+    project, asks = Project(tmp_path), "before\n\n% generated: benchmarks-connectome\n"
+    with pytest.raises(BookError, match="run benchmarks/connectome.py"):
+        fill(asks, "book/x", project, [])
+    (tmp_path / "benchmarks/results").mkdir(parents=True)
+    (tmp_path / "benchmarks/results/connectome.md").write_text("| a table |")
+    assert fill(asks, "book/x", project, []) == "before\n\n| a table |\n"

@@ -19,7 +19,7 @@ from nmc.errors import FormatError
 
 #: A tile takes at most so many bytes, so that it is scanned while the processor's cache still
 #: holds it; matrices larger than that are read in slabs of rows.
-TILE_BYTES = 12 << 20
+TILE_BYTES = 4 << 20
 #: A tile is searched in pieces that stay in the processor's cache.
 _PIECE_BYTES = 1 << 20
 _NOT_ONES = np.uint64(0xFEFEFEFEFEFEFEFE)
@@ -149,7 +149,8 @@ class Blocks:
             ones = _ones(tile)
             if ones is None:
                 self._complain(posts, matrices, first, last)
-            row, column = np.divmod(ones, width)
+            row = ones // width  # np.divmod takes several times as long
+            column = ones - row * width
             column += self._firsts[posts[0]]
             if pre in posts:
                 other = column != row + (self._firsts[pre] + first)

@@ -169,6 +169,15 @@ NULLS: dict[str, Callable[..., Connectome]] = {
     "degree_preserving": make_degree_preserving,
 }
 
+#: The same in words, for figures.
+TITLES: dict[str, str] = {
+    "erdos_renyi": "Erdős–Rényi",
+    "pathway_preserving": "pathways kept",
+    "distance_dependent": "distance kept",
+    "general_biological": "pathways and distance kept",
+    "degree_preserving": "degrees kept",
+}
+
 
 def make_null(connectome: Connectome, kind: str, *, rng: np.random.Generator, **how) -> Connectome:
     """Return a null model by its name in `NULLS`.

@@ -14,6 +14,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 
 from nmc import names, style
 from nmc.connectome.graph import Connectome
+from nmc.connectome.nulls import TITLES
 from nmc.data.provenance import stamp
 
 _AXIS_NAMES = {None: "distance", "3d": "soma distance", "horizontal": "horizontal distance",
@@ -118,7 +119,7 @@ def plot_adjacencies(connectomes: Mapping[str, Connectome], *, cells: int = 60) 
         ax.axis("off")
     for ax, (text, connectome) in zip(axes.flat, connectomes.items(), strict=False):
         plot_adjacency(connectome, ax, cells=min(cells, connectome.n_neurons))
-        ax.set_title(text, fontsize=10)
+        ax.set_title(TITLES.get(text, text), fontsize=10)
         ax.set(xlabel="", ylabel="")
     stamp(figure)
     return figure
@@ -305,7 +306,7 @@ def plot_against_nulls(
     observed : float
         Value of the connectome.
     nulls : mapping of str to array
-        Values of each null model, one for each draw.
+        Values of each null model, one for each draw; names in `nulls.NULLS` are put in words.
     ax : matplotlib Axes, optional
         Where to draw.
     quantity : str
@@ -323,7 +324,7 @@ def plot_against_nulls(
         spread = np.linspace(-0.18, 0.18, len(values)) if len(values) > 1 else [0.0]
         ax.plot(values, at + np.asarray(spread), "o", color=style.NULL, markersize=4, alpha=0.6)
         ax.plot([values.mean()], [at], "|", color=style.INK, markersize=22, markeredgewidth=2)
-    ax.set_yticks(range(len(nulls)), list(nulls))
+    ax.set_yticks(range(len(nulls)), [TITLES.get(kind, kind) for kind in nulls])
     ax.set_ylim(len(nulls) - 0.5, -0.5)
     ax.set_xlabel(f"{quantity} (%)" if percent else quantity)
     ax.xaxis.set_major_locator(MaxNLocator(6))

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from nmc import style
+from nmc.connectome.nulls import TITLES
 from nmc.data.provenance import stamp
 
 _CORNERS = {"A": (0.0, 0.62), "B": (-0.55, -0.35), "C": (0.55, -0.35)}
@@ -201,8 +202,9 @@ def plot_simplices(counts: Mapping[str, pd.Series | pd.DataFrame], ax: Axes | No
         mean = table.mean().astype(float)
         x = mean.index.to_numpy(float)
         ax.plot(
-            x, mean.where(mean > 0), "o-", color=colour, label=text, linewidth=2 if k == 0 else 1.4
-        )
+            x, mean.where(mean > 0), "o-", color=colour, label=TITLES.get(text, text),
+            linewidth=2 if k == 0 else 1.4,
+        )  # fmt: skip
         low, high = table.min().where(mean > 0), table.max()
         ax.fill_between(x, np.maximum(low.to_numpy(float), 0.5), high, color=colour, alpha=0.15,
                         linewidth=0)  # fmt: skip

@@ -86,13 +86,17 @@ def claim(key: str) -> Claim:
         raise UnknownNameError.of("published claim", key, claims()) from None
 
 
-def compare(recomputed: Mapping[str, float | Iterable[float]]) -> pd.DataFrame:
+def compare(
+    recomputed: Mapping[str, float | Iterable[float]], *, invented: bool | None = None
+) -> pd.DataFrame:
     """Put recomputed numbers beside the printed ones.
 
     Parameters
     ----------
     recomputed : mapping
         Claim key → recomputed value, in the claim's unit.
+    invented : bool, optional
+        Whether the numbers rest on invented files; default, whether any file of this session is.
 
     Returns
     -------
@@ -104,7 +108,9 @@ def compare(recomputed: Mapping[str, float | Iterable[float]]) -> pd.DataFrame:
     """
     from nmc.data import provenance  # the log of what this session fetched
 
-    invented, source = provenance.invented(), provenance.note()
+    if invented is None:
+        invented = provenance.invented()
+    source = provenance.note()
     rows = []
     for key, value in recomputed.items():
         known = claim(key)
