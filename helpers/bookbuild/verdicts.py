@@ -10,6 +10,9 @@ from lxml import html
 
 from bookbuild.book import Page
 
+#: Bibliography key → short name and address.
+References = dict[str, tuple[str, str]]
+
 _NEEDS = {
     "instance": "needs the full file: a whole connectome instance",
     "extract": "needs a connectome extract",
@@ -18,21 +21,30 @@ _NEEDS = {
 }
 
 
-def published_table(pages: list[Page]) -> str:
+def published_table(pages: list[Page], references: References | None = None) -> str:
     """Return every claim of `nmc.published` as a row of one HTML table.
 
     A claim that an executed chapter recomputed carries that value, its source and its verdict;
     the others say what they wait for.
+
+    Parameters
+    ----------
+    pages : list of Page
+        The executed chapters.
+    references : dict, optional
+        Bibliography key → short name and address.
     """
+    references = references or {}
     from nmc.published import claims
 
     found: dict[str, tuple[dict, Page]] = {}
     for page in pages:
         for row in page.results:
             found.setdefault(row["key"], (row, page))
-    rows = [_row(claim, *found.get(claim.key, (None, None))) for claim in claims().values()]
+    known = claims().values()
+    rows = [_row(one, *found.get(one.key, (None, None)), references) for one in known]
     counted = {key: pair for key, pair in found.items() if key not in claims()}
-    rows += [_row(_counted(result), result, page) for result, page in counted.values()]
+    rows += [_row(_counted(result), result, page, references) for result, page in counted.values()]
     head = "".join(
         f"<th scope='col'>{name}</th>"
         for name in (
@@ -54,10 +66,8 @@ def _counted(result: dict):
     return Claim(value=result["published"], needs="", **{name: result[name] for name in fields})
 
 
-def _row(claim, result: dict | None, page: Page | None) -> str:
-    where = f"{claim.citation}: {claim.where}" + (
-        f" ({claim.secondary})" if claim.secondary else ""
-    )
+def _row(claim, result: dict | None, page: Page | None, references: References) -> str:
+    where = _where(claim, *references.get(claim.citation, (claim.citation, "")))
     if result is None:
         cells = ["", claim.unit, "", _unchecked(claim), "", "", where]
     else:
@@ -72,6 +82,12 @@ def _row(claim, result: dict | None, page: Page | None) -> str:
         ]  # fmt: skip
     texts = [claim.claim, _number(claim.value), *cells]
     return "<tr>" + "".join(f"<td>{_cell(text)}</td>" for text in texts) + "</tr>"
+
+
+def _where(claim, name: str, address: str) -> str:
+    told = escape(claim.where + (f" ({claim.secondary})" if claim.secondary else ""))
+    paper = f'<a href="{escape(address)}">{escape(name)}</a>' if address else escape(name)
+    return f"<span>{paper}: {told}</span>"
 
 
 def _unchecked(claim) -> str:
@@ -90,7 +106,7 @@ def _summary(rows: list[str]) -> str:
 
 
 def _cell(text: str) -> str:
-    return text if text.startswith("<a ") else escape(str(text))
+    return text if str(text).startswith(("<a ", "<span>")) else escape(str(text))
 
 
 def _number(value) -> str:

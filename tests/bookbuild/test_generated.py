@@ -80,9 +80,9 @@ def test_a_difference_gives_its_reason(key, said):
 def test_where_a_number_is_printed_is_a_link_to_the_paper(tmp_path):
     bib = tmp_path / "some.bib"
     bib.write_text(
-        "@article{markram2015, author={Markram, H. and Muller, E. and L{\\"u}ders, X.},"
+        "@article{markram2015, author={Markram, H. and Muller, E. and One, A.},"
         " year=2015, title={T}, journal={J}, doi={10.1/x}}\n"
-        "@misc{two2000, author={One, A. and L{\\"u}ders, B.}, year=2000, title={T}}\n"
+        r"@misc{two2000, author={One, A. and L{\"u}ders, B.}, year=2000, title={T}}"
     )
     known = short_references(bib)
     assert known["two2000"] == ("One & Lüders, 2000", "")
