@@ -130,7 +130,9 @@ def _keep(rows: pd.DataFrame, path: Path | None) -> None:
         recomputed.keep_rows("models", real[columns], path=path)
 
 
-def load_scoreboard(protocol: str = "rest", *, mode: str = "published") -> pd.DataFrame:
+def load_scoreboard(
+    protocol: str = "rest", *, mode: str = "published", sheets: bool = True
+) -> pd.DataFrame:
     """Read the kept rows of a protocol, beside the fact sheets of the source in use.
 
     Parameters
@@ -139,6 +141,8 @@ def load_scoreboard(protocol: str = "rest", *, mode: str = "published") -> pd.Da
         Which rows.
     mode : {"published", "converged"}
         Integration of the runs; see `nmc.cells.integration`.
+    sheets : bool
+        Join the fact sheets; False leaves out what comes from them, and needs no source.
 
     Returns
     -------
@@ -149,15 +153,19 @@ def load_scoreboard(protocol: str = "rest", *, mode: str = "published") -> pd.Da
         ``agrees_…``, ``verdict`` and ``reason``; see `nmc.cells.verdicts`.
     """
     every = _of(recomputed.load_kept("models"), protocol, mode)
+    compare = sheets and protocol == "rest"
+    if compare:
+        every = judge(every)
     # Of runs under several NEURONs the one that stands; one that is out of date before none.
     rows = every.sort_values("stale", ascending=False, kind="stable")
     rows = rows.drop_duplicates(["model", "settings"], keep="last")
     rows = rows.sort_values(["model", "settings"], ignore_index=True).drop(columns="settings")
     rows.insert(1, "etype", [names.parse_model(model).etype for model in rows["model"]])
-    if protocol != "rest":
+    if protocol == "step":
         return rows.drop(columns=list(TOLERANCES), errors="ignore")
     spikes = ["step", "spike_count", "first_spike_ms", "last_spike_ms"]
-    return explain(judge(rows.drop(columns=spikes, errors="ignore")), judge(every))
+    rows = rows.drop(columns=spikes, errors="ignore")
+    return explain(rows, every) if compare else rows
 
 
 def _of(rows: pd.DataFrame, protocol: str, mode: str) -> pd.DataFrame:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,7 +17,8 @@ import pandas as pd
 
 from nmc import names, recomputed
 from nmc.cells import mechanisms
-from nmc.cells.package import Package, load_package
+from nmc.cells.measures import MODULES, PROTOCOLS
+from nmc.cells.package import load_package
 from nmc.errors import FormatError, NMCError, UnknownNameError
 
 #: The code that turns a protocol into numbers: a change here makes older rows stale.
@@ -28,43 +29,10 @@ ENGINE = tuple(
 PROTOCOL_CODE = ("nmc.cells.passive", "nmc.cells.protocols")
 
 
-def measure_step(package: Package, **settings) -> dict:
-    """Simulate a step and return its numbers: spikes and eFEL features."""
-    from nmc.cells.features import compute_features
-    from nmc.cells.protocols import simulate_step
-
-    trace = simulate_step(package, progress=False, **settings)
-    spikes = trace.attrs["spike_times_ms"]
-    return {
-        "spike_count": len(spikes),
-        "first_spike_ms": spikes[0] if spikes else float("nan"),
-        "last_spike_ms": spikes[-1] if spikes else float("nan"),
-        **{k: v for k, v in compute_features(trace).items() if k != "spike_count"},
-        "cpu_s": trace.attrs["cpu_s"],
-        "integration": trace.attrs["integration"],
-    }
-
-
-def measure_rest(package: Package, **settings) -> dict:
-    """Run the rest protocol and return its three numbers."""
-    from nmc.cells.passive import simulate_rest
-
-    attrs = simulate_rest(package, progress=False, **settings).attrs
-    columns = (
-        "resting_membrane_potential_mV", "input_resistance_MOhm", "membrane_time_constant_ms",
-        "cpu_s", "integration",
-    )  # fmt: skip
-    return {name: attrs[name] for name in columns}
-
-
-#: Protocols a sweep can run: name → function of a package and settings that returns a row.
-PROTOCOLS: Mapping[str, Callable[..., dict]] = {"step": measure_step, "rest": measure_rest}
-
-
 def measure(model: str, protocol: str, settings: Mapping) -> dict:
     """Run one protocol on one model; a failure becomes the row's ``error``."""
     started = time.perf_counter()
-    row: dict = {"model": model, "protocol": protocol, **_common(settings), "error": None}
+    row: dict = {"model": model, "protocol": protocol, **_common(protocol, settings), "error": None}
     try:
         package = load_package(model)
         row |= {
@@ -78,17 +46,17 @@ def measure(model: str, protocol: str, settings: Mapping) -> dict:
     return {**row, "wall_s": time.perf_counter() - started}
 
 
-def makings() -> dict[str, str]:
-    """What every row made now has in common: hashes of protocol and code, NEURON's version."""
+def makings(protocol: str = "rest") -> dict[str, str]:
+    """What a protocol's rows made now have in common: hashes of protocol and code, NEURON."""
     return {
-        "protocol_sha256": recomputed.code_hash(*PROTOCOL_CODE),
+        "protocol_sha256": recomputed.code_hash(*PROTOCOL_CODE, *MODULES.get(protocol, ())),
         "code_sha256": recomputed.code_hash(*ENGINE),
         "neuron": mechanisms.build_tag()["neuron"],
     }
 
 
-def _common(settings: Mapping) -> dict[str, str]:
-    return {"settings": recomputed.settings_text(settings), **makings()}
+def _common(protocol: str, settings: Mapping) -> dict[str, str]:
+    return {"settings": recomputed.settings_text(settings), **makings(protocol)}
 
 
 def _invented(model: str) -> bool:
@@ -114,8 +82,8 @@ def sweep(
     ----------
     models : iterable of str or Model
         Which models.
-    protocol : {"step", "rest"}
-        What to run on each; see `PROTOCOLS`.
+    protocol : {"step", "rest", "fi", "chirp", "bap", "epsp", "bombardment"}
+        What to run on each; see `nmc.cells.measures` for what a row says.
     folder : pathlib.Path
         Where the rows are kept, one Parquet file a model; started again with the same folder,
         a sweep runs only what is missing, failed or stale.
@@ -144,7 +112,7 @@ def sweep(
     wanted = list(dict.fromkeys(names.parse_model(model).name for model in models))
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    missing = [m for m in wanted if not _stands(_row_file(folder, m, protocol), m, settings)]
+    missing = [m for m in wanted if not _stands(folder, m, protocol, settings)]
     if missing:
         with _client(cluster, n_workers) as client:
             _run(client, missing, protocol, settings, folder, progress)
@@ -169,16 +137,23 @@ def _run(client, models, protocol, settings, folder, progress) -> None:
 
 @contextmanager
 def _client(cluster, n_workers: int):
+    import dask
     from distributed import Client, LocalCluster
 
     if cluster is not None:
         with Client(cluster) as client:
             yield client
         return
-    # Threads suffice: each task only waits for the process that runs NEURON.
+    # Threads suffice: each task only waits for the process that runs NEURON.  They never die
+    # alone, so a machine that slept for minutes must not count them as lost.
     with (
+        dask.config.set({"distributed.scheduler.worker-ttl": None}),
         LocalCluster(
-            n_workers=1, threads_per_worker=n_workers, processes=False, dashboard_address=None
+            n_workers=1,
+            threads_per_worker=n_workers,
+            processes=False,
+            dashboard_address=None,
+            scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},  # any free port, no warning
         ) as local,
         Client(local) as client,
     ):
@@ -195,13 +170,14 @@ def _write(path: Path, row: dict) -> None:
     os.replace(partial, path)
 
 
-def _stands(path: Path, model: str, settings: Mapping) -> bool:
+def _stands(folder: Path, model: str, protocol: str, settings: Mapping) -> bool:
     """Whether a row is there, did not fail, and was made from what stands now."""
+    path = _row_file(folder, model, protocol)
     if not path.is_file():
         return False
     try:
         row = pd.read_parquet(path).iloc[0]
-        current = {"package_sha256": load_package(model).sha256, **_common(settings)}
+        current = {"package_sha256": load_package(model).sha256, **_common(protocol, settings)}
     except (NMCError, OSError, ValueError):
         return False
     return pd.isna(row["error"]) and all(row.get(k) == v for k, v in current.items())

@@ -83,7 +83,7 @@ def _largest_apical(model: str = "L5_TTPC1_cADpyr232_1") -> float:
 def _highest_resistance() -> str:
     import nmc
 
-    rows = nmc.load_scoreboard().sort_values("input_resistance_MOhm", ascending=False)
+    rows = nmc.load_scoreboard(sheets=False).sort_values("input_resistance_MOhm", ascending=False)
     return rows["model"].iloc[0]
 
 
@@ -93,7 +93,7 @@ def _rank_correlation() -> float:
 
     import nmc
 
-    rows = nmc.load_scoreboard()
+    rows = nmc.load_scoreboard(sheets=False)
     names = ["input_resistance_MOhm", "membrane_time_constant_ms"]
     return float(spearmanr(*(rows[name] for name in names)).statistic)
 

@@ -159,7 +159,7 @@ def _pages(metypes: Iterable[str]) -> Iterator[tuple]:
 
     import nmc
 
-    for metype in tqdm(list(metypes), desc="me-type pages", delay=2, leave=False):
+    for metype in tqdm(list(metypes), desc="me-type pages", delay=2, leave=False, disable=None):
         file = nmc.fetch(f"page/metype/{metype}")
         yield metype, file, _tabs(file)
 

@@ -12,6 +12,7 @@ import ast
 import hashlib
 import json
 import os
+import threading
 from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.resources import files
@@ -143,7 +144,9 @@ def mark_stale(rows: pd.DataFrame, current: Mapping[str, object]) -> pd.DataFram
     return marked
 
 
-@cache
+_ONE_AT_A_TIME = threading.Lock()
+
+
 def code_hash(*modules: str) -> str:
     """Hash what some modules do: their syntax trees without comments, docstrings and layout.
 
@@ -152,6 +155,12 @@ def code_hash(*modules: str) -> str:
     *modules : str
         Full names, e.g. ``"nmc.cells.build"``; they are not imported.
     """
+    with _ONE_AT_A_TIME:  # Python's parser fails when several threads parse at once
+        return _code_hash(modules)
+
+
+@cache
+def _code_hash(modules: tuple[str, ...]) -> str:
     digest = hashlib.sha256()
     for name in sorted(modules):
         spec = find_spec(name)
