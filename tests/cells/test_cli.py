@@ -6,8 +6,9 @@ import json
 import subprocess
 import sys
 
+import click
 import pytest
-from nmc.cli.cells import select_models
+from nmc.cli.cells import _more, select_models
 from nmc.errors import UnknownNameError
 
 from .conftest import SMALL
@@ -20,6 +21,14 @@ def test_selections():
     assert len(select_models(["all"])) == 1035
     with pytest.raises(UnknownNameError, match="L1_HAC"):
         select_models(["L1_HAK_cNAC187_1"])
+
+
+def test_settings_on_the_command_line():
+    words = ["section=dend[5]", "duration_ms=50.0", "amplitudes_nA=[0.1, 0.2]"]
+    told = {"section": "dend[5]", "duration_ms": 50.0, "amplitudes_nA": [0.1, 0.2]}
+    assert _more(words) == told
+    with pytest.raises(click.BadParameter, match="NAME=VALUE"):
+        _more(["section"])
 
 
 @pytest.mark.neuron

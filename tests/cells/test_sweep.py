@@ -55,3 +55,24 @@ def test_features_may_be_asked_for_from_many_threads(small):
         together = list(pool.map(compute_features, traces * 20))
     for i, found in enumerate(together):
         pd.testing.assert_series_equal(found, alone[i % 2])
+
+
+@pytest.mark.parametrize(
+    ("protocol", "settings", "column"),
+    [
+        ("fi", {"amplitudes_nA": [0.0, 0.3]}, "highest_rate_Hz"),
+        ("chirp", {"duration_ms": 400.0, "mode": "converged"}, "highest_impedance_MOhm"),
+        ("bap", {"n_places": 5}, "farthest_amplitude_mV"),
+        ("epsp", {"section": "dend[5]"}, "soma_amplitude_mV"),
+        ("bombardment", {"duration_ms": 50.0}, "spread_mV"),
+    ],
+)
+def test_every_protocol_sweeps(tmp_path, protocol, settings, column):
+    row = sweep([SMALL], protocol, folder=tmp_path, n_workers=1, progress=False, **settings).iloc[0]
+    assert pd.isna(row["error"]), row["error"]
+    assert row[column] > 0 and row["protocol"] == protocol
+
+
+def test_what_is_wrong_with_a_setting_is_a_row(tmp_path):
+    row = sweep([SMALL], "epsp", folder=tmp_path, n_workers=1, progress=False).iloc[0]
+    assert "section" in row["error"]

@@ -23,7 +23,23 @@ _STEP = click.option(
 
 
 def _settings(protocol: str, step: int, mode: str) -> dict:
+    if protocol == "bombardment":  # its synapses draw random numbers: one integration only
+        return {}
     return {"mode": mode, "step": step} if protocol == "step" else {"mode": mode}
+
+
+def _more(words) -> dict:
+    """Settings given as ``name=value``; a value that reads as JSON is taken as such."""
+    found = {}
+    for word in words:
+        name, sign, value = word.partition("=")
+        if not sign or not name.isidentifier():
+            raise click.BadParameter(f"{word!r} is not NAME=VALUE", param_hint="--set")
+        try:
+            found[name] = json.loads(value)
+        except ValueError:
+            found[name] = value
+    return found
 
 
 @click.command("simulate")
@@ -54,7 +70,12 @@ def simulate_command(model, protocol, step, mode, as_json, trace) -> None:
 
 @click.command("sweep")
 @click.argument("models", nargs=-1, required=True)
-@_PROTOCOL
+@click.option(
+    "--protocol",
+    type=click.Choice(["step", "rest", "fi", "chirp", "bap", "epsp", "bombardment"]),
+    default="step",
+    show_default=True,
+)
 @_STEP
 @_MODE
 @click.option(
@@ -62,7 +83,11 @@ def simulate_command(model, protocol, step, mode, as_json, trace) -> None:
 )
 @click.option("--workers", default=2, show_default=True, help="Models at the same time.")
 @click.option("--scheduler", help="Address of a Dask scheduler, instead of this machine.")
-def sweep_command(models, protocol, step, mode, folder, workers, scheduler) -> None:
+@click.option(
+    "--set", "more", multiple=True, metavar="NAME=VALUE",
+    help="Another setting of the protocol, e.g. --set section='dend[5]'.",
+)  # fmt: skip
+def sweep_command(models, protocol, step, mode, folder, workers, scheduler, more) -> None:
     """Run one protocol over MODELS: names, m-types, me-types, or 'all'.
 
     Started again with the same folder it runs only what is missing, failed or out of date.
@@ -76,6 +101,7 @@ def sweep_command(models, protocol, step, mode, folder, workers, scheduler) -> N
         cluster=scheduler,
         n_workers=workers,
         **_settings(protocol, step, mode),
+        **_more(more),
     )
     failed = rows[rows["error"].notna()]
     click.echo(f"{len(rows) - len(failed)} of {len(rows)} models done; rows in {folder}")
