@@ -144,6 +144,8 @@ NESTED = ":::{note}\n```{code-cell} ipython3\n1\n```\n:::\n\n## Common mistakes"
         (gates.describes_its_figures, "    alt: A bar", "    title: A bar"),
         (gates.describes_its_figures, "    name: fig-template-layers\n", ""),
         (gates.describes_its_figures, "    caption: |", "    note: |"),
+        (gates.numbers_its_equations, "The layers lie on", "\n$$\nx = 1\n$$\n\nThe layers lie on"),
+        (gates.numbers_its_equations, "The layers lie on", "\n$$ x = 1 $$\n\nThe layers lie on"),
         (gates.guards_its_claims, "\nassert thickness", "\nthickness"),
         (gates.guards_its_claims, ":tags: [remove-cell]", ":tags: [hide-cell]"),
         (gates.writes_one_sentence_a_line, "anyone asks.", "anyone asks. A second one."),
@@ -170,6 +172,10 @@ def test_a_cited_or_guarded_number_may_stand():
     guarded = broken("The layers lie on", "The 2,082 layers lie on")
     guarded = Chapter("x", Path("x"), guarded.text.replace("assert th", "assert 2082 > 0 and th"))
     assert gates.cites_its_numbers(cited) == gates.cites_its_numbers(guarded) == []
+
+
+def test_a_numbered_equation_may_stand():
+    assert gates.numbers_its_equations(broken("The layers lie", "$$\nx\n$$ (eq-x)\n\nThe")) == []
 
 
 def test_repeated_functions_and_citations_are_found():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -57,6 +58,13 @@ def test_conda_takes_the_same_pins():
     pip = next(entry for entry in environment["dependencies"] if isinstance(entry, dict))
     assert pip == {"pip": ["-r requirements.lock"]}
     assert "cxx-compiler" in environment["dependencies"]
+
+
+def test_the_dev_container_installs_what_binder_does():
+    container = json.loads((ROOT / ".devcontainer/devcontainer.json").read_text())
+    assert re.search(r"python:3\.1[123]$", container["image"])
+    assert ".binder/apt.txt" in container["onCreateCommand"]
+    assert "make .venv/.installed" in container["onCreateCommand"]
 
 
 @pytest.mark.parametrize("name", ["ci", "weekly", "publish"])

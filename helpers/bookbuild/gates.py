@@ -142,6 +142,14 @@ def describes_its_figures(chapter: Chapter) -> list[str]:
     return wrong
 
 
+def numbers_its_equations(chapter: Chapter) -> list[str]:
+    """A displayed equation has a label, hence a number."""
+    pieces = _without_code(chapter.text).split("$$")
+    after = [piece.split("\n", 1)[0].strip() for piece in pieces[2::2]]
+    bare = [text for text in after if not re.fullmatch(r"\(eq-[\w-]+\)", text)]
+    return [f"{len(bare)} displayed equations have no label '(eq-…)'."] if bare else []
+
+
 def guards_its_claims(chapter: Chapter) -> list[str]:
     """Each section that shows a figure holds a hidden assert; hidden cells do assert."""
     wrong = []
@@ -209,6 +217,7 @@ GATES: tuple[Callable[[Chapter], list[str]], ...] = (
     has_short_cells,
     stays_in_its_room,
     describes_its_figures,
+    numbers_its_equations,
     guards_its_claims,
     writes_one_sentence_a_line,
     cites_its_numbers,

@@ -44,6 +44,10 @@ def _add_page_tools(app: Sphinx, pagename: str, template: str, context: dict, do
     """End each page with how to cite it, and each chapter with its notebooks."""
     if doctree is None or not context.get("body"):
         return
+    # What a card or a search engine shows of a page is a sentence, without its citations.
+    context["metatags"] = re.sub(
+        r"\s?\[\s?[^\]\[\"]*\d{4}[a-z]?\s?\]", "", context.get("metatags", "")
+    )
     # A list whose children are no list items confuses screen readers.
     context["body"] = context["body"].replace('<div role="list" class="citation-list">', "<div>")
     title, book = escape(_plain(context.get("title", ""))), escape(app.config.html_title)
