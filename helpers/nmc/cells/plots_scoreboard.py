@@ -88,6 +88,7 @@ def plot_spike_errors(rows: pd.DataFrame) -> Axes:
     ax.set_yticks(place, [f"{r.model}, step {r.step}" for r in rows.itertuples()])
     ax.tick_params(axis="y", labelsize=8)
     ax.set_xlabel("largest spike-time error (ms)")
-    ax.figure.legend(*ax.get_legend_handles_labels(), loc="outside upper right", ncols=3)
+    ax.figure.legend(*ax.get_legend_handles_labels(), loc="outside upper right", ncols=3,
+                     frameon=False)  # fmt: skip
     provenance.stamp(ax)
     return ax
