@@ -135,6 +135,7 @@ NESTED = ":::{note}\n```{code-cell} ipython3\n1\n```\n:::\n\n## Common mistakes"
         (gates.checks_an_exercise, "import nmc\n", 'import nmc\nnmc.check("ex-other", 1)\n'),
         (gates.has_short_cells, "import nmc\n", LONG_CELL),
         (gates.has_short_cells, "import nmc\n", LONG_FUNCTION),
+        (gates.has_short_cells, "import nmc\n", f"import nmc  # {'x' * 67}\n"),
         (gates.stays_in_its_room, "import nmc\n", "!pip install nmc\n"),
         (gates.stays_in_its_room, "import nmc\n", "%cd somewhere\n"),
         (gates.stays_in_its_room, "import nmc\n", "import sys\nsys.path.append('x')\n"),

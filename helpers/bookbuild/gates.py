@@ -14,6 +14,7 @@ from bookbuild.chapter import Chapter
 from bookbuild.prose import blocks, plain
 
 CELL_LINES = 25
+CELL_COLUMNS = 80
 FUNCTION_LINES = 10
 EXERCISES = range(3, 6)
 SECTIONS = (
@@ -64,7 +65,7 @@ def ends_as_the_template(chapter: Chapter) -> list[str]:
         wrong.append(f"The closing sections are {found}, not {list(SECTIONS)}.")
     if "**Where next" not in chapter.text:
         wrong.append("'Where next' is missing.")
-    if "compare(" not in "".join(cell.source for cell in chapter.code()):
+    if not re.search(r"compare(_\w+)?\(|check_\w*claims\(", _code(chapter)):
         wrong.append("No code cell puts a published number beside a recomputed one.")
     return wrong
 
@@ -100,10 +101,13 @@ def checks_an_exercise(chapter: Chapter) -> list[str]:
 
 
 def has_short_cells(chapter: Chapter) -> list[str]:
-    """No long cell, no long function."""
+    """No long cell, no long function, and no line that a page cannot show whole."""
     wrong = []
     for number, cell in enumerate(chapter.code(), 1):
         lines = len(cell.source.splitlines())
+        for line in cell.source.splitlines():
+            if len(line) > CELL_COLUMNS:
+                wrong.append(f"Code cell {number} has {len(line)} columns: {line.strip()[:60]!r}")
         if lines > CELL_LINES:
             wrong.append(f"Code cell {number} has {lines} lines, more than {CELL_LINES}.")
         for function in _functions(cell.source):
@@ -254,6 +258,10 @@ def draws(code: str) -> bool:
 def _html_alt(code: str) -> bool:
     """Interactive views carry their own text and picture."""
     return bool(re.search(r"\bview_\w+\(", code))
+
+
+def _code(chapter: Chapter) -> str:
+    return "\n".join(cell.source for cell in chapter.code())
 
 
 def _functions(code: str) -> list[ast.FunctionDef]:
