@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 
+from bookbuild import bindings
 from bookbuild.chapter import Chapter
 from bookbuild.prose import blocks, plain
 
@@ -175,6 +176,21 @@ def guards_its_claims(chapter: Chapter) -> list[str]:
     return wrong
 
 
+def shows_what_it_uses(chapter: Chapter) -> list[str]:
+    """No visible cell needs a name that only a hidden cell defines: students' notebooks lack it."""
+    wrong: list[str] = []
+    shown: set[str] = set()
+    hidden: set[str] = set()
+    for number, cell in enumerate(chapter.code(), 1):
+        if "remove-cell" in cell.metadata.get("tags", []):
+            hidden |= bindings.bound(cell.source)
+            continue
+        for name in sorted(bindings.needed(cell.source) & hidden - shown):
+            wrong.append(f"Code cell {number} uses {name!r}, which only a hidden cell defines.")
+        shown |= bindings.bound(cell.source)
+    return wrong
+
+
 def writes_one_sentence_a_line(chapter: Chapter) -> list[str]:
     """A line of prose holds one whole sentence, so that a change is one line in a diff."""
     wrong = []
@@ -223,6 +239,7 @@ GATES: tuple[Callable[[Chapter], list[str]], ...] = (
     describes_its_figures,
     numbers_its_equations,
     guards_its_claims,
+    shows_what_it_uses,
     writes_one_sentence_a_line,
     cites_its_numbers,
 )

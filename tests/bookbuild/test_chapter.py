@@ -10,6 +10,7 @@ from bookbuild.audits import differences
 from bookbuild.chapter import Chapter
 from bookbuild.errors import BookError
 from bookbuild.execute import HEAVY_SVG_BYTES, tidy
+from bookbuild.gates import shows_what_it_uses
 from bookbuild.identity import source_identity, tree_hash
 from bookbuild.project import Project
 from bookbuild.shown import refused, undescribed
@@ -107,6 +108,25 @@ def test_the_empty_cell_checks_the_answer_as_the_solution_does():
     nbformat.validate(notebook)
     rooms = [cell.source for cell in notebook.cells if cell.source.startswith("# Your answer")]
     assert rooms == ["# Your answer\nanswer = ...\n\nnmc.check('ex-one', answer, model=model)"]
+
+
+def test_a_name_that_only_a_hidden_cell_defines_is_found():
+    hidden = BODY.replace("assert True", "n, half = 2, lambda x: x / 2\nassert n")
+    using = hidden + """
+```{code-cell} ipython3
+from math import pi
+doubled = [2 * x for x in range(n)]
+```
+```{code-cell} ipython3
+n = len(doubled)
+n, pi, half
+```
+"""
+    assert shows_what_it_uses(chapter(hidden)) == []
+    assert shows_what_it_uses(chapter(using)) == [
+        "Code cell 4 uses 'n', which only a hidden cell defines.",
+        "Code cell 5 uses 'half', which only a hidden cell defines.",
+    ]
 
 
 def figure(svg: str) -> nbformat.NotebookNode:
