@@ -112,7 +112,9 @@ def test_the_empty_cell_checks_the_answer_as_the_solution_does():
 
 def test_a_name_that_only_a_hidden_cell_defines_is_found():
     hidden = BODY.replace("assert True", "n, half = 2, lambda x: x / 2\nassert n")
-    using = hidden + """
+    using = (
+        hidden
+        + """
 ```{code-cell} ipython3
 from math import pi
 doubled = [2 * x for x in range(n)]
@@ -122,6 +124,7 @@ n = len(doubled)
 n, pi, half
 ```
 """
+    )
     assert shows_what_it_uses(chapter(hidden)) == []
     assert shows_what_it_uses(chapter(using)) == [
         "Code cell 4 uses 'n', which only a hidden cell defines.",
