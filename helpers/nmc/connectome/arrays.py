@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 from scipy import sparse
 
 #: Tasks a kernel deals its rows out to; more than there are cores, so that no core waits long.
@@ -82,3 +83,29 @@ def subgraph(
     part = sparse.csr_array((ones, indices, indptr), shape=(n, n))[members][:, members]
     part.sort_indices()
     return part.indptr.astype(np.int64), part.indices.astype(np.int32, copy=False)
+
+
+def blank_unknown(
+    table: pd.DataFrame, connectome, by: str, numbers: list[str], count: str = "connections"
+) -> pd.DataFrame:
+    """Blank the rows of pathways of which the connectome's file had no matrix: unknown, not zero.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        One row a pathway, columns ``pre`` and ``post``.
+    connectome : Connectome
+    by : str
+        What the pathways run between; only those of m-types can be missing in a file.
+    numbers : list of str
+        Columns to set to NaN.
+    count : str
+        Column of counts, nullable afterwards.
+    """
+    unknown = set(getattr(getattr(connectome, "coverage", None), "missing_blocks", ()))
+    if by == "mtype" and unknown:
+        lost = [pair in unknown for pair in zip(table["pre"], table["post"], strict=True)]
+        table[count] = table[count].astype("Int64")
+        table.loc[lost, count] = pd.NA
+        table.loc[lost, numbers] = np.nan
+    return table

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from nmc.connectome.arrays import graph_of, group_codes
+from nmc.connectome.arrays import blank_unknown, graph_of, group_codes
 
 
 def compute_block_densities(connectome, by: str = "layer") -> pd.DataFrame:
@@ -44,13 +44,7 @@ def compute_block_densities(connectome, by: str = "layer") -> pd.DataFrame:
             "density": density.ravel(),
         }
     )
-    unknown = set(getattr(getattr(connectome, "coverage", None), "missing_blocks", ()))
-    if by == "mtype" and unknown:
-        lost = [pair in unknown for pair in zip(table["pre"], table["post"], strict=True)]
-        table["connections"] = table["connections"].astype("Int64")
-        table.loc[lost, "connections"] = pd.NA
-        table.loc[lost, "density"] = np.nan
-    return table
+    return blank_unknown(table, connectome, by, ["density"])
 
 
 def compute_modularity(connectome, by: str = "layer") -> float:

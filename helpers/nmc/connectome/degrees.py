@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from nmc.connectome.arrays import graph_of, group_codes
+from nmc.connectome.arrays import blank_unknown, graph_of, group_codes
 from nmc.connectome.kernels.reciprocal import answered
+from nmc.connectome.kernels.richclub import count_inputs
 
 
 def compute_degrees(connectome) -> pd.DataFrame:
@@ -26,7 +27,7 @@ def compute_degrees(connectome) -> pd.DataFrame:
     """
     indptr, indices = graph_of(connectome)
     out_degree = np.diff(indptr)
-    in_degree = np.bincount(indices, minlength=out_degree.size)
+    in_degree = count_inputs(indices, out_degree.size)
     # An answered connection is found in both lists: its targets are those that have one.
     marks = answered(indptr, indices)
     table = connectome.neurons[["mtype", "layer", "excitatory"]].copy()
@@ -126,13 +127,8 @@ def compute_convergence(connectome, by: str = "mtype") -> pd.DataFrame:
         divergence_mean=out_mean.T.ravel(),
         divergence_std=out_std.T.ravel(),
     )
-    unknown = set(getattr(getattr(connectome, "coverage", None), "missing_blocks", ()))
-    if by == "mtype" and unknown:
-        lost = [pair in unknown for pair in zip(table["pre"], table["post"], strict=True)]
-        table["connections"] = table["connections"].astype("Int64")
-        table.loc[lost, "connections"] = pd.NA
-        table.loc[lost, "convergence_mean":] = np.nan
-    return table
+    spread = [column for column in table if column.endswith(("_mean", "_std"))]
+    return blank_unknown(table, connectome, by, spread)
 
 
 def _per_neuron(groups: np.ndarray, neurons: np.ndarray, n: int, n_groups: int) -> np.ndarray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from nmc.connectome.arrays import CHUNKS, graph_of, group_codes
+from nmc.connectome.arrays import CHUNKS, blank_unknown, graph_of, group_codes
 from nmc.connectome.kernels.distance import connections_by_distance, pairs_by_distance
 
 #: Which coordinates each kind of distance uses; y is vertical.
@@ -97,13 +97,7 @@ def compute_pathway_probability(
     pairs, connections = _count(connectome, codes, len(labels), xyz, width, 2)
     table = _table(labels, pairs[..., :1], connections[..., :1], width, named=True)
     table = table.drop(columns=["from_um", "to_um"])
-    unknown = set(getattr(getattr(connectome, "coverage", None), "missing_blocks", ()))
-    if by == "mtype" and unknown:
-        lost = [pair in unknown for pair in zip(table["pre"], table["post"], strict=True)]
-        table["connections"] = table["connections"].astype("Int64")
-        table.loc[lost, "connections"] = pd.NA
-        table.loc[lost, ["probability", "standard_error"]] = np.nan
-    return table
+    return blank_unknown(table, connectome, by, ["probability", "standard_error"])
 
 
 def _groups(connectome, by: str | None) -> tuple[np.ndarray, list]:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from nmc.connectome.arrays import graph_of
+from nmc.connectome.kernels.richclub import count_by_smaller_degree, count_inputs
 from nmc.errors import NMCError
 
 
@@ -108,18 +109,17 @@ def _curve(connectome) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Return degrees, and by k: density, neurons and connections above k."""
     indptr, indices = graph_of(connectome)
     out_degree = np.diff(indptr)
-    degree = (out_degree + np.bincount(indices, minlength=out_degree.size)).astype(np.int32)
+    degree = (out_degree + count_inputs(indices, out_degree.size)).astype(np.int32)
     top = int(degree.max(initial=0)) + 1
+    neurons = _above(np.bincount(degree, minlength=top))
     # A connection lies above k while k is below the smaller degree of its two ends.
-    smaller = np.minimum(np.repeat(degree, out_degree), degree[indices])
-    neurons = _above(degree, top)
-    connections = _above(smaller, top)
+    connections = _above(count_by_smaller_degree(indptr, indices, degree, top))
     pairs = neurons * (neurons - 1)
     density = np.full(neurons.size, np.nan)
     np.divide(connections, pairs, out=density, where=pairs > 0)
     return degree, density, neurons, connections
 
 
-def _above(values: np.ndarray, top: int) -> np.ndarray:
-    """Count values greater than 0, 1, …, top − 2."""
-    return np.bincount(values, minlength=top)[::-1].cumsum()[::-1][1:]
+def _above(counts: np.ndarray) -> np.ndarray:
+    """Turn counts of the values 0, 1, … into counts of values greater than 0, 1, …"""
+    return counts[::-1].cumsum()[::-1][1:]
