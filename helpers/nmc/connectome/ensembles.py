@@ -31,6 +31,15 @@ def instance_keys(kind: str | None = None, *, source: str | None = None) -> list
         default all.
     source : str, optional
         See `nmc.fetch`.
+
+    Returns
+    -------
+    list of str
+
+    Raises
+    ------
+    ValueError
+        For another kind.
     """
     import nmc
 
@@ -46,6 +55,10 @@ def connectome_keys(*, source: str | None = None) -> list[str]:
     ----------
     source : str, optional
         See `nmc.fetch`.
+
+    Returns
+    -------
+    list of str
     """
     import nmc
 

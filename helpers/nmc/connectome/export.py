@@ -32,6 +32,10 @@ def to_scipy(connectome: Connectome, dtype=bool) -> sparse.csr_array:
         N neurons.
     dtype : dtype
         Type of the ones; ``float`` suits linear algebra, where bool does not count.
+
+    Returns
+    -------
+    scipy.sparse.csr_array, shape (N, N)
     """
     return connectome.adjacency.astype(dtype, copy=True)
 
@@ -39,7 +43,14 @@ def to_scipy(connectome: Connectome, dtype=bool) -> sparse.csr_array:
 def to_networkx(connectome: Connectome) -> networkx.DiGraph:
     """Return a `networkx.DiGraph`: nodes 0 … N−1 with the columns of the neuron table.
 
-    A whole microcircuit takes about 3 GB that way; take a subset.
+    Parameters
+    ----------
+    connectome : Connectome
+        A whole microcircuit takes about 3 GB that way; take a subset.
+
+    Returns
+    -------
+    networkx.DiGraph
 
     Raises
     ------
@@ -61,6 +72,14 @@ def to_networkx(connectome: Connectome) -> networkx.DiGraph:
 def to_igraph(connectome: Connectome) -> igraph.Graph:
     """Return a directed `igraph.Graph` with the columns of the neuron table as attributes.
 
+    Parameters
+    ----------
+    connectome : Connectome
+
+    Returns
+    -------
+    igraph.Graph
+
     Raises
     ------
     MissingLibraryError
@@ -81,6 +100,13 @@ def to_parquet(connectome: Connectome, folder: str | Path) -> Path:
 
     Rows are numbered as in the adjacency; the name, the origin and the coverage stand in the
     files' metadata.
+
+    Parameters
+    ----------
+    connectome : Connectome
+        What to write.
+    folder : str or Path
+        Where; made when it is missing.
 
     Returns
     -------
@@ -110,6 +136,13 @@ def to_parquet(connectome: Connectome, folder: str | Path) -> Path:
 
 def to_graphml(connectome: Connectome, path: str | Path) -> Path:
     """Write a GraphML file, streamed: directed edges, and the neuron table's columns on nodes.
+
+    Parameters
+    ----------
+    connectome : Connectome
+        What to write.
+    path : str or Path
+        The file to write.
 
     Returns
     -------

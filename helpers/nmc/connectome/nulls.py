@@ -42,6 +42,11 @@ def make_erdos_renyi(connectome: Connectome, *, rng: np.random.Generator) -> Con
     rng : numpy.random.Generator
         Source of randomness.
 
+    Returns
+    -------
+    Connectome
+        The same neurons, as many connections, drawn at random.
+
     Notes
     -----
     The directed G(n, m) of Erdős and Rényi (1959), without self-connections.
@@ -65,6 +70,11 @@ def make_degree_preserving(
         Source of randomness.
     rounds : int
         Rounds of curveball trades; in each every neuron trades its targets with one other.
+
+    Returns
+    -------
+    Connectome
+        The same neurons, each with as many inputs and outputs as before.
 
     Notes
     -----
@@ -92,6 +102,16 @@ def make_distance_dependent(
         Source of randomness.
     bin_um : float
         Width of a bin of 3-D distance, µm.
+
+    Returns
+    -------
+    Connectome
+        The same neurons, as many connections in each bin of distance.
+
+    Raises
+    ------
+    ValueError
+        If `bin_um` is not above 0.
     """
     groups = np.zeros(connectome.n_neurons, np.int32)
     return _keep_classes(connectome, groups, bin_um, rng, f"distance kept, {bin_um:g} µm bins")
@@ -106,6 +126,11 @@ def make_pathway_preserving(connectome: Connectome, *, rng: np.random.Generator)
         What to randomise.
     rng : numpy.random.Generator
         Source of randomness.
+
+    Returns
+    -------
+    Connectome
+        The same neurons, as many connections in each pathway.
     """
     return _keep_classes(connectome, connectome.groups, np.inf, rng, "pathways kept")
 
@@ -123,6 +148,16 @@ def make_general_biological(
         Source of randomness.
     bin_um : float
         Width of a bin of 3-D distance, µm.
+
+    Returns
+    -------
+    Connectome
+        The same neurons, as many connections in each bin of distance of each pathway.
+
+    Raises
+    ------
+    ValueError
+        If `bin_um` is not above 0.
 
     Notes
     -----
@@ -182,6 +217,22 @@ TITLES: dict[str, str] = {
 def make_null(connectome: Connectome, kind: str, *, rng: np.random.Generator, **how) -> Connectome:
     """Return a null model by its name in `NULLS`.
 
+    Parameters
+    ----------
+    connectome : Connectome
+        What to randomise.
+    kind : str
+        A name in `NULLS`.
+    rng : numpy.random.Generator
+        Source of randomness.
+    **how
+        Further arguments of that null model.
+
+    Returns
+    -------
+    Connectome
+        The same neurons with random connections.
+
     Raises
     ------
     UnknownNameError
@@ -203,6 +254,15 @@ def load_control(mc: int = 0, instance: int = 0, *, source: str | None = None) -
         Which of its five, 0 to 4.
     source : str, optional
         See `nmc.fetch`.
+
+    Returns
+    -------
+    Connectome
+
+    Raises
+    ------
+    MissingFileError
+        When the source does not have it.
 
     Notes
     -----

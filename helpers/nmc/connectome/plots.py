@@ -111,6 +111,10 @@ def plot_adjacencies(connectomes: Mapping[str, Connectome], *, cells: int = 60) 
         Title → what to draw.
     cells : int
         Squares along each side.
+
+    Returns
+    -------
+    matplotlib Figure
     """
     columns = min(3, len(connectomes))
     rows = -(-len(connectomes) // columns)
@@ -135,6 +139,10 @@ def plot_mixing(mixing: pd.DataFrame, ax: Axes | None = None) -> Axes:
         From `nmc.compute_mixing`.
     ax : matplotlib Axes, optional
         Where to draw.
+
+    Returns
+    -------
+    matplotlib Axes
     """
     ax = style.new_axes(ax)
     ax.plot(mixing["rounds"], 100 * mixing["in_place"], "o-", color=style.OBSERVED)
@@ -313,6 +321,10 @@ def plot_against_nulls(
         What it is a value of.
     percent : bool
         Print values as percentages.
+
+    Returns
+    -------
+    matplotlib Axes
     """
     ax = style.new_axes(ax, height=1.5 + 0.55 * len(nulls))
     scale = 100 if percent else 1
@@ -358,6 +370,10 @@ def plot_blocks(
         Colour by the logarithm; zeros stay white.
     percent : bool
         Print values as percentages.
+
+    Returns
+    -------
+    matplotlib Axes
     """
     matrix = table.pivot(index="pre", columns="post", values=value)
     n_rows, n_columns = matrix.shape

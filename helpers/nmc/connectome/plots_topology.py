@@ -101,6 +101,10 @@ def plot_common_neighbours(
         Where to draw.
     least_pairs : int
         Numbers of common neighbours that fewer pairs have are left out.
+
+    Returns
+    -------
+    matplotlib Axes
     """
     ax = style.new_axes(ax)
     tables = {"": tables} if isinstance(tables, pd.DataFrame) else tables
@@ -130,6 +134,10 @@ def plot_path_lengths(tables: Mapping[str, pd.DataFrame], ax: Axes | None = None
         From `nmc.compute_path_lengths`.
     ax : matplotlib Axes, optional
         Where to draw.
+
+    Returns
+    -------
+    matplotlib Axes
     """
     ax = style.new_axes(ax)
     lengths = sorted({length for t in tables.values() for length in t["length"]})
@@ -193,6 +201,10 @@ def plot_simplices(counts: Mapping[str, pd.Series | pd.DataFrame], ax: Axes | No
         as its mean and range.
     ax : matplotlib Axes, optional
         Where to draw.
+
+    Returns
+    -------
+    matplotlib Axes
     """
     ax = style.new_axes(ax)
     for k, ((text, values), colour) in enumerate(
@@ -239,6 +251,10 @@ def plot_ensemble(
         Column whose values make the rows: ``group`` or ``kind``.
     quantity : str, optional
         What the axis says; default the column's name.
+
+    Returns
+    -------
+    matplotlib Axes
     """
     groups = list(dict.fromkeys(ensemble[by]))
     ax = style.new_axes(ax, height=1.2 + 0.45 * len(groups))

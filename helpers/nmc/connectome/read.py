@@ -87,7 +87,21 @@ def connectome_file(
 ) -> Path:
     """Return the HDF5 file of a connectome, fetched and unpacked where need be.
 
-    Takes the parameters of `load_connectome` and raises what it raises.
+    Parameters
+    ----------
+    instance, source, progress
+        As for `load_connectome`.
+
+    Returns
+    -------
+    pathlib.Path
+
+    Raises
+    ------
+    FormatError
+        When a folder does not hold just one HDF5 file.
+    MissingFileError
+        When no tree of the source, and no path, has it.
     """
     if not _is_key(instance):
         return _only_hdf5(Path(instance).expanduser())
@@ -133,8 +147,22 @@ def default_connectome(
 ) -> Connectome:
     """Load the first whole instance the source has, else its largest extract.
 
-    Takes the parameters of `default_key` and `load_connectome`, and raises what they raise.
-    The connectome's ``name`` and ``coverage`` say which one it is.
+    Parameters
+    ----------
+    min_mtypes, source, progress
+        As for `default_key` and `load_connectome`.
+
+    Returns
+    -------
+    Connectome
+        Its ``name`` and ``coverage`` say which one it is.
+
+    Raises
+    ------
+    MissingFileError
+        When the source has no connectome at all, or none with enough m-types.
+    FormatError
+        When the file is damaged.
     """
     key = default_key(min_mtypes=min_mtypes, source=source)
     return load_connectome(key, source=source, progress=progress)
