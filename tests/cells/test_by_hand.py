@@ -54,9 +54,9 @@ def test_every_change_is_listed_and_made_once(copy):
 
 
 def test_a_command_tells_what_it_said_and_how_it_ended(tmp_path):
-    code = "import os; print(os.getcwd()); print('an error'); raise SystemExit(3)"
+    code = "import os; print(os.getcwd()); print('an \\x1b[31merror'); raise SystemExit(3)"
     ended = run_command([sys.executable, "-c", code], tmp_path)
-    assert ended.returncode == 3 and str(tmp_path.resolve()) in ended.output
+    assert ended.returncode == 3 and ended.output.splitlines()[0] == "."  # where one stands
     assert ended.last(1) == ended.last(matching="error") == "an error"
     assert "exit status 3" in repr(ended)
     assert run_command(["python", "-c", "import nmc"], tmp_path).returncode == 0

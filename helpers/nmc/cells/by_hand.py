@@ -29,6 +29,9 @@ from nmc.errors import PackageError, SimulationTimeout
 #: Wall seconds a command may take unless told otherwise.
 TIMEOUT_S = 600.0
 
+#: A terminal's colours.
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+
 #: What Python 3 and today's libraries no longer take of the packages' scripts.
 SCRIPT_RULES = (
     porting.Rule(
@@ -100,7 +103,7 @@ def copy_package(model: str | names.Model | Path | Package, folder: Path) -> Pat
     target = Path(folder) / package.name
     if target.exists():
         raise PackageError(f"{package.name}: {target} exists already; choose another folder.")
-    shutil.copytree(package.folder, target)
+    shutil.copytree(package.folder, target, ignore=shutil.ignore_patterns(".*"))
     for path in [target, *target.rglob("*")]:
         path.chmod(path.stat().st_mode | 0o600 | (0o100 if path.is_dir() else 0))
     for name in ("python_recordings", "hoc_recordings"):  # archives may drop empty folders
@@ -193,7 +196,8 @@ def run_command(command: Sequence[str], folder: Path, *, timeout_s: float = TIME
         )
     except subprocess.TimeoutExpired as error:
         raise SimulationTimeout(f"{typed}: not finished within {timeout_s:g} s.") from error
-    text = done.stdout.decode("utf-8", "replace")
+    text = _COLOUR.sub("", done.stdout.decode("utf-8", "replace"))
+    text = text.replace(str(Path(folder).resolve()), ".")  # as one reads it, standing there
     return Command(typed, done.returncode, text, time.monotonic() - started)
 
 
