@@ -42,3 +42,22 @@ def fails(params, report):
 
 def breaks(params, report):
     return 1 / 0
+
+
+def side_by_side(params, report):
+    """Build several cells in this one process, drive each alike, and record every soma."""
+    from neuron import h
+    from nmc.cells import _run
+    from nmc.cells.build import build_cell
+
+    cells = [build_cell(spec) for spec in params["cells"]]
+    kept = [_run.add_stimulus(cell, params["stimulus"]) for cell in cells]
+    _run.set_integration(h, {"dt_ms": 0.025, "order": 1})
+    vectors = [_run.record(cell, "soma[0](0.5).v", 0.1) for cell in cells]
+    _run.start(h, {"tstop_ms": params["tstop_ms"], "v_init_mV": -65.0})
+    _run.advance(h, params["tstop_ms"], report)
+    del kept
+    names = {s.name() for cell in cells for s in cell.hoc.all}
+    counts = [len(cell.sections) for cell in cells]
+    arrays = {f"v{i}": np.array(vector) for i, vector in enumerate(vectors)}
+    return {"names": len(names), "sections": counts}, arrays

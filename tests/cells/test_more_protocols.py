@@ -1,0 +1,143 @@
+"""Rate against current, impedance, back-propagation, cells in one's own session, features."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import nmc
+import numpy as np
+import pandas as pd
+import pytest
+from nmc.cells import mechanisms, worker
+from nmc.cells.build import cell_spec
+from nmc.cells.package import read_package
+from nmc.cells.protocols import simulate_currents, step_stimulus
+from nmc.errors import FormatError
+
+from .conftest import PYRAMIDAL, SMALL
+
+pytestmark = pytest.mark.neuron
+PULSE = step_stimulus(5.0, 40.0, 0.15)
+
+
+@pytest.fixture(scope="module")
+def pyramidal(sample_folder):
+    return read_package(sample_folder / PYRAMIDAL)
+
+
+def test_the_rate_follows_the_current(small):
+    """The sample's weakest step is 120 % of its threshold: 0.7 of it is silent, itself is not."""
+    weakest = small.steps_nA[0]
+    table = nmc.simulate_fi(small, [1.5 * weakest, 0.7 * weakest, weakest])
+    assert table["amplitude_nA"].is_monotonic_increasing and len(table) == 3
+    assert table["spike_count"].iloc[0] == 0 and np.isnan(table["first_spike_ms"].iloc[0])
+    assert table["spike_count"].iloc[1] > 0 and table["spike_count"].is_monotonic_increasing
+    assert np.allclose(table["rate_Hz"], table["spike_count"] / 2)
+    alone = nmc.simulate_step(small, 1, mode="converged")
+    assert table["spike_count"].iloc[1] == alone.attrs["spike_count"]
+    last = np.diff(alone.attrs["spike_times_ms"])[-1]
+    assert table["final_rate_Hz"].iloc[1] == pytest.approx(1000 / last)
+
+
+def test_several_models_step_in_the_order_given(small, pyramidal):
+    traces = nmc.simulate_steps([small, pyramidal], 1)
+    assert list(traces) == [SMALL, PYRAMIDAL]
+    assert traces[SMALL].equals(nmc.simulate_step(small, 1, mode="converged"))
+
+
+def test_a_chirp_finds_the_resistance_at_rest_and_a_low_pass(small):
+    """At low frequency the impedance is the input resistance that the sample was made with."""
+    from nmc.sample.cells import expected_rest
+
+    truth = expected_rest(SMALL).loc[SMALL]
+    table = nmc.simulate_chirp(small, amplitude_nA=0.005, duration_ms=3000.0)
+    assert table["frequency_Hz"].between(0.5, 50).all()
+    slow = table.query("1 <= frequency_Hz <= 3")
+    assert slow["impedance_MOhm"].mean() == pytest.approx(truth["input_resistance_MOhm"], rel=0.2)
+    fast = table.query("40 <= frequency_Hz <= 48")
+    assert fast["impedance_MOhm"].mean() < 0.5 * slow["impedance_MOhm"].mean()
+    assert -np.pi / 2 < fast["phase_rad"].mean() < slow["phase_rad"].mean()
+    assert table.attrs["protocol"] == "chirp" and table.attrs["spike_count"] == 0
+
+
+def test_a_spike_travels_back_and_fades(pyramidal):
+    table = nmc.simulate_bap(pyramidal, amplitude_nA=3.0, n_places=None)
+    assert table["section"].is_unique and table["section"].iloc[0] == "soma[0]"
+    assert set(table["part"]) == {"soma", "dend", "apic", "axon"}
+    soma = table.set_index("section").loc["soma[0]"]
+    assert table.attrs["spike_count"] >= 1 and soma["amplitude_mV"] > 60
+    assert soma["delay_ms"] == 0 and soma["distance_um"] == 0
+    far = table.loc[table.query("part == 'apic'")["distance_um"].idxmax()]
+    assert far["amplitude_mV"] < soma["amplitude_mV"] and far["delay_ms"] > 0
+    few = nmc.simulate_bap(pyramidal, amplitude_nA=3.0, n_places=6)
+    assert len(few) == 6 and set(few["section"]) <= set(table["section"])
+
+
+def test_a_cell_in_one_s_own_session_is_the_same_cell(small):
+    """In a fresh process, driven by hand, it gives the protocol's trace."""
+    code = f"""
+import json
+from pathlib import Path
+import nmc
+cell = nmc.load_cell(Path({str(small.folder)!r}))
+again = nmc.load_cell(Path({str(small.folder)!r}))
+from neuron import h
+clamp = h.IClamp(cell.soma(0.5))
+clamp.delay, clamp.dur, clamp.amp = 5, 40, 0.15
+v = h.Vector().record(cell.soma(0.5)._ref_v, 0.1)
+quiet = h.Vector().record(again.soma(0.5)._ref_v, 0.1)
+h.dt, h.steps_per_ms, h.tstop, h.v_init = 0.025, 40, 60, -65
+h.run()
+try:
+    cell.section("dend[999]")
+except nmc.errors.PackageError as error:
+    told = str(error)
+x = cell.segment("dend[0](1)").x
+print("\\n" + json.dumps([list(v), max(quiet), len(cell.sections), x, told]))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=500, check=True
+    )
+    v, quiet, count, x, told = json.loads(done.stdout.strip().splitlines()[-1])
+    trace = simulate_currents(small, [PULSE], tstop_ms=60)
+    assert np.allclose(v, trace["v_mV"], atol=1e-6)
+    assert trace["v_mV"].max() > quiet  # the second copy got no current
+    assert x == 1 and count > 5 and SMALL in told and "dend[999]" in told
+
+
+def test_models_in_one_process_do_not_disturb_one_another(small, pyramidal, monkeypatch):
+    """Two models, one of them twice: each soma gives the trace it gives alone."""
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    packages = [small, pyramidal, small]
+    mods = [m for package in (small, pyramidal) for m in package.needed_mods().values()]
+    params = {"cells": [cell_spec(p) for p in packages], "stimulus": PULSE, "tstop_ms": 60.0}
+    meta, arrays = worker.run(
+        "tasks:side_by_side",
+        params,
+        libraries=mechanisms.library_for(mods),
+        label="three cells",
+    )
+    assert meta["names"] == sum(meta["sections"])  # no section of one is another's
+    assert meta["sections"][0] == meta["sections"][2] != meta["sections"][1]
+    for i, package in enumerate(packages):
+        alone = simulate_currents(package, [PULSE], tstop_ms=60)["v_mV"]
+        assert np.allclose(arrays[f"v{i}"], alone, atol=1e-6), package.name
+
+
+def test_every_trace_has_features(small):
+    traces = {
+        "step": nmc.simulate_step(small, 1, mode="converged"),
+        "rest": nmc.simulate_rest(small, mode="converged"),
+        "bombardment": nmc.simulate_bombardment(small, 30.0, duration_ms=80.0),
+        "currents": simulate_currents(small, [PULSE], tstop_ms=60),
+    }
+    table = pd.DataFrame({name: nmc.compute_features(t) for name, t in traces.items()})
+    assert (table.loc["spike_count"] == [t.attrs["spike_count"] for t in traces.values()]).all()
+    assert table.loc["voltage_base_mV", "rest"] == pytest.approx(
+        traces["rest"].attrs["resting_membrane_potential_mV"], abs=0.01
+    )
+    with pytest.raises(FormatError, match="t_ms and v_mV"):
+        nmc.compute_features(table)
