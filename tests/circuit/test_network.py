@@ -94,6 +94,43 @@ def test_an_mtype_without_a_package_is_named(connectome, neurons, tmp_path, monk
         nmc.plan_circuit(connectome, neurons)
 
 
+def test_a_connection_without_synapses_is_an_error_unless_skipped(connectome, neurons):
+    from scipy import sparse
+
+    table = connectome.neurons
+    package = nmc.load_package(nmc.plan_circuit(
+        connectome, neurons, missing="skip").neurons["model"][0])  # fmt: skip
+    senders = set(package.synapses["pre_mtype"])
+    mtypes = table["mtype"].astype(str).to_numpy()
+    absent = next(k for k, m in enumerate(mtypes) if m not in senders)
+    pair = np.array([absent, int(neurons[0])])
+    link = sparse.csr_array(
+        (np.ones(1, bool), ([pair[0]], [pair[1]])), shape=connectome.adjacency.shape
+    )
+    odd = connectome.with_adjacency(link, "one connection")
+    with pytest.raises(CircuitError, match=f"no synapse from {mtypes[absent]}.*missing='skip'"):
+        nmc.plan_circuit(odd, pair, missing="error")
+    skipped = nmc.plan_circuit(odd, pair, missing="skip")
+    assert skipped.connections.empty
+    assert skipped.skipped == ((mtypes[absent], mtypes[neurons[0]]),)
+
+
+@pytest.mark.real
+@pytest.mark.slow
+@pytest.mark.neuron
+def test_twenty_real_cells_of_four_types_run(mirror, monkeypatch):
+    """Twenty packages' cells wired by the real extract of mc0; 30 ms of model time."""
+    monkeypatch.setenv("NMC_SOURCE", str(mirror))
+    real = nmc.default_connectome(min_mtypes=4)
+    counts = {"L23_PC": 10, "L23_LBC": 4, "L23_MC": 3, "L23_NBC": 3}
+    chosen = nmc.choose_neurons(real, counts, rng=np.random.default_rng(1))
+    plan = nmc.plan_circuit(real, chosen, drive=1.2, missing="skip", seed=1)
+    assert plan.neurons["mtype"].value_counts().to_dict() == counts
+    assert len(plan.connections) > 5
+    run = nmc.simulate_circuit(plan, tstop_ms=30.0, dt_ms=0.1, record=[0])
+    assert run.attrs["cells"] == 20 and np.isfinite(run.voltages["cell_0_mV"]).all()
+
+
 def test_no_result_in_a_folder_is_named(plan, tmp_path):
     with pytest.raises(CircuitError, match="mpiexec -n 2 python -m nmc.circuit._network"):
         nmc.read_circuit(plan, tmp_path)

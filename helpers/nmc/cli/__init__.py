@@ -23,6 +23,11 @@ COMMANDS = {
     "simulate": ("nmc.cli.cells", "simulate_command", "Run one protocol on one model."),
     "sweep": ("nmc.cli.cells", "sweep_command", "Run one protocol over many models."),
     "scoreboard": ("nmc.cli.cells", "scoreboard_command", "Compare models with fact sheets."),
+    "scoreboard-pathways": (
+        "nmc.cli.circuit",
+        "pathways_command",
+        "Compare pathways with their sheets.",
+    ),
     "check": ("nmc.cli.factsheets", "check_command", "List what the fact sheets disagree on."),
     "explorer": ("nmc.cli.factsheets", "explorer_command", "Write pages to look anything up."),
     "sample": ("nmc.cli.sample", "sample_command", "Write the synthetic portal at any size."),
