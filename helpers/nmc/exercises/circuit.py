@@ -5,12 +5,11 @@ from __future__ import annotations
 from nmc.exercises.core import exercise
 
 
-@exercise("ex-tire-second", "A spike leaves 1 - U; of the gap, exp(-Δt/D) stays open.")
-def _second(pathway: str = "L5_TTPC1:L5_TTPC1", interval_ms: float = 50.0) -> float:
+@exercise("ex-tire-second", "What is left, 1 − U, and how much of the gap U recovers.")
+def _second_over_first(U: float, D: float, interval: float = 50.0) -> float:
     import nmc
 
-    U, D, _ = nmc.load_synapse_parameters(pathway).iloc[0]
-    used, ready = nmc.compute_response(U, D, 0.0, [0.0, interval_ms])
+    used, ready = nmc.compute_response(U, D, 0.0, [0.0, interval])
     return float(used[1] * ready[1] / (used[0] * ready[0]))
 
 
@@ -34,17 +33,22 @@ def _busiest(model: str = "L5_TTPC1_cADpyr232_1") -> str:
     return str(synapses.loc[synapses["pre_cell"] == cell, "pre_mtype"].iloc[0])
 
 
-@exercise("ex-circuit-delay", "Look for the largest `delay_ms` of `plan.connections`.")
-def _longest_delay(plan) -> float:
-    import numpy as np
+@exercise("ex-synaptome-weight", "Sum weight_nS of the synapses whose excitatory is False.")
+def _inhibitory_weight_percent(model: str = "L5_TTPC1_cADpyr232_1") -> float:
+    import nmc
 
-    places = plan.neurons[["x_um", "y_um", "z_um"]].to_numpy(float)
-    pre, post = plan.connections["pre"], plan.connections["post"]
-    return float(0.5 + np.linalg.norm(places[pre] - places[post], axis=1).max() / 300.0)
+    synapses = nmc.load_package(model).synapses
+    excitatory = synapses.loc[synapses["excitatory"], "weight_nS"].sum()
+    return 100 - 100 * excitatory / synapses["weight_nS"].sum()
 
 
-@exercise("ex-shuffle-keep", "Ask of each null: does a neuron's number of outputs stay?")
-def _free_inhibition(nulls=("erdos_renyi", "degree_preserving", "pathway_preserving")) -> list[str]:
-    # kept by whole neurons, or by pathways of one sending type each; free in the others
-    keeps = {"degree_preserving", "pathway_preserving", "general_biological"}
-    return [null for null in nulls if null not in keeps]
+@exercise("ex-circuit-delay", "Distance over velocity: 300 µm in a millisecond.")
+def _conduction_ms(plan) -> float:
+    from nmc.circuit.plan import SYNAPTIC_DELAY_ms
+
+    return plan.connections["delay_ms"].max() - SYNAPTIC_DELAY_ms
+
+
+@exercise("ex-shuffle-keep", "Kept pathways or kept out-degrees fix how many leave each cell.")
+def _changing_nulls() -> list[str]:
+    return ["erdos_renyi"]  # it keeps the number of connections alone: no data are needed
