@@ -63,7 +63,7 @@ def view_morphology(model: str | names.Model | Path | Package, *, axon: bool = T
 
 
 def plot_morphologies(
-    models: Iterable[str | names.Model | Path | Package], *, axon: bool = True, columns: int = 6
+    models: Iterable[str | names.Model | Path | Package], *, axon: bool = True, columns: int = 4
 ) -> np.ndarray:
     """Draw several reconstructions at one scale, their somata at the same height in a row.
 
@@ -72,7 +72,8 @@ def plot_morphologies(
     models
         As for `nmc.simulate_step`.
     axon : bool
-        Draw the axons too, thin.
+        Draw the axons too, thin; each panel has room for the dendrites of all, and an axon that
+        goes farther is cut off at its edge.
     columns : int
         Cells in a row.
 
@@ -84,21 +85,33 @@ def plot_morphologies(
     from nmc.data import provenance
 
     packages = [as_package(model) for model in models]
+    tables = [load_morphology(package) for package in packages]
     columns = min(columns, len(packages))
-    rows = -(-len(packages) // columns)
+    half, heights = _room(tables, columns)
+    ratios = [high - low for low, high in heights]
     with style.context():
         fig, axes = plt.subplots(
-            rows, columns, squeeze=False, figsize=(7, 2.4 * rows), sharex=True, sharey="row"
-        )
-    for ax, package in zip(axes.flat, packages, strict=False):
-        _draw(ax, load_morphology(package), axon)
-        ax.set_title(package.model.mtype, fontsize=9, fontweight="normal", loc="center")
-    for ax in axes.flat:
+            len(heights), columns, squeeze=False, height_ratios=ratios,
+            figsize=(7, 7 / columns * sum(ratios) / (2 * half) + 0.3 * len(heights)),
+        )  # fmt: skip
+    for k, ax in enumerate(axes.flat):
         ax.set_axis_off()
-        ax.set_aspect("equal", adjustable="box")
-    _scale_bar(axes.flat[0])
+        if k < len(packages):
+            _draw(ax, tables[k], axon)
+            ax.set_title(packages[k].model.mtype, fontsize=9, fontweight="normal", loc="center")
+        ax.set(xlim=(-half, half), ylim=heights[k // columns])
+        ax.set_aspect("equal")
+    _scale_bar(axes[-1, 0])
     provenance.stamp(fig)
     return axes.flat[: len(packages)]
+
+
+def _room(tables: list[pd.DataFrame], columns: int) -> tuple[float, list[tuple[float, float]]]:
+    """Half of the width that every panel needs for its dendrites, and each row's heights, µm."""
+    inner = [table[table["neurite"] != "axon"] for table in tables]
+    half = max(200.0, *(table["x_um"].abs().max() for table in inner)) + 30
+    rows = [pd.concat(inner[k : k + columns])["y_um"] for k in range(0, len(inner), columns)]
+    return half, [(min(y.min(), -200.0) - 60, max(y.max(), 200.0) + 60) for y in rows]
 
 
 def _draw(ax: Axes, points: pd.DataFrame, axon: bool) -> None:
@@ -115,7 +128,7 @@ def _draw(ax: Axes, points: pd.DataFrame, axon: bool) -> None:
     ax.autoscale_view()
 
 
-def _scale_bar(ax: Axes, length_um: float = 500.0) -> None:
+def _scale_bar(ax: Axes, length_um: float = 200.0) -> None:
     from matplotlib.font_manager import FontProperties
     from mpl_toolkits.axes_grid1.anchored_artists import AnchoredSizeBar
 
