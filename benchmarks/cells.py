@@ -179,12 +179,13 @@ def verdict(results: dict) -> list[str]:
         f"{len(table)}",
     ]  # fmt: skip
     halved = "error_second_order_0.0125_ms"
-    if halved in table and table[halved].notna().any():
-        closer = table[halved] < table["error_second_order_0.025_ms"].fillna(np.inf)
+    checked = table.dropna(subset=[halved]) if halved in table else table[:0]
+    if len(checked):
+        coarse = checked["error_second_order_0.025_ms"].fillna(np.inf)
         lines.append(
-            f"reference cross-checked: halving a second-order step comes closer to it in "
-            f"{int(closer.sum())} of {len(table)}, to {table[halved].median():.2f} ms (median), "
-            f"{table[halved].max():.2f} ms at most"
+            f"reference cross-checked in {len(checked)}: halving a second-order step comes closer "
+            f"to it in {int((checked[halved] < coarse).sum())}, to {checked[halved].median():.2f} "
+            f"ms (median), {checked[halved].max():.2f} ms at most"
         )
     if results.get("startup_s"):
         lines.append(f"start-up: {results['startup_s']:.2f} s (goal {GOALS['startup_s']:g})")
