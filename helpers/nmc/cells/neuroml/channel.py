@@ -94,7 +94,8 @@ class NeuroMLChannel:
         FormatError
             A gate or rate law of a kind that is not known, or an expression that is not LEMS.
         """
-        v, calcium = np.broadcast_arrays(np.asarray(v_mV, float), np.asarray(calcium_mM, float))
+        v, calcium = (np.atleast_1d(np.asarray(x, float)) for x in (v_mV, calcium_mM))
+        v, calcium = np.broadcast_arrays(v, calcium)
         parts = []
         for gate in self.gates:
             steady, tau = self._gate(gate, v * 1e-3, calcium, celsius)
