@@ -218,7 +218,10 @@ def _growth(results: dict) -> list[str]:
         for g in results["growth"]:
             cells = " | ".join(f"{r['cpu_s']:.2g}" if "cpu_s" in r else "–" for r in g["rows"])
             lines.append(f"| {g['task']} | {cells} | {g['exponent']:.2f} |")
-        lines += ["", "Exponents are fitted from 4,000 neurons on."]
+        runs = min(r.get("runs", 0) for g in results["growth"] for r in g["rows"])
+        lines += ["", "Exponents are fitted from 4,000 neurons on; medians of "
+                  f"{runs} runs." if runs > 1 else
+                  "Exponents are fitted from 4,000 neurons on, a run each."]  # fmt: skip
     if results.get("compiling"):
         lines += ["", "Compiling all kernels takes "
                   f"{results['compiling']['compiling_s']:.0f} s, the first time on a machine; "

@@ -86,11 +86,14 @@ def plot_offset_map(table: pd.DataFrame, ax: Axes | None = None, *, least_pairs:
     Returns
     -------
     matplotlib Axes
-        Horizontal distance on x, height above (+) and below (−) the presynaptic soma on y.
+        Horizontal distance on x, as far as there are pairs; height above (+) and below (−) the
+        presynaptic soma on y.
     """
     ax = style.new_axes(ax, width=4.8, height=5.2)
     shown = table["probability"].where(table["pairs"] >= least_pairs)
     grid = table.assign(shown=100 * shown).pivot(index="up_um", columns="aside_um", values="shown")
+    seen = grid.columns[grid.notna().any()]  # a thin column has no pairs far aside
+    grid = grid.loc[:, : seen.max()] if len(seen) else grid
     half = (grid.columns[1] - grid.columns[0]) / 2 if len(grid.columns) > 1 else 25.0
     box = (0, grid.columns[-1] + half, grid.index[0] - half, grid.index[-1] + half)
     image = ax.imshow(grid, origin="lower", extent=box, cmap=style.SEQUENTIAL)
