@@ -209,8 +209,14 @@ def test_prints_what_is_looked_at_and_not_the_controls(page):
 
 @pytest.mark.real
 @pytest.mark.parametrize(
-    "address", ["index.html", "model.html", "pathway.html", "mtype.html#item=L5_MC"]
-)
+    "address",
+    [
+        "index.html", "layer.html", "mtype.html", "metype.html", "model.html", "pathway.html",
+        "layer.html#item=L23", "mtype.html#item=L5_MC", "metype.html#item=L5_TTPC1_cADpyr",
+        "model.html#item=L6_TPC_L1_cADpyr231_1", "pathway.html#item=L5_TTPC1:L5_MC",
+        "pathway.html#item=L5_TTPC1",
+    ],
+)  # fmt: skip
 def test_fits_a_phone(page, address):
     tab = page(address)
     tab.set_viewport_size({"width": 360, "height": 740})

@@ -7,6 +7,7 @@ import nmc
 import numpy as np
 import pytest
 from nmc import style
+from nmc.errors import UnknownNameError
 from nmc.factsheets import circuit, models, plots, plots_pathways
 
 
@@ -85,6 +86,22 @@ def test_figures_draw_and_say_where_their_data_come_from(draw):
     assert notes == ["Data: synthetic sample, invented numbers"]
     assert dict(plt.rcParams) == before
     plt.close(figure)
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda: plots.plot_layers(nmc.load_layers(), "n_neuron"),
+        lambda: plots.plot_mtypes(nmc.load_mtypes(), "n_neuron"),
+        lambda: plots_pathways.plot_by_s_type(nmc.load_pathways(), "latency_ms"),
+        lambda: nmc.pathway_matrix(nmc.load_pathways(), "latency_ms"),
+        lambda: nmc.layer_flow(nmc.load_pathways(), "latency_ms"),
+    ],
+)
+def test_a_column_that_is_none_is_named_and_the_nearest_suggested(draw):
+    with pytest.raises(UnknownNameError, match=r"no column .* Did you mean"):
+        draw()
+    plt.close("all")
 
 
 def test_a_given_axes_is_drawn_on():

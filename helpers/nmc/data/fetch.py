@@ -88,6 +88,18 @@ def available(key: str, source: _Source = None) -> bool:
         A key of `nmc.catalogue`.
     source : str, path or sequence, optional
         As for `fetch`.
+
+    Returns
+    -------
+    bool
+        Servers are asked whether they have it; offline, only what was fetched before counts.
+
+    Raises
+    ------
+    UnknownNameError
+        When there is no such key.
+    SourceError
+        When a name of the source is none that is known.
     """
     wanted = item(key)
     return any(tree.has(wanted) for tree in sources.trees(source))

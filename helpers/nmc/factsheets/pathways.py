@@ -132,7 +132,13 @@ def pathway_matrix(
     -------
     pandas.DataFrame, shape (len(mtypes), len(mtypes))
         Rows presynaptic, columns postsynaptic; NaN where there is no pathway.
+
+    Raises
+    ------
+    UnknownNameError
+        When there is no such column.
     """
+    schema.column_of(pathways, column)
     wide = pathways.pivot(index="pre", columns="post", values=column)
     wide.index, wide.columns = wide.index.astype(str), wide.columns.astype(str)
     wide = wide.reindex(index=list(mtypes), columns=list(mtypes)).astype(float)
@@ -153,9 +159,16 @@ def layer_flow(pathways: pd.DataFrame, column: str | None = None) -> pd.DataFram
     -------
     pandas.DataFrame, shape (5, 5)
         Rows presynaptic, columns postsynaptic layers.
+
+    Raises
+    ------
+    UnknownNameError
+        When there is no such column.
     """
     groups = pathways.groupby(["pre_layer", "post_layer"], observed=False)
-    return (groups.size() if column is None else groups[column].sum()).unstack().astype(float)
+    if column is None:
+        return groups.size().unstack().astype(float)
+    return groups[schema.column_of(pathways, column).name].sum().unstack().astype(float)
 
 
 def compute_totals(pathways: pd.DataFrame, mtypes: pd.DataFrame) -> dict[str, float]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from nmc.errors import FormatError
+from nmc.errors import FormatError, UnknownNameError
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -53,6 +53,19 @@ def count():
 
     whole = pa.Check(lambda values: values == values.round(), error="a whole number")
     return pa.Column(float, [pa.Check.ge(0), whole], coerce=True, metadata={"whole": True})
+
+
+def column_of(table: pd.DataFrame, name: str) -> pd.Series:
+    """Return a column of a table of ours.
+
+    Raises
+    ------
+    UnknownNameError
+        When it has none of that name; the message suggests the nearest.
+    """
+    if name not in table:
+        raise UnknownNameError.of("column", name, table.columns)
+    return table[name]
 
 
 def choice(values: Iterable[str]):

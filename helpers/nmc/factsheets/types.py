@@ -100,6 +100,11 @@ def load_etypes() -> pd.DataFrame:
         11 rows: ``etype`` (ordered categorical), ``onset`` and ``steady_state`` (what the
         two parts of a Petilla name say), ``excitatory``, ``n_neurons``, ``n_mtypes``.
 
+    Raises
+    ------
+    FormatError
+        As for `load_metypes`.
+
     Notes
     -----
     Names follow the Petilla terminology (Petilla Interneuron Nomenclature Group 2008, Nat.

@@ -19,6 +19,11 @@ def check_factsheets() -> pd.DataFrame:
         ``expected`` (what the rest of the data says), ``remark``.  The table's
         ``attrs["compared"]`` says how many comparisons each check made.
 
+    Raises
+    ------
+    FormatError
+        When a sheet or a package cannot be read at all.
+
     Notes
     -----
     Nothing is mended: the readers return what the files say.
