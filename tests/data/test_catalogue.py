@@ -98,6 +98,11 @@ def test_a_wrong_key_suggests_the_nearest(given, near):
         catalogue.item(given)
 
 
+def test_a_key_that_resembles_none_names_the_way_to_all():
+    with pytest.raises(UnknownNameError, match="'zzzz'.*nmc list"):
+        catalogue.item("zzzz")
+
+
 @pytest.mark.real
 def test_all_addresses_of_the_connectome_tree_have_a_row(mirror):
     tree = json.loads((mirror / layout.tree("connectome")).read_text())

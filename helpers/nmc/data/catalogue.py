@@ -124,7 +124,10 @@ def item(key: str) -> Item:
     canonical = _canonical(text)
     if canonical in known:
         return known[canonical]
-    raise UnknownNameError.of("catalogue key", key, _candidates(text, known))
+    error = UnknownNameError.of("catalogue key", key, _candidates(text, known))
+    if "Did you mean" not in str(error):
+        raise UnknownNameError(f"{error} 'nmc list' shows the families of keys.")
+    raise error
 
 
 def _canonical(text: str) -> str:
