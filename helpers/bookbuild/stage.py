@@ -68,7 +68,7 @@ def _config(project: Project, pages: list[Page], source: str) -> dict:
     today = datetime.now(UTC).date().isoformat()
     html["announcement"] = f"{source_text(source, pages)} · {release_text(pages)} · built {today}"
     if html.get("baseurl"):
-        config["sphinx"]["config"]["ogp_site_url"] = html["baseurl"]
+        config["sphinx"]["config"]["ogp_site_url"] = html["baseurl"].rstrip("/") + "/"
     repository = config.get("repository") or {}
     if repository.get("url"):
         html |= dict.fromkeys(
