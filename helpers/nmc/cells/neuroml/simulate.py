@@ -31,7 +31,7 @@ from nmc.errors import (
 
 _TASK = "nmc.cells.neuroml._run:run"
 _EXPORT_SECONDS = 300
-_INCLUDE = re.compile(r'<[Ii]nclude\s+(?:file|href)\s*=\s*"([^"]+)"')
+_INCLUDE = re.compile(r'<include\s+(?:file|href)\s*=\s*"([^"]+)"', re.I)
 #: Files of LEMS's own library, which jNeuroML brings.
 _CORE = ("Cells.xml", "Networks.xml", "Simulation.xml", "NeuroML2CoreTypes.xml", "Inputs.xml")
 
