@@ -133,7 +133,7 @@ def sweep_s(models: list[str], n_workers: int) -> float:
 
     shared = cache_folder()
     with tempfile.TemporaryDirectory() as place:
-        for name in ("mechanisms", "unpacked", "verified", "told"):
+        for name in ("mechanisms", "unpacked", "verified", "told", "sample"):
             if (shared / name).exists():
                 (Path(place) / name).symlink_to(shared / name)
         os.environ["NMC_CACHE"] = place
