@@ -99,6 +99,14 @@ def mirror() -> Path:
     return place
 
 
+@pytest.fixture(scope="module", autouse=True)
+def own_provenance() -> None:
+    """Let each file begin with an empty log: what other files fetched is not in its figures."""
+    from nmc.data import provenance
+
+    provenance._log.clear()
+
+
 @pytest.fixture(scope="session")
 def sample_cache() -> Path:
     """Return the session's own cache folder."""
