@@ -42,6 +42,7 @@ def fill(text: str, name: str, project: Project, pages: list[Page]) -> str:
         "api": api_reference,
         "benchmarks-connectome": lambda: measured(project, "connectome"),
         "benchmarks-cells": lambda: measured(project, "cells"),
+        "benchmarks-circuit": lambda: measured(project, "circuit"),
     }
     return _ASKS.sub(lambda match: makers[match.group(1)](), text)
 
