@@ -248,16 +248,46 @@ def _picture(ends, n_points, codes, palette, labels, point_size, aspect) -> str:
 def _page_part(data: dict, picture: str, alt: str) -> str:
     from nmc.data.provenance import note
 
-    packed = json.dumps(data, separators=(",", ":"), ensure_ascii=False).replace("</", "<\\/")
-    name = "nmc-view-" + hashlib.sha256(packed.encode()).hexdigest()[:12]
     script = files("nmc").joinpath("viewer3d.js").read_text("utf-8")
+    return page_part(
+        data, picture, alt, note(), script, kind="view3d", prefix="nmc-view-", start="startView3d"
+    )
+
+
+def page_part(
+    data: dict,
+    picture: str,
+    alt: str,
+    note: str,
+    script: str,
+    *,
+    kind: str,
+    prefix: str,
+    start: str,
+) -> str:
+    """Return a view for a page: its picture, its data, and the script that wakes it.
+
+    Parameters
+    ----------
+    data : dict
+        What the script draws.
+    picture : str
+        PNG as base64, shown where scripts do not run.
+    alt, note : str
+        What the picture shows, and where its data come from.
+    script, kind, prefix, start : str
+        The script, the class of its elements without ``nmc-``, what their names begin with, and
+        the function of the script to call with each.
+    """
+    packed = json.dumps(data, separators=(",", ":"), ensure_ascii=False).replace("</", "<\\/")
+    name = prefix + hashlib.sha256(packed.encode()).hexdigest()[:12]
     return (
-        f'<div class="nmc-view3d" data-view="{name}">'
+        f'<div class="nmc-{kind}" data-view="{name}">'
         f'<img alt="{html.escape(alt, quote=True)}" style="max-width:100%" '
         f'src="data:image/png;base64,{picture}">'
         f'<script type="application/json">{packed}</script>'
-        f'<div style="font-size:.75em;opacity:.75;text-align:right">{html.escape(note())}</div>'
+        f'<div style="font-size:.75em;opacity:.75;text-align:right">{html.escape(note)}</div>'
         f"</div>\n<script>(() => {{\n{script}\n"
-        f"document.querySelectorAll(\"[data-view='{name}']\").forEach(startView3d);\n"
+        f"document.querySelectorAll(\"[data-view='{name}']\").forEach({start});\n"
         "})();</script>"
     )

@@ -7,10 +7,7 @@ picture where scripts do not run.
 from __future__ import annotations
 
 import base64
-import hashlib
-import html
 import io
-import json
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
@@ -24,7 +21,7 @@ from nmc.cells.package import Package
 from nmc.cells.plots_voltage import LOWEST_MV, SPAN_MV, draw_voltages, voltage_colours
 from nmc.cells.protocols import as_package
 from nmc.cells.runs import Frames, make_frames, nearest_recorded
-from nmc.viewer3d import MAX_BYTES, View3D
+from nmc.viewer3d import MAX_BYTES, View3D, page_part
 
 #: Frames of a run at most; a longer run has longer frames.
 _MAX_FRAMES = 1500
@@ -167,16 +164,7 @@ def _picture(package: Package, trace: pd.DataFrame, frames: Frames) -> str:
 
 
 def _page_part(data: dict, picture: str, alt: str, note: str) -> str:
-    packed = json.dumps(data, separators=(",", ":"), ensure_ascii=False).replace("</", "<\\/")
-    name = "nmc-runs-" + hashlib.sha256(packed.encode()).hexdigest()[:12]
     script = files("nmc.cells").joinpath("view_runs.js").read_text("utf-8")
-    return (
-        f'<div class="nmc-runs" data-view="{name}">'
-        f'<img alt="{html.escape(alt, quote=True)}" style="max-width:100%" '
-        f'src="data:image/png;base64,{picture}">'
-        f'<script type="application/json">{packed}</script>'
-        f'<div style="font-size:.75em;opacity:.75;text-align:right">{html.escape(note)}</div>'
-        f"</div>\n<script>(() => {{\n{script}\n"
-        f"document.querySelectorAll(\"[data-view='{name}']\").forEach(startRuns);\n"
-        "})();</script>"
+    return page_part(
+        data, picture, alt, note, script, kind="runs", prefix="nmc-runs-", start="startRuns"
     )
