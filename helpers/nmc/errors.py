@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+# So many names can stand in one sentence.
+_FEW = 12
+
 
 class NMCError(Exception):
     """Base of every error this package raises on purpose."""
@@ -15,7 +18,7 @@ class UnknownNameError(NMCError, ValueError):
 
     @classmethod
     def of(cls, kind: str, name: object, known: Iterable[str]) -> UnknownNameError:
-        """Build the error with the closest known name as a suggestion.
+        """Build the error with the closest known name, or a short list of all, as the way out.
 
         Parameters
         ----------
@@ -26,10 +29,16 @@ class UnknownNameError(NMCError, ValueError):
         known : iterable of str
             Every valid name.
         """
-        known = list(known)
         by_fold = {k.casefold(): k for k in known}
-        near = get_close_matches(str(name).casefold(), list(by_fold), n=1, cutoff=0.5)
-        hint = f" Did you mean {by_fold[near[0]]!r}?" if near else ""
+        given = str(name).casefold()
+        longer = [k for k in by_fold if given and k.startswith(given)]
+        near = longer or get_close_matches(given, list(by_fold), n=1, cutoff=0.5)
+        if near:
+            hint = f" Did you mean {by_fold[near[0]]!r}?"
+        elif 0 < len(by_fold) <= _FEW:
+            hint = f" Choose one of {', '.join(map(repr, by_fold.values()))}."
+        else:
+            hint = ""
         return cls(f"There is no {kind} {name!r}.{hint}")
 
 
