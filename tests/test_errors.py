@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from nmc.errors import UnknownNameError
 
 
@@ -13,7 +12,7 @@ from nmc.errors import UnknownNameError
         ("layer 23", ["layer 2", "layer 4"], "Did you mean 'layer 2'?"),
         (
             "l5_ttpc1",
-            ["L5_TTPC2_x", "L5_TTPC1_cADpyr232_1"],
+            ["L5_MC", "L5_TTPC1_cADpyr232_1"],
             "Did you mean 'L5_TTPC1_cADpyr232_1'?",
         ),
         ("fast", ["published", "converged"], "Choose one of 'published', 'converged'."),
