@@ -166,7 +166,7 @@ def check_connectome_claims(
             loaded = {key: load_connectome(key, source=source)}  # one at a time in memory
         part = loaded[key] if mtype is None else loaded[key].subset(mtype=mtype)
         rows[claim.key] |= _verdict(claim, key, measure(part))
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("key")
+    return published.Comparison.from_dict(rows, orient="index").rename_axis("key")
 
 
 def _row(claim: published.Claim) -> dict:

@@ -28,6 +28,7 @@ from pathlib import Path
 import pandas as pd
 
 from nmc.errors import FormatError, UnknownNameError
+from nmc.published._table import Comparison
 
 #: A folder; when set, `compare` keeps each comparison there as a JSON line for the last chapter.
 RESULTS_ENV = "NMC_RESULTS"
@@ -102,9 +103,10 @@ def compare(
     -------
     pandas.DataFrame
         One row a claim: ``claim``, ``published``, ``recomputed``, ``unit``, ``tolerance``,
-        ``verdict``, ``source``, ``citation``.  The verdict is *agrees* or *differs*; numbers
-        that rest on invented files are marked *invented data* instead, because a synthetic
-        portal can neither confirm nor contradict a paper.
+        ``verdict``, ``source``, ``citation``, ``where``; a notebook shows it as a table that
+        fits its column.  The verdict is *agrees* or *differs*; numbers that rest on invented
+        files are marked *invented data* instead, because a synthetic portal can neither confirm
+        nor contradict a paper.
     """
     from nmc.data import provenance  # the log of what this session fetched
 
@@ -131,7 +133,7 @@ def compare(
             }
         )
     _keep(rows)
-    return pd.DataFrame(rows).set_index("key")
+    return Comparison(rows).set_index("key")
 
 
 def compare_many(
@@ -188,7 +190,7 @@ def compare_many(
         "where": where,
     }
     _keep([row])
-    return pd.DataFrame([row]).set_index("key")
+    return Comparison([row]).set_index("key")
 
 
 def _tolerance_text(known: Claim) -> str:

@@ -1,0 +1,85 @@
+"""How a comparison shows itself: a table that fits a page's column, and a phone."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from html import escape
+from typing import Any
+
+import pandas as pd
+
+#: Without these it is some other table, and looks like one.
+_NEEDED = ("claim", "published", "recomputed", "verdict")
+#: Vectors longer than this are cut in the page, never in the data.
+_SHOWN = 16
+
+
+class Comparison(pd.DataFrame):
+    """Printed and recomputed numbers, a row a claim.
+
+    A `pandas.DataFrame` in every respect; in a notebook it shows the claim with its key and where
+    it is printed in one cell, and numbers as a paper prints them.
+    """
+
+    @property
+    def _constructor(self) -> type[Comparison]:
+        return Comparison
+
+    def _repr_html_(self) -> str | None:
+        if not set(_NEEDED) <= set(self.columns):
+            return pd.DataFrame(self)._repr_html_()
+        heads = "".join(f'<th scope="col" {_LEFT}>{name}</th>' for name in _NEEDED)
+        rows = [_row(key, row) for key, row in self.to_dict("index").items()]
+        return (
+            f'<table class="nmc-comparison"><thead><tr>{heads}</tr></thead>'
+            f"<tbody>{''.join(rows)}</tbody></table>{_sources(self)}"
+        )
+
+
+_LEFT = 'style="text-align:left;vertical-align:top"'
+
+
+def _row(key: str, row: dict[str, Any]) -> str:
+    unit = _text(row.get("unit"))
+    where = ": ".join(filter(None, (_text(row.get("citation")), _text(row.get("where")))))
+    small = [f"<code>{escape(str(key))}</code>", escape(where)]
+    claim = escape(_text(row["claim"])) + "".join(f"<br><small>{s}</small>" for s in small if s)
+    published = _number(row["published"], unit)
+    if published and _text(row.get("tolerance")):
+        published += f"<br><small>{escape(_text(row['tolerance']))}</small>"
+    cells = (claim, published, _number(row["recomputed"], unit), escape(_text(row["verdict"])))
+    return "<tr>" + "".join(f"<td {_LEFT}>{cell}</td>" for cell in cells) + "</tr>"
+
+
+def _sources(table: pd.DataFrame) -> str:
+    """Name the sources once, below the table: they rarely differ between its rows."""
+    if "source" not in table:
+        return ""
+    told = "; ".join(dict.fromkeys(_text(source) for source in table["source"]))
+    return f"<p><small>Recomputed from: {escape(told)}</small></p>" if told else ""
+
+
+def _text(value: Any) -> str:
+    return "" if _missing(value) else str(value)
+
+
+def _missing(value: Any) -> bool:
+    return value is None or (isinstance(value, float) and math.isnan(value))
+
+
+def _number(value: Any, unit: str) -> str:
+    if isinstance(value, Iterable) and not isinstance(value, str):
+        parts = [_one(part) for part in value]
+        text = "; ".join(parts[:_SHOWN]) + ("; …" if len(parts) > _SHOWN else "")
+    else:
+        text = _one(value)
+    return escape(f"{text} {unit}".strip()) if text else ""
+
+
+def _one(value: Any) -> str:
+    if _missing(value):
+        return ""
+    if isinstance(value, str):
+        return value
+    return f"{value:,.10g}" if abs(value) >= 1000 else f"{value:.4g}"
