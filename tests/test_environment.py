@@ -45,7 +45,9 @@ def test_binder_takes_the_same_pins_as_its_own_rules_want_them():
     included = re.findall(r"^-r (\S+)$", (binder / "requirements.txt").read_text(), re.MULTILINE)
     assert [(binder / name).resolve() for name in included] == [ROOT / "requirements.lock"]
     assert re.fullmatch(r"python-3\.1[123]\n", (binder / "runtime.txt").read_text())
-    assert "g++" in (binder / "apt.txt").read_text().split()
+    packages = (binder / "apt.txt").read_text().split()
+    assert "g++" in packages
+    assert "chromium" not in packages, "Binder's images are Ubuntu's, which has it as a snap only"
     assert os.access(binder / "postBuild", os.X_OK)
     script = (binder / "postBuild").read_text()
     assert script.startswith("#!") and "jupytext-config set-default-viewer" in script
@@ -63,7 +65,7 @@ def test_conda_takes_the_same_pins():
 def test_the_dev_container_installs_what_binder_does():
     container = json.loads((ROOT / ".devcontainer/devcontainer.json").read_text())
     assert re.search(r"python:3\.1[123]$", container["image"])
-    assert ".binder/apt.txt" in container["onCreateCommand"]
+    assert ".binder/apt.txt .ci/apt.txt" in container["onCreateCommand"]
     assert "make .venv/.installed" in container["onCreateCommand"]
 
 
@@ -84,5 +86,6 @@ def test_the_public_book_never_falls_back_to_the_sample():
 def test_the_ci_calls_the_readmes_test_command():
     script = (ROOT / ".ci/run").read_text().strip()
     assert script.endswith("exec make test")
+    assert "cat .binder/apt.txt .ci/apt.txt" in script
     assert "make test" in (ROOT / "README.md").read_text()
     assert os.access(ROOT / ".ci/run", os.X_OK)

@@ -3,10 +3,10 @@
 import base64
 import json
 import re
-import shutil
 
 import numpy as np
 import pytest
+from bookbuild.browser import find_browser
 from nmc.viewer3d import MAX_BYTES, view_lines, view_points
 
 
@@ -72,7 +72,7 @@ def test_a_view_too_large_for_a_page_is_refused():
 
 @pytest.mark.slow
 def test_in_a_browser(tmp_path):
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    chromium = find_browser()
     playwright = pytest.importorskip("playwright.sync_api")
     if chromium is None:
         pytest.skip("no chromium")

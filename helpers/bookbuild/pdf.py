@@ -6,9 +6,9 @@ and folded solutions included, and needs no TeX installation of gigabytes.
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
+from bookbuild.browser import find_browser
 from bookbuild.errors import BookError
 from bookbuild.onepage import write_one_page
 from bookbuild.project import Project
@@ -81,9 +81,9 @@ def print_pdf(project: Project) -> Path:
     """
     from playwright.sync_api import sync_playwright
 
-    browser_path = shutil.which("chromium") or shutil.which("chromium-browser")
+    browser_path = find_browser()
     if browser_path is None:
-        raise BookError("No chromium was found: install the packages of .binder/apt.txt.")
+        raise BookError("No Chromium or Chrome was found: install what .ci/apt.txt lists.")
     source = write_one_page(project)
     target = project.build / "book.pdf"
     with sync_playwright() as playwright:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 
 import nmc
 import numpy as np
 import pytest
+from bookbuild.browser import find_browser
 from nmc.cells.runs import make_frames, nearest_recorded, record_sections
 from nmc.cells.view_runs import _extremes, view_runs
 from nmc.errors import FormatError
@@ -149,7 +149,7 @@ def test_the_panel_in_a_kernel_of_its_own():
 
 @pytest.mark.slow
 def test_the_static_panel_in_a_browser(runs, small, tmp_path):
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    chromium = find_browser()
     playwright = pytest.importorskip("playwright.sync_api")
     if chromium is None:
         pytest.skip("no chromium")

@@ -8,6 +8,7 @@ import re
 import nmc
 import nmc.errors
 import pytest
+from bookbuild.browser import find_browser
 from nmc.factsheets.explorer import build_explorer
 
 _ARGS = [
@@ -30,13 +31,8 @@ def explorer(tmp_path_factory, mirror):
 def browser():
     """A headless chromium."""
     sync_api = pytest.importorskip("playwright.sync_api")
-    import shutil
-
     with sync_api.sync_playwright() as play:
-        chromium = play.chromium.launch(
-            executable_path=shutil.which("chromium") or shutil.which("chromium-browser"),
-            args=_ARGS,
-        )
+        chromium = play.chromium.launch(executable_path=find_browser(), args=_ARGS)
         yield chromium
         chromium.close()
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 import threading
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from bookbuild.browser import find_browser
 
 FLAGS = [
     "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run",
@@ -44,8 +44,8 @@ def site(pytestconfig) -> Path:
 def browser():
     from playwright.sync_api import sync_playwright
 
-    found = shutil.which("chromium") or shutil.which("chromium-browser")
-    assert found, "no chromium on this machine: install what .binder/apt.txt lists"
+    found = find_browser()
+    assert found, "no Chromium or Chrome on this machine: install what .ci/apt.txt lists"
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=found, args=FLAGS)
         yield browser
