@@ -21,15 +21,19 @@ def main(task: str, tool: str, folder: str, size: str) -> None:
     graph = load(Path(folder) / f"graph-{size}.npz")
     run = WAYS[task, tool](graph)
     building = time.perf_counter() - building
+    started = []
+    sys.addaudithook(lambda event, _: started.append(1) if event == "subprocess.Popen" else None)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     child = resource.getrusage(resource.RUSAGE_CHILDREN)
     child_before = child.ru_utime + child.ru_stime
     wall, cpu = time.perf_counter(), time.process_time()
     result = run()
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-    # Reading happens in a child process: the larger of the two counts, the child's CPU too.
+    # Reading happens in child processes while this one waits: each counts as the largest of
+    # them, on top of what this one had; their CPU counts too.
     child = resource.getrusage(resource.RUSAGE_CHILDREN)
-    peak = max(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, child.ru_maxrss)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    peak = max(peak, before + len(started) * child.ru_maxrss)
     cpu += child.ru_utime + child.ru_stime - child_before
     facts = FACTS[task, tool](graph, result) if (task, tool) in FACTS else {}
     unit = 1024 if sys.platform == "linux" else 1024**2

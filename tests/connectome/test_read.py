@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from connectome_files import SIZES, write_file
 from nmc import names
-from nmc.connectome import hdf5, hdf5_blocks
+from nmc.connectome import hdf5, hdf5_blocks, hdf5_process, store
 from nmc.connectome.read import load_connectome
 from nmc.errors import FormatError, MissingFileError
 
@@ -39,6 +39,52 @@ def test_large_block_is_read_in_slabs(path, monkeypatch):
     hdf5.convert(path, folder)
     columns = np.load(folder / "indices.npy")
     assert (columns == np.nonzero(dense)[1]).all()
+
+
+@pytest.fixture(params=[2, 3, 5])
+def in_shares(request, monkeypatch):
+    """Read every file by several processes; 5 are more than a small file has types."""
+    monkeypatch.setattr(hdf5_process, "LARGE_BYTES", 0)
+    monkeypatch.setattr(hdf5_process, "PROCESSES", request.param)
+
+
+def test_several_processes_read_what_one_does(path, tmp_path, monkeypatch, in_shares):
+    dense = write_file(path, {"L1_DAC": 3, "L23_PC": 17, "L4_PC": 6, "L6_BP": 1})
+    with h5py.File(path, "a") as file:
+        del file["connectivity/L1_DAC/L4_PC"], file["connectivity/L6_BP/L6_BP"]
+        del file["populations/L4_PC/nSynEff"], file["populations/L1_DAC/nCellAff"]
+        file["connectivity/L23_PC/L23_PC/cMat"][5, 5] = 1
+    dense[:3, 20:26] = 0
+    together, alone = tmp_path / "together", tmp_path / "alone"
+    together.mkdir()
+    alone.mkdir()
+    hdf5_process.read_hdf5(path, together, progress=False)
+    monkeypatch.setattr(hdf5_process, "PROCESSES", 1)
+    hdf5_process.read_hdf5(path, alone, progress=False)
+    one, other = store.open_compact(together), store.open_compact(alone)
+    assert one.meta == other.meta and one.meta["self_connections"] == 1
+    for name in ("mtypes", "positions", "indptr", "indices"):
+        assert (getattr(one, name) == getattr(other, name)).all()
+    for name, values in one.counts.items():
+        assert (values == other.counts[name]).all()
+    assert (one.indices == np.nonzero(dense)[1]).all()
+
+
+@pytest.mark.parametrize("pre", SIZES)
+def test_what_one_of_several_processes_finds_wrong_is_said(path, pre, in_shares):
+    write_file(path)
+    with h5py.File(path, "a") as file:
+        file[f"connectivity/{pre}/L23_PC/cMat"][0, 4] = 7
+    with pytest.raises(FormatError, match=f"connectome.h5: .*{pre}/L23_PC/cMat holds 7 at row 0"):
+        load_connectome(path)
+
+
+def test_shares_are_all_rows_once_and_about_equal():
+    sizes = {m: 10 + 7 * k for k, m in enumerate(names.MTYPES)}
+    shares = [hdf5._share_of(sizes, k, 3) for k in range(3)]
+    assert [m for share in shares for m in share] == list(sizes)
+    assert np.ptp([sum(share.values()) for share in shares]) < 2 * max(sizes.values())
+    assert hdf5._share_of({"L1_DAC": 4, "L6_BP": 0}, 1, 2) == {"L1_DAC": 4, "L6_BP": 0}
 
 
 def test_neuron_table(path):
@@ -307,7 +353,7 @@ def test_nothing_half_written_stays(path, sample_cache):
 
 def test_a_reader_killed_by_the_library_is_an_error(path, monkeypatch):
     write_file(path, seed=99)  # not in the cache yet
-    monkeypatch.setattr("nmc.connectome.read.READER", ["-c", "import os; os.abort()"])
+    monkeypatch.setattr("nmc.connectome.hdf5_process.READER", ["-c", "import os; os.abort()"])
     with pytest.raises(FormatError, match="ended the process"):
         load_connectome(path)
 

@@ -1,9 +1,9 @@
 """Read a connectome HDF5 file, block by block, into a compact folder of arrays.
 
-This module runs in a process of its own (``python -m nmc.connectome.hdf5 IN OUT``): the HDF5
-library parses files from anywhere, and a damaged one may take its process down.  It imports
+This module runs in a process of its own (``python -m nmc.connectome.hdf5 IN OUT SHARE OF``): the
+HDF5 library parses files from anywhere, and a damaged one may take its process down.  It imports
 little, so that the process starts quickly, and reports on standard output, a JSON line each
-time.
+time.  Several such processes may read one file, a share of its rows each.
 
 The format is that of the portal's read-me and the readers made for it::
 
@@ -34,10 +34,19 @@ CONNECTIVITY = ("connectivity", "connectivty")
 COUNTS = ("nCellAff", "nCellEff", "nSynAff", "nSynEff")
 #: Files beyond these sizes are no microcircuit of this collaboration (31,346 neurons).
 MAX_NEURONS = 400_000
+#: What the library may remember of the places of chunks; every place is asked for once.
+_METADATA_BYTES = 2 << 20
 
 
-def convert(path: Path, folder: Path, report: Callable[[dict], None] = lambda _: None) -> None:
-    """Read a connectome file and write its compact form into `folder`.
+def convert(
+    path: Path,
+    folder: Path,
+    report: Callable[[dict], None] = lambda _: None,
+    *,
+    share: int = 0,
+    of: int = 1,
+) -> None:
+    """Read a connectome file, or a share of its rows, and write the compact form into `folder`.
 
     Parameters
     ----------
@@ -46,7 +55,10 @@ def convert(path: Path, folder: Path, report: Callable[[dict], None] = lambda _:
     folder : Path
         An existing, empty folder.
     report : callable
-        Called with ``{"total": blocks}`` once and ``{"done": blocks}`` as it goes on.
+        Called with ``{"total": blocks}`` of the file once and ``{"done": blocks}`` of the share
+        as it goes on.
+    share, of : int
+        Which share of how many; `nmc.connectome.store.join` puts them together.
 
     Raises
     ------
@@ -56,7 +68,8 @@ def convert(path: Path, folder: Path, report: Callable[[dict], None] = lambda _:
     try:
         # Every chunk is unpacked once: a cache for them would only take memory.
         with h5py.File(path, "r", rdcc_nbytes=0) as file:
-            reader = _Reader(file)
+            _limit_metadata(file)
+            reader = _Reader(file, share, of)
             compact = reader.read(report)
     except NMCError as error:
         raise FormatError(f"{path.name}: {error}") from error
@@ -69,9 +82,9 @@ def convert(path: Path, folder: Path, report: Callable[[dict], None] = lambda _:
 
 
 class _Reader:
-    """One pass over one open file."""
+    """One pass over a share of one open file: the rows of some presynaptic types."""
 
-    def __init__(self, file: h5py.File):
+    def __init__(self, file: h5py.File, share: int, of: int):
         self.file = file
         self.populations = self._populations()
         self.sizes = {m: g["locations"].shape[0] for m, g in self.populations.items()}
@@ -80,19 +93,20 @@ class _Reader:
                 f"/populations has {sum(self.sizes.values()):,} neurons; "
                 f"expected between 1 and {MAX_NEURONS:,}."
             )
+        self.own = _share_of(self.sizes, share, of)
 
     def read(self, report: Callable[[dict], None]) -> store.Compact:
         positions, counts, missing_counts = self._neurons()
         indptr, indices, missing_blocks = self._connections(report)
-        codes = [names.MTYPES.index(m) for m in self.sizes]
+        codes = [names.MTYPES.index(m) for m in self.own]
         return store.Compact(
-            mtypes=np.repeat(codes, list(self.sizes.values())).astype(np.int8),
+            mtypes=np.repeat(codes, list(self.own.values())).astype(np.int8),
             positions=positions,
             counts=counts,
             indptr=indptr,
             indices=indices,
             meta={
-                "mtypes": list(self.sizes),
+                "mtypes": list(self.own),
                 "missing_counts": missing_counts,
                 "missing_blocks": missing_blocks,
                 "self_connections": self.n_self,
@@ -121,18 +135,19 @@ class _Reader:
         return {m: links.group(parent, spelled) for m, spelled in links.mtypes(parent).items()}
 
     def _neurons(self) -> tuple[np.ndarray, dict[str, np.ndarray], list[str]]:
-        n = sum(self.sizes.values())
+        n = sum(self.own.values())
         positions = np.empty((n, 3))
         counts = {name: np.full(n, -1, np.int32) for name in COUNTS}
         start = 0
-        for mtype, group in self.populations.items():
-            here = slice(start, start + self.sizes[mtype])
+        for mtype, size in self.own.items():
+            group = self.populations[mtype]
+            here = slice(start, start + size)
             positions[here] = group["locations"][()]
             if not np.isfinite(positions[here]).all():
                 raise FormatError(f"{group.name}/locations holds a value that is not finite.")
             for name in COUNTS:
                 if name in group:
-                    counts[name][here] = self._count(group, name, self.sizes[mtype])
+                    counts[name][here] = self._count(group, name, size)
             start = here.stop
         missing = [name for name, values in counts.items() if (values < 0).any()]
         return positions, counts, missing
@@ -162,20 +177,34 @@ class _Reader:
         blocks = Blocks(links.group(self.file, spelled), self.sizes)
         report({"total": len(self.sizes) ** 2})
         strips = []
-        for pre in self.sizes:
+        for pre in self.own:
             strips.append(blocks.strip(pre))
             report({"done": len(strips) * len(self.sizes)})
-        missing = [pathway for strip in strips for pathway in strip.missing]
-        if len(missing) == len(self.sizes) ** 2:
-            raise FormatError(
-                "there is no /connectivity/<pre>/<post>/cMat; at least one is needed."
-            )
-        indptr = np.cumsum(np.concatenate([[0], *(strip.n_out for strip in strips)]))
-        if indptr[-1] >= 2**31:
-            raise FormatError(f"{indptr[-1]:,} connections are more than a microcircuit has.")
         self.n_self = sum(strip.n_self for strip in strips)
-        indices = np.concatenate([strip.targets for strip in strips])
-        return indptr.astype(np.int32), indices, missing
+        missing = [pathway for strip in strips for pathway in strip.missing]
+        indptr = np.cumsum(np.concatenate([[0], *(strip.n_out for strip in strips)]))
+        indices = np.empty(indptr[-1], np.int32)
+        at = 0
+        while strips:  # each is let go once it is copied
+            targets = strips.pop(0).targets
+            indices[at : at + targets.size] = targets
+            at += targets.size
+        return indptr, indices, missing
+
+
+def _share_of(sizes: dict[str, int], share: int, of: int) -> dict[str, int]:
+    """Types next to one another, with about one `of`-th of all neurons."""
+    counts = np.array(list(sizes.values()))
+    middles = np.cumsum(counts) - counts / 2
+    shares = np.minimum(middles * of // counts.sum(), of - 1)
+    return {m: size for (m, size), k in zip(sizes.items(), shares, strict=True) if k == share}
+
+
+def _limit_metadata(file: h5py.File) -> None:
+    cache = file.id.get_mdc_config()
+    cache.min_size = min(cache.min_size, _METADATA_BYTES)
+    cache.initial_size = cache.max_size = _METADATA_BYTES
+    file.id.set_mdc_config(cache)
 
 
 def _first_line(error: BaseException) -> str:
@@ -189,9 +218,10 @@ def main(argv: list[str]) -> int:
         sys.stdout.write(json.dumps(message) + "\n")
         sys.stdout.flush()
 
-    source, folder = map(Path, argv)
+    source, folder = map(Path, argv[:2])
+    share, of = map(int, argv[2:])
     try:
-        convert(source, folder, report)
+        convert(source, folder, report, share=share, of=of)
     except NMCError as error:
         report({"error": str(error)})
         return 1

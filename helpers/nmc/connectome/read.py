@@ -1,34 +1,27 @@
 """Load a connectome: a key of the catalogue or a path → `Connectome`.
 
-A file is read once, in a child process, into a compact form that is kept in the cache under
+A file is read once, in child processes, into a compact form that is kept in the cache under
 the file's sha256; after that it is memory-mapped.
 """
 
 from __future__ import annotations
 
-import json
-import os
 import shutil
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
 import numpy as np
 from scipy import sparse
-from tqdm.auto import tqdm
 
 from nmc import layout
 from nmc.connectome import store
 from nmc.connectome.graph import COUNTS, Connectome, Coverage, make_neurons
+from nmc.connectome.hdf5_process import read_hdf5
 from nmc.data import settings
 from nmc.data.files import sha256_of
 from nmc.errors import FormatError, MissingFileError
 
 HDF5_SUFFIXES = (".h5", ".hdf5")
-
-#: Arguments of the interpreter that reads a file in a process of its own.
-READER = ["-m", "nmc.connectome.hdf5"]
 
 #: Known extracts of instances, most connections first: key → number of m-types they hold.
 EXTRACTS = {
@@ -166,45 +159,6 @@ def default_connectome(
     """
     key = default_key(min_mtypes=min_mtypes, source=source)
     return load_connectome(key, source=source, progress=progress)
-
-
-def read_hdf5(path: str | Path, folder: str | Path, *, progress: bool = True) -> None:
-    """Read an HDF5 file in a child process and write its compact form into `folder`.
-
-    Raises
-    ------
-    FormatError
-        For a file that is not a connectome file, or that ends the process reading it.
-    """
-    path = Path(path).absolute()
-    command = [sys.executable, *READER, str(path), str(folder)]
-
-    # PYTHONSAFEPATH: no module may be picked up from the folder the data lie in.
-    child = subprocess.Popen(
-        command,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=os.environ | {"PYTHONSAFEPATH": "1"},
-    )
-    error = None
-    with tqdm(
-        total=0, unit="block", desc=path.name, disable=not progress, delay=3.0, leave=False
-    ) as bar:
-        for line in child.stdout:
-            message = json.loads(line)
-            error = message.get("error", error)
-            if "total" in message:
-                bar.total = message["total"]
-            if "done" in message:
-                bar.update(message["done"] - bar.n)
-    said = child.stderr.read()
-    if child.wait() == 0:
-        return
-    if error is None:
-        last = (said.strip().splitlines() or [f"status {child.returncode}"])[-1]
-        error = f"{path.name} ended the process that read it ({last}): fetch it again."
-    raise FormatError(error)
 
 
 def _is_key(instance: str | Path) -> bool:

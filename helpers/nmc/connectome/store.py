@@ -13,6 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
+from nmc.errors import FormatError
+
 #: Part of the cache's key: a change of the form makes old entries unused.
 VERSION = 1
 _ARRAYS = ("mtypes", "positions", "indptr", "indices")
@@ -55,3 +57,36 @@ def open_compact(folder: Path) -> Compact:
 
     counts = {name: array(name) for name in meta.pop("counts")}
     return Compact(**{name: array(name) for name in _ARRAYS}, counts=counts, meta=meta)
+
+
+def join(shares: list[Compact]) -> Compact:
+    """Put the shares of a file together, rows below rows.
+
+    Raises
+    ------
+    FormatError
+        When there is no matrix in any of them, or more connections than int32 can number.
+    """
+    missing = [pathway for share in shares for pathway in share.meta["missing_blocks"]]
+    mtypes = [mtype for share in shares for mtype in share.meta["mtypes"]]
+    if len(missing) == len(mtypes) ** 2:
+        raise FormatError("there is no /connectivity/<pre>/<post>/cMat; at least one is needed.")
+    n_out = np.concatenate([np.diff(share.indptr) for share in shares])
+    indptr = np.concatenate([[0], np.cumsum(n_out)])
+    if indptr[-1] >= 2**31:
+        raise FormatError(f"{indptr[-1]:,} connections are more than a microcircuit has.")
+    names = shares[0].counts
+    lacking = {name for share in shares for name in share.meta["missing_counts"]}
+    return Compact(
+        mtypes=np.concatenate([share.mtypes for share in shares]),
+        positions=np.concatenate([share.positions for share in shares]),
+        counts={name: np.concatenate([s.counts[name] for s in shares]) for name in names},
+        indptr=indptr.astype(np.int32),
+        indices=np.concatenate([share.indices for share in shares]),
+        meta={
+            "mtypes": mtypes,
+            "missing_counts": [name for name in names if name in lacking],
+            "missing_blocks": missing,
+            "self_connections": sum(share.meta["self_connections"] for share in shares),
+        },
+    )
