@@ -38,7 +38,10 @@ def _simulate(h, pc, params: dict, report) -> tuple[dict, dict[str, np.ndarray]]
     kept = [_connect(h, pc, cells[c["post"]], c, params["seed"]) for c in params["contacts"]
             if c["post"] in cells]  # fmt: skip
     kept += [_add_background(h, cells[gid], gid, params) for gid in mine]
-    _run.set_integration(h, params["integration"])
+    variable = _run.set_integration(h, params["integration"])
+    if variable:
+        h.cvode.use_local_dt(1)  # each cell steps for itself
+        h.cvode.condition_order(2)  # a spike's time is interpolated within the step
     pc.set_maxstep(10)
     times, gids = h.Vector(), h.Vector()
     pc.spike_record(-1, times, gids)
@@ -48,16 +51,16 @@ def _simulate(h, pc, params: dict, report) -> tuple[dict, dict[str, np.ndarray]]
         for gid in params["record"]
         if gid in cells
     }
-    t = h.Vector().record(h._ref_t, sampling)
     h.v_init = params["v_init_mV"]
     h.stdinit()
     for k in range(1, _CHUNKS + 1):
         pc.psolve(params["tstop_ms"] * k / _CHUNKS)
         report(k / _CHUNKS)
-    arrays = {"spike_t_ms": np.array(times), "spike_gid": np.array(gids, int), "t_ms": np.array(t)}
+    t = np.arange(round(params["tstop_ms"] / sampling)) * sampling
+    arrays = {"spike_t_ms": np.array(times), "spike_gid": np.array(gids, int), "t_ms": t}
     for gid, voltage in voltages.items():
-        arrays[f"v_{gid}"] = np.array(voltage)
-        _run.check_finite(cells[gid].model, f"v of cell {gid}", arrays[f"v_{gid}"], arrays["t_ms"])
+        arrays[f"v_{gid}"] = np.array(voltage)[: len(t)]
+        _run.check_finite(cells[gid].model, f"v of cell {gid}", arrays[f"v_{gid}"], t)
     del kept
     segments = sum(s.nseg for cell in cells.values() for s in cell.hoc.all)
     return {"segments": segments, "cells": len(cells), "waited_s": float(pc.wait_time())}, arrays

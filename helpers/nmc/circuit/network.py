@@ -10,8 +10,9 @@ from pathlib import Path
 import pandas as pd
 
 from nmc.cells import mechanisms, worker
+from nmc.cells.package import Package
 from nmc.cells.protocols import run_cached
-from nmc.circuit import _network
+from nmc.circuit import _network, continuous
 from nmc.circuit.pairs import code_hash
 from nmc.circuit.plan import CircuitPlan, plan_circuit
 from nmc.errors import CircuitError
@@ -62,6 +63,7 @@ def simulate_circuit(
     missing: str = "error",
     seed: int = 0,
     record: Sequence[int] = (),
+    mode: str = "fixed",
     dt_ms: float = DT_MS,
     ranks: int = 1,
     trust: bool = False,
@@ -82,8 +84,12 @@ def simulate_circuit(
         Length of the run.
     record : sequence of int
         Cells (rows of the plan's neurons) whose somatic voltage is kept.
+    mode : {"fixed", "converged"}
+        Fixed steps of `dt_ms`, first order; or NEURON's variable step, of each cell its own, on
+        synapses whose decay is stated as a differential equation (see `nmc.circuit.continuous`).
+        Circuits with random channels keep the fixed step; ``attrs["integration"]`` says so.
     dt_ms : float
-        Fixed step, first order: the synapses and random channels need one.
+        The fixed step.
     ranks : int
         1 runs in one process; more starts that many MPI ranks (``mpiexec`` must be installed).
         The spikes are the same.
@@ -100,6 +106,8 @@ def simulate_circuit(
     ------
     CircuitError
         More ranks than cells; a cell to record that is not there; what `nmc.plan_circuit` finds.
+    UnknownNameError
+        There is no such mode.
     SimulationError
         The run failed, or there is no mpiexec.
     """
@@ -109,12 +117,12 @@ def simulate_circuit(
             connectome, neurons, models=models, drive=drive, background_Hz=background_Hz,
             background_cells=background_cells, gain=gain, missing=missing, seed=seed,
         )  # fmt: skip
-    params = _params(plan, tstop_ms, record, dt_ms, ranks)
-    packages = list(plan.packages.values())
+    params = _params(plan, tstop_ms, record, mode, dt_ms, ranks)
+    packages, loading = _mechanisms(plan, params["integration"], trust)
     if ranks > 1:
-        params["libraries"] = [str(p) for p in _libraries(plan, trust)]
+        params["libraries"] = _libraries(packages, loading)
     meta, arrays = run_cached(
-        "nmc.circuit._network:run", params, packages, synapses=True, trust=trust, keep=keep,
+        "nmc.circuit._network:run", params, packages, synapses=True, **loading, keep=keep,
         timeout_s=timeout_s, progress=progress,
     )  # fmt: skip
     return _result(plan, params, meta, arrays)
@@ -126,6 +134,7 @@ def write_circuit(
     *,
     tstop_ms: float = TSTOP_MS,
     record: Sequence[int] = (),
+    mode: str = "fixed",
     dt_ms: float = DT_MS,
     trust: bool = False,
 ) -> Path:
@@ -139,24 +148,45 @@ def write_circuit(
         From `nmc.plan_circuit`.
     folder : path
         Made if need be; the ranks write their results there.
-    tstop_ms, record, dt_ms, trust
+    tstop_ms, record, mode, dt_ms, trust
         As for `simulate_circuit`.
 
     Returns
     -------
     pathlib.Path
         The folder; `read_circuit` reads the results from it.
+
+    Raises
+    ------
+    CircuitError
+        A cell to record that is not there.
+    UnknownNameError
+        There is no such mode.
+    MechanismError, CompilerError
+        A MOD file is unknown and not trusted; the mechanisms cannot be compiled.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    params = _params(plan, tstop_ms, record, dt_ms, 1)
-    params["libraries"] = [str(p) for p in _libraries(plan, trust)]
+    params = _params(plan, tstop_ms, record, mode, dt_ms, 1)
+    params["libraries"] = _libraries(*_mechanisms(plan, params["integration"], trust))
     (folder / "circuit.json").write_text(json.dumps(params), "utf-8")
     return folder
 
 
 def read_circuit(plan: CircuitPlan, folder: str | Path) -> CircuitRun:
     """Read what the ranks wrote into the folder of `write_circuit`.
+
+    Parameters
+    ----------
+    plan : CircuitPlan
+        The plan that was written there.
+    folder : path
+        The folder.
+
+    Returns
+    -------
+    CircuitRun
+        As from `simulate_circuit`.
 
     Raises
     ------
@@ -173,17 +203,19 @@ def read_circuit(plan: CircuitPlan, folder: str | Path) -> CircuitRun:
     return _result(plan, params, *_network.collect(folder))
 
 
-def _params(plan, tstop_ms, record, dt_ms, ranks) -> dict:
+def _params(plan, tstop_ms, record, mode, dt_ms, ranks) -> dict:
     cells = len(plan.neurons)
     if not 1 <= ranks <= cells:
         raise CircuitError(f"A circuit of {cells} cells runs on 1 to {cells} ranks; got {ranks}.")
     wrong = [c for c in record if not 0 <= c < cells]
     if wrong:
         raise CircuitError(f"Cells to record are numbered 0 to {cells - 1}; got {wrong}.")
+    how, said = continuous.choose(plan.packages.values(), mode, dt_ms)
     return plan.spec | {
         "tstop_ms": float(tstop_ms),
         "record": [int(c) for c in record],
-        "integration": {"dt_ms": dt_ms, "order": 1},
+        "integration": how,
+        "integration_said": said,
         "sampling_ms": SAMPLING_MS,
         "v_init_mV": V_INIT_MV,
         "threshold_mV": THRESHOLD_MV,
@@ -192,9 +224,18 @@ def _params(plan, tstop_ms, record, dt_ms, ranks) -> dict:
     }
 
 
-def _libraries(plan: CircuitPlan, trust: bool) -> tuple[Path, ...]:
-    mods = [p for package in plan.packages.values() for p in package.needed_mods(True).values()]
-    return mechanisms.library_for(mods, trust=trust)
+def _mechanisms(plan: CircuitPlan, how: dict, trust: bool) -> tuple[list[Package], dict]:
+    """Packages with the synapses that an integration needs, and how to load their MOD files."""
+    packages = list(plan.packages.values())
+    if "atol" not in how:
+        return packages, {"variant": "exact", "trust": trust}
+    packages = [continuous.with_continuous_synapses(p, trust=trust) for p in packages]
+    return packages, {"variant": "tabulated", "trust": True}  # those not trusted were refused
+
+
+def _libraries(packages: list[Package], loading: dict) -> list[str]:
+    mods = [path for package in packages for path in package.needed_mods(True).values()]
+    return [str(library) for library in mechanisms.library_for(mods, **loading)]
 
 
 def _result(plan: CircuitPlan, params: dict, meta: dict, arrays) -> CircuitRun:
@@ -207,7 +248,7 @@ def _result(plan: CircuitPlan, params: dict, meta: dict, arrays) -> CircuitRun:
     attrs = {
         "tstop_ms": params["tstop_ms"],
         "ranks": params["ranks"],
-        "integration": f"fixed step {params['integration']['dt_ms']:g} ms, first order",
+        "integration": params["integration_said"],
         "seed": params["seed"],
         **meta,
     }
