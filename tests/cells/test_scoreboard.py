@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import subprocess
+import zipfile
 from pathlib import Path
 
 import pandas as pd
@@ -38,6 +39,55 @@ def test_rows_of_other_code_are_stale(monkeypatch):
     monkeypatch.setattr(scoreboard, "makings", lambda: makings() | {"code_sha256": "other"})
     rows = scoreboard.load_scoreboard()
     assert rows["stale"].all() and rows["stale_because"].str.contains("code").all()
+
+
+def test_an_invented_package_is_not_held_against_a_row():
+    from nmc.cells.package import load_package
+
+    load_package(SMALL)
+    rows = scoreboard.load_scoreboard(sheets=False).set_index("model")
+    assert SMALL in rows.index and set(rows["package"]) == {"not at hand"}
+
+
+def test_a_package_is_hashed_in_its_archive_as_unpacked(tmp_path):
+    from nmc import fetch
+    from nmc.cells.package import load_package
+    from nmc.cells.unchanged import hash_archive
+
+    archive = fetch(f"model/{SMALL}")
+    assert hash_archive(archive, "as it is") == load_package(SMALL).sha256
+    changed = _with_another_step(archive, tmp_path / "changed.zip")
+    assert hash_archive(changed, "changed") != load_package(SMALL).sha256
+
+
+@pytest.mark.real
+def test_a_row_of_another_package_is_stale(mirror, monkeypatch, tmp_path):
+    from nmc import layout
+    from nmc.data import provenance
+
+    place = tmp_path / layout.package(SMALL)
+    place.parent.mkdir(parents=True)
+    place.write_bytes((mirror / layout.package(SMALL)).read_bytes())
+    monkeypatch.setenv("NMC_SOURCE", str(tmp_path))
+    monkeypatch.setattr(provenance, "_log", {})
+    rows = scoreboard.load_scoreboard(sheets=False).set_index("model")
+    assert not rows["stale"].any()
+    assert rows["package"].value_counts().to_dict() == {"not at hand": len(rows) - 1,
+                                                        "unchanged": 1}  # fmt: skip
+    assert [r.key for r in provenance.records()] == ["recomputed/models"]  # looked at, not used
+    _with_another_step(mirror / layout.package(SMALL), place)
+    rows = scoreboard.load_scoreboard(sheets=False).set_index("model")
+    assert rows.index[rows["stale"]].tolist() == [SMALL]
+    assert rows.loc[SMALL, ["package", "stale_because"]].tolist() == ["another", "package"]
+
+
+def _with_another_step(archive: Path, target: Path) -> Path:
+    """Copy a package with other numbers in ``current_amps.dat``."""
+    with zipfile.ZipFile(archive) as old, zipfile.ZipFile(target, "w") as new:
+        for name in old.namelist():
+            text = old.read(name)
+            new.writestr(name, b"0 1 2 3" if name.endswith("current_amps.dat") else text)
+    return target
 
 
 @pytest.mark.real

@@ -35,20 +35,26 @@ def template_name(model: str, path: Path) -> str:
     return found[0]
 
 
+def morphology_name(hoc: str) -> str | None:
+    """Path in the package of the morphology that the text of ``morphology.hoc`` reads."""
+    found = re.search(r'\.input\("([^"]+)"\)', hoc)
+    return found[1] if found else None
+
+
 def morphology_file(model: str, folder: Path) -> Path:
     """The morphology that ``morphology.hoc`` reads; it must lie in the package and be whole."""
-    found = re.search(r'\.input\("([^"]+)"\)', read(folder / "morphology.hoc"))
-    if not found:
+    name = morphology_name(read(folder / "morphology.hoc"))
+    if not name:
         raise PackageError(f"{model}: morphology.hoc names no morphology file.")
-    path = (folder / found[1]).resolve()
+    path = (folder / name).resolve()
     if not path.is_relative_to(folder):
-        raise PackageError(f"{model}: morphology.hoc points outside the package: {found[1]!r}.")
+        raise PackageError(f"{model}: morphology.hoc points outside the package: {name!r}.")
     if not path.is_file():
-        raise PackageError(f"{model}: the morphology file {found[1]} is missing.")
+        raise PackageError(f"{model}: the morphology file {name} is missing.")
     text = path.read_text("latin-1")
     if not text.strip() or _unbalanced(text):
         raise PackageError(
-            f"{model}: the morphology file {found[1]} is truncated (its brackets do not close). "
+            f"{model}: the morphology file {name} is truncated (its brackets do not close). "
             "Fetch the package again."
         )
     return path

@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 
 import numpy as np
@@ -130,11 +130,7 @@ class Package:
     def sha256(self) -> str:
         """Hash of every file that shapes a simulation, by name and content."""
         files = [self.folder / name for name in REQUIRED] + [self.morphology, *self.mods.values()]
-        digest = hashlib.sha256()
-        for path in sorted(files):
-            name = path.relative_to(self.folder).as_posix()
-            digest.update(f"{name}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
-        return digest.hexdigest()
+        return hash_files({p.relative_to(self.folder).as_posix(): p.read_bytes() for p in files})
 
     @cached_property
     def stochastic(self) -> tuple[str, ...]:
@@ -187,6 +183,14 @@ class Package:
         if rows.empty:
             raise PackageError(f"{self.name}: {section_list} sections have no {parameter!r}.")
         return _hoc.evaluate(rows["formula"].iloc[-1], distance_um)
+
+
+def hash_files(files: Mapping[str, bytes]) -> str:
+    """Hash files of a package, by their paths in it and their contents."""
+    digest = hashlib.sha256()
+    for name in sorted(files, key=PurePosixPath):
+        digest.update(f"{name}\0{hashlib.sha256(files[name]).hexdigest()}\n".encode())
+    return digest.hexdigest()
 
 
 def load_package(model: str | names.Model | Path) -> Package:

@@ -16,6 +16,7 @@ import pandas as pd
 
 from nmc import names, recomputed
 from nmc.cells.sweep import load_rows, makings, sweep
+from nmc.cells.unchanged import mark_rows
 from nmc.cells.verdicts import TOLERANCES, explain, judge
 from nmc.errors import SourceError
 
@@ -148,9 +149,18 @@ def load_scoreboard(
     -------
     pandas.DataFrame
         One row a run: ``model``, ``etype``, ``mode``, measured columns (for steps ``step`` and
-        ``spike_count``), ``stochastic``, ``error``, and ``stale`` with ``stale_because`` (made
-        by other code or another NEURON). For rest also the sheets' values in ``published_…``,
-        ``agrees_…``, ``verdict`` and ``reason``; see `nmc.cells.verdicts`.
+        ``spike_count``), ``stochastic``, ``error``, ``stale`` with ``stale_because`` (made by
+        other code, another NEURON or another package) and ``package``: *unchanged*, *another*
+        or, where the source has none at hand and nothing is downloaded, *not at hand*. For rest
+        also the sheets' values in ``published_…``, ``agrees_…``, ``verdict`` and ``reason``; see
+        `nmc.cells.verdicts`.
+
+    Raises
+    ------
+    FormatError
+        The kept table is damaged.
+    MissingFileError, DownloadError
+        The source cannot give the sheets that are to be joined.
     """
     every = _of(recomputed.load_kept("models"), protocol, mode)
     compare = sheets and protocol == "rest"
@@ -173,7 +183,7 @@ def _of(rows: pd.DataFrame, protocol: str, mode: str) -> pd.DataFrame:
     rows = rows[rows["protocol"] == protocol].reset_index(drop=True)
     told = pd.DataFrame([json.loads(text) for text in rows["settings"]], index=rows.index)
     rows = rows.join(told.reindex(columns=["mode", "step"]))
-    return recomputed.mark_stale(rows[rows["mode"] == mode], makings())
+    return mark_rows(rows[rows["mode"] == mode], makings())
 
 
 def load_spike_errors() -> pd.DataFrame:
@@ -185,10 +195,16 @@ def load_spike_errors() -> pd.DataFrame:
         One row a package and step, in the order of the names: ``spikes_reference`` (variable
         step at a tolerance of 1e-7), ``spikes_…`` and ``error_…_ms`` (largest distance of a
         spike from the reference's; NaN where their numbers differ) of the modes *published* and
-        *converged*, the same of second-order runs of two steps that check the reference,
+        *converged*, the same of second-order runs of two steps that check the reference, and
+        of the finest step that was needed to meet it (``finest_step_ms``),
         ``ratio`` (CPU time of the package's own step over the converged one's, on the machine
-        that measured it) and ``stale``.
+        that measured it), ``stale``, ``stale_because`` and ``package``; see `load_scoreboard`.
+
+    Raises
+    ------
+    FormatError
+        The kept table is damaged.
     """
-    rows = recomputed.mark_stale(recomputed.load_kept("integration"), makings())
+    rows = mark_rows(recomputed.load_kept("integration"), makings())
     rows.insert(1, "step", [json.loads(text)["step"] for text in rows["settings"]])
     return rows.drop(columns=["protocol", "settings", *recomputed.MAKINGS])

@@ -118,14 +118,20 @@ def local(key: str, source: _Source = None) -> Path | None:
     source : str, path or sequence, optional
         As for `fetch`.
     """
+    found = at_hand(key, source)
+    if found is None:
+        return None
+    provenance.record(found)
+    return found.path
+
+
+def at_hand(key: str, source: _Source = None) -> Record | None:
+    """As `local`, and return the whole record; what is only looked at is not noted as used."""
     wanted = item(key)
     for tree in sources.trees(source):
         found = tree.local(wanted)
-        if found is not None:
-            provenance.record(found)
-            return found.path
-        if tree.may_have(wanted):
-            return None  # this tree would serve it: a later one must not stand in for it
+        if found is not None or tree.may_have(wanted):
+            return found  # this tree would serve it: a later one must not stand in for it
     return None
 
 
