@@ -4,8 +4,8 @@ import nmc
 import numpy as np
 import pytest
 from nmc.cells.build import cell_spec
+from nmc.cells.morphology import section_paths
 from nmc.cells.protocols import run_cached
-from nmc.circuit.synaptome import _paths
 
 MODEL = "L5_TTPC1_cADpyr232_1"
 
@@ -13,14 +13,15 @@ MODEL = "L5_TTPC1_cADpyr232_1"
 def check_sections(model):
     package = nmc.load_package(model)
     meta, arrays = run_cached("nmc.cells._geometry:run", {"cell": cell_spec(package)}, [package])
-    paths, start = _paths(package)
+    paths = section_paths(package)
     dendrites = [n for n in meta["sections"] if n.startswith(("dend", "apic"))]
     assert set(dendrites) == {n for n in paths if not n.startswith("axon")}
     length = dict(zip(meta["sections"], arrays["length_um"], strict=True))
     middle = dict(zip(meta["sections"], arrays["distance_um"], strict=True))
     for name in dendrites:
-        assert paths[name][1][-1] == pytest.approx(length[name], abs=1e-3)
-        assert start[name] + length[name] / 2 == pytest.approx(middle[name], abs=1e-2)
+        path = paths[name]
+        assert path.along_um[-1] == pytest.approx(length[name], abs=1e-3)
+        assert path.start_um + length[name] / 2 == pytest.approx(middle[name], abs=1e-2)
 
 
 @pytest.mark.neuron
@@ -39,19 +40,20 @@ def test_synapses_lie_on_their_sections():
     places = nmc.locate_synapses(MODEL)
     package = nmc.load_package(MODEL)
     assert len(places) == len(package.synapses)
-    paths, start = _paths(package)
+    paths = section_paths(package)
     for number in places.index[:: max(1, len(places) // 60)]:
         row = places.loc[number]
         if row["section"].startswith("soma"):
             assert row["distance_um"] == 0
             continue
-        points, along = paths[row["section"]]
+        path = paths[row["section"]]
+        points, end = path.points, path.start_um + path.along_um[-1]
         here = row[["x_um", "y_um", "z_um"]].to_numpy(float)
         ends = points[1:] - points[:-1]
         share = np.clip(((here - points[:-1]) * ends).sum(1) / (ends**2).sum(1), 0, 1)
         off = np.linalg.norm(points[:-1] + share[:, None] * ends - here, axis=1).min()
         assert off < 1e-6
-        assert start[row["section"]] <= row["distance_um"] <= start[row["section"]] + along[-1]
+        assert path.start_um <= row["distance_um"] <= end
 
 
 def test_counts_add_up():

@@ -204,6 +204,13 @@ def run_command(command: Sequence[str], folder: Path, *, timeout_s: float = TIME
 def read_recording(folder: Path, step: int = 1) -> pd.DataFrame:
     """Read what a package's ``run.py`` wrote for a step.
 
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Where the script ran.
+    step : int
+        Which of the package's steps, 1 (weakest) to 3.
+
     Returns
     -------
     pandas.DataFrame

@@ -52,6 +52,11 @@ def compute_channel_densities(model: str | names.Model | Path | Package) -> pd.D
         ``axon``), ``distance_um`` (path from the soma), ``channel``, ``density_S_per_cm2`` in
         the section's middle, ``conductance_nS`` (density times the section's membrane, all
         gates open). The axon is the stub of 60 µm that the packages simulate.
+
+    Raises
+    ------
+    PackageError, MechanismError, CompilerError, SimulationError
+        The package cannot be read, or its cell not be built.
     """
     from nmc.cells import _hoc
     from nmc.cells.protocols import as_package

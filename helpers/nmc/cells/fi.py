@@ -46,6 +46,11 @@ def simulate_fi(
         One row an amplitude, ascending: ``amplitude_nA``, ``spike_count``, ``rate_Hz`` (spikes
         over the 2 s of the step), ``first_spike_ms`` after the step's start (NaN if none) and
         ``final_rate_Hz``, one over the last interval between spikes (NaN below two spikes).
+
+    Raises
+    ------
+    PackageError, MechanismError, CompilerError, SimulationError
+        As `nmc.simulate_step`.
     """
     package = as_package(model)
     if amplitudes_nA is None:
@@ -98,6 +103,11 @@ def simulate_steps(
     -------
     dict of str to pandas.DataFrame
         Model name → trace, in the order given.
+
+    Raises
+    ------
+    PackageError, MechanismError, CompilerError, SimulationError
+        As `nmc.simulate_step`.
     """
     packages = [as_package(model) for model in models]
     with ThreadPoolExecutor(max(1, n_workers)) as pool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import pandas as pd
 
@@ -14,6 +16,8 @@ NEURITES = {
     "basal_dendrite": "basal dendrite",
     "apical_dendrite": "apical dendrite",
 }
+#: Neurite → the packages' HOC array of its sections.
+_ARRAYS = {"axon": "axon", "basal dendrite": "dend", "apical dendrite": "apic"}
 
 
 def read_morphology(package: Package):
@@ -81,32 +85,80 @@ def count_sections(package: Package) -> dict[str, int]:
     return {array: types.count(int(kind)) for array, kind in kinds.items()}
 
 
-def section_points(package: Package) -> dict[str, np.ndarray]:
-    """Points of each dendritic section by its HOC name.
+class SectionPath(NamedTuple):
+    """Where a section runs.
+
+    Attributes
+    ----------
+    points : (n, 3) array
+        In µm from the soma's centre, y towards the pia.
+    diameters_um : (n,) array
+        At each point.
+    along_um : (n,) array
+        Length from the section's start to each point.
+    start_um : float
+        Path from the soma to the section's start.
+    """
+
+    points: np.ndarray
+    diameters_um: np.ndarray
+    along_um: np.ndarray
+    start_um: float
+
+
+def section_paths(package: Package) -> dict[str, SectionPath]:
+    """Follow each section of the reconstruction by its HOC name, the axon's included.
 
     ``dend[12]`` is the 13th basal section of the file, the branches taken depth first, as
     NEURON's import numbers them.
 
-    Returns
-    -------
-    dict of str to numpy.ndarray of shape (n, 3)
-        In µm from the soma's centre, y towards the pia; the soma is ``soma[0]``, its outline.
+    Raises
+    ------
+    PackageError
+        MorphIO cannot read the file.
     """
     morphology = read_morphology(package)
     centre = morphology.soma.center
-    found = {"soma[0]": morphology.soma.points.astype(float) - centre}
-    arrays = {"basal dendrite": "dend", "apical dendrite": "apic"}
-    count = dict.fromkeys(arrays.values(), 0)
+    count = dict.fromkeys(_ARRAYS.values(), 0)
+    found: dict[str, SectionPath] = {}
+    ends: dict[int, float] = {}
     for section in morphology.iter():
-        array = arrays.get(NEURITES[section.type.name])
-        if array:
-            found[f"{array}[{count[array]}]"] = section.points.astype(float) - centre
-            count[array] += 1
+        array = _ARRAYS[NEURITES[section.type.name]]
+        points = section.points.astype(float) - centre
+        steps = np.linalg.norm(np.diff(points, axis=0), axis=1)
+        path = SectionPath(
+            points=points,
+            diameters_um=section.diameters.astype(float),
+            along_um=np.concatenate([[0.0], np.cumsum(steps)]),
+            start_um=0.0 if section.is_root else ends[section.parent.id],
+        )
+        found[f"{array}[{count[array]}]"] = path
+        count[array] += 1
+        ends[section.id] = path.start_um + path.along_um[-1]
     return found
+
+
+def section_points(package: Package) -> dict[str, np.ndarray]:
+    """Points of the soma's outline and of each dendritic section by its HOC name.
+
+    Returns
+    -------
+    dict of str to numpy.ndarray of shape (n, 3)
+        As in `section_paths`; ``soma[0]`` is the outline.
+    """
+    soma = read_morphology(package).soma
+    found = {"soma[0]": soma.points.astype(float) - soma.center}
+    paths = section_paths(package).items()
+    return found | {name: p.points for name, p in paths if not name.startswith("axon")}
 
 
 def load_morphology(package: Package) -> pd.DataFrame:
     """Points of a package's reconstruction, one row a point.
+
+    Parameters
+    ----------
+    package : Package
+        From `nmc.load_package`.
 
     Returns
     -------
@@ -114,6 +166,11 @@ def load_morphology(package: Package) -> pd.DataFrame:
         ``section`` (MorphIO's id, −1 the soma), ``neurite`` (``soma``, ``axon``,
         ``basal dendrite``, ``apical dendrite``), ``x_um``, ``y_um``, ``z_um`` relative to the
         soma's centre (y towards the pia) and ``diameter_um``.
+
+    Raises
+    ------
+    PackageError
+        MorphIO cannot read the file.
     """
     morphology = read_morphology(package)
     centre = morphology.soma.center

@@ -51,6 +51,11 @@ def control_panel(
         ``step`` (a menu), ``switches`` and ``rates`` (m-type → widget), ``duration``, ``run``
         (the button), ``time`` (the slider) and ``status``; ``trace`` is the last run's table,
         None before.
+
+    Raises
+    ------
+    PackageError
+        The package cannot be read.
     """
     import ipywidgets as widgets
     import traitlets

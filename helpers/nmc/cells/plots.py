@@ -41,6 +41,11 @@ def plot_trace(
         For a legend.
     ax : matplotlib Axes, optional
         Where to draw.
+
+    Returns
+    -------
+    matplotlib Axes
+        That of the trace.
     """
     from nmc.data import provenance
 
@@ -100,6 +105,16 @@ def plot_morphology(package: Package, *, axon: bool = True, ax: Axes | None = No
         Draw the axon too; simulations replace it by a stub of 60 µm.
     ax : matplotlib Axes, optional
         Where to draw.
+
+    Returns
+    -------
+    matplotlib Axes
+        The scale is the same in both directions.
+
+    Raises
+    ------
+    PackageError
+        MorphIO cannot read the file.
     """
     from matplotlib.collections import LineCollection
 

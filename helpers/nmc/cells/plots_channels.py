@@ -14,7 +14,7 @@ from matplotlib.ticker import NullFormatter
 from nmc import style
 from nmc.cells import _hoc
 from nmc.cells.densities import density_parameters
-from nmc.cells.morphology import read_morphology
+from nmc.cells.morphology import read_morphology, section_paths
 from nmc.cells.package import Package
 from nmc.errors import UnknownNameError
 
@@ -135,6 +135,11 @@ def plot_densities(densities: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
         From `nmc.compute_channel_densities`.
     ax : matplotlib Axes, optional
         Where to draw.
+
+    Returns
+    -------
+    matplotlib Axes
+        Channels in rows, parts of the cell in columns.
     """
     from nmc.data import provenance
 
@@ -172,6 +177,11 @@ def plot_density_tree(package: Package, channel: str, *, ax: Axes | None = None)
     ax : matplotlib Axes, optional
         Where to draw.
 
+    Returns
+    -------
+    matplotlib Axes
+        With a colour bar.
+
     Raises
     ------
     UnknownNameError
@@ -183,23 +193,24 @@ def plot_density_tree(package: Package, channel: str, *, ax: Axes | None = None)
 
     table = density_parameters(package)
     rows = table[table["channel"] == channel].set_index("section_list")
-    kinds = {"basal_dendrite": "basal", "apical_dendrite": "apical"}
+    kinds = {"dend": "basal", "apic": "apical"}
     if not set(rows.index) & set(kinds.values()):
         dendritic = table[table["section_list"].isin(kinds.values())]["channel"]
         raise UnknownNameError.of(
             f"channel in the dendrites of {package.name}:", channel, dendritic
         )
     lines, values, widths = [], [], []
-    for section, points, distance in _paths(read_morphology(package)):
-        part = kinds.get(section.type.name)
+    radius = _radius(read_morphology(package))
+    for section, path in section_paths(package).items():
+        part = kinds.get(section.partition("[")[0])
         if part is None:
             continue
-        middle = (distance[1:] + distance[:-1]) / 2
+        middle = radius + path.start_um + (path.along_um[1:] + path.along_um[:-1]) / 2
         row = rows.loc[part] if part in rows.index else None
         density = np.zeros(len(middle)) if row is None else _hoc.evaluate(row["formula"], middle)
-        lines += [points[i : i + 2, :2] for i in range(len(middle))]
+        lines += [path.points[i : i + 2, :2] for i in range(len(middle))]
         values += list(density * (1.0 if row is None else row["scale"]))
-        widths += list(np.clip(section.diameters[1:], 0.6, 3.0))
+        widths += list(np.clip(path.diameters_um[1:], 0.6, 3.0))
     ax = style.new_axes(ax, width=5.0, height=6.0)
     drawn = LineCollection(lines, array=np.array(values), cmap=style.SEQUENTIAL, linewidths=widths)
     ax.add_collection(drawn)
@@ -210,18 +221,6 @@ def plot_density_tree(package: Package, channel: str, *, ax: Axes | None = None)
     ax.set(xlabel="x (µm)", ylabel="height above the soma (µm)", title=package.name)
     provenance.stamp(ax)
     return ax
-
-
-def _paths(morphology):
-    """Sections with their points and path distances from the soma's middle, µm."""
-    centre, radius = morphology.soma.center, _radius(morphology)
-    ends: dict[int, float] = {}
-    for section in morphology.iter():
-        steps = np.linalg.norm(np.diff(section.points, axis=0), axis=1)
-        start = radius if section.is_root else ends[section.parent.id]
-        distance = start + np.concatenate([[0.0], np.cumsum(steps)])
-        ends[section.id] = distance[-1]
-        yield section, section.points - centre, distance
 
 
 def _radius(morphology) -> float:

@@ -86,6 +86,11 @@ def plot_fi(curves: Mapping[str, pd.DataFrame], *, ax: Axes | None = None) -> Ax
         Label → table of `nmc.simulate_fi`.
     ax : matplotlib Axes, optional
         Where to draw.
+
+    Returns
+    -------
+    matplotlib Axes
+        A line a label.
     """
     from nmc.data import provenance
 

@@ -148,6 +148,11 @@ def plot_sholl(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
         From `nmc.compute_sholl`.
     ax : matplotlib Axes, optional
         Where to draw.
+
+    Returns
+    -------
+    matplotlib Axes
+        A line a neurite.
     """
     from nmc.data import provenance
 

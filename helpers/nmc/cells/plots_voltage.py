@@ -46,6 +46,11 @@ def plot_voltages(
     ax : matplotlib Axes, optional
         Where to draw.
 
+    Returns
+    -------
+    matplotlib Axes
+        With a colour bar.
+
     Raises
     ------
     FormatError

@@ -78,6 +78,8 @@ def simulate_step(
     Raises
     ------
     PackageError, MechanismError, CompilerError, SimulationError
+        The package is not whole; a MOD file is unknown or does not compile; the run fails, ends
+        early or takes too long.
     """
     package = as_package(model)
     hold = package.hold_nA if hold_nA is None else float(hold_nA)
@@ -125,9 +127,31 @@ def simulate_currents(
 ) -> pd.DataFrame:
     """Drive a cell with any stimuli of `nmc.cells._run.add_stimulus` and record it.
 
-    The general protocol that the others are made of; see `simulate_step` for parameters,
-    return value and errors.  With `settle` the cell first rests for ten steps of a second, as
-    the packages' rest protocol does.
+    The general protocol that the others are made of.
+
+    Parameters
+    ----------
+    model : str, Model, pathlib.Path or Package
+        A model's name, a package's folder, or a package.
+    stimuli : list of dict
+        What to put on the cell, as `nmc.cells._run.add_stimulus` takes it.
+    tstop_ms : float
+        How long to simulate.
+    mode, v_init_mV, record, threshold_mV, trust, timeout_s, progress
+        As for `simulate_step`.
+    settle : bool
+        Let the cell first rest for ten steps of a second, as the packages' rest protocol does.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``t_ms``, ``v_mV`` (soma), ``i_nA`` (injected) and the recorded columns, every 0.1 ms;
+        ``.attrs`` as of `simulate_step`, without amplitudes.
+
+    Raises
+    ------
+    PackageError, MechanismError, CompilerError, SimulationError
+        As `simulate_step`.
     """
     package = as_package(model)
     how, variant, said = integration.choose(package, mode)

@@ -31,7 +31,13 @@ def results_folder() -> Path:
 
 
 def clear_results() -> int:
-    """Delete every kept result; returns how many there were."""
+    """Delete every kept result.
+
+    Returns
+    -------
+    int
+        How many results there were.
+    """
     folder = results_folder()
     count = len(list(folder.glob("*.npz")))
     shutil.rmtree(folder, ignore_errors=True)

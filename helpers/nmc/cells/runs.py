@@ -34,6 +34,11 @@ def record_sections(
     -------
     dict of str to str
         Section → its middle's voltage, e.g. ``{"dend[3]": "dend[3](0.5).v"}``.
+
+    Raises
+    ------
+    PackageError
+        The package or its morphology cannot be read.
     """
     sections = [s for s in section_points(as_package(model)) if s != "soma[0]"]
     kept = np.linspace(0, len(sections) - 1, min(n_sections, len(sections))).round().astype(int)

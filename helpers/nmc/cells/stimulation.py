@@ -49,6 +49,11 @@ def simulate_bap(
         ``distance_um`` along the path from the soma, ``amplitude_mV`` above the resting value,
         ``delay_ms`` of the peak after the soma's. ``.attrs["spike_count"]`` says how often the
         soma fired.
+
+    Raises
+    ------
+    PackageError, MechanismError, CompilerError, SimulationError
+        As `nmc.simulate_step`.
     """
     package = as_package(model)
     places = measure_places(package, n_places)
@@ -90,6 +95,13 @@ def simulate_epsp(
     pandas.DataFrame
         Two rows, ``section`` (the place itself, then the soma), ``part``, ``distance_um``,
         ``amplitude_mV``, ``delay_ms`` after the onset.
+
+    Raises
+    ------
+    UnknownNameError
+        The cell has no such section.
+    PackageError, MechanismError, CompilerError, SimulationError
+        As `nmc.simulate_step`.
     """
     package = as_package(model)
     places = measure_places(package, None).query("section in [@section, 'soma[0]']")
@@ -148,6 +160,11 @@ def simulate_chirp(
     pandas.DataFrame
         ``frequency_Hz``, ``impedance_MOhm`` (size) and ``phase_rad`` of voltage over current,
         from the ratio of their Fourier transforms, 0.5 Hz to `f_max_Hz`.
+
+    Raises
+    ------
+    PackageError, MechanismError, CompilerError, SimulationError
+        As `nmc.simulate_step`.
     """
     package = as_package(model)
     rest = 500.0

@@ -8,12 +8,10 @@ import numpy as np
 import pandas as pd
 
 from nmc import names, style
-from nmc.cells.morphology import NEURITES, read_morphology
+from nmc.cells.morphology import section_paths, section_points
 from nmc.cells.package import Package
 from nmc.cells.protocols import as_package
 from nmc.errors import PackageError
-
-_ARRAY = {"basal dendrite": "dend", "apical dendrite": "apic", "axon": "axon"}
 
 
 def locate_synapses(model: str | names.Model | Package) -> pd.DataFrame:
@@ -42,7 +40,7 @@ def locate_synapses(model: str | names.Model | Package) -> pd.DataFrame:
     NEURON's import numbers them.
     """
     package = as_package(model)
-    paths, start = _paths(package)
+    paths = section_paths(package)
     synapses = package.synapses
     rows = []
     for section, x in zip(synapses["section"], synapses["x"], strict=True):
@@ -53,9 +51,10 @@ def locate_synapses(model: str | names.Model | Package) -> pd.DataFrame:
             raise PackageError(
                 f"{package.name}: a synapse stands on {section}, which the morphology lacks."
             )
-        points, along = paths[section]
-        at = x * along[-1]
-        rows.append((*(np.interp(at, along, points[:, k]) for k in range(3)), start[section] + at))
+        path = paths[section]
+        at = x * path.along_um[-1]
+        place = (np.interp(at, path.along_um, path.points[:, k]) for k in range(3))
+        rows.append((*place, path.start_um + at))
     places = pd.DataFrame(
         rows, columns=["x_um", "y_um", "z_um", "distance_um"], index=synapses.index
     )
@@ -63,25 +62,6 @@ def locate_synapses(model: str | names.Model | Package) -> pd.DataFrame:
     table = kept.join(places)
     table.attrs["folder"] = str(package.folder)
     return table
-
-
-def _paths(package: Package):
-    """Points and arc length of each dendritic section, and the path from the soma to its start."""
-    morphology = read_morphology(package)
-    centre = morphology.soma.center
-    count = dict.fromkeys(_ARRAY.values(), 0)
-    paths, start, of = {}, {}, {}
-    for section in morphology.iter():
-        array = _ARRAY[NEURITES[section.type.name]]
-        name = f"{array}[{count[array]}]"
-        count[array] += 1
-        points = section.points.astype(float) - centre
-        along = np.r_[0.0, np.cumsum(np.linalg.norm(np.diff(points, axis=0), axis=1))]
-        paths[name] = (points, along)
-        parent = None if section.is_root else of[section.parent.id]
-        start[name] = 0.0 if parent is None else start[parent] + paths[parent][1][-1]
-        of[section.id] = name
-    return paths, start
 
 
 def count_synaptome(model: str | names.Model | Package) -> pd.DataFrame:
@@ -127,8 +107,7 @@ def view_synaptome(places: pd.DataFrame):
     from nmc.viewer3d import view_lines
 
     package = as_package(Path(places.attrs["folder"]))
-    paths, _ = _paths(package)
-    dendrites = [points for name, (points, _) in paths.items() if not name.startswith("axon")]
+    dendrites = [points for name, points in section_points(package).items() if name != "soma[0]"]
     segments = np.concatenate([np.stack([p[:-1], p[1:]], axis=1) for p in dendrites])
     groups = np.where(places["excitatory"], "excitatory synapse", "inhibitory synapse")
     return view_lines(

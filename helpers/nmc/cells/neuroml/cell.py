@@ -118,11 +118,21 @@ class NeuroMLCell:
 def list_neuroml(*, progress: bool = True) -> pd.DataFrame:
     """List the NeuroML2 cells that the source holds.
 
+    Parameters
+    ----------
+    progress : bool
+        Show a progress bar while the archive is fetched.
+
     Returns
     -------
     pandas.DataFrame
         Index ``cell`` (its template's name in the package); ``etype_id``, ``mtype``,
         ``step_net`` (whether a step-current net stands beside it), ``file``.
+
+    Raises
+    ------
+    MissingFileError
+        The source holds no NeuroML2 files.
     """
     rows = []
     for folder in _folders(progress):
@@ -195,8 +205,21 @@ def load_neuroml(model: str | names.Model | Path, *, progress: bool = True) -> N
 def load_neuroml_channel(name: str, *, progress: bool = True) -> NeuroMLChannel:
     """Read an ion channel in NeuroML2, e.g. ``Ih``.
 
+    Parameters
+    ----------
+    name : str
+        The file's name without ``.channel.nml``.
+    progress : bool
+        Show a progress bar while the archive is fetched.
+
+    Returns
+    -------
+    NeuroMLChannel
+
     Raises
     ------
+    MissingFileError
+        The source holds no NeuroML2 files.
     UnknownNameError
         The source has no such channel.
     FormatError
