@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import inspect
 import re
+from types import MappingProxyType
 
 from bookbuild.errors import BookError
 
 _SECTION = re.compile(r"^(?P<title>[A-Z][A-Za-z ]+)\n-{3,}\n", re.MULTILINE)
+#: Columns of a page; a longer call takes several lines.
+_WIDTH = 78
 _TABLES = ("Parameters", "Returns", "Raises", "Attributes", "Yields", "Other Parameters")
 
 
@@ -36,7 +39,7 @@ def _public(name: str) -> object:
 
 def _entry(name: str, thing: object) -> str:
     try:
-        call = f"nmc.{name}{_signature(thing)}"
+        call = _signature(f"nmc.{name}", thing)
     except (TypeError, ValueError):
         call = f"nmc.{name}"
     return (
@@ -45,12 +48,36 @@ def _entry(name: str, thing: object) -> str:
     )
 
 
-def _signature(thing: object) -> str:
-    """Return a signature as a caller reads it: names and defaults, no annotations."""
-    signature = inspect.signature(thing)
-    bare = [p.replace(annotation=inspect.Parameter.empty) for p in signature.parameters.values()]
-    text = str(signature.replace(parameters=bare, return_annotation=inspect.Signature.empty))
-    return re.sub(r"<([\w.]+)[^>]*>", r"\1", text)
+def _signature(name: str, thing: object) -> str:
+    """Return a call as a caller reads it: names and short defaults, no annotations."""
+    parts: list[str] = []
+    seen_star = False
+    for one in inspect.signature(thing).parameters.values():
+        if one.name.startswith("_"):
+            continue
+        if one.kind is one.KEYWORD_ONLY and not seen_star:
+            parts.append("*")
+        seen_star |= one.kind in (one.KEYWORD_ONLY, one.VAR_POSITIONAL)
+        stars = {one.VAR_POSITIONAL: "*", one.VAR_KEYWORD: "**"}.get(one.kind, "")
+        default = "" if one.default is one.empty else f"={_default(one.default)}"
+        parts.append(f"{stars}{one.name}{default}")
+    call = f"{name}({', '.join(parts)})"
+    if len(call) <= _WIDTH:
+        return call
+    lines = [""]
+    for part in parts:
+        if len(lines[-1]) + len(part) + 6 > _WIDTH:
+            lines.append("")
+        lines[-1] += f"{' ' if lines[-1] else ''}{part},"
+    return "\n".join([f"{name}(", *(f"    {line}" for line in lines), ")"])
+
+
+def _default(value: object) -> str:
+    """Write a default; of a table of values that no caller would type, only that it is one."""
+    text = re.sub(r"<([\w.]+)[^>]*>", r"\1", repr(value))
+    if isinstance(value, MappingProxyType | dict) and len(text) > _WIDTH // 2:
+        return "{…}"
+    return text if len(text) <= _WIDTH // 2 and "\n" not in text else "…"
 
 
 def _body(doc: str) -> str:
@@ -93,8 +120,16 @@ def _text(text: str) -> str:
         elif re.match(r"[ \t]{4,}\S", part):
             out.append(f"\n```text\n{inspect.cleandoc(part)}\n```\n")
         else:
-            out.append(_escape(part.replace("::\n", ":\n")))
+            out.append(_prose(part.replace("::\n", ":\n")))
     return "".join(out).strip() + "\n"
+
+
+def _prose(text: str) -> str:
+    """Escape all markup but words in asterisks, which stay in italics."""
+    pieces = re.split(r"(?<![\w*])\*(\w[^*\n]*)\*(?![\w*])", text)
+    return "".join(
+        f"*{_escape(piece)}*" if i % 2 else _escape(piece) for i, piece in enumerate(pieces)
+    )
 
 
 def _escape(text: str) -> str:

@@ -90,7 +90,7 @@ def chapter_map(project: Project, pages: list[Page], depth: int) -> str:
             page = known.get(entry["file"])
             if page is None or "{admonition} At a glance" not in page.chapter.text:
                 continue
-            minutes, needs = _glance(page.chapter.text)
+            minutes, needs = _glance(page.chapter.text, f"{up}{dirname(entry['file'])}")
             title = re.search(r"^# (.+)$", page.chapter.text, re.MULTILINE).group(1)
             link = f"[{title}]({up}{entry['file']}.md)"
             rows.append(f"| {link} | {needs} | {minutes} | {page.run.seconds:.0f} |")
@@ -100,10 +100,12 @@ def chapter_map(project: Project, pages: list[Page], depth: int) -> str:
     return "\n\n".join(out)
 
 
-def _glance(text: str) -> tuple[str, str]:
-    """Return minutes and needs as *At a glance* states them, links reduced to their words."""
+def _glance(text: str, folder: str) -> tuple[str, str]:
+    """Return minutes and needs as *At a glance* states them, links written from the map's place."""
     minutes = re.search(r"\*\*Time\*\*\s*(\d+)", text)
     needs = re.search(r"\*\*You need\*\*\s*(.+)", text)
-    words = re.sub(r"\[([^\]]+)\]\([^)]*\)", r"\1", needs.group(1)) if needs else ""
-    words = re.sub(r"\{\w+\}`([^`<]+)(?:<[^>]*>)?`", r"\1", words)
+    words = needs.group(1) if needs else ""
+    words = _LINK.sub(
+        lambda link: f"]({normpath(join(folder, link['path']))}.md{link['anchor'] or ''})", words
+    )
     return (minutes.group(1) if minutes else ""), words.strip().rstrip(".").replace("|", "\\|")

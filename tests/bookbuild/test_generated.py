@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import nbformat
 import pytest
-from bookbuild.api_pages import _body, _escape
+from bookbuild.api_pages import _body, _escape, _signature
 from bookbuild.book import Page
 from bookbuild.chapter import Chapter
 from bookbuild.errors import BookError
@@ -130,7 +130,8 @@ def test_the_map_tells_needs_and_times_as_the_chapter_and_the_run_have_them():
     part = {"caption": "Part", "chapters": [{"file": "book/part/one"}, {"file": "book/plain"}]}
     project = SimpleNamespace(toc={"parts": [part]})
     text = chapter_map(project, [page()], 1)
-    assert "| [Count cells](../book/part/one.md) | the course and m-type | 12 | 4 |" in text
+    row = "| [Count cells](../book/part/one.md) | [the course](../book/x.md) and {term}`m-type` |"
+    assert f"{row} 12 | 4 |" in text
     assert "plain" not in text
 
 
@@ -145,6 +146,20 @@ def test_the_header_and_the_note_name_what_was_read():
     assert "sample" in release_text([page(data=[made])])
     note = run_note(page(data=[real]))
     assert "| `sheet/layers` | copy | `aaaaaaaaaaaa` |" in note and "4 s" in note
+
+
+def test_a_call_fits_the_page_and_long_defaults_are_left_out():
+    def short(a, /, *rest, unit="mV"): ...
+
+    def long(table, numbers=tuple(range(90)), *, tolerance=0.5, column=None, _hidden=1, **more): ...
+
+    assert _signature("nmc.short", short) == "nmc.short(a, *rest, unit='mV')"
+    assert _signature("nmc.long", long) == (
+        "nmc.long(table, numbers=…, *, tolerance=0.5, column=None, **more)"
+    )
+    lines = _signature("nmc.quite_a_long_name_for_a_call", long).splitlines()
+    assert [lines[0], lines[-1]] == ["nmc.quite_a_long_name_for_a_call(", ")"]
+    assert all(len(line) <= 78 for line in lines)
 
 
 def test_a_docstring_becomes_markdown_in_which_nothing_is_markup_by_accident():
@@ -162,7 +177,7 @@ int
     A_B_C times 2 $.
 """
     text = _body(doc)
-    assert "Count \\*things\\* of `adjacency`" in text
+    assert "Count *things* of `adjacency`" in text
     assert "- `graph` *(array of shape (N, N))*: Rows are `pre`. Second line." in text
     assert "- `int`: A\\_B\\_C times 2 \\$." in text
     assert _escape("[x](y)") == "\\[x\\](y)"
