@@ -16,12 +16,14 @@ RISE_MS = 0.2
 
 
 @njit(cache=True)
-def _step(v, w, current, p, dt):
-    """One exponential-Euler step of the adaptive exponential neuron; returns v and w."""
+def _step(v, w, current, p, fall, fade):
+    """One exponential-Euler step of the adaptive exponential neuron; returns v and w.
+
+    ``fall`` and ``fade`` are what a step leaves of a deflection and of the adaptation.
+    """
     kick = p[4] * np.exp(min((v - p[3]) / p[4], 12.0))
     target = p[2] + (current - w) / p[1] + kick
-    v = target + (v - target) * np.exp(-dt * p[1] / p[0])
-    return v, w * np.exp(-dt / p[7])
+    return target + (v - target) * fall, w * fade
 
 
 @njit(cache=True)
@@ -29,6 +31,7 @@ def run_step(p, hold, amplitude, start, stop, dt):
     """Spike times (ms) and voltage under a holding current and a step from start to stop."""
     n = int(round(stop / dt))
     v, w, quiet = p[2], 0.0, 0.0
+    fall, fade = np.exp(-dt * p[1] / p[0]), np.exp(-dt / p[7])
     times = np.empty(int(stop))
     trace = np.empty(n)
     count = 0
@@ -37,9 +40,9 @@ def run_step(p, hold, amplitude, start, stop, dt):
         current = hold + (amplitude if t >= start else 0.0)
         if quiet > 0:
             quiet -= dt
-            w *= np.exp(-dt / p[7])
+            w *= fade
         else:
-            v, w = _step(v, w, current, p, dt)
+            v, w = _step(v, w, current, p, fall, fade)
             if v > SPIKE_MV and count < len(times):
                 times[count] = t
                 count += 1
@@ -87,7 +90,7 @@ def _release(link, t, slot, links, contacts, dynamics, state, ring):
             ring[slot, post, kind + 1] += contacts[k, 4]
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def run_network(
     cells, drive, taus, reversals, pointer, links, contacts, state, events, event_links,
     recorded, steps, dt,
@@ -111,6 +114,7 @@ def run_network(
                  RISE_MS, taus[i, 1], GABAB_MS[0], GABAB_MS[1])  # fmt: skip
         for k in range(8):
             decay[i, k] = np.exp(-dt / times[k])
+    fall, fade = np.exp(-dt * cells[:, 1] / cells[:, 0]), np.exp(-dt / cells[:, 7])
     v, w, quiet = cells[:, 2].copy(), np.zeros(n), np.zeros(n)
     out_t, out_i = np.empty(n * steps // 10 + 10), np.empty(n * steps // 10 + 10, np.int64)
     traces = np.empty((len(recorded), steps))
@@ -127,12 +131,12 @@ def run_network(
             ring[slot, i] = 0.0
             if quiet[i] > 0:
                 quiet[i] -= dt
-                w[i] *= np.exp(-dt / cells[i, 7])
+                w[i] *= fade[i]
                 continue
             nmda /= 1 + np.exp(-0.062 * v[i]) * reversals[i, 2] / 3.57
             current = drive[i] - (ampa + nmda) * v[i]
             current -= fast * (v[i] - reversals[i, 0]) + slow * (v[i] - reversals[i, 1])
-            v[i], w[i] = _step(v[i], w[i], current, cells[i], dt)
+            v[i], w[i] = _step(v[i], w[i], current, cells[i], fall[i], fade[i])
             if v[i] > SPIKE_MV:
                 v[i] = cells[i, 5]
                 w[i] += cells[i, 6]
