@@ -15,6 +15,7 @@ import pandas as pd
 
 from nmc import names, recomputed
 from nmc.cells import mechanisms
+from nmc.cells.unchanged import mark_rows
 from nmc.circuit.pairs import SHEET, PairedRecording, simulate_pair
 from nmc.circuit.pathway_list import PATHWAYS, pathways
 from nmc.errors import NMCError, SourceError
@@ -119,19 +120,18 @@ def load_pathway_scores(*, path: Path | None = None) -> pd.DataFrame:
         `PATHWAYS`), ``cells``, ``contacts``; for each quantity of `nmc.circuit.pairs.SHEET` the
         measured mean, ``…_sd`` over presynaptic cells, ``sheet_…``, ``sheet_sd_…`` and
         ``within_…`` (the measured mean lies within the sheet's deviation); ``error``, and
-        ``stale`` with ``stale_because``.
+        ``stale``, ``stale_because`` and ``package`` as `nmc.load_scoreboard` has them.
     """
     rows = recomputed.load_kept("pathways") if path is None else pd.read_parquet(path)
     if rows.empty:
         return rows
-    rows = recomputed.mark_stale(rows, makings())
     split = [text.split(":") for text in rows["pathway"]]
     kinds = {(pre, model): kind for kind, pairs in PATHWAYS.items() for pre, model in pairs}
     rows.insert(1, "pre", [pre for pre, _ in split])
     rows.insert(2, "post", [names.parse_model(model).mtype for _, model in split])
     rows.insert(3, "model", [model for _, model in split])
     rows.insert(4, "kind", [kinds.get((pre, model), "other") for pre, model in split])
-    return _beside_sheets(rows)
+    return _beside_sheets(mark_rows(rows, makings()))
 
 
 def _beside_sheets(rows: pd.DataFrame) -> pd.DataFrame:
