@@ -68,6 +68,11 @@ def compute_bursts(
         One row a burst: ``t_ms`` (mean time of its spikes), ``duration_ms``, ``peak_Hz``,
         ``participation`` (share of the cells that fire in it), ``interval_ms`` since the burst
         before (NaN for the first).
+
+    Raises
+    ------
+    CircuitError
+        The bin is not between 0 and the run's length.
     """
     rate = compute_population_rate(run, bin_ms)
     active = rate.loc[rate["rate_Hz"] > threshold_Hz, "t_ms"].to_numpy()

@@ -82,7 +82,8 @@ def choose_neurons(connectome, counts: Mapping[str, int], *, rng, tries: int = 2
         Where from.
     counts : mapping of str to int
         How many of each m-type.
-    rng : numpy.random.Generator
+    rng : Generator or int
+        What draws the neighbourhoods, or its seed.
     tries : int
         How many neighbourhoods to look at.
 
@@ -96,6 +97,7 @@ def choose_neurons(connectome, counts: Mapping[str, int], *, rng, tries: int = 2
     UnknownNameError, CircuitError
         No such m-type; fewer neurons of one than asked for.
     """
+    rng = np.random.default_rng(rng)
     counts = {names.canonical_mtype(m): int(n) for m, n in counts.items()}
     mtypes = connectome.neurons["mtype"].astype(str).to_numpy()
     places = connectome.neurons[["x_um", "z_um"]].to_numpy(float)

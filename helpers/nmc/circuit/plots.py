@@ -20,6 +20,10 @@ def plot_trains(trains: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
         From `nmc.compute_train`.
     ax : matplotlib Axes, optional
         Where to draw.
+
+    Returns
+    -------
+    matplotlib Axes
     """
     from nmc.data import provenance
 
@@ -50,6 +54,10 @@ def plot_rate_dependence(synapses, rates_Hz, *, spike: int = 20, ax: Axes | None
         Which spike of the train, from 1.
     ax : matplotlib Axes, optional
         Where to draw.
+
+    Returns
+    -------
+    matplotlib Axes
     """
     from nmc.circuit.synapses import compute_response, load_synapse_parameters, train_times
     from nmc.data import provenance
@@ -83,6 +91,10 @@ def plot_releases(
         The deterministic response u·R.
     ax : matplotlib Axes, optional
         Where to draw.
+
+    Returns
+    -------
+    matplotlib Axes
     """
     from nmc.data import provenance
 
@@ -110,6 +122,10 @@ def plot_recovered_types(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes
         From `nmc.classify_pathways`.
     ax : matplotlib Axes, optional
         Where to draw.
+
+    Returns
+    -------
+    matplotlib Axes
     """
     from nmc.data import provenance
 
@@ -143,6 +159,10 @@ def plot_fit(times_ms, amplitudes, fit: pd.DataFrame, *, ax: Axes | None = None)
         From `nmc.fit_tsodyks_markram`.
     ax : matplotlib Axes, optional
         Where to draw.
+
+    Returns
+    -------
+    matplotlib Axes
     """
     from nmc.circuit.synapses import compute_response
     from nmc.data import provenance

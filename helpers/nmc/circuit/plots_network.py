@@ -21,6 +21,10 @@ def plot_circuit(plan: CircuitPlan, *, ax: Axes | None = None) -> Axes:
         From `nmc.plan_circuit`.
     ax : matplotlib Axes, optional
         Where to draw.
+
+    Returns
+    -------
+    matplotlib Axes
     """
     from nmc.data import provenance
 
@@ -44,15 +48,23 @@ def plot_circuit(plan: CircuitPlan, *, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def plot_raster(run: CircuitRun, *, ax: Axes | None = None) -> Axes:
+def plot_raster(
+    run: CircuitRun, *, against: dict[str, CircuitRun] | None = None, ax: Axes | None = None
+) -> Axes:
     """Draw a line of spikes for each cell, coloured by m-type.
 
     Parameters
     ----------
     run : CircuitRun
         From `nmc.simulate_circuit`.
+    against : dict of str to CircuitRun, optional
+        Label → another run of the same cells, drawn in grey below each cell's own line.
     ax : matplotlib Axes, optional
         Where to draw.
+
+    Returns
+    -------
+    matplotlib Axes
     """
     from nmc.data import provenance
 
@@ -61,7 +73,12 @@ def plot_raster(run: CircuitRun, *, ax: Axes | None = None) -> Axes:
     for colour, mtype in zip(_COLOURS * 10, sorted(mtypes.unique()), strict=False):
         at = np.flatnonzero(mtypes == mtype)
         times = [run.spikes.loc[run.spikes["cell"] == cell, "t_ms"].to_numpy() for cell in at]
-        ax.eventplot(times, lineoffsets=at, linelengths=0.7, colors=colour, label=mtype)
+        ax.eventplot(times, lineoffsets=at - 0.1, linelengths=0.5, colors=colour, label=mtype)
+    for label, other in (against or {}).items():
+        ax.eventplot(
+            [other.spikes.loc[other.spikes["cell"] == c, "t_ms"] for c in range(len(mtypes))],
+            lineoffsets=np.arange(len(mtypes)) + 0.3, linelengths=0.25, colors="0.5", label=label,
+        )  # fmt: skip
     ax.set(xlabel="time (ms)", ylabel="cell", xlim=(0, run.attrs["tstop_ms"]))
     ax.set_ylim(len(mtypes) - 0.5, -0.5)
     handles, labels = ax.get_legend_handles_labels()
@@ -84,6 +101,10 @@ def plot_rates(
         Spikes before are left out.
     ax : matplotlib Axes, optional
         Where to draw.
+
+    Returns
+    -------
+    matplotlib Axes
     """
     from nmc.data import provenance
 
@@ -115,6 +136,10 @@ def plot_population(
         Width of a bin.
     ax : matplotlib Axes, optional
         Where to draw.
+
+    Returns
+    -------
+    matplotlib Axes
     """
     from nmc.circuit.activity import compute_population_rate
     from nmc.data import provenance

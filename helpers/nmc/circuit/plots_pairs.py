@@ -32,6 +32,10 @@ def plot_pair(
         Which presynaptic cell; the first unless given.
     ax : matplotlib Axes, optional
         Where to draw.
+
+    Returns
+    -------
+    matplotlib Axes
     """
     from nmc.data import provenance
 
@@ -63,6 +67,10 @@ def plot_pair_summary(
         From `nmc.simulate_pair`.
     ax : matplotlib Axes, optional
         Where to draw.
+
+    Returns
+    -------
+    matplotlib Axes
     """
     from nmc.data import provenance
 
@@ -100,6 +108,10 @@ def plot_synaptome(
         Which presynaptic m-types; unless given, synapses are only told apart by sign.
     ax : matplotlib Axes, optional
         Where to draw.
+
+    Returns
+    -------
+    matplotlib Axes
     """
     from nmc.cells.package import read_package
     from nmc.cells.plots import plot_morphology
@@ -136,6 +148,10 @@ def plot_pathway_scores(
         One of `nmc.circuit.pairs.SHEET`.
     ax : matplotlib Axes, optional
         Where to draw.
+
+    Returns
+    -------
+    matplotlib Axes
     """
     from nmc.data import provenance
 

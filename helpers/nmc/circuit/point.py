@@ -198,10 +198,19 @@ def compute_attenuation(model: str | names.Model | Path | Package) -> pd.DataFra
     NEURON's impedance tool on the resting cell, at 0 Hz: the transfer impedance from the place
     to the soma over the soma's own input impedance.
 
+    Parameters
+    ----------
+    model : str, Model, pathlib.Path or Package
+        A model's name, a package's folder, or a package.
+
     Returns
     -------
     pandas.DataFrame
         One row a segment: ``section``, ``x``, ``share``.
+
+    Raises
+    ------
+    PackageError, MechanismError, CompilerError, SimulationError
     """
     package = as_package(model)
     params = {"cell": cell_spec(package), "v_init_mV": -70.0, "dt_ms": 0.1}

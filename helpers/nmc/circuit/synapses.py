@@ -32,6 +32,17 @@ def train_times(
 ) -> np.ndarray:
     """Spike times of a regular train from 0 on, ms, and a recovery spike after its last.
 
+    Parameters
+    ----------
+    rate_Hz, n : float, int
+        Rate and number of spikes of the train.
+    recovery_ms : float or None
+        Time from the train's last spike to one more; None leaves it out.
+
+    Returns
+    -------
+    float array, (n + 1,) or (n,)
+
     Raises
     ------
     SynapseError
@@ -114,13 +125,20 @@ def simulate_release(U, D_ms, F_ms, times_ms, trials: int, *, rng) -> np.ndarray
         Increasing spike times.
     trials : int
         How often the train is repeated, from rest each time.
-    rng : numpy.random.Generator
+    rng : Generator or int
+        What draws the releases, or its seed.
 
     Returns
     -------
     bool array, (trials,) + S + (n,)
         Which contact released at which spike.
+
+    Raises
+    ------
+    SynapseError
+        Impossible parameters, or times that do not increase.
     """
+    rng = np.random.default_rng(rng)
     U, D_ms, F_ms = check_parameters(U, D_ms, F_ms)
     u, _ = compute_response(U, D_ms, F_ms, times_ms)
     ready = np.ones((trials, *U.shape), bool)
@@ -195,10 +213,22 @@ def compute_train(
 def load_synapse_parameters(pathway=None) -> pd.DataFrame:
     """Return U, D_ms, F_ms by pathway for anything `compute_train` takes.
 
+    Parameters
+    ----------
+    pathway : str, list of str, mapping, DataFrame or None
+        As for `compute_train`; None for all pathways of the fact sheets.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``U``, ``D_ms``, ``F_ms``; index ``pathway``.
+
     Raises
     ------
     UnknownNameError
         A pathway the fact sheets do not have; the message suggests the nearest.
+    FormatError
+        A mapping lacks one of the three.
     """
     if isinstance(pathway, Mapping):
         missing = {"U", "D_ms", "F_ms"} - set(pathway)
@@ -235,10 +265,20 @@ def classify_synapse(U, D_ms, F_ms) -> np.ndarray:
     when it does not, but the second response keeps at least 95 % of the first; *depressing* (2)
     otherwise.  The limits are this book's; the classes are those of Markram et al. (2015).
 
+    Parameters
+    ----------
+    U, D_ms, F_ms : float or array, shape S
+        Parameters of each synapse.
+
     Returns
     -------
-    int array
+    int array, shape S
         1, 2 or 3, the digit of the sheets' E1 … I3.
+
+    Raises
+    ------
+    SynapseError
+        Impossible parameters.
     """
     u, R = compute_response(U, D_ms, F_ms, train_times(recovery_ms=None))
     relative = (u * R) / (u * R)[..., :1]
@@ -258,6 +298,11 @@ def classify_pathways(pathways: pd.DataFrame | None = None) -> pd.DataFrame:
     pandas.DataFrame
         Index ``pathway``; ``U``, ``D_ms``, ``F_ms``, ``recovered`` and ``label`` (E1 … I3),
         ``agrees``.
+
+    Raises
+    ------
+    SynapseError
+        A row has impossible parameters.
     """
     if pathways is None:
         from nmc.factsheets.pathways import load_pathways

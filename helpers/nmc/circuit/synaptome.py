@@ -67,12 +67,22 @@ def locate_synapses(model: str | names.Model | Package) -> pd.DataFrame:
 def count_synaptome(model: str | names.Model | Package) -> pd.DataFrame:
     """Count a cell's synapses by presynaptic m-type, beside the pathway sheets.
 
+    Parameters
+    ----------
+    model : str, Model or Package
+        A model's name, or a package.
+
     Returns
     -------
     pandas.DataFrame
         Index ``pre_mtype``; ``excitatory``, ``cells`` and ``synapses`` of the package,
         ``sheet_cells`` (convergence) and ``sheet_synapses`` (convergence × synapses per
         connection; NaN where the sheets have no such pathway) and ``ratio`` of the synapses.
+
+    Raises
+    ------
+    PackageError
+        The package cannot be read.
     """
     from nmc.factsheets.pathways import load_pathways
 
@@ -103,6 +113,11 @@ def view_synaptome(places: pd.DataFrame):
     ----------
     places : DataFrame
         From `locate_synapses`.
+
+    Returns
+    -------
+    object
+        Shows itself in a notebook and on a built page.
     """
     from nmc.viewer3d import view_lines
 
