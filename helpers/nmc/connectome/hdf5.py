@@ -26,7 +26,7 @@ import numpy as np
 from nmc import names
 from nmc.connectome import hdf5_links as links
 from nmc.connectome import store
-from nmc.connectome.hdf5_blocks import Blocks
+from nmc.connectome.hdf5_blocks import Blocks, Strip
 from nmc.errors import FormatError, NMCError
 
 #: The group of matrices; the second spelling stands in some of the portal's files.
@@ -171,15 +171,7 @@ class _Reader:
     def _connections(
         self, report: Callable[[dict], None]
     ) -> tuple[np.ndarray, np.ndarray, list[list[str]]]:
-        spelled = next((s for s in CONNECTIVITY if s in self.file), None)
-        if spelled is None:
-            raise FormatError("it has no group /connectivity.")
-        blocks = Blocks(links.group(self.file, spelled), self.sizes)
-        report({"total": len(self.sizes) ** 2})
-        strips = []
-        for pre in self.own:
-            strips.append(blocks.strip(pre))
-            report({"done": len(strips) * len(self.sizes)})
+        strips = self._strips(report)
         self.n_self = sum(strip.n_self for strip in strips)
         missing = [pathway for strip in strips for pathway in strip.missing]
         indptr = np.cumsum(np.concatenate([[0], *(strip.n_out for strip in strips)]))
@@ -191,13 +183,29 @@ class _Reader:
             at += targets.size
         return indptr, indices, missing
 
+    def _strips(self, report: Callable[[dict], None]) -> list[Strip]:
+        spelled = next((s for s in CONNECTIVITY if s in self.file), None)
+        if spelled is None:
+            raise FormatError("it has no group /connectivity.")
+        blocks = Blocks(links.group(self.file, spelled), self.sizes)
+        report({"total": len(self.sizes) ** 2})
+        strips = []
+        for pre in self.own:
+            strips.append(blocks.strip(pre))
+            report({"done": len(strips) * len(self.sizes)})
+        return strips
+
 
 def _share_of(sizes: dict[str, int], share: int, of: int) -> dict[str, int]:
-    """Types next to one another, with about one `of`-th of all neurons."""
-    counts = np.array(list(sizes.values()))
-    middles = np.cumsum(counts) - counts / 2
-    shares = np.minimum(middles * of // counts.sum(), of - 1)
-    return {m: size for (m, size), k in zip(sizes.items(), shares, strict=True) if k == share}
+    """Types of one share: dealt out from the largest down, each to whoever has fewest neurons."""
+    loads = [0] * of
+    mine = set()
+    for mtype in sorted(sizes, key=sizes.get, reverse=True):
+        lightest = loads.index(min(loads))
+        loads[lightest] += sizes[mtype]
+        if lightest == share:
+            mine.add(mtype)
+    return {mtype: size for mtype, size in sizes.items() if mtype in mine}
 
 
 def _limit_metadata(file: h5py.File) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from nmc.errors import FormatError
+from nmc.names import MTYPES
 
 #: Part of the cache's key: a change of the form makes old entries unused.
 VERSION = 1
@@ -60,7 +61,7 @@ def open_compact(folder: Path) -> Compact:
 
 
 def join(shares: list[Compact]) -> Compact:
-    """Put the shares of a file together, rows below rows.
+    """Put the shares of a file together, each the rows of some m-types, in the order of m-types.
 
     Raises
     ------
@@ -68,25 +69,32 @@ def join(shares: list[Compact]) -> Compact:
         When there is no matrix in any of them, or more connections than int32 can number.
     """
     missing = [pathway for share in shares for pathway in share.meta["missing_blocks"]]
-    mtypes = [mtype for share in shares for mtype in share.meta["mtypes"]]
+    mtypes = sorted((m for s in shares for m in s.meta["mtypes"]), key=MTYPES.index)
     if len(missing) == len(mtypes) ** 2:
         raise FormatError("there is no /connectivity/<pre>/<post>/cMat; at least one is needed.")
-    n_out = np.concatenate([np.diff(share.indptr) for share in shares])
+    rows = sorted((r for share in shares for r in _rows_by_mtype(share)), key=lambda r: r[0])
+    n_out = np.concatenate([np.diff(share.indptr[a : b + 1]) for _, a, b, share in rows])
     indptr = np.concatenate([[0], np.cumsum(n_out)])
     if indptr[-1] >= 2**31:
         raise FormatError(f"{indptr[-1]:,} connections are more than a microcircuit has.")
     names = shares[0].counts
     lacking = {name for share in shares for name in share.meta["missing_counts"]}
     return Compact(
-        mtypes=np.concatenate([share.mtypes for share in shares]),
-        positions=np.concatenate([share.positions for share in shares]),
-        counts={name: np.concatenate([s.counts[name] for s in shares]) for name in names},
+        mtypes=np.concatenate([share.mtypes[a:b] for _, a, b, share in rows]),
+        positions=np.concatenate([share.positions[a:b] for _, a, b, share in rows]),
+        counts={n: np.concatenate([s.counts[n][a:b] for _, a, b, s in rows]) for n in names},
         indptr=indptr.astype(np.int32),
-        indices=np.concatenate([share.indices for share in shares]),
+        indices=np.concatenate([s.indices[s.indptr[a] : s.indptr[b]] for _, a, b, s in rows]),
         meta={
             "mtypes": mtypes,
             "missing_counts": [name for name in names if name in lacking],
-            "missing_blocks": missing,
+            "missing_blocks": sorted(missing, key=lambda p: [MTYPES.index(m) for m in p]),
             "self_connections": sum(share.meta["self_connections"] for share in shares),
         },
     )
+
+
+def _rows_by_mtype(share: Compact) -> list[tuple[int, int, int, Compact]]:
+    """Return code, first and last row of each m-type with neurons in a share."""
+    found = zip(*np.unique(share.mtypes, return_index=True, return_counts=True), strict=True)
+    return [(code, first, first + size, share) for code, first, size in found]

@@ -27,7 +27,7 @@ def _neighbourhood(v, indptr, indices, place, bits):
     for a in range(targets.size):
         row = bits[a]
         for w in indices[indptr[targets[a]] : indptr[targets[a] + 1]]:
-            b = place[w]
+            b = place[np.uint64(w)]  # unsigned: no question whether it counts from the end
             if b >= 0:
                 row[b >> 6] |= ONE << np.uint64(b & 63)
     for w in targets:
