@@ -99,12 +99,20 @@ def _digests(notebook: NotebookNode) -> list[str]:
 
 
 def _shown(cell: NotebookNode) -> list[dict]:
-    """Return what a reader sees of a cell's outputs: data and text, no counters."""
-    return [
-        {"data": output.get("data"), "text": output.get("text")}
-        for output in cell.outputs
-        if output.get("name") != "stderr"
-    ]
+    """Return what a reader sees of a cell's outputs: data and text, no counters.
+
+    A kernel sends what a loop prints in one piece or in several, as its clock falls: joined here.
+    """
+    shown: list[dict] = []
+    for output in cell.outputs:
+        if output.get("name") == "stderr":
+            continue
+        text = output.get("text")
+        if text is not None and shown and shown[-1]["text"] is not None:
+            shown[-1]["text"] += text
+        else:
+            shown.append({"data": output.get("data"), "text": text})
+    return shown
 
 
 def _cache(project: Project) -> Path:
