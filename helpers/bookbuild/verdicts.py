@@ -78,7 +78,7 @@ def _row(claim, result: dict | None, page: Page | None, references: References) 
         link = f'<a href="{page.chapter.name.removeprefix("book/")}.html">{escape(title)}</a>'
         cells = [
             _number(result["recomputed"]), claim.unit, result["tolerance"], verdict, link,
-            result["source"], where,
+            result["source"].removeprefix("Data: "), where,
         ]  # fmt: skip
     texts = [claim.claim, _number(claim.value), *cells]
     return "<tr>" + "".join(f"<td>{_cell(text)}</td>" for text in texts) + "</tr>"

@@ -110,7 +110,7 @@ def test_a_recomputed_claim_shows_value_source_and_chapter(verdict):
     }  # fmt: skip
     row = rows_of(published_table([page([result])]))[claims()["circuit/neurons"].claim]
     assert row[1] == row[2] == "31,346"
-    assert (row[5], row[6], row[7]) == (verdict, "one", "Data: <somewhere>")
+    assert (row[5], row[6], row[7]) == (verdict, "one", "<somewhere>")
 
 
 def test_a_count_of_many_printed_numbers_is_a_row_after_the_claims():
@@ -123,7 +123,7 @@ def test_a_count_of_many_printed_numbers_is_a_row_after_the_claims():
     assert list(table)[-1] == "resting potentials" and len(table) == len(claims()) + 1
     row = table["resting potentials"]
     assert row[1:6] == ["105", "104", "models", "±0.1 mV each", "differs: one fires"]
-    assert row[6:] == ["one", "Data: copy", "ramaswamy2015: fact sheets"]
+    assert row[6:] == ["one", "copy", "ramaswamy2015: fact sheets"]
 
 
 def test_the_map_tells_needs_and_times_as_the_chapter_and_the_run_have_them():

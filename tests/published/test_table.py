@@ -40,7 +40,8 @@ def test_a_claim_stands_with_its_key_and_place_and_a_number_with_unit_and_tolera
 
 
 def test_the_source_is_named_once(table):
-    assert table._repr_html_().count("Data: here") == 1
+    shown_below = html.fromstring(f"<div>{table._repr_html_()}</div>").xpath("string(./p)")
+    assert shown_below == "Recomputed from: here"
 
 
 def test_columns_that_a_chapter_leaves_out_are_not_missed(table):

@@ -56,7 +56,8 @@ def _sources(table: pd.DataFrame) -> str:
     """Name the sources once, below the table: they rarely differ between its rows."""
     if "source" not in table:
         return ""
-    told = "; ".join(dict.fromkeys(_text(source) for source in table["source"]))
+    named = (_text(source).removeprefix("Data: ") for source in table["source"])
+    told = "; ".join(dict.fromkeys(named))
     return f"<p><small>Recomputed from: {escape(told)}</small></p>" if told else ""
 
 
