@@ -49,6 +49,16 @@ def test_an_invented_package_is_not_held_against_a_row():
     assert SMALL in rows.index and set(rows["package"]) == {"not at hand"}
 
 
+def test_packages_are_compared_without_asking_any_address(monkeypatch):
+    from nmc.data.web import WebTree
+
+    asked = []
+    monkeypatch.setenv("NMC_SOURCE", "http://127.0.0.1:9/")
+    monkeypatch.setattr(WebTree, "_serves", lambda _, address: asked.append(address))
+    rows = scoreboard.load_scoreboard(sheets=False)
+    assert set(rows["package"]) == {"not at hand"} and not asked
+
+
 def test_a_package_is_hashed_in_its_archive_as_unpacked(tmp_path):
     from nmc import fetch
     from nmc.cells.package import load_package

@@ -118,21 +118,25 @@ def local(key: str, source: _Source = None) -> Path | None:
     source : str, path or sequence, optional
         As for `fetch`.
     """
-    found = at_hand(key, source)
-    if found is None:
-        return None
-    provenance.record(found)
-    return found.path
-
-
-def at_hand(key: str, source: _Source = None) -> Record | None:
-    """As `local`, and return the whole record; what is only looked at is not noted as used."""
     wanted = item(key)
     for tree in sources.trees(source):
         found = tree.local(wanted)
-        if found is not None or tree.may_have(wanted):
-            return found  # this tree would serve it: a later one must not stand in for it
+        if found is not None:
+            provenance.record(found)
+            return found.path
+        if tree.may_have(wanted):
+            return None  # this tree would serve it: a later one must not stand in for it
     return None
+
+
+def at_hand(key: str, source: _Source = None) -> Record | None:
+    """Return the first record of a file that lies ready in some tree of the source, else None.
+
+    No address is asked, and what is only looked at is not noted as used.
+    """
+    wanted = item(key)
+    found = (tree.local(wanted) for tree in sources.trees(source))
+    return next((record for record in found if record is not None), None)
 
 
 def _missing(wanted: Item, missed: list[sources.Miss]) -> Exception:
