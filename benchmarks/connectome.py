@@ -65,13 +65,15 @@ LIMITS: dict[str, dict[str, float]] = {
 ALONE = ("hdf5 reopen", "whole analysis")
 #: Why a peer may be faster: what it does not do.
 WHY = {
-    "bare h5py": "it only reads; the process of its own for unknown files, a look at every value "
-    "and the sparse matrix come on top here",
+    "bare h5py": "it only reads; the processes of their own for unknown files, a look at every "
+    "value and the sparse matrix come on top here",
     "igraph, in and out only": "its graph object, built before the clock starts, holds the lists "
     "of both directions, and reciprocal partners, which our table has, are not counted",
 }
 #: Why a goal is missed.
 SHORT = {
+    ("hdf5 gzip", "dense, then sparse"): "unpacking takes most of either way; two processes share "
+    "it here, and more would take more memory",
     ("simplices", "flagser-count"): "nearly all the time goes into one look-up for every two "
     "connections in a row; no way was found that needs fewer in the memory allowed",
 }

@@ -3,12 +3,41 @@
 from __future__ import annotations
 
 import json
+import re
 import resource
+import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 from ways import FACTS, WAYS, load
+
+
+def watch_children() -> dict[int, float]:
+    """Follow the peak memory (MB) of every process started from now on, by its id.
+
+    What the system tells of ended children includes this process, as it was when it forked.
+    """
+    peaks: dict[int, float] = {}
+    start = subprocess.Popen.__init__
+
+    def follow(child: subprocess.Popen) -> None:
+        while child.returncode is None:
+            try:
+                status = Path(f"/proc/{child.pid}/status").read_text()
+            except OSError:
+                return
+            if found := re.search(r"VmHWM:\s+(\d+) kB", status):
+                peaks[child.pid] = int(found[1]) / 1024
+            time.sleep(0.005)
+
+    def watched(child: subprocess.Popen, *args, **options) -> None:
+        start(child, *args, **options)
+        threading.Thread(target=follow, args=(child,), daemon=True).start()
+
+    subprocess.Popen.__init__ = watched
+    return peaks
 
 
 def main(task: str, tool: str, folder: str, size: str) -> None:
@@ -21,25 +50,24 @@ def main(task: str, tool: str, folder: str, size: str) -> None:
     graph = load(Path(folder) / f"graph-{size}.npz")
     run = WAYS[task, tool](graph)
     building = time.perf_counter() - building
-    started = []
-    sys.addaudithook(lambda event, _: started.append(1) if event == "subprocess.Popen" else None)
+    peaks = watch_children()
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     child = resource.getrusage(resource.RUSAGE_CHILDREN)
     child_before = child.ru_utime + child.ru_stime
     wall, cpu = time.perf_counter(), time.process_time()
     result = run()
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-    # Reading happens in child processes while this one waits: each counts as the largest of
-    # them, on top of what this one had; their CPU counts too.
+    # Reading happens in child processes while this one waits: their peaks come on top of what
+    # this one had; their CPU counts too.
     child = resource.getrusage(resource.RUSAGE_CHILDREN)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    peak = max(peak, before + len(started) * child.ru_maxrss)
+    unit = 1024 if sys.platform == "linux" else 1024**2
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+    peak = max(peak, before / unit + sum(peaks.values()))
     cpu += child.ru_utime + child.ru_stime - child_before
     facts = FACTS[task, tool](graph, result) if (task, tool) in FACTS else {}
-    unit = 1024 if sys.platform == "linux" else 1024**2
     print(json.dumps({
         "task": task, "tool": tool, "neurons": int(size), "wall_s": wall, "cpu_s": cpu,
-        "peak_MB": peak / unit, "ready_MB": before / unit, "build_s": building,
+        "peak_MB": peak, "ready_MB": before / unit, "build_s": building,
     } | facts))  # fmt: skip
 
 
