@@ -22,6 +22,8 @@ _DROPPED = (
     "script", "noscript", "button", "input", "a[contains(@class, 'headerlink')]",
     "footer", "div[@id='jb-print-docs-body']", "div[contains(@class, 'prev-next-area')]",
 )  # fmt: skip
+#: A table that a screen scrolls through or searches: paper shows its beginning.
+_LONGEST, _KEPT = 120, 20
 #: Attributes that name elements of the same page.
 _NAMING = ("for", "aria-labelledby", "aria-describedby", "aria-controls")
 _PAGE = """<!doctype html>
@@ -102,6 +104,8 @@ def _article(tree: HtmlElement, name: str, known: dict[str, Path], site: Path) -
             node.drop_tree()
     for node in article.xpath(".//details"):
         node.set("open", "")
+    for body in article.xpath(".//tbody"):
+        _shorten(body)
     for node in article.iter(html.etree.Element):
         if node.get("id"):
             node.set("id", _anchor(name, node.get("id")))
@@ -117,6 +121,17 @@ def _article(tree: HtmlElement, name: str, known: dict[str, Path], site: Path) -
     article.tag = "section"
     article.set("id", _anchor(name, ""))
     return html.tostring(article, encoding="unicode")
+
+
+def _shorten(body: HtmlElement) -> None:
+    """Cut the rows of a very long table, and say how many there are on the page."""
+    rows = body.xpath("./tr")
+    if len(rows) <= _LONGEST:
+        return
+    for row in rows[_KEPT:]:
+        row.drop_tree()
+    told = f"… and {len(rows) - _KEPT:,} rows more, on the page in the browser"
+    body.append(html.fragment_fromstring(f"<tr><td colspan='{len(rows[0])}'>{told}</td></tr>"))
 
 
 def _point(link: HtmlElement, name: str, known: dict[str, Path]) -> None:

@@ -7,7 +7,7 @@ import re
 import pytest
 from bookbuild.book import execute_stale
 from bookbuild.errors import BookError
-from bookbuild.onepage import write_one_page
+from bookbuild.onepage import _shorten, write_one_page
 from bookbuild.pdf import print_pdf
 from bookbuild.project import Project
 from bookbuild.render import render
@@ -108,3 +108,13 @@ def test_the_pdf_has_title_outline_links_and_figures_and_a_missing_figure_is_an_
     with pytest.raises(BookError, match=f"did not load.*{picture.name}"):
         print_pdf(built)
     picture.write_bytes(kept)
+
+
+@pytest.mark.parametrize("n_rows, kept", [(120, 120), (121, 21)])
+def test_paper_shows_the_beginning_of_a_very_long_table(n_rows, kept):
+    rows = "".join(f"<tr><th>{i}</th><td>x</td></tr>" for i in range(n_rows))
+    body = html.fromstring(f"<table><tbody>{rows}</tbody></table>").find("tbody")
+    _shorten(body)
+    assert len(body) == kept and body[19][0].text == "19"
+    if kept < n_rows:
+        assert "101 rows more" in body[-1].text_content()
