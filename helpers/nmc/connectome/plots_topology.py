@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from nmc import style
 from nmc.connectome.nulls import TITLES
@@ -117,6 +117,7 @@ def plot_common_neighbours(
         ax.fill_between(x, 100 * (p - 2 * error), 100 * (p + 2 * error), color=colour,
                         alpha=0.2, linewidth=0)  # fmt: skip
     ax.set(xlabel="common neighbours of a pair", ylabel="pairs connected (%)")
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.set_ylim(bottom=0)
     if any(tables):
         ax.legend()
