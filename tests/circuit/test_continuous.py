@@ -81,6 +81,8 @@ def test_the_variable_step_is_where_smaller_steps_lead(plan):
     times = [_first(spikes) for spikes in (found.spikes, coarse, fine)]
     cells = set.intersection(*(set(t) for t in times))
     assert len(cells) >= 3
+    ax = nmc.plot_raster(found, against={"another": found})
+    assert len(ax.collections) == 2 * len(plan.neurons)  # each cell's own line, and the grey one
     variable, coarse, fine = (np.array([t[c] for c in sorted(cells)]) for t in times)
     # The fixed step is of first order: its error halves with the step, so that twice the finer
     # less the coarser is the limit, to what the steps cut off a spike's time.

@@ -43,6 +43,13 @@ def test_chosen_neurons_are_near_and_of_the_right_types(connectome, neurons):
     assert inside > np.mean(random)
 
 
+def test_a_seed_draws_as_its_generator_does(connectome, neurons):
+    assert np.array_equal(nmc.choose_neurons(connectome, COUNTS, rng=2), neurons)
+    times, one = [0.0, 50.0], dict(U=0.5, D_ms=600.0, F_ms=20.0)
+    drawn = nmc.simulate_release(**one, times_ms=times, trials=20, rng=np.random.default_rng(3))
+    assert np.array_equal(nmc.simulate_release(**one, times_ms=times, trials=20, rng=3), drawn)
+
+
 def test_the_plan_follows_the_adjacency(connectome, neurons, plan):
     inside = connectome.adjacency[neurons][:, neurons].tocoo()
     wired = set(zip(plan.connections["pre"], plan.connections["post"], strict=True))
