@@ -56,6 +56,22 @@ def test_an_unknown_mode_is_named(plan):
 
 @pytest.mark.neuron
 def test_rewritten_synapses_are_the_same_under_a_fixed_step(plan):
+    assert_same_under_a_fixed_step(plan)
+
+
+@pytest.mark.real
+@pytest.mark.slow
+@pytest.mark.neuron
+def test_the_portals_rewritten_synapses_are_the_same_under_a_fixed_step(mirror, monkeypatch):
+    monkeypatch.setenv("NMC_SOURCE", str(mirror))
+    real = nmc.default_connectome(min_mtypes=4)
+    counts = {"L23_PC": 1, "L23_LBC": 1, "L23_MC": 1, "L23_NBC": 1}
+    chosen = nmc.choose_neurons(real, counts, rng=1)
+    plan = nmc.plan_circuit(real, chosen, drive=2.5, missing="skip", seed=1)
+    assert_same_under_a_fixed_step(plan)
+
+
+def assert_same_under_a_fixed_step(plan):
     params = _params(plan, TSTOP_MS, (0, 3), "fixed", 0.1, 1)
     found = []
     for packages in (list(plan.packages.values()),
