@@ -47,7 +47,8 @@ class PairedRecording:
     pre_mtype, model : str
         The pathway's two ends.
     cells : DataFrame
-        One row a presynaptic cell: ``contacts``, ``trials`` and the columns of `SHEET`.
+        One row a presynaptic cell: ``contacts``, ``trials``, the columns of `SHEET` and
+        ``decay_fit_ms``.
     trials : DataFrame
         One row a trial: ``pre_cell``, ``trial``, ``amplitude_mV``, ``failure``.
     t_ms : (n,) array

@@ -99,7 +99,7 @@ def measure(pre: str, model: str) -> dict:
 
 def _numbers(found: PairedRecording) -> dict:
     row: dict = {"cells": len(found.cells), "contacts": float(found.cells["contacts"].mean())}
-    for column in SHEET:
+    for column in (*SHEET, "decay_fit_ms"):
         row[column] = float(found.cells[column].mean())
         row[f"{column}_sd"] = float(found.cells[column].std(ddof=0))
     return row
@@ -119,7 +119,8 @@ def load_pathway_scores(*, path: Path | None = None) -> pd.DataFrame:
         One row a pathway: ``pathway``, ``pre``, ``post``, ``model``, ``kind`` (class of
         `PATHWAYS`), ``cells``, ``contacts``; for each quantity of `nmc.circuit.pairs.SHEET` the
         measured mean, ``…_sd`` over presynaptic cells, ``sheet_…``, ``sheet_sd_…`` and
-        ``within_…`` (the measured mean lies within the sheet's deviation); ``error``, and
+        ``within_…`` (the measured mean lies within the sheet's deviation); ``decay_fit_ms``, the
+        other definition of decay (see `simulate_pair`); ``error``, and
         ``stale``, ``stale_because`` and ``package`` as `nmc.load_scoreboard` has them.
     """
     rows = recomputed.load_kept("pathways") if path is None else pd.read_parquet(path)
@@ -151,11 +152,15 @@ def _beside_sheets(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def summarise(rows: pd.DataFrame) -> pd.DataFrame:
-    """Count, for each quantity, the pathways whose mean lies within the sheet's deviation."""
+    """Count, for each quantity, the pathways whose mean lies within the sheet's deviation.
+
+    Only pathways with both numbers count: not every sheet prints all, and a decay longer than the
+    recording has no number here.
+    """
     good = rows[rows["error"].isna()]
     counts = {
         column: {
-            "pathways": int(good[f"sheet_{column}"].notna().sum()),
+            "pathways": int((good[column] - good[f"sheet_{column}"]).notna().sum()),
             "within one deviation": int(good[f"within_{column}"].sum()),
             "median simulated ÷ sheet": float(
                 np.nanmedian(good[column] / good[f"sheet_{column}"].replace(0, np.nan))
