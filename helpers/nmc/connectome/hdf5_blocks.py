@@ -15,6 +15,7 @@ import h5py
 import numpy as np
 
 from nmc.connectome import hdf5_links as links
+from nmc.connectome.hdf5_chunks import Chunks, find_chunks
 from nmc.errors import FormatError
 
 #: A tile takes at most so many bytes, so that it is scanned while the processor's cache still
@@ -32,6 +33,7 @@ class _Matrix(NamedTuple):
     shape: tuple[int, int]
     dtype: np.dtype
     offset: int | None  # where its bytes begin, when they lie in the file as they are
+    chunks: Chunks | None  # where its chunks lie, when they are deflated bytes
 
 
 class Strip(NamedTuple):
@@ -71,6 +73,8 @@ class Blocks:
         self._firsts = dict(zip(sizes, np.cumsum([0, *sizes.values()]), strict=False))
         self._groups = {m: links.group(group, name) for m, name in self._known(group).items()}
         self._descriptor = group.file.id.get_vfd_handle()
+        # Of a file with a user block no chunk's place is known: versions of the library differ.
+        self._file_bytes = 0 if group.file.userblock_size else group.file.id.get_filesize()
         self._tile = np.empty(0, np.uint8)  # reused: fresh memory costs as much as the reading
         self._scratch = np.empty(0, np.uint8)
 
@@ -102,7 +106,7 @@ class Blocks:
             data = self._open(group, spelled[post]) if post in spelled else None
             if data is None:
                 continue
-            matrix = _Matrix(data, data.shape, data.dtype, data.get_offset())
+            matrix = _Matrix(data, data.shape, data.dtype, data.get_offset(), None)
             shape = self.sizes[pre], self.sizes[post]
             if matrix.shape != shape:
                 raise FormatError(
@@ -111,6 +115,8 @@ class Blocks:
                 )
             if matrix.dtype.kind not in "biuf":
                 raise FormatError(f"{_where(data)} has type {data.dtype}; expected 0/1 numbers.")
+            if matrix.offset is None and matrix.dtype.itemsize == 1 and self._file_bytes:
+                matrix = matrix._replace(chunks=find_chunks(data, self._file_bytes))
             found[post] = matrix
         return found
 
@@ -189,6 +195,8 @@ class Blocks:
     def _read_one(self, matrix: _Matrix, first: int, last: int, out: np.ndarray) -> None:
         if matrix.dtype.itemsize != 1:
             _check_and_copy(matrix.data, first, last, out)
+            return
+        if matrix.chunks is not None and matrix.chunks.read(self._descriptor, first, out):
             return
         whole = out
         if not out.flags.c_contiguous:
