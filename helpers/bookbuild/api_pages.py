@@ -76,8 +76,8 @@ def _default(value: object) -> str:
     """Write a default; of a table of values that no caller would type, only that it is one."""
     text = re.sub(r"<([\w.]+)[^>]*>", r"\1", repr(value))
     if isinstance(value, MappingProxyType | dict) and len(text) > _WIDTH // 2:
-        return "{…}"
-    return text if len(text) <= _WIDTH // 2 and "\n" not in text else "…"
+        return "{...}"
+    return text if len(text) <= _WIDTH // 2 and "\n" not in text else "..."
 
 
 def _body(doc: str) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from types import SimpleNamespace
 
 import nbformat
 import pytest
-from bookbuild.api_pages import _body, _escape, _signature
+from bookbuild.api_pages import _body, _escape, _signature, api_reference
 from bookbuild.book import Page
 from bookbuild.chapter import Chapter
 from bookbuild.errors import BookError
@@ -19,6 +20,8 @@ from bookbuild.store import Run
 from bookbuild.verdicts import published_table
 from lxml import html
 from nmc.published import claims
+from pygments.lexers import PythonLexer
+from pygments.token import Token
 
 TEXT = """(one)=
 # Count cells
@@ -155,7 +158,7 @@ def test_a_call_fits_the_page_and_long_defaults_are_left_out():
 
     assert _signature("nmc.short", short) == "nmc.short(a, *rest, unit='mV')"
     assert _signature("nmc.long", long) == (
-        "nmc.long(table, numbers=…, *, tolerance=0.5, column=None, **more)"
+        "nmc.long(table, numbers=..., *, tolerance=0.5, column=None, **more)"
     )
     lines = _signature("nmc.quite_a_long_name_for_a_call", long).splitlines()
     assert [lines[0], lines[-1]] == ["nmc.quite_a_long_name_for_a_call(", ")"]
@@ -190,3 +193,11 @@ def test_measurements_are_taken_from_what_the_benchmark_wrote(tmp_path):
     (tmp_path / "benchmarks/results").mkdir(parents=True)
     (tmp_path / "benchmarks/results/connectome.md").write_text("| a table |")
     assert fill(asks, "book/x", project, []) == "before\n\n| a table |\n"
+
+
+def test_every_call_of_the_reference_is_python_to_the_highlighter():
+    blocks = re.findall(r"^```python\n(.*?)^```", api_reference(), re.DOTALL | re.MULTILINE)
+    assert len(blocks) > 100
+    for block in blocks:
+        unread = [text for token, text in PythonLexer().get_tokens(block) if token is Token.Error]
+        assert not unread, block
