@@ -72,8 +72,6 @@ WHY = {
 }
 #: Why a goal is missed.
 SHORT = {
-    ("hdf5 gzip", "dense, then sparse"): "unpacking takes most of either way; two processes share "
-    "it here, and more would take more memory",
     ("simplices", "flagser-count"): "nearly all the time goes into one look-up for every two "
     "connections in a row; no way was found that needs fewer in the memory allowed",
 }
@@ -262,7 +260,7 @@ def machine() -> dict:
 
     packages = {}
     for name in ("numpy", "scipy", "numba", "networkx", "igraph", "networkit", "pyflagser",
-                 "pyflagsercount", "connectome-analysis", "h5py"):  # fmt: skip
+                 "pyflagsercount", "connectome-analysis", "h5py", "zlib-ng"):  # fmt: skip
         try:
             packages[name] = version(name)
         except PackageNotFoundError:
