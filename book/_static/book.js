@@ -45,6 +45,10 @@
     document.querySelectorAll("table.nmc-table").forEach((table) => {
       addFilter(table);
       Array.from(table.tHead.rows[0].cells).forEach((heading, column) => {
+        // A phone shows each row as a card, where a cell says its column's name (book.css).
+        for (const row of table.tBodies[0].rows) {
+          row.cells[column].dataset.column = heading.textContent;
+        }
         heading.tabIndex = 0;
         heading.addEventListener("click", () => sort(table, heading, column));
         heading.addEventListener("keydown", (event) => {

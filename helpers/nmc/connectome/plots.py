@@ -384,7 +384,7 @@ def plot_blocks(
     image = ax.imshow(values, cmap=style.SEQUENTIAL, norm=norm, interpolation="nearest")
     quantity = quantity or value.replace("_", " ")
     _plain_bar(ax, image, f"{quantity} (%)" if percent else quantity, log=log)
-    size = 10 if n_columns <= 12 else 6
+    size = 10 if n_columns <= 12 else 7.5
     ax.set_xticks(range(n_columns), matrix.columns.astype(str), rotation=90, fontsize=size)
     ax.set_yticks(range(n_rows), matrix.index.astype(str), fontsize=size)
     ax.tick_params(length=0)

@@ -101,7 +101,7 @@
       const one = list.find((row) => row.pathway === item);
       if (!item) {
         const tip = make("p", { class: "tip", "aria-live": "polite" }, "Click a cell, or choose two m-types.");
-        return show("Pathways", about.count.toLocaleString("en") + " pathways: rows send, columns receive; darker is a higher connection probability.",
+        return show("Pathways", about.count.toLocaleString("en") + " pathways: rows send, columns receive; " + (isDark() ? "brighter" : "darker") + " is a higher connection probability.",
           chooser, tip, drawMatrix(matrix, tip));
       }
       if (!post) return show("Pathways from " + pre, null, chooser, table("pathway", about, list));
@@ -109,7 +109,7 @@
       const back = matrix.percent[matrix.mtypes.indexOf(post)][matrix.mtypes.indexOf(pre)] !== null;
       show(pre + " → " + post, null, chooser,
         make("p", {}, "From ", link("mtype", pre), " to ", link("mtype", post), ". ",
-          back ? link("pathway", post + ":" + pre, "The opposite direction") : "There is no pathway in the opposite direction.", "."),
+          back ? link("pathway", post + ":" + pre, "The opposite direction") : "There is no pathway in the opposite direction", "."),
         heading("Anatomy"), spread(about, one, PATHWAY_ANATOMY),
         heading("Physiology"), spread(about, one, PATHWAY_PHYSIOLOGY),
         make("p", { class: "lead" }, one.conductance_measured
@@ -131,11 +131,15 @@
     return make("div", { class: "search" }, menu("Presynaptic", pre), menu("Postsynaptic", post));
   }
 
+  const isDark = () => matchMedia("(prefers-color-scheme: dark)").matches;
+
   function drawMatrix(matrix, tip) {
-    const size = matrix.mtypes.length, cell = 12;
-    const canvas = make("canvas", { class: "matrix", width: size * cell, height: size * cell, role: "img",
+    // The names of the layers stand in an edge above and at the left of the cells.
+    const size = matrix.mtypes.length, cell = 12, edge = 36, whole = edge + size * cell;
+    const canvas = make("canvas", { class: "matrix", width: whole, height: whole, role: "img",
       "aria-label": "Matrix of connection probabilities; the two menus above reach every cell." });
-    const pen = canvas.getContext("2d"), dark = matchMedia("(prefers-color-scheme: dark)").matches;
+    const pen = canvas.getContext("2d"), dark = isDark();
+    pen.translate(edge, edge);
     matrix.percent.forEach((line, i) => line.forEach((value, j) => {
       if (value === null) return;
       const depth = Math.min(1, Math.sqrt(value / 15));
@@ -143,6 +147,15 @@
       pen.fillRect(j * cell, i * cell, cell - 1, cell - 1);
     }));
     pen.strokeStyle = dark ? "#a8adb4" : "#5f6368";
+    pen.fillStyle = pen.strokeStyle;
+    pen.font = "15px sans-serif";
+    pen.textAlign = "center";
+    for (const layer of new Set(matrix.mtypes.map(layerOf))) {
+      const own = matrix.mtypes.filter((name) => layerOf(name) === layer).length;
+      const middle = (matrix.mtypes.findIndex((name) => layerOf(name) === layer) + own / 2) * cell;
+      pen.fillText(layer, middle, -10);
+      pen.fillText(layer, -edge / 2, middle + 5);
+    }
     matrix.mtypes.forEach((name, i) => {
       if (!i || layerOf(name) === layerOf(matrix.mtypes[i - 1])) return;
       pen.beginPath();
@@ -152,7 +165,8 @@
     });
     const at = (event) => {
       const box = canvas.getBoundingClientRect();
-      const place = (value, start, length) => Math.min(size - 1, Math.floor(((value - start) / length) * size));
+      const place = (value, start, length) =>
+        Math.max(0, Math.min(size - 1, Math.floor((((value - start) / length) * whole - edge) / cell)));
       return [place(event.clientY, box.top, box.height), place(event.clientX, box.left, box.width)];
     };
     canvas.addEventListener("pointermove", (event) => {
