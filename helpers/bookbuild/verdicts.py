@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from html import escape
 
 from lxml import html
+from nmc.published._shown import shown_printed, shown_recomputed
 
 from bookbuild.book import Page
 
@@ -76,11 +76,10 @@ def _row(claim, result: dict | None, page: Page | None, references: References) 
             verdict = f"differs: {claim.reason or 'no reason is known yet'}"
         title = page.chapter.name.rsplit("/", 1)[-1].replace("-", " ")
         link = f'<a href="{page.chapter.name.removeprefix("book/")}.html">{escape(title)}</a>'
-        cells = [
-            _number(result["recomputed"]), claim.unit, result["tolerance"], verdict, link,
-            result["source"].removeprefix("Data: "), where,
-        ]  # fmt: skip
-    texts = [claim.claim, _number(claim.value), *cells]
+        found = _joined(shown_recomputed(result["recomputed"], claim))
+        source = result["source"].removeprefix("Data: ")
+        cells = [found, claim.unit, result["tolerance"], verdict, link, source, where]
+    texts = [claim.claim, _joined(shown_printed(claim.value)), *cells]
     return "<tr>" + "".join(f"<td>{_cell(text)}</td>" for text in texts) + "</tr>"
 
 
@@ -109,9 +108,5 @@ def _cell(text: str) -> str:
     return text if str(text).startswith(("<a ", "<span>")) else escape(str(text))
 
 
-def _number(value) -> str:
-    if isinstance(value, list | tuple):
-        return ", ".join(_number(part) for part in value)
-    if math.isnan(value):
-        return "no number"
-    return f"{value:,.10g}" if abs(value) >= 1000 else f"{value:.4g}"
+def _joined(numbers: list[str]) -> str:
+    return "; ".join(numbers)

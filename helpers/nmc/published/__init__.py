@@ -28,6 +28,7 @@ from pathlib import Path
 import pandas as pd
 
 from nmc.errors import FormatError, UnknownNameError
+from nmc.published._shown import shown_tolerance
 from nmc.published._table import Comparison
 
 #: A folder; when set, `compare` keeps each comparison there as a JSON line for the last chapter.
@@ -125,7 +126,7 @@ def compare(
                 "published": known.value,
                 "recomputed": value,
                 "unit": known.unit,
-                "tolerance": _tolerance_text(known),
+                "tolerance": shown_tolerance(known.tolerance, known.relative),
                 "verdict": "invented data" if invented else verdict,
                 "source": source,
                 "citation": known.citation,
@@ -191,12 +192,6 @@ def compare_many(
     }
     _keep([row])
     return Comparison([row]).set_index("key")
-
-
-def _tolerance_text(known: Claim) -> str:
-    if known.relative:
-        return f"±{100 * known.relative:g} %"
-    return f"±{known.tolerance:g}" if known.tolerance else "exact"
 
 
 def _keep(rows: list[dict]) -> None:

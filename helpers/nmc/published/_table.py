@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from html import escape
 from typing import Any
 
 import pandas as pd
+
+from nmc.published import _shown
 
 #: Without these it is some other table, and looks like one.
 _NEEDED = ("claim", "published", "recomputed", "verdict")
@@ -41,14 +42,20 @@ _LEFT = 'style="text-align:left;vertical-align:top"'
 
 
 def _row(key: str, row: dict[str, Any]) -> str:
+    from nmc.published import claims
+
     unit = _text(row.get("unit"))
-    where = ": ".join(filter(None, (_text(row.get("citation")), _text(row.get("where")))))
+    paper = _text(row.get("citation"))
+    where = ": ".join(filter(None, (_shown.PAPERS.get(paper, paper), _text(row.get("where")))))
     small = [f"<code>{escape(str(key))}</code>", escape(where)]
     claim = escape(_text(row["claim"])) + "".join(f"<br><small>{s}</small>" for s in small if s)
-    published = _number(row["published"], unit)
+    printed, found = row["published"], row["recomputed"]
+    published = "" if _missing(printed) else _joined(_shown.shown_printed(printed), unit)
     if published and _text(row.get("tolerance")):
         published += f"<br><small>{escape(_text(row['tolerance']))}</small>"
-    cells = (claim, published, _number(row["recomputed"], unit), escape(_text(row["verdict"])))
+    known = claims().get(key)
+    recomputed = "" if _missing(found) else _joined(_shown.shown_recomputed(found, known), unit)
+    cells = (claim, published, recomputed, escape(_text(row["verdict"])))
     return "<tr>" + "".join(f"<td {_LEFT}>{cell}</td>" for cell in cells) + "</tr>"
 
 
@@ -69,18 +76,6 @@ def _missing(value: Any) -> bool:
     return value is None or (isinstance(value, float) and math.isnan(value))
 
 
-def _number(value: Any, unit: str) -> str:
-    if isinstance(value, Iterable) and not isinstance(value, str):
-        parts = [_one(part) for part in value]
-        text = "; ".join(parts[:_SHOWN]) + ("; …" if len(parts) > _SHOWN else "")
-    else:
-        text = _one(value)
-    return escape(f"{text} {unit}".strip()) if text else ""
-
-
-def _one(value: Any) -> str:
-    if _missing(value):
-        return ""
-    if isinstance(value, str):
-        return value
-    return f"{value:,.10g}" if abs(value) >= 1000 else f"{value:.4g}"
+def _joined(numbers: list[str], unit: str) -> str:
+    text = "; ".join(numbers[:_SHOWN]) + ("; …" if len(numbers) > _SHOWN else "")
+    return escape(f"{text} {unit}".strip())
