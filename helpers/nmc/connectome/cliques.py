@@ -30,8 +30,7 @@ def count_simplices(connectome) -> pd.Series:
     .. [1] Reimann et al. (2017), Cliques of neurons bound into cavities provide a missing link
        between structure and function, Front Comput Neurosci 11:48.
     """
-    indptr, indices = graph_of(connectome)
-    counts = simplices.count_simplices(indptr, indices, _largest(indptr), CHUNKS)
+    counts = simplices.count_simplices(*_inputs(connectome), CHUNKS)
     counts = counts[: int(np.flatnonzero(counts).max(initial=0)) + 1]
     return pd.Series(counts, name="simplices").rename_axis("dimension")
 
@@ -51,11 +50,8 @@ def compute_participation(connectome) -> pd.DataFrame:
         degree). A column's sum is (dimension + 1) times the number of its simplices.
     """
     dimensions = len(count_simplices(connectome))
-    indptr, indices = graph_of(connectome)
     # With room for connections even where there are none.
-    counts = simplices.count_participation(
-        indptr, indices, _largest(indptr), max(dimensions, 2), CHUNKS
-    )
+    counts = simplices.count_participation(*_inputs(connectome), max(dimensions, 2), CHUNKS)
     table = pd.DataFrame(counts[:, :dimensions], index=connectome.neurons.index)
     return table.rename_axis(columns="dimension")
 
@@ -75,5 +71,8 @@ def compute_euler_characteristic(counts: pd.Series) -> int:
     return sum((-1) ** k * int(c) for k, c in enumerate(counts))
 
 
-def _largest(indptr: np.ndarray) -> int:
-    return max(int(np.diff(indptr).max(initial=0)), 1)
+def _inputs(connectome) -> tuple:
+    """Return the graph in its shortest form, and the room its largest neighbourhood needs."""
+    indptr, indices = graph_of(connectome)
+    indices = indices.astype(np.uint16 if indptr.size <= 2**16 else np.uint32)
+    return indptr, indices, *simplices.rooms(indptr, indices)

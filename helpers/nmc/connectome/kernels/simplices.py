@@ -1,4 +1,12 @@
-"""Directed simplices: cliques of neurons ordered from a source to a sink, counted in place."""
+"""Directed simplices: cliques of neurons ordered from a source to a sink, counted in place.
+
+From each source v the connections among its targets are written twice: as lists, which are short
+and quickly walked, and as rows of bits, which are quickly compared. A simplex that begins with v
+is then a path through these targets on which each contacts all later ones.
+
+Rows are named by number and never cut out as views: a view adds two atomic counts to a loop of
+a few instructions.
+"""
 
 from __future__ import annotations
 
@@ -7,164 +15,232 @@ from numba import njit, prange
 
 from nmc.connectome.kernels.bits import popcount
 
+# Unsigned throughout: no question whether an index counts from the end.
 ONE = np.uint64(1)
+WORD = np.uint64(6)
+IN_WORD = np.uint64(63)
 
 
 @njit(cache=True)
-def lowest_bit(word):
-    """Return the position of the lowest set bit of a word that is not 0."""
-    return np.int64(popcount((word & (~word + ONE)) - ONE))
+def rooms(indptr, indices):
+    """Bound what the targets of one neuron can take.
+
+    Returns
+    -------
+    degree : int
+        The largest out-degree.
+    edges : int
+        No neuron has more connections among its targets.
+    row : int
+        No target contacts more of the other targets.
+    """
+    degree, edges, row = 0, 0, 0
+    for v in range(indptr.size - 1):
+        size = indptr[v + 1] - indptr[v]
+        among = 0
+        for a in indices[indptr[v] : indptr[v + 1]]:
+            bound = min(indptr[a + 1] - indptr[a], size - 1)
+            among += bound
+            row = max(row, bound)
+        degree, edges = max(degree, size), max(edges, among)
+    return degree, edges, row
 
 
 @njit(cache=True)
-def _neighbourhood(v, indptr, indices, place, bits):
-    """Write which targets of `v` contact which: row a, bit b for a→b; return words in use."""
-    targets = indices[indptr[v] : indptr[v + 1]]
-    words = (targets.size + 63) >> 6
-    bits[: targets.size, :words] = 0
-    for a in range(targets.size):
-        place[targets[a]] = a
-    for a in range(targets.size):
-        row = bits[a]
-        for w in indices[indptr[targets[a]] : indptr[targets[a] + 1]]:
-            b = place[np.uint64(w)]  # unsigned: no question whether it counts from the end
-            if b >= 0:
-                row[b >> 6] |= ONE << np.uint64(b & 63)
-    for w in targets:
-        place[w] = -1
+def _mark(v, indptr, indices, inside, place):
+    """Note that targets of `v` are inside, and the place of each among them."""
+    begin = np.uint64(indptr[v])
+    for a in range(np.uint64(indptr[v + 1]) - begin):
+        w = indices[begin + a]
+        inside[w] = 1
+        place[w] = a
+
+
+@njit(cache=True)
+def _clear(v, indptr, indices, inside):
+    for i in range(np.uint64(indptr[v]), np.uint64(indptr[v + 1])):
+        inside[indices[i]] = 0
+
+
+@njit(cache=True)
+def _neighbourhood(v, indptr, indices, inside, place, starts, edges, bits):
+    """Write which targets of `v` contact which; return the words in use of a row of bits.
+
+    Target a contacts the targets ``edges[starts[a] : starts[a + 1]]``: also row a of `bits`.
+    """
+    begin = np.uint64(indptr[v])
+    targets = np.uint64(indptr[v + 1]) - begin
+    words = (targets + IN_WORD) >> WORD
+    _mark(v, indptr, indices, inside, place)
+    end = np.uint64(0)
+    for a in range(targets):
+        first = end
+        t = indices[begin + a]
+        # Nearly every look-up fails: written always, kept if inside, there is no branch to guess.
+        for i in range(np.uint64(indptr[t]), np.uint64(indptr[t + 1])):
+            w = indices[i]
+            edges[end] = w
+            end += np.uint64(inside[w])
+        for k in range(words):
+            bits[a, k] = 0
+        for i in range(first, end):
+            b = np.uint64(place[edges[i]])
+            edges[i] = b
+            bits[a, b >> WORD] |= ONE << (b & IN_WORD)
+        starts[a + ONE] = end
+    _clear(v, indptr, indices, inside)
     return words
 
 
 @njit(cache=True)
-def _intersect(one, other, words, result):
-    """Write the AND of two bit rows; return how many bits it has."""
-    size = np.uint64(0)
-    for w in range(words):
-        result[w] = one[w] & other[w]
-        size += popcount(result[w])
-    return np.int64(size)
+def _pick(among, first, stop, bits, a, lists, at):
+    """Write those of ``among[first:stop]`` that `a` contacts to `lists` from `at`; return the end.
+
+    Written always, kept if contacted: one more entry than is kept can be written.
+    """
+    for i in range(first, stop):
+        b = np.uint64(among[i])
+        lists[at] = b
+        at += bits[a, b >> WORD] >> (b & IN_WORD) & ONE
+    return at
 
 
 @njit(cache=True)
-def _count_from(first, words, bits, sets, left, position, counts):
-    """Count the simplices that begin with one connection, common targets `first`.
+def _shared(bits, a, b, words):
+    """Return how many bits two rows share."""
+    size = np.uint64(0)
+    for k in range(words):
+        size += popcount(bits[a, k] & bits[b, k])
+    return size
 
-    Depth first without recursion: at each depth `sets` holds the neurons that extend the
-    simplex, `left` those not yet tried, `position` the word the trial has come to.
+
+@njit(cache=True)
+def _follow(stop, bits, lists, ends, at, dimension, counts):
+    """Count the simplices that go on with one of ``lists[:stop]`` and another after it.
+
+    Depth first, without recursion, which a compiled cache cannot hold: the candidates at depth d
+    are ``lists[ends[d] : ends[d + 1]]``, `at` is the one whose turn it is.
     """
-    size = _intersect(first, first, words, sets[0])
-    counts[2] += size
-    depth = 0 if size > 1 else -1
-    left[0, :words] = sets[0, :words]
-    position[0] = 0
+    depth = 0
+    ends[0], ends[1], at[0] = 0, stop, 0
     while depth >= 0:
-        word = position[depth]
-        while word < words and left[depth, word] == 0:
-            word += 1
-        position[depth] = word
-        if word == words:
+        first, stop, turn = ends[depth], ends[depth + 1], at[depth]
+        if turn == stop:
             depth -= 1
             continue
-        last = word << 6 | lowest_bit(left[depth, word])
-        left[depth, word] &= left[depth, word] - ONE
-        size = _intersect(sets[depth], bits[last], words, sets[depth + 1])
-        counts[depth + 3] += size
-        if size > 1:
+        at[depth] = turn + ONE
+        end = _pick(lists, first, stop, bits, lists[turn], lists, stop)
+        counts[dimension + depth] += np.int64(end - stop)
+        if end > stop + ONE:
             depth += 1
-            position[depth] = 0
-            left[depth, :words] = sets[depth, :words]
+            ends[depth + 1], at[depth] = end, stop
+
+
+@njit(cache=True)
+def _count_from(targets, words, starts, edges, bits, lists, ends, at, counts):
+    """Count the simplices of three dimensions and more that begin with one source."""
+    found = np.uint64(0)
+    for a in range(targets):
+        first, stop = starts[a], starts[a + 1]
+        if stop < first + np.uint64(2):
+            continue
+        for i in range(first, stop):
+            b = edges[i]
+            size = _shared(bits, a, b, words)
+            found += size
+            if size > ONE:
+                end = _pick(edges, first, stop, bits, b, lists, np.uint64(0))
+                _follow(end, bits, lists, ends, at, 4, counts)
+    counts[3] += np.int64(found)
 
 
 @njit(cache=True, parallel=True)
-def count_simplices(indptr, indices, largest, chunks):
+def count_simplices(indptr, indices, degree, edges_most, row_most, chunks):
     """Count directed simplices by dimension.
 
     A directed simplex is a tuple of neurons, each contacting all later ones (Reimann et al.
-    2017, doi:10.3389/fncom.2017.00048). From each source a bit matrix of its targets is made;
-    the neurons that extend a simplex are then the AND of a few rows, their number a popcount.
+    2017, doi:10.3389/fncom.2017.00048).
 
     Parameters
     ----------
-    indptr, indices : int array
+    indptr : int64 array, shape (n + 1,)
+    indices : unsigned int array
         The graph of n neurons.
-    largest : int
-        The largest out-degree.
+    degree, edges_most, row_most : int
+        From `rooms`.
     chunks : int
         Tasks that sources are dealt out to.
 
     Returns
     -------
-    int64 array, shape (largest + 3,)
+    int64 array, shape (degree + 5,)
         By dimension: neurons, connections, 2-simplices …
     """
     n = indptr.size - 1
-    counts = np.zeros((chunks, largest + 3), np.int64)
-    words_most = (largest + 63) >> 6
+    counts = np.zeros((chunks, degree + 5), np.int64)
     for c in prange(chunks):
-        place = np.full(n, -1, np.int32)
-        bits = np.empty((largest, words_most), np.uint64)
-        sets = np.empty((largest + 2, words_most), np.uint64)
-        left = np.empty_like(sets)
-        position = np.empty(largest + 2, np.int64)
+        inside = np.zeros(n, np.uint8)
+        place = np.empty(n, indices.dtype)
+        starts = np.zeros(degree + 1, np.uint64)
+        edges = np.empty(edges_most + 1, indices.dtype)
+        bits = np.empty((degree, (degree + 63) >> 6), np.uint64)
+        # Each list is shorter than the one before: none contains the neuron that it follows.
+        lists = np.empty(row_most * (row_most + 1) // 2 + 1, indices.dtype)
+        ends = np.empty(row_most + 2, np.uint64)
+        at = np.empty(row_most + 2, np.uint64)
         for v in range(c, n, chunks):
-            words = _neighbourhood(v, indptr, indices, place, bits)
-            degree = indptr[v + 1] - indptr[v]
+            targets = indptr[v + 1] - indptr[v]
+            words = _neighbourhood(v, indptr, indices, inside, place, starts, edges, bits)
             counts[c, 0] += 1
-            counts[c, 1] += degree
-            for a in range(degree):
-                _count_from(bits[a], words, bits, sets, left, position, counts[c])
+            counts[c, 1] += targets
+            counts[c, 2] += np.int64(starts[targets])
+            _count_from(targets, words, starts, edges, bits, lists, ends, at, counts[c])
     return counts.sum(axis=0)
 
 
 @njit(cache=True)
-def _credit_from(first, words, bits, targets, sets, left, position, trail, totals, marks, out):
-    """Walk as `_count_from` does, and credit each neuron with the simplices it is part of.
+def _credit(stop, bits, lists, ends, at, neurons, totals, marks, out):
+    """Walk as `_follow` does, and credit each neuron with the simplices it is part of.
 
-    `totals` counts simplices by dimension as they are met; a neuron that is pushed remembers
-    the totals in `marks`, and on leaving is credited with the difference.
+    `totals` counts simplices by dimension as they are met; a neuron remembers the totals in
+    `marks`, and is credited with the difference once all that follows it is walked.
     """
-    _intersect(first, first, words, sets[0])
-    left[0, :words] = sets[0, :words]
-    position[0] = 0
     depth = 0
-    while depth >= 0:
-        word = position[depth]
-        while word < words and left[depth, word] == 0:
-            word += 1
-        position[depth] = word
-        if word == words:
+    ends[0], ends[1], at[0] = 0, stop, 0
+    while True:
+        first, stop, turn = ends[depth], ends[depth + 1], at[depth]
+        if turn == stop:
+            if depth == 0:
+                return
             depth -= 1
-            if depth >= 0:
-                for k in range(depth + 2, totals.size):
-                    out[trail[depth], k] += totals[k] - marks[depth, k]
+            neuron = neurons[lists[at[depth] - ONE]]
+            for k in range(depth + 3, totals.size):
+                out[neuron, k] += totals[k] - marks[depth, k]
             continue
-        last = word << 6 | lowest_bit(left[depth, word])
-        left[depth, word] &= left[depth, word] - ONE
-        size = _intersect(sets[depth], bits[last], words, sets[depth + 1])
-        if size == 0:
-            totals[depth + 2] += 1
-            out[targets[last], depth + 2] += 1
-            continue
-        trail[depth] = targets[last]
-        marks[depth] = totals
+        at[depth] = turn + ONE
         totals[depth + 2] += 1
-        depth += 1
-        position[depth] = 0
-        left[depth, :words] = sets[depth, :words]
+        out[neurons[lists[turn]], depth + 2] += 1
+        end = _pick(lists, first, stop, bits, lists[turn], lists, stop)
+        if end > stop:
+            for k in range(depth + 3, totals.size):
+                marks[depth, k] = totals[k]
+            depth += 1
+            ends[depth + 1], at[depth] = end, stop
 
 
 @njit(cache=True, parallel=True)
-def count_participation(indptr, indices, largest, dimensions, chunks):
+def count_participation(indptr, indices, degree, edges_most, row_most, dimensions, chunks):
     """Count, for every neuron, the directed simplices of each dimension it is part of.
 
     Parameters
     ----------
-    indptr, indices : int array
+    indptr : int64 array, shape (n + 1,)
+    indices : unsigned int array
         The graph of n neurons.
-    largest : int
-        The largest out-degree.
+    degree, edges_most, row_most : int
+        From `rooms`.
     dimensions : int
-        Number of dimensions there are, from `count_simplices`.
+        Number of dimensions there are, from `count_simplices`; at least 2.
     chunks : int
         Tasks that sources are dealt out to.
 
@@ -174,28 +250,29 @@ def count_participation(indptr, indices, largest, dimensions, chunks):
     """
     n = indptr.size - 1
     out = np.zeros((chunks, n, dimensions), np.int64)
-    words_most = (largest + 63) >> 6
     for c in prange(chunks):
         here = out[c]
-        place = np.full(n, -1, np.int32)
-        bits = np.empty((largest, words_most), np.uint64)
-        sets = np.empty((dimensions + 1, words_most), np.uint64)
-        left = np.empty_like(sets)
-        position = np.empty(dimensions + 1, np.int64)
-        trail = np.empty(dimensions + 1, np.int64)
-        marks = np.empty((dimensions + 1, dimensions), np.int64)
+        inside = np.zeros(n, np.uint8)
+        place = np.empty(n, indices.dtype)
+        starts = np.zeros(degree + 1, np.uint64)
+        edges = np.empty(edges_most + 1, indices.dtype)
+        bits = np.empty((degree, (degree + 63) >> 6), np.uint64)
+        lists = np.empty(row_most * (row_most + 1) // 2 + 1, indices.dtype)
+        ends = np.empty(row_most + 2, np.uint64)
+        at = np.empty(row_most + 2, np.uint64)
+        marks = np.empty((dimensions, dimensions), np.int64)
         totals = np.zeros(dimensions, np.int64)
         for v in range(c, n, chunks):
-            words = _neighbourhood(v, indptr, indices, place, bits)
+            _neighbourhood(v, indptr, indices, inside, place, starts, edges, bits)
             targets = indices[indptr[v] : indptr[v + 1]]
             before_v = totals.copy()
+            totals[0] += 1
             for a in range(targets.size):
                 before_a = totals.copy()
                 totals[1] += 1
-                _credit_from(
-                    bits[a], words, bits, targets, sets, left, position, trail, totals, marks, here
-                )
+                row = edges[starts[a] : starts[a + 1]]
+                lists[: row.size] = row
+                _credit(row.size, bits, lists, ends, at, targets, totals, marks, here)
                 here[targets[a]] += totals - before_a
             here[v] += totals - before_v
-            here[v, 0] += 1
     return out.sum(axis=0)
