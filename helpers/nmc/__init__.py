@@ -134,7 +134,7 @@ _PUBLIC = {
     "plot_flow": "nmc.factsheets.plots_pathways",
     "plot_layers": "nmc.factsheets.plots",
     "plot_metypes": "nmc.factsheets.plots",
-    "plot_mixing": "nmc.connectome.plots",
+    "plot_mixing": "nmc.connectome.plots_topology",
     "plot_morphologies": "nmc.cells.plots_morphology",
     "plot_morphology": "nmc.cells.plots",
     "plot_mtypes": "nmc.factsheets.plots",

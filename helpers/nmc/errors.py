@@ -108,3 +108,7 @@ class SynapseError(NMCError, ValueError):
 
 class CircuitError(NMCError, ValueError):
     """A circuit that cannot be built as asked; names the cells or the setting."""
+
+
+class ConnectomeError(NMCError, ValueError):
+    """What a connectome, or something asked of one, cannot be; names the value and the way out."""

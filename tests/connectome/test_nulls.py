@@ -1,5 +1,7 @@
 """What each null model promises to keep, on graphs of every shape."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,7 +9,7 @@ from hypothesis import strategies as st
 from nmc import names
 from nmc.connectome import nulls
 from nmc.connectome.graph import Connectome, Coverage, make_neurons
-from nmc.errors import UnknownNameError
+from nmc.errors import ConnectomeError, UnknownNameError
 from scipy import sparse
 from scipy.spatial.distance import cdist
 
@@ -112,9 +114,41 @@ def test_every_possible_connection_comes_equally_often(kind):
     assert z.std() < 1.3
 
 
+@pytest.mark.parametrize("kind", nulls.NULLS)
+def test_a_seed_stands_for_its_generator(kind):
+    connectome = make_connectome(1)
+    one = nulls.make_null(connectome, kind, rng=5)
+    other = nulls.NULLS[kind](connectome, rng=np.random.default_rng(5))
+    assert (one.adjacency != other.adjacency).nnz == 0
+    for wrong in ("5", 1.5, True, None, -1):
+        with pytest.raises(ConnectomeError, match="a numpy Generator or a seed"):
+            nulls.make_null(connectome, kind, rng=wrong)
+
+
+@pytest.mark.parametrize("rng", [4, np.random.default_rng(4)])
+def test_mixing_goes_on_with_one_generator(rng):
+    """Each number of rounds is drawn anew: a seed must not start each of them alike."""
+    connectome = make_connectome(1)
+    table = nulls.compute_mixing(connectome, [0, 3, 3, 3], rng=rng)
+    assert table["in_place"][0] == 1 and table["in_place"][1:].nunique() > 1
+
+
+def test_pathways_need_no_positions():
+    connectome = make_connectome(1)
+    bare = replace(connectome, neurons=connectome.neurons.assign(y_um=np.nan))
+    null = nulls.make_pathway_preserving(bare, rng=0)
+    assert (null.adjacency != nulls.make_pathway_preserving(connectome, rng=0).adjacency).nnz == 0
+    with pytest.raises(ConnectomeError, match="Neuron 0 has a position"):
+        nulls.make_general_biological(bare, rng=0)
+
+
 def test_unknown_null_and_bad_bin():
     connectome, rng = make_connectome(2), np.random.default_rng(0)
     with pytest.raises(UnknownNameError, match="Did you mean 'erdos_renyi'"):
         nulls.make_null(connectome, "erdos_reny", rng=rng)
     with pytest.raises(ValueError, match="wider than 0"):
         nulls.make_distance_dependent(connectome, rng=rng, bin_um=0)
+    with pytest.raises(ConnectomeError, match="take wider ones"):
+        nulls.make_general_biological(connectome, rng=rng, bin_um=1e-6)
+    with pytest.raises(ConnectomeError, match="rounds is a whole number"):
+        nulls.make_degree_preserving(connectome, rng=rng, rounds=-1)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from nmc.connectome.paths import compute_path_lengths, summarise_paths
+from nmc.errors import ConnectomeError
 from scipy.sparse.csgraph import shortest_path
 from small_graphs import from_edges, random_graph
 
@@ -47,9 +48,15 @@ def test_from_some_sources():
     assert again.equals(table)
 
 
-def test_a_source_that_is_not_there():
-    with pytest.raises(IndexError):
-        compute_path_lengths(from_edges(2, [(0, 1)]), np.array([5]))
+@pytest.mark.parametrize("sources", [[5], [-1], [0.5], [True], "a"])
+def test_a_source_that_is_not_there(sources):
+    with pytest.raises(ConnectomeError, match="indices from 0 to 1"):
+        compute_path_lengths(from_edges(2, [(0, 1)]), sources)
+
+
+def test_from_nobody():
+    table = compute_path_lengths(from_edges(2, [(0, 1)]), [])
+    assert table["pairs"].tolist() == [0]
 
 
 def test_a_long_chain_has_its_full_length():

@@ -28,7 +28,7 @@ def drawn(connectome):
         "blocks": lambda ax: plots.plot_blocks(
             nmc.compute_block_densities(connectome), "density", ax
         ),
-        "mixing": lambda ax: plots.plot_mixing(nmc.compute_mixing(connectome, [0, 1], rng=rng), ax),
+        "mixing": lambda ax: nmc.plot_mixing(nmc.compute_mixing(connectome, [0, 1], rng=rng), ax),
         "triads": lambda ax: plots_topology.plot_triads(triads, {"x": triads.to_frame().T}, ax),
         "neighbours": lambda ax: plots_topology.plot_common_neighbours(
             nmc.count_common_neighbours(connectome), ax

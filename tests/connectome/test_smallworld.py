@@ -32,6 +32,12 @@ def test_random_graph_is_none():
     assert index["clustering_random"] == pytest.approx(0.03, rel=0.1)
 
 
+def test_a_seed_stands_for_its_generator():
+    graph = random_graph(40, 0.2, 1)
+    one = compute_small_world(graph, rng=6)
+    assert one.equals(compute_small_world(graph, rng=np.random.default_rng(6)))
+
+
 def test_wrong_number_is_refused():
-    with pytest.raises(ValueError, match="At least one"):
+    with pytest.raises(ValueError, match="1 or more"):
         compute_small_world(random_graph(9, 0.3, 0), rng=np.random.default_rng(0), n_random=0)

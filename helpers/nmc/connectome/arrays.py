@@ -6,8 +6,13 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from nmc.connectome.given import check_connectome
+from nmc.errors import ConnectomeError
+
 #: Tasks a kernel deals its rows out to; more than there are cores, so that no core waits long.
 CHUNKS = 8
+#: Groups of neurons at most: measures by pathway keep the square of their number.
+MOST_GROUPS = 1000
 
 
 def graph_of(connectome) -> tuple[np.ndarray, np.ndarray]:
@@ -26,15 +31,20 @@ def graph_of(connectome) -> tuple[np.ndarray, np.ndarray]:
 
     Raises
     ------
-    ValueError
-        If a neuron connects to itself: no measure here is defined for that.
+    ConnectomeError
+        If this is no connectome, or a neuron connects to itself: no measure here is defined
+        for that.
     """
+    check_connectome(connectome)
     adjacency = connectome.adjacency
     if not adjacency.has_canonical_format:
         adjacency = adjacency.copy()
         adjacency.sum_duplicates()
     if adjacency.diagonal().any():
-        raise ValueError("The adjacency has a connection of a neuron with itself; remove it first.")
+        raise ConnectomeError(
+            "The adjacency has a connection of a neuron with itself; remove it first: "
+            "adjacency.setdiag(0), then connectome.with_adjacency(adjacency, name)."
+        )
     return adjacency.indptr.astype(np.int64), adjacency.indices.astype(np.int32, copy=False)
 
 
@@ -62,15 +72,21 @@ def group_codes(connectome, by: str) -> tuple[np.ndarray, list]:
 
     Raises
     ------
-    ValueError
-        If the neuron table has no such column, or a neuron has no value in it.
+    ConnectomeError
+        If the neuron table has no such column, a neuron has no value in it, or there are more
+        groups than `MOST_GROUPS`.
     """
-    if by not in connectome.neurons:
+    if not isinstance(by, str) or by not in connectome.neurons:
         known = ", ".join(map(str, connectome.neurons.columns))
-        raise ValueError(f"The neuron table has no column {by!r}; it has {known}.")
+        raise ConnectomeError(f"The neuron table has no column {by!r}; it has {known}.")
     codes, labels = connectome.neurons[by].factorize()
+    if len(labels) > MOST_GROUPS:
+        raise ConnectomeError(
+            f"The column {by!r} has {len(labels):,} different values, too many for groups "
+            f"({MOST_GROUPS:,}): group by mtype or layer, or add a column of fewer groups."
+        )
     if (codes < 0).any():
-        raise ValueError(f"A neuron has no {by}; give every neuron one.")
+        raise ConnectomeError(f"A neuron has no {by}; give every neuron one.")
     return codes.astype(np.int32), list(labels)
 
 

@@ -32,6 +32,11 @@ def compute_betti_numbers(connectome) -> pd.Series:
         Betti numbers (int64), index ``dimension`` 0, 1, …, one for each dimension in which
         there are simplices.
 
+    Raises
+    ------
+    ConnectomeError
+        If this is no `Connectome`, or a neuron connects to itself.
+
     References
     ----------
     .. [1] Reimann et al. (2017), Front Comput Neurosci 11:48; Lütgehetmann et al. (2020),

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 import pandas as pd
 
 from nmc import published
+from nmc.connectome.given import listed
 from nmc.connectome.graph import Connectome
 from nmc.connectome.read import load_connectome
 
@@ -129,7 +130,7 @@ def check_connectome_claims(
 
     Parameters
     ----------
-    claims : iterable of str, optional
+    claims : str or iterable of str, optional
         Names of claims, without ``connectome/``; default all.
     source : str, optional
         See `nmc.fetch`.
@@ -152,7 +153,7 @@ def check_connectome_claims(
     if claims is None:
         claims = [k.split("/", 1)[1] for k in published.claims() if k.startswith("connectome/")]
     rows, loaded = {}, {}
-    for name in claims:
+    for name in listed(claims, "names of claims"):
         claim = published.claim(f"connectome/{name}")
         rows[claim.key] = _row(claim)
         if name not in CHECKS:

@@ -29,6 +29,11 @@ def compute_clustering(connectome) -> pd.DataFrame:
         n rows, index of the neuron table; ``directed``, ``undirected`` (0 … 1), ``triangles``
         (undirected triangles at the neuron).
 
+    Raises
+    ------
+    ConnectomeError
+        If this is no `Connectome`, or a neuron connects to itself.
+
     References
     ----------
     .. [1] Fagiolo (2007), Clustering in complex directed networks, Phys Rev E 76:026107.
@@ -62,6 +67,11 @@ def compute_transitivity(connectome) -> float:
     -------
     float
         0 … 1; 0 if no neuron has two partners.
+
+    Raises
+    ------
+    ConnectomeError
+        If this is no `Connectome`, or a neuron connects to itself.
     """
     t = list_triangles(*graph_of(connectome))
     partners = t.out_only + t.in_only + t.mutual

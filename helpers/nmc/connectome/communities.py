@@ -26,8 +26,8 @@ def compute_block_densities(connectome, by: str = "layer") -> pd.DataFrame:
 
     Raises
     ------
-    ValueError
-        If there is no such column.
+    ConnectomeError
+        If this is no `Connectome`, a neuron connects to itself, or there is no column `by`.
     """
     codes, labels, blocks = _blocks(connectome, by)
     size = np.bincount(codes, minlength=len(labels))
@@ -64,6 +64,11 @@ def compute_modularity(connectome, by: str = "layer") -> float:
     -------
     float
         Below 1; 0 for chance; NaN without connections.
+
+    Raises
+    ------
+    ConnectomeError
+        If this is no `Connectome`, a neuron connects to itself, or there is no column `by`.
     """
     _, _, blocks = _blocks(connectome, by)
     m = int(blocks.sum())

@@ -24,6 +24,11 @@ def compute_degrees(connectome) -> pd.DataFrame:
         n rows, index of the neuron table: ``mtype``, ``layer``, ``excitatory`` as there;
         ``in_degree`` (presynaptic partners), ``out_degree`` (postsynaptic), ``reciprocal``
         (partners in both ways), ``degree`` (in + out); int64. Only partners in the graph count.
+
+    Raises
+    ------
+    ConnectomeError
+        If this is no `Connectome`, or a neuron connects to itself.
     """
     indptr, indices = graph_of(connectome)
     out_degree = np.diff(indptr)
@@ -50,6 +55,11 @@ def compute_reciprocity(connectome) -> float:
     float
         0 … 1; NaN without connections. In a random graph it equals the connection probability
         (Newman, Forrest and Balthrop 2002, Phys Rev E 66:035101).
+
+    Raises
+    ------
+    ConnectomeError
+        If this is no `Connectome`, or a neuron connects to itself.
     """
     indptr, indices = graph_of(connectome)
     marks = answered(indptr, indices)
@@ -70,6 +80,11 @@ def compute_pathway_reciprocity(connectome, by: str = "mtype") -> pd.DataFrame:
     pandas.DataFrame
         One row a pathway with connections: ``pre``, ``post``, ``connections``, ``answered``
         (connections whose reverse exists), ``reciprocity`` (their share).
+
+    Raises
+    ------
+    ConnectomeError
+        If this is no `Connectome`, a neuron connects to itself, or there is no column `by`.
     """
     indptr, indices = graph_of(connectome)
     codes, labels = group_codes(connectome, by)
@@ -103,6 +118,11 @@ def compute_convergence(connectome, by: str = "mtype") -> pd.DataFrame:
         One row an ordered pair of groups: ``pre``, ``post``, ``n_pre``, ``n_post``,
         ``connections``, ``convergence_mean``, ``convergence_std``, ``divergence_mean``,
         ``divergence_std``. NaN where the connectome's coverage lacks the block.
+
+    Raises
+    ------
+    ConnectomeError
+        If this is no `Connectome`, a neuron connects to itself, or there is no column `by`.
 
     References
     ----------
@@ -139,6 +159,8 @@ def _per_neuron(groups: np.ndarray, neurons: np.ndarray, n: int, n_groups: int) 
 
 def _over_groups(counts: np.ndarray, codes: np.ndarray, sizes: np.ndarray):
     """Return mean and standard deviation of each row over the neurons of each group."""
+    if not sizes.size:  # no neurons, no groups
+        return np.empty((0, 0)), np.empty((0, 0))
     order = np.argsort(codes, kind="stable")
     starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
     counts = counts[:, order].astype(float)

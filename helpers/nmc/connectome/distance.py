@@ -6,7 +6,9 @@ import numpy as np
 import pandas as pd
 
 from nmc.connectome.arrays import CHUNKS, blank_unknown, graph_of, group_codes
+from nmc.connectome.given import check_choice, check_connectome, check_width, finite
 from nmc.connectome.kernels.distance import connections_by_distance, pairs_by_distance
+from nmc.errors import ConnectomeError
 
 #: Which coordinates each kind of distance uses; y is vertical.
 AXES: dict[str, tuple[str, ...]] = {
@@ -14,6 +16,8 @@ AXES: dict[str, tuple[str, ...]] = {
     "horizontal": ("x_um", "z_um"),
     "vertical": ("y_um",),
 }
+#: So many counts (pairs of groups × bins) are kept at most, by each of `CHUNKS` tasks.
+MOST_COUNTS = 4_000_000
 
 
 def compute_distance_profile(
@@ -41,20 +45,27 @@ def compute_distance_profile(
 
     Raises
     ------
-    ValueError
-        For an unknown `axis` or column, or a width that is not positive.
+    ConnectomeError
+        If this is no `Connectome`, a neuron connects to itself or has no position; for an unknown
+        `axis` or column, or a width that is not above 0 or gives more bins than fit in memory.
 
     References
     ----------
     .. [1] Perin, Berger and Markram (2011), PNAS 108:5419; Gal et al. (2017), Nat Neurosci
        20:1004.
     """
-    if not bin_um > 0:
-        raise ValueError(f"A bin must be wider than 0 µm, not {bin_um}.")
+    check_connectome(connectome)
+    check_width(bin_um)
     codes, labels = _groups(connectome, by)
     x, y, z = _coordinates(connectome, axis)
     spans = [float(np.ptp(c)) if c.size else 0.0 for c in (x, y, z)]
-    bins = int(np.hypot(np.hypot(spans[0], spans[1]), spans[2]) / bin_um) + 1
+    bins = np.hypot(np.hypot(spans[0], spans[1]), spans[2]) / bin_um + 1
+    if bins * len(labels) ** 2 > MOST_COUNTS:
+        raise ConnectomeError(
+            f"{bins:.1e} bins of {bin_um:g} µm for each of {len(labels) ** 2} pairs of groups are "
+            f"more than there is room for ({MOST_COUNTS:.0e} in all): take wider ones."
+        )
+    bins = int(bins)
     pairs, connections = _count(connectome, codes, len(labels), (x, y, z), bin_um, bins)
     table = _table(labels, pairs, connections, bin_um, named=by is not None)
     farther = table[::-1].groupby(["pre", "post"] if by else lambda _: 0)["pairs"].cumsum()
@@ -84,12 +95,18 @@ def compute_pathway_probability(
         ``probability`` (0 … 1, NaN without pairs), ``standard_error``. NaN where the
         connectome's coverage lacks the block.
 
+    Raises
+    ------
+    ConnectomeError
+        If this is no `Connectome`, a neuron connects to itself or has no position; for an unknown
+        column, or a distance that is not above 0.
+
     References
     ----------
     .. [1] Pathway fact sheets of the Neocortical Microcircuit portal ("within 100 µm").
     """
-    if not within_um > 0:
-        raise ValueError(f"The distance must be more than 0 µm, not {within_um}.")
+    check_connectome(connectome)
+    check_width(within_um, "The sphere", finite=False)
     codes, labels = _groups(connectome, by)
     xyz = _coordinates(connectome, "3d")
     # Two bins, near and far; a finite stand-in for infinity puts all pairs into the first.
@@ -108,12 +125,11 @@ def _groups(connectome, by: str | None) -> tuple[np.ndarray, list]:
 
 def _coordinates(connectome, axis: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return three coordinates, zeros for those the kind of distance leaves out."""
-    if axis not in AXES:
-        raise ValueError(f"Distance is {', '.join(map(repr, AXES))}, not {axis!r}.")
+    check_choice(axis, "Distance", AXES)
     neurons = connectome.neurons
     used = AXES[axis]
     return tuple(
-        neurons[c].to_numpy(np.float64, copy=True) if c in used else np.zeros(len(neurons))
+        finite(neurons[c].to_numpy(np.float64, copy=True)) if c in used else np.zeros(len(neurons))
         for c in AXES["3d"]
     )
 

@@ -11,10 +11,11 @@ from tqdm.auto import tqdm
 
 from nmc import layout
 from nmc.connectome import summary
+from nmc.connectome.given import check_choice, check_table, listed
 from nmc.connectome.read import EXTRACTS, connectome_file, load_connectome
 from nmc.data import settings
 from nmc.data.files import read_json, write_json
-from nmc.errors import MissingFileError, MissingLibraryError
+from nmc.errors import MissingFileError, MissingLibraryError, UnknownNameError
 
 #: From so many instances on Dask is used where it is installed.
 _MANY = 8
@@ -38,7 +39,7 @@ def instance_keys(kind: str | None = None, *, source: str | None = None) -> list
 
     Raises
     ------
-    ValueError
+    UnknownNameError
         For another kind.
     """
     import nmc
@@ -74,7 +75,7 @@ def _all_keys(kind: str) -> list[str]:
         return [f"connectome/individual/{a}/mc{mc}" for a in layout.ANIMALS for mc in mcs]
     if kind == "control":
         return [f"connectome/control/mc{mc}/{k}" for mc in mcs for k in layout.CONTROL_INSTANCES]
-    raise ValueError(f"Instances are {', '.join(_KINDS)}; not {kind!r}.")
+    raise UnknownNameError.of("kind of instance", kind, _KINDS)
 
 
 def compute_ensemble(
@@ -89,10 +90,10 @@ def compute_ensemble(
 
     Parameters
     ----------
-    instances : iterable of str, optional
+    instances : str or iterable of str, optional
         Keys or paths, as `nmc.load_connectome` takes them; default every whole instance the
         source has.
-    measures : iterable of str
+    measures : str or iterable of str
         Names in `nmc.connectome.summary.MEASURES`.
     source : str, optional
         See `nmc.fetch`.
@@ -113,14 +114,18 @@ def compute_ensemble(
     MissingFileError
         When there is no instance to measure.
     UnknownNameError
-        For a measure that does not exist.
+        For a measure, or a key, that does not exist.
+    ConnectomeError
+        For `instances` or `measures` that are no list.
 
     Notes
     -----
     Each finished row is kept in the cache under the instance's sha256, the measure and the
     code's hash: a run that was stopped goes on where it was.
     """
-    wanted = list(instances) if instances is not None else instance_keys(source=source)
+    if instances is None:
+        instances = instance_keys(source=source)
+    wanted = listed(instances, "keys or paths")
     if not wanted:
         raise MissingFileError("The source has no whole connectome instance to measure.")
     measures = summary.check_names(measures)
@@ -150,7 +155,14 @@ def compute_spread(ensemble: pd.DataFrame, by: str = "kind") -> pd.DataFrame:
     pandas.DataFrame
         Rows the groups, columns ``(measure, mean | std | count)``; std with n − 1, missing for
         a single instance.
+
+    Raises
+    ------
+    ConnectomeError
+        For another table, or another `by`.
     """
+    check_choice(by, "Instances are grouped by", ("kind", "group"))
+    check_table(ensemble, ("kind", "group"), "nmc.compute_ensemble")
     numbers = ensemble.select_dtypes("number").columns
     return ensemble.groupby(by, sort=False)[list(numbers)].agg(["mean", "std", "count"])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape, quoteattr
@@ -12,9 +13,10 @@ import h5py
 import numpy as np
 from scipy import sparse
 
+from nmc.connectome.given import check_connectome
 from nmc.connectome.graph import Connectome
 from nmc.data.files import whole
-from nmc.errors import MissingLibraryError
+from nmc.errors import ConnectomeError, MissingLibraryError
 
 if TYPE_CHECKING:
     import igraph
@@ -36,7 +38,13 @@ def to_scipy(connectome: Connectome, dtype=bool) -> sparse.csr_array:
     Returns
     -------
     scipy.sparse.csr_array, shape (N, N)
+
+    Raises
+    ------
+    ConnectomeError
+        If this is no `Connectome`.
     """
+    check_connectome(connectome)
     return connectome.adjacency.astype(dtype, copy=True)
 
 
@@ -54,9 +62,12 @@ def to_networkx(connectome: Connectome) -> networkx.DiGraph:
 
     Raises
     ------
+    ConnectomeError
+        If this is no `Connectome`.
     MissingLibraryError
         When networkx is not installed.
     """
+    check_connectome(connectome)
     networkx = _library("networkx", "pip install networkx")
     graph = networkx.from_scipy_sparse_array(
         connectome.adjacency.astype(np.int8), create_using=networkx.DiGraph, edge_attribute="n"
@@ -82,9 +93,12 @@ def to_igraph(connectome: Connectome) -> igraph.Graph:
 
     Raises
     ------
+    ConnectomeError
+        If this is no `Connectome`.
     MissingLibraryError
         When igraph is not installed; it is GPL, and no dependency of this package.
     """
+    check_connectome(connectome)
     igraph = _library("igraph", "pip install igraph")
     return igraph.Graph(
         n=connectome.n_neurons,
@@ -112,11 +126,17 @@ def to_parquet(connectome: Connectome, folder: str | Path) -> Path:
     -------
     pathlib.Path
         The folder.
+
+    Raises
+    ------
+    ConnectomeError
+        If this is no `Connectome`, or the place cannot be written.
     """
+    check_connectome(connectome)
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    folder = Path(folder)
+    folder = _place(folder)
     facts = {
         "name": connectome.name,
         "origin": connectome.origin,
@@ -129,7 +149,7 @@ def to_parquet(connectome: Connectome, folder: str | Path) -> Path:
     }
     for name, table in tables.items():
         table = table.replace_schema_metadata({**(table.schema.metadata or {}), **facts})
-        with whole(folder / f"{name}.parquet") as path:
+        with _written(folder / f"{name}.parquet") as path:
             pq.write_table(table, path)
     return folder
 
@@ -148,9 +168,15 @@ def to_graphml(connectome: Connectome, path: str | Path) -> Path:
     -------
     pathlib.Path
         The file; networkx, igraph, Gephi and others read it.
+
+    Raises
+    ------
+    ConnectomeError
+        If this is no `Connectome`, or the place cannot be written.
     """
-    path = Path(path)
-    with whole(path) as draft, draft.open("w", encoding="utf-8") as out:
+    check_connectome(connectome)
+    path = _place(path)
+    with _written(path) as draft, draft.open("w", encoding="utf-8") as out:
         out.writelines(_graphml(connectome))
     return path
 
@@ -174,6 +200,9 @@ def to_sonata(connectome: Connectome, folder: str | Path, population: str = "nmc
 
     Raises
     ------
+    ConnectomeError
+        If this is no `Connectome`; for a name with a ``/``, or none;
+        if the place cannot be written.
     MissingLibraryError
         When libsonata, which writes the edge index, is not installed (extra ``export``).
 
@@ -183,12 +212,15 @@ def to_sonata(connectome: Connectome, folder: str | Path, population: str = "nmc
     as SONATA advises.  A connection is one edge: the portal's files do not say how many
     synapses it has.
     """
+    check_connectome(connectome)
+    if not isinstance(population, str) or not population or "/" in population:
+        raise ConnectomeError(f"The population needs a name without '/', not {population!r}.")
     libsonata = _library("libsonata", "pip install 'nmc[export]'")
-    folder = Path(folder)
+    folder = _place(folder)
     edges = f"{population}__{population}__chemical"
-    with whole(folder / "nodes.h5") as draft:
+    with _written(folder / "nodes.h5") as draft:
         _write_nodes(draft, connectome, population)
-    with whole(folder / "edges.h5") as draft:
+    with _written(folder / "edges.h5") as draft:
         _write_edges(draft, connectome, population, edges)
         n = connectome.n_neurons
         libsonata.EdgePopulation.write_indices(str(draft), edges, n, n)
@@ -203,9 +235,27 @@ def to_sonata(connectome: Connectome, folder: str | Path, population: str = "nmc
             ],
         },
     }
-    with whole(folder / "circuit_config.json") as draft:
+    with _written(folder / "circuit_config.json") as draft:
         draft.write_text(json.dumps(config, indent=1) + "\n", "utf-8")
     return folder / "circuit_config.json"
+
+
+def _place(path: str | Path) -> Path:
+    if not isinstance(path, str | Path):
+        raise ConnectomeError(f"The place to write to is a path, not {path!r}.")
+    return Path(path).expanduser()
+
+
+@contextmanager
+def _written(path: Path) -> Iterator[Path]:
+    """Give a draft that becomes `path` when the block succeeds; say what is in the way."""
+    try:
+        with whole(path) as draft:
+            yield draft
+    except OSError as error:
+        raise ConnectomeError(
+            f"{path} cannot be written ({error.strerror or error}): choose another place."
+        ) from error
 
 
 def _write_nodes(path: Path, connectome: Connectome, population: str) -> None:

@@ -10,11 +10,13 @@ import pandas as pd
 from scipy import sparse
 
 from nmc import names
-from nmc.errors import UnknownNameError
+from nmc.connectome.given import check_distance, chosen_neurons, finite
+from nmc.errors import ConnectomeError, UnknownNameError
 
 #: Name of the cortical vertical in the neuron table; larger is nearer to the pia.
 VERTICAL = "y_um"
 POSITION = ("x_um", "y_um", "z_um")
+_TYPES = ("mtype", "layer", "excitatory")
 #: Partners of a neuron, those outside the volume included; dataset name in the file → column.
 COUNTS = {
     "nCellAff": "n_cell_aff",
@@ -94,6 +96,11 @@ class Connectome:
         What to call it in a figure.
     origin : str
         Where its file came from.
+
+    Raises
+    ------
+    ConnectomeError
+        If the table lacks a column, or the adjacency is no CSR matrix of as many neurons.
     """
 
     neurons: pd.DataFrame
@@ -104,10 +111,23 @@ class Connectome:
     attrs: dict = field(default_factory=dict)
 
     def __post_init__(self):
+        if not isinstance(self.neurons, pd.DataFrame):
+            raise ConnectomeError(f"Neurons are a DataFrame, not a {type(self.neurons).__name__}.")
+        lacking = [c for c in (*_TYPES, *POSITION) if c not in self.neurons]
+        if lacking or not hasattr(self.neurons["mtype"], "cat"):
+            raise ConnectomeError(
+                f"The neuron table lacks {', '.join(lacking) or 'categories of m-types'}; "
+                "nmc.connectome.graph.make_neurons builds one."
+            )
+        if not sparse.issparse(self.adjacency) or self.adjacency.format != "csr":
+            raise ConnectomeError(
+                f"The adjacency is a {type(self.adjacency).__name__}; give a CSR matrix, "
+                "scipy.sparse.csr_array(matrix, dtype=bool)."
+            )
         n = len(self.neurons)
         if self.adjacency.shape != (n, n):
-            raise ValueError(
-                f"adjacency has shape {self.adjacency.shape}, but there are {n} neurons."
+            raise ConnectomeError(
+                f"The adjacency has shape {self.adjacency.shape}, but there are {n} neurons."
             )
 
     @property
@@ -127,8 +147,11 @@ class Connectome:
 
     @property
     def positions(self) -> np.ndarray:
-        """Soma positions, (N, 3) float64, µm, columns x, y (vertical), z."""
-        return np.ascontiguousarray(self.neurons[list(POSITION)].to_numpy(float))
+        """Soma positions, (N, 3) float64, µm, columns x, y (vertical), z.
+
+        A `ConnectomeError` if one is not a finite number: distances to it are not defined.
+        """
+        return finite(np.ascontiguousarray(self.neurons[list(POSITION)].to_numpy(float)))
 
     @property
     def groups(self) -> np.ndarray:
@@ -144,15 +167,43 @@ class Connectome:
         )
 
     def with_adjacency(self, adjacency: sparse.csr_array, name: str) -> Connectome:
-        """Return the same neurons with other connections, e.g. a null model's."""
+        """Return the same neurons with other connections, e.g. a null model's.
+
+        Parameters
+        ----------
+        adjacency : sparse matrix or array, (N, N)
+            What is not 0 is a connection; rows presynaptic.
+        name : str
+            Name of the new connectome.
+
+        Raises
+        ------
+        ConnectomeError
+            If it is not square with as many rows as there are neurons.
+        """
+        if not (sparse.issparse(adjacency) or isinstance(adjacency, np.ndarray)):
+            raise ConnectomeError(
+                f"A {type(adjacency).__name__} is no adjacency; give a matrix, sparse or not."
+            )
         return replace(self, adjacency=canonical(adjacency), name=name, attrs={})
 
     def select(self, keep: np.ndarray, name: str | None = None) -> Connectome:
-        """Return the neurons in `keep` (bool mask or indices) and the connections among them."""
-        keep = np.asarray(keep)
-        if keep.dtype == bool:
-            keep = np.flatnonzero(keep)
-        keep = np.unique(keep)  # file order, so that m-types stay together
+        """Return some neurons and the connections among them.
+
+        Parameters
+        ----------
+        keep : bool array of shape (N,), or int array
+            A mask, or indices; in the order of the file, each once, whatever the order given.
+            It may keep nobody.
+        name : str, optional
+            Name of the part.
+
+        Raises
+        ------
+        ConnectomeError
+            For a mask of another length, or an index that is no neuron's.
+        """
+        keep = chosen_neurons(keep, self.n_neurons)  # file order: m-types stay together
         neurons = self.neurons.iloc[keep].reset_index(drop=True)
         codes = np.unique(neurons["mtype"].cat.codes.to_numpy())
         mtypes = tuple(names.MTYPES[c] for c in codes)
@@ -202,7 +253,14 @@ class Connectome:
         ------
         UnknownNameError
             For a layer or m-type that does not exist, or is not in this connectome.
+        ConnectomeError
+            For `excitatory` that is no bool, a distance that is none, a point that is not of
+            three finite numbers or stands without a distance.
         """
+        if not (excitatory is None or isinstance(excitatory, bool | np.bool_)):
+            raise ConnectomeError(f"excitatory is True, False or None, not {excitatory!r}.")
+        if within_um is None and (of is not None or horizontal):
+            raise ConnectomeError("A point needs a distance from it: give within_um too.")
         keep = np.ones(self.n_neurons, bool)
         said = []
         for column, wanted, spelled in (
@@ -211,17 +269,19 @@ class Connectome:
         ):
             if wanted is None:
                 continue
-            wanted = [spelled(w) for w in ([wanted] if isinstance(wanted, str) else wanted)]
+            some = isinstance(wanted, Iterable) and not isinstance(wanted, str)
+            wanted = [spelled(w) for w in (wanted if some else [wanted])]
             present = set(self.neurons[column].astype(str))
             for one in wanted:
                 if one not in present:
                     raise UnknownNameError.of(f"{column} in {self.name},", one, present)
             keep &= self.neurons[column].isin(wanted).to_numpy()
-            said.append(" + ".join(wanted))
+            said.append(" + ".join(wanted) or f"no {column}")
         if excitatory is not None:
             keep &= self.neurons["excitatory"].to_numpy() == excitatory
             said.append("excitatory" if excitatory else "inhibitory")
         if within_um is not None:
+            check_distance(within_um, "within_um")
             keep &= self._distance_to(of, horizontal) <= within_um
             said.append(f"within {within_um:g} µm")
         return self.select(keep, ", ".join([self.name, *said]))
@@ -229,7 +289,14 @@ class Connectome:
     def _distance_to(self, of: Iterable[float] | None, horizontal: bool) -> np.ndarray:
         axes = [0, 2] if horizontal else [0, 1, 2]
         xyz = self.positions
-        of = xyz.mean(axis=0) if of is None else np.asarray(list(of), float)
+        if of is None:
+            of = xyz.sum(axis=0) / max(len(xyz), 1)
+        try:
+            of = np.array([float(x) for x in of])
+        except (TypeError, ValueError):
+            of = np.empty(0)
+        if of.shape != (3,) or not np.isfinite(of).all():
+            raise ConnectomeError("The point is three finite numbers of µm: of=(x, y, z).")
         return np.sqrt(((xyz[:, axes] - of[axes]) ** 2).sum(axis=1))
 
 

@@ -113,8 +113,8 @@ def count_triads(connectome, by: str | None = None, *, unconnected: bool = False
 
     Raises
     ------
-    ValueError
-        If `by` is no column of the neuron table.
+    ConnectomeError
+        If this is no `Connectome`, a neuron connects to itself, or there is no column `by`.
 
     References
     ----------

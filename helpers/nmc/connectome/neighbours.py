@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from nmc.connectome.arrays import CHUNKS, graph_of, group_codes, transpose
+from nmc.connectome.given import check_choice
 from nmc.connectome.kernels.neighbours import fold_common
 
 #: Which partners count as common: ``(targets shared, sources shared)``.
@@ -48,16 +49,16 @@ def compute_common_neighbour_bias(
 
     Raises
     ------
-    ValueError
-        For an unknown definition or column.
+    ConnectomeError
+        If this is no `Connectome`, a neuron connects to itself, or for an unknown definition or
+        column.
 
     References
     ----------
     .. [1] Pathway fact sheets of the Neocortical Microcircuit portal; the effect: Perin, Berger and
        Markram (2011), PNAS 108:5419.
     """
-    if definition not in ("factsheet", "efferent"):
-        raise ValueError(f"The definition is 'factsheet' or 'efferent', not {definition!r}.")
+    check_choice(definition, "The definition", ("factsheet", "efferent"))
     kind = "both" if definition == "factsheet" else "efferent"
     codes, labels, _, sums, pairs = _fold(connectome, by, kind)
     size = np.bincount(codes, minlength=len(labels))
@@ -108,15 +109,14 @@ def count_common_neighbours(connectome, kind: str = "both") -> pd.DataFrame:
 
     Raises
     ------
-    ValueError
-        For an unknown kind.
+    ConnectomeError
+        If this is no `Connectome`, a neuron connects to itself, or for an unknown kind.
 
     References
     ----------
     .. [1] Perin, Berger and Markram (2011), PNAS 108:5419.
     """
-    if kind not in KINDS:
-        raise ValueError(f"The kind is {', '.join(map(repr, KINDS))}, not {kind!r}.")
+    check_choice(kind, "The kind", KINDS)
     _, _, histogram, _, _ = _fold(connectome, None, kind)
     most = int(np.flatnonzero(histogram[0]).max(initial=-1)) + 1
     pairs, *linked = histogram[:, :most]

@@ -1,7 +1,7 @@
 """Null models: random connectomes that keep one thing of a real one and nothing else.
 
-Each takes a `Connectome` and a random generator and returns a `Connectome` of the same
-neurons.  What each keeps, exactly:
+Each takes a `Connectome` and a random generator, or the seed of one, and returns a `Connectome`
+of the same neurons.  What each keeps, exactly:
 
 ===================  ==========================================================================
 null                 keeps
@@ -24,28 +24,39 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from nmc.connectome.arrays import graph_of
+from nmc.connectome.given import check_number, check_width, generator
 from nmc.connectome.graph import Connectome
-from nmc.errors import UnknownNameError
+from nmc.errors import ConnectomeError, UnknownNameError
 
 #: Width of a distance bin, µm.  75 is what a public reimplementation of the controls of
 #: Reimann et al. (2017), Front. Comput. Neurosci. 11:48, uses.
 BIN_UM = 75.0
+#: So many classes (pathways × bins of distance) of pairs are counted at most; a whole
+#: microcircuit has about 90,000 with bins of 75 µm.
+MOST_CLASSES = 2_000_000
 
 
-def make_erdos_renyi(connectome: Connectome, *, rng: np.random.Generator) -> Connectome:
+def make_erdos_renyi(connectome: Connectome, *, rng: np.random.Generator | int) -> Connectome:
     """Return a graph drawn uniformly among those with as many neurons and connections.
 
     Parameters
     ----------
     connectome : Connectome
         What to randomise; only its size matters.
-    rng : numpy.random.Generator
-        Source of randomness.
+    rng : numpy.random.Generator or int
+        Source of randomness, or the seed of one.
 
     Returns
     -------
     Connectome
         The same neurons, as many connections, drawn at random.
+
+    Raises
+    ------
+    ConnectomeError
+        If this is no `Connectome`, a neuron connects to itself, or `rng` is neither a generator
+        nor a seed.
 
     Notes
     -----
@@ -53,12 +64,13 @@ def make_erdos_renyi(connectome: Connectome, *, rng: np.random.Generator) -> Con
     """
     from nmc.connectome.kernels import randomise
 
-    indptr, indices = randomise.gnm(connectome.n_neurons, connectome.n_connections, rng)
+    indptr, indices = graph_of(connectome)
+    indptr, indices = randomise.gnm(indptr.size - 1, indices.size, generator(rng))
     return _same_neurons(connectome, indptr, indices, "Erdős–Rényi")
 
 
 def make_degree_preserving(
-    connectome: Connectome, *, rng: np.random.Generator, rounds: int = 20
+    connectome: Connectome, *, rng: np.random.Generator | int, rounds: int = 20
 ) -> Connectome:
     """Return a graph in which every neuron keeps its number of inputs and of outputs.
 
@@ -66,8 +78,8 @@ def make_degree_preserving(
     ----------
     connectome : Connectome
         What to randomise.
-    rng : numpy.random.Generator
-        Source of randomness.
+    rng : numpy.random.Generator or int
+        Source of randomness, or the seed of one.
     rounds : int
         Rounds of curveball trades; in each every neuron trades its targets with one other.
 
@@ -76,6 +88,12 @@ def make_degree_preserving(
     Connectome
         The same neurons, each with as many inputs and outputs as before.
 
+    Raises
+    ------
+    ConnectomeError
+        If this is no `Connectome`, a neuron connects to itself, `rounds` is no whole number
+        from 0 on, or `rng` neither a generator nor a seed.
+
     Notes
     -----
     Curveball trades (Strona et al. 2014, Nat. Commun. 5:4114; without self-connections and for
@@ -83,14 +101,15 @@ def make_degree_preserving(
     """
     from nmc.connectome.kernels import randomise
 
-    graph = connectome.adjacency
-    seed = int(rng.integers(2**31))
-    indptr, indices = randomise.curveball(graph.indptr, graph.indices, rounds, seed)
+    check_number(rounds, "rounds", 0)
+    indptr, indices = graph_of(connectome)
+    seed = int(generator(rng).integers(2**31))
+    indptr, indices = randomise.curveball(indptr, indices, int(rounds), seed)
     return _same_neurons(connectome, indptr, indices, "degrees kept")
 
 
 def make_distance_dependent(
-    connectome: Connectome, *, rng: np.random.Generator, bin_um: float = BIN_UM
+    connectome: Connectome, *, rng: np.random.Generator | int, bin_um: float = BIN_UM
 ) -> Connectome:
     """Return a graph with as many connections in each bin of soma distance.
 
@@ -98,8 +117,8 @@ def make_distance_dependent(
     ----------
     connectome : Connectome
         What to randomise.
-    rng : numpy.random.Generator
-        Source of randomness.
+    rng : numpy.random.Generator or int
+        Source of randomness, or the seed of one.
     bin_um : float
         Width of a bin of 3-D distance, µm.
 
@@ -110,33 +129,41 @@ def make_distance_dependent(
 
     Raises
     ------
-    ValueError
-        If `bin_um` is not above 0.
+    ConnectomeError
+        If this is no `Connectome`, a neuron connects to itself or has no position, `bin_um` is
+        not above 0, or `rng` is neither a generator nor a seed.
     """
-    groups = np.zeros(connectome.n_neurons, np.int32)
-    return _keep_classes(connectome, groups, bin_um, rng, f"distance kept, {bin_um:g} µm bins")
+    return _keep_classes(connectome, False, bin_um, rng, "distance kept")
 
 
-def make_pathway_preserving(connectome: Connectome, *, rng: np.random.Generator) -> Connectome:
+def make_pathway_preserving(
+    connectome: Connectome, *, rng: np.random.Generator | int
+) -> Connectome:
     """Return a graph with as many connections in each pathway, pre m-type → post m-type.
 
     Parameters
     ----------
     connectome : Connectome
         What to randomise.
-    rng : numpy.random.Generator
-        Source of randomness.
+    rng : numpy.random.Generator or int
+        Source of randomness, or the seed of one.
 
     Returns
     -------
     Connectome
         The same neurons, as many connections in each pathway.
+
+    Raises
+    ------
+    ConnectomeError
+        If this is no `Connectome`, a neuron connects to itself, or `rng` is neither a generator
+        nor a seed.
     """
-    return _keep_classes(connectome, connectome.groups, np.inf, rng, "pathways kept")
+    return _keep_classes(connectome, True, np.inf, rng, "pathways kept")
 
 
 def make_general_biological(
-    connectome: Connectome, *, rng: np.random.Generator, bin_um: float = BIN_UM
+    connectome: Connectome, *, rng: np.random.Generator | int, bin_um: float = BIN_UM
 ) -> Connectome:
     """Return a graph with as many connections in each distance bin of each pathway.
 
@@ -144,8 +171,8 @@ def make_general_biological(
     ----------
     connectome : Connectome
         What to randomise.
-    rng : numpy.random.Generator
-        Source of randomness.
+    rng : numpy.random.Generator or int
+        Source of randomness, or the seed of one.
     bin_um : float
         Width of a bin of 3-D distance, µm.
 
@@ -156,21 +183,21 @@ def make_general_biological(
 
     Raises
     ------
-    ValueError
-        If `bin_um` is not above 0.
+    ConnectomeError
+        If this is no `Connectome`, a neuron connects to itself or has no position, `bin_um` is
+        not above 0, or `rng` is neither a generator nor a seed.
 
     Notes
     -----
     The "general biological" control of Reimann et al. (2017), Front. Comput. Neurosci. 11:48,
     as a public reimplementation does it: shuffled within pathway and 75 µm of distance.
     """
-    name = f"pathways and distance kept, {bin_um:g} µm bins"
-    return _keep_classes(connectome, connectome.groups, bin_um, rng, name)
+    return _keep_classes(connectome, True, bin_um, rng, "pathways and distance kept")
 
 
 def compute_mixing(
     connectome: Connectome, rounds: Iterable[int] = (0, 1, 2, 3, 5, 8, 13, 20), *,
-    rng: np.random.Generator,
+    rng: np.random.Generator | int,
 ) -> pd.DataFrame:  # fmt: skip
     """Compute what shuffling with all degrees kept has left in place after so many rounds.
 
@@ -180,15 +207,23 @@ def compute_mixing(
         What is shuffled.
     rounds : iterable of int
         Numbers of rounds of curveball trades.
-    rng : numpy.random.Generator
-        Source of randomness; every number of rounds starts from the connectome again.
+    rng : numpy.random.Generator or int
+        Source of randomness, or the seed of one; every number of rounds starts from the
+        connectome again.
 
     Returns
     -------
     pandas.DataFrame
         ``rounds`` and ``in_place``, the share of the connections that are where they were.
+
+    Raises
+    ------
+    ConnectomeError
+        If this is no `Connectome`, a neuron connects to itself, a number of rounds is no whole
+        number from 0 on, or `rng` neither a generator nor a seed.
     """
-    rounds = list(rounds)
+    rng = generator(rng)
+    rounds = list(rounds) if isinstance(rounds, Iterable) else [rounds]
     shuffled = (make_degree_preserving(connectome, rng=rng, rounds=r) for r in rounds)
     share = [connectome.adjacency.multiply(s.adjacency).nnz for s in shuffled]
     in_place = np.array(share) / max(connectome.n_connections, 1)
@@ -214,7 +249,9 @@ TITLES: dict[str, str] = {
 }
 
 
-def make_null(connectome: Connectome, kind: str, *, rng: np.random.Generator, **how) -> Connectome:
+def make_null(
+    connectome: Connectome, kind: str, *, rng: np.random.Generator | int, **how
+) -> Connectome:
     """Return a null model by its name in `NULLS`.
 
     Parameters
@@ -223,8 +260,8 @@ def make_null(connectome: Connectome, kind: str, *, rng: np.random.Generator, **
         What to randomise.
     kind : str
         A name in `NULLS`.
-    rng : numpy.random.Generator
-        Source of randomness.
+    rng : numpy.random.Generator or int
+        Source of randomness, or the seed of one.
     **how
         Further arguments of that null model.
 
@@ -237,8 +274,12 @@ def make_null(connectome: Connectome, kind: str, *, rng: np.random.Generator, **
     ------
     UnknownNameError
         For a name that is not there.
+    TypeError
+        For an argument that this null model does not take.
+    ConnectomeError
+        As that null model raises it.
     """
-    if kind not in NULLS:
+    if not isinstance(kind, str) or kind not in NULLS:
         raise UnknownNameError.of("null model", kind, NULLS)
     return NULLS[kind](connectome, rng=rng, **how)
 
@@ -261,6 +302,8 @@ def load_control(mc: int = 0, instance: int = 0, *, source: str | None = None) -
 
     Raises
     ------
+    UnknownNameError
+        When there is no such control.
     MissingFileError
         When the source does not have it.
 
@@ -275,18 +318,35 @@ def load_control(mc: int = 0, instance: int = 0, *, source: str | None = None) -
 
 
 def _keep_classes(
-    connectome: Connectome, groups: np.ndarray, bin_um: float, rng: np.random.Generator, name: str
+    connectome: Connectome, by_pathway: bool, bin_um: float, rng, name: str
 ) -> Connectome:
     from nmc.connectome.kernels import classes
 
-    if not bin_um > 0:
-        raise ValueError(f"A distance bin must be wider than 0 µm, not {bin_um:g}.")
-    graph, xyz = connectome.adjacency, connectome.positions
-    reach = float(np.linalg.norm(np.ptp(xyz, axis=0))) if len(xyz) else 0.0
-    how = (groups, int(groups.max(initial=0)) + 1, xyz, 1 / bin_um, int(reach / bin_um) + 1)
-    pairs, connections = classes.count_classes(graph.indptr, graph.indices, *how)
-    indptr, indices = classes.draw_classes(pairs, connections, *how, rng)
-    return _same_neurons(connectome, indptr, indices, name)
+    check_width(bin_um, "A distance bin", finite=False)
+    indptr, indices = graph_of(connectome)
+    n, n_groups, n_bins, xyz = indptr.size - 1, 1, 1, np.zeros((indptr.size - 1, 3))
+    groups = connectome.groups if by_pathway else np.zeros(n, np.int32)
+    if n:
+        n_groups = int(groups.max()) + 1
+    if np.isfinite(bin_um):
+        name += f", {bin_um:g} µm bins"
+        xyz = connectome.positions
+        n_bins = _bins(float(np.linalg.norm(np.ptp(xyz, axis=0))) if n else 0.0, bin_um, n_groups)
+    how = (groups, n_groups, xyz, 1 / bin_um, n_bins)
+    pairs, connections = classes.count_classes(indptr, indices, *how)
+    drawn = classes.draw_classes(pairs, connections, *how, generator(rng))
+    return _same_neurons(connectome, *drawn, name)
+
+
+def _bins(reach: float, bin_um: float, n_groups: int) -> int:
+    """Return the number of bins up to the largest distance, while their counts fit in memory."""
+    bins = reach / bin_um + 1
+    if bins * n_groups**2 > MOST_CLASSES:
+        raise ConnectomeError(
+            f"Bins of {bin_um:g} µm part these pairs of neurons into {bins * n_groups**2:.1e} "
+            f"classes, more than there is room for ({MOST_CLASSES:.0e}): take wider ones."
+        )
+    return int(bins)
 
 
 def _same_neurons(

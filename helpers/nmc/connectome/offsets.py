@@ -7,10 +7,14 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from nmc import style
+from nmc.connectome.arrays import graph_of
+from nmc.connectome.given import check_table, check_width
 from nmc.connectome.graph import Connectome
 from nmc.data.provenance import stamp
+from nmc.errors import ConnectomeError
 
 _ROWS = 256  # presynaptic neurons at a time
+_MOST_BINS = 1_000_000
 
 
 def compute_offset_map(
@@ -36,11 +40,18 @@ def compute_offset_map(
 
     Raises
     ------
-    ValueError
-        For a bin that is not wider than 0.
+    ConnectomeError
+        If this is no `Connectome`, a neuron connects to itself or has no position; for a bin or a
+        reach that is not above 0 and finite, or more than a million bins.
     """
-    if not bin_um > 0:
-        raise ValueError(f"A bin must be wider than 0 µm, not {bin_um}.")
+    graph_of(connectome)
+    check_width(bin_um)
+    check_width(aside_um, "The map aside")
+    check_width(up_um, "The map up and down")
+    if aside_um * up_um / bin_um**2 > _MOST_BINS:
+        raise ConnectomeError(
+            f"Bins of {bin_um:g} µm are too many for such a map: take wider ones."
+        )
     n_aside, n_up = int(np.ceil(aside_um / bin_um)), int(np.ceil(up_um / bin_um))
     shape = (n_aside, 2 * n_up)
     counts = np.zeros((2, n_aside * 2 * n_up), np.int64)
@@ -88,7 +99,13 @@ def plot_offset_map(table: pd.DataFrame, ax: Axes | None = None, *, least_pairs:
     matplotlib Axes
         Horizontal distance on x, as far as there are pairs; height above (+) and below (−) the
         presynaptic soma on y.
+
+    Raises
+    ------
+    ConnectomeError
+        For another table.
     """
+    check_table(table, ("aside_um", "up_um", "pairs", "probability"), "nmc.compute_offset_map")
     ax = style.new_axes(ax, width=4.8, height=5.2)
     shown = table["probability"].where(table["pairs"] >= least_pairs)
     grid = table.assign(shown=100 * shown).pivot(index="up_um", columns="aside_um", values="shown")

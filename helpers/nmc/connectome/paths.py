@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from nmc.connectome.arrays import CHUNKS, graph_of, transpose
+from nmc.connectome.given import check_table, chosen_neurons
 from nmc.connectome.kernels.paths import count_distances
 
 
@@ -30,13 +31,13 @@ def compute_path_lengths(connectome, sources: np.ndarray | None = None) -> pd.Da
 
     Raises
     ------
-    IndexError
-        If a source is no neuron of the graph.
+    ConnectomeError
+        If this is no `Connectome`, or a neuron connects to itself; if `sources` is neither a mask
+        of all neurons nor indices of some.
     """
     indptr, indices = graph_of(connectome)
     n = indptr.size - 1
-    chosen = np.arange(n)[slice(None) if sources is None else np.asarray(sources)]
-    chosen = np.unique(chosen).astype(np.int64)
+    chosen = np.arange(n) if sources is None else chosen_neurons(sources, n)
     counts = count_distances(indptr, indices, *transpose(indptr, indices), chosen, CHUNKS)
     longest = int(np.flatnonzero(counts).max(initial=0))
     pairs = counts[1 : longest + 1]
@@ -59,7 +60,13 @@ def summarise_paths(lengths: pd.DataFrame) -> pd.Series:
     pandas.Series
         ``mean`` over pairs with a path (NaN if there is none), ``reachable`` (their share),
         ``longest`` (the diameter of what is reachable).
+
+    Raises
+    ------
+    ConnectomeError
+        For another table.
     """
+    check_table(lengths, ("length", "pairs", "share"), "nmc.compute_path_lengths")
     finite = lengths[np.isfinite(lengths["length"])]
     pairs = int(finite["pairs"].sum())
     mean = float((finite["length"] * finite["pairs"]).sum() / pairs) if pairs else float("nan")

@@ -13,12 +13,22 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from nmc import names, style
+from nmc.connectome.given import (
+    check_choice,
+    check_connectome,
+    check_named,
+    check_number,
+    check_table,
+)
 from nmc.connectome.graph import Connectome
 from nmc.connectome.nulls import TITLES
 from nmc.data.provenance import stamp
+from nmc.errors import ConnectomeError
 
 _AXIS_NAMES = {None: "distance", "3d": "soma distance", "horizontal": "horizontal distance",
                "vertical": "vertical distance"}  # fmt: skip
+
+_PROFILE = ("from_um", "to_um", "pairs", "probability", "standard_error")
 
 
 @style.context()
@@ -38,7 +48,14 @@ def plot_somata(connectome: Connectome, ax: Axes | None = None, *, most: int = 8
     -------
     matplotlib Axes
         Horizontal position x and height y, µm; filled dots are excitatory, rings inhibitory.
+
+    Raises
+    ------
+    ConnectomeError
+        If this is no `Connectome` or has no neuron, or `most` no whole number from 1 on.
     """
+    check_connectome(connectome, least=1)
+    check_number(most, "most", 1)
     ax = style.new_axes(ax, width=4.2, height=5.6)
     step = max(1, -(-connectome.n_neurons // most))
     neurons = connectome.neurons.iloc[::step]
@@ -81,7 +98,14 @@ def plot_adjacency(
     -------
     matplotlib Axes
         Presynaptic neurons down, postsynaptic neurons across; lines part the layers.
+
+    Raises
+    ------
+    ConnectomeError
+        If this is no `Connectome` or has no neuron, or `cells` no whole number from 1 on.
     """
+    check_connectome(connectome, least=1)
+    check_number(1 if cells is None else cells, "cells", 1)
     ax = style.new_axes(ax, width=6.2, height=5.2)
     n = connectome.n_neurons
     edges = np.linspace(0, n, (cells or int(np.clip(n / 12, min(n, 40), 300))) + 1).round()
@@ -115,7 +139,16 @@ def plot_adjacencies(connectomes: Mapping[str, Connectome], *, cells: int = 60) 
     Returns
     -------
     matplotlib Figure
+
+    Raises
+    ------
+    ConnectomeError
+        If this is no mapping of titles to connectomes, or an empty one.
     """
+    check_named(connectomes, "Connectome")
+    check_number(cells, "cells", 1)
+    for connectome in connectomes.values():
+        check_connectome(connectome, least=1)
     columns = min(3, len(connectomes))
     rows = -(-len(connectomes) // columns)
     figure, axes = plt.subplots(rows, columns, figsize=(3.4 * columns, 3.2 * rows), squeeze=False)
@@ -127,28 +160,6 @@ def plot_adjacencies(connectomes: Mapping[str, Connectome], *, cells: int = 60) 
         ax.set(xlabel="", ylabel="")
     stamp(figure)
     return figure
-
-
-@style.context()
-def plot_mixing(mixing: pd.DataFrame, ax: Axes | None = None) -> Axes:
-    """Draw how many connections are still in place after so many rounds of shuffling.
-
-    Parameters
-    ----------
-    mixing : pandas.DataFrame
-        From `nmc.compute_mixing`.
-    ax : matplotlib Axes, optional
-        Where to draw.
-
-    Returns
-    -------
-    matplotlib Axes
-    """
-    ax = style.new_axes(ax)
-    ax.plot(mixing["rounds"], 100 * mixing["in_place"], "o-", color=style.OBSERVED)
-    ax.set(xlabel="rounds of trades", ylabel="connections still in place (%)", ylim=(0, 103))
-    stamp(ax)
-    return ax
 
 
 def _plain_bar(ax: Axes, image, label: str, *, log: bool) -> None:
@@ -197,7 +208,15 @@ def plot_degrees(
     -------
     matplotlib Axes
         Degree on x, share of neurons per unit of degree on y.
+
+    Raises
+    ------
+    ConnectomeError
+        For another table.
     """
+    for table in (degrees, null):
+        if table is not None or table is degrees:
+            check_table(table, ("in_degree", "out_degree"), "nmc.compute_degrees", least=1)
     ax = style.new_axes(ax)
     top = max(degrees["in_degree"].max(), degrees["out_degree"].max(), 1)
     bins = np.unique(np.linspace(0, top + 1, min(45, top + 2)).round())
@@ -236,7 +255,13 @@ def plot_degrees_by_type(
     matplotlib Axes
         One line an m-type from the lower to the upper quartile, a dot at the median; filled
         for excitatory types, hollow for inhibitory ones, coloured by layer.
+
+    Raises
+    ------
+    ConnectomeError
+        For another table, or a column it has not.
     """
+    check_table(degrees, ("mtype", column), "nmc.compute_degrees")
     table = degrees.groupby("mtype", observed=True)[column].quantile([0.25, 0.5, 0.75]).unstack()
     ax = style.new_axes(ax, width=7.0, height=0.9 + 0.17 * len(table))
     for at, (mtype, (low, middle, high)) in enumerate(table.iterrows()):
@@ -277,11 +302,19 @@ def plot_distance(
     -------
     matplotlib Axes
         Distance (µm) on x, probability (%) on y.
+
+    Raises
+    ------
+    ConnectomeError
+        For another table, or an unknown `axis`.
     """
     ax = style.new_axes(ax)
     if isinstance(profiles, pd.DataFrame):
         profiles = {"": profiles}
+    check_named(profiles, "the table of nmc.compute_distance_profile")
+    check_choice(axis, "The axis", _AXIS_NAMES)
     for text, profile in profiles.items():
+        check_table(profile, _PROFILE, "nmc.compute_distance_profile")
         some = profile[profile["pairs"] >= least_pairs]
         p = some["probability"].to_numpy(float)
         error = some["standard_error"].to_numpy(float)
@@ -325,7 +358,15 @@ def plot_against_nulls(
     Returns
     -------
     matplotlib Axes
+
+    Raises
+    ------
+    ConnectomeError
+        If there is no null model, or one without a value.
     """
+    check_named(nulls, "values, one for each draw")
+    if not all(np.ndim(values) == 1 and np.size(values) for values in nulls.values()):
+        raise ConnectomeError("Each null model needs a list of values, one at least.")
     ax = style.new_axes(ax, height=1.5 + 0.55 * len(nulls))
     scale = 100 if percent else 1
     ax.axvline(scale * observed, color=style.OBSERVED, linewidth=2)
@@ -374,7 +415,13 @@ def plot_blocks(
     Returns
     -------
     matplotlib Axes
+
+    Raises
+    ------
+    ConnectomeError
+        For a table without ``pre``, ``post`` or the column `value`.
     """
+    check_table(table, ("pre", "post", value), "nmc.compute_block_densities or alike", least=1)
     matrix = table.pivot(index="pre", columns="post", values=value)
     n_rows, n_columns = matrix.shape
     ax = style.new_axes(ax, width=min(3 + 0.32 * n_columns, 9), height=min(2 + 0.3 * n_rows, 8))

@@ -1,4 +1,4 @@
-"""Figures of motifs, common neighbours, paths, hubs, simplices and ensembles."""
+"""Figures of shuffling, motifs, common neighbours, paths, hubs, simplices and ensembles."""
 
 from __future__ import annotations
 
@@ -10,11 +10,42 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from nmc import style
+from nmc.connectome.given import check_choice, check_named, check_table
+from nmc.connectome.motifs import TRIADS
 from nmc.connectome.nulls import TITLES
 from nmc.data.provenance import stamp
+from nmc.errors import ConnectomeError
 
 _CORNERS = {"A": (0.0, 0.62), "B": (-0.55, -0.35), "C": (0.55, -0.35)}
 _COLOURS = (style.GREY, style.BLUE, style.ORANGE, style.GREEN, style.SKY, style.PURPLE)
+
+
+@style.context()
+def plot_mixing(mixing: pd.DataFrame, ax: Axes | None = None) -> Axes:
+    """Draw how many connections are still in place after so many rounds of shuffling.
+
+    Parameters
+    ----------
+    mixing : pandas.DataFrame
+        From `nmc.compute_mixing`.
+    ax : matplotlib Axes, optional
+        Where to draw.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Raises
+    ------
+    ConnectomeError
+        For another table.
+    """
+    check_table(mixing, ("rounds", "in_place"), "nmc.compute_mixing")
+    ax = style.new_axes(ax)
+    ax.plot(mixing["rounds"], 100 * mixing["in_place"], "o-", color=style.OBSERVED)
+    ax.set(xlabel="rounds of trades", ylabel="connections still in place (%)", ylim=(0, 103))
+    stamp(ax)
+    return ax
 
 
 @style.context()
@@ -37,7 +68,17 @@ def plot_triads(
     matplotlib Axes
         One column a class, its picture below; on y the count over the null model's mean, on a
         logarithmic axis.  Classes that a null model never showed have no point.
+
+    Raises
+    ------
+    ConnectomeError
+        For other tables, or no null model.
     """
+    check_named(nulls, "a table of counts in random networks")
+    if not isinstance(observed, pd.Series) or not set(observed.index) <= set(TRIADS):
+        raise ConnectomeError("What was observed is the Series of nmc.count_triads.")
+    for counts in nulls.values():
+        check_table(counts, observed.index, "nmc.count_triads, a row a network")
     ax = style.new_axes(ax, width=8.2, height=4.6)
     names = list(observed.index)
     shift = np.linspace(-0.2, 0.2, len(nulls)) if len(nulls) > 1 else [0.0]
@@ -66,8 +107,6 @@ def plot_triads(
 
 def _draw_triad(ax: Axes, name: str, at: float) -> None:
     """Draw a class below the axis: dots and arrows; a reciprocal pair is a two-headed one."""
-    from nmc.connectome.motifs import TRIADS
-
     box = ax.inset_axes((at - 0.4, -0.26, 0.8, 0.22), transform=ax.get_xaxis_transform())
     box.set(xlim=(-1, 1), ylim=(-0.8, 1.0))
     box.axis("off")
@@ -105,10 +144,17 @@ def plot_common_neighbours(
     Returns
     -------
     matplotlib Axes
+
+    Raises
+    ------
+    ConnectomeError
+        For another table.
     """
     ax = style.new_axes(ax)
     tables = {"": tables} if isinstance(tables, pd.DataFrame) else tables
+    check_named(tables, "the table of nmc.count_common_neighbours")
     for (text, table), colour in zip(tables.items(), (style.OBSERVED, *_COLOURS), strict=False):
+        check_table(table, ("common", "pairs", "probability"), "nmc.count_common_neighbours")
         some = table[table["pairs"] >= least_pairs]
         p = some["probability"].to_numpy(float)
         error = np.sqrt(p * (1 - p) / some["pairs"].to_numpy(float))
@@ -139,7 +185,15 @@ def plot_path_lengths(tables: Mapping[str, pd.DataFrame], ax: Axes | None = None
     Returns
     -------
     matplotlib Axes
+
+    Raises
+    ------
+    ConnectomeError
+        For other tables, or none.
     """
+    check_named(tables, "the table of nmc.compute_path_lengths")
+    for table in tables.values():
+        check_table(table, ("length", "share"), "nmc.compute_path_lengths")
     ax = style.new_axes(ax)
     lengths = sorted({length for t in tables.values() for length in t["length"]})
     width = 0.8 / len(tables)
@@ -175,7 +229,14 @@ def plot_rich_club(table: pd.DataFrame, ax: Axes | None = None, *, least: int = 
     matplotlib Axes
         Degree on x, share of pairs connected (%) on y; the band is two standard deviations of
         the networks of the same degrees.
+
+    Raises
+    ------
+    ConnectomeError
+        For another table, or one without nulls.
     """
+    columns = ("degree", "neurons", "density", "null_mean", "null_std")
+    check_table(table, columns, "nmc.compute_rich_club with nulls")
     ax = style.new_axes(ax)
     some = table[table["neurons"] >= least]
     x = some["degree"].to_numpy(float)
@@ -206,7 +267,18 @@ def plot_simplices(counts: Mapping[str, pd.Series | pd.DataFrame], ax: Axes | No
     Returns
     -------
     matplotlib Axes
+
+    Raises
+    ------
+    ConnectomeError
+        If there are no counts.
     """
+    check_named(counts, "the counts of nmc.count_simplices")
+    for values in counts.values():
+        series = isinstance(values, pd.Series)
+        dimensions = values.index if series else getattr(values, "columns", None)
+        if not pd.api.types.is_numeric_dtype(dimensions):
+            raise ConnectomeError("Counts are what nmc.count_simplices returns.")
     ax = style.new_axes(ax)
     for k, ((text, values), colour) in enumerate(
         zip(counts.items(), (style.OBSERVED, *_COLOURS), strict=False)
@@ -256,7 +328,14 @@ def plot_ensemble(
     Returns
     -------
     matplotlib Axes
+
+    Raises
+    ------
+    ConnectomeError
+        For a column that is not there.
     """
+    check_choice(by, "The rows", ("group", "kind"))
+    check_table(ensemble, ("kind", by, column), "nmc.compute_ensemble")
     groups = list(dict.fromkeys(ensemble[by]))
     ax = style.new_axes(ax, height=1.2 + 0.45 * len(groups))
     colours = {"average": style.VERMILION, "individual": style.BLUE, "control": style.GREY}

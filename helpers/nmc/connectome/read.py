@@ -15,6 +15,7 @@ from scipy import sparse
 
 from nmc import layout
 from nmc.connectome import store
+from nmc.connectome.given import check_number
 from nmc.connectome.graph import COUNTS, Connectome, Coverage, make_neurons
 from nmc.connectome.hdf5_process import read_hdf5
 from nmc.data import settings
@@ -58,6 +59,8 @@ def load_connectome(
         When the file is not a connectome file, or damaged; names the place in the file.
     MissingFileError
         When no tree of the source, and no path, has it.
+    UnknownNameError
+        For a key that is not in the catalogue.
 
     Notes
     -----
@@ -95,7 +98,14 @@ def connectome_file(
         When a folder does not hold just one HDF5 file.
     MissingFileError
         When no tree of the source, and no path, has it.
+    UnknownNameError
+        For a key that is not in the catalogue.
     """
+    if not isinstance(instance, str | Path) or not str(instance).strip():
+        raise MissingFileError(
+            f"{instance!r} names no connectome; give a key such as 'connectome/average/mc2' or a "
+            "path."
+        )
     if not _is_key(instance):
         return _only_hdf5(Path(instance).expanduser())
     import nmc
@@ -119,9 +129,12 @@ def default_key(*, min_mtypes: int = 1, source: str | None = None) -> str:
     ------
     MissingFileError
         When the source has no connectome at all, or none with enough m-types.
+    ConnectomeError
+        If `min_mtypes` is no whole number.
     """
     import nmc
 
+    check_number(min_mtypes, "min_mtypes", 0)
     whole = [f"connectome/average/mc{mc}" for mc in layout.MICROCIRCUITS]
     for animal in layout.ANIMALS:
         whole += [f"connectome/individual/{animal}/mc{mc}" for mc in layout.MICROCIRCUITS]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from numbers import Real
 
 import numpy as np
 import pandas as pd
 
 from nmc.connectome.arrays import graph_of
+from nmc.connectome.given import check_choice
 from nmc.connectome.kernels.richclub import count_by_smaller_degree, count_inputs
-from nmc.errors import NMCError
+from nmc.errors import ConnectomeError
 
 
 def compute_rich_club(connectome, nulls: Iterable = ()) -> pd.DataFrame:
@@ -22,7 +24,7 @@ def compute_rich_club(connectome, nulls: Iterable = ()) -> pd.DataFrame:
     Parameters
     ----------
     connectome : Connectome
-    nulls : iterable of Connectome, optional
+    nulls : iterable of Connectome, or one, optional
         Graphs in which every neuron has the same in- and out-degree, from
         `make_degree_preserving`; taken one at a time, so a generator saves memory.
 
@@ -35,8 +37,9 @@ def compute_rich_club(connectome, nulls: Iterable = ()) -> pd.DataFrame:
 
     Raises
     ------
-    NMCError
-        If a null's neurons do not have the degrees of the connectome.
+    ConnectomeError
+        If this is no `Connectome`, or a neuron connects to itself; if a null's neurons do not
+        have the degrees of the connectome.
 
     References
     ----------
@@ -55,10 +58,14 @@ def compute_rich_club(connectome, nulls: Iterable = ()) -> pd.DataFrame:
         }
     )
     curves = []
+    if hasattr(nulls, "adjacency"):
+        nulls = [nulls]
+    if not isinstance(nulls, Iterable):
+        raise ConnectomeError(f"Nulls are a list of connectomes, not {nulls!r}.")
     for null in nulls:
         null_degree, curve, _, _ = _curve(null)
         if not np.array_equal(null_degree, degree):
-            raise NMCError(
+            raise ConnectomeError(
                 "A rich club is normalised by graphs of the same degrees, and this null's differ; "
                 "use make_degree_preserving."
             )
@@ -91,15 +98,14 @@ def compute_hubs(connectome, share: float = 0.01, *, kind: str = "degree") -> pd
 
     Raises
     ------
-    ValueError
-        For another kind or share.
+    ConnectomeError
+        If this is no `Connectome`, or a neuron connects to itself; for another kind or share.
     """
     from nmc.connectome.degrees import compute_degrees
 
-    if kind not in ("degree", "in_degree", "out_degree"):
-        raise ValueError(f"Hubs are ranked by degree, in_degree or out_degree, not {kind!r}.")
-    if not 0 < share <= 1:
-        raise ValueError(f"The share of hubs lies above 0 and at most at 1, not {share}.")
+    check_choice(kind, "What hubs are ranked by", ("degree", "in_degree", "out_degree"))
+    if not isinstance(share, Real) or not 0 < share <= 1:
+        raise ConnectomeError(f"The share of hubs lies above 0 and at most at 1, not {share!r}.")
     table = compute_degrees(connectome)
     wanted = int(np.ceil(share * len(table)))
     return table.nlargest(wanted, kind, keep="all")

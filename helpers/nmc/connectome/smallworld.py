@@ -11,12 +11,13 @@ from tqdm import tqdm
 
 from nmc.connectome.arrays import graph_of
 from nmc.connectome.clustering import compute_clustering
+from nmc.connectome.given import check_number, generator
 from nmc.connectome.kernels.randomise import gnm
 from nmc.connectome.paths import compute_path_lengths, summarise_paths
 
 
 def compute_small_world(
-    connectome, *, rng: np.random.Generator, n_random: int = 3, progress: bool = False
+    connectome, *, rng: np.random.Generator | int, n_random: int = 3, progress: bool = False
 ) -> pd.Series:
     """Compute the small-world index against random graphs of the same size.
 
@@ -27,8 +28,8 @@ def compute_small_world(
     Parameters
     ----------
     connectome : Connectome
-    rng : numpy.random.Generator
-        Draws the random graphs.
+    rng : numpy.random.Generator or int
+        Draws the random graphs; or the seed of one that does.
     n_random : int
         How many, at least 1.
     progress : bool
@@ -43,16 +44,17 @@ def compute_small_world(
 
     Raises
     ------
-    ValueError
-        If `n_random` is less than 1.
+    ConnectomeError
+        If this is no `Connectome`, or a neuron connects to itself; if `n_random` is no whole
+        number from 1 on, or `rng` neither a generator nor a seed.
 
     References
     ----------
     .. [1] Humphries and Gurney (2008), Network 'small-world-ness', PLoS ONE 3:e0002051; Watts and
        Strogatz (1998), Nature 393:440.
     """
-    if n_random < 1:
-        raise ValueError(f"At least one random graph is needed, not {n_random}.")
+    check_number(n_random, "n_random, the number of random graphs,", 1)
+    rng = generator(rng)
     indptr, indices = graph_of(connectome)
     n = indptr.size - 1
     clustering, path = _both(connectome)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from nmc.connectome.given import check_connectome, listed
 from nmc.connectome.graph import Connectome
 from nmc.errors import UnknownNameError
 
@@ -38,8 +39,8 @@ def _reciprocity(connectome: Connectome) -> dict:
 def _distance(connectome: Connectome) -> dict:
     from nmc.connectome.distance import compute_distance_profile
 
-    first = compute_distance_profile(connectome, bin_um=100.0).iloc[0]
-    return {"probability_below_100um": float(first["probability"])}
+    first = compute_distance_profile(connectome, bin_um=100.0)["probability"].head(1)
+    return {"probability_below_100um": float(first.iloc[0]) if first.size else float("nan")}
 
 
 def _clustering(connectome: Connectome) -> dict:
@@ -102,9 +103,9 @@ DEFAULT = ("size", "degrees", "reciprocity", "distance", "clustering", "triads",
 
 def check_names(measures: Iterable[str]) -> tuple[str, ...]:
     """Return the measures' names; an unknown one is an error that suggests the nearest."""
-    measures = tuple(measures)
+    measures = tuple(listed(measures, "names of measures"))
     for name in measures:
-        if name not in MEASURES:
+        if not isinstance(name, str) or name not in MEASURES:
             raise UnknownNameError.of("measure", name, MEASURES)
     return measures
 
@@ -116,7 +117,7 @@ def compute_summary(connectome: Connectome, measures: Iterable[str] = DEFAULT) -
     ----------
     connectome : Connectome
         What to measure.
-    measures : iterable of str
+    measures : str or iterable of str
         Names in `MEASURES`.
 
     Returns
@@ -128,7 +129,10 @@ def compute_summary(connectome: Connectome, measures: Iterable[str] = DEFAULT) -
     ------
     UnknownNameError
         For a measure that does not exist.
+    ConnectomeError
+        If this is no `Connectome`, or a neuron connects to itself.
     """
+    check_connectome(connectome)
     row: dict = {}
     for name in check_names(measures):
         row |= MEASURES[name](connectome)

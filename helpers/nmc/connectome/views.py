@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from nmc import style
+from nmc.connectome.given import check_choice, check_connectome, check_number
 from nmc.connectome.graph import Connectome
 from nmc.viewer3d import View3D, view_points
 
@@ -31,7 +32,17 @@ def view_column(
     -------
     nmc.viewer3d.View3D
         Displayed by a notebook; ``.save(path)`` writes it as a page.
+
+    Raises
+    ------
+    ConnectomeError
+        If this is no `Connectome` or has no neuron, or one without a position; for another `by`,
+        `most` below 1 or `most_links` below 0.
     """
+    check_connectome(connectome, least=1)
+    check_choice(by, "Colours tell apart by", ("layer", "excitatory"))
+    check_number(most, "most", 1)
+    check_number(most_links, "most_links", 0)
     step = max(1, -(-connectome.n_neurons // most))
     some = connectome
     while step > 1 or some.n_connections > most_links:
