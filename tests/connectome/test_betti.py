@@ -2,11 +2,12 @@
 
 from itertools import combinations, permutations
 
+import networkx as nx
 import numpy as np
 import pytest
 from nmc.connectome.betti import compute_betti_numbers
 from nmc.connectome.cliques import compute_euler_characteristic, count_simplices
-from small_graphs import from_edges, from_matrix, random_graph
+from small_graphs import from_edges, from_matrix, random_graph, to_networkx
 
 
 def dense_rank(matrix):
@@ -84,8 +85,17 @@ def test_agrees_with_pyflagser(seed):
     pyflagser = pytest.importorskip("pyflagser", reason="the peers extra is not installed")
     graph = random_graph(40, 0.2, seed, reciprocal=0.2)
     matrix = graph.adjacency.toarray()
-    expected = pyflagser.flagser_unweighted(matrix, directed=True)["betti"]
-    assert compute_betti_numbers(graph).tolist() == list(expected)
+    expected = pyflagser.flagser_unweighted(matrix, directed=True)
+    assert compute_betti_numbers(graph).tolist() == list(expected["betti"])
+    assert count_simplices(graph).tolist() == list(expected["cell_count"])
+
+
+def test_simplices_of_an_ordered_graph_are_the_cliques_networkx_finds():
+    """Where all connections go one way every undirected clique is one directed simplex."""
+    graph = from_matrix(np.triu(random_graph(45, 0.35, 2).adjacency.toarray()))
+    cliques = nx.enumerate_all_cliques(to_networkx(graph).to_undirected())
+    sizes = np.bincount([len(c) for c in cliques])
+    assert count_simplices(graph).tolist() == sizes[1:].tolist()
 
 
 def test_complete_graph():

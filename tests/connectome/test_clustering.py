@@ -12,6 +12,9 @@ def test_feed_forward_triangle_with_a_tail_by_hand():
     table = compute_clustering(from_edges(4, [(0, 1), (1, 2), (0, 2), (2, 3)]))
     assert table["triangles"].tolist() == [1, 1, 1, 0]
     assert table["undirected"].tolist() == pytest.approx([1, 1, 1 / 3, 0])
+    # Five pairs of partners: one at 0, one at 1, three at 2; three of them are closed.
+    graph = from_edges(4, [(0, 1), (1, 2), (0, 2), (2, 3)])
+    assert compute_transitivity(graph) == pytest.approx(3 / 5)
     # Fagiolo: one of 2·(d(d−1) − 2m)/2 directed triangles: 1/2, 1/2, 1/6.
     assert table["directed"].tolist() == pytest.approx([1 / 2, 1 / 2, 1 / 6, 0])
 

@@ -63,6 +63,29 @@ def test_agrees_with_networkx(seed):
     assert compute_reciprocity(graph) == pytest.approx(nx.overall_reciprocity(twin))
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_pathways_agree_with_networkx(seed):
+    """Inputs from one type, outputs to one type, answered connections: all from its edge lists."""
+    kinds = np.array(list("ABC"))[np.random.default_rng(seed).integers(0, 3, 40)]
+    graph = random_graph(40, 0.2, seed, reciprocal=0.3, mtype=kinds)
+    twin = to_networkx(graph)
+    table = compute_convergence(graph).set_index(["pre", "post"])
+    answered = compute_pathway_reciprocity(graph).set_index(["pre", "post"])["answered"]
+    for pre, post in table.index:
+        here, there = np.flatnonzero(kinds == pre), np.flatnonzero(kinds == post)
+        within = twin.subgraph(here).edges
+        edges = list(within if pre == post else nx.edge_boundary(twin, here, there))
+        inputs = [sum(b == i for _, b in edges) for i in there]
+        outputs = [sum(a == i for a, _ in edges) for i in here]
+        row = table.loc[(pre, post)]
+        assert row["connections"] == len(edges)
+        assert row["convergence_mean"] == pytest.approx(np.mean(inputs))
+        assert row["convergence_std"] == pytest.approx(np.std(inputs))
+        assert row["divergence_mean"] == pytest.approx(np.mean(outputs))
+        assert row["divergence_std"] == pytest.approx(np.std(outputs))
+        assert answered[(pre, post)] == sum(twin.has_edge(b, a) for a, b in edges)
+
+
 def test_no_connections_no_reciprocity():
     assert np.isnan(compute_reciprocity(from_edges(3, [])))
 

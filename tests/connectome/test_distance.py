@@ -56,6 +56,11 @@ def test_agrees_with_scipy(axis, used):
         here &= (distance >= row.from_um) & (distance < row.to_um)
         assert row.pairs == here.sum()
         assert row.connections == matrix[here].sum()
+    for row in compute_pathway_probability(graph, within_um=75).itertuples():
+        here = np.outer(kinds == row.pre, kinds == row.post)
+        here &= cdist(places, places) < 75
+        np.fill_diagonal(here, False)
+        assert (row.pairs, row.connections) == (here.sum(), matrix[here].sum())
     everything = compute_pathway_probability(graph, within_um=np.inf)
     assert everything["pairs"].sum() == 90 * 89
 

@@ -37,6 +37,25 @@ def test_agrees_with_networkx_where_it_is_defined():
         assert table[2 * k] == pytest.approx(phi)
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_directed_curve_and_hubs_agree_with_networkx(seed):
+    """Of each subgraph that networkx makes of the neurons above a degree."""
+    graph = random_graph(50, 0.12, seed, reciprocal=0.3)
+    twin = to_networkx(graph)
+    degree = dict(twin.degree())
+    table = compute_rich_club(graph)
+    assert len(table) == max(degree.values())
+    for row in table.itertuples():
+        club = twin.subgraph(i for i, d in degree.items() if d > row.degree)
+        assert (row.neurons, row.connections) == (len(club), club.number_of_edges())
+        if len(club) > 1:
+            assert row.density == pytest.approx(nx.density(club))
+    for kind, of in (("degree", twin.degree), ("in_degree", twin.in_degree)):
+        least = sorted(dict(of()).values())[-5]
+        hubs = compute_hubs(graph, 0.1, kind=kind)
+        assert set(hubs.index) == {i for i, d in of() if d >= least}
+
+
 def test_normalised_by_graphs_of_the_same_degrees():
     graph = random_graph(80, 0.1, 4)
     table = compute_rich_club(graph, (same_degrees(graph, s) for s in range(5)))

@@ -1,9 +1,10 @@
 """Small worlds: a ring with shortcuts is one, a random graph is none."""
 
+import networkx as nx
 import numpy as np
 import pytest
 from nmc.connectome.smallworld import compute_small_world
-from small_graphs import from_edges, random_graph
+from small_graphs import from_edges, from_matrix, random_graph, to_networkx
 
 
 def ring(n, reach, rewired, seed):
@@ -30,6 +31,24 @@ def test_random_graph_is_none():
     assert index["small_world_index"] == pytest.approx(1, abs=0.1)
     # Directed clustering of a random graph is its density.
     assert index["clustering_random"] == pytest.approx(0.03, rel=0.1)
+
+
+def test_a_complete_network_by_hand():
+    """There is but one graph with all connections: the random ones are the same."""
+    index = compute_small_world(from_matrix(1 - np.eye(5)), rng=0)
+    assert index["clustering"] == index["clustering_random"] == 1
+    assert index["path_length"] == index["path_length_random"] == 1
+    assert index["small_world_index"] == 1 and index["clustering_random_std"] == 0
+
+
+def test_agrees_with_networkx():
+    graph = ring(60, 4, 0.1, 5)
+    twin = to_networkx(graph)
+    index = compute_small_world(graph, rng=2, n_random=1)
+    assert index["clustering"] == pytest.approx(nx.average_clustering(twin))
+    lengths = dict(nx.all_pairs_shortest_path_length(twin))
+    finite = [d for found in lengths.values() for d in found.values() if d]
+    assert index["path_length"] == pytest.approx(np.mean(finite))
 
 
 def test_a_seed_stands_for_its_generator():
