@@ -10,6 +10,8 @@ import pytest
 from connectome_files import write_file
 from nmc import layout, names, published
 from nmc.connectome.claims import CHECKS, check_connectome_claims
+from nmc.connectome.export import to_networkx
+from nmc.connectome.read import load_connectome
 from nmc.errors import UnknownNameError
 
 
@@ -40,6 +42,14 @@ def test_a_source_without_the_files_says_what_it_needs(tmp_path):
     assert table["recomputed"].isna().all()
 
 
+def put(tree, place, path):
+    """Put a connectome file into a tree as the portal's archives hold it."""
+    archive = tree / place
+    archive.parent.mkdir(parents=True, exist_ok=True)
+    with tarfile.open(archive, "w") as tar:
+        tar.add(path, f"instance/{path.name}")
+
+
 @pytest.mark.parametrize(("ones", "verdict"), [(4381, "agrees"), (4380, "differs")])
 def test_a_whole_instance_is_checked_by_itself(tmp_path, monkeypatch, ones, verdict):
     """A tree with a whole mc2 of the printed sizes: nothing is asked of the reader."""
@@ -50,15 +60,34 @@ def test_a_whole_instance_is_checked_by_itself(tmp_path, monkeypatch, ones, verd
         block = np.zeros(118 * 2674, "u1")
         block[np.random.default_rng(1).permutation(block.size)[:ones]] = 1
         file["connectivity/L4_MC/L4_PC/cMat"][:] = block.reshape(118, 2674)
-    archive = tmp_path / "tree" / layout.average(2)
-    archive.parent.mkdir(parents=True)
-    with tarfile.open(archive, "w") as tar:
-        tar.add(path, f"average/{path.name}")
+    put(tmp_path / "tree", layout.average(2), path)
     monkeypatch.setenv("NMC_RESULTS", str(tmp_path / "results"))
     table = check_connectome_claims(["l4_mc_to_l4_pc"], source=tmp_path / "tree")
     assert table[["recomputed", "verdict"]].to_numpy().tolist() == [[ones, verdict]]
     kept = [f.read_text() for f in (tmp_path / "results").iterdir()]
     assert json.loads(kept[0])["verdict"] == verdict
+
+
+def test_every_check_of_a_whole_instance_runs_once_its_file_is_there(tmp_path):
+    """Small files of all m-types in the places of mc2, mc6 and a control: all are computed."""
+    whole = [name for name, (key, _, _) in CHECKS.items() if "/extract/" not in key]
+    before = check_connectome_claims(whole, source=tmp_path)["verdict"]
+    assert before.str.startswith("needs the full file").all() and len(before) >= 12
+    places = [layout.average(2), layout.average(6), layout.control(0, 0)]
+    for seed, place in enumerate(places):
+        path = tmp_path / f"instance{seed}.h5"
+        write_file(path, dict.fromkeys(names.MTYPES, 3), seed=seed)
+        put(tmp_path / "tree", place, path)
+    table = check_connectome_claims(whole, source=tmp_path / "tree")
+    assert (table["verdict"] == "differs").all()
+    size = table.loc["connectome/mc2_within_l5_mc", "recomputed"]
+    connectome = load_connectome(tmp_path / "instance0.h5").subset(mtype="L5_MC")
+    assert size == (3, connectome.n_connections)
+    graph = to_networkx(load_connectome(tmp_path / "instance1.h5"))
+    found = table.loc["connectome/mc6_simplices", "recomputed"]
+    assert found[:2] == (165, graph.number_of_edges())
+    part = table.loc["connectome/mc6_l5_excitatory_simplices", "recomputed"]
+    assert part[0] == 4 * 3  # four excitatory types in layer 5
 
 
 @pytest.mark.real

@@ -8,7 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from nmc import names
 from nmc.connectome import nulls
+from nmc.connectome.degrees import compute_convergence
 from nmc.connectome.graph import Connectome, Coverage, make_neurons
+from nmc.connectome.read import load_connectome
 from nmc.errors import ConnectomeError, UnknownNameError
 from scipy import sparse
 from scipy.spatial.distance import cdist
@@ -140,6 +142,18 @@ def test_pathways_need_no_positions():
     assert (null.adjacency != nulls.make_pathway_preserving(connectome, rng=0).adjacency).nnz == 0
     with pytest.raises(ConnectomeError, match="Neuron 0 has a position"):
         nulls.make_general_biological(bare, rng=0)
+
+
+def test_the_portal_s_control_keeps_every_pathway():
+    """The sample's file in the place of the portal's, read as that would be."""
+    control, instance = nulls.load_control(0, 0), load_connectome("connectome/average/mc0")
+    assert control.name == "control/mc0/0" and control.coverage.whole
+    assert control.positions.tolist() == instance.positions.tolist()
+    kept = compute_convergence(control)["connections"]
+    assert kept.equals(compute_convergence(instance)["connections"])
+    assert (control.adjacency != instance.adjacency).nnz > 0.5 * control.n_connections
+    with pytest.raises(UnknownNameError, match="control/mc7/0"):
+        nulls.load_control(7)
 
 
 def test_unknown_null_and_bad_bin():

@@ -13,6 +13,7 @@ from nmc.connectome.graph import Connectome
 from nmc.connectome.read import load_connectome
 
 _MC2, _MC6 = "connectome/average/mc2", "connectome/average/mc6"
+_CONTROL = "connectome/control/mc0/0"
 _TTPC2, _LBC = "connectome/extract/mc2/L5_TTPC2", "connectome/extract/mc2/L6_LBC"
 
 
@@ -76,6 +77,10 @@ def _simplices(connectome: Connectome) -> tuple[int, ...]:
     return tuple(int(c) for c in count_simplices(connectome))
 
 
+def _excitatory(layer: str) -> Callable[[Connectome], tuple[int, ...]]:
+    return lambda connectome: _simplices(connectome.subset(layer=layer, excitatory=True))
+
+
 def _betti(connectome: Connectome) -> tuple[int, ...]:
     from nmc.connectome.betti import compute_betti_numbers
 
@@ -117,6 +122,10 @@ CHECKS: dict[str, tuple[str, str | None, Callable]] = {
     "mc2_triads_l5_ttpc1": (_MC2, "L5_TTPC1", _triads),
     "mc2_triads_l6_ipc": (_MC2, "L6_IPC", _triads),
     "mc6_simplices": (_MC6, None, _simplices),
+    "mc6_l23_excitatory_simplices": (_MC6, None, _excitatory("L23")),
+    "mc6_l5_excitatory_simplices": (_MC6, None, _excitatory("L5")),
+    "control_mc0_0_simplices": (_CONTROL, None, _simplices),
+    "gal_neurons": (_MC2, None, _neurons),
     "mean_path": (_MC2, None, _mean_path),
 }
 
