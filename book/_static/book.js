@@ -41,7 +41,34 @@
     table.closest(".nmc-table-box").before(field);
   }
 
+  // Lets names such as input_resistance_MOhm or extract/mc2/L5_TTPC2 go on in the next line.
+  function breakNames(cells) {
+    for (const cell of cells) {
+      const walk = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT);
+      const texts = [];
+      while (walk.nextNode()) texts.push(walk.currentNode);
+      for (const text of texts) {
+        text.replaceWith(...text.data.split(/(?<=[_/])/).flatMap((part, n) =>
+          n ? [document.createElement("wbr"), part] : [part]));
+      }
+    }
+  }
+
+  // A table too wide for its column breaks long names and heads, then all names, then scrolls.
+  function fitTables(box) {
+    const cells = [...box.querySelectorAll("table.dataframe :is(th, td)")];
+    const first = (cell) => cell.closest("thead") || cell.textContent.trim().length > 18;
+    for (const chosen of [first, (cell) => !first(cell)]) {
+      if (box.scrollWidth <= box.clientWidth) return;
+      breakNames(cells.filter((cell) => chosen(cell) && !cell.querySelector("wbr")));
+    }
+  }
+
   function ready() {
+    // Watched, because the tables of a closed solution have no width until it is opened.
+    const watch = new ResizeObserver((all) => all.forEach((entry) => fitTables(entry.target)));
+    document.querySelectorAll(".cell_output .output:has(table.dataframe)").forEach((box) =>
+      watch.observe(box));
     document.querySelectorAll("table.nmc-table").forEach((table) => {
       addFilter(table);
       Array.from(table.tHead.rows[0].cells).forEach((heading, column) => {
@@ -61,7 +88,7 @@
     });
     // Wide boxes can be reached and scrolled with the keyboard.
     document
-      .querySelectorAll(".nmc-table-box, .cell_output .output, .highlight pre")
+      .querySelectorAll(".nmc-table-box, .cell_output .output, .highlight pre, figure:has(img.wide)")
       .forEach((box) => {
         if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
       });
