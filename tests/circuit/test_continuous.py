@@ -99,6 +99,12 @@ def test_the_variable_step_is_where_smaller_steps_lead(plan):
     assert len(cells) >= 3
     ax = nmc.plot_raster(found, against={"another": found})
     assert len(ax.collections) == 2 * len(plan.neurons)  # each cell's own line, and the grey one
+    # Among more m-types than its own, a circuit's cells take the colours they have there.
+    own = [tuple(line.get_color()) for line in ax.collections[: len(plan.neurons)]]
+    lines = nmc.plot_raster(found, mtypes=["A_TYPE", *plan.neurons["mtype"]]).collections
+    among = [tuple(line.get_color()) for line in lines]
+    assert len(among) == len(own) == len(plan.neurons)
+    assert list(dict.fromkeys(among))[:-1] == list(dict.fromkeys(own))[1:]
     variable, coarse, fine = (np.array([t[c] for c in sorted(cells)]) for t in times)
     # The fixed step is of first order: its error halves with the step, so that twice the finer
     # less the coarser is the limit, to what the steps cut off a spike's time.

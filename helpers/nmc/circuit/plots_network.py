@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 from matplotlib.axes import Axes
 
@@ -49,7 +51,11 @@ def plot_circuit(plan: CircuitPlan, *, ax: Axes | None = None) -> Axes:
 
 
 def plot_raster(
-    run: CircuitRun, *, against: dict[str, CircuitRun] | None = None, ax: Axes | None = None
+    run: CircuitRun,
+    *,
+    against: dict[str, CircuitRun] | None = None,
+    mtypes: Iterable[str] = (),
+    ax: Axes | None = None,
 ) -> Axes:
     """Draw a line of spikes for each cell, coloured by m-type.
 
@@ -59,6 +65,8 @@ def plot_raster(
         From `nmc.simulate_circuit`.
     against : dict of str to CircuitRun, optional
         Label → another run of the same cells, drawn in grey below each cell's own line.
+    mtypes : iterable of str, optional
+        M-types of a larger circuit that these cells are part of: each keeps its colour there.
     ax : matplotlib Axes, optional
         Where to draw.
 
@@ -69,18 +77,20 @@ def plot_raster(
     from nmc.data import provenance
 
     ax = style.new_axes(ax, height=0.8 + 0.22 * len(run.plan.neurons))
-    mtypes = run.plan.neurons["mtype"]
-    for colour, mtype in zip(_COLOURS * 10, sorted(mtypes.unique()), strict=False):
-        at = np.flatnonzero(mtypes == mtype)
+    own = run.plan.neurons["mtype"]
+    for colour, mtype in zip(_COLOURS * 10, sorted({*mtypes, *own}), strict=False):
+        at = np.flatnonzero(own == mtype)
+        if not at.size:
+            continue
         times = [run.spikes.loc[run.spikes["cell"] == cell, "t_ms"].to_numpy() for cell in at]
         ax.eventplot(times, lineoffsets=at - 0.1, linelengths=0.5, colors=colour, label=mtype)
     for label, other in (against or {}).items():
         ax.eventplot(
-            [other.spikes.loc[other.spikes["cell"] == c, "t_ms"] for c in range(len(mtypes))],
-            lineoffsets=np.arange(len(mtypes)) + 0.3, linelengths=0.25, colors="0.5", label=label,
+            [other.spikes.loc[other.spikes["cell"] == c, "t_ms"] for c in range(len(own))],
+            lineoffsets=np.arange(len(own)) + 0.3, linelengths=0.25, colors="0.5", label=label,
         )  # fmt: skip
     ax.set(xlabel="time (ms)", ylabel="cell", xlim=(0, run.attrs["tstop_ms"]))
-    ax.set_ylim(len(mtypes) - 0.5, -0.5)
+    ax.set_ylim(len(own) - 0.5, -0.5)
     handles, labels = ax.get_legend_handles_labels()
     first = dict(zip(reversed(labels), reversed(handles), strict=True))
     ax.legend(first.values(), first.keys(), loc="upper left", bbox_to_anchor=(1, 1), fontsize=9)
