@@ -8,7 +8,7 @@ from connectome_files import write_file
 from nmc.connectome import ensembles, summary
 from nmc.connectome.export import to_networkx
 from nmc.connectome.read import load_connectome
-from nmc.errors import MissingFileError, UnknownNameError
+from nmc.errors import ConnectomeError, MissingFileError, UnknownNameError
 
 
 @pytest.fixture
@@ -67,6 +67,10 @@ def test_spread(files):
         np.std(table["n_connections"], ddof=1)
     )
     assert spread.loc["file", ("n_neurons", "count")] == 3
+    part = ensembles.compute_spread(table[["kind", "n_connections"]])  # some columns do
+    assert part.equals(spread[["n_connections"]])
+    with pytest.raises(ConnectomeError, match="no column 'group'"):
+        ensembles.compute_spread(table[["kind", "n_connections"]], by="group")
 
 
 def test_groups_follow_the_keys():

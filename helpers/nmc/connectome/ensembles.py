@@ -162,7 +162,7 @@ def compute_spread(ensemble: pd.DataFrame, by: str = "kind") -> pd.DataFrame:
         For another table, or another `by`.
     """
     check_choice(by, "Instances are grouped by", ("kind", "group"))
-    check_table(ensemble, ("kind", "group"), "nmc.compute_ensemble")
+    check_table(ensemble, (by,), "nmc.compute_ensemble")
     numbers = ensemble.select_dtypes("number").columns
     return ensemble.groupby(by, sort=False)[list(numbers)].agg(["mean", "std", "count"])
 
