@@ -28,6 +28,10 @@ def compute_block_densities(connectome, by: str = "layer") -> pd.DataFrame:
     ------
     ConnectomeError
         If this is no `Connectome`, a neuron connects to itself, or there is no column `by`.
+
+    References
+    ----------
+    .. [1] Holland, Laskey and Leinhardt (1983), Stochastic blockmodels, Soc Netw 5:109.
     """
     codes, labels, blocks = _blocks(connectome, by)
     size = np.bincount(codes, minlength=len(labels))

@@ -29,6 +29,10 @@ def compute_degrees(connectome) -> pd.DataFrame:
     ------
     ConnectomeError
         If this is no `Connectome`, or a neuron connects to itself.
+
+    References
+    ----------
+    .. [1] Newman (2003), The structure and function of complex networks, SIAM Rev 45:167.
     """
     indptr, indices = graph_of(connectome)
     out_degree = np.diff(indptr)
@@ -85,6 +89,10 @@ def compute_pathway_reciprocity(connectome, by: str = "mtype") -> pd.DataFrame:
     ------
     ConnectomeError
         If this is no `Connectome`, a neuron connects to itself, or there is no column `by`.
+
+    References
+    ----------
+    .. [1] Newman, Forrest and Balthrop (2002), Phys Rev E 66:035101, within each pathway.
     """
     indptr, indices = graph_of(connectome)
     codes, labels = group_codes(connectome, by)

@@ -176,6 +176,10 @@ class Connectome:
         name : str
             Name of the new connectome.
 
+        Returns
+        -------
+        Connectome
+
         Raises
         ------
         ConnectomeError
@@ -197,6 +201,10 @@ class Connectome:
             It may keep nobody.
         name : str, optional
             Name of the part.
+
+        Returns
+        -------
+        Connectome
 
         Raises
         ------
@@ -248,6 +256,11 @@ class Connectome:
             Point the distance is taken from, in µm; the middle of all somata if left out.
         horizontal : bool
             Measure the distance in the horizontal plane (x, z) only: a cylinder.
+
+        Returns
+        -------
+        Connectome
+            It may be empty; its coverage names what it was cut from.
 
         Raises
         ------

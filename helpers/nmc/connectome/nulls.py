@@ -132,6 +132,11 @@ def make_distance_dependent(
     ConnectomeError
         If this is no `Connectome`, a neuron connects to itself or has no position, `bin_um` is
         not above 0, or `rng` is neither a generator nor a seed.
+
+    Notes
+    -----
+    Pairs connect by distance alone, as in the random graphs of Waxman (1988), IEEE J. Sel. Areas
+    Commun. 6:1617; here the numbers by bin are kept, not a formula's.
     """
     return _keep_classes(connectome, False, bin_um, rng, "distance kept")
 
@@ -158,6 +163,11 @@ def make_pathway_preserving(
     ConnectomeError
         If this is no `Connectome`, a neuron connects to itself, or `rng` is neither a generator
         nor a seed.
+
+    Notes
+    -----
+    A stochastic block model whose blocks are the m-types (Holland, Laskey and Leinhardt 1983, Soc.
+    Netw. 5:109), with the numbers of connections kept exactly.
     """
     return _keep_classes(connectome, True, np.inf, rng, "pathways kept")
 

@@ -43,6 +43,10 @@ def compute_offset_map(
     ConnectomeError
         If this is no `Connectome`, a neuron connects to itself or has no position; for a bin or a
         reach that is not above 0 and finite, or more than a million bins.
+
+    References
+    ----------
+    .. [1] Perin, Berger and Markram (2011), PNAS 108:5419, for distance; here aside and up apart.
     """
     graph_of(connectome)
     check_width(bin_um)

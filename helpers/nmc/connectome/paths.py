@@ -34,6 +34,10 @@ def compute_path_lengths(connectome, sources: np.ndarray | None = None) -> pd.Da
     ConnectomeError
         If this is no `Connectome`, or a neuron connects to itself; if `sources` is neither a mask
         of all neurons nor indices of some.
+
+    References
+    ----------
+    .. [1] Watts and Strogatz (1998), Collective dynamics of 'small-world' networks, Nature 393:440.
     """
     indptr, indices = graph_of(connectome)
     n = indptr.size - 1

@@ -100,6 +100,11 @@ def compute_hubs(connectome, share: float = 0.01, *, kind: str = "degree") -> pd
     ------
     ConnectomeError
         If this is no `Connectome`, or a neuron connects to itself; for another kind or share.
+
+    References
+    ----------
+    .. [1] Van den Heuvel and Sporns (2013), Network hubs in the human brain, Trends Cogn Sci
+       17:683; in this microcircuit: Gal et al. (2017), Nat Neurosci 20:1004.
     """
     from nmc.connectome.degrees import compute_degrees
 
