@@ -10,6 +10,7 @@ import pytest
 from bookbuild import gates
 from bookbuild.chapter import Chapter
 from bookbuild.project import Project
+from jupytext.formats import guess_format
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = Project(ROOT)
@@ -37,6 +38,12 @@ def test_every_page_is_in_the_table_of_contents_once():
     } - {"book/template"}
     assert set(PROJECT.pages) == on_disk
     assert len(PROJECT.pages) == len(set(PROJECT.pages))
+
+
+@pytest.mark.parametrize("page", PROJECT.documents.values(), ids=lambda page: page.name)
+def test_page_opens_in_jupyterlab_without_pandoc(page):
+    """A page without a header that has a line beginning with ``:::`` is handed to Pandoc there."""
+    assert guess_format(page.text, ".md")[0] in ("myst", "markdown")
 
 
 def test_no_function_is_defined_twice():
