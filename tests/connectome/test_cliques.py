@@ -1,8 +1,10 @@
 """Directed simplices: by hand, by brute force, against the triad census and the real extracts."""
 
 from itertools import combinations, permutations
+from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 from nmc.connectome.cliques import (
     compute_euler_characteristic,
@@ -10,6 +12,7 @@ from nmc.connectome.cliques import (
     count_simplices,
 )
 from nmc.connectome.motifs import count_triads
+from scipy import sparse
 from small_graphs import from_edges, from_matrix, random_graph
 
 
@@ -30,6 +33,23 @@ def brute_force(graph):
         counts.append(len(found))
         part.append(np.bincount(np.ravel(found), minlength=n))
     return counts, np.array(part).T
+
+
+def by_sets(graph):
+    """Extend simplices by common targets, as Python sets; return counts and participation."""
+    targets = [set(row.tolist()) for row in np.split(
+        graph.adjacency.indices, graph.adjacency.indptr[1:-1])]  # fmt: skip
+    part = np.zeros((len(targets), len(targets) + 1), int)
+
+    def extend(members, candidates):
+        part[members, len(members) - 1] += 1
+        for a in candidates:
+            extend([*members, a], candidates & targets[a])
+
+    for v, common in enumerate(targets):
+        extend([v], common)
+    dimensions = int(part.any(axis=0).sum())
+    return (part.sum(axis=0)[:dimensions] // np.arange(1, dimensions + 1)), part[:, :dimensions]
 
 
 def test_a_transitive_tournament_by_hand():
@@ -58,6 +78,34 @@ def test_agrees_with_brute_force(seed):
     assert np.array_equal(compute_participation(graph), part)
 
 
+@pytest.mark.parametrize("n, p", [(150, 0.15), (90, 0.2), (8, 0.9)])
+def test_agrees_with_sets(n, p):
+    # More than 64 targets a neuron, cliques of up to a dozen.
+    graph = random_graph(n, p, 8, reciprocal=0.3)
+    counts, part = by_sets(graph)
+    assert count_simplices(graph).tolist() == counts.tolist()
+    assert np.array_equal(compute_participation(graph), part)
+
+
+def test_more_neurons_than_sixteen_bits_can_number():
+    few = random_graph(50, 0.3, 3, reciprocal=0.3)
+    n, spread = 70_000, 1_399
+    pre = np.repeat(np.arange(50), np.diff(few.adjacency.indptr)) * spread
+    pairs = (pre, few.adjacency.indices * spread)
+    adjacency = sparse.csr_array((np.ones(pre.size, bool), pairs), shape=(n, n))
+    many = SimpleNamespace(neurons=pd.DataFrame(index=range(n)), adjacency=adjacency)
+    assert count_simplices(many).tolist() == [n, *count_simplices(few)[1:]]
+    part = compute_participation(many).to_numpy()
+    assert np.array_equal(part[np.arange(50) * spread], compute_participation(few))
+    assert part.sum() - part[np.arange(50) * spread].sum() == n - 50
+
+
+def test_one_neuron_contacts_all_others_and_nobody_else_anybody():
+    star = from_edges(3_000, [(0, k) for k in range(1, 3_000)])
+    assert count_simplices(star).tolist() == [3_000, 2_999]
+    assert compute_participation(star).sum().tolist() == [3_000, 2 * 2_999]
+
+
 @pytest.mark.parametrize("n, p", [(200, 0.1), (60, 0.25)])
 def test_two_simplices_follow_from_the_triads(n, p):
     graph = random_graph(n, p, 5, reciprocal=0.2)
@@ -73,7 +121,9 @@ def test_two_simplices_follow_from_the_triads(n, p):
 def test_nothing_connected():
     assert count_simplices(from_edges(3, [])).tolist() == [3]
     assert compute_participation(from_edges(3, [])).to_numpy().tolist() == [[1]] * 3
+    assert count_simplices(from_edges(1, [])).tolist() == [1]
     assert count_simplices(from_edges(0, [])).tolist() == [0]
+    assert compute_participation(from_edges(0, [])).shape == (0, 1)
 
 
 @pytest.mark.real

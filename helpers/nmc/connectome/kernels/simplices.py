@@ -14,11 +14,16 @@ import numpy as np
 from numba import njit, prange
 
 from nmc.connectome.kernels.bits import popcount
+from nmc.connectome.kernels.memory import LINE, prefetch
 
 # Unsigned throughout: no question whether an index counts from the end.
 ONE = np.uint64(1)
 WORD = np.uint64(6)
 IN_WORD = np.uint64(63)
+TWO = np.uint64(2)
+#: Lists are asked for so many turns ahead, the first 256 bytes of each: most are not longer.
+AHEAD = np.uint64(3)
+LINES = 4
 
 
 @njit(cache=True)
@@ -37,13 +42,24 @@ def rooms(indptr, indices):
     degree, edges, row = 0, 0, 0
     for v in range(indptr.size - 1):
         size = indptr[v + 1] - indptr[v]
+        degree = max(degree, size)
+        if size * (size - 1) <= edges and size - 1 <= row:
+            continue  # too few targets to be the most
         among = 0
         for a in indices[indptr[v] : indptr[v + 1]]:
             bound = min(indptr[a + 1] - indptr[a], size - 1)
             among += bound
             row = max(row, bound)
-        degree, edges = max(degree, size), max(edges, among)
+        edges = max(edges, among)
     return degree, edges, row
+
+
+@njit(cache=True)
+def _fetch(at, indices):
+    """Ask for the beginning of a list."""
+    step = np.uint64(LINE // indices.itemsize)
+    for k in range(LINES):
+        prefetch(indices, at + np.uint64(k) * step)
 
 
 @njit(cache=True)
@@ -76,6 +92,8 @@ def _neighbourhood(v, indptr, indices, inside, place, starts, edges, bits):
     for a in range(targets):
         first = end
         t = indices[begin + a]
+        soon = indices[begin + min(a + AHEAD, targets - ONE)]
+        _fetch(np.uint64(indptr[soon]), indices)
         # Nearly every look-up fails: written always, kept if inside, there is no branch to guess.
         for i in range(np.uint64(indptr[t]), np.uint64(indptr[t + 1])):
             w = indices[i]
@@ -93,15 +111,21 @@ def _neighbourhood(v, indptr, indices, inside, place, starts, edges, bits):
 
 
 @njit(cache=True)
+def _has(bits, a, b):
+    """Return 1 if `a` contacts `b`, else 0."""
+    b = np.uint64(b)
+    return bits[a, b >> WORD] >> (b & IN_WORD) & ONE
+
+
+@njit(cache=True)
 def _pick(among, first, stop, bits, a, lists, at):
     """Write those of ``among[first:stop]`` that `a` contacts to `lists` from `at`; return the end.
 
     Written always, kept if contacted: one more entry than is kept can be written.
     """
     for i in range(first, stop):
-        b = np.uint64(among[i])
-        lists[at] = b
-        at += bits[a, b >> WORD] >> (b & IN_WORD) & ONE
+        lists[at] = among[i]
+        at += _has(bits, a, among[i])
     return at
 
 
@@ -121,6 +145,11 @@ def _follow(stop, bits, lists, ends, at, dimension, counts):
     Depth first, without recursion, which a compiled cache cannot hold: the candidates at depth d
     are ``lists[ends[d] : ends[d + 1]]``, `at` is the one whose turn it is.
     """
+    if stop == TWO:  # the most frequent by far
+        counts[dimension] += np.int64(
+            _has(bits, lists[0], lists[1]) + _has(bits, lists[1], lists[0])
+        )
+        return
     depth = 0
     ends[0], ends[1], at[0] = 0, stop, 0
     while depth >= 0:
@@ -142,7 +171,7 @@ def _count_from(targets, words, starts, edges, bits, lists, ends, at, counts):
     found = np.uint64(0)
     for a in range(targets):
         first, stop = starts[a], starts[a + 1]
-        if stop < first + np.uint64(2):
+        if stop < first + TWO:
             continue
         for i in range(first, stop):
             b = edges[i]
