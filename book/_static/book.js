@@ -48,23 +48,30 @@
       const texts = [];
       while (walk.nextNode()) texts.push(walk.currentNode);
       for (const text of texts) {
-        text.replaceWith(...text.data.split(/(?<=[_/])/).flatMap((part, n) =>
+        text.replaceWith(...text.data.split(/(?<=[_/])(?=[^_/]{2})/).flatMap((part, n) =>
           n ? [document.createElement("wbr"), part] : [part]));
       }
     }
   }
 
-  // A table too wide for its column breaks long names and heads, then all names, then scrolls.
+  // A table too wide for its column breaks the names of columns, then long names in its rows, then
+  // short ones if that lets it fit; else it scrolls.
   function fitTables(box) {
-    const cells = [...box.querySelectorAll("table.dataframe :is(th, td)")];
-    const first = (cell) => cell.closest("thead") || cell.textContent.trim().length > 18;
-    for (const chosen of [first, (cell) => !first(cell)]) {
-      if (box.scrollWidth <= box.clientWidth) return;
-      breakNames(cells.filter((cell) => chosen(cell) && !cell.querySelector("wbr")));
-    }
+    const tooWide = () => box.scrollWidth > box.clientWidth;
+    const cells = [...box.querySelectorAll("table.dataframe :is(th, td)")].filter(
+      (cell) => !cell.querySelector("wbr"));
+    const rows = cells.filter((cell) => !cell.closest("thead"));
+    const long = (cell) => cell.textContent.trim().length > 18;
+    if (tooWide()) breakNames(cells.filter((cell) => cell.closest("thead")));
+    if (tooWide()) breakNames(rows.filter(long));
+    if (!tooWide()) return;
+    const short = rows.filter((cell) => !long(cell));
+    breakNames(short);
+    if (tooWide()) short.forEach((cell) => cell.querySelectorAll("wbr").forEach((br) => br.remove()));
   }
 
   function ready() {
+    breakNames(document.querySelectorAll(".bd-article td code"));
     // Watched, because the tables of a closed solution have no width until it is opened.
     const watch = new ResizeObserver((all) => all.forEach((entry) => fitTables(entry.target)));
     document.querySelectorAll(".cell_output .output:has(table.dataframe)").forEach((box) =>
