@@ -12,6 +12,7 @@ from nmc.connectome.cliques import (
     count_simplices,
 )
 from nmc.connectome.motifs import count_triads
+from nmc.errors import ConnectomeError
 from scipy import sparse
 from small_graphs import from_edges, from_matrix, random_graph
 
@@ -116,6 +117,11 @@ def test_two_simplices_follow_from_the_triads(n, p):
     assert counts[2] == expected
     sums = compute_participation(graph).sum()
     assert sums.tolist() == [(k + 1) * c for k, c in counts.items()]
+
+
+def test_what_is_no_series_of_counts_has_no_euler_characteristic():
+    with pytest.raises(ConnectomeError, match="NoneType is no series of counts"):
+        compute_euler_characteristic(None)
 
 
 def test_nothing_connected():

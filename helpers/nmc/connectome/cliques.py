@@ -7,6 +7,7 @@ import pandas as pd
 
 from nmc.connectome.arrays import CHUNKS, graph_of
 from nmc.connectome.kernels import simplices
+from nmc.errors import ConnectomeError
 
 
 def count_simplices(connectome) -> pd.Series:
@@ -24,6 +25,11 @@ def count_simplices(connectome) -> pd.Series:
     -------
     pandas.Series
         Counts (int64), index ``dimension`` 0, 1, … up to the largest that occurs.
+
+    Raises
+    ------
+    ConnectomeError
+        If this is no Connectome, or a neuron connects to itself.
 
     References
     ----------
@@ -48,6 +54,15 @@ def compute_participation(connectome) -> pd.DataFrame:
     pandas.DataFrame
         n rows, index of the neuron table; one column a dimension (0 is 1 for everyone, 1 the
         degree). A column's sum is (dimension + 1) times the number of its simplices.
+
+    Raises
+    ------
+    ConnectomeError
+        If this is no Connectome, or a neuron connects to itself.
+
+    References
+    ----------
+    .. [1] Reimann et al. (2017), Front Comput Neurosci 11:48.
     """
     dimensions = len(count_simplices(connectome))
     # With room for connections even where there are none.
@@ -67,7 +82,16 @@ def compute_euler_characteristic(counts: pd.Series) -> int:
     Returns
     -------
     int
+
+    Raises
+    ------
+    ConnectomeError
+        If these are no counts by dimension.
     """
+    if not isinstance(counts, pd.Series):
+        raise ConnectomeError(
+            f"A {type(counts).__name__} is no series of counts; nmc.count_simplices returns one."
+        )
     return sum((-1) ** k * int(c) for k, c in enumerate(counts))
 
 

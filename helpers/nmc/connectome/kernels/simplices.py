@@ -82,12 +82,14 @@ def _clear(v, indptr, indices, inside):
 def _neighbourhood(v, indptr, indices, inside, place, starts, edges, bits):
     """Write which targets of `v` contact which; return the words in use of a row of bits.
 
-    Target a contacts the targets ``edges[starts[a] : starts[a + 1]]``: also row a of `bits`.
+    Target a contacts the targets ``edges[starts[a] : starts[a + 1]]``: also row a of `bits`, whose
+    rows follow one another without gaps, to stay near.
     """
     begin = np.uint64(indptr[v])
     targets = np.uint64(indptr[v + 1]) - begin
     words = (targets + IN_WORD) >> WORD
     _mark(v, indptr, indices, inside, place)
+    bits[: targets * words] = 0
     end = np.uint64(0)
     for a in range(targets):
         first = end
@@ -99,33 +101,31 @@ def _neighbourhood(v, indptr, indices, inside, place, starts, edges, bits):
             w = indices[i]
             edges[end] = w
             end += np.uint64(inside[w])
-        for k in range(words):
-            bits[a, k] = 0
         for i in range(first, end):
             b = np.uint64(place[edges[i]])
             edges[i] = b
-            bits[a, b >> WORD] |= ONE << (b & IN_WORD)
+            bits[a * words + (b >> WORD)] |= ONE << (b & IN_WORD)
         starts[a + ONE] = end
     _clear(v, indptr, indices, inside)
     return words
 
 
 @njit(cache=True)
-def _has(bits, a, b):
+def _has(bits, words, a, b):
     """Return 1 if `a` contacts `b`, else 0."""
     b = np.uint64(b)
-    return bits[a, b >> WORD] >> (b & IN_WORD) & ONE
+    return bits[np.uint64(a) * words + (b >> WORD)] >> (b & IN_WORD) & ONE
 
 
 @njit(cache=True)
-def _pick(among, first, stop, bits, a, lists, at):
+def _pick(among, first, stop, bits, words, a, lists, at):
     """Write those of ``among[first:stop]`` that `a` contacts to `lists` from `at`; return the end.
 
     Written always, kept if contacted: one more entry than is kept can be written.
     """
     for i in range(first, stop):
         lists[at] = among[i]
-        at += _has(bits, a, among[i])
+        at += _has(bits, words, a, among[i])
     return at
 
 
@@ -133,13 +133,14 @@ def _pick(among, first, stop, bits, a, lists, at):
 def _shared(bits, a, b, words):
     """Return how many bits two rows share."""
     size = np.uint64(0)
+    one, other = np.uint64(a) * words, np.uint64(b) * words
     for k in range(words):
-        size += popcount(bits[a, k] & bits[b, k])
+        size += popcount(bits[one + k] & bits[other + k])
     return size
 
 
 @njit(cache=True)
-def _follow(stop, bits, lists, ends, at, dimension, counts):
+def _follow(stop, bits, words, lists, ends, at, dimension, counts):
     """Count the simplices that go on with one of ``lists[:stop]`` and another after it.
 
     Depth first, without recursion, which a compiled cache cannot hold: the candidates at depth d
@@ -147,7 +148,7 @@ def _follow(stop, bits, lists, ends, at, dimension, counts):
     """
     if stop == TWO:  # the most frequent by far
         counts[dimension] += np.int64(
-            _has(bits, lists[0], lists[1]) + _has(bits, lists[1], lists[0])
+            _has(bits, words, lists[0], lists[1]) + _has(bits, words, lists[1], lists[0])
         )
         return
     depth = 0
@@ -158,7 +159,7 @@ def _follow(stop, bits, lists, ends, at, dimension, counts):
             depth -= 1
             continue
         at[depth] = turn + ONE
-        end = _pick(lists, first, stop, bits, lists[turn], lists, stop)
+        end = _pick(lists, first, stop, bits, words, lists[turn], lists, stop)
         counts[dimension + depth] += np.int64(end - stop)
         if end > stop + ONE:
             depth += 1
@@ -178,8 +179,8 @@ def _count_from(targets, words, starts, edges, bits, lists, ends, at, counts):
             size = _shared(bits, a, b, words)
             found += size
             if size > ONE:
-                end = _pick(edges, first, stop, bits, b, lists, np.uint64(0))
-                _follow(end, bits, lists, ends, at, 4, counts)
+                end = _pick(edges, first, stop, bits, words, b, lists, np.uint64(0))
+                _follow(end, bits, words, lists, ends, at, 4, counts)
     counts[3] += np.int64(found)
 
 
@@ -212,7 +213,7 @@ def count_simplices(indptr, indices, degree, edges_most, row_most, chunks):
         place = np.empty(n, indices.dtype)
         starts = np.zeros(degree + 1, np.uint64)
         edges = np.empty(edges_most + 1, indices.dtype)
-        bits = np.empty((degree, (degree + 63) >> 6), np.uint64)
+        bits = np.empty(degree * ((degree + 63) >> 6), np.uint64)
         # Each list is shorter than the one before: none contains the neuron that it follows.
         lists = np.empty(row_most * (row_most + 1) // 2 + 1, indices.dtype)
         ends = np.empty(row_most + 2, np.uint64)
@@ -228,7 +229,7 @@ def count_simplices(indptr, indices, degree, edges_most, row_most, chunks):
 
 
 @njit(cache=True)
-def _credit(stop, bits, lists, ends, at, neurons, totals, marks, out):
+def _credit(stop, bits, words, lists, ends, at, neurons, totals, marks, out):
     """Walk as `_follow` does, and credit each neuron with the simplices it is part of.
 
     `totals` counts simplices by dimension as they are met; a neuron remembers the totals in
@@ -249,7 +250,7 @@ def _credit(stop, bits, lists, ends, at, neurons, totals, marks, out):
         at[depth] = turn + ONE
         totals[depth + 2] += 1
         out[neurons[lists[turn]], depth + 2] += 1
-        end = _pick(lists, first, stop, bits, lists[turn], lists, stop)
+        end = _pick(lists, first, stop, bits, words, lists[turn], lists, stop)
         if end > stop:
             for k in range(depth + 3, totals.size):
                 marks[depth, k] = totals[k]
@@ -285,14 +286,14 @@ def count_participation(indptr, indices, degree, edges_most, row_most, dimension
         place = np.empty(n, indices.dtype)
         starts = np.zeros(degree + 1, np.uint64)
         edges = np.empty(edges_most + 1, indices.dtype)
-        bits = np.empty((degree, (degree + 63) >> 6), np.uint64)
+        bits = np.empty(degree * ((degree + 63) >> 6), np.uint64)
         lists = np.empty(row_most * (row_most + 1) // 2 + 1, indices.dtype)
         ends = np.empty(row_most + 2, np.uint64)
         at = np.empty(row_most + 2, np.uint64)
         marks = np.empty((dimensions, dimensions), np.int64)
         totals = np.zeros(dimensions, np.int64)
         for v in range(c, n, chunks):
-            _neighbourhood(v, indptr, indices, inside, place, starts, edges, bits)
+            words = _neighbourhood(v, indptr, indices, inside, place, starts, edges, bits)
             targets = indices[indptr[v] : indptr[v + 1]]
             before_v = totals.copy()
             totals[0] += 1
@@ -301,7 +302,7 @@ def count_participation(indptr, indices, degree, edges_most, row_most, dimension
                 totals[1] += 1
                 row = edges[starts[a] : starts[a + 1]]
                 lists[: row.size] = row
-                _credit(row.size, bits, lists, ends, at, targets, totals, marks, here)
+                _credit(row.size, bits, words, lists, ends, at, targets, totals, marks, here)
                 here[targets[a]] += totals - before_a
             here[v] += totals - before_v
     return out.sum(axis=0)
