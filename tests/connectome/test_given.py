@@ -24,8 +24,7 @@ TABLES = [n for n in WING if n.startswith("plot_") and n not in TAKERS] + [
 def call(name, connectome, folder):
     """Call by name with what else the call must have."""
     parameters = inspect.signature(getattr(nmc, name)).parameters
-    needed = {"rng": 1, "kind": "erdos_renyi", "folder": folder, "path": folder / "file"}
-    more = {p: v for p, v in needed.items() if p in parameters and p not in ("kind", "path")}
+    more = {p: v for p, v in {"rng": 1, "folder": folder}.items() if p in parameters}
     if name == "make_null":
         more["kind"] = "erdos_renyi"
     if name in ("to_igraph", "to_sonata"):
