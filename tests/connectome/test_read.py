@@ -281,6 +281,18 @@ def _giant_chunks(file):
                         maxshape=(None, 3))  # fmt: skip
 
 
+def _unknown_filter(file):
+    del file["connectivity/L1_DAC/L1_DAC/cMat"]
+    how = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    how.set_chunk((3, 3))
+    how.set_filter(511, h5py.h5z.FLAG_OPTIONAL)  # a number that is nobody's
+    block = h5py.h5d.create(
+        file["connectivity/L1_DAC/L1_DAC"].id, b"cMat", h5py.h5t.STD_U8LE,
+        h5py.h5s.create_simple((3, 3)), dcpl=how,
+    )  # fmt: skip
+    block.write_direct_chunk((0, 0), b"packed")
+
+
 HOSTILE = {
     _no_populations: "no /populations",
     _no_locations: "no /populations/L23_PC/locations",
@@ -303,6 +315,7 @@ HOSTILE = {
     _virtual: "another file",
     _endless: "too many",
     _giant_chunks: "gigabyte",
+    _unknown_filter: "uses a filter this h5py does not have",
 }
 
 
