@@ -324,7 +324,7 @@ def main() -> None:
             results["growth"] = [g for g in results["growth"] if g not in here] + [found]
             results["growth"].sort(key=lambda g: GROWTH.index(g["task"]))
             keep()
-    if not results["compiling"] and time.monotonic() < until:
+    if not (results["compiling"] or options.no_growth) and time.monotonic() < until:
         results["compiling"] = compiling(options.folder, options.timeout)
     keep()
     print(markdown(results))

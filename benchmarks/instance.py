@@ -17,8 +17,9 @@ SEED = (20, 15)
 
 
 def pathway_strengths():
-    """Pathway probabilities in the proportions `load_pathways` gives, for 7.8 million connections.
+    """Pathway probabilities in the proportions `load_pathways` gives.
 
+    They are scaled for the microcircuit's 7.8 million connections; 7.5 million come out.
     Reach and shape of each pathway are the sample's rule; its strength is the connection
     probability of the source in use.
     """

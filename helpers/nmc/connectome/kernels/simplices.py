@@ -21,7 +21,7 @@ ONE = np.uint64(1)
 WORD = np.uint64(6)
 IN_WORD = np.uint64(63)
 TWO = np.uint64(2)
-#: Lists are asked for so many turns ahead, the first 256 bytes of each: most are not longer.
+#: Lists are asked for so many turns ahead, the first lines of memory of each.
 AHEAD = np.uint64(3)
 LINES = 4
 
@@ -52,6 +52,24 @@ def rooms(indptr, indices):
             row = max(row, bound)
         edges = max(edges, among)
     return degree, edges, row
+
+
+@njit(cache=True)
+def _hood_room(n, indices, degree, edges_most):
+    """Return room for what `_neighbourhood` writes: inside, place, starts, edges, bits."""
+    inside = np.zeros(n, np.uint8)
+    place = np.empty(n, indices.dtype)
+    starts = np.zeros(degree + 1, np.uint64)
+    edges = np.empty(edges_most + 1, indices.dtype)
+    return inside, place, starts, edges, np.empty(degree * ((degree + 63) >> 6), np.uint64)
+
+
+@njit(cache=True)
+def _walk_room(indices, row_most):
+    """Return room for a walk: lists, and the ends and turns of those that are open."""
+    # Each list is shorter than the one before: none contains the neuron that it follows.
+    lists = np.empty(row_most * (row_most + 1) // 2 + 1, indices.dtype)
+    return lists, np.empty(row_most + 2, np.uint64), np.empty(row_most + 2, np.uint64)
 
 
 @njit(cache=True)
@@ -209,15 +227,8 @@ def count_simplices(indptr, indices, degree, edges_most, row_most, chunks):
     n = indptr.size - 1
     counts = np.zeros((chunks, degree + 5), np.int64)
     for c in prange(chunks):
-        inside = np.zeros(n, np.uint8)
-        place = np.empty(n, indices.dtype)
-        starts = np.zeros(degree + 1, np.uint64)
-        edges = np.empty(edges_most + 1, indices.dtype)
-        bits = np.empty(degree * ((degree + 63) >> 6), np.uint64)
-        # Each list is shorter than the one before: none contains the neuron that it follows.
-        lists = np.empty(row_most * (row_most + 1) // 2 + 1, indices.dtype)
-        ends = np.empty(row_most + 2, np.uint64)
-        at = np.empty(row_most + 2, np.uint64)
+        inside, place, starts, edges, bits = _hood_room(n, indices, degree, edges_most)
+        lists, ends, at = _walk_room(indices, row_most)
         for v in range(c, n, chunks):
             targets = indptr[v + 1] - indptr[v]
             words = _neighbourhood(v, indptr, indices, inside, place, starts, edges, bits)
@@ -282,14 +293,8 @@ def count_participation(indptr, indices, degree, edges_most, row_most, dimension
     out = np.zeros((chunks, n, dimensions), np.int64)
     for c in prange(chunks):
         here = out[c]
-        inside = np.zeros(n, np.uint8)
-        place = np.empty(n, indices.dtype)
-        starts = np.zeros(degree + 1, np.uint64)
-        edges = np.empty(edges_most + 1, indices.dtype)
-        bits = np.empty(degree * ((degree + 63) >> 6), np.uint64)
-        lists = np.empty(row_most * (row_most + 1) // 2 + 1, indices.dtype)
-        ends = np.empty(row_most + 2, np.uint64)
-        at = np.empty(row_most + 2, np.uint64)
+        inside, place, starts, edges, bits = _hood_room(n, indices, degree, edges_most)
+        lists, ends, at = _walk_room(indices, row_most)
         marks = np.empty((dimensions, dimensions), np.int64)
         totals = np.zeros(dimensions, np.int64)
         for v in range(c, n, chunks):
