@@ -1,0 +1,318 @@
+"""The one checked parser of numbers: finite, within bounds, whole where a count is asked for.
+
+Every reader of JSON, tables, HOC, XML and pages calls it for each number it takes from outside,
+so that infinity, NaN, ``1e400``, booleans and ``"1_000"`` are an error that names the place, and
+never a value.  `where` is a text that names it: ``"layer_download.json: L23, 'synapse density'"``.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from math import floor, inf, isfinite, log10
+from typing import Any, NamedTuple, NoReturn
+
+import numpy as np
+
+from nmc.errors import FormatError
+
+#: The largest whole number that a float64 tells from its neighbours.
+MAX_COUNT = 2**53 - 1
+
+_LONGEST = 64  # characters of a number written out; no file needs more
+_PLAIN = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]{1,5})?")
+_WHOLE = re.compile(r"[-+]?[0-9]+")
+_PLAIN_CHARACTERS = re.compile(r"[-+.0-9eE\n]*")
+_PRINTED = re.compile(
+    r"(~?) ?(-?(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]{1,3})?)"
+    r"(?: (thousand|million))?"
+)
+_SCALE = {None: 1, "thousand": 1_000, "million": 1_000_000}
+
+
+def as_number(
+    value: Any,
+    *,
+    where: str,
+    low: float = -inf,
+    high: float = inf,
+    error: type[Exception] = FormatError,
+) -> float:
+    """Return `value` as a finite float within its bounds.
+
+    Parameters
+    ----------
+    value : int, float, numpy number or str
+        A text is a decimal number, with an exponent or not: no separators, no words.
+    where : str
+        File, key and field the value was read from; stands first in the message.
+    low, high : float
+        Bounds, both allowed.
+    error : type
+        Class of the exception raised.
+
+    Raises
+    ------
+    FormatError
+        Or `error`, when the value is no number, not finite, or out of bounds.
+
+    Examples
+    --------
+    >>> as_number("-70.135", where="a page")
+    -70.135
+    >>> as_number(float("inf"), where="sheet.json: L23, 'synapse density'")
+    Traceback (most recent call last):
+        ...
+    nmc.errors.FormatError: sheet.json: L23, 'synapse density': inf is not a finite number.
+    """
+    number = _number(value)
+    if number is None:
+        _refuse(error, where, value, "is not a number")
+    try:
+        number = float(number)
+    except OverflowError:
+        number = inf
+    if not isfinite(number):
+        _refuse(error, where, value, "is not a finite number")
+    _check_bounds(number, value, where, low, high, error)
+    return number
+
+
+def as_count(
+    value: Any,
+    *,
+    where: str,
+    low: int = 0,
+    high: int = MAX_COUNT,
+    error: type[Exception] = FormatError,
+) -> int:
+    """Return `value` as a whole number within its bounds; a fraction is never cut off.
+
+    Parameters
+    ----------
+    value, where, error
+        As for `as_number`.
+    low, high : int
+        Bounds, both allowed; the default keeps to what a float64 holds exactly.
+
+    Raises
+    ------
+    FormatError
+        Or `error`, when the value is no whole number, or out of bounds.
+
+    Examples
+    --------
+    >>> as_count("57", where="a page"), as_count(57.0, where="a page")
+    (57, 57)
+    """
+    number = _number(value)
+    if number is None:
+        _refuse(error, where, value, "is not a number")
+    if isinstance(number, float):
+        if not isfinite(number):
+            _refuse(error, where, value, "is not a finite number")
+        if not number.is_integer():
+            _refuse(error, where, value, "is not a whole number")
+    _check_bounds(number, value, where, low, high, error)
+    return int(number)
+
+
+def as_numbers(
+    values: Sequence[Any] | np.ndarray,
+    *,
+    where: str | Callable[[int], str],
+    low: float = -inf,
+    high: float = inf,
+    missing: bool = False,
+    error: type[Exception] = FormatError,
+) -> np.ndarray:
+    """Return a column of values as finite floats; `as_number` for many values at once.
+
+    Parameters
+    ----------
+    values : sequence or ndarray, shape (n,)
+        As for `as_number`.
+    where : str or callable
+        Names the column; or a function that returns the place of the value at a position.
+    low, high, error
+        As for `as_number`.
+    missing : bool
+        Allow None and NaN, which come back as NaN.
+
+    Returns
+    -------
+    ndarray, shape (n,), float64
+
+    Raises
+    ------
+    FormatError
+        Or `error`, naming the first value that is wrong.
+    """
+    numbers = _fast(values)
+    if numbers is not None and _all_within(numbers, low, high, missing):
+        return numbers
+    return np.array(
+        [
+            math.nan
+            if missing and (value is None or value != value)
+            else as_number(value, where=_place(where, i), low=low, high=high, error=error)
+            for i, value in enumerate(values)
+        ],
+        dtype=np.float64,
+    )
+
+
+def as_counts(
+    values: Sequence[Any] | np.ndarray,
+    *,
+    where: str | Callable[[int], str],
+    low: int = 0,
+    high: int = MAX_COUNT,
+    error: type[Exception] = FormatError,
+) -> np.ndarray:
+    """Return a column of values as whole numbers; `as_count` for many values at once.
+
+    Parameters
+    ----------
+    values, where, low, high, error
+        As for `as_numbers`; `low` and `high` stay within the exact range of a float64.
+
+    Returns
+    -------
+    ndarray, shape (n,), int64
+
+    Raises
+    ------
+    FormatError
+        Or `error`, naming the first value that is wrong.
+    """
+    numbers = _fast(values)
+    bounds = max(low, -MAX_COUNT), min(high, MAX_COUNT)
+    if numbers is not None and _all_within(numbers, *bounds, False):
+        if (numbers == np.floor(numbers)).all():
+            return numbers.astype(np.int64)
+    return np.array(
+        [
+            as_count(value, where=_place(where, i), low=bounds[0], high=bounds[1], error=error)
+            for i, value in enumerate(values)
+        ],
+        dtype=np.int64,
+    )
+
+
+class Printed(NamedTuple):
+    """A printed number: its value, and whether the sheet marks it as approximate."""
+
+    value: float
+    approximate: bool
+
+
+def as_printed(
+    value: Any,
+    *,
+    where: str,
+    low: float = -inf,
+    high: float = inf,
+    error: type[Exception] = FormatError,
+) -> Printed:
+    """Return a number as the fact sheets print it: ``31,346``, ``~8.1 million``.
+
+    Parameters and errors are those of `as_number`.
+
+    Examples
+    --------
+    >>> as_printed("~8.1 million", where="a page")
+    Printed(value=8100000, approximate=True)
+    """
+    match = None
+    if isinstance(value, str):
+        text = " ".join(value[: 2 * _LONGEST].split())
+        match = _PRINTED.fullmatch(text) if len(text) <= _LONGEST else None
+        if match is None:
+            _refuse(error, where, value, "is not a number")
+    # Decimal keeps 8.1 million exact: 8.1 * 1e6 in floats is 8099999.999…
+    number = Decimal(match[2].replace(",", "")) * _SCALE[match[3]] if match else value
+    if match and number == number.to_integral_value():
+        number = int(number)
+    elif match:
+        number = float(number)
+    checked = as_number(number, where=where, low=low, high=high, error=error)
+    return Printed(number if isinstance(number, int) else checked, bool(match and match[1]))
+
+
+def agrees(printed: float, value: Any) -> bool:
+    """Whether a number printed on a page stands for `value`.
+
+    The pages print five significant digits and at most three decimals; both cuts are seen
+    in the pathway pages, whose full values the JSON files hold.
+    """
+    number = _number(value)
+    if number is None or not isfinite(number):
+        return False
+    exponent = floor(log10(abs(number))) if number else 0
+    step = max(1e-3, 10.0 ** (exponent - 4))
+    return abs(printed - number) <= 0.5 * step * (1 + 1e-6)
+
+
+def _number(value: Any) -> int | float | None:
+    """`value` as an int or a float, or None when it is no number; infinity and NaN pass."""
+    if isinstance(value, str):
+        text = value.strip() if len(value) <= 2 * _LONGEST else ""
+        if len(text) > _LONGEST or not _PLAIN.fullmatch(text):
+            return None
+        return int(text) if _WHOLE.fullmatch(text) else float(text)
+    if isinstance(value, (bool, np.bool_)):
+        return None
+    if isinstance(value, (int, np.integer)):
+        return int(value)
+    return float(value) if isinstance(value, (float, np.floating)) else None
+
+
+def _fast(values: Sequence[Any] | np.ndarray) -> np.ndarray | None:
+    """`values` as floats where that can be told without looking at each; else None."""
+    if isinstance(values, np.ndarray) and values.dtype.kind in "iuf":
+        return values.astype(np.float64)
+    try:
+        joined = "\n".join(values)
+        if _PLAIN_CHARACTERS.fullmatch(joined) and max(map(len, values)) <= _LONGEST:
+            return np.array(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        pass  # not all of them are texts of numbers: the slow way says which one
+    return None
+
+
+def _all_within(numbers: np.ndarray, low: float, high: float, missing: bool) -> bool:
+    within = (numbers >= low) & (numbers <= high) & np.isfinite(numbers)
+    return bool((within | np.isnan(numbers)).all() if missing else within.all())
+
+
+def _place(where: str | Callable[[int], str], position: int) -> str:
+    return where(position) if callable(where) else f"{where}, value {position + 1}"
+
+
+def _check_bounds(number, value, where: str, low: float, high: float, error) -> None:
+    if low <= number <= high:
+        return
+    if high == inf or (low != -inf and number < low and high == MAX_COUNT):
+        _refuse(error, where, value, f"is below {_short(low)}")
+    if low == -inf or number > high == MAX_COUNT:
+        _refuse(error, where, value, f"is above {_short(high)}")
+    _refuse(error, where, value, f"is not between {_short(low)} and {_short(high)}")
+
+
+def _short(bound: float) -> str:
+    return f"{bound:g}" if abs(bound) < 1e6 else f"{bound:,}"
+
+
+def _refuse(error: type[Exception], where: str, value: Any, why: str) -> NoReturn:
+    if value is None:
+        raise error(f"{where}: the value is missing.")
+    try:
+        shown = repr(value)
+    except ValueError:  # an integer too long to be written out
+        shown = "a number of thousands of digits"
+    if len(shown) > _LONGEST:
+        shown = f"{shown[: _LONGEST - 4]}…"
+    raise error(f"{where}: {shown} {why}.")
