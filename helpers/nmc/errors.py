@@ -98,6 +98,10 @@ class SimulationTimeout(SimulationError, TimeoutError):
     """A NEURON run that passed its time limit."""
 
 
+class PartsError(NMCError):
+    """A result of several processes of which a part is missing, old, damaged or foreign."""
+
+
 class MissingLibraryError(NMCError, ImportError):
     """An optional library that is not installed; the message says how to get it."""
 

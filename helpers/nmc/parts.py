@@ -1,0 +1,335 @@
+"""Results that several processes write in parts: whose parts they are, and whether all are there.
+
+MPI ranks, workers of a sweep and of an ensemble each write a part of one result into one folder.
+The folder's ``run.json`` names the run: an id drawn when it starts, what the result is made from
+(source, package digests, plan, code), and which cells, models or files each part covers.  Every
+part repeats this of itself, so that `read_parts` returns a complete result or names the part that
+is missing, left over from another run, made from something else, or damaged.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import tempfile
+import zipfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from nmc.errors import PartsError
+
+RUN_FILE = "run.json"
+_FORMAT = 1
+_PREFIX, _SUFFIX = "part-", ".npz"
+_FEW = 4  # so many items of a part are named in an error
+
+
+@dataclass(frozen=True)
+class PartedRun:
+    """One run of several processes, as its folder's ``run.json`` describes it.
+
+    Attributes
+    ----------
+    folder : pathlib.Path
+        Where the parts are written.
+    run_id : str
+        Drawn at the start of the run.
+    made_from : mapping of str to str
+        What the whole result depends on: name → value or hash.
+    parts : mapping of str to list
+        Name of a part → what it covers (cells, models, files).
+    part_made_from : mapping of str to mapping
+        Name of a part → what it alone depends on besides.
+    """
+
+    folder: Path
+    run_id: str
+    made_from: Mapping[str, str]
+    parts: Mapping[str, list]
+    part_made_from: Mapping[str, Mapping[str, str]]
+
+    def write_part(
+        self, name: str, meta: Mapping | None = None, arrays: Mapping[str, np.ndarray] | None = None
+    ) -> Path:
+        """Write one part in one piece.
+
+        Parameters
+        ----------
+        name : str
+            One of `parts`.
+        meta : mapping, optional
+            Anything that JSON holds.
+        arrays : mapping of str to array, optional
+            Arrays of numbers or text.
+
+        Returns
+        -------
+        pathlib.Path
+            The part's file.
+
+        Raises
+        ------
+        PartsError
+            The run has no such part, or another run has been started in the folder meanwhile.
+        """
+        if name not in self.parts:
+            raise PartsError(f"The run in {self.folder} has no part {name!r}.")
+        now = open_run(self.folder)
+        if now.run_id != self.run_id:
+            raise PartsError(
+                f"Another run was started in {self.folder} while this one was at work "
+                f"({now.run_id}, not {self.run_id}). Let one run have the folder to itself."
+            )
+        told = json.dumps({"format": _FORMAT, **self._identity(name), "meta": dict(meta or {})})
+        path = self.path(name)
+        _write(path, lambda out: np.savez(out, _part=np.array(told), **(arrays or {})))
+        return path
+
+    def read_part(self, name: str) -> tuple[dict, dict[str, np.ndarray]]:
+        """Read one part.
+
+        Parameters
+        ----------
+        name : str
+            One of `parts`.
+
+        Returns
+        -------
+        meta, arrays : dict, dict of str to array
+            As they were given to `write_part`.
+
+        Raises
+        ------
+        PartsError
+            The part is missing, damaged, of another run, or made from something else.
+        """
+        path = self.path(name)
+        if not path.is_file():
+            raise PartsError(
+                f"{self._describe(name)} is missing in {self.folder}: the process that was to "
+                "write it did not finish. Run it again."
+            )
+        try:
+            with np.load(path, allow_pickle=False) as stored:
+                arrays = {key: stored[key] for key in stored.files}
+            told = json.loads(str(arrays.pop("_part")))
+            meta, run_id = told["meta"], told["run_id"]
+        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+            raise PartsError(
+                f"{self._describe(name)}: {path} is damaged ({error}). Run it again."
+            ) from error
+        if run_id != self.run_id:
+            raise PartsError(
+                f"{self._describe(name)}: {path} is left over from another run ({run_id}, not "
+                f"{self.run_id}). Run it again."
+            )
+        wanted = self._identity(name)
+        for kind in ("made_from", "part_made_from"):
+            if found := _differences(told.get(kind), wanted[kind]):
+                raise PartsError(
+                    f"{self._describe(name)}: {path} was made from something else: "
+                    f"{found}. Run it again."
+                )
+        if told.get("covers") != wanted["covers"]:
+            raise PartsError(f"{self._describe(name)}: {path} covers something else. Run it again.")
+        return meta, arrays
+
+    def unfinished(self) -> list[str]:
+        """Names of the parts that are missing, damaged, or not of this run, in their order."""
+        found = []
+        for name in self.parts:
+            try:
+                self.read_part(name)
+            except PartsError:
+                found.append(name)
+        return found
+
+    def path(self, name: str) -> Path:
+        """Where a part is written."""
+        return self.folder / f"{_PREFIX}{name}{_SUFFIX}"
+
+    def _identity(self, name: str) -> dict:
+        return {
+            "run_id": self.run_id, "part": name, "covers": self.parts[name],
+            "made_from": dict(self.made_from),
+            "part_made_from": dict(self.part_made_from.get(name, {})),
+        }  # fmt: skip
+
+    def _describe(self, name: str) -> str:
+        covered = self.parts[name]
+        more = ", …" if len(covered) > _FEW else ""
+        number = list(self.parts).index(name) + 1
+        return (
+            f"Part {name} ({number} of {len(self.parts)}; "
+            f"it covers {', '.join(map(str, covered[:_FEW]))}{more})"
+        )
+
+
+def start_run(
+    folder: str | Path,
+    parts: Mapping[str, Sequence],
+    made_from: Mapping[str, str],
+    *,
+    part_made_from: Mapping[str, Mapping[str, str]] | None = None,
+    resume: bool = False,
+) -> PartedRun:
+    """Begin a run in a folder: write its ``run.json`` and delete the parts of earlier runs.
+
+    One process does this, before any part is written; the others call `open_run`.
+
+    Parameters
+    ----------
+    folder : path
+        Made if need be.
+    parts : mapping of str to sequence
+        Name of each part → what it covers, as numbers or text.
+    made_from : mapping of str to str
+        What the whole result depends on: name → value or hash.
+    part_made_from : mapping of str to mapping, optional
+        What single parts depend on besides, e.g. a model's package digest.
+    resume : bool
+        Continue the run that stands in the folder, if it was made from the same: its parts
+        that are covered again stay, and `PartedRun.unfinished` names the rest.
+
+    Returns
+    -------
+    PartedRun
+
+    Raises
+    ------
+    PartsError
+        No parts, or a name that cannot be part of a file's name.
+    """
+    folder = Path(folder)
+    covered = {str(name): list(items) for name, items in parts.items()}
+    wrong = [n for n in covered if not n or n[0] == "." or set(n) & set('/\\:*?"<>|\0')]
+    if not covered or wrong:
+        raise PartsError(
+            f"A run needs at least one part, named so that a file can be: {wrong or 'got none'}."
+        )
+    own = {str(name): dict(found) for name, found in (part_made_from or {}).items()}
+    folder.mkdir(parents=True, exist_ok=True)
+    run_id = secrets.token_hex(8)
+    if resume and (folder / RUN_FILE).is_file():
+        before = open_run(folder)
+        if not _differences(before.made_from, made_from):
+            run_id = before.run_id
+    run = PartedRun(folder, run_id, dict(made_from), covered, own)
+    told = {"format": _FORMAT, "run_id": run_id, "made_from": run.made_from, "parts": covered,
+            "part_made_from": own}  # fmt: skip
+    text = json.dumps(told, indent=1).encode()
+    _write(folder / RUN_FILE, lambda out: out.write(text))
+    for name in set(_names(folder)) - (set(covered) if resume else set()):
+        run.path(name).unlink(missing_ok=True)
+    return run
+
+
+def open_run(folder: str | Path) -> PartedRun:
+    """Read which run a folder holds.
+
+    Parameters
+    ----------
+    folder : path
+        As given to `start_run`, or where it was moved to.
+
+    Returns
+    -------
+    PartedRun
+
+    Raises
+    ------
+    PartsError
+        No run was started there, or its ``run.json`` is damaged.
+    """
+    folder = Path(folder)
+    path = folder / RUN_FILE
+    if not path.is_file():
+        raise PartsError(f"No run was started in {folder}: it has no {RUN_FILE}.")
+    try:
+        told = json.loads(path.read_text("utf-8"))
+        if told["format"] != _FORMAT:
+            raise ValueError(f"format {told['format']!r} where {_FORMAT} is read")
+        return PartedRun(
+            folder,
+            str(told["run_id"]),
+            dict(told["made_from"]),
+            {str(name): list(items) for name, items in told["parts"].items()},
+            {str(name): dict(found) for name, found in told["part_made_from"].items()},
+        )
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise PartsError(f"{path} is damaged ({error}). Run it again.") from error
+
+
+def read_parts(
+    folder: str | Path, made_from: Mapping[str, str] | None = None
+) -> tuple[PartedRun, dict[str, tuple[dict, dict[str, np.ndarray]]]]:
+    """Read a complete result.
+
+    Parameters
+    ----------
+    folder : path
+        Where the parts are.
+    made_from : mapping of str to str, optional
+        What the reader expects the result to be made from; names that it leaves out are not
+        compared.
+
+    Returns
+    -------
+    run, parts : PartedRun, dict of str to (dict, dict of arrays)
+        Each part's meta and arrays by its name, in the order of the run.
+
+    Raises
+    ------
+    PartsError
+        No run; a part that is missing, damaged, of another run, made from something else, or
+        not one of the run's.
+    """
+    run = open_run(folder)
+    compared = {name: run.made_from.get(name) for name in made_from or ()}
+    if found := _differences(compared, made_from or {}):
+        raise PartsError(
+            f"The run in {run.folder} was made from something else: {found}. Run it again."
+        )
+    read = {name: run.read_part(name) for name in run.parts}
+    if extra := sorted(set(_names(run.folder)) - set(run.parts)):
+        raise PartsError(
+            f"{run.path(extra[0])} is no part of the run in that folder ({run.run_id}, "
+            f"{len(run.parts)} parts): another run has written it. Run it again."
+        )
+    return run, read
+
+
+def _differences(found: object, wanted: Mapping[str, str]) -> str:
+    """Say which of the things that a result is made from differ; empty if none does."""
+    found = found if isinstance(found, Mapping) else {}
+    names = [n for n in dict.fromkeys([*wanted, *found]) if found.get(n) != wanted.get(n)]
+    return ", ".join(
+        f"{n} is {_short(found.get(n))} and not {_short(wanted.get(n))}" for n in names
+    )
+
+
+def _short(value: object) -> str:
+    text = str(value)
+    return f"{text[:12]}…" if len(text) > 24 and " " not in text else text
+
+
+def _names(folder: Path) -> list[str]:
+    found = folder.glob(f"{_PREFIX}*{_SUFFIX}")
+    return [path.name[len(_PREFIX) : -len(_SUFFIX)] for path in found]
+
+
+def _write(target: Path, fill: Callable) -> None:
+    """Let `fill` write a file beside the target, and move it there when it is complete."""
+    handle, partial = tempfile.mkstemp(prefix=f".{target.name[:60]}.", dir=target.parent)
+    try:
+        with os.fdopen(handle, "wb") as out:
+            fill(out)
+        os.chmod(partial, 0o644)
+        os.replace(partial, target)
+    except BaseException:
+        Path(partial).unlink(missing_ok=True)
+        raise
