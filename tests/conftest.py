@@ -99,6 +99,12 @@ def mirror() -> Path:
     return place
 
 
+@pytest.fixture
+def n_mutations(request) -> int:
+    """Return how many damaged inputs a reader is given (see `mutations.assert_survives`)."""
+    return 100_000 if request.config.getoption("--full") else 2_000
+
+
 @pytest.fixture(scope="module", autouse=True)
 def own_provenance() -> None:
     """Let each file begin with an empty log: what other files fetched is not in its figures."""
