@@ -6,12 +6,12 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from nmc import errors
-from nmc.cli import COMMANDS, group
-from nmc.cli.errors import exit_code
+from nmc import cli, errors
+from nmc.cli import COMMANDS, exit_code, group
 from nmc.data import folder, provenance
 
 
@@ -30,9 +30,10 @@ def shop(tmp_path, monkeypatch):
     return tree
 
 
-def run(*args: str) -> subprocess.CompletedProcess:
+def run(*args: str, stdout=subprocess.PIPE, encoding="utf-8", **env) -> subprocess.CompletedProcess:
     command = [sys.executable, "-c", "from nmc.cli import main; main()", *args]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, stdout=stdout, stderr=subprocess.PIPE, encoding=encoding,
+                          timeout=60, check=False, env={**os.environ, **env})  # fmt: skip
 
 
 def call(*args: str):
@@ -146,3 +147,69 @@ def test_the_group_imports_nothing_heavy():
         "sys.exit(bool(heavy & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], timeout=60, check=False).returncode == 0
+
+
+FULL = Path("/dev/full")
+
+
+@pytest.mark.parametrize("command", [("cite",), ("list", "sheet", "--json"), ("--help",)])
+@pytest.mark.skipif(not FULL.exists(), reason="no /dev/full on this system")
+def test_a_full_disk_is_one_line(shop, command):
+    with FULL.open("w") as full:
+        done = run(*command, stdout=full)
+    assert (done.returncode, done.stderr) == (1, "nmc: No space left on device\n")
+
+
+def test_a_reader_that_goes_away_ends_the_command_quietly(shop):
+    command = [sys.executable, "-c", "from nmc.cli import main; main()", "list", "model", "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as done:
+        assert done.stdout.read(1) == b"["
+        done.stdout.close()
+        said = done.stderr.read()
+    assert said == b"" and done.returncode in (0, 1)
+
+
+def test_a_terminal_in_latin_1_gets_every_citation(shop):
+    done = run("cite", PYTHONIOENCODING="latin-1", encoding="latin-1")
+    assert done.returncode == 0 and done.stderr == ""
+    assert done.stdout.count("https://doi.org/") == 5
+    assert run("cite", PYTHONIOENCODING="ascii").returncode == 0
+
+
+@pytest.mark.parametrize(
+    "command, said",
+    [
+        (("simulate", "no-such-model", "--trace", "{dir}/none/x.csv"), "make it first"),
+        (("simulate", "no-such-model", "--trace", "{dir}"), "is a directory"),
+        (("explorer", "{file}/pages"), "{file}"),
+        (("export", "{file}/copy"), "{file}"),
+        (("sweep", "L1_HAC", "--folder", "{file}/rows"), "{file}"),
+    ],
+)
+def test_a_target_that_cannot_be_written_is_one_clear_line(shop, tmp_path, command, said):
+    file = tmp_path / "file"
+    file.write_text("no folder")
+    words = [word.format(dir=tmp_path, file=file) for word in command]
+    done = run(*words)
+    assert done.returncode in (1, 2), done.stderr
+    assert "Traceback" not in done.stderr and said.format(file=file) in done.stderr
+    assert file.read_text() == "no folder"
+
+
+def test_a_scheduler_that_does_not_answer_is_one_line(shop, tmp_path):
+    pytest.importorskip("distributed")
+    address = ["--folder", str(tmp_path / "rows"), "--scheduler", "tcp://127.0.0.1:9"]
+    done = run("sweep", "L1_HAC_cNAC187_1", *address,
+               DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT="2s")  # fmt: skip
+    assert done.returncode == 1
+    assert "127.0.0.1:9" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_an_interrupt_is_one_word(monkeypatch, capsys):
+    def interrupted(**_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli.group, "main", interrupted)
+    with pytest.raises(SystemExit) as stopped:
+        cli.main([])
+    assert stopped.value.code == 130 and capsys.readouterr().err == "nmc: interrupted\n"

@@ -8,7 +8,7 @@ import sys
 
 import click
 import pytest
-from nmc.cli.cells import _more, select_models
+from nmc.cli.models import _more, select_models
 from nmc.errors import UnknownNameError
 
 from .conftest import SMALL

@@ -4,7 +4,7 @@ import json
 
 import pytest
 from click.testing import CliRunner
-from nmc.cli.factsheets import check_command, explorer_command
+from nmc.cli.models import check_command, explorer_command
 
 
 @pytest.mark.real

@@ -1,38 +1,54 @@
 """The command ``nmc``: one group whose commands are loaded when they are called.
 
-A room adds a command by writing a click command in a module of its own and one line here.
+A room adds a command by writing a click command in `nmc.cli.files` (data) or `nmc.cli.models`
+(everything else) and one line here.
 """
 
 from __future__ import annotations
 
+import logging
+import os
+import sys
+from difflib import get_close_matches
 from importlib import import_module
 
 import click
 
-from nmc.cli.errors import exit_code
+from nmc import errors
 
 #: Command → (module, attribute, what ``nmc --help`` says of it).
 COMMANDS = {
-    "list": ("nmc.cli.catalogue", "list_command", "Show what there is to fetch."),
+    "list": ("nmc.cli.files", "list_command", "Show what there is to fetch."),
     "fetch": ("nmc.cli.files", "fetch_command", "Get files and print their paths."),
     "verify": ("nmc.cli.files", "verify_command", "Read every file again and compare its sha256."),
-    "cite": ("nmc.cli.catalogue", "cite_command", "Say what to cite, in BibTeX or APA style."),
-    "terms": ("nmc.cli.catalogue", "terms_command", "Show, accept or withdraw the data terms."),
+    "cite": ("nmc.cli.files", "cite_command", "Say what to cite, in BibTeX or APA style."),
+    "terms": ("nmc.cli.files", "terms_command", "Show, accept or withdraw the data terms."),
     "export": ("nmc.cli.files", "export_command", "Copy the cache into one folder."),
     "import": ("nmc.cli.files", "import_command", "Take an exported folder into the cache."),
-    "simulate": ("nmc.cli.cells", "simulate_command", "Run one protocol on one model."),
-    "sweep": ("nmc.cli.cells", "sweep_command", "Run one protocol over many models."),
-    "scoreboard": ("nmc.cli.cells", "scoreboard_command", "Compare models with fact sheets."),
+    "simulate": ("nmc.cli.models", "simulate_command", "Run one protocol on one model."),
+    "sweep": ("nmc.cli.models", "sweep_command", "Run one protocol over many models."),
+    "scoreboard": ("nmc.cli.models", "scoreboard_command", "Compare models with fact sheets."),
     "scoreboard-pathways": (
-        "nmc.cli.circuit",
+        "nmc.cli.models",
         "pathways_command",
         "Compare pathways with their sheets.",
     ),
-    "check": ("nmc.cli.factsheets", "check_command", "List what the fact sheets disagree on."),
-    "explorer": ("nmc.cli.factsheets", "explorer_command", "Write pages to look anything up."),
-    "sample": ("nmc.cli.sample", "sample_command", "Write the synthetic portal at any size."),
-    "completion": ("nmc.cli.shell", "completion_command", "Let the shell complete commands."),
+    "check": ("nmc.cli.models", "check_command", "List what the fact sheets disagree on."),
+    "explorer": ("nmc.cli.models", "explorer_command", "Write pages to look anything up."),
+    "sample": ("nmc.cli.models", "sample_command", "Write the synthetic portal at any size."),
+    "completion": ("nmc.cli.files", "completion_command", "Let the shell complete commands."),
 }
+
+#: The first match counts, so that the narrower classes stand first; all others give 1.
+EXIT_CODES: tuple[tuple[type[Exception], int], ...] = (
+    (errors.UnknownNameError, 2),
+    (errors.MissingFileError, 3),
+    (errors.DownloadError, 4),
+    (errors.ChecksumError, 5),
+    (errors.ArchiveError, 5),
+    (errors.FormatError, 5),
+    (errors.TermsError, 6),
+)
 
 _EPILOG = """\
 \b
@@ -75,8 +91,6 @@ class LazyGroup(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as exc:
-            from difflib import get_close_matches
-
             near = get_close_matches(args[0], COMMANDS, n=1)
             if near:
                 exc.message += f" Did you mean {near[0]!r}?"
@@ -100,17 +114,59 @@ def group() -> None:
     """
 
 
+def exit_code(error: Exception) -> int:
+    """Return the exit code of ``nmc`` for an error."""
+    return next((code for kind, code in EXIT_CODES if isinstance(error, kind)), 1)
+
+
 def main(args: list[str] | None = None) -> None:
-    """Run the command line; errors of the package become one line and an exit code."""
-    import logging
-    import sys
+    """Run the command line.
 
-    from nmc.errors import NMCError
-
+    Whatever a user can cause ends in one line on stderr and an exit code: errors of the package,
+    a target that cannot be written, a full disk, a scheduler that does not answer, an interrupt.
+    A reader that went away (``nmc list | head``) ends the command without a word.
+    """
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     logging.getLogger("httpx").setLevel(logging.WARNING)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a terminal in Latin-1 shows \u2013, and no traceback
+            stream.reconfigure(errors="backslashreplace")
+    code = _run(args)
     try:
-        group.main(args=args, prog_name="nmc", standalone_mode=True)
-    except NMCError as exc:
-        click.echo(f"nmc: {exc}", err=True)
-        sys.exit(exit_code(exc))
+        sys.stdout.flush()
+    except OSError as error:
+        code = _failed(error)
+    sys.exit(code)
+
+
+def _run(args: list[str] | None) -> int:
+    """Call the group; returns the exit code."""
+    try:
+        done = group.main(args=args, prog_name="nmc", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.exceptions.Abort, KeyboardInterrupt):
+        click.echo("nmc: interrupted", err=True)
+        return 130
+    except errors.NMCError as error:
+        click.echo(f"nmc: {error}", err=True)
+        return exit_code(error)
+    except OSError as error:
+        return _failed(error)
+    except MemoryError:
+        click.echo("nmc: there is not enough memory for this.", err=True)
+        return 1
+    return done if isinstance(done, int) else 0
+
+
+def _failed(error: OSError) -> int:
+    """Say in one line what the system refused; what is left for stdout goes nowhere."""
+    if not isinstance(error, BrokenPipeError):
+        what = error.strerror or str(error) or type(error).__name__
+        click.echo(f"nmc: {error.filename}: {what}" if error.filename else f"nmc: {what}", err=True)
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (OSError, ValueError):
+        pass  # a stdout of the caller's own, without a file behind it
+    return 1

@@ -1,15 +1,168 @@
-"""``nmc fetch``, ``nmc verify``, ``nmc export`` and ``nmc import``."""
+"""The data's commands: list, fetch, verify, cite, terms, export, import, and completion."""
 
 from __future__ import annotations
 
-import sys
+from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 
 import click
+from click.shell_completion import CompletionItem, get_completion_class
+from tqdm import tqdm
 
 from nmc.cli import shared
-from nmc.cli.shell import KeyType
+from nmc.data import bundle, citations, provenance, sources, terms, upkeep
+from nmc.data.catalogue import items
+from nmc.data.fetch import fetch_record
+from nmc.data.folder import FolderTree
+from nmc.data.unpacked import fetch_folder
+
+
+class KeyType(click.ParamType):
+    """A catalogue key, or a pattern of keys; the shell completes it part by part."""
+
+    name = "key"
+
+    def shell_complete(self, ctx, param, incomplete):
+        """Return the keys that begin so, up to the next ``/`` when there are many."""
+        known = [key for key in items() if key.startswith(incomplete)]
+        parts = {_next_part(key, incomplete) for key in known}
+        if len(known) > 1 and len(parts) == 1:
+            parts = set(known)
+        return [CompletionItem(part) for part in sorted(parts)]
+
+
+def _next_part(key: str, begun: str) -> str:
+    end = key.find("/", len(begun))
+    return key if end < 0 else key[: end + 1]
+
+
+_keys = click.argument("keys", nargs=-1, type=KeyType(), metavar="[KEY]...")
+
+
+@click.command("list")
+@_keys
+@click.option("--here", is_flag=True, help="Only what is at hand, without a network.")
+@shared.source
+@shared.as_json
+def list_command(keys, here, source, as_json) -> None:
+    """Show what there is to fetch, and which tree of the source has it at hand.
+
+    Without KEY, one line for each family of keys. KEY may be a family (sheet), the beginning of
+    a key up to a slash (connectome/average), or a pattern ('model/L5_*_1').
+
+    \b
+    nmc list
+    nmc list connectome
+    nmc list 'model/L5_TTPC1*' --json
+    """
+    trees = sources.trees(source)
+    chosen = bundle.match(keys) if keys else list(items().values())
+    rows = [_row(item, trees) for item in chosen]
+    if here:
+        rows = [row for row in rows if row["at_hand"]]
+    if as_json:
+        shared.show_json(rows)
+    elif keys or here:
+        shown = [{**row, "size": shared.size_text(row["size_bytes"])} for row in rows]
+        shared.show_rows(shown, ("key", "size", "trust", "at_hand", "title"))
+        _notes(rows)
+    else:
+        shared.show_rows(_families(rows), ("family", "files", "at_hand", "for example"))
+        click.echo("\nnmc list FAMILY shows its files; nmc fetch KEY gets one.")
+
+
+def _row(item, trees) -> dict:
+    return {
+        "key": item.key,
+        "title": item.title,
+        "path": item.path,
+        "addresses": list(item.addresses),
+        "size_bytes": item.size_bytes,
+        "sha256": [known.sha256 for known in item.known],
+        "trust": "sha256 known" if item.known else "first use",
+        "licence": item.licence,
+        "cite": list(item.cite),
+        "reader": item.reader,
+        "note": item.note,
+        "at_hand": next((tree.name for tree in trees if tree.holds(item)), ""),
+    }
+
+
+def _families(rows: list[dict]) -> list[dict]:
+    family = [row["key"].split("/")[0] for row in rows]
+    files = Counter(family)
+    here = Counter(name for name, row in zip(family, rows, strict=True) if row["at_hand"])
+    first = dict(reversed([*zip(family, (row["key"] for row in rows), strict=True)]))
+    return [
+        {"family": name, "files": files[name], "at_hand": here[name], "for example": first[name]}
+        for name in files
+    ]
+
+
+def _notes(rows: list[dict]) -> None:
+    for note in dict.fromkeys(row["note"] for row in rows if row["note"]):
+        click.echo(f"Note: {note}.", err=True)
+    if any(row["trust"] == "first use" for row in rows):
+        click.echo(
+            "Note: 'first use' means that no sha256 was ever published: the first copy fetched "
+            "is trusted and recorded, and every later one must equal it.",
+            err=True,
+        )
+
+
+@click.command("cite")
+@_keys
+@click.option("--format", "style", type=click.Choice(["bibtex", "apa"]), default="apa",
+              show_default=True, help="How to print the citations.")  # fmt: skip
+@shared.as_json
+def cite_command(keys, style, as_json) -> None:
+    """Say what to cite when you use these files; without KEY, everything.
+
+    \b
+    nmc cite connectome/average/mc2
+    nmc cite --format bibtex > nmc.bib
+    """
+    found = citations.keys_for([item.key for item in bundle.match(keys)] if keys else [])
+    text = {key: getattr(citations, style)(key) for key in found}
+    if as_json:
+        shared.show_json(text)
+    else:
+        click.echo(("\n\n" if style == "bibtex" else "\n").join(text.values()))
+
+
+@click.command("terms")
+@click.option("--accept", is_flag=True, help="Accept the terms for this cache.")
+@click.option("--withdraw", is_flag=True, help="Forget that they were accepted.")
+@shared.as_json
+def terms_command(accept, withdraw, as_json) -> None:
+    """Show the terms of the portal's data, in our own words; accept or withdraw them.
+
+    The sources 'portal' and 'extracts' need an acceptance once for each cache. The date and the
+    sha256 of the text are recorded.
+
+    \b
+    nmc terms
+    nmc terms --accept
+    """
+    if accept and withdraw:
+        raise click.UsageError("--accept and --withdraw exclude one another.")
+    if accept:
+        terms.accept("nmc terms --accept")
+    if withdraw:
+        terms.withdraw()
+    accepted = terms.acceptance()
+    if as_json:
+        clauses = [vars(clause) for clause in terms.clauses()]
+        shared.show_json({"accepted": accepted, "sha256": terms.sha256(), "clauses": clauses})
+        return
+    if not accept and not withdraw:
+        click.echo(terms.text())
+    click.echo(
+        f"Accepted for this cache on {accepted['date']} ({accepted['how']})."
+        if accepted
+        else "Not accepted for this cache. Accept with: nmc terms --accept"
+    )
 
 
 @click.command("fetch")
@@ -30,10 +183,6 @@ def fetch_command(keys, folder, accept_terms, source, quiet, as_json) -> None:
     nmc fetch 'model/L5_TTPC1*' --source portal --accept-terms
     cd "$(nmc fetch --folder model/L5_TTPC1_cADpyr232_1)"
     """
-    from nmc.data import bundle, provenance
-    from nmc.data.fetch import fetch_record
-    from nmc.data.unpacked import fetch_folder
-
     options = {"source": source, "progress": not quiet, "accept_terms": accept_terms or None}
     for item in bundle.match(keys):
         if folder and item.format in ("zip", "tar"):
@@ -47,15 +196,12 @@ def fetch_command(keys, folder, accept_terms, source, quiet, as_json) -> None:
 
 
 @click.command("verify")
-@click.option(
-    "--repair",
-    is_flag=True,
-    help="Remove what is damaged or left over; fetch it again where possible.",
-)
+@click.option("--repair", is_flag=True, help="Remove or fetch again what is damaged.")
 @click.option("--source", metavar="FOLDER", help="Verify a copy of the tree, not the cache.")
 @shared.quiet
 @shared.as_json
-def verify_command(repair, source, quiet, as_json) -> None:
+@click.pass_context
+def verify_command(context, repair, source, quiet, as_json) -> None:
     """Read every file of the cache again and compare it with its sha256.
 
     Unpacked archives are compared member by member. Ends with exit code 5 when something is
@@ -66,9 +212,6 @@ def verify_command(repair, source, quiet, as_json) -> None:
     nmc verify --repair
     nmc verify --source /data/nmc
     """
-    from nmc.data import upkeep
-    from nmc.data.folder import FolderTree
-
     if source and repair:
         raise click.UsageError(
             "--repair mends the cache only; a tree of yours is never written to."
@@ -77,7 +220,8 @@ def verify_command(repair, source, quiet, as_json) -> None:
         raise click.UsageError(f"{source} is no folder.")
     tree = FolderTree(Path(source).absolute()) if source else None
     findings = upkeep.verify_tree(tree) if tree else upkeep.verify_cache(repair=repair)
-    found = list(_with_bar(findings, quiet))
+    found = list(tqdm(findings, desc="Verifying", unit=" files", leave=False,
+                      disable=quiet or None))  # fmt: skip
     wrong = [entry for entry in found if not entry.is_sound]
     if as_json:
         shared.show_json([asdict(entry) for entry in found])
@@ -86,13 +230,12 @@ def verify_command(repair, source, quiet, as_json) -> None:
             if entry.why:
                 click.echo(f"{entry.state}: {entry.path}: {entry.why}")
         click.echo(f"{len(found) - len(wrong):,} sound, {len(wrong):,} not.")
-    if wrong:
-        sys.exit(5)
+    context.exit(5 if wrong else 0)
 
 
 @click.command("export")
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.argument("keys", nargs=-1, type=KeyType(), metavar="[KEY]...")
+@_keys
 @shared.source
 @shared.quiet
 @shared.as_json
@@ -107,10 +250,7 @@ def export_command(folder, keys, source, quiet, as_json) -> None:
     nmc export ~/nmc-course --source portal
     nmc export ~/nmc-course sheet tree 'model/L5_*_1' --source portal
     """
-    from nmc.data import bundle
-
-    done = bundle.export(folder, keys, source=source, progress=not quiet)
-    _report(done, "exported", as_json)
+    _report(bundle.export(folder, keys, source=source, progress=not quiet), "exported", as_json)
 
 
 @click.command("import")
@@ -124,8 +264,6 @@ def import_command(folder, as_json) -> None:
     \b
     nmc import /media/usb/nmc-course
     """
-    from nmc.data import bundle
-
     _report(bundle.import_(folder), "imported", as_json)
 
 
@@ -138,7 +276,16 @@ def _report(done, verb: str, as_json: bool) -> None:
     click.echo(f"{len(done.written):,} files {verb}: {done.folder}")
 
 
-def _with_bar(findings, quiet: bool):
-    from tqdm import tqdm
+@click.command("completion")
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.pass_context
+def completion_command(context, shell: str) -> None:
+    """Print a script that lets the shell complete commands, options and keys.
 
-    return tqdm(findings, desc="Verifying", unit=" files", leave=False, disable=quiet or None)
+    \b
+    bash:  echo 'eval "$(nmc completion bash)"' >> ~/.bashrc
+    zsh:   echo 'eval "$(nmc completion zsh)"' >> ~/.zshrc
+    fish:  nmc completion fish > ~/.config/fish/completions/nmc.fish
+    """
+    script = get_completion_class(shell)(context.find_root().command, {}, "nmc", "_NMC_COMPLETE")
+    click.echo(script.source())

@@ -1,0 +1,273 @@
+"""The commands that compute: simulations, sweeps, comparisons, and the fact sheets' pages."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import click
+
+import nmc
+from nmc import names
+from nmc.cli import shared
+from nmc.errors import UnknownNameError
+
+_PROTOCOLS = ("step", "rest", "fi", "chirp", "bap", "epsp", "bombardment")
+_mode = click.option(
+    "--mode",
+    type=click.Choice(["published", "converged"]),
+    default="published",
+    show_default=True,
+    help="The package's own time step, or an accurate and faster integration.",
+)
+_step = click.option(
+    "--step", type=click.IntRange(1, 3), default=1, show_default=True, help="Step current."
+)
+_workers = click.option("--workers", default=2, show_default=True, help="Models at the same time.")
+_packages = click.option("--source", help="Where the packages come from; NMC_SOURCE unless given.")
+
+
+def _protocol(*names_of_protocols: str):
+    return click.option("--protocol", type=click.Choice(names_of_protocols), default="step",
+                        show_default=True)  # fmt: skip
+
+
+def _settings(protocol: str, step: int, mode: str) -> dict:
+    if protocol == "bombardment":  # its synapses draw random numbers: one integration only
+        return {}
+    return {"mode": mode, "step": step} if protocol == "step" else {"mode": mode}
+
+
+def _more(words) -> dict:
+    """Settings given as ``name=value``; a value that reads as JSON is taken as such."""
+    found = {}
+    for word in words:
+        name, sign, value = word.partition("=")
+        if not sign or not name.isidentifier():
+            raise click.BadParameter(f"{word!r} is not NAME=VALUE", param_hint="--set")
+        try:
+            found[name] = json.loads(value)
+        except ValueError:
+            found[name] = value
+    return found
+
+
+def _use(source: str | None) -> None:
+    if source:
+        os.environ["NMC_SOURCE"] = source  # this process and its workers
+
+
+@click.command("simulate")
+@click.argument("model")
+@_protocol("step", "rest")
+@_step
+@_mode
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, and nothing else, on stdout.")
+@click.option("--trace", type=shared.NewFile(), help="Write the trace to this CSV file.")
+def simulate_command(model, protocol, step, mode, as_json, trace) -> None:
+    """Run one protocol on one MODEL and print its numbers.
+
+    \b
+    nmc simulate L1_HAC_cNAC187_1
+    nmc simulate L1_HAC_cNAC187_1 --step 2 --trace trace.csv --json
+    """
+    table = (
+        nmc.simulate_step(model, step, mode=mode)
+        if protocol == "step"
+        else nmc.simulate_rest(model, mode=mode)
+    )
+    if trace:
+        table.to_csv(trace, index=False)
+    if as_json:
+        click.echo(json.dumps(table.attrs))
+        return
+    for name, value in table.attrs.items():
+        if name not in ("spike_times_ms", "package_sha256"):
+            click.echo(f"{name}: {value}")
+
+
+@click.command("sweep")
+@click.argument("models", nargs=-1, required=True)
+@_protocol(*_PROTOCOLS)
+@_step
+@_mode
+@click.option(
+    "--folder", type=click.Path(path_type=Path), required=True, help="Where the rows are kept."
+)
+@_workers
+@click.option("--scheduler", help="Address of a Dask scheduler, instead of this machine.")
+@click.option(
+    "--set", "more", multiple=True, metavar="NAME=VALUE",
+    help="Another setting of the protocol, e.g. --set section='dend[5]'.",
+)  # fmt: skip
+@click.pass_context
+def sweep_command(context, models, protocol, step, mode, folder, workers, scheduler, more) -> None:
+    """Run one protocol over MODELS: names, m-types, me-types, or 'all'.
+
+    Started again with the same folder it runs only what is missing, failed or out of date.
+    Ends with exit code 1 when a model failed; the others' rows are there.
+
+    \b
+    nmc sweep L1 --folder sweeps/l1
+    nmc sweep all --protocol rest --mode converged --folder sweeps/rest
+    """
+    settings = {**_settings(protocol, step, mode), **_more(more)}
+    rows = nmc.sweep(
+        select_models(models), protocol, folder=folder, cluster=scheduler, n_workers=workers,
+        **settings,
+    )  # fmt: skip
+    failed = rows[rows["error"].notna()]
+    click.echo(f"{len(rows) - len(failed)} of {len(rows)} models done; rows in {folder}")
+    _name_failures(failed, "model")
+    context.exit(1 if len(failed) else 0)
+
+
+def _name_failures(rows, column: str) -> None:
+    for name, error in zip(rows[column], rows["error"], strict=True):
+        click.echo(f"{name}: {error}", err=True)
+
+
+@click.command("scoreboard")
+@click.argument("models", nargs=-1)
+@_packages
+@_workers
+@click.option("--rest-only", is_flag=True, help="Only the comparison with the fact sheets.")
+@click.option("--keep", is_flag=True, help="Update the kept rows that come with the package.")
+def scoreboard_command(models, source, workers, rest_only, keep) -> None:
+    """Compare MODELS at rest with their fact sheets, and count their spikes.
+
+    All models of the source by default.  Started again it runs only what is missing, failed or
+    out of date.
+
+    \b
+    nmc scoreboard L1_HAC_cNAC187_1 --rest-only
+    """
+    from nmc.cells import scoreboard, verdicts
+
+    _use(source)
+    plan = scoreboard.PLAN[:1] if rest_only else scoreboard.PLAN
+    chosen = select_models(models) or None
+    rows = scoreboard.run_scoreboard(chosen, plan=plan, n_workers=workers, keep=keep)
+    if keep:
+        click.echo(verdicts.summarise(scoreboard.load_scoreboard()))
+        return
+    rest = rows[(rows["protocol"] == "rest") & (rows["settings"].str.contains("published"))]
+    click.echo(verdicts.summarise(verdicts.judge(rest.reset_index(drop=True))))
+
+
+@click.command("scoreboard-pathways")
+@_packages
+def pathways_command(source) -> None:
+    """Record the listed pathways on the source's packages and compare them with their sheets.
+
+    Takes about an hour on one core; started again it records only what is missing or stale.
+
+    \b
+    nmc scoreboard-pathways --source /data/nmc
+    """
+    from nmc.circuit import pathway_scores
+
+    _use(source)
+    rows = pathway_scores.run_pathways()
+    click.echo(pathway_scores.summarise(rows).round(2).to_string())
+    _name_failures(rows[rows["error"].notna()], "pathway")
+
+
+def select_models(given) -> list[str]:
+    """Model names for names, me-types, m-types, layers, or ``all``."""
+    every = [names.parse_model(name) for name in names.model_names()]
+    chosen: list[str] = []
+    for word in given:
+        found = [m.name for m in every if word in (m.name, m.metype, m.mtype, m.layer, "all")]
+        if not found:
+            raise UnknownNameError.of("model or m-type", word, names.model_names())
+        chosen += found
+    return list(dict.fromkeys(chosen))
+
+
+@click.command("check")
+@shared.as_json
+def check_command(as_json: bool) -> None:
+    """List every disagreement between the fact sheets of the source.
+
+    Nothing is repaired. The last line says how many values were compared.
+
+    \b
+    nmc check
+    nmc check --json | jq '.[].item'
+    """
+    findings = nmc.check_factsheets()
+    rows = findings.to_dict("records")
+    if as_json:
+        shared.show_json(rows)
+        return
+    for row in rows:
+        click.echo(f"{row['file']}: {row['item']}: {row['found']}, not {row['expected']}")
+        click.echo(f"    {row['remark'].strip()}")
+    compared = sum(findings.attrs["compared"].values())
+    click.echo(f"{len(findings)} findings in {compared:,} comparisons")
+
+
+@click.command("explorer")
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--home", default="../index.html", show_default=True, help="Address of the book.")
+def explorer_command(folder: Path, home: str) -> None:
+    """Write the fact sheet explorer into FOLDER and print its first page.
+
+    The pages work from a disk, without a server or a network; what FOLDER held is replaced.
+
+    \b
+    nmc explorer explorer
+    """
+    from nmc.factsheets.explorer import build_explorer
+
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / "explorer.js").is_file():
+        raise click.UsageError(f"{folder} holds something else than an explorer: name another.")
+    click.echo(build_explorer(folder, home=home))
+
+
+@click.command("sample")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option(
+    "--neurons",
+    default=1500,
+    show_default=True,
+    type=click.IntRange(110, 200_000),
+    help="Neurons of an average connectome; 31346 makes full ones, in minutes.",
+)
+@click.option("--seed", type=int, help="Seed of every number; the book's own by default.")
+@click.option(
+    "--model",
+    "models",
+    multiple=True,
+    metavar="NAME",
+    help="A model to write a package of; repeat it, or say 'all'.",
+)
+def sample_command(folder: Path, neurons: int, seed: int | None, models: tuple[str, ...]) -> None:
+    """Write the synthetic portal into a new FOLDER and print its path.
+
+    The files, names, layouts and units are the portal's; every number is invented from the seed,
+    and the same seed gives the same bytes. Use the folder as a source afterwards.
+
+    \b
+    nmc sample full-size --neurons 31346
+    NMC_SOURCE=full-size nmc fetch connectome/average/mc0
+    """
+    from nmc import sample
+
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise click.UsageError(f"{folder} exists already and is no empty folder: name another.")
+    wanted = names.model_names() if "all" in models else models
+    wanted = [names.parse_model(name).name for name in wanted] or None
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as temporary:
+        written = Path(temporary) / folder.name
+        seed = sample.SEED if seed is None else seed
+        sample.write_tree(written, seed=seed, n_neurons=neurons, models=wanted)
+        if folder.is_dir():
+            folder.rmdir()
+        shutil.move(written, folder)
+    click.echo(folder)
