@@ -15,11 +15,13 @@ if TYPE_CHECKING:
 
 #: What the claims cite, as the book's bibliography shortens it; the package travels without it.
 PAPERS = {
+    "barber": "Barber & Sainudiin",
     "gal2017": "Gal et al., 2017",
     "gleeson2019": "Gleeson et al., 2019",
     "hay2011": "Hay et al., 2011",
     "lutgehetmann2020": "Lütgehetmann et al., 2020",
     "markram2015": "Markram et al., 2015",
+    "neuromotifs": "Gal et al., 2025",
     "ramaswamy2015": "Ramaswamy et al., 2015",
     "reimann2015": "Reimann et al., 2015",
     "reimann2017": "Reimann et al., 2017",
