@@ -6,7 +6,7 @@ import hashlib
 import json
 
 import pytest
-from nmc.data import catalogue, provenance, transfer, web
+from nmc.data import catalogue, folder, provenance, transfer, web
 
 from .faulty_server import Site, serve
 
@@ -19,12 +19,14 @@ HASTY = transfer.Policy(
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
     """A cache of the test's own, and no memory of what other tests fetched."""
-    folder = tmp_path / "cache"
-    monkeypatch.setenv("NMC_CACHE", str(folder))
+    place = tmp_path / "cache"
+    monkeypatch.setenv("NMC_CACHE", str(place))
     monkeypatch.setattr(provenance, "_log", {})
     monkeypatch.setattr(web, "_asked", set())
     monkeypatch.setattr(web, "_down", {})
-    return folder
+    monkeypatch.setattr(web, "_refused", {})
+    monkeypatch.setattr(folder, "_seen", {})
+    return place
 
 
 @pytest.fixture

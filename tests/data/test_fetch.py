@@ -100,11 +100,14 @@ def test_a_synthetic_tree_says_so_wherever_it_lies(cache, tmp_path):
 def test_notes_say_what_is_real_and_what_is_not(cache, first, tmp_path):
     assert provenance.note() == ""
     nmc.fetch("sheet/circuit", source=first)
-    assert provenance.note() == "Data: first, NMC portal, non-commercial terms"
+    assert provenance.note() == "Data: first, not confirmed as the portal's"
     put(tmp_path / "s", _MODELS, b"{}")
     put(tmp_path / "s", "nmc-tree.json", b'{"origin": "sample", "invented": true}')
     nmc.fetch("sheet/models", source=tmp_path / "s")
-    assert "partly synthetic sample" in provenance.note() and "first" in provenance.note()
+    assert provenance.note() == (
+        "Data: partly synthetic sample, invented numbers; "
+        "partly first, not confirmed as the portal's"
+    )
     ax = plt.figure().add_subplot()
     provenance.stamp(ax)
     assert provenance.note() in [text.get_text() for text in ax.figure.texts]

@@ -134,9 +134,7 @@ def import_(origin: Path) -> Moved:
         raise SourceError(f"{origin} is no folder.")
     tree = folder.FolderTree(origin)
     if tree.invented:
-        raise SourceError(
-            f"{origin} is a synthetic tree: name it in NMC_SOURCE instead of importing it."
-        )
+        raise _synthetic(origin)
     target = web.WebTree.portal().folder
     written, left_out = [], {}
     for item in items().values():
@@ -155,6 +153,8 @@ def import_(origin: Path) -> Moved:
 
 def _import_one(tree: folder.FolderTree, item: Item, target: Path) -> None:
     entry = tree.get(item)
+    if entry.invented:
+        raise _synthetic(entry.path)
     place = target / item.path
     with files.whole(place) as temporary:
         shutil.copyfile(entry.path, temporary)
@@ -162,6 +162,10 @@ def _import_one(tree: folder.FolderTree, item: Item, target: Path) -> None:
         if verdict.trust != "catalogue":
             cached.CachedTree(target).record_first_use(place, verdict, str(entry.path))
     files.remember_sha256(place, verdict.sha256)
+
+
+def _synthetic(what: Path) -> SourceError:
+    return SourceError(f"{what} is synthetic: name its tree in NMC_SOURCE instead of importing it.")
 
 
 def _records(wanted: list[str], source, left_out: dict, progress: bool) -> Iterator[Record]:
@@ -193,7 +197,8 @@ def _written(trees, item: Item) -> bool:
 def _describe(root: Path, records: list[Record]) -> None:
     origin = ", ".join(dict.fromkeys(entry.origin for entry in records))
     invented = records[0].invented
-    files.write_json(root / folder.MARKER, {"origin": origin, "invented": invented})
+    if invented or all(entry.confirmed for entry in records):
+        files.write_json(root / folder.MARKER, {"origin": origin, "invented": invented})
     if invented:
         text = (
             "A synthetic sample: every number in it is invented. Set NMC_SOURCE to this folder.\n"

@@ -73,7 +73,7 @@ def fetch_record(
             missed.append(miss)
             continue
         provenance.record(found)
-        if not found.invented:
+        if found.confirmed and not found.invented:
             terms.tell(found.origin, wanted.cite)
         return found
     raise _missing(wanted, missed)

@@ -33,10 +33,13 @@ class Record:
     release : str
         Release of the file where several exist, else empty.
     trust : str
-        What the file was verified against: ``catalogue``, ``tree`` (a list of hashes that came
-        with it), ``format`` (its content only), ``first use``.
+        What the file was verified against: ``catalogue``, ``sample`` (it is one of its files),
+        ``tree`` (a list of hashes that came with it), ``format`` (its content only), ``first use``.
     path : pathlib.Path
         The file.
+    confirmed : bool
+        False when nothing but its place says that the file is the portal's: neither its sha256
+        nor the tree it came from.
     """
 
     key: str
@@ -47,6 +50,7 @@ class Record:
     release: str
     trust: str
     path: Path
+    confirmed: bool = True
 
 
 _log: dict[str, Record] = {}
@@ -103,17 +107,22 @@ def note() -> str:
     if not entries:
         return ""
     real = [entry for entry in entries if not entry.invented]
-    if not real:
-        return "Data: synthetic sample, invented numbers"
+    portal, others = _origins(real, confirmed=True), _origins(real, confirmed=False)
+    releases = " and ".join(sorted({entry.release for entry in real if entry.release}))
     parts = []
     if len(real) < len(entries):
-        parts.append("partly synthetic sample, invented numbers; partly")
-    parts.append(" and ".join(dict.fromkeys(entry.origin for entry in real)))
-    text = f"Data: {' '.join(parts)}, NMC portal"
-    releases = sorted({entry.release for entry in real if entry.release})
-    if releases:
-        text += f", release {' and '.join(releases)}"
-    return text + ", non-commercial terms"
+        parts.append("synthetic sample, invented numbers")
+    if portal:
+        release = f", release {releases}" if releases else ""
+        parts.append(f"{portal}, NMC portal{release}, non-commercial terms")
+    if others:
+        parts.append(f"{others}, not confirmed as the portal's")
+    return "Data: " + "; ".join(f"partly {part}" if len(parts) > 1 else part for part in parts)
+
+
+def _origins(entries: list[Record], confirmed: bool) -> str:
+    names = dict.fromkeys(entry.origin for entry in entries if entry.confirmed == confirmed)
+    return " and ".join(names)
 
 
 def stamp(where) -> None:

@@ -39,7 +39,7 @@ class SampleTree:
     def local(self, item: Item) -> Record | None:
         """Return the file if the sample was written already and holds it."""
         root = self.folder()
-        return CachedTree(root, "sample").local(item) if root.is_dir() else None
+        return _Written(root, "sample").local(item) if root.is_dir() else None
 
     def get(
         self, item: Item, *, progress: bool = False, accept_terms: bool | None = None
@@ -55,12 +55,21 @@ class SampleTree:
         """Return where this version of the sample lies, written or not."""
         return settings.cache_folder() / "sample" / fingerprint()
 
-    def _tree(self) -> CachedTree:
+    def _tree(self) -> _Written:
         root = self.folder()
         if not root.is_dir():
             with files.writing("The sample"):
                 _write(root)
-        return CachedTree(root, "sample")
+        return _Written(root, "sample")
+
+
+class _Written(CachedTree):
+    """What was written of the sample: invented, whatever marker lies there."""
+
+    @property
+    def marker(self) -> folder.Marker:
+        """What the sample is, by its making."""
+        return folder.Marker("sample", True)
 
 
 @cache
@@ -108,7 +117,7 @@ def _write(root: Path) -> None:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _write_package(item: Item, tree: CachedTree) -> None:
+def _write_package(item: Item, tree: _Written) -> None:
     """Write a package, or an archive of packages, whole or not at all, and record its hash."""
     family, _, name = item.key.partition("/")
     temporary = Path(tempfile.mkdtemp(prefix=".package.", dir=tree.folder.parent))
@@ -119,7 +128,7 @@ def _write_package(item: Item, tree: CachedTree) -> None:
             written = temporary / Path(item.path).name  # its stem names the folder inside
             _sample().write_group(written, name.removeprefix("group/"))
         target = tree.folder / item.path
-        verdict = check.verify(item, written, trust="first use", invented=True)
+        verdict = check.verify(item, written, trust="first use", synthetic=lambda: True)
         tree.record_first_use(target, verdict, "written by nmc.sample")
         target.parent.mkdir(parents=True, exist_ok=True)
         written.replace(target)

@@ -45,7 +45,11 @@ class Policy:
 
 
 class Absent(Exception):
-    """The server answered, and does not have the file."""
+    """The server answered, and does not have the file, or does not give it (401, 403)."""
+
+    def __init__(self, why: str, *, refused: bool = False):
+        super().__init__(why)
+        self.refused = refused
 
 
 class Failed(Exception):
@@ -193,7 +197,8 @@ class _Closing:
 def _read(answer, target, have, wanted, policy, bar) -> None:
     status = answer.status_code
     if status in _ABSENT:
-        raise Absent(f"HTTP {status}, not there")
+        refused = status in (401, 403)
+        raise Absent(f"HTTP {status}, {'refused' if refused else 'not there'}", refused=refused)
     if status == 416 or (status == 206 and _range_start(answer) != have):
         target.write_bytes(b"")  # what is at hand does not fit: begin again
         raise _Again(f"HTTP {status}, an answer that does not fit the range asked for")

@@ -104,7 +104,7 @@ def _verify_file(tree: FolderTree, item: Item, path: Path) -> Finding:
     files.forget_sha256(path)
     try:
         listed, trust = tree.expected(path)
-        check.verify(item, path, listed=listed, trust=trust, invented=tree.invented)
+        check.verify(item, path, listed=listed, trust=trust, synthetic=lambda: tree.invented)
     except NMCError as exc:
         return Finding(path, "damaged", str(exc), item.key, tree.name)
     return Finding(path, "sound", "", item.key, tree.name)

@@ -6,18 +6,17 @@ import hashlib
 import logging
 import re
 import time
-from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from nmc.data import check, files, pathway_pages, settings, terms, transfer
 from nmc.data.cached import CachedTree
 from nmc.data.catalogue import Item, items
-from nmc.data.folder import MARKER, SUMS, sums_of
+from nmc.data.folder import MARKER, SUMS, Marker, parse_marker, parse_sums, sums_of
 from nmc.data.mirrors import join, portal_addresses
 from nmc.data.provenance import Record
 from nmc.data.sources import Miss
-from nmc.errors import ChecksumError
+from nmc.errors import ChecksumError, NMCError, SourceError
 
 _log = logging.getLogger(__name__)
 _DOWN_S = 60.0
@@ -25,6 +24,7 @@ _DOWN_S = 60.0
 _MOST_BYTES = {"json": 1 << 26, "html": 1 << 26}
 _down: dict[str, float] = {}  # hosts that did not answer → when; asked again after a while
 _asked: set[Path] = set()  # trees whose marker was asked for by this process
+_refused: dict[Path, str] = {}  # of these, the ones whose server would not give it
 
 
 class WebTree:
@@ -125,7 +125,7 @@ class WebTree:
         return cached.get(item) if cached.has(item) else self._download(item, progress=False)
 
     def _cached(self) -> CachedTree:
-        return CachedTree(self.folder, self.name)
+        return _Fetched(self.folder, self.name)
 
     def _refuse_offline(self, item: Item) -> None:
         if settings.offline():
@@ -158,7 +158,7 @@ class WebTree:
         listed = sums_of(self.folder).get(item.path)
         cached = self._cached()
         hashes_known = bool(item.known or listed) and not item.other_releases
-        sizes = () if item.other_releases or cached.invented else _sizes(item)
+        sizes = _sizes(item) if hashes_known and not listed and not self._base else ()
         wanted = transfer.Wanted(sizes, _most_bytes(item), other_hosts=hashes_known)
         with files.writing(item.key), files.whole(target) as temporary:
             try:
@@ -168,8 +168,9 @@ class WebTree:
                 raise
             listed, trust = cached.expected(target)
             verdict = check.verify(
-                item, temporary, listed=listed, trust=trust, invented=cached.invented, shown=address
-            )
+                item, temporary, listed=listed, trust=trust, shown=address,
+                synthetic=lambda: cached.invented,
+            )  # fmt: skip
             if verdict.trust == "first use":
                 cached.record_first_use(target, verdict, address)
             digest = verdict.sha256
@@ -191,14 +192,36 @@ class WebTree:
         if not self._base or self.folder in _asked:
             return
         files.write_json_once(_origin_file(self.folder), {"address": self._base})
-        for name in (MARKER, SUMS):
-            with suppress(transfer.Absent), files.whole(self.folder / name) as temporary:
-                try:
+        _refused.pop(self.folder, None)
+        for name, parse in ((MARKER, parse_marker), (SUMS, parse_sums)):
+            where = join(self._base, name)
+            try:
+                with files.whole(self.folder / name) as temporary:
                     limit = transfer.Wanted(max_bytes=1 << 26)
-                    transfer.download(join(self._base, name), temporary, limit, self._policy)
-                except transfer.Failed as exc:
-                    raise Miss((join(self._base, name), str(exc)), clean=False) from exc
+                    transfer.download(where, temporary, limit, self._policy)
+                    parse(temporary.read_bytes(), where)  # a login page must not replace it
+            except transfer.Absent as exc:
+                if exc.refused and name == MARKER:
+                    _refused[self.folder] = f"{where}: {exc}"
+            except (transfer.Failed, NMCError) as exc:
+                raise Miss((where, str(exc)), clean=False) from exc
         _asked.add(self.folder)
+
+
+class _Fetched(CachedTree):
+    """What was fetched from one tree."""
+
+    @property
+    def marker(self) -> Marker | None:
+        """What the tree says of itself; the portal is what it is."""
+        if self._name == "portal":
+            return Marker("portal", False)
+        if self.folder in _refused:
+            raise SourceError(
+                f"{_refused[self.folder]}, so nobody can tell whether the tree's numbers are real: "
+                "ask whoever keeps the server to let it be read."
+            )
+        return super().marker
 
 
 def tree_of(folder: Path) -> WebTree | None:
