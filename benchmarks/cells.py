@@ -282,7 +282,7 @@ def main() -> None:
 def measure(model: str, step: int, repeat: int) -> None:
     """Measure a model that no row stands for."""
     if found(model) is None:
-        made = {"package_sha256": load_package(model).sha256, **makings()}
+        made = {"package_sha256": load_package(model).sha256, **makings("step")}
         keep({**compare(model, step, repeat), **made})
 
 
@@ -317,7 +317,7 @@ def keep(row: dict) -> dict:
 def read() -> dict:
     """Results so far, without rows of other code."""
     results = json.loads(RESULTS.read_text("utf-8")) if RESULTS.exists() else {"rows": []}
-    results["rows"] = [r for r in results["rows"] if makings().items() <= r.items()]
+    results["rows"] = [r for r in results["rows"] if makings("step").items() <= r.items()]
     return results | {"machine": machine()}
 
 

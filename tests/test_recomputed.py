@@ -12,7 +12,7 @@ from nmc.errors import FormatError, UnknownNameError
 def rows(model="L1_HAC_cNAC187_1", value=1.0, **other) -> pd.DataFrame:
     row = {
         "model": model, "protocol": "rest", "settings": "{}", "package_sha256": "a",
-        "protocol_sha256": "b", "code_sha256": "c", "neuron": "9.0.2", "value": value,
+        "code_sha256": "c", "neuron": "9.0.2", "value": value,
     }  # fmt: skip
     return pd.DataFrame([row | other])
 
@@ -56,30 +56,6 @@ def test_a_row_is_stale_when_one_of_its_makings_is_another():
     assert marked["stale"].tolist() == [False, True]
     assert marked["stale_because"].tolist() == ["", "code, NEURON"]
     assert "stale" not in both
-
-
-def test_comments_docstrings_and_layout_do_not_count_and_code_does(tmp_path, monkeypatch):
-    monkeypatch.syspath_prepend(tmp_path)
-    texts = {
-        "nmc_one": '"""One."""\ndef f(x):\n    """Add."""\n    return x + 1\n',
-        "nmc_two": '"""Two,\nlonger."""\n\n\ndef f(x):  # why\n    return (x\n        + 1)\n',
-        "nmc_three": "def f(x):\n    return x + 2\n",
-    }
-    for name, text in texts.items():
-        (tmp_path / f"{name}.py").write_text(text)
-    one, two, three = (hash_without_name(name) for name in texts)
-    assert one == two != three
-    with pytest.raises(UnknownNameError, match="nmc_four"):
-        recomputed.code_hash("nmc_four")
-
-
-def hash_without_name(name: str) -> list[str]:
-    import ast
-    from importlib.util import find_spec
-    from pathlib import Path
-
-    tree = ast.parse(Path(find_spec(name).origin).read_text())
-    return list(recomputed._words(tree))
 
 
 @pytest.mark.parametrize("table", recomputed.TABLES)

@@ -11,10 +11,11 @@ import nmc
 import numpy as np
 import pandas as pd
 import pytest
-from nmc.cells import mechanisms, worker
+from nmc.cells import mechanisms
 from nmc.cells.build import cell_spec
 from nmc.cells.package import read_package
 from nmc.cells.protocols import simulate_currents, step_stimulus
+from nmc.child import run_child
 from nmc.errors import FormatError
 
 from .conftest import PYRAMIDAL, SMALL
@@ -110,11 +111,11 @@ print("\\n" + json.dumps([list(v), max(quiet), len(cell.sections), x, told]))
 
 def test_models_in_one_process_do_not_disturb_one_another(small, pyramidal, monkeypatch):
     """Two models, one of them twice: each soma gives the trace it gives alone."""
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))
     packages = [small, pyramidal, small]
     mods = [m for package in (small, pyramidal) for m in package.needed_mods().values()]
     params = {"cells": [cell_spec(p) for p in packages], "stimulus": PULSE, "tstop_ms": 60.0}
-    meta, arrays = worker.run(
+    meta, arrays = run_child(
         "tasks:side_by_side",
         params,
         libraries=mechanisms.library_for(mods),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
-from nmc.cells import sweep as room
+from nmc.cells import passive
+from nmc.cells.protocols import measure_step
 from nmc.cells.sweep import sweep
 from nmc.errors import UnknownNameError
 
@@ -28,10 +29,10 @@ def test_failures_are_rows_and_a_second_sweep_runs_only_what_is_missing(tmp_path
     def rest(package, **settings):
         calls.append(package.name)
         if package.name == other and len(calls) < 3:
-            return room.PROTOCOLS["step"](package, amplitude_nA=0.0, timeout_s=0.01)
+            return measure_step(package, amplitude_nA=0.0, timeout_s=0.01)
         return {"answer": 42}
 
-    monkeypatch.setattr(room, "PROTOCOLS", {**room.PROTOCOLS, "rest": rest})
+    monkeypatch.setattr(passive, "measure_rest", rest)
     rows = sweep([SMALL, other], "rest", folder=tmp_path, progress=False)
     assert rows["model"].tolist() == [SMALL, other]
     assert pd.isna(rows.loc[0, "error"]) and rows.loc[1, "error"].startswith("SimulationTimeout")

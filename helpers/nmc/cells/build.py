@@ -2,7 +2,7 @@
 
 `build_cell` runs a package's own HOC templates.  Their names are made unique to the package's
 content first and their paths absolute, so that several models, and several copies of one, can
-stand side by side.  Needs the package's mechanisms loaded (see `nmc.cells.worker`).
+stand side by side.  Needs the package's mechanisms loaded (see `nmc.child`).
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from nmc import names
@@ -113,3 +114,17 @@ def simulate_steps(
     with ThreadPoolExecutor(max(1, n_workers)) as pool:
         traces = pool.map(lambda p: simulate_step(p, step, mode=mode, **settings), packages)
         return {package.name: trace for package, trace in zip(packages, traces, strict=True)}
+
+
+def measure_fi(package: Package, **settings) -> dict:
+    """Count spikes over a range of currents: where firing starts, how steeply it grows."""
+    table = simulate_fi(package, n_workers=1, progress=False, **settings)
+    firing = table[table["spike_count"] > 0]
+    steep = len(firing) > 1
+    return {
+        "lowest_firing_nA": firing["amplitude_nA"].min(),
+        "highest_rate_Hz": table["rate_Hz"].max(),
+        "gain_Hz_per_nA": float(np.polyfit(firing["amplitude_nA"], firing["rate_Hz"], 1)[0])
+        if steep
+        else float("nan"),
+    }

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from nmc import names
-from nmc.cells import worker
+from nmc import child, names
 from nmc.cells._efel import efel_values
 from nmc.cells.package import Package
 from nmc.cells.protocols import THRESHOLD_MV, as_package, simulate_currents, step_stimulus
@@ -26,7 +25,7 @@ def simulate_rest(
     mode: str = "published",
     v_init_mV: float = -70.0,
     trust: bool = False,
-    timeout_s: float = worker.TIMEOUT_S,
+    timeout_s: float = child.TIMEOUT_S,
     progress: bool = True,
 ) -> pd.DataFrame:
     """Measure a cell at rest as the package's ``run_RmpRiTau.py`` does.
@@ -88,3 +87,13 @@ def _measure(trace: pd.DataFrame, model: str) -> dict[str, float]:
         "input_resistance_MOhm": (steady - base) / REST_AMPLITUDE_NA,  # mV / nA = MOhm
         "membrane_time_constant_ms": decay,
     }
+
+
+def measure_rest(package: Package, **settings) -> dict:
+    """Run the rest protocol and return its three numbers."""
+    attrs = simulate_rest(package, progress=False, **settings).attrs
+    columns = (
+        "resting_membrane_potential_mV", "input_resistance_MOhm", "membrane_time_constant_ms",
+        "cpu_s", "integration",
+    )  # fmt: skip
+    return {name: attrs[name] for name in columns}

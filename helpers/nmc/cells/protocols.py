@@ -12,9 +12,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from nmc import names
-from nmc.cells import integration, mechanisms, results, worker
+from nmc import child, names
+from nmc.cells import integration, mechanisms, results
 from nmc.cells.build import cell_spec
+from nmc.cells.features import compute_features
 from nmc.cells.package import Package, load_package
 
 #: The packages' step protocol: holding current all along, a step from 700 to 2700 ms.
@@ -38,7 +39,7 @@ def simulate_step(
     record: Mapping[str, str] | None = None,
     threshold_mV: float = THRESHOLD_MV,
     trust: bool = False,
-    timeout_s: float = worker.TIMEOUT_S,
+    timeout_s: float = child.TIMEOUT_S,
     progress: bool = True,
 ) -> pd.DataFrame:
     """Inject a current step into the soma on top of the holding current.
@@ -122,7 +123,7 @@ def simulate_currents(
     threshold_mV: float = THRESHOLD_MV,
     settle: bool = False,
     trust: bool = False,
-    timeout_s: float = worker.TIMEOUT_S,
+    timeout_s: float = child.TIMEOUT_S,
     progress: bool = True,
 ) -> pd.DataFrame:
     """Drive a cell with any stimuli of `nmc.cells._run.add_stimulus` and record it.
@@ -212,7 +213,7 @@ def run_cached(
     Parameters
     ----------
     task, params
-        As for `nmc.cells.worker.run`; cells stand in ``params["cell"]`` or ``["cells"]``.
+        As for `nmc.child.run_child`; cells stand in ``params["cell"]`` or ``["cells"]``.
     packages : list of Package
         Whose mechanisms must be loaded.
     synapses : bool
@@ -222,7 +223,7 @@ def run_cached(
     keep : bool
         False runs anew and keeps nothing, for benchmarks.
     **limits
-        ``timeout_s``, ``memory_MB``, ``progress`` of `nmc.cells.worker.run`.
+        ``timeout_s``, ``memory_MB``, ``progress`` of `nmc.child.run_child`.
 
     Returns
     -------
@@ -238,7 +239,7 @@ def run_cached(
     if keep and (found := results.load_result(key)):
         return found
     label = ", ".join(dict.fromkeys(package.name for package in packages))
-    meta, arrays = worker.run(task, params, libraries=libraries, label=label, **limits)
+    meta, arrays = child.run_child(task, params, libraries=libraries, label=label, **limits)
     if keep:
         results.keep_result(key, meta, arrays)
     return meta, arrays
@@ -286,3 +287,17 @@ def _injected(t: np.ndarray, stimuli: list[dict]) -> np.ndarray:
         elif s["kind"] == "waveform":
             total += np.interp(t, s["t_ms"], s["i_nA"])
     return total
+
+
+def measure_step(package: Package, **settings) -> dict:
+    """Simulate a step and return its numbers: spikes and eFEL features."""
+    trace = simulate_step(package, progress=False, **settings)
+    spikes = trace.attrs["spike_times_ms"]
+    return {
+        "spike_count": len(spikes),
+        "first_spike_ms": spikes[0] if spikes else float("nan"),
+        "last_spike_ms": spikes[-1] if spikes else float("nan"),
+        **{k: v for k, v in compute_features(trace).items() if k != "spike_count"},
+        "cpu_s": trace.attrs["cpu_s"],
+        "integration": trace.attrs["integration"],
+    }

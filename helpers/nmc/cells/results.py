@@ -12,15 +12,14 @@ import os
 import shutil
 import tempfile
 import zipfile
-from functools import cache
 from importlib.metadata import version
-from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
 
-#: The worker's own code: a change here makes older results stale.
-_CODE = ("_run.py", "_worker.py", "build.py", "porting.py")
+from nmc import child
+from nmc.cells import mechanisms
+from nmc.code_hash import code_hash
 
 
 def results_folder() -> Path:
@@ -44,23 +43,14 @@ def clear_results() -> int:
     return count
 
 
-@cache
-def code_hash(task: str = "nmc.cells._run:run") -> str:
-    """Hash of the code that turns a protocol into numbers: the worker's, and the task's module."""
-    package, _, module = task.partition(":")[0].rpartition(".")
-    digest = hashlib.sha256()
-    for file in [*(files("nmc.cells") / n for n in _CODE), files(package) / f"{module}.py"]:
-        digest.update(file.read_bytes())
-    return digest.hexdigest()
-
-
 def result_key(task: str, params: dict, build: dict) -> str:
     """Name of a result: task, protocol, package content, code and NEURON version hashed."""
     plain = json.loads(json.dumps(params))
     for spec in [plain.get("cell"), *plain.get("cells", [])]:
         if spec:
             spec.pop("folder")  # where the package lies does not matter; its sha256 is in
-    told = [task, plain, build, version("neuron"), code_hash(task)]
+    code = code_hash(task.partition(":")[0], child.__name__, mechanisms.__name__)
+    told = [task, plain, build, version("neuron"), code]
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:32]
 
 

@@ -118,7 +118,7 @@ def _not_kept(models: list[str], protocol: str, settings: Mapping, path: Path | 
     rows = pd.read_parquet(file)
     told = recomputed.settings_text(settings)
     rows = rows[(rows["protocol"] == protocol) & (rows["settings"] == told) & rows["error"].isna()]
-    rows = recomputed.mark_stale(rows, makings())
+    rows = recomputed.mark_stale(rows, makings(protocol))
     kept = rows[~rows["stale"]].set_index("model")["package_sha256"]
     return [m for m in models if m not in kept or load_package(m).sha256 != kept[m]]
 
@@ -183,7 +183,7 @@ def _of(rows: pd.DataFrame, protocol: str, mode: str) -> pd.DataFrame:
     rows = rows[rows["protocol"] == protocol].reset_index(drop=True)
     told = pd.DataFrame([json.loads(text) for text in rows["settings"]], index=rows.index)
     rows = rows.join(told.reindex(columns=["mode", "step"]))
-    return mark_rows(rows[rows["mode"] == mode], makings())
+    return mark_rows(rows[rows["mode"] == mode], makings(protocol))
 
 
 def load_spike_errors() -> pd.DataFrame:
@@ -205,6 +205,6 @@ def load_spike_errors() -> pd.DataFrame:
     FormatError
         The kept table is damaged.
     """
-    rows = mark_rows(recomputed.load_kept("integration"), makings())
+    rows = mark_rows(recomputed.load_kept("integration"), makings("step"))
     rows.insert(1, "step", [json.loads(text)["step"] for text in rows["settings"]])
     return rows.drop(columns=["protocol", "settings", *recomputed.MAKINGS])

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from nmc import names
-from nmc.cells import integration, protocols, worker
+from nmc import child, names
+from nmc.cells import integration, protocols
 from nmc.cells.build import cell_spec
 from nmc.cells.package import Package
 from nmc.cells.protocols import as_package, simulate_currents
@@ -201,7 +201,7 @@ def simulate_bombardment(
     record: Mapping[str, str] | None = None,
     stimuli: Sequence[dict] = (),
     trust: bool = False,
-    timeout_s: float = worker.TIMEOUT_S,
+    timeout_s: float = child.TIMEOUT_S,
     progress: bool = True,
 ) -> pd.DataFrame:
     """Switch presynaptic m-types on and let them fire at chosen rates.
@@ -325,3 +325,48 @@ def _peaks(trace: pd.DataFrame, places: pd.DataFrame, onset: float, protocol: st
     rows = rows.reset_index(drop=True)
     rows.attrs = {**trace.attrs, "protocol": protocol}
     return rows
+
+
+def measure_chirp(package: Package, **settings) -> dict:
+    """Find the frequency at which the soma's impedance is largest."""
+    table = simulate_chirp(package, progress=False, **settings)
+    peak = table.loc[table["impedance_MOhm"].idxmax()]
+    return {
+        "resonance_frequency_Hz": peak["frequency_Hz"],
+        "highest_impedance_MOhm": peak["impedance_MOhm"],
+        "lowest_frequency_impedance_MOhm": table["impedance_MOhm"].iloc[0],
+    }
+
+
+def measure_bap(package: Package, **settings) -> dict:
+    """Let a spike travel back and read it at the soma and at the farthest dendrite."""
+    table = simulate_bap(package, progress=False, **settings)
+    dendrites = table[table["part"].isin(["dend", "apic"])]
+    far = dendrites.loc[dendrites["distance_um"].idxmax()]
+    return {
+        "spike_count": table.attrs["spike_count"],
+        "soma_amplitude_mV": table.loc[table["part"] == "soma", "amplitude_mV"].iloc[0],
+        "farthest_um": far["distance_um"],
+        "farthest_amplitude_mV": far["amplitude_mV"],
+    }
+
+
+def measure_epsp(package: Package, **settings) -> dict:
+    """Open a synaptic conductance on the section that the settings name (``dend[5]``)."""
+    local, soma = simulate_epsp(package, progress=False, **settings).to_dict("records")
+    return {
+        "distance_um": local["distance_um"],
+        "local_amplitude_mV": local["amplitude_mV"],
+        "soma_amplitude_mV": soma["amplitude_mV"],
+    }
+
+
+def measure_bombardment(package: Package, **settings) -> dict:
+    """Switch the presynaptic m-types on: mean and spread of the soma's voltage, spikes."""
+    trace = simulate_bombardment(package, progress=False, **settings)
+    return {
+        "mean_mV": trace["v_mV"].mean(),
+        "spread_mV": trace["v_mV"].std(),
+        "spike_count": trace.attrs["spike_count"],
+        "synapses": trace.attrs["synapses"],
+    }

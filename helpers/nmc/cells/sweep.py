@@ -9,24 +9,29 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 
 import pandas as pd
 
 from nmc import names, recomputed
 from nmc.cells import mechanisms
-from nmc.cells.measures import MODULES, PROTOCOLS
 from nmc.cells.package import load_package
+from nmc.code_hash import code_hash
 from nmc.errors import FormatError, NMCError, UnknownNameError
 
-#: The code that turns a protocol into numbers: a change here makes older rows stale.
-ENGINE = tuple(
-    f"nmc.cells.{name}" for name in ("_efel", "_run", "_worker", "build", "integration", "porting")
-)
-#: The code that defines the protocols themselves.
-PROTOCOL_CODE = ("nmc.cells.passive", "nmc.cells.protocols")
+#: Protocols a sweep can run: name → function of a package and settings that returns a row.
+PROTOCOLS: Mapping[str, str] = {
+    "step": "nmc.cells.protocols:measure_step",
+    "rest": "nmc.cells.passive:measure_rest",
+    "fi": "nmc.cells.fi:measure_fi",
+    "chirp": "nmc.cells.stimulation:measure_chirp",
+    "bap": "nmc.cells.stimulation:measure_bap",
+    "epsp": "nmc.cells.stimulation:measure_epsp",
+    "bombardment": "nmc.cells.stimulation:measure_bombardment",
+}
 
 
 def measure(model: str, protocol: str, settings: Mapping) -> dict:
@@ -40,19 +45,23 @@ def measure(model: str, protocol: str, settings: Mapping) -> dict:
             "stochastic": bool(package.stochastic),
             "invented": _invented(model),
         }
-        row |= PROTOCOLS[protocol](package, **settings)
+        row |= _function(protocol)(package, **settings)
     except Exception as error:  # whatever ends one model, the others go on
         row["error"] = f"{type(error).__name__}: {error}"
     return {**row, "wall_s": time.perf_counter() - started}
 
 
 def makings(protocol: str = "rest") -> dict[str, str]:
-    """What a protocol's rows made now have in common: hashes of protocol and code, NEURON."""
+    """What a protocol's rows made now have in common: the code, and the version of NEURON."""
     return {
-        "protocol_sha256": recomputed.code_hash(*PROTOCOL_CODE, *MODULES.get(protocol, ())),
-        "code_sha256": recomputed.code_hash(*ENGINE),
+        "code_sha256": code_hash(PROTOCOLS[protocol].partition(":")[0]),
         "neuron": mechanisms.build_tag()["neuron"],
     }
+
+
+def _function(protocol: str) -> Callable[..., dict]:
+    module, _, name = PROTOCOLS[protocol].partition(":")
+    return getattr(import_module(module), name)
 
 
 def _common(protocol: str, settings: Mapping) -> dict[str, str]:
@@ -83,7 +92,7 @@ def sweep(
     models : iterable of str or Model
         Which models.
     protocol : {"step", "rest", "fi", "chirp", "bap", "epsp", "bombardment"}
-        What to run on each; see `nmc.cells.measures` for what a row says.
+        What to run on each; the functions of `PROTOCOLS` tell what a row says.
     folder : pathlib.Path
         Where the rows are kept, one Parquet file a model; started again with the same folder,
         a sweep runs only what is missing, failed or stale.

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from nmc.cells import mechanisms, worker
+from nmc import child
+from nmc.cells import mechanisms
 from nmc.cells.package import Package
 from nmc.cells.protocols import run_cached
 from nmc.circuit import _network, continuous
-from nmc.circuit.pairs import code_hash
 from nmc.circuit.plan import CircuitPlan, plan_circuit
 from nmc.errors import CircuitError
 
@@ -68,7 +68,7 @@ def simulate_circuit(
     ranks: int = 1,
     trust: bool = False,
     keep: bool = True,
-    timeout_s: float = worker.TIMEOUT_S,
+    timeout_s: float = child.TIMEOUT_S,
     progress: bool = True,
 ) -> CircuitRun:
     """Simulate chosen neurons of a connectome, each a full me-type package.
@@ -220,7 +220,6 @@ def _params(plan, tstop_ms, record, mode, dt_ms, ranks) -> dict:
         "v_init_mV": V_INIT_MV,
         "threshold_mV": THRESHOLD_MV,
         "ranks": int(ranks),
-        "code": code_hash(),
     }
 
 

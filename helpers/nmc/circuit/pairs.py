@@ -5,19 +5,15 @@ The contacts stand where the microcircuit put them: in the package's own ``synap
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from nmc import names
-from nmc.cells import worker
+from nmc import child, names
 from nmc.cells.build import cell_spec
 from nmc.cells.package import Package
 from nmc.cells.protocols import as_package, run_cached
@@ -99,7 +95,7 @@ def simulate_pair(
     window_ms: float = WINDOW_MS,
     workers: int = 1,
     trust: bool = False,
-    timeout_s: float = worker.TIMEOUT_S,
+    timeout_s: float = child.TIMEOUT_S,
     progress: bool = True,
 ) -> PairedRecording:
     """Record the soma of a package while single presynaptic cells of an m-type fire.
@@ -168,7 +164,6 @@ def simulate_pair(
             "sampling_ms": SAMPLING_MS,
             "v_init_mV": V_INIT_MV,
             "spikes_ms": list(map(float, spikes_ms)),
-            "code": code_hash(),
         }
         return run_cached(
             "nmc.circuit._pair:run",
@@ -235,9 +230,3 @@ def _each(function, items: list, workers: int, progress: bool) -> list:
         calls = pool.map(function, items)
         return list(tqdm(calls, total=len(items), unit="cell", leave=False, delay=1.0,
                          disable=None if progress else True))  # fmt: skip
-
-
-@cache
-def code_hash() -> str:
-    """Hash of the code that places contacts, so that a change makes kept results stale."""
-    return hashlib.sha256((files("nmc.circuit") / "contacts.py").read_bytes()).hexdigest()[:16]

@@ -18,22 +18,16 @@ from nmc.cells import mechanisms
 from nmc.cells.unchanged import mark_rows
 from nmc.circuit.pairs import SHEET, PairedRecording, simulate_pair
 from nmc.circuit.pathway_list import PATHWAYS, pathways
+from nmc.code_hash import code_hash
 from nmc.errors import NMCError, SourceError
 
-#: What a row's numbers depend on besides the package: the cell's code, and the measures.
-ENGINE = (
-    "nmc.cells._run", "nmc.cells._worker", "nmc.cells.build", "nmc.cells.porting",
-    "nmc.circuit._pair", "nmc.circuit.contacts",
-)  # fmt: skip
-MEASURES = ("nmc.circuit.psp",)
 SETTINGS = {"trials": 15, "cells": 8, "dt_ms": 0.1, "window_ms": 200.0, "seed": 0}
 
 
 def makings() -> dict[str, str]:
-    """What every row made now has in common: hashes of measures and code, NEURON's version."""
+    """What every row made now has in common: the code, and the version of NEURON."""
     return {
-        "protocol_sha256": recomputed.code_hash(*MEASURES),
-        "code_sha256": recomputed.code_hash(*ENGINE),
+        "code_sha256": code_hash(simulate_pair.__module__),
         "neuron": mechanisms.build_tag()["neuron"],
     }
 

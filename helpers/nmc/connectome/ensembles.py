@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from nmc import layout
+from nmc.code_hash import code_hash
 from nmc.connectome import summary
 from nmc.connectome.given import check_choice, check_table, listed
 from nmc.connectome.read import EXTRACTS, connectome_file, load_connectome
@@ -200,7 +200,8 @@ def _row(path: Path, measures: tuple[str, ...]) -> dict:
     """Measure one instance; what is kept from an earlier run is not computed again."""
     from nmc.data.files import sha256_of
 
-    kept_in = settings.cache_folder() / "ensembles" / f"{sha256_of(path)}-{_code_hash()}.json"
+    code = code_hash(__name__)[:16]
+    kept_in = settings.cache_folder() / "ensembles" / f"{sha256_of(path)}-{code}.json"
     known: Mapping = read_json(kept_in) or {}
     row: dict = {}
     connectome = None
@@ -212,15 +213,6 @@ def _row(path: Path, measures: tuple[str, ...]) -> dict:
             write_json(kept_in, known)
         row |= dict(known[name])
     return row
-
-
-def _code_hash() -> str:
-    """Hash of this room's code: other code, other rows."""
-    folder = Path(__file__).parent
-    digest = hashlib.sha256()
-    for path in sorted(folder.rglob("*.py")):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:16]
 
 
 def _kind_of(key: str) -> dict:

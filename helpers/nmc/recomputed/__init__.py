@@ -8,15 +8,11 @@ NEURON or another package can be told: it is *stale*, and shown as such.
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import json
 import os
-import threading
-from collections.abc import Iterable, Mapping
-from functools import cache
+from collections.abc import Mapping
 from importlib.resources import files
-from importlib.util import find_spec
 from pathlib import Path
 
 import pandas as pd
@@ -30,7 +26,7 @@ TABLES: Mapping[str, tuple[str, ...]] = {
     "integration": ("model", "protocol", "settings"),
 }
 #: Columns that say from what a row was made.
-MAKINGS = ("package_sha256", "protocol_sha256", "code_sha256", "neuron")
+MAKINGS = ("package_sha256", "code_sha256", "neuron")
 
 
 def table_file(table: str) -> Path:
@@ -132,8 +128,7 @@ def mark_stale(rows: pd.DataFrame, current: Mapping[str, object]) -> pd.DataFram
     pandas.DataFrame
         A copy with ``stale`` (bool) and ``stale_because`` (the columns that differ, in words).
     """
-    words = {"package_sha256": "package", "protocol_sha256": "protocol", "code_sha256": "code",
-             "neuron": "NEURON"}  # fmt: skip
+    words = {"package_sha256": "package", "code_sha256": "code", "neuron": "NEURON"}
     marked = rows.copy()
     reasons = pd.Series("", index=rows.index, dtype="str")
     for column, value in current.items():
@@ -144,63 +139,9 @@ def mark_stale(rows: pd.DataFrame, current: Mapping[str, object]) -> pd.DataFram
     return marked
 
 
-_ONE_AT_A_TIME = threading.Lock()
-
-
-def code_hash(*modules: str) -> str:
-    """Hash what some modules do: their syntax trees without comments, docstrings and layout.
-
-    Parameters
-    ----------
-    *modules : str
-        Full names, e.g. ``"nmc.cells.build"``; they are not imported.
-    """
-    with _ONE_AT_A_TIME:  # Python's parser fails when several threads parse at once
-        return _code_hash(modules)
-
-
-@cache
-def _code_hash(modules: tuple[str, ...]) -> str:
-    digest = hashlib.sha256()
-    for name in sorted(modules):
-        spec = find_spec(name)
-        if spec is None or spec.origin is None:
-            raise UnknownNameError(f"There is no module {name!r}.")
-        digest.update(f"{name}\0".encode())
-        tree = ast.parse(Path(spec.origin).read_text("utf-8"))
-        digest.update("\n".join(_words(tree)).encode())
-    return digest.hexdigest()
-
-
 def settings_text(settings: Mapping) -> str:
     """Write a run's settings in the one form that rows are compared by."""
     return json.dumps(dict(settings), sort_keys=True)
-
-
-#: Fields of syntax trees that say nothing of meaning, or that only some Pythons have.
-_SILENT = {"ctx", "kind", "type_comment", "type_ignores", "type_params"}
-
-
-def _words(node: ast.AST) -> Iterable[str]:
-    """Yield a syntax tree as lines that are the same in every Python version."""
-    yield type(node).__name__
-    for name, value in sorted(ast.iter_fields(node)):
-        if name in _SILENT:
-            continue
-        parts = value if isinstance(value, list) else [value]
-        if name == "body" and isinstance(value, list) and _is_docstring(node):
-            parts = value[1:]
-        yield f"{name} {len(parts)}"
-        for part in parts:
-            if isinstance(part, ast.AST):
-                yield from _words(part)
-            else:
-                yield repr(part)
-
-
-def _is_docstring(node: ast.AST) -> bool:
-    documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
-    return isinstance(node, documented) and ast.get_docstring(node, clean=False) is not None
 
 
 def _read(path: Path) -> pd.DataFrame:

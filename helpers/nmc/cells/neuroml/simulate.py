@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from nmc import names
-from nmc.cells import mechanisms, results, worker
+from nmc import child, names
+from nmc.cells import mechanisms, results
 from nmc.cells.neuroml import lems
 from nmc.cells.neuroml.cell import NeuroMLCell, load_neuroml, read_document
 from nmc.cells.protocols import SAMPLING_MS, THRESHOLD_MV, tidy
@@ -43,7 +43,7 @@ def simulate_neuroml(
     tstop_ms: float | None = None,
     threshold_mV: float = THRESHOLD_MV,
     trust: bool = False,
-    timeout_s: float = worker.TIMEOUT_S,
+    timeout_s: float = child.TIMEOUT_S,
     progress: bool = True,
 ) -> pd.DataFrame:
     """Run a twin's step-current net in NEURON, in a process of its own.
@@ -124,7 +124,7 @@ def _run(params, lems_file, sources, trust, timeout_s, progress):
             shutil.copyfile(path, folder / path.name)
         script = _export(folder, lems_file.name, params["model"])
         libraries = _libraries(folder, trust)
-        meta, arrays = worker.run(
+        meta, arrays = child.run_child(
             _TASK,
             {**params, "folder": str(folder), "script": str(script)},
             libraries=libraries,

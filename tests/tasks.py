@@ -1,8 +1,10 @@
-"""Tasks that misbehave, for the worker's tests."""
+"""Tasks that misbehave, for tests of the child process."""
 
 import os
 import signal
+import tempfile
 import time
+from pathlib import Path
 
 import numpy as np
 
@@ -10,11 +12,23 @@ import numpy as np
 def fine(params, report):
     print("noise")
     report(0.5)
-    return {"twice": 2 * params["x"]}, {"a": np.arange(3.0)}
+    left = tempfile.mkdtemp()  # what a task leaves behind goes with its folder
+    return {"twice": 2 * params["x"], "temporary": left}, {"a": np.arange(3.0)}
 
 
 def slow(params, report):
+    Path("at-work").touch()
     time.sleep(60)
+    return {}, {}
+
+
+def deaf(params, report):
+    """Never let another thread run, as compiled code does, and ignore what can be ignored."""
+    import ctypes
+
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    Path("at-work").touch()
+    ctypes.PyDLL(None).sleep(60)  # keeps Python's lock
     return {}, {}
 
 
@@ -29,9 +43,7 @@ def crash(params, report):
 
 
 def leave(params, report):
-    from neuron import h
-
-    h("quit()")
+    os._exit(7)
 
 
 def fails(params, report):
@@ -42,6 +54,20 @@ def fails(params, report):
 
 def breaks(params, report):
     return 1 / 0
+
+
+def mechanisms(params, report):
+    from neuron import h
+
+    section = h.Section()
+    known = []
+    for name in ("hostile", "hh"):
+        try:
+            section.insert(name)
+            known.append(True)
+        except (ValueError, RuntimeError):
+            known.append(False)
+    return {"known": known}, {}
 
 
 def side_by_side(params, report):

@@ -1,0 +1,153 @@
+"""One hash for "would this code give the same result?", that follows imports.
+
+Every result that is kept (runs, rows of sweeps and of `nmc.recomputed`, ensembles, pages) has
+this hash in its key.  Nothing lists its inputs by hand: a module counts together with every
+``nmc`` module that it imports, and so on, imports inside functions and tasks named by a string
+(``"nmc.cells._run:run"``) included.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import re
+import threading
+from collections.abc import Iterable, Iterator
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+from nmc import _PUBLIC
+from nmc.errors import UnknownNameError
+
+#: Followed no further: these hand over files, and the content of each file is in a result's key.
+PINNED_BY_CONTENT = ("nmc.data",)
+
+#: Fields of syntax trees that say nothing of meaning, or that only some Pythons have.
+_SILENT = {"ctx", "kind", "type_comment", "type_ignores", "type_params"}
+_TASK = re.compile(r"(nmc(?:\.\w+)+):\w+")
+_ROOT = Path(__file__).parent
+_one_at_a_time = threading.Lock()  # Python's parser fails when several threads parse at once
+
+
+def code_hash(*modules: str) -> str:
+    """Hash what some modules and all that they import within the package do.
+
+    Comments, docstrings and layout do not count.  Nothing is imported.
+
+    Parameters
+    ----------
+    *modules : str
+        Full names, e.g. ``"nmc.cells.build"``; modules outside the package count alone.
+
+    Returns
+    -------
+    str
+        64 hexadecimal digits, the same in every Python version.
+
+    Raises
+    ------
+    UnknownNameError
+        A module does not exist.
+    """
+    return _hash(tuple(sorted(set(modules))))
+
+
+def modules_behind(*modules: str) -> list[str]:
+    """Names of all modules that `code_hash` of these covers, sorted.
+
+    Raises
+    ------
+    UnknownNameError
+        A module does not exist.
+    """
+    with _one_at_a_time:
+        reached: set[str] = set()
+        waiting = list(modules)
+        while waiting:
+            name = waiting.pop()
+            if name not in reached:
+                reached.add(name)
+                waiting += _read(name)[1]
+        return sorted(reached)
+
+
+@cache
+def _hash(modules: tuple[str, ...]) -> str:
+    lines = [f"{name} {_read(name)[0]}\n" for name in modules_behind(*modules)]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+@cache
+def _read(name: str) -> tuple[str, tuple[str, ...]]:
+    """Hash of one module's own syntax, and the ``nmc`` modules that it imports."""
+    path = _path(name)
+    if path is None:
+        raise UnknownNameError(f"There is no module {name!r}.")
+    tree = ast.parse(path.read_text("utf-8"))
+    digest = hashlib.sha256("\n".join(_words(tree)).encode()).hexdigest()
+    found = {module for node in _running(tree) for module in _imported(node)}
+    pinned = [m for m in found for top in PINNED_BY_CONTENT if f"{m}.".startswith(f"{top}.")]
+    return digest, tuple(sorted(found - set(pinned)))
+
+
+def _path(name: str) -> Path | None:
+    """File of a module; None where there is none."""
+    top, *rest = name.split(".")
+    if top == "nmc":
+        place = _ROOT.joinpath(*rest)
+        for path in (place / "__init__.py", place.with_name(f"{place.name}.py")):
+            if path.is_file():
+                return path
+        return None
+    spec = find_spec(name)
+    return Path(spec.origin) if spec and spec.origin else None
+
+
+def _imported(node: ast.AST) -> Iterator[str]:
+    """Yield the ``nmc`` modules that an import, or a string that names a task, brings in."""
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names if alias.name.startswith("nmc."))
+    elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "nmc":
+        for alias in node.names:
+            below = f"{node.module}.{alias.name}"
+            known = _PUBLIC if node.module == "nmc" else {}
+            yield below if _path(below) else known.get(alias.name, str(node.module))
+    elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+        if node.value.id == "nmc" and node.attr in _PUBLIC:  # ``import nmc; nmc.load_pathways()``
+            yield _PUBLIC[node.attr]
+    elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+        if found := _TASK.fullmatch(node.value):
+            yield found[1]
+
+
+def _running(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield the nodes of a tree that can run: all but those under ``if TYPE_CHECKING``."""
+    yield node
+    if isinstance(node, ast.If) and isinstance(node.test, ast.Name):
+        if node.test.id == "TYPE_CHECKING":
+            return
+    for child in ast.iter_child_nodes(node):
+        yield from _running(child)
+
+
+def _words(node: ast.AST) -> Iterable[str]:
+    """Yield a syntax tree as lines that are the same in every Python version."""
+    yield type(node).__name__
+    for name, value in sorted(ast.iter_fields(node)):
+        if name in _SILENT:
+            continue
+        parts = value if isinstance(value, list) else [value]
+        if name == "body" and isinstance(value, list) and _is_documented(node):
+            parts = value[1:]
+        yield f"{name} {len(parts)}"
+        for part in parts:
+            if isinstance(part, ast.AST):
+                yield from _words(part)
+            else:
+                yield repr(part)
+
+
+def _is_documented(node: ast.AST) -> bool:
+    documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+    return isinstance(node, documented) and ast.get_docstring(node, clean=False) is not None
