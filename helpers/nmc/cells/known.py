@@ -1,0 +1,165 @@
+"""Which packages are known, by content: their code runs unasked, all other code only if trusted.
+
+A package is code: MOD files become machine code, HOC and Python files are run.  So each of the
+1,035 packages of the portal, and each of the sample's, is known by one digest of its files
+(``known_packages.csv``; facts about the portal's files, none of their content).
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import NamedTuple
+
+#: Files in which releases 1.0.10 and 1.0.11 of the same package differ; no call of this package
+#: runs them but `nmc.run_command`, which looks at them by itself.
+RELEASE_FILES = ("run.py", "run_py.sh", "README", "VERSION", "CHANGELOG")
+#: What origin says of a package that is not known.
+OWN = "own package"
+
+
+class Known(NamedTuple):
+    """A known package: the model that it is, and where it comes from."""
+
+    model: str
+    origin: str
+
+
+def file_hashes(folder: Path) -> dict[str, str]:
+    """Return the sha256 of every file of a package, by its path in the folder.
+
+    Hidden files are left out: nothing runs them, and archives and desktops add some.
+    """
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        parts = path.relative_to(folder).parts
+        if path.is_file() and not any(part.startswith(".") for part in parts):
+            found["/".join(parts)] = hashlib.sha256(path.read_bytes()).hexdigest()
+    return found
+
+
+def content_digest(hashes: Mapping[str, str]) -> str:
+    """Return the digest by which a package is known, whatever its release or packing.
+
+    The sha256 of one line ``SHA256␠␠PATH`` a file, sorted by path, `RELEASE_FILES` left out.
+    """
+    lines = (f"{hashes[name]}  {name}\n" for name in sorted(hashes) if name not in RELEASE_FILES)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+@cache
+def known_packages() -> dict[str, Known]:
+    """Return every known package by its content digest."""
+    found = {row["content_sha256"]: Known(row["model"], "NMC portal") for row in _rows("packages")}
+    listed = files("nmc.data") / "sample" / "packages.csv"
+    if listed.is_file():
+        with listed.open(encoding="utf-8") as lines:
+            rows = list(csv.DictReader(lines))
+        found |= {row["content_sha256"]: Known(row["model"], "sample") for row in rows}
+    return found
+
+
+def find(model: str, digest: str) -> Known | None:
+    """Return the known package that has a digest; `model` is the name that it goes by."""
+    return known_packages().get(digest) or _of_generated_sample(model, digest)
+
+
+@cache
+def _of_generated_sample(model: str, digest: str) -> Known | None:
+    from nmc import names
+    from nmc.errors import UnknownNameError
+    from nmc.sample.cells import package_members
+
+    try:
+        members = package_members(names.parse_model(model))
+    except UnknownNameError:
+        return None
+    hashes = {
+        name: hashlib.sha256(text.encode()).hexdigest()
+        for name, text in members.items()
+        if not name.endswith("/") and not name.startswith(".")
+    }
+    return Known(model, "sample") if content_digest(hashes) == digest else None
+
+
+def knows_scripts(folder: Path, template: str, invented: bool) -> bool:
+    """Whether the scripts that the digest leaves out are those of a release."""
+    for name in ("run.py", "run_py.sh"):
+        path = folder / name
+        if not path.is_file():
+            continue
+        content = path.read_bytes().replace(template.encode(), b"TEMPLATE")
+        if (name, hashlib.sha256(content).hexdigest()) not in _shared_files():
+            return False
+    return True
+
+
+def differences(model: str, hashes: Mapping[str, str]) -> str:
+    """Say in a few words what differs from the known package of that name.
+
+    File by file where the source at hand has the known one, else by the files that many known
+    packages share.
+    """
+    theirs = _hashes_at_hand(model)
+    if theirs is None:
+        shared = _shared_files()
+        paths = {path for path, _ in shared}
+        changed = [p for p in hashes if p in paths and (p, hashes[p]) not in shared]
+        changed = [p for p in changed if p not in RELEASE_FILES]
+        return _told("differs in", changed) or (
+            "differs from it in a file that each package has of its own "
+            f"(nmc.fetch('model/{model}') gets the known one)"
+        )
+    both = hashes.keys() & theirs.keys()
+    parts = [
+        _told("differs in", [p for p in both if hashes[p] != theirs[p] and p not in RELEASE_FILES]),
+        _told("adds", hashes.keys() - theirs.keys()),
+        _told("lacks", theirs.keys() - hashes.keys()),
+    ]
+    return ", ".join(filter(None, parts)) or "differs in its packing"
+
+
+def _told(verb: str, paths) -> str:
+    listed = sorted(paths)
+    more = f" and {len(listed) - 6} more" if len(listed) > 6 else ""
+    return f"{verb} {', '.join(listed[:6])}{more}" if listed else ""
+
+
+def _hashes_at_hand(model: str) -> dict[str, str] | None:
+    """Hashes of the known package of a name, where the source has it without a download."""
+    import zipfile
+
+    from nmc.data.fetch import at_hand
+    from nmc.errors import NMCError
+
+    try:
+        record = at_hand(f"model/{model}")
+        if record is None:
+            return None
+        with zipfile.ZipFile(record.path) as archive:
+            hashes = {
+                name.partition("/")[2]: hashlib.sha256(archive.read(name)).hexdigest()
+                for name in archive.namelist()
+                if not name.endswith("/") and "/." not in name
+            }
+    except (NMCError, OSError, zipfile.BadZipFile):
+        return None
+    return hashes if find(model, content_digest(hashes)) else None
+
+
+@cache
+def _shared_files() -> frozenset[tuple[str, str]]:
+    """Path and sha256 of files that many known packages share.
+
+    ``run.py`` is taken with the name of the template replaced by TEMPLATE.
+    """
+    return frozenset((row["file"], row["sha256"]) for row in _rows("files"))
+
+
+def _rows(table: str) -> list[dict[str, str]]:
+    with (files("nmc.cells") / f"known_{table}.csv").open(encoding="utf-8") as lines:
+        return list(csv.DictReader(lines))
