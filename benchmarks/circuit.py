@@ -75,7 +75,7 @@ def tight(plan):
     params = network._params(plan, TSTOP_MS, (), "converged", 0.025, 1)
     params["integration"] = integration.TIGHT
     packages = [with_continuous_synapses(package) for package in plan.packages.values()]
-    found = run_cached("nmc.circuit._network:run", params, packages, synapses=True, trust=True,
+    found = run_cached("nmc.circuit._network:run", params, packages, synapses=True,
                        keep=False, progress=False)  # fmt: skip
     return network._result(plan, params, *found)
 

@@ -82,8 +82,12 @@ class PackageError(FormatError):
     """A me-type package that lacks a file or holds a wrong one."""
 
 
+class TrustError(NMCError):
+    """Code of a package that is not known, which runs only where the caller says trust=True."""
+
+
 class MechanismError(NMCError):
-    """A MOD file that is unknown, not trusted or cannot be ported."""
+    """A MOD file that cannot be ported or loaded."""
 
 
 class CompilerError(MechanismError):

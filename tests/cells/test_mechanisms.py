@@ -1,4 +1,4 @@
-"""Porting and compiling: each rule, trust, the cache, the compiler's own words."""
+"""Porting and compiling: each rule, the cache, the compiler's own words."""
 
 from __future__ import annotations
 
@@ -70,37 +70,25 @@ PROCEDURE rates() {
     assert porting.tabulate(calcium) == calcium
 
 
-def test_an_unknown_mod_is_not_compiled_unless_trusted(tmp_path, empty_cache):
-    with pytest.raises(MechanismError, match="mine.mod.*trust=True"):
-        mechanisms.library_for([mod(tmp_path, "mine")])
-    assert not empty_cache.exists()
-
-
 def test_equal_names_must_have_equal_content(tmp_path, empty_cache):
     one = mod(tmp_path, "mine")
     (tmp_path / "b").mkdir()
     other = mod(tmp_path / "b", "mine", CHANNEL + "COMMENT\nother\nENDCOMMENT\n")
     with pytest.raises(MechanismError, match="Two different files"):
-        mechanisms.library_for([one, other], trust=True)
-
-
-def test_the_sample_s_own_files_are_known(small):
-    known = mechanisms.known_hashes()
-    assert {mechanisms._sha256(p.read_bytes()) for p in small.mods.values()} <= known
-    assert len(known) >= 17
+        mechanisms.library_for([one, other])
 
 
 def test_no_compiler_is_said_plainly(tmp_path, empty_cache, monkeypatch):
     monkeypatch.setattr(mechanisms.shutil, "which", lambda *a, **k: None)
     with pytest.raises(CompilerError, match="nrnivmodl was not found"):
-        mechanisms.library_for([mod(tmp_path, "mine")], trust=True)
+        mechanisms.library_for([mod(tmp_path, "mine")])
 
 
 @pytest.mark.neuron
 def test_a_failing_compiler_gives_its_own_lines_and_leaves_nothing(tmp_path, empty_cache):
     broken = mod(tmp_path, "broken", "NEURON { SUFFIX broken }\nBREAKPOINT { nonsense nonsense }\n")
     with pytest.raises(CompilerError, match="(?s)last lines.*broken.mod"):
-        mechanisms.library_for([broken], trust=True)
+        mechanisms.library_for([broken])
     assert [p.name for p in (empty_cache / "mechanisms").iterdir()] == ["lock"]
 
 
@@ -111,12 +99,12 @@ def test_two_at_once_compile_once_and_only_what_is_missing(tmp_path, empty_cache
     run = mechanisms._compile
     monkeypatch.setattr(mechanisms, "_compile", lambda t, b: compiled.append(set(t)) or run(t, b))
     with ThreadPoolExecutor(2) as pool:
-        libraries = list(pool.map(lambda _: mechanisms.library_for([a], trust=True), range(2)))
+        libraries = list(pool.map(lambda _: mechanisms.library_for([a]), range(2)))
     assert compiled == [{"chana"}] and libraries[0] == libraries[1]
-    both = mechanisms.library_for([a, b], trust=True)
+    both = mechanisms.library_for([a, b])
     assert compiled[1:] == [{"chanb"}] and set(libraries[0]) < set(both) and len(both) == 2
     changed = mod(tmp_path, "chanb", CHANNEL + "COMMENT\nother\nENDCOMMENT\n")
-    assert mechanisms.library_for([changed], trust=True) != both[1:]
+    assert mechanisms.library_for([changed]) != both[1:]
 
 
 @pytest.mark.real

@@ -77,7 +77,7 @@ def assert_same_under_a_fixed_step(plan):
     for packages in (list(plan.packages.values()),
                      [with_continuous_synapses(p) for p in plan.packages.values()]):  # fmt: skip
         found.append(
-            run_cached("nmc.circuit._network:run", params, packages, synapses=True, trust=True,
+            run_cached("nmc.circuit._network:run", params, packages, synapses=True,
                        variant="tabulated", keep=False)[1]
         )  # fmt: skip
     packaged, rewritten = found

@@ -14,6 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nmc.cells import known
 from nmc.errors import PackageError, SimulationError
 
 if TYPE_CHECKING:
@@ -25,12 +26,20 @@ _PLACE = re.compile(r"(soma|dend|apic|axon)(?:\[(\d+)\])?\(([0-9.]+)\)")
 
 
 def cell_spec(package: Package) -> dict:
-    """What a worker needs to build a package's cell, ready for JSON."""
+    """What a worker needs to build a package's cell, ready for JSON.
+
+    Raises
+    ------
+    TrustError
+        The package is neither known nor trusted.
+    """
+    package.check_trusted()
     return {
         "model": package.name,
         "folder": str(package.folder),
         "template": package.template,
         "sha256": package.sha256,
+        "content_sha256": package.content_sha256,
         "gid": package.gid,
         "celsius": package.celsius,
     }
@@ -105,6 +114,8 @@ def build_cell(spec: dict, *, synapses: bool = False) -> Cell:
     ------
     SimulationError
         The package's HOC code failed; NEURON's own words are in the worker's log.
+    PackageError
+        The folder's files are no longer those that the spec was made from.
     """
     from neuron import h
 
@@ -114,7 +125,13 @@ def build_cell(spec: dict, *, synapses: bool = False) -> Cell:
     suffix = spec["sha256"][:10] + ("s" if synapses else "")
     name = f"{spec['template']}_{suffix}"
     if not hasattr(h, name):
-        _define(h, Path(spec["folder"]), suffix, synapses)
+        folder = Path(spec["folder"])
+        if known.content_digest(known.file_hashes(folder)) != spec["content_sha256"]:
+            raise PackageError(
+                f"{spec['model']}: the files in {folder} were changed after the package was "
+                "loaded; load it again."
+            )
+        _define(h, folder, suffix, synapses)
     try:
         hoc = getattr(h, name)(1 if synapses else 0)
     except RuntimeError as error:

@@ -1,11 +1,13 @@
 """Running a package by hand: a copy of one's own, its old code ported, its own commands.
 
 The other calls of this wing never run a package's scripts.  These do, in the copy's folder and
-in processes of their own, and show what the commands say.
+in processes of their own, and show what the commands say.  A copy is trusted as long as its files
+are as these calls left them in this process; whatever else stands in a folder needs ``trust``.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
@@ -21,13 +23,16 @@ import numpy as np
 import pandas as pd
 
 from nmc import names
-from nmc.cells import porting
-from nmc.cells.package import Package
-from nmc.cells.protocols import STEP_MS, STEP_START_MS, THRESHOLD_MV, as_package
-from nmc.errors import PackageError, SimulationTimeout
+from nmc.cells import known, porting
+from nmc.cells.package import Package, as_package
+from nmc.cells.protocols import STEP_MS, STEP_START_MS, THRESHOLD_MV
+from nmc.errors import PackageError, SimulationTimeout, TrustError
 
 #: Wall seconds a command may take unless told otherwise.
 TIMEOUT_S = 600.0
+
+#: Copies made in this process: folder → digest of its files as our own calls left them.
+_left: dict[Path, str] = {}
 
 #: A terminal's colours.
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
@@ -108,6 +113,8 @@ def copy_package(model: str | names.Model | Path | Package, folder: Path) -> Pat
         path.chmod(path.stat().st_mode | 0o600 | (0o100 if path.is_dir() else 0))
     for name in ("python_recordings", "hoc_recordings"):  # archives may drop empty folders
         (target / name).mkdir(exist_ok=True)
+    if package.trusted and (package.origin == known.OWN or _is_known(target)):
+        _left[target.resolve()] = _state(target)
     return target
 
 
@@ -126,6 +133,7 @@ def port_package(folder: Path) -> pd.DataFrame:
         ``after`` and ``why``.
     """
     folder = Path(folder)
+    ours = _left.get(folder.resolve()) == _state(folder)
     jobs = [(path, porting.RULES) for path in sorted((folder / "mechanisms").glob("*.mod"))]
     jobs += [(path, SCRIPT_RULES) for path in sorted(folder.glob("*.py"))]
     rows = []
@@ -147,10 +155,14 @@ def port_package(folder: Path) -> pd.DataFrame:
                 }
             )
         path.write_text(text, "utf-8")
+    if ours:
+        _left[folder.resolve()] = _state(folder)
     return pd.DataFrame(rows, columns=["file", "what", "times", "before", "after", "why"])
 
 
-def run_command(command: Sequence[str], folder: Path, *, timeout_s: float = TIMEOUT_S) -> Command:
+def run_command(
+    command: Sequence[str], folder: Path, *, trust: bool = False, timeout_s: float = TIMEOUT_S
+) -> Command:
     """Run a command in a folder as one would in a terminal, and wait for it.
 
     Parameters
@@ -159,7 +171,10 @@ def run_command(command: Sequence[str], folder: Path, *, timeout_s: float = TIME
         Program and arguments; ``python``, ``nrnivmodl`` and NEURON's other programs are those
         of this Python's environment.
     folder : pathlib.Path
-        Where.
+        Where: an empty folder, a known package, or a copy from `copy_package` in which nothing
+        but `port_package` and this call changed a file.
+    trust : bool
+        Run it in any other folder, too, whose files the command may run.
     timeout_s : float
         Limit of wall time.
 
@@ -172,6 +187,8 @@ def run_command(command: Sequence[str], folder: Path, *, timeout_s: float = TIME
     ------
     PackageError
         There is no such program.
+    TrustError
+        The folder holds files that are not known, and not trusted.
     SimulationTimeout
         The command passed its time limit; it is ended.
     """
@@ -180,7 +197,13 @@ def run_command(command: Sequence[str], folder: Path, *, timeout_s: float = TIME
     program = shutil.which(command[0], path=path)
     if program is None:
         raise PackageError(f"There is no program {command[0]!r} on this machine.")
-    typed = " ".join(command)
+    typed, ours = " ".join(command), _may_run(Path(folder))
+    if not (ours or trust):
+        raise TrustError(
+            f"{typed}: the files in {folder} are not those of a known package, nor as copy_package "
+            "and port_package left them. The command could run them with your rights: read them, "
+            "and pass trust=True if you trust them."
+        )
     started = time.monotonic()
     environment = {**os.environ, "PATH": path, "NEURON_MODULE_OPTIONS": "-nogui"}
     try:
@@ -196,9 +219,27 @@ def run_command(command: Sequence[str], folder: Path, *, timeout_s: float = TIME
         )
     except subprocess.TimeoutExpired as error:
         raise SimulationTimeout(f"{typed}: not finished within {timeout_s:g} s.") from error
+    if ours and Path(folder).resolve() in _left:
+        _left[Path(folder).resolve()] = _state(folder)  # what the command compiled or wrote
     text = _COLOUR.sub("", done.stdout.decode("utf-8", "replace"))
     text = text.replace(str(Path(folder).resolve()), ".")  # as one reads it, standing there
     return Command(typed, done.returncode, text, time.monotonic() - started)
+
+
+def _state(folder: Path) -> str:
+    hashes = known.file_hashes(Path(folder))
+    return hashlib.sha256(repr(sorted(hashes.items())).encode()).hexdigest()
+
+
+def _is_known(folder: Path) -> bool:
+    """Whether a folder holds a known package, its scripts included."""
+    digest = known.content_digest(known.file_hashes(folder))
+    return known.find(folder.name, digest) is not None and known.knows_scripts(folder)
+
+
+def _may_run(folder: Path) -> bool:
+    hashes = known.file_hashes(folder)
+    return not hashes or _left.get(folder.resolve()) == _state(folder) or _is_known(folder)
 
 
 def read_recording(folder: Path, step: int = 1) -> pd.DataFrame:

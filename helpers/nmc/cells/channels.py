@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from nmc import names
-from nmc.cells.package import Package
+from nmc.cells.package import Package, as_package
 from nmc.errors import UnknownNameError
 
 #: What the sweeps visit: voltages without the whole numbers at which old MOD files step aside.
@@ -52,7 +52,7 @@ def compute_channel_kinetics(
     calcium_mM : array_like
         Concentrations inside, for channels that read calcium; they are held at −70 mV.
     trust : bool
-        Compile MOD files that are not among the known ones.
+        Run the code of a package that is not known, see `nmc.load_package`.
 
     Returns
     -------
@@ -66,7 +66,7 @@ def compute_channel_kinetics(
     ------
     UnknownNameError
         The model has no such channel.
-    MechanismError, CompilerError, SimulationError
+    TrustError, MechanismError, CompilerError, SimulationError
         See `nmc.simulate_step`.
     """
     v, calcium = (
@@ -74,13 +74,11 @@ def compute_channel_kinetics(
         np.atleast_1d(np.asarray(calcium_mM, float)),
     )
     if isinstance(model, str | names.Model | Path | Package):
-        from nmc.cells.protocols import as_package
-
-        return _from_package(as_package(model), channels, v, calcium, trust)
+        return _from_package(as_package(model, trust=trust), channels, v, calcium)
     return _from_twin(model, channels, v, calcium)
 
 
-def _from_package(package: Package, channels, v, calcium, trust: bool) -> pd.DataFrame:
+def _from_package(package: Package, channels, v, calcium) -> pd.DataFrame:
     from nmc.cells.protocols import run_cached
 
     mods = {n: path.read_text("utf-8", "replace") for n, path in package.needed_mods().items()}
@@ -95,7 +93,7 @@ def _from_package(package: Package, channels, v, calcium, trust: bool) -> pd.Dat
         "celsius": package.celsius,
         "package": package.sha256,
     }
-    meta, arrays = run_cached(_TASK, params, [package], trust=trust, progress=False)
+    meta, arrays = run_cached(_TASK, params, [package], progress=False)
     parts = []
     for name in wanted:
         varies = known[name] == "ca"

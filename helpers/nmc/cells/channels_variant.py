@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import re
 import shutil
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
+from nmc.cells import known
 from nmc.cells.package import Package, read_package
 from nmc.errors import PackageError, UnknownNameError
 
@@ -29,7 +30,9 @@ def scale_channels(package: Package, factors: Mapping[str, float]) -> Package:
     -------
     Package
         A copy in the cache that differs in ``biophysics.hoc`` alone; every ``simulate_*`` call
-        takes it, and tells its results from the original's.
+        takes it, and tells its results from the original's.  It is trusted where the original
+        is, since nothing but these factors was written; its folder, loaded by its path, is a
+        package like any other that is not known.
 
     Raises
     ------
@@ -48,32 +51,37 @@ def scale_channels(package: Package, factors: Mapping[str, float]) -> Package:
             raise PackageError(f"{package.name}: {channel} cannot be scaled by {factor!r}.")
         for parameter in dense.loc[dense["mechanism"] == channel, "parameter"]:
             names[f"{parameter}_{channel}"] = float(factor)
-    said = json.dumps([package.sha256, sorted(names.items())])
-    key = hashlib.sha256(said.encode()).hexdigest()[:24]
-    return read_package(_copy(package, names, key))
+    text = (package.folder / "biophysics.hoc").read_text("utf-8", "replace")
+    for name, factor in names.items():
+        text = re.sub(
+            rf'(distribute\(\$o1\.\w+,"{name}",")([^"]+)("\))',
+            rf"\g<1>(\g<2>)*{factor!r}\g<3>",
+            text,
+        )
+    variant = read_package(_copy(package, text))
+    told = f"{package.origin}, channels scaled"
+    return replace(variant, trusted=package.trusted, origin=told, invented=package.invented)
 
 
-def _copy(package: Package, factors: Mapping[str, float], key: str) -> Path:
+def _copy(package: Package, biophysics: str) -> Path:
+    """Write a copy with another ``biophysics.hoc`` into the cache, unless it stands there."""
     from nmc.data.settings import cache_folder
 
-    root = cache_folder() / "variants"
+    own = hashlib.sha256(biophysics.encode()).hexdigest()
+    digest = known.content_digest(known.file_hashes(package.folder) | {"biophysics.hoc": own})
+    root, key = cache_folder() / "variants", digest[:24]
     target = root / key / package.name
     if target.is_dir():
-        return target
+        if known.content_digest(known.file_hashes(target)) == digest:
+            return target
+        shutil.rmtree(root / key)  # somebody changed it
     root.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix=".variant-", dir=root))
     try:
         copy = Path(shutil.copytree(package.folder, work / key / package.name))
         file = copy / "biophysics.hoc"
-        text = file.read_text("utf-8", "replace")
-        for name, factor in factors.items():
-            text = re.sub(
-                rf'(distribute\(\$o1\.\w+,"{name}",")([^"]+)("\))',
-                rf"\g<1>(\g<2>)*{factor!r}\g<3>",
-                text,
-            )
         file.chmod(0o644)
-        file.write_text(text, "utf-8")
+        file.write_bytes(biophysics.encode())
         try:
             os.replace(work / key, root / key)
         except OSError:

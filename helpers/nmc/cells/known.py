@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import re
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
@@ -20,6 +21,9 @@ from typing import NamedTuple
 RELEASE_FILES = ("run.py", "run_py.sh", "README", "VERSION", "CHANGELOG")
 #: What origin says of a package that is not known.
 OWN = "own package"
+
+
+_BEGIN = re.compile(rb"begintemplate (\w+)")
 
 
 class Known(NamedTuple):
@@ -86,14 +90,13 @@ def _of_generated_sample(model: str, digest: str) -> Known | None:
     return Known(model, "sample") if content_digest(hashes) == digest else None
 
 
-def knows_scripts(folder: Path, template: str, invented: bool) -> bool:
+def knows_scripts(folder: Path) -> bool:
     """Whether the scripts that the digest leaves out are those of a release."""
-    for name in ("run.py", "run_py.sh"):
-        path = folder / name
-        if not path.is_file():
-            continue
-        content = path.read_bytes().replace(template.encode(), b"TEMPLATE")
-        if (name, hashlib.sha256(content).hexdigest()) not in _shared_files():
+    template = _BEGIN.search((folder / "template.hoc").read_bytes())
+    for path in filter(Path.is_file, (folder / "run.py", folder / "run_py.sh")):
+        content = path.read_bytes()
+        content = content.replace(template[1], b"TEMPLATE") if template else content
+        if (path.name, hashlib.sha256(content).hexdigest()) not in _shared_files():
             return False
     return True
 

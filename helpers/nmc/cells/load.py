@@ -7,7 +7,7 @@ from pathlib import Path
 from nmc import names
 from nmc.cells import mechanisms
 from nmc.cells.build import Cell, build_cell, cell_spec
-from nmc.cells.package import Package
+from nmc.cells.package import Package, as_package
 from nmc.errors import SimulationError
 
 _LOADED: set[Path] = set()  # NEURON cannot load a library twice, nor unload one
@@ -28,7 +28,7 @@ def load_cell(
     synapses : bool
         Place the package's synapses too, all silent.
     trust : bool
-        Compile MOD files that are not among the known ones.
+        Run the code of a package that is not known, see `nmc.load_package`.
 
     Returns
     -------
@@ -38,13 +38,13 @@ def load_cell(
 
     Raises
     ------
+    TrustError
+        The package is neither known nor trusted.
     SimulationError
         A mechanism of that name, from another package, is loaded in this process already.
     """
-    from nmc.cells.protocols import as_package
-
-    package = as_package(model)
-    libraries = mechanisms.library_for(package.needed_mods(synapses).values(), trust=trust)
+    package = as_package(model, trust=trust)
+    libraries = mechanisms.libraries_of([package], synapses=synapses)
     from neuron import h
 
     for library in libraries:

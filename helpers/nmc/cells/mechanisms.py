@@ -1,4 +1,4 @@
-"""Compiled mechanisms: known MOD files only, once per content, kept in the cache.
+"""Compiled mechanisms: each once per content, kept in the cache.
 
 Each library stands in ``<cache>/mechanisms/<key>/`` with a ``manifest.json``; the key hashes
 the ported texts, the NEURON version, the compiler flags and the platform.  A package whose
@@ -8,7 +8,6 @@ missing is compiled.
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 import os
@@ -22,11 +21,14 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from importlib.metadata import version
-from importlib.resources import files
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nmc.cells import porting
 from nmc.errors import CompilerError, MechanismError
+
+if TYPE_CHECKING:
+    from nmc.cells.package import Package
 
 _COMPILE_SECONDS = 600
 
@@ -36,18 +38,48 @@ _COMPILE_SECONDS = 600
 VARIANTS = ("exact", "tabulated")
 
 
-def library_for(
-    mods: Iterable[Path], *, trust: bool = False, variant: str = "exact"
+def libraries_of(
+    packages: Iterable[Package], *, synapses: bool = False, variant: str = "exact"
 ) -> tuple[Path, ...]:
+    """Return the compiled mechanisms of some packages, compiling what is missing.
+
+    Parameters
+    ----------
+    packages : iterable of Package
+        Known or trusted ones.
+    synapses : bool
+        Those of their synapses, too.
+    variant : {"exact", "tabulated"}
+        See `VARIANTS`.
+
+    Returns
+    -------
+    tuple of pathlib.Path
+        As `library_for`.
+
+    Raises
+    ------
+    TrustError
+        A package is neither known nor trusted; nothing is compiled.
+    MechanismError, CompilerError
+        As `library_for`.
+    """
+    packages = list(packages)
+    for package in packages:
+        package.check_trusted()
+    mods = [path for package in packages for path in package.needed_mods(synapses).values()]
+    return library_for(mods, variant=variant)
+
+
+def library_for(mods: Iterable[Path], *, variant: str = "exact") -> tuple[Path, ...]:
     """Return the compiled libraries that hold some MOD files, compiling what is missing.
+
+    What is compiled runs as native code: whoever calls this says that the files may.
 
     Parameters
     ----------
     mods : iterable of pathlib.Path
         MOD files; of several packages too, as long as equal names have equal content.
-    trust : bool
-        Compile a MOD file whose content is not among the known ones. It runs as native code
-        on this machine.
     variant : {"exact", "tabulated"}
         See `VARIANTS`.
 
@@ -59,11 +91,11 @@ def library_for(
     Raises
     ------
     MechanismError
-        A MOD file is unknown and not trusted, or two files of one name differ.
+        Two files of one name differ.
     CompilerError
         ``nrnivmodl`` is missing or failed; carries its last lines.
     """
-    texts = _texts(mods, trust)
+    texts = port_mods(mods)
     if variant == "tabulated":
         texts = {name: porting.tabulate(text) for name, text in texts.items()}
     if not texts:
@@ -81,37 +113,11 @@ def library_for(
         return (*(library for library, _ in present), compiled)
 
 
-def known_hashes() -> frozenset[str]:
-    """Return the sha256 of every MOD file that may be compiled without ``trust``.
-
-    They are the seventeen files of the portal's packages (hashes only, in ``known_mods.csv``)
-    and the synthetic sample's own.
-    """
-    return _known()
-
-
-@cache
-def _known() -> frozenset[str]:
-    with (files("nmc.cells") / "known_mods.csv").open(encoding="utf-8") as handle:
-        known = {row["sha256"] for row in csv.DictReader(handle)}
-    own = files("nmc.sample") / "cells" / "mechanisms"
-    if own.is_dir():
-        known |= {_sha256(f.read_bytes()) for f in own.iterdir() if f.name.endswith(".mod")}
-    return frozenset(known)
-
-
-def _texts(mods: Iterable[Path], trust: bool) -> dict[str, str]:
-    """Ported text by mechanism file name, after the checks of trust and of unique names."""
+def port_mods(mods: Iterable[Path]) -> dict[str, str]:
+    """Ported text by mechanism file name; two different texts of one name are an error."""
     texts: dict[str, str] = {}
     for path in map(Path, mods):
-        raw = path.read_bytes()
-        if not trust and _sha256(raw) not in known_hashes():
-            raise MechanismError(
-                f"The mechanism {path.name} (in {path.parent}) is not one of the known MOD files. "
-                "It would be compiled and run as native code: read it, and pass trust=True if "
-                "you trust it."
-            )
-        text, _ = porting.port(raw.decode("utf-8", "replace"))
+        text, _ = porting.port(path.read_text("utf-8", "replace"))
         if texts.setdefault(path.stem, text) != text:
             raise MechanismError(
                 f"Two different files are called {path.name}; one NEURON process can hold only "

@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
@@ -19,8 +19,8 @@ import numpy as np
 import pandas as pd
 
 from nmc import names
-from nmc.cells import _hoc, _tables
-from nmc.errors import PackageError
+from nmc.cells import _hoc, _tables, known
+from nmc.errors import PackageError, TrustError
 
 #: Files without which a package cannot be simulated.
 REQUIRED = (
@@ -65,6 +65,15 @@ class Package:
         Temperature and time step that the package sets.
     licence, version : str
         Text of LICENSE and of VERSION.
+    content_sha256 : str
+        Digest of the package's files, see `nmc.cells.known`.
+    origin : str
+        ``NMC portal`` or ``sample`` for a known package, by its content; else ``own package``.
+    invented : bool
+        Whether its numbers are those of the synthetic sample.
+    trusted : bool
+        Whether its code may run: the package is known, was made from a known one by this
+        package's own rules, or was loaded with ``trust=True``.
     """
 
     model: names.Model
@@ -80,6 +89,11 @@ class Package:
     dt_ms: float
     licence: str
     version: str
+    content_sha256: str
+    origin: str
+    invented: bool
+    trusted: bool
+    _hashes: Mapping[str, str]
     _biophysics: pd.DataFrame
     _mtypes: Mapping[int, str]
 
@@ -151,6 +165,22 @@ class Package:
             if name in inserted or (synapses and name in SYNAPSES)
         }
 
+    def check_trusted(self) -> None:
+        """Refuse to run the code of a package that is neither known nor trusted.
+
+        Raises
+        ------
+        TrustError
+            Says what differs from the known package of that name.
+        """
+        if not self.trusted:
+            raise TrustError(
+                f"{self.name} in {self.folder} is not the known package of that name: it "
+                f"{known.differences(self.name, self._hashes)}. Its MOD, HOC and Python files "
+                "would run on this machine with your rights: read them, and pass trust=True if "
+                "you trust them."
+            )
+
     def step_nA(self, step: int) -> float:
         """Amplitude of one of the package's steps, 1 the weakest."""
         if step not in range(1, len(self.steps_nA) + 1):
@@ -193,7 +223,14 @@ def hash_files(files: Mapping[str, bytes]) -> str:
     return digest.hexdigest()
 
 
-def load_package(model: str | names.Model | Path) -> Package:
+def as_package(model: str | names.Model | Path | Package, *, trust: bool = False) -> Package:
+    """Return a package as it is, or load the one that a name or folder stands for."""
+    if isinstance(model, Package):
+        return replace(model, trusted=True) if trust and not model.trusted else model
+    return load_package(model, trust=trust)
+
+
+def load_package(model: str | names.Model | Path, *, trust: bool = False) -> Package:
     """Read a me-type package.
 
     Parameters
@@ -201,6 +238,9 @@ def load_package(model: str | names.Model | Path) -> Package:
     model : str, Model or pathlib.Path
         A model's name, fetched through the source if need be, or the folder of an unpacked
         package.
+    trust : bool
+        Let the package's code run although it is none of the known packages: its MOD files
+        would be compiled, its HOC and Python files run, with the rights of the caller.
 
     Returns
     -------
@@ -219,10 +259,10 @@ def load_package(model: str | names.Model | Path) -> Package:
         from nmc.data.unpacked import fetch_folder
 
         folder = fetch_folder(f"model/{names.parse_model(model).name}")
-    return read_package(folder)
+    return read_package(folder, trust=trust)
 
 
-def read_package(folder: Path) -> Package:
+def read_package(folder: Path, *, trust: bool = False) -> Package:
     """Read the package that stands unpacked in a folder named after its model."""
     folder = Path(folder).resolve()
     model = names.parse_model(folder.name)
@@ -232,6 +272,9 @@ def read_package(folder: Path) -> Package:
                 f"{model.name}: the package has no {required} (looked in {folder}). "
                 "Fetch it again, or unpack the whole archive."
             )
+    hashes = known.file_hashes(folder)
+    digest = known.content_digest(hashes)
+    found = known.find(model.name, digest)
     hold, steps = _tables.read_currents(model.name, folder)
     mechanisms, biophysics = _hoc.read_biophysics(model.name, folder / "biophysics.hoc")
     mods = {p.stem: p for p in sorted((folder / "mechanisms").glob("*.mod"))}
@@ -251,11 +294,22 @@ def read_package(folder: Path) -> Package:
         dt_ms=constants["dt"],
         licence=_text(folder / "LICENSE"),
         version=_text(folder / "VERSION").strip(),
+        content_sha256=digest,
+        origin=found.origin if found else known.OWN,
+        invented=found.origin == "sample" if found else _says_synthetic(folder),
+        trusted=found is not None or trust,
+        _hashes=MappingProxyType(hashes),
         _biophysics=biophysics,
         _mtypes=MappingProxyType(_tables.read_mtype_map(model.name, folder)),
     )
     _check_sections(package)  # a wrong table is found now, not in the middle of a run
     return package
+
+
+def _says_synthetic(folder: Path) -> bool:
+    """Whether an own package was made from one of the sample's, as its files say."""
+    told = [folder / "LICENSE", folder / "README", *sorted(folder.rglob("*.hoc"))]
+    return any("synthetic" in _text(path) for path in told)
 
 
 def _check_mechanisms(model: str, inserted: Mapping[str, tuple[str, ...]], mods) -> None:
@@ -308,4 +362,8 @@ def _draws(mod_text: str) -> bool:
 
 
 def _text(path: Path) -> str:
-    return path.read_text("utf-8", "replace") if path.is_file() else ""
+    """First of a text file: none of those read so is longer."""
+    if not path.is_file():
+        return ""
+    with path.open(encoding="utf-8", errors="replace") as text:
+        return text.read(100_000)

@@ -54,7 +54,7 @@ def simulate_rest(
     SimulationError
         The cell is not at rest: it fires, or eFEL finds no deflection.
     """
-    package = as_package(model)
+    package = as_package(model, trust=trust)
     trace = simulate_currents(
         package,
         [step_stimulus(REST_START_MS, REST_END_MS - REST_START_MS, REST_AMPLITUDE_NA)],
@@ -62,7 +62,6 @@ def simulate_rest(
         mode=mode,
         v_init_mV=v_init_mV,
         settle=True,
-        trust=trust,
         timeout_s=timeout_s,
         progress=progress,
     )

@@ -16,7 +16,7 @@ from nmc import child, names
 from nmc.cells import integration, mechanisms, results
 from nmc.cells.build import cell_spec
 from nmc.cells.features import compute_features
-from nmc.cells.package import Package, load_package
+from nmc.cells.package import Package, as_package
 
 #: The packages' step protocol: holding current all along, a step from 700 to 2700 ms.
 STEP_START_MS, STEP_MS, STEP_TOTAL_MS = 700.0, 2000.0, 3000.0
@@ -63,7 +63,7 @@ def simulate_step(
     threshold_mV : float
         Soma voltage whose upward crossings count as spikes.
     trust : bool
-        Compile MOD files that are not among the known ones.
+        Run the code of a package that is not known, see `nmc.load_package`.
     timeout_s : float
         Limit of wall time.
     progress : bool
@@ -78,11 +78,13 @@ def simulate_step(
 
     Raises
     ------
+    TrustError
+        The package is neither known nor trusted.
     PackageError, MechanismError, CompilerError, SimulationError
-        The package is not whole; a MOD file is unknown or does not compile; the run fails, ends
-        early or takes too long.
+        A file of the package is missing or wrong; a MOD file does not compile; the run fails,
+        ends early or takes too long.
     """
-    package = as_package(model)
+    package = as_package(model, trust=trust)
     hold = package.hold_nA if hold_nA is None else float(hold_nA)
     amplitude = package.step_nA(step) if amplitude_nA is None else float(amplitude_nA)
     stimuli = [
@@ -97,7 +99,6 @@ def simulate_step(
         v_init_mV=v_init_mV,
         record=record,
         threshold_mV=threshold_mV,
-        trust=trust,
         timeout_s=timeout_s,
         progress=progress,
     )
@@ -154,7 +155,7 @@ def simulate_currents(
     PackageError, MechanismError, CompilerError, SimulationError
         As `simulate_step`.
     """
-    package = as_package(model)
+    package = as_package(model, trust=trust)
     how, variant, said = integration.choose(package, mode)
     targets = {"v_mV": "soma[0](0.5).v", **(record or {})}
     params = {
@@ -173,7 +174,6 @@ def simulate_currents(
         params,
         [package],
         variant=variant,
-        trust=trust,
         timeout_s=timeout_s,
         progress=progress,
     )
@@ -204,7 +204,6 @@ def run_cached(
     *,
     synapses: bool = False,
     variant: str = "exact",
-    trust: bool = False,
     keep: bool = True,
     **limits,
 ) -> tuple[dict, dict[str, np.ndarray]]:
@@ -215,10 +214,10 @@ def run_cached(
     task, params
         As for `nmc.child.run_child`; cells stand in ``params["cell"]`` or ``["cells"]``.
     packages : list of Package
-        Whose mechanisms must be loaded.
+        Whose mechanisms must be loaded; known or trusted ones.
     synapses : bool
         Load the packages' synapse mechanisms too.
-    variant, trust
+    variant : {"exact", "tabulated"}
         See `nmc.cells.mechanisms.library_for`.
     keep : bool
         False runs anew and keeps nothing, for benchmarks.
@@ -230,11 +229,7 @@ def run_cached(
     meta, arrays
         As the task gave them, ``cpu_s`` added.
     """
-    libraries = mechanisms.library_for(
-        [path for package in packages for path in package.needed_mods(synapses).values()],
-        trust=trust,
-        variant=variant,
-    )
+    libraries = mechanisms.libraries_of(packages, synapses=synapses, variant=variant)
     key = results.result_key(task, params, mechanisms.build_tag(variant))
     if keep and (found := results.load_result(key)):
         return found
@@ -243,11 +238,6 @@ def run_cached(
     if keep:
         results.keep_result(key, meta, arrays)
     return meta, arrays
-
-
-def as_package(model: str | names.Model | Path | Package) -> Package:
-    """Return a package as it is, or load the one that a name or folder stands for."""
-    return model if isinstance(model, Package) else load_package(model)
 
 
 def step_stimulus(

@@ -55,7 +55,7 @@ def simulate_bap(
     PackageError, MechanismError, CompilerError, SimulationError
         As `nmc.simulate_step`.
     """
-    package = as_package(model)
+    package = as_package(model, trust=settings.pop("trust", False))
     places = measure_places(package, n_places)
     pulse = protocols.step_stimulus(_PULSE_START_MS, _PULSE_MS, float(amplitude_nA))
     trace = simulate_currents(
@@ -103,7 +103,7 @@ def simulate_epsp(
     PackageError, MechanismError, CompilerError, SimulationError
         As `nmc.simulate_step`.
     """
-    package = as_package(model)
+    package = as_package(model, trust=settings.pop("trust", False))
     places = measure_places(package, None).query("section in [@section, 'soma[0]']")
     if section not in set(places["section"]):
         raise UnknownNameError.of("section", section, measure_places(package, None)["section"])
@@ -238,7 +238,7 @@ def simulate_bombardment(
     UnknownNameError
         An m-type has no synapse on this cell.
     """
-    package = as_package(model)
+    package = as_package(model, trust=trust)
     numbers = {mtype: number for number, mtype in package.mtype_map.items()}
     present = package.synapses["pre_mtype"].unique()
     if not isinstance(rates_Hz, Mapping):
@@ -265,7 +265,6 @@ def simulate_bombardment(
         params,
         [package],
         synapses=True,
-        trust=trust,
         timeout_s=timeout_s,
         progress=progress,
     )

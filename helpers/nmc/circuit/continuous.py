@@ -106,15 +106,13 @@ def rewrite(text: str) -> str:
     return _SOLVE.sub(r"\1 METHOD cnexp", text, count=1)
 
 
-def with_continuous_synapses(package: Package, *, trust: bool = False) -> Package:
+def with_continuous_synapses(package: Package) -> Package:
     """Return a package whose synapses are rewritten; its other files stay where they are.
 
     Parameters
     ----------
     package : Package
         From `nmc.load_package`.
-    trust : bool
-        Rewrite MOD files that are not among the known ones, too.
 
     Returns
     -------
@@ -124,9 +122,9 @@ def with_continuous_synapses(package: Package, *, trust: bool = False) -> Packag
     Raises
     ------
     MechanismError
-        A MOD file is unknown and not trusted, or its decay is of another form.
+        The decay of a synapse is of another form.
     """
-    texts = mechanisms._texts(package.needed_mods(True).values(), trust)
+    texts = mechanisms.port_mods(package.needed_mods(True).values())
     written = {n: _write(n, rewrite(text)) for n, text in texts.items() if n in SYNAPSES}
     return replace(package, mods={**package.mods, **written})
 

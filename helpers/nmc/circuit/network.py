@@ -117,12 +117,13 @@ def simulate_circuit(
             connectome, neurons, models=models, drive=drive, background_Hz=background_Hz,
             background_cells=background_cells, gain=gain, missing=missing, seed=seed,
         )  # fmt: skip
+    plan = plan.trusting() if trust else plan
     params = _params(plan, tstop_ms, record, mode, dt_ms, ranks)
-    packages, loading = _mechanisms(plan, params["integration"], trust)
+    packages, variant = _mechanisms(plan, params["integration"])
     if ranks > 1:
-        params["libraries"] = _libraries(packages, loading)
+        params["libraries"] = _libraries(packages, variant)
     meta, arrays = run_cached(
-        "nmc.circuit._network:run", params, packages, synapses=True, **loading, keep=keep,
+        "nmc.circuit._network:run", params, packages, synapses=True, variant=variant, keep=keep,
         timeout_s=timeout_s, progress=progress,
     )  # fmt: skip
     return _result(plan, params, meta, arrays)
@@ -162,13 +163,16 @@ def write_circuit(
         A cell to record that is not there.
     UnknownNameError
         There is no such mode.
+    TrustError
+        A package is neither known nor trusted.
     MechanismError, CompilerError
-        A MOD file is unknown and not trusted; the mechanisms cannot be compiled.
+        The mechanisms cannot be compiled.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
+    plan = plan.trusting() if trust else plan
     params = _params(plan, tstop_ms, record, mode, dt_ms, 1)
-    params["libraries"] = _libraries(*_mechanisms(plan, params["integration"], trust))
+    params["libraries"] = _libraries(*_mechanisms(plan, params["integration"]))
     (folder / "circuit.json").write_text(json.dumps(params), "utf-8")
     return folder
 
@@ -223,18 +227,17 @@ def _params(plan, tstop_ms, record, mode, dt_ms, ranks) -> dict:
     }
 
 
-def _mechanisms(plan: CircuitPlan, how: dict, trust: bool) -> tuple[list[Package], dict]:
-    """Packages with the synapses that an integration needs, and how to load their MOD files."""
+def _mechanisms(plan: CircuitPlan, how: dict) -> tuple[list[Package], str]:
+    """Packages with the synapses that an integration needs, and the variant of their MOD files."""
     packages = list(plan.packages.values())
     if "atol" not in how:
-        return packages, {"variant": "exact", "trust": trust}
-    packages = [continuous.with_continuous_synapses(p, trust=trust) for p in packages]
-    return packages, {"variant": "tabulated", "trust": True}  # those not trusted were refused
+        return packages, "exact"
+    return [continuous.with_continuous_synapses(p) for p in packages], "tabulated"
 
 
-def _libraries(packages: list[Package], loading: dict) -> list[str]:
-    mods = [path for package in packages for path in package.needed_mods(True).values()]
-    return [str(library) for library in mechanisms.library_for(mods, **loading)]
+def _libraries(packages: list[Package], variant: str) -> list[str]:
+    libraries = mechanisms.libraries_of(packages, synapses=True, variant=variant)
+    return [str(library) for library in libraries]
 
 
 def _result(plan: CircuitPlan, params: dict, meta: dict, arrays) -> CircuitRun:

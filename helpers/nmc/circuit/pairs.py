@@ -146,7 +146,7 @@ def simulate_pair(
     """
     if trials < 1:
         raise SynapseError(f"At least one trial is needed; got {trials}.")
-    package = as_package(post_model)
+    package = as_package(post_model, trust=trust)
     contacts = contacts_of(package, pre_mtype)
     factor = _weight_factor(package, pre_mtype, contacts, conductance)
     chosen = choose_cells(contacts, cells, np.random.default_rng(seed))
@@ -170,7 +170,6 @@ def simulate_pair(
             params,
             [package],
             synapses=True,
-            trust=trust,
             timeout_s=timeout_s,
         )[1]
 

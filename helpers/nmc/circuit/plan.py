@@ -7,7 +7,7 @@ every random choice is made here, or is keyed by a cell's number and not by wher
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -15,7 +15,7 @@ import pandas as pd
 
 from nmc import names
 from nmc.cells.build import cell_spec
-from nmc.cells.package import Package, load_package
+from nmc.cells.package import Package, as_package, load_package
 from nmc.circuit.contacts import contacts_of, to_spec
 from nmc.errors import CircuitError, SynapseError
 
@@ -60,6 +60,11 @@ class CircuitPlan:
     def spec(self) -> dict:
         """Everything the workers need, ready for JSON: cells, contacts, input."""
         return make_spec(self)
+
+    def trusting(self) -> CircuitPlan:
+        """Return the same plan with its packages trusted, see `nmc.load_package`."""
+        trusted = {name: as_package(p, trust=True) for name, p in self.packages.items()}
+        return replace(self, packages=trusted)
 
     def __repr__(self) -> str:
         kinds = self.neurons["mtype"].nunique()

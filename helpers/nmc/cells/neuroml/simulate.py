@@ -272,9 +272,7 @@ def _libraries(folder: Path, trust: bool) -> tuple[Path, ...]:
     channels = [p for p in mods if (folder / f"{_channel(p)}.channel.nml").is_file()]
     others = [path for path in mods if path not in channels]
     return tuple(
-        library
-        for group in (channels, others)
-        for library in mechanisms.library_for(group, trust=True)
+        library for group in (channels, others) for library in mechanisms.library_for(group)
     )
 
 
