@@ -16,7 +16,7 @@ PYTHON  ?= $(shell for v in 3.12 3.11 3.13; do \
 
 export NMC_SOURCE := $(SOURCE)
 
-.PHONY: help book test test-full test-neuron8 scoreboard site-test pdf links lock clean check
+.PHONY: help book sample test test-full test-neuron8 scoreboard site-test pdf links lock clean check
 
 help:  ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -67,6 +67,9 @@ lock:  ## pin every dependency with its hashes again
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-header --no-annotate --extra book --extra test --extra sweep --extra neuroml \
 	  --extra export pyproject.toml -o requirements.lock
+
+sample: $(VENV)/.installed  ## make the synthetic sample that the package ships again (maintainers)
+	$(BIN)/python -m tools.sample
 
 clean:  ## remove what is generated (not the environment, not downloaded data)
 	rm -rf _build notebooks .cache .pytest_cache .ruff_cache

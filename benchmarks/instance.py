@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 import nmc
 import numpy as np
-from nmc.sample import rule
-from nmc.sample.facts import N_NEURONS, mtype_counts
-from nmc.sample.wiring import make_instance, make_neurons
 from scipy import sparse
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))  # for the sample's maker
+
+from tools.sample import rule
+from tools.sample.facts import N_NEURONS, mtype_counts
+from tools.sample.wiring import make_instance, make_neurons
 
 SIZES = (1000, 2000, 4000, 8000, 16000, N_NEURONS)
 SEED = (20, 15)

@@ -16,6 +16,7 @@ _PUBLIC = {
     "Package": "nmc.cells.package",
     "PairedRecording": "nmc.circuit.pairs",
     "available": "nmc.data.fetch",
+    "available_models": "nmc.data.fetch",
     "catalogue": "nmc.data.catalogue",
     "check": "nmc.exercises",
     "check_connectome_claims": "nmc.connectome.claims",

@@ -6,6 +6,7 @@ import shutil
 import zipfile
 from pathlib import Path
 
+import nmc
 import pytest
 from nmc import layout
 from nmc.cells.package import Package, read_package
@@ -16,11 +17,9 @@ PYRAMIDAL, STOCHASTIC, SMALL = "L5_TTPC1_cADpyr232_1", "L23_LBC_cSTUT189_1", "L1
 @pytest.fixture(scope="session")
 def sample_folder(tmp_path_factory) -> Path:
     """Return a folder with three unpacked packages of the synthetic sample."""
-    from nmc.sample.cells import write_package
-
     folder = tmp_path_factory.mktemp("packages")
     for model in (PYRAMIDAL, STOCHASTIC, SMALL):
-        with zipfile.ZipFile(write_package(folder, model)) as archive:
+        with zipfile.ZipFile(nmc.fetch(f"model/{model}", source="sample")) as archive:
             archive.extractall(folder)
     return folder
 

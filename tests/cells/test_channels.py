@@ -9,8 +9,9 @@ import pytest
 from nmc.cells.channels import is_channel, reads_calcium
 from nmc.cells.package import read_package
 from nmc.errors import PackageError, UnknownNameError
-from nmc.sample.cells import channels as truth
-from nmc.sample.cells.package import mechanism_text
+
+from tools.sample.cells import channels as truth
+from tools.sample.cells.package import mechanism_text
 
 from .conftest import PYRAMIDAL
 

@@ -51,7 +51,7 @@ def test_several_models_step_in_the_order_given(small, pyramidal):
 
 def test_a_chirp_finds_the_resistance_at_rest_and_a_low_pass(small):
     """At low frequency the impedance is the input resistance that the sample was made with."""
-    from nmc.sample.cells import expected_rest
+    from tools.sample.cells import expected_rest
 
     truth = expected_rest(SMALL).loc[SMALL]
     table = nmc.simulate_chirp(small, amplitude_nA=0.005, duration_ms=3000.0)

@@ -89,7 +89,7 @@ def test_rounding_is_half_of_the_last_printed_place(printed, half):
 
 
 def test_the_sample_measures_as_it_was_drawn(sample_folder):
-    from nmc.sample.cells import expected_anatomy
+    from tools.sample.cells import expected_anatomy
 
     for model in (PYRAMIDAL, SMALL):
         truth = expected_anatomy(model).loc[model]

@@ -13,7 +13,8 @@ from nmc.cells.neuroml import cell, lems, simulate
 from nmc.cells.neuroml.channel import read_channel
 from nmc.cells.package import read_package
 from nmc.errors import FormatError, MissingFileError, MissingLibraryError, UnknownNameError
-from nmc.sample.neuroml import NETS, neuroml_members
+
+from tools.sample.neuroml import NETS, neuroml_members
 
 from .conftest import SMALL, STOCHASTIC
 

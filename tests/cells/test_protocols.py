@@ -57,7 +57,7 @@ def test_more_current_more_spikes(small, trace):
 
 
 def test_rest_is_what_the_sample_was_made_with(small):
-    from nmc.sample.cells import expected_rest
+    from tools.sample.cells import expected_rest
 
     truth = expected_rest(SMALL).loc[SMALL]
     found = simulate_rest(small, mode="converged").attrs

@@ -27,7 +27,7 @@ def plan():
 
 def test_only_the_decay_is_restated():
     for name in SYNAPSES:
-        text = (files("nmc.sample") / "cells" / "mechanisms" / f"{name}.mod").read_text("utf-8")
+        text = (files("tools.sample") / "cells" / "mechanisms" / f"{name}.mod").read_text("utf-8")
         new = rewrite(text)
         kept = set(text.splitlines()) & set(new.splitlines())
         gone = [line for line in text.splitlines() if line not in kept]

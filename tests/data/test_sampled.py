@@ -1,17 +1,26 @@
-"""The sample as a tree: written once, the same everywhere, and said to be invented."""
+"""The sample as a tree: unpacked once, the same everywhere, and said to be invented."""
 
 from __future__ import annotations
 
 import hashlib
+import io
+import os
 import shutil
+import subprocess
+import sys
+import tarfile
+import time
+import zipfile
 
 import nmc
 import pytest
-from nmc.data import fetch, provenance, sampled
+from nmc import names
+from nmc.data import fetch, provenance, sampled, upkeep
 from nmc.data.catalogue import item, items
-from nmc.errors import ChecksumError
+from nmc.errors import ChecksumError, MissingFileError
 
-MODEL = "model/L4_SS_cADpyr230_3"  # none of those the sample writes at once
+MODEL = "model/L4_SS_cADpyr230_1"
+LACKED = "model/L4_SS_cADpyr230_3"
 
 
 @pytest.fixture(autouse=True)
@@ -20,47 +29,159 @@ def fresh_log(monkeypatch, sample_cache):
     monkeypatch.setattr(provenance, "_log", {})
 
 
+@pytest.fixture
+def own(tmp_path, monkeypatch):
+    """An empty cache of the test's own."""
+    monkeypatch.setenv("NMC_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
 def test_it_is_the_default_and_says_that_it_is_invented():
     record = fetch.fetch_record("sheet/layers")
-    assert (record.origin, record.invented, record.trust) == ("sample", True, "tree")
+    assert (record.origin, record.invented, record.trust) == ("sample", True, "sample")
     assert provenance.note() == "Data: synthetic sample, invented numbers"
 
 
-def test_it_has_a_package_of_every_model_written_when_asked_for():
-    assert all(nmc.available(key) for key in items() if key.startswith("model/"))
+def test_a_package_it_holds():
     first = fetch.fetch_record(MODEL)
-    assert (first.trust, first.invented) == ("first use", True)
+    assert (first.trust, first.invented) == ("sample", True)
     folder = nmc.fetch_folder(MODEL)
     assert folder.name == MODEL.removeprefix("model/") and (folder / "template.hoc").is_file()
 
 
-def test_it_has_the_archives_of_packages():
-    assert nmc.available("models/all") and nmc.available("models/group/L23")
-    found = nmc.fetch_folder("models/group/L1_DAC_cNAC")
-    packages = {path.parent.name for path in found.rglob("template.hoc")}
-    assert packages == {f"L1_DAC_cNAC187_{n}" for n in range(1, 6)}
+def test_a_package_it_lacks_is_an_error_that_names_those_it_has():
+    assert not nmc.available(LACKED)
+    for call in (nmc.fetch, lambda key: nmc.load_package(key.removeprefix("model/"))):
+        with pytest.raises(MissingFileError, match="L4_SS_cADpyr230_1, "):
+            call(LACKED)
 
 
-def test_a_package_written_again_is_the_same():
-    before = fetch.fetch_record(MODEL)
-    before.path.unlink()
-    assert fetch.fetch_record(MODEL).sha256 == before.sha256
+def test_the_models_of_the_source_in_use(tmp_path, monkeypatch):
+    held = nmc.available_models()
+    assert held == tuple(m for m in nmc.model_names() if nmc.available(f"model/{m}"))
+    assert {names.parse_model(m).etype for m in held} == set(names.ETYPES)
+    assert {names.parse_model(m).layer for m in held} == set(names.LAYERS)
+    place = tmp_path / item(LACKED).path
+    place.parent.mkdir(parents=True)
+    shutil.copy(nmc.fetch(MODEL), place)
+    assert nmc.available_models(tmp_path) == (LACKED.removeprefix("model/"),)
+    both = nmc.available_models([tmp_path, "sample"])
+    assert set(both) == {*held, LACKED.removeprefix("model/")}
+    assert nmc.available_models("portal") == nmc.model_names()
+    monkeypatch.setenv("NMC_OFFLINE", "1")
+    monkeypatch.setenv("NMC_CACHE", str(tmp_path / "empty"))
+    assert nmc.available_models("portal") == ()
 
 
-def test_a_package_that_was_altered_is_refused():
-    path = fetch.fetch_record(MODEL).path
+def test_groups_are_tars_of_the_packages_at_hand():
+    held = nmc.available_models()
+    for key, members in (
+        ("models/all", set(held)),
+        ("models/group/L23", {m for m in held if m.startswith("L23_")}),
+        ("models/group/L5_TTPC1_cADpyr", {m for m in held if m.startswith("L5_TTPC1_")}),
+    ):
+        record = fetch.fetch_record(key)
+        assert record.invented and record.origin == "sample"
+        with tarfile.open(record.path) as tar:
+            assert {n.rpartition("/")[2].removesuffix(".zip") for n in tar.getnames()} == members
+        assert fetch.fetch_record(key).sha256 == record.sha256
+    found = nmc.fetch_folder("models/group/L5_TTPC1_cADpyr")
+    assert {p.parent.name for p in found.rglob("template.hoc")} == members
+    with pytest.raises(MissingFileError, match=held[0]):
+        nmc.fetch("models/group/L1_DAC_cNAC")
+
+
+def test_every_file_is_the_one_listed_and_the_catalogue_finds_most(own):
+    nmc.fetch("sheet/layers")
+    root = sampled.SampleTree().folder()
+    there = {p.relative_to(root).as_posix(): p for p in root.rglob("*") if p.is_file()}
+    del there["SHA256SUMS"]
+    assert set(there) == set(sampled.listed())
+    for name, path in there.items():
+        content = path.read_bytes()
+        assert (len(content), hashlib.sha256(content).hexdigest()) == sampled.listed()[name]
+    reached = {part for it in items().values() for part in it.paths if part in there}
+    left = set(there) - reached
+    assert all(name == "nmc-tree.json" or name.endswith(".html") for name in left), left
+
+
+def test_packages_are_listed_by_their_content():
+    left_out = {"run.py", "run_py.sh", "README", "VERSION", "CHANGELOG", ".provenance.json"}
+    for model, digest in sampled.packages().items():
+        with zipfile.ZipFile(nmc.fetch(f"model/{model}")) as archive:
+            sha = {
+                i.filename.partition("/")[2]: hashlib.sha256(archive.read(i)).hexdigest()
+                for i in archive.infolist()
+                if not i.is_dir()
+            }
+        text = "".join(f"{sha[name]}  {name}\n" for name in sorted(set(sha) - left_out))
+        assert hashlib.sha256(text.encode()).hexdigest() == digest
+        assert nmc.load_package(model).origin == "sample"
+
+
+def test_a_file_that_was_altered_is_refused_and_comes_back_when_removed(own):
+    path = nmc.fetch(MODEL)
     content = path.read_bytes()
-    try:
-        path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
-        with pytest.raises(ChecksumError, match=path.name):
-            nmc.fetch(MODEL)
-    finally:
-        path.write_bytes(content)
+    path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    with pytest.raises(ChecksumError, match=path.name):
+        nmc.fetch(MODEL)
+    path.unlink()
+    assert nmc.fetch(MODEL).read_bytes() == content
+    path.write_bytes(content[:-1])
+    assert "removed" in {found.state for found in upkeep.verify_cache(repair=True)}
+    assert nmc.fetch(MODEL).read_bytes() == content
+
+
+def test_an_unpacking_that_is_killed_is_done_again(own):
+    code = (
+        "from nmc.data import sampled\nimport os\nread = sampled._contents\n"
+        "def some():\n    for n, pair in enumerate(read()):\n"
+        "        if n == 50:\n            os.kill(os.getpid(), 9)\n        yield pair\n"
+        "sampled._contents = some\nimport nmc\nnmc.fetch('sheet/layers')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], env={**os.environ, "NMC_CACHE": str(own)})
+    assert done.returncode == -9
+    assert nmc.data.local("sheet/layers") is None
+    assert nmc.fetch("sheet/layers").is_file()
+
+
+def test_processes_that_unpack_at_once_get_the_same(own):
+    code = "import nmc\nprint(nmc.fetch('sheet/layers'))"
+    env = {**os.environ, "NMC_CACHE": str(own)}
+    several = [
+        subprocess.Popen([sys.executable, "-c", code], env=env, stdout=subprocess.PIPE, text=True)
+        for _ in range(3)
+    ]
+    places = {process.communicate(timeout=120)[0] for process in several}
+    assert places == {f"{nmc.fetch('sheet/layers')}\n"}
+    assert len(list((own / "sample").iterdir())) == 1
+
+
+def test_it_is_unpacked_in_seconds(own):
+    start = time.process_time()
+    nmc.fetch("sheet/layers")
+    assert time.process_time() - start < 5
+
+
+@pytest.mark.parametrize("damage", [lambda b: b[:-5000], lambda b: b[:90000] + b[90001:]])
+def test_a_damaged_archive_is_said_and_leaves_nothing(own, monkeypatch, damage):
+    real = sampled._data
+
+    class Damaged:
+        def open(self, mode):
+            return io.BytesIO(damage(real("sample.tar.xz").read_bytes()))
+
+    monkeypatch.setattr(
+        sampled, "_data", lambda name: Damaged() if name.endswith("xz") else real(name)
+    )
+    with pytest.raises(ChecksumError, match="install nmc again"):
+        nmc.fetch("sheet/layers")
+    assert not list((own / "sample").iterdir())
 
 
 def test_what_it_lacks_is_missing_not_invented():
     assert not nmc.available("connectome/connections_v2")
-    with pytest.raises(nmc.errors.MissingFileError, match="connections_v2"):
+    with pytest.raises(MissingFileError, match="connections_v2"):
         nmc.fetch("connectome/connections_v2")
 
 
@@ -74,6 +195,5 @@ def test_a_copy_of_it_elsewhere_is_the_same_tree(tmp_path):
     assert record.sha256 == there
 
 
-def test_it_is_not_at_hand_before_it_was_written(tmp_path, monkeypatch):
-    monkeypatch.setenv("NMC_CACHE", str(tmp_path))
-    assert nmc.data.local("sheet/layers") is None and not list(tmp_path.iterdir())
+def test_it_is_not_at_hand_before_it_was_unpacked(own):
+    assert nmc.data.local("sheet/layers") is None and not own.exists()

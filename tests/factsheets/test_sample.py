@@ -34,7 +34,7 @@ def test_the_circuit_is_read_from_the_file_and_agrees_with_the_page():
 
 
 def test_models_take_the_resting_values_of_the_summary():
-    from nmc.sample.cells import expected_rest
+    from tools.sample.cells import expected_rest
 
     table = nmc.load_models(step_currents=False).set_index("model")
     truth = expected_rest(list(nmc.model_names()))

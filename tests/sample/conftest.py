@@ -10,7 +10,9 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from nmc import layout, names, sample
+from nmc import layout, names
+
+from tools import sample
 
 
 @dataclass(frozen=True)

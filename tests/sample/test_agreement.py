@@ -7,8 +7,10 @@ import zipfile
 import numpy as np
 import pytest
 from lxml import html
-from nmc import layout, names, sample
-from nmc.sample import planted
+from nmc import layout, names
+
+from tools import sample
+from tools.sample import planted
 
 MODELS = ("L5_TTPC1_cADpyr232_1", "L23_LBC_cSTUT189_1")
 

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from nmc import layout, names
 from nmc.errors import UnknownNameError
-from nmc.sample import DEFAULT_MODELS, SEED, pathway_table, write_package
-from nmc.sample.cells import biophysics, expected_anatomy, expected_rest, package_members
-from nmc.sample.cells.channels import CHANNELS, open_fraction, sk_fraction
-from nmc.sample.cells.morphology import APIC, AXON, DEND, make_tree
-from nmc.sample.cells.synapses import CUT, synapse_table
+
+from tools.sample import DEFAULT_MODELS, SEED, pathway_table, write_package
+from tools.sample.cells import biophysics, expected_anatomy, expected_rest, package_members
+from tools.sample.cells.channels import CHANNELS, open_fraction, sk_fraction
+from tools.sample.cells.morphology import APIC, AXON, DEND, make_tree
+from tools.sample.cells.synapses import CUT, synapse_table
 
 L5 = "L5_TTPC1_cADpyr232_1"
 HAC = "L1_HAC_cNAC187_1"

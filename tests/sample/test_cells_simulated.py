@@ -3,8 +3,9 @@
 import nmc
 import numpy as np
 import pytest
-from nmc.sample import DEFAULT_MODELS
-from nmc.sample.cells import biophysics, expected_rest
+
+from tools.sample import DEFAULT_MODELS
+from tools.sample.cells import biophysics, expected_rest
 
 pytestmark = pytest.mark.neuron
 

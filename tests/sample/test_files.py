@@ -10,8 +10,10 @@ import h5py
 import numpy as np
 import pytest
 from lxml import html
-from nmc import layout, names, sample
-from nmc.sample import average_instance, contacts, hdf5
+from nmc import layout, names
+
+from tools import sample
+from tools.sample import average_instance, contacts, hdf5
 
 
 def _json(root: Path, path: str):

@@ -11,12 +11,13 @@ from lxml import etree
 from nmc import layout, names
 from nmc.cells.neuroml.cell import read_cell
 from nmc.cells.neuroml.channel import read_channel
-from nmc.sample import SEED
-from nmc.sample.cells import DEFAULT_MODELS, channels, morphology
-from nmc.sample.cells.biophysics import densities
-from nmc.sample.cells.package import template_name
-from nmc.sample.neuroml import NETS, neuroml_members, write_neuroml
-from nmc.sample.neuroml.cell import channel_of
+
+from tools.sample import SEED
+from tools.sample.cells import DEFAULT_MODELS, channels, morphology
+from tools.sample.cells.biophysics import densities
+from tools.sample.cells.package import template_name
+from tools.sample.neuroml import NETS, neuroml_members, write_neuroml
+from tools.sample.neuroml.cell import channel_of
 
 MODEL = "L5_TTPC1_cADpyr232_1"
 

@@ -5,7 +5,8 @@ import json
 import numpy as np
 import pytest
 from nmc import layout, names
-from nmc.sample import facts, physiology, planted
+
+from tools.sample import facts, physiology, planted
 
 
 @pytest.fixture(scope="module")

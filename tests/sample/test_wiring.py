@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 from nmc import names
-from nmc.sample import average_instance, control_instance, individual_instance, rule
-from nmc.sample.facts import borders_um, footprint_mm2, mtype_counts, neurons_per_area
 from scipy import sparse
+
+from tools.sample import average_instance, control_instance, individual_instance, rule
+from tools.sample.facts import borders_um, footprint_mm2, mtype_counts, neurons_per_area
 
 
 @pytest.fixture(scope="module")

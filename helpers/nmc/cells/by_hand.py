@@ -234,7 +234,7 @@ def _state(folder: Path) -> str:
 def _is_known(folder: Path) -> bool:
     """Whether a folder holds a known package, its scripts included."""
     digest = known.content_digest(known.file_hashes(folder))
-    return known.find(folder.name, digest) is not None and known.knows_scripts(folder)
+    return known.find(digest) is not None and known.knows_scripts(folder)
 
 
 def _may_run(folder: Path) -> bool:

@@ -16,6 +16,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import NamedTuple
 
+from nmc.data import sampled
+
 #: Files in which releases 1.0.10 and 1.0.11 of the same package differ; no call of this package
 #: runs them but `nmc.run_command`, which looks at them by itself.
 RELEASE_FILES = ("run.py", "run_py.sh", "README", "VERSION", "CHANGELOG")
@@ -59,35 +61,12 @@ def content_digest(hashes: Mapping[str, str]) -> str:
 def known_packages() -> dict[str, Known]:
     """Return every known package by its content digest."""
     found = {row["content_sha256"]: Known(row["model"], "NMC portal") for row in _rows("packages")}
-    listed = files("nmc.data") / "sample" / "packages.csv"
-    if listed.is_file():
-        with listed.open(encoding="utf-8") as lines:
-            rows = list(csv.DictReader(lines))
-        found |= {row["content_sha256"]: Known(row["model"], "sample") for row in rows}
-    return found
+    return found | {digest: Known(model, "sample") for model, digest in sampled.packages().items()}
 
 
-def find(model: str, digest: str) -> Known | None:
-    """Return the known package that has a digest; `model` is the name that it goes by."""
-    return known_packages().get(digest) or _of_generated_sample(model, digest)
-
-
-@cache
-def _of_generated_sample(model: str, digest: str) -> Known | None:
-    from nmc import names
-    from nmc.errors import UnknownNameError
-    from nmc.sample.cells import package_members
-
-    try:
-        members = package_members(names.parse_model(model))
-    except UnknownNameError:
-        return None
-    hashes = {
-        name: hashlib.sha256(text.encode()).hexdigest()
-        for name, text in members.items()
-        if not name.endswith("/") and not name.startswith(".")
-    }
-    return Known(model, "sample") if content_digest(hashes) == digest else None
+def find(digest: str) -> Known | None:
+    """Return the known package that has a digest."""
+    return known_packages().get(digest)
 
 
 def knows_scripts(folder: Path) -> bool:
@@ -108,6 +87,8 @@ def differences(model: str, hashes: Mapping[str, str]) -> str:
     packages share.
     """
     theirs = _hashes_at_hand(model)
+    if theirs and len(set(theirs.items()) & set(hashes.items())) < len(theirs) / 2:
+        theirs = None  # that of another origin: the sample has models of the portal's names
     if theirs is None:
         shared = _shared_files()
         paths = {path for path, _ in shared}
@@ -151,7 +132,7 @@ def _hashes_at_hand(model: str) -> dict[str, str] | None:
             }
     except (NMCError, OSError, zipfile.BadZipFile):
         return None
-    return hashes if find(model, content_digest(hashes)) else None
+    return hashes if find(content_digest(hashes)) else None
 
 
 @cache

@@ -274,7 +274,7 @@ def read_package(folder: Path, *, trust: bool = False) -> Package:
             )
     hashes = known.file_hashes(folder)
     digest = known.content_digest(hashes)
-    found = known.find(model.name, digest)
+    found = known.find(digest)
     hold, steps = _tables.read_currents(model.name, folder)
     mechanisms, biophysics = _hoc.read_biophysics(model.name, folder / "biophysics.hoc")
     mods = {p.stem: p for p in sorted((folder / "mechanisms").glob("*.mod"))}

@@ -35,7 +35,6 @@ COMMANDS = {
     ),
     "check": ("nmc.cli.models", "check_command", "List what the fact sheets disagree on."),
     "explorer": ("nmc.cli.models", "explorer_command", "Write pages to look anything up."),
-    "sample": ("nmc.cli.models", "sample_command", "Write the synthetic portal at any size."),
     "completion": ("nmc.cli.files", "completion_command", "Let the shell complete commands."),
 }
 

@@ -174,8 +174,6 @@ def _records(wanted: list[str], source, left_out: dict, progress: bool) -> Itera
     trees = sources.trees(source)
     rows = match(wanted) if wanted else items().values()
     for item in tqdm(rows, desc="Collecting", unit=" files", leave=False, disable=not progress):
-        if not wanted and item.key.startswith("model") and not _written(trees, item):
-            continue
         try:
             if wanted:
                 yield fetch_record(item.key, source=source, progress=progress)
@@ -187,11 +185,6 @@ def _records(wanted: list[str], source, left_out: dict, progress: bool) -> Itera
             continue
         if entry:
             yield entry
-
-
-def _written(trees, item: Item) -> bool:
-    """Whether a package lies somewhere: the sample could write all of them, which nobody wants."""
-    return any(tree.local(item) is not None for tree in trees)
 
 
 def _describe(root: Path, records: list[Record]) -> None:

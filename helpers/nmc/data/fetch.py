@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from nmc import names
 from nmc.data import provenance, settings, sources, terms
 from nmc.data.catalogue import Item, item
 from nmc.data.provenance import Record
@@ -105,11 +106,44 @@ def available(key: str, source: _Source = None) -> bool:
     return any(tree.has(wanted) for tree in sources.trees(source))
 
 
+def available_models(source: _Source = None) -> tuple[str, ...]:
+    """Return the models whose packages the source can give; nothing is downloaded or asked.
+
+    Parameters
+    ----------
+    source : str, path or sequence, optional
+        As for `fetch`.
+
+    Returns
+    -------
+    tuple of str
+        In the order of `nmc.model_names`: what lies in the sample or in a folder, or was
+        fetched before from an address; with the portal among the trees, and not offline, all.
+
+    Raises
+    ------
+    SourceError
+        When a name of the source is none that is known.
+
+    Examples
+    --------
+    >>> "L5_TTPC1_cADpyr232_1" in available_models("sample")
+    True
+    """
+    every = names.model_names()
+    found: set[str] = set()
+    for tree in sources.trees(source):
+        if tree.name == "portal" and not settings.offline():
+            return every
+        found.update(name for name in every if tree.holds(item(f"model/{name}")))
+    return tuple(name for name in every if name in found)
+
+
 def local(key: str, source: _Source = None) -> Path | None:
     """Return the verified file if it is at hand already, else None.
 
-    Nothing is downloaded or generated: the file lies in a folder of the source, was fetched
-    before, or (for the sample) was written before.
+    Nothing is downloaded or unpacked: the file lies in a folder of the source, was fetched
+    before, or (for the sample) was unpacked before.
 
     Parameters
     ----------

@@ -1,112 +1,170 @@
-"""The synthetic portal as a tree: written once per version of the sample into the cache."""
+"""The sample as a tree: an archive of invented files in the package, unpacked once into the cache.
+
+Nothing is generated on a reader's machine.  The sha256 of every file ships with the package, so
+a file of the sample is known wherever it lies.
+"""
 
 from __future__ import annotations
 
+import csv
 import hashlib
+import io
+import lzma
 import shutil
+import tarfile
 import tempfile
+from collections.abc import Iterator
 from functools import cache
-from importlib import import_module, resources
+from importlib import resources
 from pathlib import Path
 
+from nmc import names
 from nmc.data import check, files, folder, settings
 from nmc.data.cached import CachedTree
 from nmc.data.catalogue import Item
+from nmc.data.catalogue import item as catalogue_item
 from nmc.data.provenance import Record
-from nmc.errors import SourceError
+from nmc.data.sources import Miss
+from nmc.errors import CacheError, ChecksumError
 
-#: What is written when it is asked for: packages, and archives of them.
-_ON_DEMAND = ("model/", "models/")
+_GROUPS = ("models/all", "models/group/")
 
 
 class SampleTree:
-    """The sample: its sheets, pages and connectomes at once, packages when asked for."""
+    """The sample, unpacked when one of its files is first asked for."""
 
     name = "sample"
 
     def has(self, item: Item) -> bool:
-        """Whether the sample holds the file; packages of all models count, written or not."""
-        return item.key.startswith(_ON_DEMAND) or self._tree().has(item)
+        """Whether the sample holds the file, or packages of a group of models."""
+        return self.holds(item) or bool(_members_of(item))
 
-    def may_have(self, item: Item) -> bool:
-        """Whether the sample holds the file, or was not written yet and might."""
-        return not self.folder().is_dir() or self.has(item)
+    may_have = has
 
     def holds(self, item: Item) -> bool:
-        """Whether the sample was written and holds the file, or can write it in a moment."""
-        return self.has(item)
+        """Whether the file is in the sample's archive as it stands."""
+        return item.path in listed()
 
     def local(self, item: Item) -> Record | None:
-        """Return the file if the sample was written already and holds it."""
-        root = self.folder()
-        return _Written(root, "sample").local(item) if root.is_dir() else None
+        """Return the file if the sample was unpacked already and holds it."""
+        return self.get(item) if self.folder().is_dir() and self.holds(item) else None
 
     def get(
         self, item: Item, *, progress: bool = False, accept_terms: bool | None = None
     ) -> Record:
-        """Return the file, writing the sample first where need be."""
+        """Return the verified file, unpacking the sample first where need be."""
+        if not self.has(item):
+            raise Miss(("sample", _lacks(item)))
         tree = self._tree()
-        if item.key.startswith(_ON_DEMAND) and not tree.has(item):
-            with files.writing(item.key):
-                _write_package(item, tree)
+        if item.path not in listed():
+            return _pack_group(item, tree)
+        if not (tree.folder / item.path).is_file():
+            with files.writing(item.path):
+                _restore(tree.folder, item.path)
         return tree.get(item)
 
     def folder(self) -> Path:
-        """Return where this version of the sample lies, written or not."""
+        """Return where this version of the sample lies, unpacked or not."""
         return settings.cache_folder() / "sample" / fingerprint()
 
-    def _tree(self) -> _Written:
+    def _tree(self) -> _Unpacked:
         root = self.folder()
         if not root.is_dir():
             with files.writing("The sample"):
-                _write(root)
-        return _Written(root, "sample")
+                _unpack(root)
+        return _Unpacked(root, "sample")
 
 
-class _Written(CachedTree):
-    """What was written of the sample: invented, whatever marker lies there."""
+class _Unpacked(CachedTree):
+    """The unpacked sample: its files are compared with the list that the package ships."""
 
     @property
     def marker(self) -> folder.Marker:
-        """What the sample is, by its making."""
+        """What the sample is, whatever marker lies there."""
         return folder.Marker("sample", True)
+
+    def expected(self, path: Path) -> tuple[str | None, str]:
+        """Return the sha256 a file of the sample has."""
+        name = path.relative_to(self.folder).as_posix()
+        if name in listed():
+            return listed()[name][1], "tree"
+        return None, "format"
+
+
+@cache
+def listed() -> dict[str, tuple[int, str]]:
+    """Return every file of the sample: path in a tree → size in bytes and sha256."""
+    return {row["path"]: (int(row["size_bytes"]), row["sha256"]) for row in _rows("files.csv")}
+
+
+@cache
+def packages() -> dict[str, str]:
+    """Return every model the sample has a package of: name → sha256 of its content."""
+    return {row["model"]: row["content_sha256"] for row in _rows("packages.csv")}
 
 
 @cache
 def fingerprint() -> str:
-    """Return a hash of everything the sample's content depends on: its code and its seed."""
-    digest = hashlib.sha256(repr(_sample().SEED).encode())
-    root = resources.files("nmc")
-    own = sorted(p for p in _walk(root.joinpath("sample")) if not p.name.endswith(".pyc"))
-    ground = (Path(str(root)) / name for name in ("names.py", "layout.py", "labels.py"))
-    for path in (*own, *ground):
-        digest.update(path.name.encode() + b"\0" + path.read_bytes())
-    return digest.hexdigest()[:16]
+    """Return a hash of the sample's content."""
+    return hashlib.sha256(_data("files.csv").read_bytes()).hexdigest()[:16]
 
 
-def _walk(root) -> list[Path]:
-    return [path for path in Path(str(root)).rglob("*") if path.is_file()]
+def _data(name: str):
+    return resources.files("nmc.data") / "sample" / name
 
 
-def _sample():
-    module = import_module("nmc.sample")
-    if not hasattr(module, "write_tree"):
-        raise SourceError(
-            "This version of the package has no sample yet: set NMC_SOURCE to a folder or 'portal'."
-        )
-    return module
+def _rows(name: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(_data(name).read_text("utf-8"))))
 
 
-def _write(root: Path) -> None:
-    """Write the tree beside its place and move it there whole; another process may win."""
+def _lacks(item: Item) -> str:
+    if item.key.startswith("model"):
+        return f"it has the packages of {', '.join(packages())} only"
+    return "no such file"
+
+
+# Unpacking -------------------------------------------------------------------------------------
+
+
+def _contents() -> Iterator[tuple[str, bytes]]:
+    """Read the archive from beginning to end, comparing each file with the list.
+
+    Raises
+    ------
+    ChecksumError
+        When the installed archive is damaged.
+    """
+    seen = set()
+    try:
+        with (
+            _data("sample.tar.xz").open("rb") as packed,
+            tarfile.open(fileobj=packed, mode="r|xz") as tar,
+        ):
+            for member in tar:
+                content = tar.extractfile(member).read()
+                if hashlib.sha256(content).hexdigest() != listed()[member.name][1]:
+                    raise ChecksumError(f"{member.name} is not the file that is listed")
+                seen.add(member.name)
+                yield member.name, content
+        if seen != set(listed()):
+            raise ChecksumError("it ends too early")
+    except (tarfile.TarError, lzma.LZMAError, EOFError, KeyError, ChecksumError) as exc:
+        raise ChecksumError(
+            f"The package's own archive of the sample is damaged ({exc}): install nmc again."
+        ) from exc
+
+
+def _unpack(root: Path) -> None:
+    """Unpack beside the place and move there in one step; another process may be first."""
     root.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{root.name}.", dir=root.parent))
     try:
-        _sample().write_tree(temporary)
-        marker = files.read_json(temporary / folder.MARKER) or {}
-        marker.update(origin="sample", invented=True)
-        files.write_json(temporary / folder.MARKER, marker)
-        folder.write_sums(temporary)
+        for name, content in _contents():
+            target = temporary / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content)
+        lines = (f"{digest}  {name}\n" for name, (_, digest) in listed().items())
+        (temporary / folder.SUMS).write_text("".join(lines), encoding="utf-8")
         temporary.chmod(0o755)
         try:
             temporary.rename(root)
@@ -117,20 +175,39 @@ def _write(root: Path) -> None:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _write_package(item: Item, tree: _Written) -> None:
-    """Write a package, or an archive of packages, whole or not at all, and record its hash."""
-    family, _, name = item.key.partition("/")
-    temporary = Path(tempfile.mkdtemp(prefix=".package.", dir=tree.folder.parent))
-    try:
-        if family == "model":
-            written = Path(_sample().write_package(temporary, name))
-        else:
-            written = temporary / Path(item.path).name  # its stem names the folder inside
-            _sample().write_group(written, name.removeprefix("group/"))
-        target = tree.folder / item.path
-        verdict = check.verify(item, written, trust="first use", synthetic=lambda: True)
-        tree.record_first_use(target, verdict, "written by nmc.sample")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        written.replace(target)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+def _restore(root: Path, path: str) -> None:
+    """Unpack a single file that was deleted from the unpacked sample."""
+    content = next((content for name, content in _contents() if name == path), None)
+    if content is None:
+        raise CacheError(f"The sample has no {path}.")
+    files.write_whole(root / path, content)
+
+
+# Groups of models ------------------------------------------------------------------------------
+
+
+def _members_of(item: Item) -> list[str]:
+    """Return the sample's models of a group of models; none for any other item."""
+    if not item.key.startswith(_GROUPS):
+        return []
+    group = item.key.removeprefix("models/group/")
+    models = [names.parse_model(name) for name in packages()]
+    return [
+        m.name for m in models if item.key == "models/all" or group in (m.layer, m.mtype, m.metype)
+    ]
+
+
+def _pack_group(item: Item, tree: _Unpacked) -> Record:
+    """Write the archive of a group: a tar of the packages at hand, as the portal packed them."""
+    target = tree.folder / item.path
+    with files.writing(item.key), files.whole(target) as temporary:
+        with tarfile.open(temporary, "w", format=tarfile.USTAR_FORMAT) as tar:
+            for model in _members_of(item):
+                path = SampleTree().get(catalogue_item(f"model/{model}")).path
+                info = tarfile.TarInfo(f"{target.stem}/{model}.zip")
+                info.size = path.stat().st_size
+                with path.open("rb") as content:
+                    tar.addfile(info, content)
+    files.forget_sha256(target)
+    verdict = check.verify(item, target, trust="tree", synthetic=lambda: True)
+    return Record(item.key, tree.name, verdict.sha256, verdict.size_bytes, True, "", "tree", target)

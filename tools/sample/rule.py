@@ -1,0 +1,145 @@
+"""Who connects with whom in the sample: one rule, fixed, with known truth.
+
+The probability that a cell of type ``a`` contacts a cell of type ``b`` falls exponentially
+with their distance (after the vertical gap between their layers is taken off), is higher in
+the direction a polarised axon takes, and its strength depends on the two types alone.  The
+1,932 strongest of the 3,025 ordered pairs of m-types are the sample's pathways; as many as the
+portal's pathway files list.  All strengths are invented.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import pandas as pd
+from nmc import names
+
+from tools.sample import facts
+
+#: Pathways in the portal's anatomy and physiology files.
+N_PATHWAYS = 1932
+
+#: Connections the rule aims at in a column of 31,346 neurons: the files have 7.7 to 7.8 million.
+N_CONNECTIONS = 7_780_000
+
+_RULE_SEED = 55  # the rule is one and the same for every sample
+_PAIRS = 10_000
+
+# Reach of an axon across layers, µm; excitatory types reach by their layer.
+_AXON_REACH = {
+    "MC": 420.0, "BTC": 330.0, "DBC": 380.0, "BP": 260.0, "NGC": 150.0, "LBC": 240.0, "NBC": 190.0,
+    "SBC": 170.0, "ChC": 90.0, "DAC": 330.0, "HAC": 210.0, "SLAC": 160.0, "DLAC": 200.0,
+    "NGC-DA": 150.0, "NGC-SA": 140.0,
+}  # fmt: skip
+_AXON_REACH_E = {"L23": 650.0, "L4": 650.0, "L5": 700.0, "L6": 420.0}
+#: Cells with an apical dendrite receive in the layers above them as well.
+_APICAL_REACH = {"L23": 120.0, "L4": 260.0, "L5": 650.0, "L6": 300.0}
+_BASE = {("E", "E"): 0.125, ("E", "I"): 0.050, ("I", "E"): 0.150, ("I", "I"): 0.085}
+#: How many times more often a connection is answered than distance and type explain.
+RECIPROCITY = {("E", "E"): 1.25, ("E", "I"): 1.3, ("I", "E"): 1.3, ("I", "I"): 1.2}
+
+
+def suffix(mtype: str) -> str:
+    """M-type without its layer: ``TTPC1`` for ``L5_TTPC1``."""
+    return mtype.split("_", 1)[1]
+
+
+def sign(mtype: str) -> str:
+    """``E`` or ``I``."""
+    return "E" if names.is_excitatory(mtype) else "I"
+
+
+def _reach_um(pre: str, post: str) -> float:
+    pre_layer, post_layer = names.layer_of(pre), names.layer_of(post)
+    axon = _AXON_REACH_E[pre_layer] if sign(pre) == "E" else _AXON_REACH[suffix(pre)]
+    above = names.LAYERS.index(pre_layer) < names.LAYERS.index(post_layer)
+    apical = _APICAL_REACH[post_layer] if sign(post) == "E" and above else 0.0
+    return 0.45 * axon + 0.6 * apical + 60.0
+
+
+def _gap_um(pre: str, post: str) -> float:
+    return abs(facts.middle_um(names.layer_of(pre)) - facts.middle_um(names.layer_of(post)))
+
+
+def _length_um(pre: str) -> float:
+    if sign(pre) == "E":
+        return {"L23": 110.0, "L4": 100.0, "L5": 140.0, "L6": 85.0}[names.layer_of(pre)]
+    return {"ChC": 60.0, "DAC": 150.0}.get(suffix(pre), 80.0)
+
+
+def _weight(pre: str, post: str) -> float:
+    """Density of a layer's own excitatory network, so that large layers do not drown the rest."""
+    if sign(pre) == sign(post) == "E" and names.layer_of(pre) == names.layer_of(post):
+        return {"L23": 0.6, "L4": 0.8, "L5": 1.0, "L6": 1.0}[names.layer_of(pre)]
+    return 1.0
+
+
+def _lean(pre: str) -> float:
+    """Preference for targets below (positive) or above: polarised axons make paths directed."""
+    if sign(pre) == "E":
+        return {"L23": 0.45, "L4": -0.30, "L5": 0.50, "L6": 0.0}[names.layer_of(pre)]
+    return {"MC": -0.45, "DBC": 0.30, "BTC": -0.20}.get(suffix(pre), 0.0)
+
+
+def mean_kernel(
+    gap_um: float, length_um: float, lean: float, pre_layer: str, post_layer: str
+) -> float:
+    """Mean factor of distance and direction over pairs of a full column's cells (Monte Carlo)."""
+    rng = np.random.default_rng(_RULE_SEED)
+    area = facts.footprint_mm2(facts.N_NEURONS)
+    (x, z), (x2, z2) = (facts.in_hexagon(_PAIRS, area, rng) for _ in range(2))
+    dy = _heights(pre_layer, rng.random(_PAIRS)) - _heights(post_layer, rng.random(_PAIRS))
+    lateral2 = (x - x2) ** 2 + (z - z2) ** 2
+    near = np.exp(-np.sqrt(lateral2 + (np.abs(dy) - gap_um) ** 2) / length_um)
+    return float((near * (1 + lean * dy / np.sqrt(lateral2 + dy**2 + 1))).mean())
+
+
+def _heights(layer: str, u: np.ndarray) -> np.ndarray:
+    borders = facts.borders_um()
+    low, high = (borders["L3"][0], borders["L2"][1]) if layer == "L23" else borders[layer]
+    return low + u * (high - low)
+
+
+@cache
+def _all_pairs() -> pd.DataFrame:
+    rng = np.random.default_rng(_RULE_SEED)
+    noise = np.exp(rng.normal(-0.1, 0.45, (len(names.MTYPES),) * 2))
+    kernels: dict[tuple, float] = {}
+    rows = []
+    for a, pre in enumerate(names.MTYPES):
+        for b, post in enumerate(names.MTYPES):
+            gap, length = _gap_um(pre, post), _length_um(pre)
+            key = (gap, length, _lean(pre), names.layer_of(pre), names.layer_of(post))
+            if key not in kernels:
+                kernels[key] = mean_kernel(*key)
+            peak = _BASE[sign(pre), sign(post)] * noise[a, b] * np.exp(-gap / _reach_um(pre, post))
+            peak *= _weight(pre, post)
+            if suffix(pre) == "ChC":  # chandelier cells contact initial segments of pyramids only
+                peak *= float(sign(post) == "E")
+            pairs = facts.MTYPE_COUNTS[pre] * facts.MTYPE_COUNTS[post]
+            rows.append((pre, post, peak, length, gap, _lean(pre), pairs * peak * kernels[key]))
+    columns = ["pre", "post", "peak", "length_um", "gap_um", "lean", "expected"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+@cache
+def pathways() -> pd.DataFrame:
+    """The sample's 1,932 pathways and the truth behind them.
+
+    Returns
+    -------
+    DataFrame
+        Index ``pre:post``; columns ``pre, post``, ``peak`` (probability at distance 0),
+        ``length_um`` (space constant), ``gap_um`` (vertical offset taken off the distance),
+        ``lean`` (−1…1, positive downwards), ``reciprocity`` (factor) and ``expected``
+        (connections in a full column).
+    """
+    table = _all_pairs().nlargest(N_PATHWAYS, "expected").sort_index()
+    factor = N_CONNECTIONS / table["expected"].sum()
+    table[["peak", "expected"]] *= factor
+    table["reciprocity"] = [
+        RECIPROCITY[sign(a), sign(b)] for a, b in zip(table["pre"], table["post"], strict=True)
+    ]
+    table.index = pd.Index(table["pre"] + ":" + table["post"], name="pathway")
+    return table
