@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from nmc.connectome import cliques
 from nmc.connectome.cliques import (
     compute_euler_characteristic,
     compute_participation,
@@ -149,3 +150,12 @@ def test_counts_of_the_real_extracts(mirror, mtype, counts, euler):
     assert compute_euler_characteristic(found) == euler
     sums = compute_participation(connectome).sum()
     assert sums.tolist() == [(k + 1) * c for k, c in enumerate(counts)]
+
+
+@pytest.mark.parametrize("n, p, most", [(90, 0.2, 0), (90, 0.2, 15), (150, 0.15, 40)])
+def test_neurons_of_many_targets_are_walked_without_bits(n, p, most, monkeypatch):
+    graph = random_graph(n, p, 8, reciprocal=0.3)
+    counts, part = by_sets(graph)
+    monkeypatch.setattr(cliques, "MOST_BY_BITS", most)
+    assert count_simplices(graph).tolist() == counts.tolist()
+    assert np.array_equal(compute_participation(graph), part)

@@ -1,5 +1,6 @@
 """What each null model promises to keep, on graphs of every shape."""
 
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -9,11 +10,13 @@ from hypothesis import strategies as st
 from nmc import names
 from nmc.connectome import nulls
 from nmc.connectome.degrees import compute_convergence
+from nmc.connectome.distance import compute_distance_profile
 from nmc.connectome.graph import Connectome, Coverage, make_neurons
 from nmc.connectome.read import load_connectome
 from nmc.errors import ConnectomeError, UnknownNameError
 from scipy import sparse
 from scipy.spatial.distance import cdist
+from scipy.stats import chisquare
 
 
 def make_connectome(seed, n=40, density=0.2, n_types=3):
@@ -166,3 +169,38 @@ def test_unknown_null_and_bad_bin():
         nulls.make_general_biological(connectome, rng=rng, bin_um=1e-6)
     with pytest.raises(ConnectomeError, match="rounds is a whole number"):
         nulls.make_degree_preserving(connectome, rng=rng, rounds=-1)
+
+
+#: Five neurons whose degrees 19 graphs have; trades alone hardly lead from one to another.
+SLOW = [[0, 1, 0, 0, 0], [1, 0, 1, 0, 1], [0, 0, 0, 1, 1], [1, 1, 0, 0, 0], [0, 0, 0, 0, 0]]
+#: Its degrees are those of the ring turned round, and of no other graph.
+RING = [[0, 1, 0], [0, 0, 1], [1, 0, 0]]
+
+
+@pytest.mark.parametrize("matrix, graphs", [(SLOW, 19), (RING, 2)], ids=["slow", "ring"])
+def test_small_graphs_of_the_same_degrees_come_equally_often(matrix, graphs):
+    graph = sparse.csr_array(np.array(matrix, bool))
+    neurons = make_neurons(np.zeros(len(matrix), int), np.zeros((len(matrix), 3)))
+    connectome = Connectome(neurons, graph, Coverage(("L1_DAC",)), "small")
+    draws = 100 * graphs
+    seen = Counter(
+        nulls.make_degree_preserving(connectome, rng=seed).adjacency.toarray().tobytes()
+        for seed in range(draws)
+    )
+    assert len(seen) == graphs
+    assert chisquare(list(seen.values())).pvalue > 1e-3
+
+
+@pytest.mark.parametrize("bin_um", [0.1, 0.3, 1.1, 7.7])
+def test_bins_of_the_null_are_those_of_the_profile(bin_um):
+    """Distances that are multiples of the width, but for rounding."""
+    n = 30
+    places = np.zeros((n, 3))
+    places[:, 1] = np.arange(n) * bin_um
+    whole = make_connectome(7, n=n)
+    axes = dict(zip(("x_um", "y_um", "z_um"), places.T, strict=True))
+    connectome = replace(whole, neurons=whole.neurons.assign(**axes))
+    null = nulls.make_distance_dependent(connectome, rng=1, bin_um=bin_um)
+    profiles = [compute_distance_profile(c, bin_um=bin_um) for c in (connectome, null)]
+    assert profiles[0]["pairs"].tolist() == [0, *(2 * (n - k) for k in range(1, n))]
+    assert profiles[0].equals(profiles[1])

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import numpy as np
 import pandas as pd
 from scipy import sparse
@@ -9,8 +12,8 @@ from scipy import sparse
 from nmc.connectome.given import check_connectome
 from nmc.errors import ConnectomeError
 
-#: Tasks a kernel deals its rows out to; more than there are cores, so that no core waits long.
-CHUNKS = 8
+#: What the tasks of one kernel may take together for their own work, in bytes.
+ROOM_BYTES = 1 << 29
 #: Groups of neurons at most: measures by pathway keep the square of their number.
 MOST_GROUPS = 1000
 
@@ -46,6 +49,62 @@ def graph_of(connectome) -> tuple[np.ndarray, np.ndarray]:
             "adjacency.setdiag(0), then connectome.with_adjacency(adjacency, name)."
         )
     return adjacency.indptr.astype(np.int64), adjacency.indices.astype(np.int32, copy=False)
+
+
+def tasks(bytes_each: int = 0) -> int:
+    """Return how many tasks a kernel deals its rows out to: one a thread, fewer for large ones.
+
+    A kernel takes the memory of all its tasks before they begin: the error of an allocation that
+    fails inside ``prange`` is lost, and its counts would be wrong.
+
+    Parameters
+    ----------
+    bytes_each : int
+        What one task takes; all together take at most `ROOM_BYTES`, or are a single one.
+    """
+    from numba import get_num_threads
+
+    return max(1, min(get_num_threads(), ROOM_BYTES // max(int(bytes_each), 1)))
+
+
+@contextmanager
+def memory_for(what: str) -> Iterator[None]:
+    """Turn a failed allocation into a sentence that says what there was no memory for.
+
+    Raises
+    ------
+    ConnectomeError
+    """
+    try:
+        yield
+    except MemoryError as error:
+        raise ConnectomeError(
+            f"There is not enough memory for {what}: measure a part of the connectome "
+            "(Connectome.subset), or use a machine with more."
+        ) from error
+
+
+def must_hold(what: str, *equal: tuple[object, object]) -> None:
+    """Check sums that a correct count cannot miss.
+
+    Parameters
+    ----------
+    what : str
+        What was counted.
+    *equal : pair of numbers or of arrays
+        Each pair must be equal.
+
+    Raises
+    ------
+    ConnectomeError
+        When one is not: the counts are wrong, by a fault of this package or of the machine.
+    """
+    for found, expected in equal:
+        if not np.array_equal(found, expected):
+            raise ConnectomeError(
+                f"Counting {what} went wrong: {found} where {expected} must be.  This is a fault "
+                "of this package or of the machine, not of the data; please report it."
+            )
 
 
 def transpose(indptr: np.ndarray, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from nmc.connectome.arrays import CHUNKS, graph_of
+from nmc.connectome.arrays import graph_of, memory_for, must_hold, tasks
 from nmc.connectome.kernels import simplices
 from nmc.errors import ConnectomeError
+
+#: Up to so many targets of a neuron are compared by bits: a square of them, 32 MB.
+MOST_BY_BITS = 1 << 14
 
 
 def count_simplices(connectome) -> pd.Series:
@@ -29,14 +32,19 @@ def count_simplices(connectome) -> pd.Series:
     Raises
     ------
     ConnectomeError
-        If this is no Connectome, or a neuron connects to itself.
+        If this is no Connectome, a neuron connects to itself, or there is not enough memory.
 
     References
     ----------
     .. [1] Reimann et al. (2017), Cliques of neurons bound into cavities provide a missing link
        between structure and function, Front Comput Neurosci 11:48.
     """
-    counts = simplices.count_simplices(*_inputs(connectome), CHUNKS)
+    with memory_for("counting simplices"):
+        indptr, indices, room, own = _inputs(connectome)
+        top = int(np.diff(indptr).max(initial=0))
+        how = (top, room, MOST_BY_BITS, tasks(own))
+        counts = simplices.count_simplices(indptr, indices, *how)
+    must_hold("simplices", (counts[:2], [indptr.size - 1, indices.size]))
     counts = counts[: int(np.flatnonzero(counts).max(initial=0)) + 1]
     return pd.Series(counts, name="simplices").rename_axis("dimension")
 
@@ -58,15 +66,22 @@ def compute_participation(connectome) -> pd.DataFrame:
     Raises
     ------
     ConnectomeError
-        If this is no Connectome, or a neuron connects to itself.
+        If this is no Connectome, a neuron connects to itself, or there is not enough memory.
 
     References
     ----------
     .. [1] Reimann et al. (2017), Front Comput Neurosci 11:48.
     """
-    dimensions = len(count_simplices(connectome))
-    # With room for connections even where there are none.
-    counts = simplices.count_participation(*_inputs(connectome), max(dimensions, 2), CHUNKS)
+    all_counts = count_simplices(connectome).to_numpy()
+    dimensions = all_counts.size
+    with memory_for("counting the simplices of every neuron"):
+        indptr, indices, room, own = _inputs(connectome)
+        own += 8 * dimensions * (indptr.size - 1)
+        # With room for connections even where there are none.
+        how = (room, MOST_BY_BITS, max(dimensions, 2), tasks(own))
+        counts = simplices.count_participation(indptr, indices, *how)
+    sums = counts.sum(axis=0)[:dimensions]
+    must_hold("the simplices of every neuron", (sums, np.arange(1, dimensions + 1) * all_counts))
     table = pd.DataFrame(counts[:, :dimensions], index=connectome.neurons.index)
     return table.rename_axis(columns="dimension")
 
@@ -96,7 +111,15 @@ def compute_euler_characteristic(counts: pd.Series) -> int:
 
 
 def _inputs(connectome) -> tuple:
-    """Return the graph in its shortest form, and the room its largest neighbourhood needs."""
+    """Return the graph in its shortest form, the room a task needs, and that room in bytes."""
     indptr, indices = graph_of(connectome)
-    indices = indices.astype(np.uint16 if indptr.size <= 2**16 else np.uint32)
-    return indptr, indices, *simplices.rooms(indptr, indices)
+    n = indptr.size - 1
+    indices = indices.astype(np.uint16 if n < 2**16 else np.uint32)
+    degree, edges, _ = simplices.rooms(indptr, indices, MOST_BY_BITS)
+    # The list at depth d lies in the out-lists of d + 1 neurons, and holds none of d of them.
+    out_degree = np.sort(np.diff(indptr))[::-1]
+    out_degree = out_degree[: int(out_degree[:1].sum())]
+    longest = np.minimum(out_degree, out_degree[:1].sum() - np.arange(out_degree.size))
+    room = (degree, edges, int(longest.sum()) + 2, out_degree.size + 3)
+    own = n * (1 + indices.itemsize) + 8 * (degree + 2 * room[3] + degree * (degree // 64 + 1))
+    return indptr, indices, room, own + indices.itemsize * (edges + room[2])

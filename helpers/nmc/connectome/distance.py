@@ -5,7 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from nmc.connectome.arrays import CHUNKS, blank_unknown, graph_of, group_codes
+from nmc.connectome.arrays import (
+    blank_unknown,
+    graph_of,
+    group_codes,
+    memory_for,
+    must_hold,
+    tasks,
+)
 from nmc.connectome.given import check_choice, check_connectome, check_width, finite
 from nmc.connectome.kernels.distance import connections_by_distance, pairs_by_distance
 from nmc.errors import ConnectomeError
@@ -16,7 +23,7 @@ AXES: dict[str, tuple[str, ...]] = {
     "horizontal": ("x_um", "z_um"),
     "vertical": ("y_um",),
 }
-#: So many counts (pairs of groups × bins) are kept at most, by each of `CHUNKS` tasks.
+#: So many counts (pairs of groups × bins) are kept at most, by each task.
 MOST_COUNTS = 4_000_000
 
 
@@ -139,10 +146,16 @@ def _count(connectome, codes, n_groups, xyz, width, bins) -> tuple[np.ndarray, n
     indptr, indices = graph_of(connectome)
     order = np.argsort(codes, kind="stable")
     starts = np.searchsorted(codes[order], np.arange(n_groups + 1)).astype(np.int64)
-    once = pairs_by_distance(*(c[order] for c in xyz), starts, float(width), bins, CHUNKS)
-    pairs = once + once.transpose(1, 0, 2)
-    connections = connections_by_distance(
-        indptr, indices, *xyz, codes, n_groups, float(width), bins, CHUNKS
+    n = codes.size
+    how = (float(width), bins, tasks(8 * n_groups**2 * bins + 4 * n))
+    with memory_for("counting pairs by distance"):
+        once = pairs_by_distance(*(c[order] for c in xyz), starts, *how)
+        pairs = once + once.transpose(1, 0, 2)
+        connections = connections_by_distance(indptr, indices, *xyz, codes, n_groups, *how)
+    must_hold(
+        "pairs by distance",
+        (pairs.sum(), n * (n - 1)),
+        (connections.sum(), indices.size),
     )
     return pairs, connections
 

@@ -26,6 +26,10 @@ COUNTS = {
 }
 
 
+#: Neurons and connections are numbered by int32.
+MOST = 2**31 - 1
+
+
 @dataclass(frozen=True)
 class Coverage:
     """What of a whole microcircuit a connectome holds.
@@ -314,7 +318,24 @@ class Connectome:
 
 
 def canonical(adjacency: sparse.sparray) -> sparse.csr_array:
-    """Return a square 0/1 matrix as bool CSR with sorted int32 indices and no stored zero."""
+    """Return a square 0/1 matrix as bool CSR with sorted int32 indices and no stored zero.
+
+    Raises
+    ------
+    ConnectomeError
+        For more neurons or connections than int32 can number.
+    """
+    for number, what in (
+        (max(adjacency.shape, default=0), "neurons"),
+        (
+            adjacency.nnz if sparse.issparse(adjacency) else np.count_nonzero(adjacency),
+            "connections",
+        ),
+    ):
+        if number > MOST:
+            raise ConnectomeError(
+                f"{number:,} {what} are more than a connectome can number ({MOST:,}): take a part."
+            )
     csr = sparse.csr_array(adjacency)
     if csr.dtype != bool or not csr.data.all():
         csr = csr.astype(bool)

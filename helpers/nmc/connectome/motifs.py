@@ -7,7 +7,7 @@ from itertools import permutations
 import numpy as np
 import pandas as pd
 
-from nmc.connectome.arrays import graph_of, group_codes, subgraph
+from nmc.connectome.arrays import graph_of, group_codes, must_hold, subgraph
 from nmc.connectome.triangles import Triangles, list_triangles
 
 #: The thirteen connected classes, as a picture of the neurons A, B, C each; in the order in
@@ -86,6 +86,8 @@ def _census(t: Triangles) -> dict[str, int]:
         census["012"] -= census[name] * (len(sides) - both)
         census["102"] -= census[name] * (both // 2)
     census["003"] = n * (n - 1) * (n - 2) // 6 - sum(census.values())
+    # The classes sum to all triples by subtraction: a wrong count leaves one of them below zero.
+    must_hold("triads", (min(census.values()) >= 0, True))
     return census
 
 

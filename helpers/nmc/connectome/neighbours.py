@@ -5,7 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from nmc.connectome.arrays import CHUNKS, graph_of, group_codes, transpose
+from nmc.connectome.arrays import (
+    graph_of,
+    group_codes,
+    memory_for,
+    must_hold,
+    tasks,
+    transpose,
+)
 from nmc.connectome.given import check_choice
 from nmc.connectome.kernels.neighbours import fold_common
 
@@ -141,11 +148,25 @@ def _fold(connectome, by: str | None, kind: str):
     else:
         codes, labels = group_codes(connectome, by)
     use_out, use_in = KINDS[kind]
-    most = sum(
-        int(np.diff(p).max(initial=0)) for p, use in ((indptr, use_out), (t_indptr, use_in)) if use
-    )
-    histogram, sums, pairs = fold_common(
-        indptr, indices, t_indptr, t_indices, use_out, use_in, codes, len(labels), most, CHUNKS
+    degrees = [np.diff(p) for p, use in ((indptr, use_out), (t_indptr, use_in)) if use]
+    most = sum(int(d.max(initial=0)) for d in degrees)
+    own = 5 * codes.size + 64 * len(labels) ** 2 + 32 * (most + 1)
+    with memory_for("counting common neighbours"):
+        histogram, sums, pairs = fold_common(
+            indptr, indices, t_indptr, t_indices, use_out, use_in, codes, len(labels), most,
+            tasks(own),
+        )  # fmt: skip
+    n, linked = codes.size, histogram[1:].sum(axis=1)
+    # A neuron is a common source of every two of its targets, a common target of two sources.
+    partners = [np.diff(p) for p, use in ((t_indptr, use_out), (indptr, use_in)) if use]
+    shared = sum(int((d * (d - 1) // 2).sum()) for d in partners)
+    must_hold(
+        "common neighbours",
+        (histogram[0].sum(), n * (n - 1) // 2),
+        (linked @ [1, 1, 2], indices.size),
+        (pairs.sum(axis=(0, 1))[1:], linked),
+        (histogram[0] @ np.arange(most + 1), shared),
+        (sums[..., 0].sum(), shared),
     )
     return codes, labels, histogram, sums, pairs
 

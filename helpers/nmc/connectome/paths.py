@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from nmc.connectome.arrays import CHUNKS, graph_of, transpose
+from nmc.connectome.arrays import graph_of, memory_for, must_hold, tasks, transpose
 from nmc.connectome.given import check_table, chosen_neurons
 from nmc.connectome.kernels.paths import count_distances
 
@@ -42,7 +42,14 @@ def compute_path_lengths(connectome, sources: np.ndarray | None = None) -> pd.Da
     indptr, indices = graph_of(connectome)
     n = indptr.size - 1
     chosen = np.arange(n) if sources is None else chosen_neurons(sources, n)
-    counts = count_distances(indptr, indices, *transpose(indptr, indices), chosen, CHUNKS)
+    with memory_for("shortest paths"):
+        turned = transpose(indptr, indices)
+        counts = count_distances(indptr, indices, *turned, chosen, tasks(104 * n))
+    must_hold(
+        "paths",
+        (counts[1:2].sum(), np.diff(indptr)[chosen].sum()),
+        (counts.sum() <= chosen.size * max(n - 1, 0), True),
+    )
     longest = int(np.flatnonzero(counts).max(initial=0))
     pairs = counts[1 : longest + 1]
     total = chosen.size * (n - 1) if n else 0

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nmc.connectome.arrays import CHUNKS, transpose
+from nmc.connectome.arrays import memory_for, must_hold, tasks, transpose
 from nmc.connectome.kernels.ranked import rank_half
 from nmc.connectome.kernels.triangles import count_triangles
 
@@ -34,14 +34,32 @@ class Triangles(NamedTuple):
 
 
 def list_triangles(indptr: np.ndarray, indices: np.ndarray) -> Triangles:
-    """Count every triangle once, at its neuron of least degree."""
+    """Count every triangle once, at its neuron of least degree.
+
+    Raises
+    ------
+    ConnectomeError
+        If there is not enough memory.
+    """
+    with memory_for("listing triangles"):
+        return _list_triangles(indptr, indices)
+
+
+def _list_triangles(indptr: np.ndarray, indices: np.ndarray) -> Triangles:
     t_indptr, t_indices = transpose(indptr, indices)
     out_degree, in_degree = np.diff(indptr), np.diff(t_indptr)
     rank = np.empty(out_degree.size, np.int32)
     rank[np.argsort(out_degree + in_degree, kind="stable")] = np.arange(rank.size, dtype=np.int32)
     half_indptr, packed, mutual = rank_half(indptr, indices, t_indptr, t_indices, rank)
-    histogram, at_rank = count_triangles(half_indptr, packed, CHUNKS)
+    histogram, at_rank = count_triangles(half_indptr, packed, tasks(17 * rank.size))
     undirected, directed = at_rank[rank].T
+    both = (np.arange(64)[:, None] >> [4, 2, 0] & 3) == 3  # a reciprocal side counts twice
+    must_hold(
+        "triangles",
+        (2 * half_indptr[-1], int((out_degree + in_degree - mutual).sum())),
+        (undirected.sum(), 3 * histogram.sum()),
+        (directed.sum(), 3 * (histogram * 2 ** both.sum(axis=1)).sum()),
+    )
     return Triangles(
         histogram, undirected, directed, out_degree - mutual, in_degree - mutual, mutual
     )

@@ -9,18 +9,20 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, prange
 
+from nmc.connectome.kernels.distance import distance_bin, over
+
 
 @njit(cache=True, inline="always")
 def _class_of(i, j, groups, n_groups, xyz, per_width, n_bins):
     dx = xyz[i, 0] - xyz[j, 0]
     dy = xyz[i, 1] - xyz[j, 1]
     dz = xyz[i, 2] - xyz[j, 2]
-    distance_bin = min(int(np.sqrt(dx * dx + dy * dy + dz * dz) * per_width), n_bins - 1)
-    return (groups[i] * n_groups + groups[j]) * n_bins + distance_bin
+    b = distance_bin(dx, dy, dz, per_width, n_bins)
+    return (groups[i] * n_groups + groups[j]) * n_bins + b
 
 
 @njit(cache=True, parallel=True)
-def count_classes(indptr, indices, groups, n_groups, xyz, per_width, n_bins, n_parts=8):
+def count_classes(indptr, indices, groups, n_groups, xyz, width, n_bins, tasks):
     """Count pairs and connections of every class.
 
     Parameters
@@ -31,8 +33,8 @@ def count_classes(indptr, indices, groups, n_groups, xyz, per_width, n_bins, n_p
         Group of each neuron, from 0 to ``n_groups`` − 1.
     xyz : float array, shape (n, 3)
         Positions.
-    per_width : float
-        One over the width of a distance bin; 0 puts every pair into the first.
+    width : float
+        Of a distance bin; infinity puts every pair into the first.
     n_bins : int
         Number of distance bins; the last takes everything beyond.
 
@@ -40,24 +42,24 @@ def count_classes(indptr, indices, groups, n_groups, xyz, per_width, n_bins, n_p
     -------
     pairs, connections : int64 array, shape (n_groups ** 2 * n_bins,)
     """
-    n = indptr.size - 1
+    n, per_width = indptr.size - 1, over(width)
     size = n_groups * n_groups * n_bins
-    pairs = np.zeros((n_parts, size), np.int64)
-    connections = np.zeros((n_parts, size), np.int64)
-    for part in prange(n_parts):
-        for i in range(part, n, n_parts):
+    pairs = np.zeros((tasks, size), np.int64)
+    connections = np.zeros((tasks, size), np.int64)
+    for c in prange(tasks):
+        for i in range(c, n, tasks):
             for j in range(n):
                 if i != j:
-                    c = _class_of(i, j, groups, n_groups, xyz, per_width, n_bins)
-                    pairs[part, c] += 1
-            for k in range(indptr[i], indptr[i + 1]):
-                c = _class_of(i, indices[k], groups, n_groups, xyz, per_width, n_bins)
-                connections[part, c] += 1
+                    k = _class_of(i, j, groups, n_groups, xyz, per_width, n_bins)
+                    pairs[c, k] += 1
+            for j in indices[indptr[i] : indptr[i + 1]]:
+                k = _class_of(i, j, groups, n_groups, xyz, per_width, n_bins)
+                connections[c, k] += 1
     return pairs.sum(axis=0), connections.sum(axis=0)
 
 
 @njit(cache=True)
-def draw_classes(pairs, connections, groups, n_groups, xyz, per_width, n_bins, rng):
+def draw_classes(pairs, connections, groups, n_groups, xyz, width, n_bins, rng):
     """Draw a graph uniformly among those with so many connections in each class.
 
     One pass over all pairs: a pair is taken with probability (still wanted) / (still to come)
@@ -76,7 +78,7 @@ def draw_classes(pairs, connections, groups, n_groups, xyz, per_width, n_bins, r
     indptr, indices : int32 array
         The new graph, columns ascending.
     """
-    n = groups.size
+    n, per_width = groups.size, over(width)
     indptr = np.zeros(n + 1, np.int32)
     indices = np.empty(connections.sum(), np.int32)
     at = 0

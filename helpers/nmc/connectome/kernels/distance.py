@@ -7,7 +7,7 @@ from numba import njit, prange
 
 
 @njit(cache=True, parallel=True)
-def pairs_by_distance(x, y, z, starts, width, bins, chunks):
+def pairs_by_distance(x, y, z, starts, width, bins, tasks):
     """Count unordered pairs by groups and distance bin; no distance is kept.
 
     A row of distances to all later neurons is binned in one vectorised loop, then counted
@@ -21,7 +21,7 @@ def pairs_by_distance(x, y, z, starts, width, bins, chunks):
     starts : int64 array, shape (groups + 1,)
         First neuron of each group, and n.
     width : float
-    bins, chunks : int
+    bins, tasks : int
         Number of bins; of tasks that rows are dealt out to.
 
     Returns
@@ -30,11 +30,12 @@ def pairs_by_distance(x, y, z, starts, width, bins, chunks):
         Only ``[g, h]`` with ``g ≤ h`` is filled.
     """
     n, groups = x.size, starts.size - 1
-    per_width = _per_width(width)
-    counts = np.zeros((chunks, groups, groups, bins), np.int64)
-    for c in prange(chunks):
-        where = np.empty(n, np.int32)
-        for i in range(c, n, chunks):
+    per_width = over(width)
+    counts = np.zeros((tasks, groups, groups, bins), np.int64)
+    all_where = np.empty((tasks, n), np.int32)  # an allocation inside a task can fail unseen
+    for c in prange(tasks):
+        where = all_where[c]
+        for i in range(c, n, tasks):
             g = np.searchsorted(starts, i, side="right") - 1
             _bin_row(x[i], y[i], z[i], x[i + 1 :], y[i + 1 :], z[i + 1 :], per_width, bins, where)
             for h in range(g, groups):
@@ -45,21 +46,26 @@ def pairs_by_distance(x, y, z, starts, width, bins, chunks):
 
 
 @njit(cache=True, inline="always")
-def _per_width(width):
+def over(width):
     """Return one over the width: a multiplication costs less than a division a pair."""
     return (1 + 1e-12) / width
+
+
+@njit(cache=True, inline="always")
+def distance_bin(dx, dy, dz, per_width, bins):
+    """Return the bin of a distance, for every measure and null model the same."""
+    return np.int32(min(np.sqrt(dx * dx + dy * dy + dz * dz) * per_width, bins - 1.0))
 
 
 @njit(cache=True)
 def _bin_row(x0, y0, z0, x, y, z, per_width, bins, where):
     """Write the distance bin of every point seen from one."""
     for j in range(x.size):
-        d = np.sqrt((x[j] - x0) ** 2 + (y[j] - y0) ** 2 + (z[j] - z0) ** 2) * per_width
-        where[j] = np.int32(min(d, bins - 1.0))
+        where[j] = distance_bin(x[j] - x0, y[j] - y0, z[j] - z0, per_width, bins)
 
 
 @njit(cache=True, parallel=True)
-def connections_by_distance(indptr, indices, x, y, z, groups, n_groups, width, bins, chunks):
+def connections_by_distance(indptr, indices, x, y, z, groups, n_groups, width, bins, tasks):
     """Count connections by pre group, post group and distance bin, as `pairs_by_distance` does.
 
     Returns
@@ -67,13 +73,12 @@ def connections_by_distance(indptr, indices, x, y, z, groups, n_groups, width, b
     int64 array, shape (n_groups, n_groups, bins)
     """
     n = x.size
-    per_width = _per_width(width)
-    counts = np.zeros((chunks, n_groups, n_groups, bins), np.int64)
-    for c in prange(chunks):
-        for i in range(c, n, chunks):
+    per_width = over(width)
+    counts = np.zeros((tasks, n_groups, n_groups, bins), np.int64)
+    for c in prange(tasks):
+        for i in range(c, n, tasks):
             tally = counts[c, groups[i]]
             for j in indices[indptr[i] : indptr[i + 1]]:
-                d2 = (x[j] - x[i]) ** 2 + (y[j] - y[i]) ** 2 + (z[j] - z[i]) ** 2
-                d = np.sqrt(d2) * per_width
-                tally[groups[j], np.int32(min(d, bins - 1.0))] += 1
+                b = distance_bin(x[j] - x[i], y[j] - y[i], z[j] - z[i], per_width, bins)
+                tally[groups[j], b] += 1
     return counts.sum(axis=0)

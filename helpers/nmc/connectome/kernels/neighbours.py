@@ -17,7 +17,7 @@ def _add_row(i, indptr, indices, t_indptr, t_indices, common):
 
 @njit(cache=True, parallel=True)
 def fold_common(
-    indptr, indices, t_indptr, t_indices, use_out, use_in, groups, n_groups, most, chunks
+    indptr, indices, t_indptr, t_indices, use_out, use_in, groups, n_groups, most, tasks
 ):
     """Count the common neighbours of every pair and fold them at once into sums.
 
@@ -35,7 +35,7 @@ def fold_common(
     n_groups : int
     most : int
         No pair has more common neighbours than this.
-    chunks : int
+    tasks : int
         Tasks that rows are dealt out to.
 
     Returns
@@ -48,13 +48,14 @@ def fold_common(
         Number of those pairs; ``[…, 0]``, all pairs, is left at 0.
     """
     n = indptr.size - 1
-    histogram = np.zeros((chunks, 4, most + 1), np.int64)
-    sums = np.zeros((chunks, n_groups, n_groups, 4), np.int64)
-    pairs = np.zeros((chunks, n_groups, n_groups, 4), np.int64)
-    for c in prange(chunks):
-        common = np.zeros(n, np.int32)
-        state = np.zeros(n, np.uint8)
-        for i in range(c, n, chunks):
+    histogram = np.zeros((tasks, 4, most + 1), np.int64)
+    sums = np.zeros((tasks, n_groups, n_groups, 4), np.int64)
+    pairs = np.zeros((tasks, n_groups, n_groups, 4), np.int64)
+    all_common = np.zeros((tasks, n), np.int32)  # an allocation inside a task can fail unseen
+    all_state = np.zeros((tasks, n), np.uint8)
+    for c in prange(tasks):
+        common, state = all_common[c], all_state[c]
+        for i in range(c, n, tasks):
             if use_out:
                 _add_row(i, indptr, indices, t_indptr, t_indices, common)
             if use_in:

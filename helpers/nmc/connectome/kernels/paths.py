@@ -12,7 +12,7 @@ BATCH = 256
 
 
 @njit(cache=True, parallel=True)
-def count_distances(indptr, indices, t_indptr, t_indices, sources, chunks):
+def count_distances(indptr, indices, t_indptr, t_indices, sources, tasks):
     """Count shortest paths by length, from each source to every neuron it reaches.
 
     A neuron's words hold a bit for each source that has reached it. A step ORs the words of its
@@ -24,7 +24,7 @@ def count_distances(indptr, indices, t_indptr, t_indices, sources, chunks):
     indptr, indices, t_indptr, t_indices : int array
         The graph of n neurons and its transpose.
     sources : int64 array
-    chunks : int
+    tasks : int
         Tasks that batches of sources are dealt out to.
 
     Returns
@@ -33,13 +33,12 @@ def count_distances(indptr, indices, t_indptr, t_indices, sources, chunks):
         ``[d]`` ordered pairs at distance d ≥ 1.
     """
     n = indptr.size - 1
-    counts = np.zeros((chunks, n + 1), np.int64)
+    counts = np.zeros((tasks, n + 1), np.int64)
     batches = (sources.size + BATCH - 1) // BATCH
-    for c in prange(chunks):
-        seen = np.empty((n, 4), np.uint64)
-        front = np.empty((n, 4), np.uint64)
-        following = np.empty((n, 4), np.uint64)
-        for batch in range(c, batches, chunks):
+    words = np.empty((tasks, 3, n, 4), np.uint64)  # an allocation inside a task can fail unseen
+    for c in prange(tasks):
+        seen, front, following = words[c, 0], words[c, 1], words[c, 2]
+        for batch in range(c, batches, tasks):
             starts = sources[batch * BATCH : (batch + 1) * BATCH]
             _start(indptr, indices, starts, seen, front)
             reached = _count_bits(front)
@@ -68,18 +67,24 @@ def _start(indptr, indices, starts, seen, front):
 @njit(cache=True)
 def _count_bits(words):
     total = np.uint64(0)
-    for w in words.ravel():
-        total += popcount(w)
+    for v in range(words.shape[0]):
+        for k in range(4):
+            total += popcount(words[v, k])
     return np.int64(total)
+
+
+@njit(cache=True)
+def _full(n_sources, word):
+    """Return a word with the bit of every source it holds."""
+    here = min(max(n_sources - 64 * word, 0), 64)
+    return ~np.uint64(0) if here == 64 else (np.uint64(1) << np.uint64(here)) - np.uint64(1)
 
 
 @njit(cache=True)
 def _advance(t_indptr, t_indices, seen, front, following, n_sources):
     """Move every search one step on; return how many arrivals are new."""
-    full = np.zeros(4, np.uint64)
-    for s in range(n_sources):
-        full[s >> 6] |= np.uint64(1) << np.uint64(s & 63)
-    f0, f1, f2, f3 = full
+    f0, f1 = _full(n_sources, 0), _full(n_sources, 1)
+    f2, f3 = _full(n_sources, 2), _full(n_sources, 3)
     arrivals = np.uint64(0)
     for v in range(seen.shape[0]):
         # Bits still wanted here, and those found so far.

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, prange
+from numba import get_num_threads, njit, prange
 
-CHUNKS = 8
 #: Connections from which on a round of trades is worth waking the threads.
 WORTH_THREADS = 100_000
+#: Three-cycles looked for in a round, at most; as many as there are neurons in small graphs.
+MOST_TURNS = 1000
 
 
 def gnm(n: int, m: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -60,14 +61,24 @@ def _distinct(pairs: int, m: int, rng: np.random.Generator) -> np.ndarray:
     return np.delete(codes, surplus)
 
 
+def enough_rounds(n: int) -> int:
+    """Return how many rounds mix a graph of n neurons: a fixed number of trades, at least 20.
+
+    In a small graph a round is few trades, and most of them have nothing to exchange.
+    """
+    return max(20, -(-10_000 // max(n, 1)))
+
+
 def curveball(
     indptr: np.ndarray, indices: np.ndarray, rounds: int, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Randomise connections by trades of whole out-lists; every degree is kept.
 
     In a round all neurons pair up at random; two partners pool the targets that only one of
-    them has and deal them out again, each keeping its number [1]_ [2]_. Ten rounds leave an
-    overlap with the start near that of the equilibrium; show it with `overlap`.
+    them has and deal them out again, each keeping its number [1]_ [2]_.  Then some connections
+    a→b→c are tried: where they close to a three-cycle whose sides are all one-way, it is turned
+    round.  Ten rounds leave an overlap with the start near that of the equilibrium; show it with
+    `overlap`.
 
     Parameters
     ----------
@@ -84,8 +95,9 @@ def curveball(
 
     Notes
     -----
-    A target never moves to itself. Trades reach every graph with these degrees except where
-    only the reversal of a directed three-cycle would lead there, as for swaps [1]_.
+    A target never moves to itself.  Trades alone do not reach graphs to which only the reversal
+    of a directed three-cycle leads [1]_; trades and reversals together reach every graph with
+    these degrees [3]_, and since each step is as likely as its reverse, all equally often.
 
     References
     ----------
@@ -93,16 +105,24 @@ def curveball(
        ecological networks with fixed (node) degrees, MethodsX 5:773.
     .. [2] Carstens, Hamann, Meyer, Penschuck, Tran and Wagner (2018), Parallel and I/O-efficient
        randomisation of massive networks using global curveball trades, ESA 2018.
+    .. [3] Rao, Jana and Bandyopadhyay (1996), A Markov chain Monte Carlo method for generating
+       random (0, 1)-matrices with given marginals, Sankhya A 58:225.
     """
-    rng = np.random.default_rng(seed)
-    indices = np.array(indices, np.int32)
-    indptr = np.array(indptr, np.int64)
+    indices, indptr = np.array(indices, np.int32), np.array(indptr, np.int64)
+    n = indptr.size - 1
+    tasks = get_num_threads() if indices.size >= WORTH_THREADS else 1
+    # Two lists at most are pooled: room for them, before any task begins.
+    room = int(np.sort(np.diff(indptr))[-2:].sum())
+    pools, tags = np.empty((tasks, room), np.int32), np.empty((tasks, room), np.int8)
+    order, state = np.arange(n), np.uint64(seed)
+    turns = min(n, MOST_TURNS)
+    if tasks == 1:
+        _rounds(indptr, indices, order, state, rounds, turns, pools[0], tags[0])
+        return indptr, indices
     for _ in range(rounds):
-        order, trade_seed = rng.permutation(indptr.size - 1), rng.integers(1 << 62)
-        if indices.size < WORTH_THREADS:
-            _trade_some(indptr, indices, order, trade_seed, 0, order.size // 2)
-        else:
-            _trade_all(indptr, indices, order, trade_seed, CHUNKS)
+        state = np.uint64(_shuffle(order, state))
+        _trade_all(indptr, indices, order, state, pools, tags)
+        state = np.uint64(_turn_cycles(indptr, indices, state, turns))
     return indptr, indices
 
 
@@ -116,29 +136,50 @@ def _next(state):
 
 
 @njit(cache=True)
-def _trade_some(indptr, indices, order, seed, start, stop):
+def _rounds(indptr, indices, order, state, rounds, turns, pool, tag):
+    """Do all rounds in one thread: waking others would take longer."""
+    for _ in range(rounds):
+        state = _shuffle(order, state)
+        _trade_some(indptr, indices, order, state, 0, order.size // 2, pool, tag)
+        state = _turn_cycles(indptr, indices, state, turns)
+
+
+@njit(cache=True)
+def _shuffle(order, state):
+    """Bring the neurons into random order (Fisher and Yates); return the generator's state."""
+    for i in range(order.size - 1, 0, -1):
+        state, u = _next(state)
+        j = int(u * (i + 1))
+        order[i], order[j] = order[j], order[i]
+    return state
+
+
+@njit(cache=True)
+def _trade_some(indptr, indices, order, seed, start, stop, pool, tag):
     """Let the neurons ``order[2t]`` and ``order[2t + 1]`` trade, for t from start to stop."""
     for t in range(start, stop):
         a, b = order[2 * t], order[2 * t + 1]
         row_a = indices[indptr[a] : indptr[a + 1]]
         row_b = indices[indptr[b] : indptr[b + 1]]
         state, _ = _next(np.uint64(seed) + np.uint64(t) * np.uint64(0xD1342543DE82EF95))
-        _trade(a, b, row_a, row_b, state)
+        _trade(a, b, row_a, row_b, state, pool, tag)
 
 
 @njit(cache=True, parallel=True)
-def _trade_all(indptr, indices, order, seed, chunks):
-    """Share the trades of a round among `chunks` tasks; each pair has random numbers of its own."""
-    trades = order.size // 2
-    for c in prange(chunks):
-        _trade_some(indptr, indices, order, seed, trades * c // chunks, trades * (c + 1) // chunks)
+def _trade_all(indptr, indices, order, seed, pools, tags):
+    """Share the trades of a round among tasks; each pair has random numbers of its own."""
+    trades, tasks = order.size // 2, pools.shape[0]
+    for c in prange(tasks):
+        start, stop = trades * c // tasks, trades * (c + 1) // tasks
+        _trade_some(indptr, indices, order, seed, start, stop, pools[c], tags[c])
 
 
 @njit(cache=True)
-def _trade(a, b, row_a, row_b, state):
-    """Merge two ascending lists and deal what is in one only; both stay ascending."""
-    tag = np.empty(row_a.size + row_b.size, np.int8)  # 1 only in a, 2 only in b, 3 fixed
-    pool = np.empty(tag.size, np.int32)
+def _trade(a, b, row_a, row_b, state, pool, tag):
+    """Merge two ascending lists and deal what is in one only; both stay ascending.
+
+    A tag is 1 for a target of a only, 2 for one of b only, 3 and more for what stays.
+    """
     p = q = size = only_a = only_b = 0
     while p < row_a.size or q < row_b.size:
         if q == row_b.size or (p < row_a.size and row_a[p] < row_b[q]):
@@ -173,6 +214,63 @@ def _trade(a, b, row_a, row_b, state):
         if to_b:
             row_b[q] = pool[s]
             q += 1
+
+
+@njit(cache=True)
+def _place(indptr, indices, i, target):
+    """Return where in the list of `i` a target stands, or would, and whether it does."""
+    row = indices[indptr[i] : indptr[i + 1]]
+    k = np.searchsorted(row, target)
+    return indptr[i] + k, k < row.size and row[k] == target
+
+
+@njit(cache=True)
+def _turn_cycles(indptr, indices, state, tries):
+    """Try connections a→b→c and turn a three-cycle of one-way connections round.
+
+    A cycle is met as often as its reverse: with one over the connections times the sum of one
+    over the out-degrees of its three neurons, which do not change.
+    """
+    if indices.size == 0:
+        return state
+    for _ in range(tries):
+        state, u = _next(state)
+        state, w = _next(state)
+        e = np.int64(u * indices.size)
+        a = np.searchsorted(indptr, e, side="right") - 1
+        b = indices[e]
+        state, still = _next(state)
+        # Half of the tries do nothing: a chain that must move comes back at even steps only.
+        if still < 0.5 or indptr[b] == indptr[b + 1]:
+            continue
+        f = indptr[b] + np.int64(w * (indptr[b + 1] - indptr[b]))
+        c = indices[f]
+        g, closed = _place(indptr, indices, c, a)
+        if not closed:
+            continue
+        if (
+            _place(indptr, indices, b, a)[1]
+            or _place(indptr, indices, c, b)[1]
+            or _place(indptr, indices, a, c)[1]
+        ):
+            continue
+        _put(indptr, indices, a, e, c)
+        _put(indptr, indices, b, f, a)
+        _put(indptr, indices, c, g, b)
+    return state
+
+
+@njit(cache=True)
+def _put(indptr, indices, i, at, target):
+    """Put another target in the place `at` of the list of `i`, which stays ascending."""
+    first, last = indptr[i], indptr[i + 1] - 1
+    while at > first and indices[at - 1] > target:
+        indices[at] = indices[at - 1]
+        at -= 1
+    while at < last and indices[at + 1] < target:
+        indices[at] = indices[at + 1]
+        at += 1
+    indices[at] = target
 
 
 def swap_edges(

@@ -27,21 +27,23 @@ LINES = 4
 
 
 @njit(cache=True)
-def rooms(indptr, indices):
-    """Bound what the targets of one neuron can take.
+def rooms(indptr, indices, most):
+    """Bound what the targets of one neuron of at most `most` targets can take.
 
     Returns
     -------
     degree : int
-        The largest out-degree.
+        The largest out-degree of those neurons.
     edges : int
-        No neuron has more connections among its targets.
+        None of them has more connections among its targets.
     row : int
         No target contacts more of the other targets.
     """
     degree, edges, row = 0, 0, 0
     for v in range(indptr.size - 1):
         size = indptr[v + 1] - indptr[v]
+        if size > most:
+            continue
         degree = max(degree, size)
         if size * (size - 1) <= edges and size - 1 <= row:
             continue  # too few targets to be the most
@@ -51,25 +53,7 @@ def rooms(indptr, indices):
             among += bound
             row = max(row, bound)
         edges = max(edges, among)
-    return degree, edges, row
-
-
-@njit(cache=True)
-def _hood_room(n, indices, degree, edges_most):
-    """Return room for what `_neighbourhood` writes: inside, place, starts, edges, bits."""
-    inside = np.zeros(n, np.uint8)
-    place = np.empty(n, indices.dtype)
-    starts = np.zeros(degree + 1, np.uint64)
-    edges = np.empty(edges_most + 1, indices.dtype)
-    return inside, place, starts, edges, np.empty(degree * ((degree + 63) >> 6), np.uint64)
-
-
-@njit(cache=True)
-def _walk_room(indices, row_most):
-    """Return room for a walk: lists, and the ends and turns of those that are open."""
-    # Each list is shorter than the one before: none contains the neuron that it follows.
-    lists = np.empty(row_most * (row_most + 1) // 2 + 1, indices.dtype)
-    return lists, np.empty(row_most + 2, np.uint64), np.empty(row_most + 2, np.uint64)
+    return degree, min(edges, indices.size), row
 
 
 @njit(cache=True)
@@ -148,6 +132,30 @@ def _pick(among, first, stop, bits, words, a, lists, at):
 
 
 @njit(cache=True)
+def _meet(first, stop, indptr, indices, a, lists, at):
+    """Do as `_pick` does where there are no bits: entries of `lists` are neurons of the graph.
+
+    The shorter of two ascending lists is walked, each entry looked for in the longer by halves.
+    """
+    p, p_end, q, q_end = first, stop, np.uint64(indptr[a]), np.uint64(indptr[a + 1])
+    short, long = lists, indices
+    if q_end - q < p_end - p:
+        short, long, p, p_end, q, q_end = indices, lists, q, q_end, p, p_end
+    for i in range(p, p_end):
+        high = q_end
+        while q < high:
+            middle = (q + high) >> ONE
+            if long[middle] < short[i]:
+                q = middle + ONE
+            else:
+                high = middle
+        if q < q_end and long[q] == short[i]:
+            lists[at] = short[i]
+            at += ONE
+    return at
+
+
+@njit(cache=True)
 def _shared(bits, a, b, words):
     """Return how many bits two rows share."""
     size = np.uint64(0)
@@ -158,13 +166,16 @@ def _shared(bits, a, b, words):
 
 
 @njit(cache=True)
-def _follow(stop, bits, words, lists, ends, at, dimension, counts):
+def _follow(stop, bits, words, indptr, indices, lists, ends, at, dimension, counts):
     """Count the simplices that go on with one of ``lists[:stop]`` and another after it.
+
+    With rows of bits (`words` above 0) the entries are places among the targets of one neuron,
+    without they are neurons of the graph.
 
     Depth first, without recursion, which a compiled cache cannot hold: the candidates at depth d
     are ``lists[ends[d] : ends[d + 1]]``, `at` is the one whose turn it is.
     """
-    if stop == TWO:  # the most frequent by far
+    if words and stop == TWO:  # the most frequent by far
         counts[dimension] += np.int64(
             _has(bits, words, lists[0], lists[1]) + _has(bits, words, lists[1], lists[0])
         )
@@ -177,7 +188,10 @@ def _follow(stop, bits, words, lists, ends, at, dimension, counts):
             depth -= 1
             continue
         at[depth] = turn + ONE
-        end = _pick(lists, first, stop, bits, words, lists[turn], lists, stop)
+        if words:
+            end = _pick(lists, first, stop, bits, words, lists[turn], lists, stop)
+        else:
+            end = _meet(first, stop, indptr, indices, lists[turn], lists, stop)
         counts[dimension + depth] += np.int64(end - stop)
         if end > stop + ONE:
             depth += 1
@@ -185,7 +199,7 @@ def _follow(stop, bits, words, lists, ends, at, dimension, counts):
 
 
 @njit(cache=True)
-def _count_from(targets, words, starts, edges, bits, lists, ends, at, counts):
+def _count_from(targets, words, starts, edges, bits, indptr, indices, lists, ends, at, counts):
     """Count the simplices of three dimensions and more that begin with one source."""
     found = np.uint64(0)
     for a in range(targets):
@@ -198,56 +212,77 @@ def _count_from(targets, words, starts, edges, bits, lists, ends, at, counts):
             found += size
             if size > ONE:
                 end = _pick(edges, first, stop, bits, words, b, lists, np.uint64(0))
-                _follow(end, bits, words, lists, ends, at, 4, counts)
+                _follow(end, bits, words, indptr, indices, lists, ends, at, 4, counts)
     counts[3] += np.int64(found)
 
 
 @njit(cache=True, parallel=True)
-def count_simplices(indptr, indices, degree, edges_most, row_most, chunks):
+def count_simplices(indptr, indices, top, room, most, tasks):
     """Count directed simplices by dimension.
 
     A directed simplex is a tuple of neurons, each contacting all later ones (Reimann et al.
-    2017, doi:10.3389/fncom.2017.00048).
+    2017, doi:10.3389/fncom.2017.00048).  All memory is taken before the tasks begin: an error
+    inside them would be lost.
 
     Parameters
     ----------
     indptr : int64 array, shape (n + 1,)
     indices : unsigned int array
         The graph of n neurons.
-    degree, edges_most, row_most : int
-        From `rooms`.
-    chunks : int
+    top : int
+        The largest out-degree.
+    room : (int, int, int, int)
+        Largest out-degree up to `most` and connections among targets, from `rooms`; entries
+        and depth of the lists of a walk.
+    most : int
+        The targets of a neuron that has more are not compared by bits.
+    tasks : int
         Tasks that sources are dealt out to.
 
     Returns
     -------
-    int64 array, shape (degree + 5,)
+    int64 array, shape (top + 5,)
         By dimension: neurons, connections, 2-simplices …
     """
     n = indptr.size - 1
-    counts = np.zeros((chunks, degree + 5), np.int64)
-    for c in prange(chunks):
-        inside, place, starts, edges, bits = _hood_room(n, indices, degree, edges_most)
-        lists, ends, at = _walk_room(indices, row_most)
-        for v in range(c, n, chunks):
+    degree, edges_most, entries, depth = room
+    counts = np.zeros((tasks, top + 5), np.int64)
+    all_inside, all_place = np.zeros((tasks, n), np.uint8), np.empty((tasks, n), indices.dtype)
+    all_starts = np.zeros((tasks, degree + 1), np.uint64)
+    all_edges = np.empty((tasks, edges_most + 1), indices.dtype)
+    all_bits = np.empty((tasks, degree * ((degree + 63) >> 6)), np.uint64)
+    all_lists = np.empty((tasks, entries), indices.dtype)
+    all_ends, all_at = np.empty((tasks, depth), np.uint64), np.empty((tasks, depth), np.uint64)
+    for c in prange(tasks):
+        inside, place, starts, edges = all_inside[c], all_place[c], all_starts[c], all_edges[c]
+        bits, lists, ends, at, here = all_bits[c], all_lists[c], all_ends[c], all_at[c], counts[c]
+        for v in range(c, n, tasks):
             targets = indptr[v + 1] - indptr[v]
+            here[0] += 1
+            here[1] += targets
+            if targets > most:
+                for a in range(targets):
+                    lists[a] = indices[indptr[v] + a]
+                end, none = np.uint64(targets), np.uint64(0)
+                _follow(end, bits, none, indptr, indices, lists, ends, at, 2, here)
+                continue
             words = _neighbourhood(v, indptr, indices, inside, place, starts, edges, bits)
-            counts[c, 0] += 1
-            counts[c, 1] += targets
-            counts[c, 2] += np.int64(starts[targets])
-            _count_from(targets, words, starts, edges, bits, lists, ends, at, counts[c])
+            here[2] += np.int64(starts[targets])
+            _count_from(targets, words, starts, edges, bits, indptr, indices, lists, ends, at, here)
     return counts.sum(axis=0)
 
 
 @njit(cache=True)
-def _credit(stop, bits, words, lists, ends, at, neurons, totals, marks, out):
+def _credit(
+    first, stop, bits, words, indptr, indices, lists, ends, at, neurons, totals, marks, out
+):
     """Walk as `_follow` does, and credit each neuron with the simplices it is part of.
 
     `totals` counts simplices by dimension as they are met; a neuron remembers the totals in
     `marks`, and is credited with the difference once all that follows it is walked.
     """
     depth = 0
-    ends[0], ends[1], at[0] = 0, stop, 0
+    ends[0], ends[1], at[0] = first, stop, first
     while True:
         first, stop, turn = ends[depth], ends[depth + 1], at[depth]
         if turn == stop:
@@ -261,7 +296,10 @@ def _credit(stop, bits, words, lists, ends, at, neurons, totals, marks, out):
         at[depth] = turn + ONE
         totals[depth + 2] += 1
         out[neurons[lists[turn]], depth + 2] += 1
-        end = _pick(lists, first, stop, bits, words, lists[turn], lists, stop)
+        if words:
+            end = _pick(lists, first, stop, bits, words, lists[turn], lists, stop)
+        else:
+            end = _meet(first, stop, indptr, indices, lists[turn], lists, stop)
         if end > stop:
             for k in range(depth + 3, totals.size):
                 marks[depth, k] = totals[k]
@@ -270,44 +308,67 @@ def _credit(stop, bits, words, lists, ends, at, neurons, totals, marks, out):
 
 
 @njit(cache=True, parallel=True)
-def count_participation(indptr, indices, degree, edges_most, row_most, dimensions, chunks):
+def count_participation(indptr, indices, room, most, dimensions, tasks):
     """Count, for every neuron, the directed simplices of each dimension it is part of.
 
     Parameters
     ----------
-    indptr : int64 array, shape (n + 1,)
-    indices : unsigned int array
-        The graph of n neurons.
-    degree, edges_most, row_most : int
-        From `rooms`.
+    indptr, indices, room, most, tasks
+        As for `count_simplices`.
     dimensions : int
         Number of dimensions there are, from `count_simplices`; at least 2.
-    chunks : int
-        Tasks that sources are dealt out to.
 
     Returns
     -------
     int64 array, shape (n, dimensions)
     """
     n = indptr.size - 1
-    out = np.zeros((chunks, n, dimensions), np.int64)
-    for c in prange(chunks):
-        here = out[c]
-        inside, place, starts, edges, bits = _hood_room(n, indices, degree, edges_most)
-        lists, ends, at = _walk_room(indices, row_most)
-        marks = np.empty((dimensions, dimensions), np.int64)
-        totals = np.zeros(dimensions, np.int64)
-        for v in range(c, n, chunks):
-            words = _neighbourhood(v, indptr, indices, inside, place, starts, edges, bits)
+    degree, edges_most, entries, depth = room
+    out = np.zeros((tasks, n, dimensions), np.int64)
+    all_inside, all_place = np.zeros((tasks, n), np.uint8), np.empty((tasks, n), indices.dtype)
+    all_starts = np.zeros((tasks, degree + 1), np.uint64)
+    all_edges = np.empty((tasks, edges_most + 1), indices.dtype)
+    all_bits = np.empty((tasks, degree * ((degree + 63) >> 6)), np.uint64)
+    all_lists = np.empty((tasks, entries), indices.dtype)
+    all_ends, all_at = np.empty((tasks, depth), np.uint64), np.empty((tasks, depth), np.uint64)
+    all_marks = np.empty((tasks, dimensions, dimensions), np.int64)
+    # Totals, and what they were before the source and before its target.
+    all_totals = np.zeros((tasks, 3, dimensions), np.int64)
+    everyone = np.arange(n).astype(indices.dtype)
+    for c in prange(tasks):
+        inside, place, starts, edges = all_inside[c], all_place[c], all_starts[c], all_edges[c]
+        bits, lists, ends, at, here = all_bits[c], all_lists[c], all_ends[c], all_at[c], out[c]
+        marks, totals = all_marks[c], all_totals[c, 0]
+        before_v, before_a = all_totals[c, 1], all_totals[c, 2]
+        for v in range(c, n, tasks):
             targets = indices[indptr[v] : indptr[v + 1]]
-            before_v = totals.copy()
+            size, words, names = np.uint64(targets.size), np.uint64(0), everyone
+            if targets.size <= most:
+                words = _neighbourhood(v, indptr, indices, inside, place, starts, edges, bits)
+                names = targets
+            else:
+                for a in range(size):
+                    lists[a] = targets[a]
+            for k in range(dimensions):
+                before_v[k] = totals[k]
             totals[0] += 1
-            for a in range(targets.size):
-                before_a = totals.copy()
+            for a in range(size):
+                for k in range(dimensions):
+                    before_a[k] = totals[k]
                 totals[1] += 1
-                row = edges[starts[a] : starts[a + 1]]
-                lists[: row.size] = row
-                _credit(row.size, bits, words, lists, ends, at, targets, totals, marks, here)
-                here[targets[a]] += totals - before_a
-            here[v] += totals - before_v
+                if words:
+                    first, stop = np.uint64(0), starts[a + ONE] - starts[a]
+                    for i in range(stop):
+                        lists[i] = edges[starts[a] + i]
+                else:
+                    first, zero = size, np.uint64(0)
+                    stop = _meet(zero, size, indptr, indices, targets[a], lists, size)
+                _credit(
+                    first, stop, bits, words, indptr, indices, lists, ends, at, names, totals,
+                    marks, here,
+                )  # fmt: skip
+                for k in range(dimensions):
+                    here[targets[a], k] += totals[k] - before_a[k]
+            for k in range(dimensions):
+                here[v, k] += totals[k] - before_v[k]
     return out.sum(axis=0)

@@ -7,7 +7,7 @@ from numba import njit, prange
 
 
 @njit(cache=True, parallel=True)
-def count_triangles(half_indptr, packed, chunks):
+def count_triangles(half_indptr, packed, tasks):
     """Count triangles by the directions of their three sides.
 
     For each neuron *i* mark its higher-ranked partners; for each partner *j*, every marked
@@ -18,7 +18,7 @@ def count_triangles(half_indptr, packed, chunks):
     ----------
     half_indptr, packed : int array
         The ranked half graph of `rank_half`.
-    chunks : int
+    tasks : int
         Rows are dealt out to this many tasks, each with counters of its own.
 
     Returns
@@ -30,15 +30,15 @@ def count_triangles(half_indptr, packed, chunks):
         (a reciprocal side counts twice, so one undirected triangle holds 1, 2, 4 or 8).
     """
     n = half_indptr.size - 1
-    histogram = np.zeros((chunks, 64), np.int64)
-    triangles = np.zeros((chunks, n, 2), np.int64)
+    histogram = np.zeros((tasks, 64), np.int64)
+    triangles = np.zeros((tasks, n, 2), np.int64)
     weight = np.zeros(64, np.int64)
     for t in range(64):
         weight[t] = (1 + (t >> 4 == 3)) * (1 + (t >> 2 & 3 == 3)) * (1 + (t & 3 == 3))
-    for c in prange(chunks):
-        mark = np.zeros(n, np.uint8)
-        bins, here = histogram[c], triangles[c]
-        for i in range(c, n, chunks):
+    marks = np.zeros((tasks, n), np.uint8)  # an allocation inside a task can fail unseen
+    for c in prange(tasks):
+        mark, bins, here = marks[c], histogram[c], triangles[c]
+        for i in range(c, n, tasks):
             row = packed[half_indptr[i] : half_indptr[i + 1]]
             for e in row:
                 mark[e >> 2] = e & 3
