@@ -100,6 +100,16 @@ def mirror() -> Path:
 
 
 @pytest.fixture
+def memory_path(tmp_path) -> Path:
+    """Return a folder that lies in memory where the machine has one: for thousands of files."""
+    if not os.access("/dev/shm", os.W_OK):
+        yield tmp_path
+        return
+    with tempfile.TemporaryDirectory(prefix="nmc-tests-", dir="/dev/shm") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
 def n_mutations(request) -> int:
     """Return how many damaged inputs a reader is given (see `mutations.assert_survives`)."""
     return 100_000 if request.config.getoption("--full") else 2_000

@@ -5,9 +5,8 @@ raises one of the package's own errors, within two seconds.  Any test folder may
 
     from mutations import assert_survives
 
-    @pytest.mark.parametrize("seed", ...)  # or the fixture `n_mutations`
-    def test_any_damage(tmp_path, n_mutations):
-        assert_survives(read, accept, [good_bytes], n_mutations, tmp_path / "sheet.json")
+    def test_any_damage(memory_path, n_mutations):
+        assert_survives(read, accept, [good_bytes], n_mutations, memory_path / "sheet.json")
 """
 
 from __future__ import annotations
@@ -109,32 +108,39 @@ def assert_survives(
     return counts
 
 
-def assert_linear(read: Callable[[int], Any], sizes: Sequence[int], *, most: float = 3.2) -> None:
-    """Hold a reader to linear time: doubling its input may cost at most `most` times as much.
+def assert_linear(
+    read: Callable[[Any], Any], make: Callable[[int], Any], smallest: int, *, doublings: int = 3
+) -> None:
+    """Hold a reader to linear time, measured on inputs of doubling size.
 
     Parameters
     ----------
     read : callable
-        Does the work for an input of a size; may raise one of the package's errors.
-    sizes : sequence of int
-        Doubling sizes, the first large enough to take some milliseconds.
-    most : float
-        Largest allowed ratio of neighbouring CPU times (four is quadratic); the best of three.
+        Reads what `make` returned; may raise one of the package's errors.
+    make : callable
+        Makes an input of a size: a text, or a path to a file of it.
+    smallest : int
+        Size of the first input, large enough to take some milliseconds.
+    doublings : int
+        How often it is doubled.
+
+    Notes
+    -----
+    The whole way counts, since one noisy ratio says nothing: over three doublings a linear reader
+    takes 8 times as long and a quadratic one 64 times; 32 are allowed. Best of five, CPU time.
     """
-    taken = []
-    for size in sizes:
-        best = min(_timed(read, size) for _ in range(3))
-        taken.append(max(best, 2e-3))  # below this the clock decides
-    ratios = [b / a for a, b in zip(taken, taken[1:], strict=False)]
-    # One noisy ratio says nothing: the whole way from the smallest to the largest does.
-    allowed = most ** len(ratios)
-    assert taken[-1] / taken[0] <= allowed, f"CPU seconds {taken} at sizes {list(sizes)}"
+    sizes = [smallest << i for i in range(doublings + 1)]
+    inputs = [make(size) for size in sizes]
+    # Below two milliseconds the clock decides.
+    taken = [max(2e-3, min(_timed(read, one) for _ in range(5))) for one in inputs]
+    allowed = 32 ** (doublings / 3)
+    assert taken[-1] / taken[0] <= allowed, f"CPU seconds {taken} at sizes {sizes}"
 
 
-def _timed(read: Callable[[int], Any], size: int) -> float:
+def _timed(read: Callable[[Any], Any], given: Any) -> float:
     start = time.process_time()
     try:
-        read(size)
+        read(given)
     except NMCError:
         pass
     return time.process_time() - start

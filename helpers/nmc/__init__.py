@@ -83,7 +83,7 @@ _PUBLIC = {
     "list_neuroml": "nmc.cells.neuroml.cell",
     "load_cell": "nmc.cells.load",
     "load_channel_densities": "nmc.factsheets.models",
-    "load_circuit": "nmc.factsheets.circuit",
+    "load_circuit": "nmc.factsheets.layers",
     "load_connectome": "nmc.connectome.read",
     "load_control": "nmc.connectome.nulls",
     "load_etypes": "nmc.factsheets.types",

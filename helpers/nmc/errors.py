@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-# So many names can stand in one sentence.
+# So many names can stand in one sentence, and so many characters of one that is none.
 _FEW = 12
+_LONGEST = 100
 
 
 class NMCError(Exception):
@@ -30,7 +31,9 @@ class UnknownNameError(NMCError, ValueError):
             Every valid name.
         """
         by_fold = {k.casefold(): k for k in known}
-        given = str(name).casefold()
+        given, shown = str(name).casefold(), repr(name)
+        if len(shown) > _LONGEST:  # no name at all: nothing is near, and the search would be long
+            return cls(f"There is no {kind} {shown[:_LONGEST]}….")
         longer = [k for k in by_fold if given and k.startswith(given)]
         near = longer or get_close_matches(given, list(by_fold), n=1, cutoff=0.5)
         if near:
@@ -39,7 +42,7 @@ class UnknownNameError(NMCError, ValueError):
             hint = f" Choose one of {', '.join(map(repr, by_fold.values()))}."
         else:
             hint = ""
-        return cls(f"There is no {kind} {name!r}.{hint}")
+        return cls(f"There is no {kind} {shown}.{hint}")
 
 
 class SourceError(NMCError):

@@ -67,15 +67,7 @@ def as_number(
         ...
     nmc.errors.FormatError: sheet.json: L23, 'synapse density': inf is not a finite number.
     """
-    number = _number(value)
-    if number is None:
-        _refuse(error, where, value, "is not a number")
-    try:
-        number = float(number)
-    except OverflowError:
-        number = inf
-    if not isfinite(number):
-        _refuse(error, where, value, "is not a finite number")
+    number = _finite(_number(value), value, where, error)
     _check_bounds(number, value, where, low, high, error)
     return number
 
@@ -139,7 +131,7 @@ def as_numbers(
     low, high, error
         As for `as_number`.
     missing : bool
-        Allow None and NaN, which come back as NaN.
+        Allow None, which comes back as NaN.
 
     Returns
     -------
@@ -151,12 +143,12 @@ def as_numbers(
         Or `error`, naming the first value that is wrong.
     """
     numbers = _fast(values)
-    if numbers is not None and _all_within(numbers, low, high, missing):
+    if numbers is not None and _all_within(numbers, low, high):
         return numbers
     return np.array(
         [
             math.nan
-            if missing and (value is None or value != value)
+            if missing and value is None
             else as_number(value, where=_place(where, i), low=low, high=high, error=error)
             for i, value in enumerate(values)
         ],
@@ -190,7 +182,7 @@ def as_counts(
     """
     numbers = _fast(values)
     bounds = max(low, -MAX_COUNT), min(high, MAX_COUNT)
-    if numbers is not None and _all_within(numbers, *bounds, False):
+    if numbers is not None and _all_within(numbers, *bounds):
         if (numbers == np.floor(numbers)).all():
             return numbers.astype(np.int64)
     return np.array(
@@ -226,20 +218,18 @@ def as_printed(
     >>> as_printed("~8.1 million", where="a page")
     Printed(value=8100000, approximate=True)
     """
-    match = None
-    if isinstance(value, str):
-        text = " ".join(value[: 2 * _LONGEST].split())
-        match = _PRINTED.fullmatch(text) if len(text) <= _LONGEST else None
-        if match is None:
-            _refuse(error, where, value, "is not a number")
+    if not isinstance(value, str):
+        as_number(value, where=where, low=low, high=high, error=error)
+        return Printed(_number(value), False)
+    match = _PRINTED.fullmatch(" ".join(value.split())) if len(value) <= _LONGEST else None
+    if match is None:
+        _refuse(error, where, value, "is not a number")
     # Decimal keeps 8.1 million exact: 8.1 * 1e6 in floats is 8099999.999…
-    number = Decimal(match[2].replace(",", "")) * _SCALE[match[3]] if match else value
-    if match and number == number.to_integral_value():
-        number = int(number)
-    elif match:
-        number = float(number)
-    checked = as_number(number, where=where, low=low, high=high, error=error)
-    return Printed(number if isinstance(number, int) else checked, bool(match and match[1]))
+    exact = Decimal(match[2].replace(",", "")) * _SCALE[match[3]]
+    number = _finite(exact, value, where, error)
+    _check_bounds(number, value, where, low, high, error)
+    whole = exact == exact.to_integral_value()
+    return Printed(int(exact) if whole else number, bool(match[1]))
 
 
 def agrees(printed: float, value: Any) -> bool:
@@ -270,6 +260,18 @@ def _number(value: Any) -> int | float | None:
     return float(value) if isinstance(value, (float, np.floating)) else None
 
 
+def _finite(number: int | float | Decimal | None, value: Any, where: str, error) -> float:
+    if number is None:
+        _refuse(error, where, value, "is not a number")
+    try:
+        number = float(number)
+    except OverflowError:
+        number = inf
+    if not isfinite(number):
+        _refuse(error, where, value, "is not a finite number")
+    return number
+
+
 def _fast(values: Sequence[Any] | np.ndarray) -> np.ndarray | None:
     """`values` as floats where that can be told without looking at each; else None."""
     if isinstance(values, np.ndarray) and values.dtype.kind in "iuf":
@@ -283,9 +285,8 @@ def _fast(values: Sequence[Any] | np.ndarray) -> np.ndarray | None:
     return None
 
 
-def _all_within(numbers: np.ndarray, low: float, high: float, missing: bool) -> bool:
-    within = (numbers >= low) & (numbers <= high) & np.isfinite(numbers)
-    return bool((within | np.isnan(numbers)).all() if missing else within.all())
+def _all_within(numbers: np.ndarray, low: float, high: float) -> bool:
+    return bool(((numbers >= low) & (numbers <= high) & np.isfinite(numbers)).all())
 
 
 def _place(where: str | Callable[[int], str], position: int) -> str:
@@ -306,13 +307,16 @@ def _short(bound: float) -> str:
     return f"{bound:g}" if abs(bound) < 1e6 else f"{bound:,}"
 
 
+def shown(value: Any) -> str:
+    """Return `value` as an error message has room for it."""
+    try:
+        text = repr(value)
+    except ValueError:  # an integer too long to be written out
+        text = "a number of thousands of digits"
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 4]}…"
+
+
 def _refuse(error: type[Exception], where: str, value: Any, why: str) -> NoReturn:
     if value is None:
         raise error(f"{where}: the value is missing.")
-    try:
-        shown = repr(value)
-    except ValueError:  # an integer too long to be written out
-        shown = "a number of thousands of digits"
-    if len(shown) > _LONGEST:
-        shown = f"{shown[: _LONGEST - 4]}…"
-    raise error(f"{where}: {shown} {why}.")
+    raise error(f"{where}: {shown(value)} {why}.")

@@ -3,8 +3,9 @@ from __future__ import annotations
 import nmc
 import pandas as pd
 import pytest
-from nmc.errors import FormatError
-from nmc.factsheets.schema import read_json
+from nmc import layout
+from nmc.errors import FormatError, MissingFileError
+from nmc.factsheets.sheets import read_json
 
 
 def test_joins_both_files_under_canonical_names(two_pathways):
@@ -47,6 +48,13 @@ KEY = "L5_TTPC1:L5_MC"
         (lambda a, p: p[KEY].update(u_mean=1.5), [KEY, "u_mean", "1.5"]),
         (lambda a, p: p[KEY].update(failures_mean=-1), [KEY, "failures_mean", "-1"]),
         (lambda a, p: p[KEY].update(space_clamp_correction_factor="?"), [KEY, "space_clamp", "?"]),
+        (lambda a, p: p[KEY].update(space_clamp_correction_factor=None), [KEY, "space_clamp"]),
+        (lambda a, p: p[KEY].update(synapse_type=[]), [KEY, "synapse_type", "[]"]),
+        (lambda a, p: a[KEY].update(total_synapse_count=1e30), [KEY, "total_synapse", "1e+30"]),
+        (lambda a, p: a[KEY].update(common_neighbor_bias=True), [KEY, "neighbor_bias", "True"]),
+        (lambda a, p: a[KEY].update(common_neighbor_bias="1_000"), [KEY, "neighbor_bias", "1_000"]),
+        (lambda a, p: p[KEY].update(d_mean=float("nan")), [KEY, "d_mean", "nan"]),
+        (lambda a, p: a.update({"L1_SLAC:L1_DLAC": a[KEY]}), ["L1_SLAC:L1_DLAC", "two spellings"]),
     ],
 )
 def test_the_unexpected_names_file_key_and_value(two_pathways, spoil, words):
@@ -64,6 +72,8 @@ def test_the_unexpected_names_file_key_and_value(two_pathways, spoil, words):
         ("[]", "object is expected"),
         ('{"a": 1, "a": 2}', "'a' occurs more than once"),
         ("", "no JSON"),
+        ("[" * 100_000, "no JSON"),
+        ('{"a": ' + "9" * 5000 + "}", "no JSON"),
     ],
 )
 def test_a_file_that_is_no_json_object(tmp_path, text, words):
@@ -72,6 +82,27 @@ def test_a_file_that_is_no_json_object(tmp_path, text, words):
     with pytest.raises(FormatError, match=words) as caught:
         read_json(file)
     assert "sheet.json" in str(caught.value)
+
+
+def test_a_second_call_reads_nothing_again_and_returns_a_table_of_its_own(two_pathways):
+    two_pathways()
+    first = nmc.load_pathways()
+    first.loc[0, "convergence_mean"] = -1.0
+    assert nmc.load_pathways().loc[0, "convergence_mean"] == 51
+    two_pathways(lambda a, p: a[KEY].update(number_of_convergent_neuron_mean=52))
+    second = nmc.load_pathways().set_index("pre")
+    assert second.loc["L5_TTPC1", "convergence_mean"] == 52
+
+
+def test_files_on_disk_are_read_without_a_source(two_pathways, tmp_path, monkeypatch):
+    two_pathways()
+    paths = [tmp_path / layout.ANATOMY_JSON, tmp_path / layout.PHYSIOLOGY_JSON]
+    expected = nmc.load_pathways()
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.setenv("NMC_SOURCE", str(tmp_path / "elsewhere"))
+    assert nmc.load_pathways(*map(str, paths)).equals(expected)
+    with pytest.raises(MissingFileError, match="none.json"):
+        nmc.load_pathways(tmp_path / "none.json", paths[1])
 
 
 def test_matrix_keeps_rows_presynaptic(two_pathways):

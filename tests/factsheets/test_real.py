@@ -205,7 +205,7 @@ def test_models_against_the_derived_table(real_source):
     with (real_source / "derived" / "metype_physiology.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(table) == len(rows) == 1035
-    numeric = [column for column, _ in models_room.FACTS.values()]
+    numeric = [field.column for field in models_room.FACTS.values()]
     for row in rows:
         assert table.loc[row["model"], "morphology"] == row["morphology"]
         for column in numeric:
@@ -216,7 +216,7 @@ def test_models_against_the_derived_table(real_source):
 def test_models_keep_every_number_of_the_pages(real_source):
     """The same, against the pages themselves: nothing printed is left out."""
     table = nmc.load_models(step_currents=False)
-    numeric = [column for column, _ in models_room.FACTS.values()]
+    numeric = [field.column for field in models_room.FACTS.values()]
     for metype, rows in table.groupby("metype", observed=True):
         text = (real_source / layout.metype_page(metype)).read_text("utf-8")
         printed = re.findall(r'factsheet-value">\s*([-\d,.]+)', text)

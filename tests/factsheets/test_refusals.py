@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import nmc
 import nmc.names
 import pytest
 from nmc import layout
 from nmc.errors import FormatError, MissingFileError
+from nmc.factsheets import layers, sheets
 from nmc.factsheets.layers import load_layer_counts, load_layer_pages
 from nmc.factsheets.models import read_model_summary
 
@@ -42,8 +44,19 @@ ETYPES = "No. of neurons per electrical types"
 
 
 def layer_sheet(**changes) -> dict:
-    counts = {MTYPES: {"L1_DAC": 58}, ETYPES: {"cNAC": 58}}
-    return {layer: {**counts, **(changes if layer == "L1" else {})} for layer in nmc.names.LAYERS}
+    """A sheet of each layer; what `changes` holds replaces facts of L1."""
+    scalars = {field: 330 for field in layers.FACTS if "number of possible" not in field}
+    sheets = {}
+    for layer in nmc.names.LAYERS:
+        own = [name for name in nmc.names.MTYPES if nmc.names.layer_of(name) == layer]
+        sheets[layer] = {**scalars, MTYPES: dict.fromkeys(own, 58), ETYPES: {"cNAC": 58}}
+    sheets["L1"].update(changes)
+    return sheets
+
+
+def own_counts(**changes) -> dict:
+    mtypes = [name for name in nmc.names.MTYPES if name.startswith("L1_")]
+    return {MTYPES: {**dict.fromkeys(mtypes, 58), **changes}}
 
 
 @pytest.mark.parametrize(
@@ -52,11 +65,13 @@ def layer_sheet(**changes) -> dict:
         ({"L1": {}}, ["layer_download.json", "L23"]),
         ({**layer_sheet(), "L7": {}}, ["layer_download.json", "L7"]),
         ({**layer_sheet(), "L4": 3}, ["L4", "3"]),
-        (layer_sheet(**{"No. of neurons per morphological types": {"L1_XX": 3}}), ["L1", "L1_XX"]),
-        (
-            layer_sheet(**{"No. of neurons per morphological types": {"L1_DAC": -3}}),
-            ["L1_DAC", "-3"],
-        ),
+        (layer_sheet(**own_counts(L1_XX=3)), ["L1", "L1_XX"]),
+        (layer_sheet(**own_counts(L4_PC=3)), ["L1", "L4_PC"]),
+        (layer_sheet(**own_counts(L1_DAC=-3)), ["L1_DAC", "-3"]),
+        (layer_sheet(**own_counts(L1_DAC=1.5)), ["L1_DAC", "1.5", "whole"]),
+        (layer_sheet(**own_counts(L1_DAC=2**63)), ["L1_DAC", "9223372036854775808"]),
+        (layer_sheet(**own_counts(L1_DAC=True)), ["L1_DAC", "True"]),
+        (layer_sheet(**{MTYPES: {"L1_DAC": 58}}), ["L1", "lacks the m-type", "L1_DLAC"]),
         (layer_sheet(**{"No. of neurons per electrical types": {"cNAC": "x"}}), ["cNAC", "x"]),
         (layer_sheet(**{"No. of neurons per electrical types": 7}), ["L1", "electrical types"]),
     ],
@@ -69,9 +84,8 @@ def test_layer_counts(small_tree, data, words):
 def test_an_unknown_or_doubled_fact_of_a_layer(small_tree):
     small_tree(layout.LAYERS_JSON, layer_sheet(**{"number of dragons": 1}))
     says(nmc.load_layers, "layer_download.json", "L1", "number of dragons", "1")
-    twice = {"No. of possible pathways": 330, "number of possible pathways": 330}
-    small_tree(layout.LAYERS_JSON, layer_sheet(**twice))
-    says(nmc.load_layers, "L1", "two spellings")
+    small_tree(layout.LAYERS_JSON, layer_sheet(**{"number of possible pathways": 330}))
+    says(nmc.load_layers, "L1", "number of possible pathways", "also under 'No. of possible")
 
 
 def test_a_layer_page_in_another_unit(small_tree):
@@ -175,7 +189,7 @@ def test_channels_of_a_metype_page(small_tree):
             {"L1_DAC_bNAC219_1": {"Rmp": "-70", "Rmp_Units": "V", "Rin": "3", "Tau": "3"}},
             ["Rmp_Units", "'V'", "'mV'"],
         ),
-        ({"L1_DAC_bNAC219_1": {"Rmp": "-70", "Rin": "3", "Tau": "3"}}, ["is missing", "1034"]),
+        ({"L1_DAC_bNAC219_1": {"Rmp": "-70", "Rin": "3", "Tau": "3"}}, ["lacks the model", "1034"]),
     ],
 )
 def test_model_summary(small_tree, data, words):
@@ -188,12 +202,56 @@ def test_an_absent_file_names_where_it_was_looked_for(small_tree, tmp_path):
         nmc.load_pathways()
 
 
-def test_a_value_out_of_bounds_names_its_page(small_tree):
-    import pandas as pd
-    from nmc.factsheets import schema
+CASES = Path(__file__).parents[3] / "shared" / "cases"
 
-    frame = pd.DataFrame({"v": [-70.0, 30.0]}, index=["a", "b"])
-    says(
-        lambda: schema.validate(frame, {"v": schema.number(low=-120, high=0)}, {"b": "b.html"}),
-        "b.html", "'b'", "'v'", "30.0",
-    )  # fmt: skip
+
+@pytest.mark.real
+@pytest.mark.parametrize(
+    ("case", "load", "words"),
+    [
+        ("layers-infinity.json", load_layer_counts, ["L", "finite"]),
+        ("layer-counts-1e30.json", load_layer_counts, ["L6_TPC_L1", "9223372036854775808"]),
+        ("circuit-overflow.json", nmc.load_circuit, ["intrinsic connections", "'1e999'"]),
+        ("circuit-decimal-overflow.json", nmc.load_circuit, ["'L5'", "'1e9999999'"]),
+        ("circuit-missing-layer.json", nmc.load_circuit, ["Layer thicknesses", "-1"]),
+    ],
+)
+def test_sheets_that_went_wrong(case, load, words):
+    says(lambda: load(CASES / case), case, *words)
+
+
+@pytest.mark.real
+def test_a_count_that_is_no_number(mirror):
+    case = CASES / "pathways-anatomy-nan-count.json"
+    says(lambda: nmc.load_pathways(case, mirror / layout.PHYSIOLOGY_JSON), case.name, "nan")
+
+
+@pytest.mark.real
+def test_a_page_that_lost_rows_is_named(tmp_path, mirror):
+    for name in nmc.names.MTYPES:
+        page = mirror / layout.mtype_page(name)
+        content = page.read_bytes()
+        if name == "L5_MC":
+            content = (CASES / "mtype-page-rows-lost.html").read_bytes()
+        (tmp_path / page.name).write_bytes(content)
+    says(lambda: nmc.load_metypes(tmp_path), "L5_MC.html")
+
+
+def test_lost_rows_are_named(small_tree):
+    label = "No. of cells per electrical types"
+    small_tree(layout.mtype_page("L1_DAC"), bars(label, L1_DAC_cNAC=3))
+    says(nmc.load_metypes, "L1_DAC.html", label, "L1_DAC_bNAC")
+    small_tree(
+        layout.mtype_page("L1_DAC"), bars(label, L1_DAC_cNAC=3, L1_DAC_bNAC=2, L1_HAC_bNAC=1)
+    )
+    says(nmc.load_metypes, "L1_DAC.html", "L1_HAC_bNAC")
+    small_tree(layout.CIRCUIT_JSON, {"No. of neurons per layer": {"L1": 3}})
+    says(nmc.load_circuit, "circuit_download.json")
+
+
+def test_a_value_out_of_bounds_names_its_page():
+    page = Path("b.html")
+    fields = {"v": sheets.Field("v_mV", low=-120, high=0)}
+    records = {"a": {"v": -70.0}, "b": {"v": 30.0}}
+    says(lambda: sheets.as_table({"a": Path("a.html"), "b": page}, records, fields),
+         "b.html", "'b'", "'v'", "30.0")  # fmt: skip

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from nmc import style
 from nmc.errors import UnknownNameError
-from nmc.factsheets import circuit, models, plots, plots_pathways
+from nmc.factsheets import models, plots, plots_pathways
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +27,7 @@ def test_every_reader_finds_every_row():
 
 def test_the_circuit_is_read_from_the_file_and_agrees_with_the_page():
     assert nmc.available("sheet/circuit") and nmc.available("page/circuit")
-    one, other = circuit.read_circuit_json(), circuit.read_circuit_page()
+    one, other = (nmc.load_circuit(nmc.fetch(f"{kind}/circuit")) for kind in ("sheet", "page"))
     assert nmc.load_circuit().equals(one)
     assert (one["quantity"] == other["quantity"]).all()
     assert np.allclose(one["value"], other["value"], rtol=1e-4)

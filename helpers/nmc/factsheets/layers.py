@@ -1,42 +1,141 @@
-"""Layer fact sheets: what each layer holds, from the JSON and from the pages."""
+"""The sheets of the whole circuit and of its layers, from the JSON files and from the pages."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pandas as pd
 
-from nmc import names
-from nmc.errors import FormatError, NMCError
-from nmc.factsheets import circuit, numbers, pages, schema
+import nmc
+from nmc import names, units
+from nmc.errors import FormatError
+from nmc.factsheets import pages
+from nmc.factsheets.sheets import (
+    LAYER,
+    SUBLAYER,
+    SUBLAYERS,
+    Fact,
+    Field,
+    Value,
+    as_table,
+    check_complete,
+    facts_of_json,
+    read_json,
+    spelled,
+    values_of,
+)
+from nmc.numbers import shown
 
-#: Label of a sheet → column.  The layers do not all spell the same fact the same way.
-FACTS = {
-    "No. of possible pathways": "possible_pathways",
-    "number of possible pathways": "possible_pathways",
-    "number of viable pathways": "viable_pathways",
-    "number of excitatory pathways": "excitatory_pathways",
-    "number of inhibitory pathways": "inhibitory_pathways",
-    "number of intralaminar pathways": "intralaminar_pathways",
-    "number of interlaminar pathways": "interlaminar_pathways",
-    "total axonal length": "total_axonal_length_um",
-    "total axonal volume": "total_axonal_volume_um3",
-    "total dendritic length": "total_dendritic_length_um",
-    "dendritic length": "dendritic_length_um",
-    "total dendritic volume": "total_dendritic_volume_um3",
-    "synapse density": "synapse_density_per_mm3",
+#: Label on the circuit sheet → quantity.  The unit is the last part of the quantity's name.
+QUANTITIES = {
+    "Microcircuit volume": Field("volume_mm3", "mm³", low=0),
+    "No. of neurons": Field("neurons", count=True),
+    "No. of layers": Field("layers", count=True),
+    "No. of morphological types": Field("mtypes", count=True),
+    "No. of electrical types": Field("etypes", count=True),
+    "No. of morphoelectrical types": Field("metypes", count=True),
+    "No. of s-types": Field("stypes", count=True),
+    "No. of unique types of synaptic connections between m-types": Field(
+        "mtype_pathways", count=True
+    ),
+    "No. of unique types of synaptic connections between me-types": Field(
+        "metype_pathways", count=True
+    ),
+    "No. of intrinsic connections": Field("intrinsic_connections", count=True),
+    "No. of intrinsic synapses": Field("intrinsic_synapses", count=True),
+    "No. of extrinsic connections": Field("extrinsic_connections", count=True),
+    "No. of extrinsic synapses": Field("extrinsic_synapses", count=True),
+    "No. of neurons per layer": Field("neurons_per_layer", count=True),
+    "Layer thicknesses": Field("thickness_um", "µm", low=0),
+    "Neuron densities": Field("density_per_mm3", "neurons/mm³", low=0),
 }
+#: Quantities of which the circuit sheet has one a layer; the last two have L2 and L3 apart.
+_BY_LAYER = ("neurons_per_layer", "thickness_um", "density_per_mm3")
+
+#: Label of a layer sheet → column.  The layers do not all spell the same fact the same way.
+FACTS = {
+    "No. of possible pathways": Field("possible_pathways", "", count=True),
+    "number of possible pathways": Field("possible_pathways", "", count=True),
+    "number of viable pathways": Field("viable_pathways", "", count=True),
+    "number of excitatory pathways": Field("excitatory_pathways", "", count=True),
+    "number of inhibitory pathways": Field("inhibitory_pathways", "", count=True),
+    "number of intralaminar pathways": Field("intralaminar_pathways", "", count=True),
+    "number of interlaminar pathways": Field("interlaminar_pathways", "", count=True),
+    "total axonal length": Field("total_axonal_length_um", "µm", low=0),
+    "total axonal volume": Field("total_axonal_volume_um3", "µm³", low=0),
+    "total dendritic length": Field("total_dendritic_length_um", "µm", low=0),
+    "dendritic length": Field("dendritic_length_um", "µm", low=0, missing=True),
+    "total dendritic volume": Field("total_dendritic_volume_um3", "µm³", low=0),
+    "synapse density": Field("synapse_density_per_mm3", "synapses/ mm³", low=0),
+}
+#: Label of a list of neurons by type → what kind of type.
 COUNTS = {
     "No. of neurons per morphological types": "mtype",
     "No. of neurons per electrical types": "etype",
 }
-_PAGE_UNITS = {"um": "µm", "um3": "µm³", "mm3": "synapses/ mm³"}
-
-LAYER = pd.CategoricalDtype(names.LAYERS, ordered=True)
+_FIELDS = {**FACTS, **{label: Field(kind, count=True) for label, kind in COUNTS.items()}}
 
 
-def load_layers() -> pd.DataFrame:
+def load_circuit(path: str | os.PathLike | None = None) -> pd.DataFrame:
+    """Return the circuit fact sheet as one row a number.
+
+    Parameters
+    ----------
+    path : path, optional
+        A file to read, JSON or page. By default ``circuit_download.json`` where the source has
+        it, else the portal's circuit page; `check_factsheets` compares the two.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``quantity`` (its unit is the last part of the name), ``layer`` (an ordered
+        categorical of L1, L2, L3, L23, L4, L5, L6; missing for the whole circuit),
+        ``value``, ``unit`` and ``approximate`` (the sheet writes ``~``).
+
+    Raises
+    ------
+    FormatError
+        When a fact or a layer is missing, unknown or no number.
+
+    Notes
+    -----
+    The numbers are those of Markram et al. (2015), Cell 163:456-492, as the portal shows them.
+
+    Examples
+    --------
+    >>> sheet = load_circuit()  # doctest: +SKIP
+    >>> sheet.query("quantity == 'neurons'")["value"].item()  # doctest: +SKIP
+    31346.0
+    """
+    if path is None:
+        path = nmc.fetch("sheet/circuit" if nmc.available("sheet/circuit") else "page/circuit")
+    path = Path(path)
+    page = path.suffix.lower() in (".html", ".htm")
+    facts = pages.read_facts(path) if page else facts_of_json(read_json(path))
+    rows = [_circuit_row(path, value) for value in values_of(path, facts, QUANTITIES)]
+    for label, field in QUANTITIES.items():
+        _check_quantity(path, label, field, [r for r in rows if r["quantity"] == field.column])
+    rank = {field.column: i for i, field in enumerate(QUANTITIES.values())}
+    table = pd.DataFrame(rows)
+    table["layer"] = table["layer"].astype(SUBLAYER)
+    return table.sort_values(
+        ["quantity", "layer"], key=lambda c: c.map(rank) if c.name == "quantity" else c
+    ).reset_index(drop=True)
+
+
+def load_layers(
+    path: str | os.PathLike | None = None, *, circuit: str | os.PathLike | None = None
+) -> pd.DataFrame:
     """Return the layer fact sheets, one row a layer.
+
+    Parameters
+    ----------
+    path : path, optional
+        A ``layer_download.json`` to read instead of the source's.
+    circuit : path, optional
+        A circuit sheet, as for `load_circuit`, instead of the source's.
 
     Returns
     -------
@@ -58,22 +157,23 @@ def load_layers() -> pd.DataFrame:
     FormatError
         Naming file, layer, fact and value of the first thing that is not as expected.
     """
-    import nmc
-
-    file = nmc.fetch("sheet/layers")
-    data = _layer_objects(file)
-    scalars = {layer: _scalars(file, layer, sheet) for layer, sheet in data.items()}
-    table = pd.DataFrame.from_dict(scalars, orient="index").reindex(names.LAYERS)
-    if "dendritic_length_um" not in table:
-        table["dendritic_length_um"] = float("nan")
-    table = schema.validate(table.astype(object), _columns(), file)
-    _add_counts(table, load_layer_counts())
-    _add_circuit(table, circuit.load_circuit())
+    file, values = _layer_values(path)
+    records = {
+        layer: {v.column: v.value for v in found if v.name is None}
+        for layer, found in values.items()
+    }
+    table = as_table(file, records, {field.column: field for field in FACTS.values()})
+    _add_counts(table, _counts(file, values))
+    sheet = load_circuit(circuit).astype({"layer": str}).set_index(["quantity", "layer"])["value"]
+    height = sheet["thickness_um"].to_dict()
+    height.setdefault("L23", height.get("L2", 0.0) + height.get("L3", 0.0))
+    table.insert(0, "n_neurons", sheet["neurons_per_layer"].reindex(table.index).astype("int64"))
+    table.insert(0, "thickness_um", [float(height[layer]) for layer in table.index])
     table.insert(0, "layer", pd.Categorical(table.index, dtype=LAYER))
     return table.reset_index(drop=True)
 
 
-def load_layer_counts() -> pd.DataFrame:
+def load_layer_counts(path: str | os.PathLike | None = None) -> pd.DataFrame:
     """Return the neurons of each type that a layer's sheet lists, as the JSON has them.
 
     Returns
@@ -81,17 +181,7 @@ def load_layer_counts() -> pd.DataFrame:
     pandas.DataFrame
         ``layer``, ``kind`` (``mtype`` or ``etype``), ``type``, ``n_neurons``.
     """
-    import nmc
-
-    file = nmc.fetch("sheet/layers")
-    rows = [
-        {"layer": layer, "kind": kind, "type": _type(file, layer, kind, name),
-         "n_neurons": _whole(file, layer, name, value)}
-        for layer, sheet in _layer_objects(file).items()
-        for label, kind in COUNTS.items()
-        for name, value in _mapping(file, layer, label, sheet).items()
-    ]  # fmt: skip
-    return _ordered(pd.DataFrame(rows), ["layer", "kind", "type"])
+    return _counts(*_layer_values(path)).drop(columns="sublayer")
 
 
 def load_layer_pages() -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -104,117 +194,105 @@ def load_layer_pages() -> tuple[pd.DataFrame, pd.DataFrame]:
         (its unit is the last part of the name), ``value``, ``printed``.
     counts : pandas.DataFrame
         ``layer``, ``sublayer``, ``kind`` (``mtype`` or ``etype``), ``type``, ``n_neurons``.
-    """
-    import nmc
 
+    Raises
+    ------
+    FormatError
+        Naming page, fact and value of the first thing that is not as expected.
+    """
     facts, counts = [], []
     for layer in names.LAYERS:
         file = nmc.fetch(f"page/layer/{layer}")
-        for fact in pages.read_facts(file):
-            head = fact.section.split(" ", 1)[0]
-            place = {"layer": layer, "sublayer": head if head in circuit.SUBLAYERS else layer}
-            if fact.label in COUNTS:
-                kind = COUNTS[fact.label]
-                counts += [
-                    {**place, "kind": kind, "type": _type(file, layer, kind, bar.name),
-                     "n_neurons": _whole(file, layer, bar.name, bar.text)}
-                    for bar in fact.bars
-                ]  # fmt: skip
-            else:
-                facts.append({**place, **_page_fact(file, layer, fact)})
-    return (
-        _ordered(pd.DataFrame(facts), ["layer", "sublayer"]),
-        _ordered(pd.DataFrame(counts), ["layer", "sublayer", "kind", "type"]),
+        values = _values(file, layer, pages.read_facts(file))
+        facts += [
+            {"layer": layer, "sublayer": _sublayer(layer, value), "quantity": value.column,
+             "value": float(value.value), "printed": value.printed}
+            for value in values if value.name is None
+        ]  # fmt: skip
+        counts.append(_counts(file, {layer: values}))
+    return _ordered(pd.DataFrame(facts), ["layer", "sublayer"]), pd.concat(counts).reset_index(
+        drop=True
     )
 
 
-def _layer_objects(file: Path) -> dict[str, dict]:
-    data = schema.read_json(file)
-    if set(data) != set(names.LAYERS):
-        odd = sorted(set(data) ^ set(names.LAYERS))[0]
-        raise FormatError(f"{file}: the layers {', '.join(names.LAYERS)} are expected; see {odd!r}")
+def _circuit_row(file: Path, value: Value) -> dict:
+    if value.name is not None and value.name not in SUBLAYERS:
+        raise FormatError(f"{file}: {value.label!r} names a layer {shown(value.name)}.")
+    return {
+        "quantity": value.column,
+        "layer": value.name,
+        "value": float(value.value),
+        "unit": units.unit_of(value.column),
+        "approximate": value.approximate,
+    }
+
+
+def _check_quantity(file: Path, label: str, field: Field, rows: list[dict]) -> None:
+    if not rows:
+        raise FormatError(f"{file}: the fact {label!r} is missing.")
+    layers = {row["layer"] for row in rows}
+    if (field.column in _BY_LAYER) == (None in layers):
+        form = "a list of layers" if field.column in _BY_LAYER else "one number"
+        raise FormatError(f"{file}: {label!r} should be {form}.")
+    if field.column in _BY_LAYER:
+        if {"L2", "L3"} <= layers and field.column != "neurons_per_layer":
+            layers = layers - {"L2", "L3"} | {"L23"}
+        check_complete(f"{file}: {label!r}", layers, names.LAYERS, "layer")
+
+
+def _layer_values(path: str | os.PathLike | None) -> tuple[Path, dict[str, list[Value]]]:
+    file = nmc.fetch("sheet/layers") if path is None else Path(path)
+    data = read_json(file)
+    check_complete(f"{file}", data, names.LAYERS, "layer")
     for layer, sheet in data.items():
         if not isinstance(sheet, dict):
             raise FormatError(f"{file}: layer {layer!r} holds {sheet!r}, not an object.")
-    return {layer: data[layer] for layer in names.LAYERS}
+    return file, {layer: _values(file, layer, facts_of_json(data[layer])) for layer in names.LAYERS}
 
 
-def _scalars(file: Path, layer: str, sheet: dict) -> dict:
-    values: dict[str, object] = {}
-    for label, value in sheet.items():
-        if label in COUNTS:
-            continue
-        column = FACTS.get(label)
-        if column is None:
-            raise FormatError(f"{file}: layer {layer!r}: unknown fact {label!r} = {value!r}.")
-        if column in values:
-            raise FormatError(f"{file}: layer {layer!r} holds {label!r} under two spellings.")
-        values[column] = value
+def _values(file: Path, layer: str, facts: Iterable[Fact]) -> list[Value]:
+    """Numbers of one layer's sheet; each of its lists of m-types is complete."""
+    values = list(values_of(file, facts, _FIELDS, of=f"layer {layer!r}"))
+    own = [mtype for mtype in names.MTYPES if names.layer_of(mtype) == layer]
+    for label, kind in COUNTS.items():
+        listed = [value for value in values if value.column == kind]
+        if not listed or any(value.name is None for value in listed):
+            raise FormatError(f"{file}: layer {layer!r} lacks the list {label!r}.")
+        for section in {value.section for value in listed} if kind == "mtype" else ():
+            found = [_type(file, layer, value) for value in listed if value.section == section]
+            check_complete(f"{file}: layer {layer!r}: {label!r}", found, own, "m-type")
+    for value in values:
+        if value.name is not None and value.column not in COUNTS.values():
+            raise FormatError(f"{file}: layer {layer!r}: {value.label!r} should be one number.")
     return values
 
 
-def _columns() -> dict:
-    columns = {
-        column: schema.count() if column.endswith("pathways") else schema.number(low=0)
-        for column in FACTS.values()
-    }
-    return {**columns, "dendritic_length_um": schema.number(low=0, missing=True)}
+def _type(file: Path, layer: str, value: Value) -> str:
+    canonical = names.canonical_mtype if value.column == "mtype" else names.canonical_etype
+    return spelled(f"{file}: layer {layer!r}", canonical, value.name)
 
 
-def _mapping(file: Path, layer: str, label: str, sheet: dict) -> dict:
-    value = sheet.get(label)
-    if not isinstance(value, dict):
-        raise FormatError(f"{file}: layer {layer!r} lacks the list {label!r}.")
-    return value
+def _sublayer(layer: str, value: Value) -> str:
+    head = value.section.split(" ", 1)[0]
+    return head if head in SUBLAYERS else layer
 
 
-def _type(file: Path, layer: str, kind: str, name: str) -> str:
-    try:
-        return names.canonical_mtype(name) if kind == "mtype" else names.canonical_etype(name)
-    except NMCError as error:
-        raise FormatError(f"{file}: layer {layer!r}: {error}") from error
-
-
-def _whole(file: Path, layer: str, name: str, value) -> int:
-    try:
-        number = numbers.parse_number(value).value
-        if number != int(number) or number < 0:
-            raise ValueError(f"{value!r} is no count")
-    except ValueError as error:
-        raise FormatError(f"{file}: layer {layer!r}, {name!r}: {error}.") from error
-    return int(number)
-
-
-def _page_fact(file: Path, layer: str, fact: pages.Fact) -> dict:
-    quantity = FACTS.get(fact.label)
-    if quantity is None:
-        raise FormatError(f"{file}: unknown fact {fact.label!r} = {fact.text!r}.")
-    unit = _PAGE_UNITS.get(quantity.rsplit("_", 1)[-1], "")
-    value = pages.value_of(file, fact, unit, of=f"layer {layer!r}")
-    return {"quantity": quantity, "value": value, "printed": fact.text}
+def _counts(file: Path, values: dict[str, list[Value]]) -> pd.DataFrame:
+    rows: Iterator[dict] = (
+        {"layer": layer, "sublayer": _sublayer(layer, value), "kind": value.column,
+         "type": _type(file, layer, value), "n_neurons": value.value}
+        for layer, found in values.items() for value in found if value.name is not None
+    )  # fmt: skip
+    return _ordered(pd.DataFrame(rows), ["layer", "sublayer", "kind", "type"])
 
 
 def _ordered(table: pd.DataFrame, by: list[str]) -> pd.DataFrame:
-    table["layer"] = table["layer"].astype(LAYER)
-    if "sublayer" in table:
-        sublayer = pd.CategoricalDtype(circuit.SUBLAYERS, ordered=True)
-        table["sublayer"] = table["sublayer"].astype(sublayer)
+    table = table.astype({"layer": LAYER, "sublayer": SUBLAYER})
     return table.sort_values(by, kind="stable").reset_index(drop=True)
 
 
 def _add_counts(table: pd.DataFrame, counts: pd.DataFrame) -> None:
-    mtypes = counts[counts["kind"] == "mtype"].groupby("layer", observed=False)["n_neurons"]
-    etypes = counts[counts["kind"] == "etype"].groupby("layer", observed=False)["n_neurons"]
-    table.insert(0, "n_neurons_listed", mtypes.sum().to_numpy())
-    table.insert(1, "n_mtypes", mtypes.size().to_numpy())
-    table.insert(2, "n_etypes", etypes.size().to_numpy())
-
-
-def _add_circuit(table: pd.DataFrame, sheet: pd.DataFrame) -> None:
-    neurons = sheet[sheet["quantity"] == "neurons_per_layer"].set_index("layer")["value"]
-    height = sheet[sheet["quantity"] == "thickness_um"].set_index("layer")["value"]
-    height.index, neurons.index = height.index.astype(str), neurons.index.astype(str)
-    if "L23" not in height:
-        height["L23"] = height["L2"] + height["L3"]
-    table.insert(0, "n_neurons", neurons.reindex(table.index).astype("int64"))
-    table.insert(0, "thickness_um", height.reindex(table.index).astype(float))
+    groups = counts.groupby(["kind", "layer"], observed=False)["n_neurons"]
+    table.insert(0, "n_neurons_listed", groups.sum()["mtype"].to_numpy())
+    table.insert(1, "n_mtypes", groups.size()["mtype"].to_numpy())
+    table.insert(2, "n_etypes", groups.size()["etype"].to_numpy())

@@ -2,32 +2,60 @@
 
 from __future__ import annotations
 
+import os
 import re
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 
+import nmc
 from nmc import labels, names
-from nmc.errors import FormatError, NMCError
-from nmc.factsheets import numbers, pages, schema
-from nmc.factsheets.types import ETYPE, LAYER, METYPE, MTYPE
+from nmc.data import local
+from nmc.errors import FormatError
+from nmc.factsheets import pages
+from nmc.factsheets.sheets import (
+    ETYPE,
+    LAYER,
+    METYPE,
+    MTYPE,
+    Fact,
+    Field,
+    as_table,
+    check_complete,
+    once,
+    read_json,
+    spelled,
+    values_of,
+)
+from nmc.numbers import as_number, as_numbers, shown
 
-#: Label on a me-type page → column, and the unit the page prints.
-FACTS = {**labels.MODEL_PHYSIOLOGY, **labels.MODEL_ANATOMY}
+_PARTIAL = ("apical_length_um", "apical_volume_um3", "apical_max_branch_order",
+            "apical_max_section_length_um")  # fmt: skip
+_BOUNDS = {"resting_membrane_potential_mV": {"low": -120, "high": 0}}
+#: Label on a me-type page → column.
+FACTS = {
+    label: Field(column, unit, missing=column in _PARTIAL, **_BOUNDS.get(column, {"low": 0}))
+    for label, (column, unit) in {**labels.MODEL_PHYSIOLOGY, **labels.MODEL_ANATOMY}.items()
+}
 PHYSIOLOGY = tuple(column for column, _ in labels.MODEL_PHYSIOLOGY.values())
 CURRENTS = ("holding_current_nA", "step1_current_nA", "step2_current_nA", "step3_current_nA")
 
-_PARTIAL = {"apical_length_um", "apical_volume_um3", "apical_max_branch_order",
-            "apical_max_section_length_um"}  # fmt: skip
+_MEMBER_BYTES = 1 << 20  # no text of a package that is read here is longer
 
 
-def load_models(*, step_currents: bool = True) -> pd.DataFrame:
+def load_models(
+    summary: str | os.PathLike | None = None, *, step_currents: bool = True
+) -> pd.DataFrame:
     """Return the 1,035 models, one row a model.
 
     Parameters
     ----------
+    summary : path, optional
+        A ``RmpRiTau_summary.json`` to read instead of the source's.
     step_currents : bool
         Also read the currents of the step protocol out of the packages that are at hand;
         nothing is downloaded for it.
@@ -57,35 +85,41 @@ def load_models(*, step_currents: bool = True) -> pd.DataFrame:
     The values are the portal's, one fact sheet a me-type with its five models; Markram et
     al. (2015), Cell 163:456-492, describes how the models were made.
     """
-    import nmc
-
     table = read_model_pages()
-    if nmc.available("sheet/models"):
-        summary = read_model_summary()
-        table[list(PHYSIOLOGY)] = summary.loc[table["model"], list(PHYSIOLOGY)].to_numpy()
-    currents = _currents(table["model"]) if step_currents else {}
+    if summary is not None or nmc.available("sheet/models"):
+        printed = read_model_summary(summary)
+        table[list(PHYSIOLOGY)] = printed.loc[table["model"], list(PHYSIOLOGY)].to_numpy()
+    packages = {model: local(f"model/{model}") for model in table["model"] if step_currents}
+    rows = [
+        read_currents(path, model) if path else (pd.NA,) * 4 for model, path in packages.items()
+    ]
     for i, column in enumerate(CURRENTS):
-        values = [currents.get(model, (pd.NA,) * 4)[i] for model in table["model"]]
+        values = [row[i] for row in rows] if rows else [pd.NA] * len(table)
         table[column] = pd.array(values, dtype="Float64")
     return table
 
 
 def read_model_pages() -> pd.DataFrame:
     """Return what the 207 me-type pages print; see `load_models`."""
-    rows, files = [], {}
-    for metype, file, tabs in _pages(names.METYPES):
-        rows += _rows(metype, file, tabs)
-        files |= dict.fromkeys(_models(metype), file)
-    frame = pd.DataFrame(rows).set_index("model")
-    numeric = [column for column, _ in FACTS.values()]
-    columns = {c: schema.number(missing=c in _PARTIAL) for c in numeric}
-    columns["resting_membrane_potential_mV"] = schema.number(low=-120, high=0)
-    checked = schema.validate(frame.reindex(columns=numeric), columns, files)
-    frame[numeric] = checked
-    return _typed(frame[["morphology", *numeric]])
+    records, morphologies, files = {}, {}, {}
+    for file, model, tab in _pages(names.METYPES):
+        records[model] = tab_facts(file, model, tab)
+        if _canonical_address(tab.address).rpartition("/")[2] != f"{model}.zip":
+            raise FormatError(f"{file}: the tab of {model} offers {shown(tab.address)} instead.")
+        morphologies[model], files[model] = tab.morphology, file
+    table = as_table(files, records, {field.column: field for field in FACTS.values()})
+    table.insert(0, "morphology", pd.Series(morphologies))
+    parsed = [names.parse_model(name) for name in table.index]
+    for i, (column, dtype) in enumerate(
+        {"metype": METYPE, "mtype": MTYPE, "etype": ETYPE, "layer": LAYER}.items()
+    ):
+        values = [getattr(model, column) for model in parsed]
+        table.insert(i, column, pd.Categorical(values, dtype=dtype))
+    table.insert(4, "instance", [model.instance for model in parsed])
+    return table.rename_axis("model").reset_index()
 
 
-def read_model_summary() -> pd.DataFrame:
+def read_model_summary(path: str | os.PathLike | None = None) -> pd.DataFrame:
     """Return ``RmpRiTau_summary.json``, indexed by model.
 
     Raises
@@ -93,23 +127,24 @@ def read_model_summary() -> pd.DataFrame:
     FormatError
         When a model is unknown or missing, or a value is no number in the expected unit.
     """
-    import nmc
-
-    file = nmc.fetch("sheet/models")
-    rows = {}
-    for key, record in schema.read_json(file).items():
-        try:
-            model = names.parse_model(key).name
-        except NMCError as error:
-            raise FormatError(f"{file}: {error}") from error
-        rows[model] = {
-            column: _summary_value(file, key, record, field, unit)
-            for field, (column, unit) in labels.MODEL_SUMMARY.items()
-        }
-    lost = [name for name in names.model_names() if name not in rows]
-    if lost:
-        raise FormatError(f"{file}: the model {lost[0]!r} is missing ({len(lost)} in all).")
-    table = pd.DataFrame.from_dict(rows, orient="index")
+    file = nmc.fetch("sheet/models") if path is None else Path(path)
+    fields = {
+        name: Field(column, unit, **_BOUNDS.get(column, {"low": 0}))
+        for name, (column, unit) in labels.MODEL_SUMMARY.items()
+    }
+    records = {}
+    for key, record in read_json(file).items():
+        model = spelled(f"{file}", names.parse_model, key).name
+        if not isinstance(record, dict) or model in records:
+            raise FormatError(f"{file}: key {key!r} stands twice, or holds no object.")
+        for name, field in fields.items():
+            unit = record.get(f"{name}_Units", field.unit)
+            if unit != field.unit:
+                raise FormatError(f"{file}: key {key!r}, field '{name}_Units': {shown(unit)} "
+                                  f"stands where {field.unit!r} should.")  # fmt: skip
+        records[model] = {name: record[name] for name in fields if name in record}
+    table = as_table(file, records, fields)
+    check_complete(f"{file}", records, names.model_names(), "model")
     return table.loc[list(names.model_names())].rename_axis("model")
 
 
@@ -141,99 +176,101 @@ def load_channel_densities(metypes: Iterable[str] | None = None) -> pd.DataFrame
     The pages print densities to six decimals, so a small one may read as zero.  Some sheets
     differ from the package they describe: `check_factsheets` lists which.
     """
+    if isinstance(metypes, str):
+        metypes = [metypes]
     chosen = names.METYPES if metypes is None else [names.canonical_metype(m) for m in metypes]
     rows = [
-        {"model": model, "metype": metype, **row}
-        for metype, file, tabs in _pages(chosen)
-        for model, (_, tab) in zip(_models(metype), tabs, strict=True)
-        for row in _channels(file, model, tab)
+        {"model": model, "metype": names.parse_model(model).metype, **row}
+        for file, model, tab in _pages(chosen)
+        for row in tab_channels(file, model, tab)
     ]
-    table = pd.DataFrame(rows)
-    table["value"] = table["value"].astype(float)
-    table["metype"] = table["metype"].astype(METYPE)
-    return table
+    return pd.DataFrame(rows).astype({"value": float, "metype": METYPE})
 
 
-def _pages(metypes: Iterable[str]) -> Iterator[tuple]:
+class _Channel(NamedTuple):
+    """A mechanism as a tab lists it; `parameters` are (name, equation, distribution)."""
+
+    section: str
+    mechanism: str
+    parameters: tuple[tuple[str, str, str], ...]
+
+
+class _Tab(NamedTuple):
+    """One model on a me-type page: its reconstruction, package, facts and channels."""
+
+    morphology: str
+    address: str
+    facts: tuple[Fact, ...]
+    channels: tuple[_Channel, ...]
+
+
+def tab_facts(file: Path, model: str, tab: _Tab) -> dict[str, float]:
+    """Column → number of what a tab prints."""
+    values = list(values_of(file, tab.facts, FACTS, of=model))
+    listed = next((value.label for value in values if value.name is not None), None)
+    if listed is not None:
+        raise FormatError(f"{file}: {model}, {listed!r} should be one number.")
+    return {value.column: value.value for value in values}
+
+
+def _pages(metypes: Iterable[str]) -> Iterator[tuple[Path, str, _Tab]]:
     from tqdm import tqdm
-
-    import nmc
 
     for metype in tqdm(list(metypes), desc="me-type pages", delay=2, leave=False, disable=None):
         file = nmc.fetch(f"page/metype/{metype}")
-        yield metype, file, _tabs(file)
+        mtype, _, etype = metype.rpartition("_")
+        for instance, tab in zip(names.INSTANCES, read_metype_page(file), strict=True):
+            yield file, names.Model(mtype, etype, instance).name, tab
 
 
-def _tabs(file: Path) -> list[tuple[str, object]]:
-    """Pairs of morphology name and tab, in the order of the five models."""
-    root = pages.open_page(file)
+@once
+def read_metype_page(path: Path, content: bytes) -> tuple[_Tab, ...]:
+    """Return the five tabs of a me-type's page, in the order of its models.
+
+    Raises
+    ------
+    FormatError
+        When the page has not five tabs, or one of them lists no channel.
+    """
+    root = pages.open_page(path, content)
     titles = [li.get("title", "") for li in root.find_class("smw-tab-selector")]
     tabs = [div for div in root.find_class("smw-tab") if div.tag == "div"]
     if not len(titles) == len(tabs) == len(names.INSTANCES):
         raise FormatError(
-            f"{file}: {len(titles)} tab titles and {len(tabs)} tabs stand where "
+            f"{path}: {len(titles)} tab titles and {len(tabs)} tabs stand where "
             f"{len(names.INSTANCES)} of each are expected."
         )
-    return list(zip(titles, tabs, strict=True))
+    return tuple(
+        _Tab(title, _address(tab), tuple(pages.facts_of(tab)), tuple(_channels(tab)))
+        for title, tab in zip(titles, tabs, strict=True)
+    )
 
 
-def _models(metype: str) -> list[str]:
-    mtype, _, etype = metype.rpartition("_")
-    return [names.Model(mtype, etype, i).name for i in names.INSTANCES]
-
-
-def _rows(metype: str, file: Path, tabs: list) -> Iterator[dict]:
-    for model, (morphology, tab) in zip(_models(metype), tabs, strict=True):
-        row = {"model": model, "morphology": morphology}
-        for fact in pages.facts_of(tab):
-            row.update([_value(file, model, fact)])
-        if model not in _download(tab):
-            raise FormatError(f"{file}: the tab of {model} offers {_download(tab)!r} instead.")
-        yield row
-
-
-def _download(tab) -> str:
+def _address(tab) -> str:
     """Address of the package a tab offers: it says which model the tab is about."""
     links = (a.get("href", "") for a in tab.iter("a"))
-    address = next((href for href in links if href.endswith(".zip")), "")
+    return next((href for href in links if href.endswith(".zip")), "")
+
+
+def _canonical_address(address: str) -> str:
     for mtype in names.MTYPES:
         address = address.replace(f"{names.portal_mtype(mtype)}_", f"{mtype}_")
     return address
 
 
-def _value(file: Path, model: str, fact: pages.Fact) -> tuple[str, float]:
-    if fact.label not in FACTS:
-        raise FormatError(f"{file}: {model}: unknown fact {fact.label!r} = {fact.text!r}.")
-    column, unit = FACTS[fact.label]
-    return column, pages.value_of(file, fact, unit, of=model)
-
-
-def _typed(frame: pd.DataFrame) -> pd.DataFrame:
-    parsed = [names.parse_model(name) for name in frame.index]
-    keys = pd.DataFrame(
-        {
-            "metype": pd.Categorical([m.metype for m in parsed], dtype=METYPE),
-            "mtype": pd.Categorical([m.mtype for m in parsed], dtype=MTYPE),
-            "etype": pd.Categorical([m.etype for m in parsed], dtype=ETYPE),
-            "layer": pd.Categorical([m.layer for m in parsed], dtype=LAYER),
-            "instance": [m.instance for m in parsed],
-        },
-        index=frame.index,
-    )
-    return keys.join(frame).reset_index()
-
-
-def _summary_value(file: Path, key: str, record, field: str, unit: str) -> float:
-    try:
-        value = float(numbers.parse_number(record[field]).value)
-    except (KeyError, TypeError, ValueError) as error:
-        raise FormatError(f"{file}: key {key!r}, field {field!r}: {error}.") from error
-    if record.get(f"{field}_Units", unit) != unit:
-        raise FormatError(
-            f"{file}: key {key!r}, field '{field}_Units': {record[f'{field}_Units']!r} stands "
-            f"where {unit!r} should."
-        )
-    return value
+def _channels(tab) -> Iterator[_Channel]:
+    for table in tab.find_class("table"):
+        for line in table.iter("tr"):
+            cells = list(line.iter("td"))
+            for link in cells[1].find_class("smw-equation") if len(cells) == 2 else ():
+                spans = [s for s in link.iter("span") if s.get("data-equation") is not None]
+                words = " ".join([link.text or "", *(span.tail or "" for span in spans)]).split()
+                yield _Channel(
+                    pages.text_of(cells[0]),
+                    words[-1] if words else "",
+                    tuple((pages.text_of(s), s.get("data-equation"), s.get("data-name", ""))
+                          for s in spans),
+                )  # fmt: skip
 
 
 _SECTIONS = {"axonal": "axonal", "somatic": "somatic", "dendrite": "dendritic",
@@ -241,52 +278,30 @@ _SECTIONS = {"axonal": "axonal", "somatic": "somatic", "dendrite": "dendritic",
 _UNITS = {"gamma": "", "decay": "ms"}
 
 
-def _channels(file: Path, model: str, tab) -> Iterator[dict]:
-    for table in tab.find_class("table"):
-        for line in table.iter("tr"):
-            cells = list(line.iter("td"))
-            if len(cells) == 2:
-                yield from _section_channels(file, model, *cells)
+def tab_channels(file: Path, model: str, tab: _Tab) -> Iterator[dict]:
+    """Yield the rows of `load_channel_densities` that a tab gives."""
+    for channel in tab.channels:
+        yield from _channel_rows(f"{file}: {model}", channel)
 
 
-def _section_channels(file: Path, model: str, head, cell) -> Iterator[dict]:
-    section = _SECTIONS.get(pages.text_of(head))
+def _channel_rows(where: str, channel: _Channel) -> Iterator[dict]:
+    section = _SECTIONS.get(channel.section)
     if section is None:
-        raise FormatError(f"{file}: {model}: unknown section {pages.text_of(head)!r}.")
-    for link in cell.find_class("smw-equation"):
-        spans = [span for span in link.iter("span") if span.get("data-equation") is not None]
-        mechanism = " ".join([link.text or "", *(span.tail or "" for span in spans)]).split()
-        place = {"section": section, "mechanism": mechanism[-1] if mechanism else ""}
-        if not spans:
-            yield {**place, "parameter": None, "distribution": None, "value": None,
-                   "expression": None, "unit": None}  # fmt: skip
-        for span in spans:
-            yield {**place, **_parameter(file, model, span)}
-
-
-def _parameter(file: Path, model: str, span) -> dict:
-    name, text, kind = pages.text_of(span), span.get("data-equation"), span.get("data-name")
-    value = float("nan")
-    if kind == "uniform":
-        try:
-            value = float(text)
-        except ValueError as error:
-            raise FormatError(f"{file}: {model}, {name!r}: {error}.") from error
-    elif kind != "exponential" or not re.search(r"exp\(", text or ""):
-        raise FormatError(f"{file}: {model}, {name!r}: unknown distribution {kind!r} = {text!r}.")
-    return {"parameter": name, "distribution": kind, "value": value, "expression": text,
-            "unit": _UNITS.get(name, "S/cm²")}  # fmt: skip
-
-
-def _currents(models: Iterable[str]) -> dict[str, tuple[float, ...]]:
-    from nmc.data.fetch import local
-
-    found = {}
-    for model in models:
-        path = local(f"model/{model}")
-        if path is not None:
-            found[model] = read_currents(path, model)
-    return found
+        raise FormatError(f"{where}: unknown section {shown(channel.section)}.")
+    place = {"section": section, "mechanism": channel.mechanism}
+    if not channel.parameters:
+        yield {**place, "parameter": None, "distribution": None, "value": None,
+               "expression": None, "unit": None}  # fmt: skip
+    for name, text, kind in channel.parameters:
+        value = float("nan")
+        if kind == "uniform":
+            value = as_number(text, where=f"{where}, {section} {name!r}")
+        elif kind != "exponential" or "exp(" not in text:
+            raise FormatError(
+                f"{where}, {name!r}: unknown distribution {shown(kind)} = {shown(text)}."
+            )
+        yield {**place, "parameter": name, "distribution": kind, "value": value,
+               "expression": text, "unit": _UNITS.get(name, "S/cm²")}  # fmt: skip
 
 
 def read_currents(package: Path, model: str) -> tuple[float, ...]:
@@ -297,13 +312,71 @@ def read_currents(package: Path, model: str) -> tuple[float, ...]:
     FormatError
         When the package has no ``current_amps.dat`` of four numbers.
     """
-    member = f"{model}/current_amps.dat"
+    where = f"{package}: {model}/current_amps.dat"
+    words = read_member(package, f"{model}/current_amps.dat").split()
+    if len(words) != len(CURRENTS):
+        raise FormatError(f"{where}: four numbers are expected, found {shown(' '.join(words))}.")
+    return tuple(as_numbers(words, where=where).tolist())
+
+
+# distribute($o1.apical,"gIhbar_Ih","(-0.869600 + 2.087000*exp((%g-0.000000)*0.003100))*0.000080")
+_LINE = re.compile(r'distribute\(\s*\$o1\.(\w+)\s*,\s*"(\w+)"\s*,\s*"([^"\n]+)"\s*\)')
+_FACTOR = re.compile(r"\(? *(-?[\d.]+(?:[eE][-+]?\d+)?) *\)? *")
+
+
+def read_densities(package: Path, model: str) -> dict[tuple[str, str], float]:
+    """Return what a package's ``biophysics.hoc`` distributes over its sections.
+
+    Parameters
+    ----------
+    package : Path
+        The package's zip.
+    model : str
+        Its name, which is that of its top folder.
+
+    Returns
+    -------
+    dict
+        (section list, parameter with mechanism) → factor of the distribution: the density
+        itself where uniform, the value at the soma's scale where it grows with distance.
+
+    Raises
+    ------
+    FormatError
+        When the package has no such file, or a line of it cannot be understood.
+    """
+    where = f"{package}: {model}/biophysics.hoc"
+    found = {}
+    for section, parameter, formula in _LINE.findall(
+        read_member(package, f"{model}/biophysics.hoc")
+    ):
+        factor = _FACTOR.fullmatch(formula.rpartition("*")[2])
+        if factor is None or "*" not in formula:
+            raise FormatError(f"{where}: {parameter}: no factor in {shown(formula)}.")
+        found[section, parameter] = as_number(factor[1], where=f"{where}: {parameter}")
+    return found
+
+
+def read_member(package: Path, name: str) -> str:
+    """Return one text of a package's zip.
+
+    Raises
+    ------
+    FormatError
+        When the zip is damaged, lacks the text, or the text is larger than any such text is.
+    """
     try:
         with zipfile.ZipFile(package) as archive:
-            text = archive.read(member).decode("ascii")
-        amplitudes = tuple(float(word) for word in text.split())
-    except (KeyError, zipfile.BadZipFile, ValueError) as error:
-        raise FormatError(f"{package}: {member}: {error}.") from error
-    if len(amplitudes) != len(CURRENTS):
-        raise FormatError(f"{package}: {member}: four numbers are expected, found {text!r}.")
-    return amplitudes
+            info = archive.getinfo(name)
+            if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                raise FormatError(f"{package}: {name} is packed in a way that is not read.")
+            with archive.open(info) as member:
+                content = member.read(_MEMBER_BYTES + 1)
+    except KeyError as error:
+        raise FormatError(f"{package} holds no {name}.") from error
+    except (OSError, EOFError, ValueError, RuntimeError, NotImplementedError, zipfile.BadZipFile,
+            zlib.error) as error:  # fmt: skip
+        raise FormatError(f"{package}: {name} cannot be read ({error}).") from error
+    if len(content) > _MEMBER_BYTES:
+        raise FormatError(f"{package}: {name} is larger than {_MEMBER_BYTES:,} bytes.")
+    return content.decode("utf-8", "replace")

@@ -2,52 +2,66 @@
 
 from __future__ import annotations
 
-from functools import cache
+import hashlib
+import os
+from collections.abc import Iterator, Mapping
+from math import inf
+from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
+import nmc
 from nmc import names
-from nmc.errors import FormatError, NMCError
-from nmc.factsheets import schema
+from nmc.errors import FormatError
+from nmc.factsheets import pages
+from nmc.factsheets.sheets import (
+    LAYER,
+    MTYPE,
+    Fact,
+    Field,
+    as_table,
+    column_of,
+    read_bytes,
+    read_json,
+    spelled,
+)
+from nmc.numbers import agrees, as_number, as_printed, shown
 
 #: Field of the anatomy file → column.  Units are those the portal's pages print.
 ANATOMY = {
-    "connection_probability": "connection_probability_percent",
-    "number_of_convergent_neuron_mean": "convergence_mean",
-    "number_of_convergent_neuron_std": "convergence_std",
-    "number_of_divergent_neuron_mean": "divergence_mean",
-    "number_of_divergent_neuron_std": "divergence_std",
-    "mean_number_of_synapse_per_connection": "synapses_per_connection_mean",
-    "number_of_synapse_per_connection_std": "synapses_per_connection_std",
-    "total_synapse_count": "total_synapse_count",
-    "common_neighbor_bias": "common_neighbour_bias",
+    "connection_probability": Field("connection_probability_percent", "%", low=0, high=100),
+    "number_of_convergent_neuron_mean": Field("convergence_mean", "", low=0),
+    "number_of_convergent_neuron_std": Field("convergence_std", "", low=0),
+    "number_of_divergent_neuron_mean": Field("divergence_mean", "", low=0),
+    "number_of_divergent_neuron_std": Field("divergence_std", "", low=0),
+    "mean_number_of_synapse_per_connection": Field(
+        "synapses_per_connection_mean", "synapses", low=0
+    ),
+    "number_of_synapse_per_connection_std": Field("synapses_per_connection_std", "synapses", low=0),
+    "total_synapse_count": Field("total_synapse_count", "synapses", count=True),
+    "common_neighbor_bias": Field("common_neighbour_bias", "", low=0),
 }
 
-#: Field of the physiology file → column.
+#: Field of the physiology file → column; the synapse type stands in words.
 PHYSIOLOGY = {
-    "synapse_type": "synapse_type",
-    "gsyn_mean": "gsyn_mean_nS",
-    "gsyn_std": "gsyn_std_nS",
-    "u_mean": "u_mean",
-    "u_std": "u_std",
-    "d_mean": "d_mean_ms",
-    "d_std": "d_std_ms",
-    "f_mean": "f_mean_ms",
-    "f_std": "f_std_ms",
-    "epsp_mean": "psp_amplitude_mean_mV",
-    "epsp_std": "psp_amplitude_std_mV",
-    "cv_psp_amplitude_mean": "cv_psp_amplitude_mean",
-    "cv_psp_amplitude_std": "cv_psp_amplitude_std",
-    "risetime_mean": "rise_time_mean_ms",
-    "risetime_std": "rise_time_std_ms",
-    "latency_mean": "latency_mean_ms",
-    "latency_std": "latency_std_ms",
-    "decay_mean": "decay_mean_ms",
-    "decay_std": "decay_std_ms",
-    "failures_mean": "failures_mean_percent",
-    "failures_std": "failures_std_percent",
-    "space_clamp_correction_factor": "space_clamp_correction_factor",
+    f"{field}_{kind}": Field(column.format(kind), unit, low=0, high=high if kind == "mean" else inf)
+    for field, column, unit, high in (
+        ("gsyn", "gsyn_{}_nS", "nS", inf),
+        ("u", "u_{}", "", 1),
+        ("d", "d_{}_ms", "ms", inf),
+        ("f", "f_{}_ms", "ms", inf),
+        ("epsp", "psp_amplitude_{}_mV", "", inf),
+        ("cv_psp_amplitude", "cv_psp_amplitude_{}", "", inf),
+        ("risetime", "rise_time_{}_ms", "ms", inf),
+        ("latency", "latency_{}_ms", "ms", inf),
+        ("decay", "decay_{}_ms", "ms", inf),
+        ("failures", "failures_{}_percent", "%", 100),
+    )
+    for kind in ("mean", "std")
 }
+_TYPE, _FACTOR = "synapse_type", "space_clamp_correction_factor"
+PHYSIOLOGY[_FACTOR] = Field(_FACTOR, "", low=0, missing=True)
 
 #: Synapse type as printed → s-type of Markram et al. (2015).
 S_TYPES = {
@@ -63,8 +77,16 @@ S_TYPES = {
 NOT_MEASURED = "Synaptic conductance not measured experimentally"
 
 
-def load_pathways() -> pd.DataFrame:
+def load_pathways(
+    anatomy: str | os.PathLike | None = None, physiology: str | os.PathLike | None = None
+) -> pd.DataFrame:
     """Return the pathways of the microcircuit, anatomy and physiology joined.
+
+    Parameters
+    ----------
+    anatomy, physiology : path, optional
+        Files to read instead of the source's ``pathways_anatomy_factsheets_simplified.json`` and
+        ``pathways_physiology_factsheets_simplified.json``.
 
     Returns
     -------
@@ -93,25 +115,28 @@ def load_pathways() -> pd.DataFrame:
 
     Notes
     -----
-    Read from ``pathways_anatomy_factsheets_simplified.json`` and
-    ``pathways_physiology_factsheets_simplified.json`` of the portal; quantities as in
-    Markram et al. (2015), Cell 163:456-492, and Reimann et al. (2015), Front. Comput.
-    Neurosci. 9:120.
-    """
-    import nmc
+    Quantities as in Markram et al. (2015), Cell 163:456-492, and Reimann et al. (2015), Front.
+    Comput. Neurosci. 9:120.  The files are read again only when their content has changed; each
+    call returns a table of its own.
 
-    anatomy_file = nmc.fetch("sheet/pathways_anatomy")
-    physiology_file = nmc.fetch("sheet/pathways_physiology")
-    anatomy = _records(anatomy_file, _anatomy_columns())
-    physiology = _records(physiology_file, _physiology_columns(), before=_split_factor)
-    lost = anatomy.index.symmetric_difference(physiology.index)
-    if len(lost):
-        raise FormatError(
-            f"{anatomy_file} and {physiology_file} do not list the same pathways: {lost[0]!r} "
-            f"stands in only one of them ({len(lost)} such pathways)."
-        )
-    table = anatomy.rename(columns=ANATOMY).join(physiology.rename(columns=PHYSIOLOGY))
-    return _with_types(table)
+    Examples
+    --------
+    >>> pathways = load_pathways()  # doctest: +SKIP
+    >>> pathways.query("pre == 'L5_TTPC1' and post == 'L5_MC'")["s_type"].item()  # doctest: +SKIP
+    'E1'
+    """
+    given = {"sheet/pathways_anatomy": anatomy, "sheet/pathways_physiology": physiology}
+    files = [nmc.fetch(key) if path is None else Path(path) for key, path in given.items()]
+    contents = [read_bytes(file) for file in files]
+    key = tuple(hashlib.sha256(content).digest() for content in contents)
+    if key not in _tables:
+        table = _join(*files, *contents)
+        _tables.clear()
+        _tables[key] = table
+    return _tables[key].copy()
+
+
+_tables: dict[tuple[bytes, ...], pd.DataFrame] = {}
 
 
 def pathway_matrix(
@@ -136,9 +161,9 @@ def pathway_matrix(
     Raises
     ------
     UnknownNameError
-        When there is no such column.
+        When there is no such column of numbers.
     """
-    schema.column_of(pathways, column)
+    column_of(pathways, column)
     wide = pathways.pivot(index="pre", columns="post", values=column)
     wide.index, wide.columns = wide.index.astype(str), wide.columns.astype(str)
     wide = wide.reindex(index=list(mtypes), columns=list(mtypes)).astype(float)
@@ -163,12 +188,12 @@ def layer_flow(pathways: pd.DataFrame, column: str | None = None) -> pd.DataFram
     Raises
     ------
     UnknownNameError
-        When there is no such column.
+        When there is no such column of numbers.
     """
     groups = pathways.groupby(["pre_layer", "post_layer"], observed=False)
     if column is None:
         return groups.size().unstack().astype(float)
-    return groups[schema.column_of(pathways, column).name].sum().unstack().astype(float)
+    return groups[column_of(pathways, column).name].sum().unstack().astype(float)
 
 
 def compute_totals(pathways: pd.DataFrame, mtypes: pd.DataFrame) -> dict[str, float]:
@@ -198,73 +223,172 @@ def compute_totals(pathways: pd.DataFrame, mtypes: pd.DataFrame) -> dict[str, fl
     return {"connections": float(connections.sum()), "synapses": float(synapses.sum())}
 
 
-@cache
-def _anatomy_columns() -> dict:
-    amounts = {field: schema.number(low=0) for field in ANATOMY}
-    amounts["connection_probability"] = schema.number(low=0, high=100)
-    amounts["total_synapse_count"] = schema.count()
-    return amounts
+#: Label of a pathway page → field of the JSON files.  Of a mean and a standard deviation, the mean.
+_PAGE = {
+    "total synapse count": "total_synapse_count",
+    "connection probability": "connection_probability",
+    "common neighbor bias": "common_neighbor_bias",
+    "No. of convergent neurons (mean ± std)": "number_of_convergent_neuron_mean",
+    "No. of divergent neurons (mean ± std)": "number_of_divergent_neuron_mean",
+    "No. of synapse per connection (mean ± std)": "mean_number_of_synapse_per_connection",
+    "synapse type": _TYPE,
+    "gSyn (mean ± std)": "gsyn_mean",
+    "u (mean ± std)": "u_mean",
+    "d (mean ± std)": "d_mean",
+    "f (mean ± std)": "f_mean",
+    "space clamp correction factor": _FACTOR,
+    "risetime (mean ± std)": "risetime_mean",
+    "latency (mean ± std)": "latency_mean",
+    "decay (mean ± std)": "decay_mean",
+    "failures (mean ± std)": "failures_mean",
+    "PSP amplitude (mean ± std)": "epsp_mean",
+    "CV of PSP amplitude (mean ± std)": "cv_psp_amplitude_mean",
+}
+_STD = {"mean_number_of_synapse_per_connection": "number_of_synapse_per_connection_std"}
 
 
-@cache
-def _physiology_columns() -> dict:
-    columns = {field: schema.number(low=0) for field in PHYSIOLOGY}
-    columns["failures_mean"] = schema.number(low=0, high=100)
-    columns["u_mean"] = schema.number(low=0, high=1)
-    columns["synapse_type"] = schema.choice(S_TYPES)
-    columns["space_clamp_correction_factor"] = schema.number(low=0, missing=True)
-    return columns
+def list_pathway_pages() -> pd.DataFrame:
+    """Return the pathway summary pages of the source.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``name`` (as the file is called), ``pre``, ``post`` (canonical m-types), ``filled``
+        (the page prints at least one fact), ``portal_name`` (whether the name is spelled as
+        the portal's pages spell it; the others are left over from an older edition), ``path``.
+
+    Raises
+    ------
+    FormatError
+        When there are no such pages, or one names no pathway.
+    """
+    folder = nmc.fetch_folder("page/pathways")
+    rows = []
+    for path in sorted(folder.rglob("*-*.html")):
+        if path.stem == "index":
+            continue
+        pre, _, post = path.stem.partition("-L")
+        ends = [pre, f"L{post}"]
+        canonical = [spelled(f"{path}", names.canonical_mtype, name) for name in ends]
+        rows.append({
+            "name": path.stem,
+            "pre": canonical[0],
+            "post": canonical[1],
+            "filled": b"factsheet-value" in path.read_bytes(),
+            "portal_name": [names.portal_mtype(name) for name in canonical] == ends,
+            "path": path,
+        })  # fmt: skip
+    if not rows:
+        raise FormatError(f"{folder}: no page named PRE-POST.html in the archive.")
+    return pd.DataFrame(rows)
 
 
-def _records(file, columns, before=None) -> pd.DataFrame:
-    data = schema.read_json(file)
-    for key, record in data.items():
-        _check_record(file, key, record, columns)
-    if before is not None:
-        data = {key: before(file, key, record) for key, record in data.items()}
-    frame = pd.DataFrame.from_dict(data, orient="index", dtype=object)
-    frame = schema.validate(frame, columns, file)
+def read_pathway_page(path: Path) -> dict[str, str]:
+    """Return a page's printed values under the field names of the JSON files.
+
+    Raises
+    ------
+    FormatError
+        When the page prints an unknown fact, a unit that is not the expected one, or a
+        ``mean ± std`` that is none.
+    """
+    values = {}
+    for fact in pages.read_facts(path):
+        if fact.label not in _PAGE or fact.bars:
+            raise FormatError(f"{path}: unknown fact {shown(fact.label)} = {shown(fact.text)}.")
+        field = _PAGE[fact.label]
+        unit = "" if field == _TYPE else {**ANATOMY, **PHYSIOLOGY}[field].unit
+        if fact.unit != unit:
+            raise FormatError(f"{path}: {fact.label!r}: the unit {shown(fact.unit)} stands where "
+                              f"{unit!r} should.")  # fmt: skip
+        values.update(_mean_and_std(path, fact, field))
+    return values
+
+
+def agrees_with_page(field: str, printed: str, value: object) -> bool:
+    """Whether a page's text stands for a value of the JSON, given the rounding of the print."""
+    if isinstance(value, str) and field in (_TYPE, _FACTOR):
+        return printed == value
     try:
-        frame.index = [names.pathway(*names.parse_pathway(key)) for key in frame.index]
-    except NMCError as error:
-        raise FormatError(f"{file}: {error}") from error
-    return frame
+        return agrees(as_printed(printed, where=field).value, value)
+    except FormatError:
+        return False
 
 
-def _check_record(file, key, record, columns) -> None:
-    if not isinstance(record, dict):
-        raise FormatError(f"{file}: key {key!r} holds {record!r} where an object is expected.")
-    lost = [field for field in columns if field not in record]
-    if lost:
-        raise FormatError(f"{file}: key {key!r} lacks the field {lost[0]!r}.")
+def _mean_and_std(path: Path, fact: Fact, field: str) -> Iterator[tuple[str, str]]:
+    if "±" not in fact.label:
+        yield field, fact.text
+        return
+    mean, sign, std = (part.strip() for part in fact.text.partition("±"))
+    if not sign:
+        raise FormatError(f"{path}: {fact.label!r}: {shown(fact.text)} is not 'mean ± std'.")
+    yield field, mean
+    yield _STD.get(field, field.replace("_mean", "_std")), std
 
 
-def _split_factor(file, key, record: dict) -> dict:
-    """Put a missing value where the file says in words that nothing was measured."""
-    factor = record["space_clamp_correction_factor"]
-    if isinstance(factor, str):
-        if factor.strip() != NOT_MEASURED:
+def read_records(
+    file: Path, fields: Mapping[str, Any], content: bytes | None = None
+) -> dict[str, dict[str, Any]]:
+    """Return the records of a pathway file under canonical keys, each an object of `fields`.
+
+    Raises
+    ------
+    FormatError
+        When a key is no pathway or stands twice, or its value is no object of these fields.
+    """
+    records = {}
+    for key, record in read_json(file, content).items():
+        pathway = spelled(f"{file}: key {shown(key)}", names.parse_pathway, key)
+        if not isinstance(record, dict):
             raise FormatError(
-                f"{file}: key {key!r}, field 'space_clamp_correction_factor': {factor!r} is "
-                f"neither a number nor {NOT_MEASURED!r}."
+                f"{file}: key {key!r} holds {shown(record)} where an object is expected."
             )
-        factor = None
-    return {**record, "space_clamp_correction_factor": factor}
+        lost = [field for field in fields if field not in record]
+        if lost:
+            raise FormatError(f"{file}: key {key!r} lacks the field {lost[0]!r}.")
+        if names.pathway(*pathway) in records:
+            raise FormatError(f"{file}: the pathway {key!r} stands under two spellings.")
+        records[names.pathway(*pathway)] = record
+    return records
+
+
+def _join(anatomy_file: Path, physiology_file: Path, *contents: bytes) -> pd.DataFrame:
+    anatomy = read_records(anatomy_file, ANATOMY, contents[0])
+    physiology = read_records(physiology_file, {**PHYSIOLOGY, _TYPE: None}, contents[1])
+    if anatomy.keys() != physiology.keys():
+        lost = sorted(anatomy.keys() ^ physiology.keys())
+        raise FormatError(
+            f"{anatomy_file} and {physiology_file} do not list the same pathways: {lost[0]!r} "
+            f"stands in only one of them ({len(lost)} such pathways)."
+        )
+    table = as_table(anatomy_file, anatomy, ANATOMY)
+    plain, types = {}, {}
+    for key, record in physiology.items():
+        types[key] = record[_TYPE]
+        where = f"{physiology_file}: key {key!r}, field "
+        if not isinstance(types[key], str) or types[key] not in S_TYPES:
+            known = ", ".join(map(repr, S_TYPES))
+            raise FormatError(f"{where}{_TYPE!r}: {shown(types[key])} is none of {known}.")
+        plain[key] = {name: value for name, value in record.items() if name != _TYPE}
+        factor = record[_FACTOR]
+        if isinstance(factor, str) and factor.strip() == NOT_MEASURED:
+            plain[key][_FACTOR] = None
+        else:
+            as_number(factor, where=f"{where}{_FACTOR!r}", low=0)
+    table["synapse_type"] = pd.Series(types).astype(pd.CategoricalDtype(list(S_TYPES)))
+    table = table.join(as_table(physiology_file, plain, PHYSIOLOGY))
+    return _with_types(table)
 
 
 def _with_types(table: pd.DataFrame) -> pd.DataFrame:
     pre, post = zip(*(key.split(":") for key in table.index), strict=True)
     layers = [[name.split("_", 1)[0] for name in side] for side in (pre, post)]
-    mtype = pd.CategoricalDtype(names.MTYPES, ordered=True)
-    layer = pd.CategoricalDtype(names.LAYERS, ordered=True)
-    table.insert(0, "pre", pd.Series(pre, table.index).astype(mtype))
-    table.insert(1, "post", pd.Series(post, table.index).astype(mtype))
-    table.insert(2, "pre_layer", pd.Series(layers[0], table.index).astype(layer))
-    table.insert(3, "post_layer", pd.Series(layers[1], table.index).astype(layer))
+    table.insert(0, "pre", pd.Categorical(pre, dtype=MTYPE))
+    table.insert(1, "post", pd.Categorical(post, dtype=MTYPE))
+    table.insert(2, "pre_layer", pd.Categorical(layers[0], dtype=LAYER))
+    table.insert(3, "post_layer", pd.Categorical(layers[1], dtype=LAYER))
     s_type = table["synapse_type"].map(S_TYPES).astype(pd.CategoricalDtype(S_TYPES.values()))
     table.insert(table.columns.get_loc("synapse_type"), "s_type", s_type)
-    factor = table["space_clamp_correction_factor"]
-    table["conductance_measured"] = factor.notna()
-    table["space_clamp_correction_factor"] = factor.astype("Float64")
-    table["synapse_type"] = table["synapse_type"].astype(pd.CategoricalDtype(list(S_TYPES)))
+    table[_FACTOR] = table[_FACTOR].astype("Float64")
+    table["conductance_measured"] = table[_FACTOR].notna()
     return table.sort_values(["pre", "post"]).reset_index(drop=True)

@@ -9,8 +9,8 @@ from matplotlib.ticker import MaxNLocator
 
 from nmc import names, style, units
 from nmc.data.provenance import stamp
-from nmc.factsheets import schema
 from nmc.factsheets.frame import draw_column, framed, short_number
+from nmc.factsheets.sheets import column_of
 
 #: E-types in the order a reader meets them, each with a colour; pyramidal cells stay apart.
 ETYPE_COLOURS = dict(
@@ -45,7 +45,7 @@ def plot_layers(layers: pd.DataFrame, column: str = "n_neurons", ax: Axes | None
     """
     height = layers["thickness_um"].to_numpy()
     top = np.concatenate([[0.0], np.cumsum(height)])
-    values = schema.column_of(layers, column).to_numpy(dtype=float)
+    values = column_of(layers, column).to_numpy(dtype=float)
     colours = [style.LAYER_COLOURS[str(layer)] for layer in layers["layer"]]
     ax.barh(top[:-1], values, height, align="edge", color=colours, edgecolor="white", linewidth=2)
     room = 0.012 * np.nanmax(values)
@@ -111,7 +111,7 @@ def plot_mtypes(mtypes: pd.DataFrame, column: str = "n_neurons", ax: Axes | None
     matplotlib Axes
         One line an m-type; excitatory types are filled, inhibitory ones hollow.
     """
-    schema.column_of(mtypes, column)
+    column_of(mtypes, column)
     table = mtypes.sort_values(["layer", "excitatory", column], ascending=[True, False, False])
     position = np.arange(len(table)) + 0.8 * table["layer"].cat.codes.to_numpy()
     values = table[column].to_numpy(dtype=float)

@@ -10,10 +10,10 @@ from matplotlib.patches import PathPatch
 from matplotlib.path import Path as Outline
 
 from nmc import names, style, units
-from nmc.factsheets import schema
 from nmc.factsheets.frame import draw_column, framed, short_number
 from nmc.factsheets.pathways import S_TYPES, layer_flow, pathway_matrix
 from nmc.factsheets.plots import layer_lines
+from nmc.factsheets.sheets import column_of
 
 #: Excitatory classes warm, inhibitory ones cold; facilitating light, depressing dark.
 S_TYPE_COLOURS = {
@@ -156,7 +156,7 @@ def plot_by_s_type(pathways: pd.DataFrame, column: str, ax: Axes | None = None) 
         was measured; logarithmic.
     """
     kinds = list(pathways["s_type"].cat.categories)
-    positive = schema.column_of(pathways, column) > 0
+    positive = column_of(pathways, column) > 0
     for x, kind in enumerate(kinds):
         rows = pathways[(pathways["s_type"] == kind) & positive]
         if rows.empty:

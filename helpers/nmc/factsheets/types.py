@@ -2,37 +2,49 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
 
+import nmc
 from nmc import names
-from nmc.errors import FormatError, NMCError
-from nmc.factsheets import numbers, pages
+from nmc.errors import FormatError
+from nmc.factsheets import pages
+from nmc.factsheets.sheets import (
+    ETYPE,
+    LAYER,
+    METYPE,
+    MTYPE,
+    Field,
+    check_complete,
+    spelled,
+    values_of,
+)
 
 #: Label of an m-type page → column.
 MTYPE_FACTS = {
-    f"total {part} {size}": f"total_{column}_{size}_{unit}"
+    f"total {part} {size}": Field(f"total_{column}_{size}_{unit}", printed, low=0)
     for part, column in (
         ("axon", "axonal"),
         ("dendritic", "dendritic"),
         ("apical", "apical"),
         ("basal", "basal"),
     )
-    for size, unit in (("length", "um"), ("volume", "um3"))
+    for size, unit, printed in (("length", "um", "µm"), ("volume", "um3", "µm³"))
 }
 _COUNTS = "No. of cells per electrical types"
-_PAGE_UNITS = {"um": "µm", "um3": "µm³"}
-
-LAYER = pd.CategoricalDtype(names.LAYERS, ordered=True)
-MTYPE = pd.CategoricalDtype(names.MTYPES, ordered=True)
-ETYPE = pd.CategoricalDtype(names.ETYPES, ordered=True)
-METYPE = pd.CategoricalDtype(names.METYPES, ordered=True)
+_FIELDS = {**MTYPE_FACTS, _COUNTS: Field("n_neurons", count=True)}
 
 
-def load_mtypes() -> pd.DataFrame:
+def load_mtypes(folder: str | os.PathLike | None = None) -> pd.DataFrame:
     """Return the m-type fact sheets, one row an m-type.
+
+    Parameters
+    ----------
+    folder : path, optional
+        A folder of the 55 pages (``L1_DAC.html``, …) to read instead of the source's.
 
     Returns
     -------
@@ -45,27 +57,27 @@ def load_mtypes() -> pd.DataFrame:
     Raises
     ------
     FormatError
-        Naming page, fact and value of the first thing that is not as expected.
+        Naming page, fact and value of the first thing that is not as expected: a page lists
+        every me-type of its m-type, and no other.
     """
-    rows = []
-    for mtype, file, facts in _sheets():
-        counts = [count for _, count in _metype_counts(file, facts)]
-        row = {"mtype": mtype, "n_neurons": sum(counts), "n_etypes": len(counts)}
-        for fact in facts:
-            if fact.label != _COUNTS:
-                row.update([_amount(file, fact)])
-        rows.append(row)
-    table = pd.DataFrame(rows).reindex(
-        columns=["mtype", "n_neurons", "n_etypes", *MTYPE_FACTS.values()]
-    )
+    rows = [
+        {"mtype": mtype, "n_neurons": sum(counts.values()), "n_etypes": len(counts), **amounts}
+        for mtype, counts, amounts in _sheets(folder)
+    ]
+    columns = ["mtype", "n_neurons", "n_etypes", *(f.column for f in MTYPE_FACTS.values())]
+    table = pd.DataFrame(rows, columns=columns)
     table.insert(1, "layer", table["mtype"].map(names.layer_of).astype(LAYER))
     table.insert(2, "excitatory", table["mtype"].map(names.is_excitatory))
-    table["mtype"] = table["mtype"].astype(MTYPE)
-    return table
+    return table.astype({"mtype": MTYPE})
 
 
-def load_metypes() -> pd.DataFrame:
+def load_metypes(folder: str | os.PathLike | None = None) -> pd.DataFrame:
     """Return how many neurons of each me-type the microcircuit holds.
+
+    Parameters
+    ----------
+    folder : path, optional
+        As for `load_mtypes`.
 
     Returns
     -------
@@ -76,23 +88,26 @@ def load_metypes() -> pd.DataFrame:
     Raises
     ------
     FormatError
-        When a page lists no me-type, an unknown one, or a count that is none.
+        As for `load_mtypes`.
     """
     rows = [
-        {"metype": metype, "mtype": mtype, "etype": metype.rpartition("_")[2], "n_neurons": count}
-        for mtype, file, facts in _sheets()
-        for metype, count in _metype_counts(file, facts)
-    ]
+        {"metype": metype, "mtype": mtype, "etype": metype.rpartition("_")[2],
+         "layer": names.layer_of(mtype), "excitatory": names.is_excitatory(mtype),
+         "n_neurons": count}
+        for mtype, counts, _ in _sheets(folder) for metype, count in counts.items()
+    ]  # fmt: skip
     table = pd.DataFrame(rows)
-    table.insert(3, "layer", table["mtype"].map(names.layer_of).astype(LAYER))
-    table.insert(4, "excitatory", table["mtype"].map(names.is_excitatory))
-    for column, dtype in (("metype", METYPE), ("mtype", MTYPE), ("etype", ETYPE)):
-        table[column] = table[column].astype(dtype)
+    table = table.astype({"metype": METYPE, "mtype": MTYPE, "etype": ETYPE, "layer": LAYER})
     return table.sort_values("metype").reset_index(drop=True)
 
 
-def load_etypes() -> pd.DataFrame:
+def load_etypes(folder: str | os.PathLike | None = None) -> pd.DataFrame:
     """Return the e-types, one row an e-type.
+
+    Parameters
+    ----------
+    folder : path, optional
+        As for `load_mtypes`.
 
     Returns
     -------
@@ -103,15 +118,14 @@ def load_etypes() -> pd.DataFrame:
     Raises
     ------
     FormatError
-        As for `load_metypes`.
+        As for `load_mtypes`.
 
     Notes
     -----
     Names follow the Petilla terminology (Petilla Interneuron Nomenclature Group 2008, Nat.
     Rev. Neurosci. 9:557-568) as used by Markram et al. (2015).
     """
-    metypes = load_metypes()
-    groups = metypes.groupby("etype", observed=False)
+    groups = load_metypes(folder).groupby("etype", observed=False)
     table = pd.DataFrame({"n_neurons": groups["n_neurons"].sum(), "n_mtypes": groups.size()})
     onset, steady = zip(*(describe_etype(name) for name in table.index), strict=True)
     table.insert(0, "onset", onset)
@@ -136,29 +150,53 @@ def describe_etype(etype: str) -> tuple[str, str]:
     return _ONSETS[etype[0]], _STEADY[etype[1:]]
 
 
-def _sheets() -> Iterator[tuple[str, Path, list[pages.Fact]]]:
-    import nmc
-
+def _sheets(
+    folder: str | os.PathLike | None,
+) -> Iterator[tuple[str, dict[str, int], dict[str, float]]]:
+    """Yield each m-type with the numbers of its me-types and its lengths and volumes."""
     for mtype in names.MTYPES:
-        file = nmc.fetch(f"page/mtype/{mtype}")
-        yield mtype, file, pages.read_facts(file)
+        if folder is None:
+            file = nmc.fetch(f"page/mtype/{mtype}")
+        else:
+            file = Path(folder) / f"{names.portal_mtype(mtype)}.html"
+        yield mtype, *read_mtype_page(file, mtype)
 
 
-def _metype_counts(file: Path, facts: list[pages.Fact]) -> list[tuple[str, int]]:
-    bars = [bar for fact in facts if fact.label == _COUNTS for bar in fact.bars]
-    if not bars:
+def read_mtype_page(file: Path, mtype: str) -> tuple[dict[str, int], dict[str, float]]:
+    """Return what an m-type's page prints.
+
+    Parameters
+    ----------
+    file : pathlib.Path
+        The page.
+    mtype : str
+        Its m-type.
+
+    Returns
+    -------
+    counts : dict
+        Me-type → number of neurons, for every me-type of the m-type.
+    amounts : dict
+        Column of `load_mtypes` → value (µm, µm³).
+
+    Raises
+    ------
+    FormatError
+        As for `load_mtypes`.
+    """
+    counts, amounts = {}, {}
+    for value in values_of(file, pages.read_facts(file), _FIELDS):
+        if (value.column == "n_neurons") == (value.name is None):
+            form = "a list" if value.name is None else "one number"
+            raise FormatError(f"{file}: {value.label!r} should be {form}.")
+        if value.name is None:
+            amounts[value.column] = float(value.value)
+        else:
+            counts[spelled(f"{file}: {_COUNTS!r}", names.canonical_metype, value.name)] = (
+                value.value
+            )
+    if not counts:
         raise FormatError(f"{file}: the list {_COUNTS!r} is missing.")
-    try:
-        return [
-            (names.canonical_metype(bar.name), int(numbers.parse_number(bar.text).value))
-            for bar in bars
-        ]
-    except (NMCError, ValueError) as error:
-        raise FormatError(f"{file}: {_COUNTS!r}: {error}") from error
-
-
-def _amount(file: Path, fact: pages.Fact) -> tuple[str, float]:
-    column = MTYPE_FACTS.get(fact.label)
-    if column is None:
-        raise FormatError(f"{file}: unknown fact {fact.label!r} = {fact.text!r}.")
-    return column, pages.value_of(file, fact, _PAGE_UNITS[column.rsplit("_", 1)[-1]])
+    expected = [f"{mtype}_{etype}" for etype in names.etypes_of(mtype)]
+    check_complete(f"{file}: {_COUNTS!r}", counts, expected, "me-type")
+    return counts, amounts

@@ -1,0 +1,278 @@
+"""What all sheets share: JSON objects, printed facts, the types of columns, reading once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import wraps
+from math import inf
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+import pandas as pd
+
+from nmc import names
+from nmc.errors import FormatError, MissingFileError, NMCError, UnknownNameError
+from nmc.numbers import as_count, as_counts, as_numbers, as_printed, shown
+
+#: The sheets keep layers 2 and 3 apart in some of their lists.
+SUBLAYERS = ("L1", "L2", "L3", "L23", "L4", "L5", "L6")
+LAYER = pd.CategoricalDtype(names.LAYERS, ordered=True)
+SUBLAYER = pd.CategoricalDtype(SUBLAYERS, ordered=True)
+MTYPE = pd.CategoricalDtype(names.MTYPES, ordered=True)
+ETYPE = pd.CategoricalDtype(names.ETYPES, ordered=True)
+METYPE = pd.CategoricalDtype(names.METYPES, ordered=True)
+
+_KEPT = 256  # results of a reader that are remembered
+_Result = TypeVar("_Result")
+
+
+class Field(NamedTuple):
+    """One fact of a sheet: the column it becomes, the unit printed beside it, its bounds.
+
+    Attributes
+    ----------
+    column : str
+        Its unit is the last part of the name.
+    unit : str or None
+        As a page prints it; None where any may stand.
+    low, high : float
+        Bounds, both allowed.
+    count : bool
+        Whether it is a whole number.
+    missing : bool
+        Whether the sheet may leave it out.
+    """
+
+    column: str
+    unit: str | None = None
+    low: float = -inf
+    high: float = inf
+    count: bool = False
+    missing: bool = False
+
+
+class Bar(NamedTuple):
+    """One row of a list of named numbers: a name, its printed value and unit."""
+
+    name: str
+    text: str
+    unit: str | None
+
+
+class Fact(NamedTuple):
+    """One entry of a sheet: where it stands, its label, its printed value or its list."""
+
+    section: str
+    label: str
+    text: Any
+    unit: str | None
+    bars: tuple[Bar, ...] = ()
+
+
+class Value(NamedTuple):
+    """One number of a sheet, read and checked; `name` is that of its row in a list, or None."""
+
+    section: str
+    label: str
+    column: str
+    name: str | None
+    value: float
+    printed: str
+    approximate: bool
+
+
+def once(parse: Callable[[Path, bytes], _Result]) -> Callable[[Path], _Result]:
+    """Read a file again only when its content has changed; for parsers of immutable results."""
+    kept: dict[bytes, _Result] = {}
+
+    @wraps(parse)
+    def read(path: Path) -> _Result:
+        content = read_bytes(path)
+        key = hashlib.sha256(content).digest()
+        if key not in kept:
+            result = parse(Path(path), content)
+            while len(kept) >= _KEPT:
+                kept.pop(next(iter(kept)))
+            kept[key] = result
+        return kept[key]
+
+    return read
+
+
+def read_bytes(path: str | os.PathLike) -> bytes:
+    """Return the content of a file.
+
+    Raises
+    ------
+    MissingFileError
+        When there is none, or it cannot be read.
+    """
+    try:
+        return Path(path).read_bytes()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise MissingFileError(f"{path} cannot be read ({reason}).") from error
+
+
+def read_json(path: str | os.PathLike, content: bytes | None = None) -> dict[str, Any]:
+    """Read a JSON object; a key that occurs twice is an error, not a silent loss.
+
+    Raises
+    ------
+    FormatError
+        When the file is no JSON, or not an object, or repeats a key.
+    """
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            seen: set[str] = set()
+            twice = next(key for key, _ in pairs if key in seen or seen.add(key))
+            raise FormatError(f"{path}: the key {shown(twice)} occurs more than once.")
+        return found
+
+    content = read_bytes(path) if content is None else content
+    try:
+        data = json.loads(content.decode("utf-8"), object_pairs_hook=unique)
+    except (ValueError, RecursionError) as error:
+        raise FormatError(f"{path}: no JSON ({error}); remove it and fetch it again.") from error
+    if not isinstance(data, dict):
+        raise FormatError(f"{path}: a JSON object is expected, found {type(data).__name__}.")
+    return data
+
+
+def facts_of_json(data: Mapping[str, Any]) -> Iterator[Fact]:
+    """Yield the entries of a JSON object as a page would print them, without units."""
+    for label, value in data.items():
+        if isinstance(value, dict):
+            bars = tuple(Bar(name, text, None) for name, text in value.items())
+            yield Fact("", label, None, None, bars)
+        else:
+            yield Fact("", label, value, None)
+
+
+def values_of(
+    file: Path, facts: Iterable[Fact], fields: Mapping[str, Field], *, of: str = ""
+) -> Iterator[Value]:
+    """Yield the checked numbers of a sheet's facts in their order.
+
+    Parameters
+    ----------
+    file : pathlib.Path
+        The sheet, and `of` what in it the facts are about: both are named in an error.
+    facts : iterable of Fact
+    fields : mapping of str to Field
+        Label → what it becomes.
+
+    Raises
+    ------
+    FormatError
+        When a fact is unknown, stands twice, has another unit, or is no number in its bounds.
+    """
+    place = f"{file}: {of}, " if of else f"{file}: "
+    seen: dict[tuple, str] = {}
+    for fact in facts:
+        field = fields.get(fact.label)
+        if field is None:
+            value = shown(fact.text if not fact.bars else dict((b[:2]) for b in fact.bars))
+            raise FormatError(f"{place}unknown fact {shown(fact.label)} = {value}.")
+        for name, text, unit in fact.bars or ((None, fact.text, fact.unit),):
+            where = f"{place}{fact.label!r}" + ("" if name is None else f", {shown(name)}")
+            key = (fact.section, field.column, name)
+            if key in seen:
+                how = "twice" if seen[key] == fact.label else f"also under {seen[key]!r}"
+                raise FormatError(f"{where}: the fact stands {how}.")
+            seen[key] = fact.label
+            if None not in (unit, field.unit) and unit != field.unit:
+                raise FormatError(
+                    f"{where}: the unit {shown(unit)} stands where {field.unit!r} should."
+                )
+            number = as_printed(text, where=where, low=field.low, high=field.high)
+            value = as_count(number.value, where=where) if field.count else number.value
+            yield Value(
+                fact.section, fact.label, field.column, name, value, str(text), number.approximate
+            )
+
+
+def as_table(
+    file: Path | Mapping[str, Path],
+    records: Mapping[str, Mapping[str, Any]],
+    fields: Mapping[str, Field],
+) -> pd.DataFrame:
+    """Return records as a table of checked numbers, indexed by their keys.
+
+    Parameters
+    ----------
+    file : Path, or mapping of key to Path
+        Named in errors; a mapping where each record stands in a file of its own.
+    records : mapping of str to mapping
+        Key → field → value.
+    fields : mapping of str to Field
+        Exactly these fields are in each record; they give the columns, in this order.
+
+    Raises
+    ------
+    FormatError
+        Naming file, key, field and value of the first that is not as it should be.
+    """
+    keys = list(records)
+    places = [file[key] if isinstance(file, Mapping) else file for key in keys]
+    for key, place in zip(keys, places, strict=True):
+        odd = next((name for name in records[key] if name not in fields), None)
+        if odd is not None:
+            raise FormatError(f"{place}: key {shown(key)} holds the unknown field {shown(odd)}.")
+        lost = [n for n, f in fields.items() if n not in records[key] and not f.missing]
+        if lost:
+            raise FormatError(f"{place}: key {shown(key)} lacks the field {lost[0]!r}.")
+    columns = {}
+    for name, field in fields.items():
+        values = [records[key].get(name) for key in keys]
+
+        def where(i: int, name: str = name) -> str:
+            return f"{places[i]}: key {shown(keys[i])}, field {name!r}"
+
+        if field.count:
+            columns[field.column] = as_counts(values, where=where)
+        else:
+            columns[field.column] = as_numbers(
+                values, where=where, low=field.low, high=field.high, missing=field.missing
+            )
+    return pd.DataFrame(columns, index=pd.Index(keys, dtype=object))
+
+
+def spelled(where: str, canonical: Callable[[str], _Result], name: str) -> _Result:
+    """Return a name of a file in the package's spelling; an unknown one is the file's fault."""
+    try:
+        return canonical(name)
+    except NMCError as error:
+        raise FormatError(f"{where}: {error}") from error
+
+
+def check_complete(where: str, found: Iterable[str], expected: Sequence[str], kind: str) -> None:
+    """Refuse a list that lacks one of the names it must hold, or has one of another list."""
+    found = set(found)
+    lost = [name for name in expected if name not in found]
+    if lost:
+        raise FormatError(f"{where} lacks the {kind} {lost[0]!r} ({len(lost)} in all).")
+    odd = sorted(found.difference(expected))
+    if odd:
+        raise FormatError(f"{where} lists {odd[0]!r}, which is no {kind} of it.")
+
+
+def column_of(table: pd.DataFrame, name: str) -> pd.Series:
+    """Return a column of numbers of a table of ours.
+
+    Raises
+    ------
+    UnknownNameError
+        When it has none of that name; the message suggests the nearest.
+    """
+    if name not in table:
+        raise UnknownNameError.of("column", name, table.columns)
+    if not pd.api.types.is_numeric_dtype(table[name]):
+        numeric = table.select_dtypes("number").columns
+        raise UnknownNameError(f"The column {name!r} holds no numbers; {', '.join(numeric)} do.")
+    return table[name]
