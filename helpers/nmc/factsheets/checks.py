@@ -285,8 +285,9 @@ def _by_type(counts: pd.DataFrame) -> dict[str, int]:
 
 
 def _by_layer(table: pd.DataFrame, column: str) -> dict[str, dict[str, int]]:
-    """Layer → type → neurons."""
+    """Layer → type → neurons; a type that is listed with none says the same as one that is not."""
     sums = table.groupby(["layer", column])["n_neurons"].sum()
+    sums = sums[sums != 0]
     return {layer: sums[layer].to_dict() for layer in names.LAYERS}
 
 
