@@ -72,12 +72,12 @@ def spike_error(found, reference) -> dict:
 
 def tight(plan):
     """Run with a variable step of small tolerance on exact mechanisms: the reference."""
-    params = network._params(plan, TSTOP_MS, (), "converged", 0.025, 1)
+    params = network.make_params(plan, TSTOP_MS, (), "converged", 0.025, 1)
     params["integration"] = integration.TIGHT
     packages = [with_continuous_synapses(package) for package in plan.packages.values()]
     found = run_cached("nmc.circuit._network:run", params, packages, synapses=True,
                        keep=False, progress=False)  # fmt: skip
-    return network._result(plan, params, *found)
+    return network.as_run(plan, params, *found)
 
 
 def steps() -> dict:

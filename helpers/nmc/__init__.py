@@ -169,7 +169,7 @@ _PUBLIC = {
     "plot_voltages": "nmc.cells.plots_voltage",
     "port_package": "nmc.cells.by_hand",
     "provenance": "nmc.data.provenance",
-    "read_circuit": "nmc.circuit.network",
+    "read_circuit": "nmc.circuit.ranks",
     "read_recording": "nmc.cells.by_hand",
     "record_sections": "nmc.cells.runs",
     "run_command": "nmc.cells.by_hand",
@@ -205,7 +205,7 @@ _PUBLIC = {
     "view_runs": "nmc.cells.view_runs",
     "view_synaptome": "nmc.circuit.synaptome",
     "view_table": "nmc.factsheets.table_view",
-    "write_circuit": "nmc.circuit.network",
+    "write_circuit": "nmc.circuit.ranks",
 }
 
 __all__ = sorted(_PUBLIC)

@@ -9,7 +9,7 @@ import pytest
 from nmc.cells.package import SYNAPSES
 from nmc.cells.protocols import run_cached
 from nmc.circuit.continuous import rewrite, with_continuous_synapses
-from nmc.circuit.network import _params
+from nmc.circuit.network import make_params
 from nmc.errors import MechanismError, UnknownNameError
 
 COUNTS = {"L5_TTPC1": 2, "L5_MC": 1, "L5_LBC": 1}
@@ -72,7 +72,7 @@ def test_the_portals_rewritten_synapses_are_the_same_under_a_fixed_step(mirror, 
 
 
 def assert_same_under_a_fixed_step(plan):
-    params = _params(plan, TSTOP_MS, (0, 3), "fixed", 0.1, 1)
+    params = make_params(plan, TSTOP_MS, (0, 3), "fixed", 0.1, 1)
     found = []
     for packages in (list(plan.packages.values()),
                      [with_continuous_synapses(p) for p in plan.packages.values()]):  # fmt: skip

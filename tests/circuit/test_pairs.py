@@ -90,7 +90,7 @@ def test_bad_input_is_named():
     with pytest.raises(SynapseError, match=f"no synapse from {absent}; its presynaptic m-types"):
         simulate_pair(absent, HAC)
     present = package.synapses["pre_mtype"].iloc[0]
-    with pytest.raises(SynapseError, match="At least one trial"):
+    with pytest.raises(SynapseError, match="trials: 0 is below 1"):
         simulate_pair(present, HAC, 0)
     with pytest.raises(SynapseError, match="conductance"):
         simulate_pair(present, HAC, 1, conductance="strong")
@@ -113,6 +113,7 @@ def test_a_pair_repeats_to_the_bit_and_releases_as_its_contacts_say():
         assert row["failures_percent"] == pytest.approx(expected, abs=4 * 50 / np.sqrt(40) + 1)
         assert row["contacts"] == len(u)
     assert (first.cells["amplitude_mV"] > 0).all()
+    assert first.attrs["invented"] and first.attrs["origin"] == "sample"
     assert set(first.compare().columns) >= {"simulated", "sheet", "within_one_sd"}
 
 

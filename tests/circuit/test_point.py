@@ -86,7 +86,7 @@ def test_a_circuit_repeats_with_its_seed_and_its_wiring_counts(plan, drawn):
     first = nmc.simulate_point_circuit(plan, points=drawn, tstop_ms=300, record=[0])
     again = nmc.simulate_point_circuit(plan, points=drawn, tstop_ms=300, record=[0])
     other = nmc.simulate_point_circuit(plan, points=drawn, tstop_ms=300, seed=9)
-    assert len(first.spikes) > 3
+    assert len(first.spikes) > 3 and first.attrs["invented"]
     assert first.spikes.equals(again.spikes) and first.voltages.equals(again.voltages)
     assert not first.spikes.equals(other.spikes)
 

@@ -99,10 +99,10 @@ def test_a_named_pathway_and_given_parameters():
     [
         ((0.0, 100, 10), r"U lies in \(0, 1\]; got 0"),
         ((1.2, 100, 10), "got 1.2"),
-        ((0.5, -3, 10), "D cannot be negative; got -3"),
-        ((0.5, 100, -1), "F cannot be negative; got -1"),
+        ((0.5, -3, 10), "D is finite and cannot be negative; got -3"),
+        ((0.5, 100, -1), "F is finite and cannot be negative; got -1"),
         ((np.nan, 100, 10), "U lies in"),
-        ((0.5, np.nan, 10), "D cannot be negative"),
+        ((0.5, np.nan, 10), "D is finite and"),
     ],
 )
 def test_impossible_parameters_are_named(bad, told):
@@ -115,7 +115,7 @@ def test_other_bad_input():
         nmc.compute_train("L5_TTPC9:L5_MC")
     with pytest.raises(SynapseError, match="increasing"):
         nmc.compute_response(0.5, 100, 10, [0, 10, 10])
-    with pytest.raises(SynapseError, match="positive rate"):
+    with pytest.raises(SynapseError, match="rate of a train is positive"):
         nmc.train_times(0)
     with pytest.raises(SynapseError, match="at least five"):
         nmc.fit_tsodyks_markram([0, 50, 100], [1, 0.5, 0.3])

@@ -1,15 +1,19 @@
 """The circuit inside NEURON, on one process or on MPI ranks.
 
-``python -m nmc.circuit._network FOLDER`` is what each rank runs; `run` is the same as a worker's
-task.  Cells are dealt to the ranks in turn; random streams are keyed by cell and synapse, so the
-spikes do not depend on the number of ranks.
+`run` is a worker's task: it simulates in its own process, or starts ranks that each run
+``nmc circuit run FOLDER`` (see `nmc.circuit.ranks`).  Cells are dealt to the ranks in turn; random
+streams are keyed by cell and synapse, so the spikes do not depend on the number of ranks.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import signal
+import subprocess
 import sys
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +21,13 @@ import numpy as np
 from nmc.cells import _run
 from nmc.cells.build import build_cell
 from nmc.circuit.contacts import place_contact
+from nmc.errors import SimulationError
+from nmc.parts import read_parts
 
 _BACKGROUND = 50_000_000  # random streams of the background lie apart from the connections'
 _CHUNKS = 40
+#: The file of a circuit's folder that says what to simulate.
+CIRCUIT_FILE = "circuit.json"
 
 
 def run(params: dict, report) -> tuple[dict, dict[str, np.ndarray]]:
@@ -28,12 +36,16 @@ def run(params: dict, report) -> tuple[dict, dict[str, np.ndarray]]:
         return _on_ranks(params, report)
     from neuron import h
 
-    return _simulate(h, h.ParallelContext(), params, report)
+    return simulate(h, h.ParallelContext(), params, report)
 
 
-def _simulate(h, pc, params: dict, report) -> tuple[dict, dict[str, np.ndarray]]:
+def simulate(h, pc, params: dict, report) -> tuple[dict, dict[str, np.ndarray]]:
+    """Build and run this process's share of a circuit, with the mechanisms loaded.
+
+    Arrays: ``spike_t_ms``, ``spike_gid``, ``t_ms`` and ``v_<gid>`` (mV) of each recorded cell.
+    """
     rank, ranks = int(pc.id()), int(pc.nhost())
-    mine = range(rank, len(params["cells"]), ranks)
+    mine = cells_of(rank, ranks, len(params["cells"]))
     cells = {gid: _place_cell(h, pc, gid, params) for gid in mine}
     kept = [_connect(h, pc, cells[c["post"]], c, params["seed"]) for c in params["contacts"]
             if c["post"] in cells]  # fmt: skip
@@ -64,6 +76,11 @@ def _simulate(h, pc, params: dict, report) -> tuple[dict, dict[str, np.ndarray]]
     del kept
     segments = sum(s.nseg for cell in cells.values() for s in cell.hoc.all)
     return {"segments": segments, "cells": len(cells), "waited_s": float(pc.wait_time())}, arrays
+
+
+def cells_of(rank: int, ranks: int, cells: int) -> list[int]:
+    """Numbers of the cells that a rank simulates."""
+    return list(range(rank, cells, ranks))
 
 
 def _place_cell(h, pc, gid: int, params: dict):
@@ -111,36 +128,33 @@ def _add_background(h, cell, gid: int, params: dict):
 
 # -- MPI ---------------------------------------------------------------------------------------
 
-
-def mpi_command(ranks: int, folder: Path) -> list[str]:
-    """Return the command that runs a circuit's folder on MPI ranks."""
-    return ["mpiexec", "-n", str(ranks), sys.executable, "-m", "nmc.circuit._network", str(folder)]
+#: Containers run as root, and laptops have fewer cores than ranks: Open MPI must be told.
+_ALLOWED = {
+    "OMPI_ALLOW_RUN_AS_ROOT": "1",
+    "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
+    "OMPI_MCA_rmaps_base_oversubscribe": "1",
+    "PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe",
+}
 
 
 def _on_ranks(params: dict, report) -> tuple[dict, dict[str, np.ndarray]]:
-    import subprocess
-    import tempfile
-
-    from nmc.errors import SimulationError
-
-    with tempfile.TemporaryDirectory(prefix="nmc-circuit-") as name:
-        folder = Path(name)
-        told = params | {"parent": os.getpid()}
-        (folder / "circuit.json").write_text(json.dumps(told), "utf-8")
-        allowed = {  # containers run as root, and laptops have fewer cores than ranks
-            "OMPI_ALLOW_RUN_AS_ROOT": "1",
-            "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
-            "OMPI_MCA_rmaps_base_oversubscribe": "1",
-            "PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe",
-        }
+    """Run the circuit on ranks that are started here, in a folder that goes afterwards."""
+    ranks = params["ranks"]
+    with tempfile.TemporaryDirectory(prefix="nmc-circuit-") as folder:
+        told = {"params": params, "made_from": {}, "parent": os.getpid()}
+        (Path(folder) / CIRCUIT_FILE).write_text(json.dumps(told), "utf-8")
+        command = [sys.executable, "-P", "-m", "nmc", "circuit", "run", folder]
         try:
             done = subprocess.run(
-                mpi_command(params["ranks"], folder),
-                env=os.environ | allowed,
+                ["mpiexec", "-n", str(ranks), *command],
+                env=os.environ | _ALLOWED,
+                stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 text=True,
+                errors="replace",
                 check=False,
+                preexec_fn=_ender(),
             )
         except FileNotFoundError as error:
             raise SimulationError(
@@ -148,57 +162,27 @@ def _on_ranks(params: dict, report) -> tuple[dict, dict[str, np.ndarray]]:
             ) from error
         report(1.0)
         if done.returncode:
-            lines = "\n".join(done.stdout.strip().splitlines()[-8:])
-            raise SimulationError(
-                f"The run on {params['ranks']} ranks failed. Last lines:\n{lines}"
-            )
-        return collect(folder)
+            lines = "\n".join(done.stdout.strip().splitlines()[-12:])
+            raise SimulationError(f"The run on {ranks} ranks failed. Last lines:\n{lines}")
+        return join([part for part in read_parts(folder)[1].values()])
 
 
-def collect(folder: Path) -> tuple[dict, dict[str, np.ndarray]]:
-    """Join what the ranks of a folder wrote."""
-    parts = []
-    for path in sorted(Path(folder).glob("rank-*.npz")):
-        with np.load(path) as stored:
-            parts.append({name: stored[name] for name in stored.files})
-    meta = [json.loads(p.read_text()) for p in sorted(Path(folder).glob("rank-*.json"))]
-    arrays = {k: v for part in parts for k, v in part.items() if k.startswith("v_") or k == "t_ms"}
+def _ender() -> Callable[[], None] | None:
+    """Return what makes mpiexec end, and its ranks with it, when this process is killed."""
+    if sys.platform != "linux":
+        return None  # the ranks look after their parent themselves, if less often
+    import ctypes
+
+    libc = ctypes.CDLL(None)
+    return lambda: libc.prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
+
+
+def join(parts: list[tuple[dict, dict[str, np.ndarray]]]) -> tuple[dict, dict[str, np.ndarray]]:
+    """Join the meta and arrays that the ranks of one run wrote."""
+    metas, every = [meta for meta, _ in parts], [arrays for _, arrays in parts]
+    arrays = {k: v for part in every for k, v in part.items() if k.startswith("v_") or k == "t_ms"}
     for name in ("spike_t_ms", "spike_gid"):
-        arrays[name] = np.concatenate([part[name] for part in parts])
-    joined = {"segments": sum(m["segments"] for m in meta), "cells": sum(m["cells"] for m in meta)}
-    joined["solve_s"] = max(m["solve_s"] for m in meta)
-    joined["waited_s"] = max(m["waited_s"] for m in meta)
-    return joined, arrays
-
-
-def main(folder: Path) -> None:
-    """One MPI rank: build and run its share of the circuit, write ``rank-N.npz``."""
-    import time
-
-    params = json.loads((folder / "circuit.json").read_text("utf-8"))
-    from neuron import h
-
-    h.nrnmpi_init()
-    for library in params["libraries"]:
-        h.nrn_load_dll(library)
-    pc = h.ParallelContext()
-    parent = params.get("parent")
-
-    def report(fraction: float) -> None:
-        if parent and not Path(f"/proc/{parent}").exists() and Path("/proc").exists():
-            os._exit(3)  # nobody is left to want the result
-
-    started = time.process_time()
-    meta, arrays = _simulate(h, pc, params, report)
-    meta["solve_s"] = time.process_time() - started
-    rank = int(pc.id())
-    np.savez(folder / f"rank-{rank:04d}.npz", **arrays)
-    (folder / f"rank-{rank:04d}.json").write_text(json.dumps(meta), "utf-8")
-    pc.barrier()
-    pc.done()
-    sys.stdout.flush()
-    h.quit()  # finalises MPI; leaving in another way counts as a crash
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+        arrays[name] = np.concatenate([part[name] for part in every])
+    meta = {name: sum(m[name] for m in metas) for name in ("segments", "cells")}
+    meta |= {name: max(m[name] for m in metas) for name in ("solve_s", "waited_s")}
+    return meta, arrays

@@ -7,6 +7,7 @@ import pandas as pd
 
 from nmc.circuit.network import CircuitRun
 from nmc.errors import CircuitError
+from nmc.numbers import as_number
 
 BIN_MS = 5.0
 
@@ -32,6 +33,7 @@ def compute_population_rate(run: CircuitRun, bin_ms: float = BIN_MS) -> pd.DataF
         The bin is not positive, or longer than the run.
     """
     length = run.attrs["tstop_ms"]
+    bin_ms = as_number(bin_ms, where="bin_ms", error=CircuitError)
     if not 0 < bin_ms <= length:
         raise CircuitError(f"A bin lies between 0 and the run's {length:g} ms; got {bin_ms!r}.")
     edges = np.arange(0, length + bin_ms / 2, bin_ms)
@@ -72,8 +74,14 @@ def compute_bursts(
     Raises
     ------
     CircuitError
-        The bin is not between 0 and the run's length.
+        The bin is not between 0 and the run's length; a negative time; a number that is none.
     """
+    threshold_Hz, gap_ms, from_ms = (
+        as_number(value, where=name, low=0, error=CircuitError)
+        for name, value in (
+            ("threshold_Hz", threshold_Hz), ("gap_ms", gap_ms), ("from_ms", from_ms),
+        )
+    )  # fmt: skip
     rate = compute_population_rate(run, bin_ms)
     active = rate.loc[rate["rate_Hz"] > threshold_Hz, "t_ms"].to_numpy()
     rows = []

@@ -6,6 +6,8 @@ inside a worker and makes the point process that the package's own HOC would mak
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import pandas as pd
 
@@ -13,6 +15,7 @@ from nmc import names
 from nmc.cells.package import Package
 from nmc.circuit.synapses import check_parameters
 from nmc.errors import SynapseError
+from nmc.numbers import as_count
 
 #: Columns of `Package.synapses` that a worker needs.
 _NEEDED = [
@@ -61,10 +64,11 @@ def contacts_of(package: Package, pre_mtype: str) -> pd.DataFrame:
 def choose_cells(contacts: pd.DataFrame, number: int | None, rng) -> np.ndarray:
     """Choose presynaptic cells, all of them when `number` is None; sorted."""
     cells = np.unique(contacts["pre_cell"])
-    if number is None or number >= len(cells):
+    if number is None:
         return cells
-    if number < 1:
-        raise SynapseError(f"At least one presynaptic cell is needed; got {number}.")
+    number = as_count(number, where="presynaptic cells", low=1, error=SynapseError)
+    if number >= len(cells):
+        return cells
     return np.sort(rng.choice(cells, number, replace=False))
 
 
@@ -116,3 +120,12 @@ def reseed(stream, gid: int, synapse: int, seed: int) -> None:
     """Start a contact's random stream anew."""
     stream.Random123(gid, synapse, seed)
     stream.uniform(0, 1)
+
+
+def origin_of(packages: Iterable[Package]) -> dict:
+    """Say where packages come from, and whether any of their numbers are synthetic."""
+    packages = list(packages)
+    return {
+        "origin": ", ".join(dict.fromkeys(package.origin for package in packages)),
+        "invented": any(package.invented for package in packages),
+    }

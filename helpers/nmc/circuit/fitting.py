@@ -7,6 +7,7 @@ import pandas as pd
 
 from nmc.circuit.synapses import compute_response
 from nmc.errors import SynapseError
+from nmc.numbers import as_number
 
 # Starts that span facilitating to depressing synapses; the best end counts.
 _STARTS = ((0.5, 700.0, 20.0), (0.25, 500.0, 150.0), (0.1, 150.0, 600.0), (0.25, 700.0, 20.0))
@@ -41,7 +42,8 @@ def fit_tsodyks_markram(
     Raises
     ------
     SynapseError
-        Fewer responses than the four parameters need, or amplitudes that are not finite.
+        Fewer responses than the four parameters need; amplitudes that are not finite, or all 0;
+        times that do not increase; a confidence outside (0, 1).
 
     Notes
     -----
@@ -54,6 +56,8 @@ def fit_tsodyks_markram(
     from scipy.optimize import least_squares
     from scipy.stats import norm, t
 
+    if not 0 < as_number(confidence, where="confidence", error=SynapseError) < 1:
+        raise SynapseError(f"The confidence lies between 0 and 1; got {confidence!r}.")
     trains = _as_trains(times_ms, amplitudes, sigma)
     measured = np.concatenate([a for _, a, _ in trains])
     weights = np.concatenate([1 / s for _, _, s in trains])
@@ -72,7 +76,9 @@ def fit_tsodyks_markram(
     def residual(x):
         return (predicted(x) - measured) * weights
 
-    scale = np.log(max(np.abs(measured).max(), 1e-12))
+    if not np.abs(measured).max() > 0:
+        raise SynapseError("All amplitudes are 0: there is nothing to fit.")
+    scale = np.log(np.abs(measured).max())
     upper = [12.0, np.log(_LONGEST_MS), np.log(_LONGEST_MS), scale + 12]
     lower = [-12.0, np.log(0.1), np.log(0.1), scale - 12]
     fits = []
@@ -104,11 +110,17 @@ def fit_tsodyks_markram(
 
 
 def _as_trains(times_ms, amplitudes, sigma) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    if not len(times_ms):
+        raise SynapseError("No spike times are given.")
     several = np.ndim(times_ms[0]) == 1
     times = list(times_ms) if several else [times_ms]
     values = list(amplitudes) if several else [amplitudes]
     errors = [None] * len(times) if sigma is None else list(sigma) if several else [sigma]
     trains = []
+    if not len(times) == len(values) == len(errors):
+        raise SynapseError(
+            f"{len(times)} trains but {len(values)} of amplitudes and {len(errors)} of errors."
+        )
     for t, a, s in zip(times, values, errors, strict=True):
         t, a = np.asarray(t, float), np.asarray(a, float)
         s = np.ones_like(a) if s is None else np.asarray(s, float)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pandas as pd
 
@@ -13,9 +11,11 @@ from nmc import child
 from nmc.cells import mechanisms
 from nmc.cells.package import Package
 from nmc.cells.protocols import run_cached
-from nmc.circuit import _network, continuous
+from nmc.circuit import continuous
+from nmc.circuit.contacts import origin_of
 from nmc.circuit.plan import CircuitPlan, plan_circuit
 from nmc.errors import CircuitError
+from nmc.numbers import as_count, as_counts, as_number
 
 V_INIT_MV, THRESHOLD_MV, SAMPLING_MS = -70.0, -20.0, 0.5
 TSTOP_MS, DT_MS = 500.0, 0.05
@@ -34,7 +34,8 @@ class CircuitRun:
     voltages : DataFrame
         ``t_ms`` and a column ``cell_<n>_mV`` for each recorded cell.
     attrs : dict
-        ``tstop_ms``, ``ranks``, ``integration``, ``seed``, ``cpu_s`` …
+        ``tstop_ms``, ``ranks``, ``integration``, ``seed``, ``cpu_s`` …; ``origin`` and
+        ``invented``: where the packages come from, and whether their numbers are synthetic.
     """
 
     plan: CircuitPlan
@@ -43,8 +44,14 @@ class CircuitRun:
     attrs: dict = field(default_factory=dict)
 
     def rates(self, from_ms: float = 0.0) -> pd.DataFrame:
-        """Firing rate of each cell, Hz: the plan's neurons with ``rate_Hz`` added."""
-        length = (self.attrs["tstop_ms"] - from_ms) * 1e-3
+        """Firing rate of each cell from a time on, Hz: the plan's neurons with ``rate_Hz`` added.
+
+        Raises
+        ------
+        CircuitError
+            `from_ms` is not between 0 and the run's end.
+        """
+        length = check_start(from_ms, self.attrs["tstop_ms"]) * 1e-3
         late = self.spikes[self.spikes["t_ms"] >= from_ms]
         counts = late["cell"].value_counts().reindex(range(len(self.plan.neurons)), fill_value=0)
         return self.plan.neurons.assign(rate_Hz=counts.to_numpy() / length)
@@ -118,118 +125,71 @@ def simulate_circuit(
             background_cells=background_cells, gain=gain, missing=missing, seed=seed,
         )  # fmt: skip
     plan = plan.trusting() if trust else plan
-    params = _params(plan, tstop_ms, record, mode, dt_ms, ranks)
-    packages, variant = _mechanisms(plan, params["integration"])
-    if ranks > 1:
+    params = make_params(plan, tstop_ms, record, mode, dt_ms, ranks)
+    packages, variant = _mechanisms(plan.packages.values(), params["integration"])
+    if params["ranks"] > 1:
         params["libraries"] = _libraries(packages, variant)
     meta, arrays = run_cached(
         "nmc.circuit._network:run", params, packages, synapses=True, variant=variant, keep=keep,
         timeout_s=timeout_s, progress=progress,
     )  # fmt: skip
-    return _result(plan, params, meta, arrays)
+    return as_run(plan, params, meta, arrays)
 
 
-def write_circuit(
-    plan: CircuitPlan,
-    folder: str | Path,
-    *,
-    tstop_ms: float = TSTOP_MS,
-    record: Sequence[int] = (),
-    mode: str = "fixed",
-    dt_ms: float = DT_MS,
-    trust: bool = False,
-) -> Path:
-    """Write a plan into a folder that any MPI can run.
-
-    The command is ``mpiexec -n N python -m nmc.circuit._network FOLDER``.
-
-    Parameters
-    ----------
-    plan : CircuitPlan
-        From `nmc.plan_circuit`.
-    folder : path
-        Made if need be; the ranks write their results there.
-    tstop_ms, record, mode, dt_ms, trust
-        As for `simulate_circuit`.
-
-    Returns
-    -------
-    pathlib.Path
-        The folder; `read_circuit` reads the results from it.
-
-    Raises
-    ------
-    CircuitError
-        A cell to record that is not there.
-    UnknownNameError
-        There is no such mode.
-    TrustError
-        A package is neither known nor trusted.
-    MechanismError, CompilerError
-        The mechanisms cannot be compiled.
-    """
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    plan = plan.trusting() if trust else plan
-    params = _params(plan, tstop_ms, record, mode, dt_ms, 1)
-    params["libraries"] = _libraries(*_mechanisms(plan, params["integration"]))
-    (folder / "circuit.json").write_text(json.dumps(params), "utf-8")
-    return folder
+def check_start(from_ms: float, tstop_ms: float) -> float:
+    """Return how long a run goes on after `from_ms`, ms."""
+    start = as_number(from_ms, where="from_ms", low=0, error=CircuitError)
+    if not start < tstop_ms:
+        raise CircuitError(f"from_ms lies before the run's end, {tstop_ms:g} ms; got {from_ms!r}.")
+    return tstop_ms - start
 
 
-def read_circuit(plan: CircuitPlan, folder: str | Path) -> CircuitRun:
-    """Read what the ranks wrote into the folder of `write_circuit`.
-
-    Parameters
-    ----------
-    plan : CircuitPlan
-        The plan that was written there.
-    folder : path
-        The folder.
-
-    Returns
-    -------
-    CircuitRun
-        As from `simulate_circuit`.
-
-    Raises
-    ------
-    CircuitError
-        No rank has written a result there.
-    """
-    folder = Path(folder)
-    if not list(folder.glob("rank-*.npz")):
-        raise CircuitError(
-            f"No rank has written a result in {folder}; run "
-            f"'{' '.join(['mpiexec -n 2 python -m nmc.circuit._network', str(folder)])}' first."
-        )
-    params = json.loads((folder / "circuit.json").read_text("utf-8"))
-    return _result(plan, params, *_network.collect(folder))
-
-
-def _params(plan, tstop_ms, record, mode, dt_ms, ranks) -> dict:
+def make_params(plan: CircuitPlan, tstop_ms, record, mode, dt_ms, ranks) -> dict:
+    """Say what the workers are to simulate, after a check of each setting; ready for JSON."""
     cells = len(plan.neurons)
+    ranks = as_count(ranks, where="ranks", error=CircuitError)
     if not 1 <= ranks <= cells:
         raise CircuitError(f"A circuit of {cells} cells runs on 1 to {cells} ranks; got {ranks}.")
-    wrong = [c for c in record if not 0 <= c < cells]
-    if wrong:
-        raise CircuitError(f"Cells to record are numbered 0 to {cells - 1}; got {wrong}.")
+    dt_ms = check_step(dt_ms)
     how, said = continuous.choose(plan.packages.values(), mode, dt_ms)
     return plan.spec | {
-        "tstop_ms": float(tstop_ms),
-        "record": [int(c) for c in record],
+        "tstop_ms": check_length(tstop_ms, SAMPLING_MS),
+        "record": check_recorded(record, cells),
         "integration": how,
         "integration_said": said,
         "sampling_ms": SAMPLING_MS,
         "v_init_mV": V_INIT_MV,
         "threshold_mV": THRESHOLD_MV,
-        "ranks": int(ranks),
+        "ranks": ranks,
     }
 
 
-def _mechanisms(plan: CircuitPlan, how: dict) -> tuple[list[Package], str]:
+def check_length(tstop_ms, shortest_ms: float) -> float:
+    """Return the length of a run, which is finite and holds at least one sample."""
+    return as_number(tstop_ms, where="tstop_ms", low=shortest_ms, high=1e7, error=CircuitError)
+
+
+def check_step(dt_ms) -> float:
+    """Return a fixed step: NEURON's packages need one of at most a millisecond."""
+    return as_number(dt_ms, where="dt_ms", low=1e-4, high=1.0, error=CircuitError)
+
+
+def check_recorded(record, cells: int) -> list[int]:
+    """Return the numbers of the cells to record, each once."""
+    wanted = as_counts(list(record), where="record", low=-(2**53), error=CircuitError).tolist()
+    if wrong := [cell for cell in wanted if not 0 <= cell < cells]:
+        raise CircuitError(f"Cells to record are numbered 0 to {cells - 1}; got {wrong}.")
+    return list(dict.fromkeys(wanted))
+
+
+def libraries_for(packages: Iterable[Package], how: dict) -> list[str]:
+    """Return the compiled mechanisms that an integration of some packages needs."""
+    return _libraries(*_mechanisms(packages, how))
+
+
+def _mechanisms(packages: Iterable[Package], how: dict) -> tuple[list[Package], str]:
     """Packages with the synapses that an integration needs, and the variant of their MOD files."""
-    packages = list(plan.packages.values())
+    packages = list(packages)
     if "atol" not in how:
         return packages, "exact"
     return [continuous.with_continuous_synapses(p) for p in packages], "tabulated"
@@ -240,7 +200,8 @@ def _libraries(packages: list[Package], variant: str) -> list[str]:
     return [str(library) for library in libraries]
 
 
-def _result(plan: CircuitPlan, params: dict, meta: dict, arrays) -> CircuitRun:
+def as_run(plan: CircuitPlan, params: dict, meta: dict, arrays) -> CircuitRun:
+    """Make a run of what the workers returned."""
     spikes = pd.DataFrame({"cell": arrays["spike_gid"], "t_ms": arrays["spike_t_ms"]})
     spikes = spikes.sort_values(["t_ms", "cell"], ignore_index=True)
     at = spikes["cell"].to_numpy()
@@ -252,6 +213,7 @@ def _result(plan: CircuitPlan, params: dict, meta: dict, arrays) -> CircuitRun:
         "ranks": params["ranks"],
         "integration": params["integration_said"],
         "seed": params["seed"],
+        **origin_of(plan.packages.values()),
         **meta,
     }
     return CircuitRun(plan, spikes, pd.DataFrame({"t_ms": arrays["t_ms"], **voltages}), attrs)

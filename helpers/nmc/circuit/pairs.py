@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +17,13 @@ from nmc import child, names
 from nmc.cells.build import cell_spec
 from nmc.cells.package import Package
 from nmc.cells.protocols import as_package, run_cached
-from nmc.circuit.contacts import choose_cells, contacts_of, to_spec
+from nmc.circuit.contacts import choose_cells, contacts_of, origin_of, to_spec
 from nmc.circuit.psp import FAILURE_mV, measure_psp, psp_amplitudes
-from nmc.errors import SynapseError
+from nmc.errors import SynapseError, UnknownNameError
+from nmc.numbers import as_count, as_number, as_numbers
 
+CONDUCTANCES = ("package", "sheet")
+_LARGEST_SEED = 40_000  # times 100,000 and a trial, it still fits the generator's 32 bits
 ONSET_MS, WINDOW_MS, SAMPLING_MS, V_INIT_MV = 5.0, 200.0, 0.1, -70.0
 
 #: Column here → column of `nmc.load_pathways` without ``_mean…`` and its unit.
@@ -51,6 +54,9 @@ class PairedRecording:
         Time after the presynaptic spike.
     v_mV : dict of int to (trials, n) array
         Somatic voltage of every trial, by presynaptic cell.
+    attrs : dict
+        ``origin`` and ``invented``: where the package comes from, and whether its numbers are
+        synthetic; ``seed``, ``conductance``.
     """
 
     pre_mtype: str
@@ -59,6 +65,7 @@ class PairedRecording:
     trials: pd.DataFrame
     t_ms: np.ndarray
     v_mV: dict[int, np.ndarray]
+    attrs: dict = field(default_factory=dict)
 
     def compare(self) -> pd.DataFrame:
         """Put mean and standard deviation over the cells beside the pathway's sheet.
@@ -132,8 +139,11 @@ def simulate_pair(
 
     Raises
     ------
-    UnknownNameError, SynapseError
-        No such m-type; the package has no synapse of it; no trials asked for.
+    UnknownNameError
+        No such m-type, model or kind of conductance.
+    SynapseError
+        The package has no synapse of that m-type; a number that cannot be: trials, cells, spike
+        times, step, window, seed.
 
     Notes
     -----
@@ -144,8 +154,17 @@ def simulate_pair(
     spike to 5 % of the peak, *decay* the time constant of an exponential through 80 to 20 % of
     the falling phase.
     """
-    if trials < 1:
-        raise SynapseError(f"At least one trial is needed; got {trials}.")
+    if conductance not in CONDUCTANCES:
+        raise UnknownNameError.of("conductance", conductance, CONDUCTANCES)
+    trials = as_count(trials, where="trials", low=1, error=SynapseError)
+    seed = as_count(seed, where="seed", high=_LARGEST_SEED, error=SynapseError)
+    workers = as_count(workers, where="workers", low=1, error=SynapseError)
+    dt_ms = as_number(dt_ms, where="dt_ms", low=1e-4, high=SAMPLING_MS, error=SynapseError)
+    window_ms = as_number(window_ms, where="window_ms", low=1, high=1e6, error=SynapseError)
+    spikes = as_numbers(list(spikes_ms), where="spikes_ms", low=0, high=window_ms,
+                        error=SynapseError).tolist()  # fmt: skip
+    if not spikes:
+        raise SynapseError("spikes_ms: at least one presynaptic spike is needed; got none.")
     package = as_package(post_model, trust=trust)
     contacts = contacts_of(package, pre_mtype)
     factor = _weight_factor(package, pre_mtype, contacts, conductance)
@@ -163,7 +182,7 @@ def simulate_pair(
             "dt_ms": dt_ms,
             "sampling_ms": SAMPLING_MS,
             "v_init_mV": V_INIT_MV,
-            "spikes_ms": list(map(float, spikes_ms)),
+            "spikes_ms": spikes,
         }
         return run_cached(
             "nmc.circuit._pair:run",
@@ -197,14 +216,13 @@ def simulate_pair(
         pd.DataFrame(singles),
         t,
         {pre_cell: arrays["v_mV"] for pre_cell, arrays in found.items()},
+        {"seed": seed, "conductance": conductance, **origin_of([package])},
     )
 
 
 def _weight_factor(package, pre_mtype, contacts, conductance: str) -> float:
     if conductance == "package":
         return 1.0
-    if conductance != "sheet":
-        raise SynapseError(f"conductance is 'package' or 'sheet'; got {conductance!r}.")
     row = _sheet_row(names.canonical_mtype(pre_mtype), package.model.mtype)
     if row is None:
         raise SynapseError(f"The sheets have no pathway {pre_mtype}:{package.model.mtype}.")

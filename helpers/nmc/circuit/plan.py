@@ -18,6 +18,7 @@ from nmc.cells.build import cell_spec
 from nmc.cells.package import Package, as_package, load_package
 from nmc.circuit.contacts import contacts_of, to_spec
 from nmc.errors import CircuitError, SynapseError
+from nmc.numbers import as_count, as_counts, as_number
 
 #: Axonal conduction and synaptic transmission: this book's choice, of the order measured in
 #: cortical slices.
@@ -100,15 +101,21 @@ def choose_neurons(connectome, counts: Mapping[str, int], *, rng, tries: int = 2
     Raises
     ------
     UnknownNameError, CircuitError
-        No such m-type; fewer neurons of one than asked for.
+        No such m-type; fewer neurons of one than asked for; a number that is no count.
     """
     rng = np.random.default_rng(rng)
-    counts = {names.canonical_mtype(m): int(n) for m, n in counts.items()}
+    counts = {
+        names.canonical_mtype(m): as_count(n, where=f"neurons of {m}", low=1, error=CircuitError)
+        for m, n in counts.items()
+    }
+    if not counts:
+        raise CircuitError("counts names no m-type.")
+    tries = as_count(tries, where="tries", low=1, error=CircuitError)
     mtypes = connectome.neurons["mtype"].astype(str).to_numpy()
     places = connectome.neurons[["x_um", "z_um"]].to_numpy(float)
     for mtype, number in counts.items():
         there = int((mtypes == mtype).sum())
-        if there < number or number < 1:
+        if there < number:
             raise CircuitError(
                 f"{number} neurons of {mtype} were asked for, but {connectome.name} has {there}."
             )
@@ -165,7 +172,8 @@ def plan_circuit(
     Raises
     ------
     CircuitError
-        An m-type without a package, a neuron that is not there, a connection without a synapse.
+        An m-type without a package, a neuron that is not there, a connection without a synapse;
+        a number that is not finite or out of its range.
 
     Notes
     -----
@@ -175,6 +183,13 @@ def plan_circuit(
     """
     if missing not in ("error", "skip"):
         raise CircuitError(f"missing is 'error' or 'skip'; got {missing!r}.")
+    drive = as_number(drive, where="drive", low=-100, high=100, error=CircuitError)
+    gain = as_number(gain, where="gain", low=0, high=1e6, error=CircuitError)
+    background_Hz = as_number(
+        background_Hz, where="background_Hz", low=0, high=1e4, error=CircuitError
+    )
+    background_cells = as_count(background_cells, where="background_cells", error=CircuitError)
+    seed = as_count(seed, where="seed", high=2**31 - 1, error=CircuitError)
     sub, numbers = _selected(connectome, neurons)
     table = _neuron_table(sub, numbers, models)
     packages = {model: load_package(model) for model in table["model"].unique()}
@@ -234,7 +249,8 @@ class _SpecCache:
 def _selected(connectome, neurons):
     if neurons is None:
         return connectome, np.arange(connectome.n_neurons)
-    numbers = np.unique(np.asarray(neurons, int))
+    given = as_counts(list(neurons), where="neurons", low=-(2**53), error=CircuitError)
+    numbers = np.unique(given)
     if not len(numbers) or numbers[0] < 0 or numbers[-1] >= connectome.n_neurons:
         raise CircuitError(
             f"Neurons of {connectome.name} are numbered 0 to {connectome.n_neurons - 1}; "
@@ -251,6 +267,8 @@ def _neuron_table(sub, numbers, models) -> pd.DataFrame:
     choice: dict[str, list[str]] = {}
     for mtype in table["mtype"].unique():
         given = models.get(mtype, None)
+        if given is not None and not len(given):
+            raise CircuitError(f"No model of {mtype} is named.")
         choice[mtype] = (
             [_first_model(mtype)]
             if given is None

@@ -7,6 +7,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from nmc import style
+from nmc.errors import SynapseError
+from nmc.numbers import as_numbers
 
 S_TYPES = ("E1", "E2", "E3", "I1", "I2", "I3")
 
@@ -62,6 +64,7 @@ def plot_rate_dependence(synapses, rates_Hz, *, spike: int = 20, ax: Axes | None
     from nmc.circuit.synapses import compute_response, load_synapse_parameters, train_times
     from nmc.data import provenance
 
+    rates_Hz = as_numbers(list(rates_Hz), where="rates_Hz", error=SynapseError)
     ax = style.new_axes(ax, height=3.4)
     table = load_synapse_parameters(synapses)
     for pathway, (U, D, F) in table.iterrows():

@@ -20,6 +20,7 @@ from nmc.cells.build import cell_spec
 from nmc.cells.package import Package
 from nmc.cells.protocols import STEP_MS, STEP_START_MS, as_package, run_cached
 from nmc.errors import CircuitError
+from nmc.numbers import as_count, as_number
 
 SLOPE_MV, REFRACTORY_MS, DT_MS = 2.0, 2.0, 0.1
 #: Amplitudes the fit asks for, as shares of the package's weakest step.
@@ -105,6 +106,7 @@ def fit_point_neuron(
     from nmc.cells.fi import simulate_fi
     from nmc.cells.passive import simulate_rest
 
+    seed = as_count(seed, where="seed", error=CircuitError)
     package = as_package(model)
     rest = simulate_rest(package, mode=mode, progress=False).attrs
     amplitudes = [share * package.steps_nA[0] for share in SHARES]
@@ -172,14 +174,21 @@ def _search(fixed, hold_nA, measured: pd.DataFrame, seed: int) -> np.ndarray:
 
 
 def simulate_point_rest(point: PointNeuron, amplitude_nA: float = -0.01) -> dict[str, float]:
-    """Run the rest protocol on a point neuron: a small current for a second, then its decay.
+    """Run the rest protocol on a point neuron: a small current for a second.
 
     Returns
     -------
     dict
         ``resting_membrane_potential_mV``, ``input_resistance_MOhm``,
         ``membrane_time_constant_ms`` (63 % of the deflection reached).
+
+    Raises
+    ------
+    CircuitError
+        The amplitude is 0 or not finite.
     """
+    if as_number(amplitude_nA, where="amplitude_nA", error=CircuitError) == 0:
+        raise CircuitError("amplitude_nA: a current of 0 shows no resistance.")
     from nmc.circuit._point import run_step
 
     _, v = run_step(point.row(), 0.0, amplitude_nA, 500.0, 1500.0, DT_MS)

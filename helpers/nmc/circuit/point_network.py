@@ -8,10 +8,18 @@ import numpy as np
 import pandas as pd
 
 from nmc.cells.package import Package
-from nmc.circuit.network import TSTOP_MS, CircuitRun
+from nmc.circuit.contacts import origin_of
+from nmc.circuit.network import (
+    TSTOP_MS,
+    CircuitRun,
+    check_length,
+    check_recorded,
+    check_step,
+)
 from nmc.circuit.plan import CircuitPlan
 from nmc.circuit.point import DT_MS, PointNeuron, attenuate, fit_point_neuron
 from nmc.errors import CircuitError
+from nmc.numbers import as_count
 
 _NMDA_RATIO, _MAGNESIUM_mM, _GABAB_RATIO = 0.0, 1.0, 0.0
 _E_GABAA_MV, _E_GABAB_MV = -80.0, -97.0  # the mechanism's own, where a package sets none
@@ -53,18 +61,20 @@ def simulate_point_circuit(
     Raises
     ------
     CircuitError
-        A model of the plan has no point neuron; a cell to record is not there.
+        A model of the plan has no point neuron; a cell to record is not there; a length, step or
+        seed that cannot be.
     """
     from nmc.circuit._point import run_network
 
-    points = points or {m: fit_point_neuron(p) for m, p in plan.packages.items()}
     models = plan.neurons["model"].to_numpy()
+    record, dt_ms = check_recorded(record, len(models)), check_step(dt_ms)
+    tstop_ms = check_length(tstop_ms, dt_ms)
+    seed = plan.settings["seed"] if seed is None else seed
+    seed = as_count(seed, where="seed", error=CircuitError)
+    if points is None:
+        points = {m: fit_point_neuron(p) for m, p in plan.packages.items()}
     if missing := sorted(set(models) - set(points)):
         raise CircuitError(f"No point neuron is given for {', '.join(missing)}.")
-    wrong = [c for c in record if not 0 <= c < len(models)]
-    if wrong:
-        raise CircuitError(f"Cells to record are numbered 0 to {len(models) - 1}; got {wrong}.")
-    seed = plan.settings["seed"] if seed is None else seed
     steps = round(tstop_ms / dt_ms)
     tables = {model: _PackageTable(plan.packages[model]) for model in plan.packages}
     links, contacts, state = _links(plan, tables, dt_ms, seed)
@@ -185,5 +195,6 @@ def _as_run(plan, times, who, traces, record, tstop_ms, dt_ms, seed) -> CircuitR
     attrs = {
         "tstop_ms": float(tstop_ms), "ranks": 1, "seed": seed,
         "integration": f"point neurons, exponential Euler, {dt_ms:g} ms",
+        **origin_of(plan.packages.values()),
     }  # fmt: skip
     return CircuitRun(plan, spikes, voltages, attrs)

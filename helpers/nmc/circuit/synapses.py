@@ -21,6 +21,7 @@ import pandas as pd
 
 from nmc import names
 from nmc.errors import FormatError, SynapseError, UnknownNameError
+from nmc.numbers import as_count, as_number
 
 #: The usual test: eight spikes at 20 Hz, and one more 550 ms later.
 RATE_HZ, SPIKES, RECOVERY_MS = 20.0, 8, 550.0
@@ -46,14 +47,19 @@ def train_times(
     Raises
     ------
     SynapseError
-        When the rate is not positive or there is no spike.
+        When the rate or the recovery is not positive and finite, or there is no spike.
     """
-    if not rate_Hz > 0 or n < 1:
-        raise SynapseError(
-            f"A train needs a positive rate and at least one spike; got {rate_Hz!r} Hz and {n!r}."
-        )
+    rate_Hz = as_number(rate_Hz, where="rate of a train, Hz", error=SynapseError)
+    n = as_count(n, where="spikes of a train", low=1, high=10**7, error=SynapseError)
+    if not rate_Hz > 0:
+        raise SynapseError(f"The rate of a train is positive; got {rate_Hz:g} Hz.")
     times = np.arange(n) * 1e3 / rate_Hz
-    return times if recovery_ms is None else np.append(times, times[-1] + recovery_ms)
+    if recovery_ms is None:
+        return times
+    later = as_number(recovery_ms, where="recovery_ms", error=SynapseError)
+    if not later > 0:
+        raise SynapseError(f"recovery_ms is positive, or None for no such spike; got {later:g}.")
+    return np.append(times, times[-1] + later)
 
 
 def check_parameters(U, D_ms, F_ms) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -62,16 +68,22 @@ def check_parameters(U, D_ms, F_ms) -> tuple[np.ndarray, np.ndarray, np.ndarray]
     Raises
     ------
     SynapseError
-        When a U is outside (0, 1], or a D or F is negative or not a number.
+        When a U is outside (0, 1], or a D or F is negative or not finite; or their shapes differ.
     """
-    U, D_ms, F_ms = np.broadcast_arrays(*(np.asarray(x, float) for x in (U, D_ms, F_ms)))
+    try:
+        U, D_ms, F_ms = np.broadcast_arrays(*(np.asarray(x, float) for x in (U, D_ms, F_ms)))
+    except (TypeError, ValueError) as error:
+        raise SynapseError(f"U, D and F are numbers, or arrays of one shape. ({error})") from error
     if not ((U > 0) & (U <= 1)).all():
         wrong = U[~((U > 0) & (U <= 1))].flat[0]
         raise SynapseError(f"The utilisation U lies in (0, 1]; got {wrong:g}.")
     for name, values in (("D", D_ms), ("F", F_ms)):
-        if not (values >= 0).all():
-            wrong = values[~(values >= 0)].flat[0]
-            raise SynapseError(f"The time constant {name} cannot be negative; got {wrong:g} ms.")
+        good = (values >= 0) & np.isfinite(values)
+        if not good.all():
+            raise SynapseError(
+                f"The time constant {name} is finite and cannot be negative; "
+                f"got {values[~good].flat[0]:g} ms."
+            )
     return U, D_ms, F_ms
 
 
@@ -136,9 +148,10 @@ def simulate_release(U, D_ms, F_ms, times_ms, trials: int, *, rng) -> np.ndarray
     Raises
     ------
     SynapseError
-        Impossible parameters, or times that do not increase.
+        Impossible parameters, times that do not increase, or no trial.
     """
     rng = np.random.default_rng(rng)
+    trials = as_count(trials, where="trials", low=1, error=SynapseError)
     U, D_ms, F_ms = check_parameters(U, D_ms, F_ms)
     u, _ = compute_response(U, D_ms, F_ms, times_ms)
     ready = np.ones((trials, *U.shape), bool)
@@ -153,10 +166,16 @@ def simulate_release(U, D_ms, F_ms, times_ms, trials: int, *, rng) -> np.ndarray
 
 
 def _intervals(times_ms) -> np.ndarray:
-    times = np.asarray(times_ms, float)
+    try:
+        times = np.asarray(times_ms, float)
+    except (TypeError, ValueError) as error:
+        raise SynapseError(f"Spike times are numbers, in ms. ({error})") from error
+    good = times.ndim == 1 and len(times) > 0 and np.isfinite(times).all()
     intervals = np.diff(times)
-    if times.ndim != 1 or not len(times) or not (intervals > 0).all():
-        raise SynapseError("Spike times must be one increasing list of at least one time, in ms.")
+    if not good or not (intervals > 0).all():
+        raise SynapseError(
+            "Spike times must be one increasing list of at least one finite time, in ms."
+        )
     return intervals
 
 
@@ -228,15 +247,16 @@ def load_synapse_parameters(pathway=None) -> pd.DataFrame:
     UnknownNameError
         A pathway the fact sheets do not have; the message suggests the nearest.
     FormatError
-        A mapping lacks one of the three.
+        A mapping lacks one of the three, or holds something else than a number.
+    SynapseError
+        An empty list.
     """
     if isinstance(pathway, Mapping):
         missing = {"U", "D_ms", "F_ms"} - set(pathway)
         if missing:
             raise FormatError(f"Parameters of a synapse lack {', '.join(sorted(missing))}.")
-        return pd.DataFrame(
-            [{k: float(pathway[k]) for k in ("U", "D_ms", "F_ms")}], index=["given"]
-        )
+        given = {k: as_number(pathway[k], where=k) for k in ("U", "D_ms", "F_ms")}
+        return pd.DataFrame([given], index=["given"])
     if isinstance(pathway, pd.DataFrame):
         if {"U", "D_ms", "F_ms"} <= set(pathway):
             return pathway[["U", "D_ms", "F_ms"]]
@@ -251,6 +271,8 @@ def load_synapse_parameters(pathway=None) -> pd.DataFrame:
     if pathway is None or isinstance(pathway, pd.DataFrame):
         return keyed
     wanted = [pathway] if isinstance(pathway, str) else list(pathway)
+    if not wanted:
+        raise SynapseError("No pathway is named; None stands for all.")
     wanted = [names.pathway(*names.parse_pathway(one)) for one in wanted]
     for one in wanted:
         if one not in keyed.index:

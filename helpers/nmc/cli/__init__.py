@@ -33,6 +33,7 @@ COMMANDS = {
         "pathways_command",
         "Compare pathways with their sheets.",
     ),
+    "circuit": ("nmc.cli.models", "circuit_command", "Run a written circuit, under mpiexec."),
     "check": ("nmc.cli.models", "check_command", "List what the fact sheets disagree on."),
     "explorer": ("nmc.cli.models", "explorer_command", "Write pages to look anything up."),
     "completion": ("nmc.cli.files", "completion_command", "Let the shell complete commands."),

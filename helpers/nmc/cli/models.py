@@ -10,8 +10,8 @@ import click
 
 import nmc
 from nmc import names
-from nmc.cli import shared
-from nmc.errors import UnknownNameError
+from nmc.cli import exit_code, shared
+from nmc.errors import NMCError, UnknownNameError
 
 _PROTOCOLS = ("step", "rest", "fi", "chirp", "bap", "epsp", "bombardment")
 _mode = click.option(
@@ -172,6 +172,34 @@ def pathways_command(source) -> None:
     rows = pathway_scores.run_pathways()
     click.echo(pathway_scores.summarise(rows).round(2).to_string())
     _name_failures(rows[rows["error"].notna()], "pathway")
+
+
+@click.group("circuit")
+def circuit_command() -> None:
+    """Run a circuit that nmc.write_circuit wrote into a folder."""
+
+
+@circuit_command.command("run")
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--trust", is_flag=True, help="Run the code of packages that are not known.")
+def circuit_run_command(folder, trust) -> None:
+    """Simulate the circuit in FOLDER; under mpiexec each rank simulates its share of the cells.
+
+    The folder must be one that all ranks see. nmc.read_circuit(plan, FOLDER) reads the result.
+
+    \b
+    mpiexec -n 4 nmc circuit run FOLDER
+    """
+    from nmc.circuit import ranks
+
+    try:
+        run, rank = ranks.run_folder(folder, trust=trust)
+    except NMCError as error:  # one rank's failure ends all of them
+        click.echo(f"nmc: {error}", err=True)
+        ranks.leave(exit_code(error))
+    if rank == 0:
+        click.echo(f"{folder}: run {run.run_id}, {len(run.parts)} ranks done")
+    ranks.leave()
 
 
 def select_models(given) -> list[str]:

@@ -1,0 +1,293 @@
+"""A circuit in a folder, run by MPI: written here, run anywhere, read back when it is complete.
+
+`write_circuit` puts into one folder everything that a run needs: ``circuit.json`` (cells, contacts,
+input, length) and the packages.  All paths in it are relative, so that the folder can be copied
+to a cluster.  There each MPI rank runs ``nmc circuit run FOLDER``; `read_circuit` joins the parts
+that the ranks wrote (`nmc.parts`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from nmc.cells.package import Package, load_package
+from nmc.circuit import _network
+from nmc.circuit.network import (
+    DT_MS,
+    TSTOP_MS,
+    CircuitRun,
+    as_run,
+    libraries_for,
+    make_params,
+)
+from nmc.circuit.plan import CircuitPlan
+from nmc.code_hash import code_hash
+from nmc.errors import CircuitError
+from nmc.parts import RUN_FILE, PartedRun, read_parts, start_run
+
+_PACKAGES = "packages"
+#: Where launchers say how many processes they started: Open MPI; MPICH and Intel MPI; MVAPICH;
+#: Slurm's srun.
+_SIZES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MV2_COMM_WORLD_SIZE", "SLURM_STEP_NUM_TASKS")
+
+
+def write_circuit(
+    plan: CircuitPlan,
+    folder: str | Path,
+    *,
+    tstop_ms: float = TSTOP_MS,
+    record: Sequence[int] = (),
+    mode: str = "fixed",
+    dt_ms: float = DT_MS,
+    trust: bool = False,
+) -> Path:
+    """Write a plan into a folder that MPI can run, here or on another machine.
+
+    The command is ``mpiexec -n N nmc circuit run FOLDER``.
+
+    Parameters
+    ----------
+    plan : CircuitPlan
+        From `nmc.plan_circuit`.
+    folder : path
+        Made if need be; a circuit that stands there is replaced, its results are deleted. The
+        packages are copied into it, and the ranks write their results there.
+    tstop_ms, record, mode, dt_ms, trust
+        As for `nmc.simulate_circuit`.
+
+    Returns
+    -------
+    pathlib.Path
+        The folder; `read_circuit` reads the results from it.
+
+    Raises
+    ------
+    CircuitError
+        A cell to record that is not there; a length or step that cannot be.
+    UnknownNameError
+        There is no such mode.
+    TrustError
+        A package is neither known nor trusted.
+    MechanismError, CompilerError
+        The mechanisms cannot be compiled.
+    """
+    folder = Path(folder)
+    plan = plan.trusting() if trust else plan
+    params = make_params(plan, tstop_ms, record, mode, dt_ms, 1)
+    libraries_for(plan.packages.values(), params["integration"])  # refuses what it must
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in (_network.CIRCUIT_FILE, RUN_FILE):
+        (folder / name).unlink(missing_ok=True)
+    for old in folder.glob("part-*.npz"):
+        old.unlink()
+    shutil.rmtree(folder / _PACKAGES, ignore_errors=True)
+    for name, package in plan.packages.items():
+        shutil.copytree(package.folder, folder / _PACKAGES / name)
+    params["cells"] = [
+        cell | {"folder": f"{_PACKAGES}/{model}"}
+        for cell, model in zip(params["cells"], plan.neurons["model"], strict=True)
+    ]
+    told = {"params": params, "made_from": _made_from(plan.spec, plan.packages, params)}
+    partial = folder / f"{_network.CIRCUIT_FILE}.part"
+    partial.write_text(json.dumps(told), "utf-8")
+    partial.replace(folder / _network.CIRCUIT_FILE)
+    return folder
+
+
+def read_circuit(plan: CircuitPlan, folder: str | Path) -> CircuitRun:
+    """Read what the ranks wrote into the folder of `write_circuit`.
+
+    Parameters
+    ----------
+    plan : CircuitPlan
+        The plan that was written there.
+    folder : path
+        The folder, or where it was moved to.
+
+    Returns
+    -------
+    CircuitRun
+        As from `nmc.simulate_circuit`; ``attrs["run_id"]`` names the run.
+
+    Raises
+    ------
+    CircuitError
+        No circuit was written there, or none has run.
+    PartsError
+        A rank's part is missing, damaged, of another run, or made from another plan, other
+        packages or other settings.
+    """
+    folder = Path(folder)
+    params = _read_circuit_file(folder)["params"]
+    if not (folder / RUN_FILE).is_file():
+        raise CircuitError(
+            f"The circuit in {folder} has not run; run 'mpiexec -n 2 nmc circuit run {folder}'."
+        )
+    expected = _made_from(plan.spec, plan.packages, params)
+    for later in ("code", "neuron"):  # that of the run counts, and may be older than this one
+        del expected[later]
+    run, parts = read_parts(folder, expected)
+    covered = sorted(cell for cells in run.parts.values() for cell in cells)
+    if covered != list(range(len(plan.neurons))):
+        raise CircuitError(f"The parts in {folder} do not cover each cell once. Run it again.")
+    meta, arrays = _network.join(list(parts.values()))
+    told = {"run_id": run.run_id, "code": run.made_from["code"], "neuron": run.made_from["neuron"]}
+    return as_run(plan, params | {"ranks": len(parts)}, meta | told, arrays)
+
+
+def run_folder(folder: str | Path, *, trust: bool = False) -> tuple[PartedRun, int]:
+    """Simulate this process's share of the circuit in a folder: what each MPI rank does.
+
+    Parameters
+    ----------
+    folder : path
+        From `write_circuit`.
+    trust : bool
+        Run the code of packages that are not among the known ones.
+
+    Returns
+    -------
+    run, rank : PartedRun, int
+        The run, and which of its ranks this process is.
+
+    Raises
+    ------
+    CircuitError
+        No circuit in the folder; written by another version of this package; more ranks than
+        cells; this process was started as one of several and finds itself alone.
+    PackageError, TrustError, MechanismError, CompilerError, SimulationError
+        As `nmc.simulate_circuit`.
+    """
+    folder = Path(folder).resolve()
+    told = _read_circuit_file(folder)
+    params, made_from = told["params"], told["made_from"]
+    params["cells"] = [c | {"folder": str(folder / c["folder"])} for c in params["cells"]]
+    os.environ.setdefault("NEURON_MODULE_OPTIONS", "-nogui")
+    from neuron import h
+
+    rank, ranks = _join_mpi(h, len(params["cells"]))
+    pc = h.ParallelContext()
+    libraries = params.get("libraries")  # absolute paths, where the ranks are started by nmc
+    if libraries is None:
+        libraries = pc.py_broadcast(
+            _prepare(folder, params, made_from, trust) if rank == 0 else None, 0
+        )
+        made_from = made_from | {"neuron": version("neuron")}
+    for library in libraries:
+        if not h.nrn_load_dll(library):
+            raise CircuitError(f"NEURON cannot load the compiled mechanisms {library}.")
+    shares = {str(r): _network.cells_of(r, ranks, len(params["cells"])) for r in range(ranks)}
+    run = pc.py_broadcast(start_run(folder, shares, made_from) if rank == 0 else None, 0)
+    parent = told.get("parent")
+
+    def report(fraction: float) -> None:
+        if parent and Path("/proc").exists() and not Path(f"/proc/{parent}").exists():
+            os._exit(3)  # nobody is left to want the result
+
+    started = time.process_time()
+    meta, arrays = _network.simulate(h, pc, params, report)
+    run.write_part(str(rank), meta | {"solve_s": time.process_time() - started}, arrays)
+    pc.barrier()
+    return run, rank
+
+
+def leave(status: int = 0) -> None:
+    """End a rank: NEURON's own exit finalises MPI, and every other way ends all ranks."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if status == 0 and "neuron" in sys.modules:
+        from neuron import h
+
+        h.ParallelContext().done()
+        h.quit()
+    os._exit(status)
+
+
+def _join_mpi(h, cells: int) -> tuple[int, int]:
+    """Initialise MPI where a launcher started this process; return rank and number of ranks."""
+    size = next((os.environ[name] for name in _SIZES if name in os.environ), None)
+    if size is not None:
+        h.nrnmpi_init()
+    pc = h.ParallelContext()
+    ranks = int(pc.nhost())
+    if size is not None and ranks != int(size):
+        raise CircuitError(
+            f"This process was started as one of {size} MPI ranks, but NEURON sees {ranks}: it "
+            "found no MPI library, or another one than the launcher's. Name the library's path "
+            "in MPI_LIB_NRN_PATH (Open MPI and MPICH: libmpi.so), or start one process alone."
+        )
+    if ranks > cells:
+        raise CircuitError(f"A circuit of {cells} cells runs on 1 to {cells} ranks; got {ranks}.")
+    return int(pc.id()), ranks
+
+
+def _prepare(folder: Path, params: dict, made_from: dict, trust: bool) -> list[str]:
+    """Check the folder's packages and compile them; the libraries go into the folder."""
+    current = code_hash(_network.__name__)
+    if made_from.get("code") != current:
+        raise CircuitError(
+            f"The circuit in {folder} was written by another version of nmc "
+            f"(code {str(made_from.get('code'))[:12]}, here {current[:12]}). Write it again with "
+            "this one, or install that one here."
+        )
+    packages = [load_package(path, trust=trust) for path in sorted((folder / _PACKAGES).iterdir())]
+    found = {f"package {package.name}": package.sha256 for package in packages}
+    wanted = {name: digest for name, digest in made_from.items() if name.startswith("package ")}
+    for name in wanted.keys() | found.keys():
+        if found.get(name) != wanted.get(name):
+            raise CircuitError(
+                f"{folder / _PACKAGES}: {name} is not the one that the circuit was written with. "
+                "Copy the folder again."
+            )
+    shared = folder / "mechanisms"
+    shared.mkdir(exist_ok=True)
+    copies = []
+    for library in map(Path, libraries_for(packages, params["integration"])):
+        copy = shared / f"{library.parent.name}-{library.name}"
+        if not copy.is_file():
+            partial = shared / f".{copy.name}.{os.getpid()}"  # a library in use is never rewritten
+            shutil.copy2(library, partial)
+            partial.replace(copy)
+        copies.append(str(copy))
+    return copies
+
+
+def _read_circuit_file(folder: Path) -> dict:
+    path = folder / _network.CIRCUIT_FILE
+    if not path.is_file():
+        raise CircuitError(
+            f"There is no circuit in {folder}: it has no {path.name}. Write one with "
+            "nmc.write_circuit."
+        )
+    try:
+        told = json.loads(path.read_text("utf-8"))
+        if not told["params"]["cells"] or not isinstance(told["made_from"], dict):
+            raise ValueError("no cells")
+        return told
+    except (ValueError, KeyError, TypeError) as error:
+        raise CircuitError(f"{path} is damaged ({error}). Write the circuit again.") from error
+
+
+def _made_from(spec: dict, packages: dict[str, Package], params: dict) -> dict[str, str]:
+    """Say what a circuit's result depends on."""
+    settings = {k: v for k, v in params.items() if k not in spec and k != "ranks"}
+    cells = [{k: v for k, v in cell.items() if k != "folder"} for cell in spec["cells"]]
+    return {
+        "plan": _hash(spec | {"cells": cells}),
+        "settings": _hash(settings),
+        "code": code_hash(_network.__name__),
+        "neuron": version("neuron"),
+        **{f"package {name}": package.sha256 for name, package in packages.items()},
+    }
+
+
+def _hash(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
