@@ -92,7 +92,7 @@ def test_bad_input_is_named():
     present = package.synapses["pre_mtype"].iloc[0]
     with pytest.raises(SynapseError, match="trials: 0 is below 1"):
         simulate_pair(present, HAC, 0)
-    with pytest.raises(SynapseError, match="conductance"):
+    with pytest.raises(UnknownNameError, match="conductance"):
         simulate_pair(present, HAC, 1, conductance="strong")
 
 
