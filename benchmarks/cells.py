@@ -136,7 +136,7 @@ def startup(model: str) -> float:
 
 def sweep_s(models: list[str], n_workers: int) -> float:
     """Wall seconds of a sweep in a cache of its own that holds packages and mechanisms alone."""
-    from nmc.data.settings import cache_folder
+    from nmc.data.files import cache_folder
 
     shared = cache_folder()
     with tempfile.TemporaryDirectory() as place:

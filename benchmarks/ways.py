@@ -349,14 +349,13 @@ def _hdf5(kind: str) -> None:
         from tempfile import TemporaryDirectory
 
         from nmc import load_connectome
-        from nmc.data import settings
-        from nmc.data.files import sha256_of
+        from nmc.data.files import cache_folder, sha256_of
 
         # A cache of its own, empty; the hash is known, as it is of every file fetched.
         home = TemporaryDirectory()
         os.environ["NMC_CACHE"] = home.name
         path = graph.path.with_name(f"{graph.path.stem}-{kind}.h5")
-        settings.cache_folder().mkdir(parents=True, exist_ok=True)
+        cache_folder().mkdir(parents=True, exist_ok=True)
         sha256_of(path)
 
         def run():

@@ -11,7 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from nbformat import NotebookNode
-from nmc.data.settings import cache_folder
+from nmc.data.files import cache_folder
 
 from bookbuild.book import Page, execute_stale
 from bookbuild.errors import BookError, ChapterError

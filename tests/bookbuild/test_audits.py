@@ -13,7 +13,7 @@ slow = pytest.mark.slow
 CELL = "# Say it\n\n```{{code-cell}} ipython3\n{code}\n```\n"
 #: Keeps its first answer in the data cache, as long results are kept.
 KEEPING = """import secrets
-from nmc.data.settings import cache_folder
+from nmc.data.files import cache_folder
 kept = cache_folder() / "kept.txt"
 if not kept.exists():
     kept.parent.mkdir(parents=True, exist_ok=True)

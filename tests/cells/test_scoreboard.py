@@ -63,7 +63,7 @@ def test_packages_are_compared_without_asking_any_address(monkeypatch):
 
     asked = []
     monkeypatch.setenv("NMC_SOURCE", "http://127.0.0.1:9/")
-    monkeypatch.setattr(WebTree, "_serves", lambda _, address: asked.append(address))
+    monkeypatch.setattr(WebTree, "_serves", lambda _, address, wanted: asked.append(address))
     rows = scoreboard.load_scoreboard(sheets=False)
     assert set(rows["package"]) == {"not at hand"} and not asked
 

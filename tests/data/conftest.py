@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+from types import SimpleNamespace
 
+import pooch.core
 import pytest
-from nmc.data import catalogue, folder, provenance, transfer, web
+from nmc.data import download, provenance, registry, sources, web
 
 from .faulty_server import Site, serve
 
 #: Quick to give up, so that the tests are quick.
-HASTY = transfer.Policy(
-    attempts=3, connect_s=2, silence_s=0.4, backoff_s=0.01, slow_bytes_per_s=1000, slow_s=0.3
-)
+HASTY = download.Policy(attempts=3, connect_s=2, silence_s=0.4, slow_bytes_per_s=1000, slow_s=0.3)
 
 
 @pytest.fixture
@@ -25,7 +25,8 @@ def cache(tmp_path, monkeypatch):
     monkeypatch.setattr(web, "_asked", set())
     monkeypatch.setattr(web, "_down", {})
     monkeypatch.setattr(web, "_refused", {})
-    monkeypatch.setattr(folder, "_seen", {})
+    monkeypatch.setattr(sources, "_seen", {})
+    monkeypatch.setattr(pooch.core, "time", SimpleNamespace(sleep=lambda _: None))
     return place
 
 
@@ -39,7 +40,7 @@ def site():
 @pytest.fixture
 def sheet():
     """An item whose hash is not known: trusted on first use."""
-    return catalogue.item("sheet/circuit")
+    return registry.item("sheet/circuit")
 
 
 @pytest.fixture
@@ -50,15 +51,13 @@ def content():
 
 def with_known_hash(item, content):
     """Return the item as if the catalogue knew this content's hash."""
-    from dataclasses import replace
-
     digest = hashlib.sha256(content).hexdigest()
-    return replace(item, known=(catalogue.Known(len(content), digest),))
+    return item._replace(known=(registry.Known(len(content), digest),))
 
 
 def tree_at(site, policy=HASTY):
     """Return the web tree of a server."""
-    return web.WebTree("course", site.base, policy)
+    return web.WebTree(site.base, policy)
 
 
 def parts(folder):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 import time
 from collections import Counter
@@ -19,9 +20,12 @@ class Site:
     faults: dict[str, str] = field(default_factory=dict)
     fault_times: int = 10**6  # how often a fault strikes before the server behaves
     ranges: bool = True
+    etags: bool = True
     elsewhere: str = ""
     asked: Counter = field(default_factory=Counter)
     ranges_asked: list[str] = field(default_factory=list)
+    headers: dict[str, str] = field(default_factory=dict)  # sent with every answer
+    users: list[str] = field(default_factory=list)  # what credentials were sent
     base: str = ""
     stop: threading.Event = field(default_factory=threading.Event)
 
@@ -46,16 +50,29 @@ class _Handler(BaseHTTPRequestHandler):
             return self._status(int(fault))
         if fault == "no HEAD":
             return self._status(405)
-        self._status(200 if body is not None else 404, body or b"", send=False)
+        if fault == "redirect elsewhere":
+            return self._redirect(f"{self.site.elsewhere}/{path}")
+        if fault == "redirect nowhere":
+            return self._status(302)
+        if fault == "slow headers":
+            return self._slow_headers()
+        return self._status(200 if body is not None else 404, body or b"", send=False)
 
     def do_GET(self):
         site, path = self.site, unquote(self.path).lstrip("/")
         fault = site.struck(path)
+        site.users.append(self.headers.get("Authorization", ""))
         body = site.files.get(path)
         if fault.isdigit():
             return self._status(int(fault))
         if fault == "redirect elsewhere":
             return self._redirect(f"{site.elsewhere}/{path}")
+        if fault == "redirect nowhere":
+            return self._status(302)
+        if fault == "slow headers":
+            return self._slow_headers()
+        if fault.startswith("redirect to http"):
+            return self._redirect(fault.removeprefix("redirect to "))
         if fault == "redirect to file":
             return self._redirect("file:///etc/hostname")
         if fault == "redirect here":
@@ -74,10 +91,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send(self, body: bytes, fault: str) -> None:
         start, status = 0, 200
-        asked = self.headers.get("Range", "")
+        tag = f'"{hashlib.sha256(body).hexdigest()[:16]}"' if self.site.etags else ""
+        asked, only_if = self.headers.get("Range", ""), self.headers.get("If-Range", "")
         if asked:
             self.site.ranges_asked.append(asked)
-        if asked and self.site.ranges:
+        if asked and self.site.ranges and only_if in ("", tag):
             start, status = int(asked.removeprefix("bytes=").rstrip("-")), 206
         if asked and fault == "wrong range":
             start, status = 0, 206
@@ -85,7 +103,14 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         if status == 206:
             shown = start if fault != "wrong range" else 0
-            self.send_header("Content-Range", f"bytes {shown}-{len(body) - 1}/{len(body)}")
+            if fault.startswith("range "):
+                self.send_header("Content-Range", fault.removeprefix("range "))
+            else:
+                self.send_header("Content-Range", f"bytes {shown}-{len(body) - 1}/{len(body)}")
+        if tag:
+            self.send_header("ETag", tag)
+        for name, value in self.site.headers.items():
+            self.send_header(name, value)
         if fault == "altered":
             part = bytes([part[0] ^ 1]) + part[1:]
         if fault == "claims too long":
@@ -133,10 +158,23 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _status(self, status: int, body: bytes = b"", send: bool = True) -> None:
         self.send_response(status)
+        for name, value in self.site.headers.items():
+            self.send_header(name, value)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         if send and body:
             self.wfile.write(body)
+
+    def _slow_headers(self) -> None:
+        """Headers that never end, a byte at a time."""
+        self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+        while not self.site.stop.wait(0.05):
+            try:
+                self.wfile.write(b"x")
+                self.wfile.flush()
+            except OSError:
+                break
+        self.close_connection = True
 
     def _redirect(self, where: str) -> None:
         self.send_response(302)

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from nmc.data import archive
-from nmc.data.member_names import clash_key, safe_parts
+from nmc.data.archive import clash_key, safe_parts
 from nmc.errors import ArchiveError
 
 from .hostile import corpus

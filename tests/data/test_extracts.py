@@ -5,7 +5,6 @@ The packages need not be installed: a site folder is laid out as theirs is, from
 
 from __future__ import annotations
 
-import re
 import shutil
 import sys
 import zipfile
@@ -13,10 +12,10 @@ import zipfile
 import nmc
 import numpy as np
 import pytest
-from nmc.data import extracts, provenance
-from nmc.data.extracts import mearec, motifs, netsci
+from nmc.data import provenance, shipped
 from nmc.errors import MissingFileError, TermsError
 
+MODELS = tuple(key.removeprefix("model/") for key in shipped.PROVIDERS["MEArec"][2])
 _ZIPS = "assets/documents/static/downloads-zip"
 
 
@@ -26,10 +25,8 @@ def site_folder(tmp_path, monkeypatch, cache):
     root = tmp_path / "site"
     root.mkdir()
     hidden = {"MEArec", "netsci", "neuromotifs"}
-    for module in (mearec, netsci, motifs):
-        monkeypatch.setattr(module, "folder_of", lambda name: _find(root, name))
-        monkeypatch.setattr(module, "version_of", lambda name: "0.0.0-test")
-    extracts._refusal.cache_clear()
+    monkeypatch.setattr(shipped, "folder_of", lambda name: _find(root, name))
+    monkeypatch.setattr(shipped, "version_of", lambda name: "0.0.0-test")
     assert not hidden & set(sys.modules)
     return root
 
@@ -38,7 +35,7 @@ def _find(root, name):
     return root / name if (root / name).is_dir() else None
 
 
-def install_mearec(root, mirror, models=mearec.MODELS):
+def install_mearec(root, mirror, models=MODELS):
     """Lay models out as MEArec does: unpacked, release 1.0.11, without the hidden file."""
     with zipfile.ZipFile(mirror / _ZIPS / "L5_BTC_bAC217_1.zip") as later:
         version = later.read("L5_BTC_bAC217_1/VERSION")
@@ -75,7 +72,7 @@ def test_terms_are_needed(site_folder, mirror):
 @pytest.mark.real
 def test_models_are_packed_as_the_portal_packed_them(site_folder, mirror):
     install_mearec(site_folder, mirror)
-    for model in mearec.MODELS:
+    for model in MODELS:
         key = f"model/{model}"
         assert nmc.available(key, "extracts")
         own = nmc.fetch_folder(key, source="extracts", accept_terms=True)
@@ -89,23 +86,6 @@ def test_models_are_packed_as_the_portal_packed_them(site_folder, mirror):
 
 
 @pytest.mark.real
-def test_what_was_reformatted_is_listed(site_folder, mirror):
-    models = ["L5_TTPC1_cADpyr232_1", "L5_BTC_bAC217_1"]
-    install_mearec(site_folder, mirror, models)
-    root = site_folder / "MEArec/cell_models/bbp"
-    spaced = root / models[0] / "biophysics.hoc"
-    spaced.write_bytes(re.sub(rb"\n", b"\n\n", spaced.read_bytes()))
-    script = root / models[0] / "run.py"
-    script.write_bytes(script.read_bytes().replace(b"'", b'"'))
-    table = mearec.compare().set_index(["model", "file"])["state"]
-    own = table[models[0]]
-    assert own["biophysics.hoc"] == "white space differs" and own["run.py"] == "re-formatted"
-    assert set(own.drop(["biophysics.hoc", "run.py"])) == {"as published"}
-    assert set(table[models[1]]) == {"as published"}
-    assert nmc.available(f"model/{models[0]}", "extracts")
-
-
-@pytest.mark.real
 @pytest.mark.parametrize("name", ["template.hoc", "mechanisms/Ih.mod", "synapses/synapses.tsv"])
 def test_an_altered_model_is_not_offered(site_folder, mirror, name):
     model = "L5_TTPC1_cADpyr232_1"
@@ -113,7 +93,7 @@ def test_an_altered_model_is_not_offered(site_folder, mirror, name):
     path = site_folder / "MEArec/cell_models/bbp" / model / name
     path.write_bytes(path.read_bytes().replace(b"1", b"2", 1))
     assert not nmc.available(f"model/{model}", "extracts")
-    with pytest.raises(MissingFileError, match=f"changed {name}"):
+    with pytest.raises(MissingFileError, match=f"changed {model}"):
         nmc.fetch(f"model/{model}", source="extracts", accept_terms=True)
 
 
@@ -122,7 +102,7 @@ def test_a_model_that_lacks_a_file_is_not_offered(site_folder, mirror):
     model = "L5_TTPC1_cADpyr232_1"
     install_mearec(site_folder, mirror, [model])
     (site_folder / "MEArec/cell_models/bbp" / model / "mechanisms/Ih.mod").unlink()
-    with pytest.raises(MissingFileError, match=r"changed mechanisms/Ih\.mod"):
+    with pytest.raises(MissingFileError, match=f"changed {model}"):
         nmc.fetch(f"model/{model}", source="extracts", accept_terms=True)
 
 
@@ -160,20 +140,21 @@ def test_extracts_stand_in_order_with_other_trees(site_folder, mirror, tmp_path)
     assert list(nmc.provenance()["origin"]) == ["netsci 0.0.0-test (PyPI)", mirror.name]
 
 
-@pytest.mark.parametrize("provider", [mearec, netsci, motifs])
+@pytest.mark.parametrize("provider", shipped.PROVIDERS)
 def test_an_installed_package_ships_what_it_should(provider):
     """Runs where the extra is installed: every offered key is offered unaltered."""
-    if not provider.version():
-        pytest.skip(f"{provider.PACKAGE} is not installed (pip install nmc[extracts])")
-    assert {key: provider.refusal(key) for key in provider.KEYS} == dict.fromkeys(provider.KEYS, "")
+    module, _, keys = shipped.PROVIDERS[provider]
+    if not shipped.folder_of(module):
+        pytest.skip(f"{provider} is not installed (pip install nmc[extracts])")
+    assert all(nmc.available(key, "extracts") for key in keys)
 
 
 @pytest.mark.slow
 @pytest.mark.neuron
-@pytest.mark.parametrize("model", mearec.MODELS)
+@pytest.mark.parametrize("model", MODELS)
 def test_every_model_of_mearec_runs_as_the_portals_own(model, monkeypatch, request):
     """Step 1 of the package as MEArec ships it, and of the portal's package where it is at hand."""
-    if not mearec.version():
+    if not shipped.folder_of("MEArec"):
         pytest.skip("MEArec is not installed (pip install nmc[extracts])")
     monkeypatch.setenv("NMC_ACCEPT_TERMS", "1")
     monkeypatch.setenv("NMC_SOURCE", "extracts")

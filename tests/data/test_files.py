@@ -12,8 +12,8 @@ from nmc.errors import CacheError
 
 def test_a_block_that_fails_leaves_the_old_file(tmp_path):
     target = tmp_path / "a"
-    files.write_whole(target, b"old")
-    with pytest.raises(ZeroDivisionError), files.whole(target) as temporary:
+    files.write_bytes(target, b"old")
+    with pytest.raises(ZeroDivisionError), files.atomic_write(target) as temporary:
         temporary.write_bytes(b"new, half-writ")
         raise ZeroDivisionError
     assert target.read_bytes() == b"old" and [p.name for p in tmp_path.iterdir()] == ["a"]
@@ -48,7 +48,7 @@ def test_a_hash_is_remembered_until_the_file_changes(cache, tmp_path, monkeypatc
 
 
 def test_new_files_can_be_read_by_others(tmp_path):
-    files.write_whole(tmp_path / "a", b"x")
+    files.write_bytes(tmp_path / "a", b"x")
     mask = os.umask(0)
     os.umask(mask)
     assert (tmp_path / "a").stat().st_mode & 0o777 == 0o666 & ~mask

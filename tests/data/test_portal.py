@@ -6,8 +6,8 @@ import json
 
 import nmc
 import pytest
-from nmc.data import mirrors, terms, transfer, web
-from nmc.data.catalogue import item
+from nmc.data import registry, terms, web
+from nmc.data.registry import item
 from nmc.errors import ChecksumError, DownloadError, MissingFileError
 
 from .conftest import HASTY, parts
@@ -24,8 +24,8 @@ def portal(cache, monkeypatch):
             (f"{first.base}/Portals/nmc-portal/", f"{first.base}/Portals/nmc-portal/"),
             (f"{second.base}/nmc-portal/", f"{second.base}/"),
         )
-        monkeypatch.setattr(mirrors, "PORTAL_MIRRORS", bases)
-        monkeypatch.setattr(transfer, "Policy", lambda: HASTY)
+        monkeypatch.setattr(registry, "PORTAL_MIRRORS", bases)
+        monkeypatch.setattr(web, "Policy", lambda: HASTY)
         monkeypatch.setenv("NMC_SOURCE", "portal")
         terms.accept()
         yield first, second
@@ -92,14 +92,10 @@ def test_first_use_is_said_once(portal, caplog):
 
 def _list_pathways(monkeypatch, site, pathways):
     """Serve a list of our own: its hash is not the portal's."""
-    from dataclasses import replace
-
-    from nmc.data import catalogue
-
-    own = dict(catalogue.items())
-    own["tree/pathways_list"] = replace(own["tree/pathways_list"], known=())
-    monkeypatch.setattr(web, "items", lambda: own)
-    path = own["tree/pathways_list"].path
+    true = registry.item
+    own = true("tree/pathways_list")._replace(known=())
+    monkeypatch.setattr(registry, "item", lambda key: own if key == own.key else true(key))
+    path = own.path
     site.files[f"Portals/nmc-portal/{path}"] = json.dumps(pathways).encode()
 
 

@@ -12,18 +12,18 @@ import textwrap
 import time
 
 import pytest
-from nmc.data import settings, sources
-from nmc.data.catalogue import item
+from nmc.data import files, sources
+from nmc.data.registry import item
 
 from .conftest import parts, tree_at
 from .faulty_server import Site
 
 _FETCH = """
 import sys
-from nmc.data import transfer, web
-from nmc.data.catalogue import item
-policy = transfer.Policy(attempts=2, connect_s=5, silence_s=5, backoff_s=0.01)
-tree = web.WebTree("course", sys.argv[1], policy)
+from nmc.data import download, web
+from nmc.data.registry import item
+policy = download.Policy(attempts=2, connect_s=5, silence_s=5)
+tree = web.WebTree(sys.argv[1], policy)
 print(tree.get(item("sheet/circuit"), progress=False).sha256, flush=True)
 """
 
@@ -156,8 +156,8 @@ def test_offline_in_a_process_opens_no_socket(cache, site, sheet, content):
 
 def test_the_source_is_read_when_it_is_needed(tmp_path, monkeypatch):
     monkeypatch.setenv("NMC_SOURCE", f" {tmp_path} , sample")
-    assert settings.source_names() == (str(tmp_path), "sample")
+    assert files.source_names() == (str(tmp_path), "sample")
     assert [tree.name for tree in sources.trees()] == [tmp_path.name, "sample"]
     monkeypatch.delenv("NMC_SOURCE")
-    assert settings.source_names() == ("sample",)
+    assert files.source_names() == ("sample",)
     assert item("sheet/layers").key == "sheet/layers"

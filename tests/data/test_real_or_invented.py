@@ -8,8 +8,9 @@ import os
 
 import nmc
 import pytest
-from nmc.data import bundle, check, fetch, provenance
-from nmc.data.catalogue import item
+from nmc import data as fetch
+from nmc.data import provenance, sources, upkeep
+from nmc.data.registry import item
 from nmc.errors import DownloadError, NMCError, SourceError
 
 CIRCUIT, LAYERS = item("sheet/circuit"), item("sheet/layers")
@@ -66,7 +67,7 @@ def never_real(key, source):
 
 
 def as_sample(monkeypatch, content):
-    monkeypatch.setattr(check, "sample_sums", lambda: {hashlib.sha256(content).hexdigest()})
+    monkeypatch.setattr(sources, "sample_sha256", lambda: {hashlib.sha256(content).hexdigest()})
 
 
 def test_a_marked_tree_is_invented(cache, course):
@@ -139,14 +140,14 @@ def test_sample_files_are_not_imported_as_real_ones(cache, course, monkeypatch):
     (course / "nmc-tree.json").unlink()
     (course / LAYERS.path).unlink()
     with pytest.raises(SourceError, match="synthetic"):
-        bundle.import_(course)
+        upkeep.import_(course)
     assert not list((cache / "web").rglob("*.json"))
 
 
 def test_an_export_of_unmarked_files_does_not_vouch_for_them(cache, course, tmp_path):
     (course / "nmc-tree.json").unlink()
     (course / LAYERS.path).unlink()
-    bundle.export(tmp_path / "usb", source=course, progress=False)
+    upkeep.export(tmp_path / "usb", source=course, progress=False)
     assert not never_real("sheet/circuit", tmp_path / "usb").confirmed
 
 
@@ -197,14 +198,13 @@ def test_a_served_tree_without_a_marker_does_not_bear_the_portals_name(cache, se
 
 
 def test_the_written_sample_is_invented_without_its_marker(sample_cache, monkeypatch):
-    from nmc.data import folder
-    from nmc.data.sampled import SampleTree
+    from nmc.data.shipped import SampleTree
 
     monkeypatch.setenv("NMC_CACHE", str(sample_cache))
-    monkeypatch.setattr(folder, "_seen", {})
+    monkeypatch.setattr(sources, "_seen", {})
     monkeypatch.setattr(provenance, "_log", {})
     nmc.fetch("sheet/circuit", source="sample")
-    marker = SampleTree().folder() / "nmc-tree.json"
+    marker = SampleTree().folder / "nmc-tree.json"
     content = marker.read_bytes()
     marker.unlink()
     try:

@@ -14,9 +14,10 @@ import zipfile
 
 import nmc
 import pytest
+from nmc import data as fetch
 from nmc import names
-from nmc.data import fetch, provenance, sampled, upkeep
-from nmc.data.catalogue import item, items
+from nmc.data import provenance, registry, shipped, upkeep
+from nmc.data.registry import item, items
 from nmc.errors import ChecksumError, MissingFileError
 
 MODEL = "model/L4_SS_cADpyr230_1"
@@ -93,13 +94,13 @@ def test_groups_are_tars_of_the_packages_at_hand():
 
 def test_every_file_is_the_one_listed_and_the_catalogue_finds_most(own):
     nmc.fetch("sheet/layers")
-    root = sampled.SampleTree().folder()
+    root = shipped.SampleTree().folder
     there = {p.relative_to(root).as_posix(): p for p in root.rglob("*") if p.is_file()}
     del there["SHA256SUMS"]
-    assert set(there) == set(sampled.listed())
+    assert set(there) == set(registry.sample_files())
     for name, path in there.items():
-        content = path.read_bytes()
-        assert (len(content), hashlib.sha256(content).hexdigest()) == sampled.listed()[name]
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        assert digest == registry.sample_files()[name]
     reached = {part for it in items().values() for part in it.paths if part in there}
     left = set(there) - reached
     assert all(name == "nmc-tree.json" or name.endswith(".html") for name in left), left
@@ -107,7 +108,7 @@ def test_every_file_is_the_one_listed_and_the_catalogue_finds_most(own):
 
 def test_packages_are_listed_by_their_content():
     left_out = {"run.py", "run_py.sh", "README", "VERSION", "CHANGELOG", ".provenance.json"}
-    for model, digest in sampled.packages().items():
+    for model, digest in registry.sample_packages().items():
         with zipfile.ZipFile(nmc.fetch(f"model/{model}")) as archive:
             sha = {
                 i.filename.partition("/")[2]: hashlib.sha256(archive.read(i)).hexdigest()
@@ -134,10 +135,10 @@ def test_a_file_that_was_altered_is_refused_and_comes_back_when_removed(own):
 
 def test_an_unpacking_that_is_killed_is_done_again(own):
     code = (
-        "from nmc.data import sampled\nimport os\nread = sampled._contents\n"
+        "from nmc.data import shipped\nimport os\nread = shipped._contents\n"
         "def some():\n    for n, pair in enumerate(read()):\n"
         "        if n == 50:\n            os.kill(os.getpid(), 9)\n        yield pair\n"
-        "sampled._contents = some\nimport nmc\nnmc.fetch('sheet/layers')\n"
+        "shipped._contents = some\nimport nmc\nnmc.fetch('sheet/layers')\n"
     )
     done = subprocess.run([sys.executable, "-c", code], env={**os.environ, "NMC_CACHE": str(own)})
     assert done.returncode == -9
@@ -165,14 +166,14 @@ def test_it_is_unpacked_in_seconds(own):
 
 @pytest.mark.parametrize("damage", [lambda b: b[:-5000], lambda b: b[:90000] + b[90001:]])
 def test_a_damaged_archive_is_said_and_leaves_nothing(own, monkeypatch, damage):
-    real = sampled._data
+    real = shipped.sample_file
 
     class Damaged:
         def open(self, mode):
             return io.BytesIO(damage(real("sample.tar.xz").read_bytes()))
 
     monkeypatch.setattr(
-        sampled, "_data", lambda name: Damaged() if name.endswith("xz") else real(name)
+        shipped, "sample_file", lambda name: Damaged() if name.endswith("xz") else real(name)
     )
     with pytest.raises(ChecksumError, match="install nmc again"):
         nmc.fetch("sheet/layers")
@@ -186,7 +187,7 @@ def test_what_it_lacks_is_missing_not_invented():
 
 
 def test_a_copy_of_it_elsewhere_is_the_same_tree(tmp_path):
-    root = sampled.SampleTree().folder()
+    root = shipped.SampleTree().folder
     nmc.fetch("sheet/layers")
     shutil.copytree(root, tmp_path / "course", ignore=shutil.ignore_patterns("*.tar"))
     record = fetch.fetch_record("sheet/layers", source=tmp_path / "course")

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from nmc.data import citations, terms
+from nmc.data import terms
 from nmc.errors import TermsError, UnknownNameError
 
 PAGE = Path(__file__).resolve().parents[2] / "book" / "data-terms.md"
@@ -46,8 +46,8 @@ def test_the_page_tells_every_clause():
     page = " ".join(PAGE.read_text(encoding="utf-8").split())
     for clause in terms.clauses():
         assert f"### {clause.title} {clause.text}" in page
-    for key in citations.keys_for([]):
-        assert citations.apa(key) in page
+    for key in terms.citations_for([]):
+        assert terms.apa(key) in page
 
 
 @pytest.mark.real
@@ -99,21 +99,21 @@ def test_what_to_cite_is_told_once(cache, caplog):
 
 def test_citations():
     three = ("markram2015", "ramaswamy2015", "reimann2015")
-    assert citations.keys_for(["sheet/layers"]) == three
-    both = citations.keys_for(["sheet/layers", "connectome/average/mc2"])
+    assert terms.citations_for(["sheet/layers"]) == three
+    both = terms.citations_for(["sheet/layers", "connectome/average/mc2"])
     assert both == (*three, "gal2017", "reimann2017morphological")
-    entry = citations.bibtex("markram2015")
+    entry = terms.bibtex("markram2015")
     assert entry.startswith("@article{markram2015,") and entry.count("{") == entry.count("}")
-    assert citations.apa("gal2017").endswith("https://doi.org/10.1038/nn.4576")
+    assert terms.apa("gal2017").endswith("https://doi.org/10.1038/nn.4576")
     with pytest.raises(UnknownNameError, match="markram2015"):
-        citations.bibtex("markram2016")
+        terms.bibtex("markram2016")
 
 
 def test_the_citations_agree_with_the_books_bibliography():
     bibliography = (PAGE.parent / "references.bib").read_text(encoding="utf-8")
-    for key in citations.keys_for([]):
+    for key in terms.citations_for([]):
         start = bibliography.index(f"{{{key},")
         entry = bibliography[start : bibliography.index("\n}", start)]
-        own = citations.bibtex(key)
+        own = terms.bibtex(key)
         doi = next(line for line in own.splitlines() if "doi =" in line)
         assert doi.split("{")[1].rstrip("},") in entry

@@ -7,8 +7,8 @@ import subprocess
 
 import nmc
 import pytest
-from nmc.data import bundle, folder, terms, upkeep, web
-from nmc.data.catalogue import item
+from nmc.data import registry, sources, terms, upkeep, web
+from nmc.data.registry import item
 from nmc.errors import ChecksumError, FormatError, SourceError, UnknownNameError
 
 from .conftest import tree_at
@@ -72,7 +72,7 @@ def test_unpacked_archives_are_read_member_by_member(cache, tmp_path):
 def test_an_export_is_a_source_and_can_be_imported(cache, tmp_path, monkeypatch):
     put(tmp_path / "tree", _CIRCUIT, b'{"from": "tree"}')
     put(tmp_path / "tree", _MODELS, b'{"from": "tree"}')
-    done = bundle.export(tmp_path / "usb", source=tmp_path / "tree", progress=False)
+    done = upkeep.export(tmp_path / "usb", source=tmp_path / "tree", progress=False)
     assert sorted(done.written) == ["sheet/circuit", "sheet/models"]
     subprocess.run(["sha256sum", "-c", "--quiet", "SHA256SUMS"], cwd=tmp_path / "usb", check=True)
     readme = (tmp_path / "usb/README.txt").read_text()
@@ -82,7 +82,7 @@ def test_an_export_is_a_source_and_can_be_imported(cache, tmp_path, monkeypatch)
 
     monkeypatch.setenv("NMC_CACHE", str(tmp_path / "another machine"))
     monkeypatch.setenv("NMC_OFFLINE", "1")
-    assert sorted(bundle.import_(tmp_path / "usb").written) == ["sheet/circuit", "sheet/models"]
+    assert sorted(upkeep.import_(tmp_path / "usb").written) == ["sheet/circuit", "sheet/models"]
     terms.accept()
     path = nmc.fetch("sheet/circuit", source="portal")
     assert path.read_bytes() == b'{"from": "tree"}' and "another machine" in str(path)
@@ -91,49 +91,49 @@ def test_an_export_is_a_source_and_can_be_imported(cache, tmp_path, monkeypatch)
 
 def test_a_damaged_export_is_not_imported(cache, tmp_path):
     put(tmp_path / "tree", _CIRCUIT, b'{"from": "tree"}')
-    bundle.export(tmp_path / "usb", source=tmp_path / "tree", progress=False)
+    upkeep.export(tmp_path / "usb", source=tmp_path / "tree", progress=False)
     put(tmp_path / "usb", _CIRCUIT, b'{"from": "tred"}')
     with pytest.raises(ChecksumError, match="circuit_download.json"):
-        bundle.import_(tmp_path / "usb")
-    assert not (web.WebTree.portal().folder / _CIRCUIT).exists()
+        upkeep.import_(tmp_path / "usb")
+    assert not (web.WebTree().folder / _CIRCUIT).exists()
 
 
 def test_an_import_that_contradicts_the_first_use_is_refused(cache, tmp_path):
     put(tmp_path / "a", _CIRCUIT, b'{"from": "a"}')
     put(tmp_path / "b", _CIRCUIT, b'{"from": "b"}')
-    bundle.import_(tmp_path / "a")
-    bundle.import_(tmp_path / "a")
+    upkeep.import_(tmp_path / "a")
+    upkeep.import_(tmp_path / "a")
     with pytest.raises(ChecksumError, match="first use"):
-        bundle.import_(tmp_path / "b")
-    kept = web.WebTree.portal().folder / _CIRCUIT
+        upkeep.import_(tmp_path / "b")
+    kept = web.WebTree().folder / _CIRCUIT
     assert kept.read_bytes() == b'{"from": "a"}'
 
 
 def test_real_and_synthetic_files_are_not_mixed(cache, tmp_path):
     put(tmp_path / "real", _CIRCUIT, b"{}")
     put(tmp_path / "fake", _MODELS, b"{}")
-    put(tmp_path / "fake", folder.MARKER, b'{"origin": "sample", "invented": true}')
+    put(tmp_path / "fake", sources.MARKER, b'{"origin": "sample", "invented": true}')
     with pytest.raises(SourceError, match="mixes"):
-        bundle.export(tmp_path / "x", source=[tmp_path / "real", tmp_path / "fake"], progress=False)
-    done = bundle.export(tmp_path / "y", source=tmp_path / "fake", progress=False)
-    assert folder.FolderTree(done.folder).invented
+        upkeep.export(tmp_path / "x", source=[tmp_path / "real", tmp_path / "fake"], progress=False)
+    done = upkeep.export(tmp_path / "y", source=tmp_path / "fake", progress=False)
+    assert sources.FolderTree(done.folder).marker.invented
     with pytest.raises(SourceError, match="synthetic"):
-        bundle.import_(done.folder)
+        upkeep.import_(done.folder)
     assert not (tmp_path / "x").exists()
 
 
 def test_an_export_never_overwrites(cache, tmp_path):
     with pytest.raises(SourceError, match="exists already"):
-        bundle.export(tmp_path, progress=False)
+        upkeep.export(tmp_path, progress=False)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(FormatError, match="no file of the catalogue"):
-        bundle.import_(tmp_path / "empty")
+    with pytest.raises(FormatError, match="no file of the registry"):
+        upkeep.import_(tmp_path / "empty")
 
 
 def test_patterns():
-    assert [entry.key for entry in bundle.match(["sheet/layers"])] == ["sheet/layers"]
-    assert len(bundle.match(["sheet"])) == 5 and len(bundle.match(["model/L5_TTPC?_*"])) == 10
-    assert len(bundle.match(["connectome/average", "connectome/average/mc2"])) == 7
-    assert bundle.match(["L1_SAC_cACint209_1"]) == [item("model/L1_SLAC_cACint209_1")]
+    assert [entry.key for entry in registry.match(["sheet/layers"])] == ["sheet/layers"]
+    assert len(registry.match(["sheet"])) == 5 and len(registry.match(["model/L5_TTPC?_*"])) == 10
+    assert len(registry.match(["connectome/average", "connectome/average/mc2"])) == 7
+    assert registry.match(["L1_SAC_cACint209_1"]) == [item("model/L1_SLAC_cACint209_1")]
     with pytest.raises(UnknownNameError, match="sheet/layers"):
-        bundle.match(["sheet/layer"])
+        registry.match(["sheet/layer"])

@@ -6,8 +6,9 @@ import json
 import os
 
 import pytest
-from nmc.data import cached, fetch, transfer, web
-from nmc.data.sources import Miss
+from nmc import data as fetch
+from nmc.data import web
+from nmc.data.sources import NotInSource
 from nmc.errors import (
     ChecksumError,
     DownloadError,
@@ -27,7 +28,7 @@ def test_a_file_is_fetched_once_and_trusted_on_first_use(cache, site, sheet, con
     assert first.path.read_bytes() == content
     assert first.trust == again.trust == "first use"
     assert site.asked[sheet.path] == 1
-    record = json.loads(cached.first_use_file(tree_at(site).folder, first.path).read_text())
+    record = json.loads(tree_at(site)._cached.first_use(first.path).read_text())
     assert record["sha256"] == first.sha256 and record["address"].startswith(site.base)
     assert not parts(cache)
 
@@ -59,7 +60,7 @@ def test_a_passing_fault_is_retried(cache, site, sheet, content, fault):
     site.files[sheet.path], site.faults[sheet.path] = content, fault
     site.fault_times = 1
     assert tree_at(site).get(sheet).path.read_bytes() == content
-    assert site.asked[sheet.path] == 2
+    assert site.asked[sheet.path] in (2, 3)  # 3 where what was kept turned out not to fit
 
 
 @pytest.mark.parametrize(
@@ -69,7 +70,7 @@ def test_a_passing_fault_is_retried(cache, site, sheet, content, fault):
 def test_a_lasting_fault_gives_no_file(cache, site, sheet, content, fault):
     item = with_known_hash(sheet, content)
     site.files[item.path], site.faults[item.path] = content, fault
-    with pytest.raises((Miss, ChecksumError), match=r"127\.0\.0\.1"):
+    with pytest.raises((NotInSource, ChecksumError), match=r"127\.0\.0\.1"):
         tree_at(site).get(item)
     assert not (tree_at(site).folder / item.path).exists()
     assert not parts(cache)
@@ -78,7 +79,7 @@ def test_a_lasting_fault_gives_no_file(cache, site, sheet, content, fault):
 @pytest.mark.parametrize("fault", ["no length, cut", "claims too short", "altered"])
 def test_a_damaged_file_of_unknown_hash_is_not_trusted(cache, site, sheet, content, fault):
     site.files[sheet.path], site.faults[sheet.path] = content, fault
-    with pytest.raises((Miss, ChecksumError)):
+    with pytest.raises((NotInSource, ChecksumError)):
         tree_at(site).get(sheet)
     assert not (tree_at(site).folder / sheet.path).exists()
 
@@ -86,7 +87,7 @@ def test_a_damaged_file_of_unknown_hash_is_not_trusted(cache, site, sheet, conte
 def test_an_answer_that_never_ends_is_cut_off(cache, site, sheet, content):
     item = with_known_hash(sheet, content)
     site.files[item.path], site.faults[item.path] = content, "endless"
-    with pytest.raises(Miss, match="more than"):
+    with pytest.raises(NotInSource, match="more than"):
         tree_at(site).get(item)
     assert not parts(cache)
 
@@ -94,7 +95,7 @@ def test_an_answer_that_never_ends_is_cut_off(cache, site, sheet, content):
 def test_an_answer_that_never_ends_is_cut_off_where_no_size_is_known(cache, site, sheet):
     """A sheet is read into memory whole: what is no sheet by its size is not even kept."""
     site.files[sheet.path], site.faults[sheet.path] = b"{}", "endless"
-    with pytest.raises(Miss, match="more than the 67,108,864 bytes"):
+    with pytest.raises(NotInSource, match="more than the 67,108,864 bytes"):
         tree_at(site).get(sheet)
     assert not parts(cache)
 
@@ -102,17 +103,17 @@ def test_an_answer_that_never_ends_is_cut_off_where_no_size_is_known(cache, site
 @pytest.mark.parametrize("status", ["404", "403", "410"])
 def test_what_is_not_there_is_asked_for_once(cache, site, sheet, status):
     site.faults[sheet.path] = status
-    with pytest.raises(Miss) as caught:
+    with pytest.raises(NotInSource) as caught:
         tree_at(site).get(sheet)
-    assert caught.value.clean and site.asked[sheet.path] == 1
+    assert caught.value.certain and site.asked[sheet.path] == 1
     assert f"{site.base}/{sheet.path}" in str(caught.value)
 
 
 def test_a_lasting_503_backs_off_and_is_no_clean_miss(cache, site, sheet):
     site.faults[sheet.path] = "503"
-    with pytest.raises(Miss) as caught:
+    with pytest.raises(NotInSource) as caught:
         tree_at(site).get(sheet)
-    assert not caught.value.clean and site.asked[sheet.path] == HASTY.attempts
+    assert not caught.value.certain and site.asked[sheet.path] == HASTY.attempts
 
 
 def test_a_broken_transfer_goes_on_where_it_broke_off(cache, site, sheet, content):
@@ -142,14 +143,14 @@ def test_redirections(cache, site, sheet, content):
         site.faults[other.path] = fault
         tree = tree_at(site)
         (tree.folder / other.path).unlink(missing_ok=True)
-        with pytest.raises(Miss, match=words):
+        with pytest.raises(NotInSource, match=words):
             tree.get(other)
 
 
 def test_another_host_is_followed_only_where_a_hash_decides(cache, site, sheet, content):
     with serve(Site(files={sheet.path: content})) as other:
         site.faults[sheet.path], site.elsewhere = "redirect elsewhere", other.base
-        with pytest.raises(Miss, match="another host"):
+        with pytest.raises(NotInSource, match="another host"):
             tree_at(site).get(sheet)
         assert tree_at(site).get(with_known_hash(sheet, content)).path.read_bytes() == content
 
@@ -167,13 +168,13 @@ def test_the_next_mirror_is_tried(cache, sheet, content, monkeypatch):
 
 
 def test_a_host_that_is_down_is_not_waited_for_again(cache, sheet, monkeypatch):
-    tree = web.WebTree("gone", "http://127.0.0.1:9", HASTY)  # the discard port: nobody listens
+    tree = web.WebTree("http://127.0.0.1:9", HASTY)  # the discard port: nobody listens
     web._asked.add(tree.folder)
-    with pytest.raises(Miss, match="127.0.0.1:9") as caught:
+    with pytest.raises(NotInSource, match="127.0.0.1:9") as caught:
         tree.get(sheet)
-    assert not caught.value.clean
-    monkeypatch.setattr(transfer, "download", None)  # would raise if it were called
-    with pytest.raises(Miss, match="a moment ago"):
+    assert not caught.value.certain
+    monkeypatch.setattr(web, "download", None)  # would raise if it were called
+    with pytest.raises(NotInSource, match="a moment ago"):
         tree.get(sheet)
 
 
@@ -196,13 +197,13 @@ def test_a_damaged_file_is_kept_out_when_offline(cache, site, sheet, content, mo
 def test_a_served_sample_says_that_it_is_invented(cache, site, sheet):
     layers = b'{"L1": {"No. of neurons per layer": 1}}'
     key = "sheet/layers"
-    from nmc.data.catalogue import item
+    from nmc.data.registry import item
 
     site.files[item(key).path] = layers
     site.files["nmc-tree.json"] = b'{"origin": "sample", "invented": true}'
     found = tree_at(site).get(item(key))
     assert found.invented and found.path.read_bytes() == layers
-    assert found.origin == "course"
+    assert found.origin == site.base.removeprefix("http://")
 
 
 def test_the_hashes_a_tree_lists_are_held_to(cache, site, sheet, content):

@@ -65,7 +65,7 @@ def scale_channels(package: Package, factors: Mapping[str, float]) -> Package:
 
 def _copy(package: Package, biophysics: str) -> Path:
     """Write a copy with another ``biophysics.hoc`` into the cache, unless it stands there."""
-    from nmc.data.settings import cache_folder
+    from nmc.data.files import cache_folder
 
     own = hashlib.sha256(biophysics.encode()).hexdigest()
     digest = known.content_digest(known.file_hashes(package.folder) | {"biophysics.hoc": own})

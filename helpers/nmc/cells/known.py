@@ -117,7 +117,7 @@ def _hashes_at_hand(model: str) -> dict[str, str] | None:
     """Hashes of the known package of a name, where the source has it without a download."""
     import zipfile
 
-    from nmc.data.fetch import at_hand
+    from nmc.data import at_hand
     from nmc.errors import NMCError
 
     try:

@@ -152,7 +152,7 @@ def _processor() -> str:
 
 
 def _root() -> Path:
-    from nmc.data.settings import cache_folder
+    from nmc.data.files import cache_folder
 
     return cache_folder() / "mechanisms"
 

@@ -256,7 +256,7 @@ def load_package(model: str | names.Model | Path, *, trust: bool = False) -> Pac
     if isinstance(model, Path):
         folder = model
     else:
-        from nmc.data.unpacked import fetch_folder
+        from nmc.data import fetch_folder
 
         folder = fetch_folder(f"model/{names.parse_model(model).name}")
     return read_package(folder, trust=trust)

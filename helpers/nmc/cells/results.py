@@ -24,7 +24,7 @@ from nmc.code_hash import code_hash
 
 def results_folder() -> Path:
     """Where results are kept."""
-    from nmc.data.settings import cache_folder
+    from nmc.data.files import cache_folder
 
     return cache_folder() / "results"
 

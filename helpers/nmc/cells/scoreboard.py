@@ -36,7 +36,7 @@ _KEPT = (
 
 def scoreboard_folder() -> Path:
     """Where the rows of unfinished runs are, one folder an entry of `PLAN`."""
-    from nmc.data.settings import cache_folder
+    from nmc.data.files import cache_folder
 
     return cache_folder() / "scoreboard"
 
@@ -77,7 +77,7 @@ def run_scoreboard(
         `keep`, and the source's packages are the synthetic sample's.
     """
     if models is None:
-        from nmc.data.fetch import available
+        from nmc.data import available
 
         models = [name for name in names.model_names() if available(f"model/{name}")]
     models = list(models)
@@ -99,7 +99,7 @@ def run_scoreboard(
 
 
 def _refuse_invented(model: str) -> None:
-    from nmc.data.fetch import fetch_record
+    from nmc.data import fetch_record
 
     if fetch_record(f"model/{model}").invented:
         raise SourceError(

@@ -51,7 +51,7 @@ def hash_at_hand(model: str) -> str | None:
 
     An invented package is no later state of the portal's, so it counts as none.
     """
-    from nmc.data.fetch import at_hand
+    from nmc.data import at_hand
 
     try:
         record = at_hand(f"model/{model}")

@@ -131,7 +131,7 @@ def with_continuous_synapses(package: Package) -> Package:
 
 def _write(name: str, text: str) -> Path:
     """Write a rewritten MOD file into the cache, in one piece."""
-    from nmc.data.settings import cache_folder
+    from nmc.data.files import cache_folder
 
     folder = cache_folder() / "variants" / hashlib.sha256(text.encode()).hexdigest()[:24]
     path = folder / f"{name}.mod"

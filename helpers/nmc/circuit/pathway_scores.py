@@ -64,7 +64,7 @@ def run_pathways(
     """
     from tqdm import tqdm
 
-    from nmc.data.fetch import available
+    from nmc.data import available
 
     if wanted is None:
         wanted = [(pre, model) for pre, model in pathways() if available(f"model/{model}")]
@@ -166,7 +166,7 @@ def summarise(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _refuse_invented(model: str) -> None:
-    from nmc.data.fetch import fetch_record
+    from nmc.data import fetch_record
 
     if fetch_record(f"model/{model}").invented:
         raise SourceError(

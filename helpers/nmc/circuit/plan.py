@@ -282,7 +282,7 @@ def _neuron_table(sub, numbers, models) -> pd.DataFrame:
 
 def _first_model(mtype: str) -> str:
     """The first model of an m-type that the source has."""
-    from nmc.data.fetch import available
+    from nmc.data import available
 
     for etype in names.etypes_of(mtype):
         for instance in names.INSTANCES:

@@ -11,11 +11,9 @@ from click.shell_completion import CompletionItem, get_completion_class
 from tqdm import tqdm
 
 from nmc.cli import shared
-from nmc.data import bundle, citations, provenance, sources, terms, upkeep
-from nmc.data.catalogue import items
-from nmc.data.fetch import fetch_record
-from nmc.data.folder import FolderTree
-from nmc.data.unpacked import fetch_folder
+from nmc.data import fetch_folder, fetch_record, provenance, sources, terms, upkeep
+from nmc.data.registry import items, match
+from nmc.data.sources import FolderTree
 
 
 class KeyType(click.ParamType):
@@ -57,7 +55,7 @@ def list_command(keys, here, source, as_json) -> None:
     nmc list 'model/L5_TTPC1*' --json
     """
     trees = sources.trees(source)
-    chosen = bundle.match(keys) if keys else list(items().values())
+    chosen = match(keys) if keys else list(items().values())
     rows = [_row(item, trees) for item in chosen]
     if here:
         rows = [row for row in rows if row["at_hand"]]
@@ -85,7 +83,7 @@ def _row(item, trees) -> dict:
         "cite": list(item.cite),
         "reader": item.reader,
         "note": item.note,
-        "at_hand": next((tree.name for tree in trees if tree.holds(item)), ""),
+        "at_hand": next((tree.name for tree in trees if tree.find(item)), ""),
     }
 
 
@@ -123,8 +121,8 @@ def cite_command(keys, style, as_json) -> None:
     nmc cite connectome/average/mc2
     nmc cite --format bibtex > nmc.bib
     """
-    found = citations.keys_for([item.key for item in bundle.match(keys)] if keys else [])
-    text = {key: getattr(citations, style)(key) for key in found}
+    found = terms.citations_for([item.key for item in match(keys)] if keys else [])
+    text = {key: getattr(terms, style)(key) for key in found}
     if as_json:
         shared.show_json(text)
     else:
@@ -153,7 +151,7 @@ def terms_command(accept, withdraw, as_json) -> None:
         terms.withdraw()
     accepted = terms.acceptance()
     if as_json:
-        clauses = [vars(clause) for clause in terms.clauses()]
+        clauses = [clause._asdict() for clause in terms.clauses()]
         shared.show_json({"accepted": accepted, "sha256": terms.sha256(), "clauses": clauses})
         return
     if not accept and not withdraw:
@@ -184,7 +182,7 @@ def fetch_command(keys, folder, accept_terms, source, quiet, as_json) -> None:
     cd "$(nmc fetch --folder model/L5_TTPC1_cADpyr232_1)"
     """
     options = {"source": source, "progress": not quiet, "accept_terms": accept_terms or None}
-    for item in bundle.match(keys):
+    for item in match(keys):
         if folder and item.format in ("zip", "tar"):
             path = fetch_folder(item.key, **options)
         else:
@@ -250,21 +248,30 @@ def export_command(folder, keys, source, quiet, as_json) -> None:
     nmc export ~/nmc-course --source portal
     nmc export ~/nmc-course sheet tree 'model/L5_*_1' --source portal
     """
-    _report(bundle.export(folder, keys, source=source, progress=not quiet), "exported", as_json)
+    _report(upkeep.export(folder, keys, source=source, progress=not quiet), "exported", as_json)
 
 
 @click.command("import")
-@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument(
+    "origins",
+    nargs=-1,
+    required=True,
+    metavar="PATH...",
+    type=click.Path(exists=True, path_type=Path),
+)
 @shared.as_json
-def import_command(folder, as_json) -> None:
-    """Take an exported FOLDER into the cache; every file is verified.
+def import_command(origins, as_json) -> None:
+    """Take files into the cache, each under its key; every file is verified.
 
-    Afterwards the source 'portal' has these files without a network (NMC_OFFLINE=1).
+    PATH is a file with the name that the portal gave it, an exported folder, a folder of
+    downloads, or an unpacked package. Afterwards the source 'portal' has these files without a
+    network (NMC_OFFLINE=1).
 
     \b
     nmc import /media/usb/nmc-course
+    nmc import ~/Downloads/layer_download.json ~/Downloads/L5_TTPC1_cADpyr232_1.zip
     """
-    _report(bundle.import_(folder), "imported", as_json)
+    _report(upkeep.import_(*origins), "imported", as_json)
 
 
 def _report(done, verb: str, as_json: bool) -> None:

@@ -13,8 +13,7 @@ from nmc.code_hash import code_hash
 from nmc.connectome import summary
 from nmc.connectome.given import check_choice, check_table, listed
 from nmc.connectome.read import EXTRACTS, connectome_file, load_connectome
-from nmc.data import settings
-from nmc.data.files import read_json, write_json
+from nmc.data.files import cache_folder, read_json, write_json
 from nmc.errors import MissingFileError, MissingLibraryError, UnknownNameError
 
 #: From so many instances on Dask is used where it is installed.
@@ -201,7 +200,7 @@ def _row(path: Path, measures: tuple[str, ...]) -> dict:
     from nmc.data.files import sha256_of
 
     code = code_hash(__name__)[:16]
-    kept_in = settings.cache_folder() / "ensembles" / f"{sha256_of(path)}-{code}.json"
+    kept_in = cache_folder() / "ensembles" / f"{sha256_of(path)}-{code}.json"
     known: Mapping = read_json(kept_in) or {}
     row: dict = {}
     connectome = None

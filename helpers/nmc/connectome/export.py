@@ -15,7 +15,7 @@ from scipy import sparse
 
 from nmc.connectome.given import check_connectome
 from nmc.connectome.graph import Connectome
-from nmc.data.files import whole
+from nmc.data.files import atomic_write
 from nmc.errors import ConnectomeError, MissingLibraryError
 
 if TYPE_CHECKING:
@@ -250,7 +250,7 @@ def _place(path: str | Path) -> Path:
 def _written(path: Path) -> Iterator[Path]:
     """Give a draft that becomes `path` when the block succeeds; say what is in the way."""
     try:
-        with whole(path) as draft:
+        with atomic_write(path) as draft:
             yield draft
     except OSError as error:
         raise ConnectomeError(

@@ -18,8 +18,7 @@ from nmc.connectome import store
 from nmc.connectome.given import check_number
 from nmc.connectome.graph import COUNTS, Connectome, Coverage, make_neurons
 from nmc.connectome.hdf5_process import read_hdf5
-from nmc.data import settings
-from nmc.data.files import sha256_of
+from nmc.data.files import cache_folder, sha256_of
 from nmc.errors import FormatError, MissingFileError
 
 HDF5_SUFFIXES = (".h5", ".hdf5")
@@ -194,7 +193,7 @@ def _only_hdf5(path: Path) -> Path:
 
 def _compact_form(path: Path, progress: bool) -> Path:
     """Folder of the compact form of a file, written now when it is not there yet."""
-    home = settings.cache_folder() / "connectome"
+    home = cache_folder() / "connectome"
     folder = home / f"{sha256_of(path)}-v{store.VERSION}"
     if store.is_complete(folder):
         return folder

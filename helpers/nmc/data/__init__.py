@@ -1,18 +1,309 @@
-"""Getting the files: a catalogue, the sources, and `fetch`, which gives a verified path."""
+"""Getting the files: a key goes in, the path of a verified file comes out.
+
+`nmc.data.registry` says what there is, `nmc.data.sources` where it comes from, and
+`nmc.data.provenance` what was fetched.
+"""
 
 from __future__ import annotations
 
-from importlib import import_module
+import logging
+import os
+import shutil
+from pathlib import Path
 
-_PUBLIC = {
-    "available": "nmc.data.fetch",
-    "local": "nmc.data.fetch",
-}
+from nmc import names
+from nmc.data import archive, files, provenance, sources, terms
+from nmc.data.provenance import Record
+from nmc.data.registry import Item, item
+from nmc.errors import (
+    DownloadError,
+    FormatError,
+    MissingFileError,
+    OfflineError,
+    PackageError,
+)
 
-__all__ = sorted(_PUBLIC)
+__all__ = ["at_hand", "available", "available_models", "fetch", "fetch_folder", "fetch_record", "local"]
+
+_Source = str | os.PathLike | list | tuple | None
+_CONTENT, _LIST = "content", "members.json"
+_log = logging.getLogger(__name__)
 
 
-def __getattr__(name: str):
-    if name in _PUBLIC:
-        return getattr(import_module(_PUBLIC[name]), name)
-    raise AttributeError(f"module 'nmc.data' has no attribute {name!r}")
+def fetch(
+    key: str,
+    *,
+    source: _Source = None,
+    progress: bool = True,
+    accept_terms: bool | None = None,
+) -> Path:
+    """Return the path of a verified file, getting it first where need be.
+
+    Parameters
+    ----------
+    key : str
+        A key of `nmc.catalogue`, e.g. ``sheet/layers`` or ``model/L5_TTPC1_cADpyr232_1``.
+    source : str, path or sequence, optional
+        The trees to take it from, in order: ``sample``, ``portal``, ``extracts``, a folder, an
+        address.  Default: ``NMC_SOURCE``, else ``sample``.
+    progress : bool
+        Show a progress bar, on stderr, for what takes time.
+    accept_terms : bool, optional
+        True accepts the data terms, which ``portal`` and ``extracts`` need once per cache
+        (``nmc terms`` shows them).
+
+    Returns
+    -------
+    pathlib.Path
+        A file to read, never to write.
+
+    Raises
+    ------
+    UnknownNameError
+        When there is no such key.
+    MissingFileError
+        When no tree of the source has the file; names each address tried.
+    DownloadError
+        When a tree could not be asked; names each address and why.
+    ChecksumError
+        When the file a tree has is altered or truncated.
+    SourceError
+        When a tree does not say whether its numbers are real, and the content does not tell.
+    TermsError
+        When the terms have not been accepted.
+
+    Examples
+    --------
+    >>> fetch("sheet/layers").name
+    'layer_download.json'
+    """
+    return fetch_record(key, source=source, progress=progress, accept_terms=accept_terms).path
+
+
+def fetch_record(
+    key: str,
+    *,
+    source: _Source = None,
+    progress: bool = True,
+    accept_terms: bool | None = None,
+) -> Record:
+    """As `fetch`, and return the whole record: path, origin, sha256, size, release."""
+    wanted = item(key)
+    missing: list[sources.NotInSource] = []
+    for tree in sources.trees(source):
+        try:
+            found = tree.get(wanted, progress=progress, accept_terms=accept_terms)
+        except sources.NotInSource as exc:
+            missing.append(exc)
+            continue
+        provenance.record(found)
+        if found.confirmed and not found.invented:
+            terms.tell(found.origin, wanted.cite)
+        return found
+    raise _nowhere(wanted, missing)
+
+
+def fetch_folder(
+    key: str,
+    *,
+    source: _Source = None,
+    progress: bool = True,
+    accept_terms: bool | None = None,
+) -> Path:
+    """Fetch an archive and return the folder it unpacks to.
+
+    The folder lies in the cache, is unpacked once, and is checked against the hashes of its
+    members whenever it is asked for: read it, copy it, but do not change it.
+
+    Parameters
+    ----------
+    key, source, progress, accept_terms
+        As for `nmc.fetch`.
+
+    Returns
+    -------
+    pathlib.Path
+        For a model, the package's own top folder, which holds ``template.hoc``; else the folder
+        that holds what the archive held.  Archives inside an archive of several models or
+        connectomes are unpacked too.
+
+    Raises
+    ------
+    FormatError
+        When the key's file is no archive.
+    ArchiveError
+        When the archive is damaged, or tries to write where it must not.
+    PackageError
+        When a model's archive has not one top folder.
+
+    See Also
+    --------
+    nmc.fetch : for the other errors.
+    """
+    wanted = item(key)
+    if wanted.format not in ("zip", "tar"):
+        raise FormatError(f"{wanted.key!r} is a single {wanted.format} file: use nmc.fetch.")
+    found = fetch_record(key, source=source, progress=progress, accept_terms=accept_terms)
+    nested = wanted.key.startswith(("models/", "connectome/archive/"))
+    root = files.cache_folder() / "unpacked" / f"{found.sha256[:24]}{'-nested' if nested else ''}"
+    damaged = damage(root) if root.is_dir() else ""
+    if damaged:
+        _log.warning("%s was changed (%s): unpacking it again.", root, damaged)
+        shutil.rmtree(root, ignore_errors=True)
+    if not root.is_dir():
+        with files.writing(found.path.name), files.atomic_folder(root) as temporary:
+            content = temporary / _CONTENT
+            members = archive.unpack(found.path, content, nested=nested, progress=progress)
+            files.write_json(temporary / _LIST, members)
+    if not wanted.key.startswith("model/"):
+        return root / _CONTENT
+    folders = [path for path in (root / _CONTENT).iterdir() if path.is_dir()]
+    if len(folders) != 1:
+        raise PackageError(
+            f"The package of {key!r} should hold one folder, it holds {len(folders)}: get a fresh "
+            "copy of the package."
+        )
+    return folders[0]
+
+
+def damage(root: Path, *, read_all: bool = False) -> str:
+    """Say what is wrong with an unpacked archive; an empty text when nothing is.
+
+    Parameters
+    ----------
+    root : pathlib.Path
+        A folder of the cache's ``unpacked``.
+    read_all : bool
+        Read every file, not only those whose size or time of change differ.
+    """
+    members = files.read_json(root / _LIST)
+    if members is None:
+        return "its list of members is lost"
+    for name, entry in members.items():
+        path = root / _CONTENT / name
+        try:
+            status = path.lstat()
+        except OSError:
+            return f"{name} is missing"
+        same = (status.st_size, status.st_mtime_ns) == (entry["size_bytes"], entry["mtime_ns"])
+        if same and not read_all:
+            continue
+        if path.is_symlink() or not path.is_file():
+            return f"{name} is no plain file"
+        if files.compute_sha256(path) != entry["sha256"]:
+            return f"{name} was altered"
+    return ""
+
+
+def available(key: str, source: _Source = None) -> bool:
+    """Whether some tree of the source has the file; nothing is downloaded.
+
+    Parameters
+    ----------
+    key : str
+        A key of `nmc.catalogue`.
+    source : str, path or sequence, optional
+        As for `fetch`.
+
+    Returns
+    -------
+    bool
+        Servers are asked whether they have it; offline, only what was fetched before counts.
+
+    Raises
+    ------
+    UnknownNameError
+        When there is no such key.
+    SourceError
+        When a name of the source is none that is known.
+    """
+    wanted = item(key)
+    return any(tree.find(wanted, ask=True) for tree in sources.trees(source))
+
+
+def available_models(source: _Source = None) -> tuple[str, ...]:
+    """Return the models whose packages the source can give; nothing is downloaded or asked.
+
+    Parameters
+    ----------
+    source : str, path or sequence, optional
+        As for `fetch`.
+
+    Returns
+    -------
+    tuple of str
+        In the order of `nmc.model_names`: what lies in the sample or in a folder, or was
+        fetched before from an address; with the portal among the trees, and not offline, all.
+
+    Raises
+    ------
+    SourceError
+        When a name of the source is none that is known.
+
+    Examples
+    --------
+    >>> "L5_TTPC1_cADpyr232_1" in available_models("sample")
+    True
+    """
+    every, trees = names.model_names(), sources.trees(source)
+    if not files.offline() and any(tree.name == "portal" for tree in trees):
+        return every
+    return tuple(n for n in every if any(tree.find(item(f"model/{n}")) for tree in trees))
+
+
+def local(key: str, source: _Source = None) -> Path | None:
+    """Return the verified file if it is at hand already, else None.
+
+    Nothing is downloaded or unpacked: the file lies in a folder of the source, was fetched
+    before, or (for the sample) was unpacked before.
+
+    Parameters
+    ----------
+    key : str
+        A key of `nmc.catalogue`.
+    source : str, path or sequence, optional
+        As for `fetch`.
+    """
+    wanted = item(key)
+    for tree in sources.trees(source):
+        if found := _ready(tree, wanted):
+            provenance.record(found)
+            return found.path
+        if tree.find(wanted, ask=True):
+            return None  # this tree would serve it: a later one must not stand in for it
+    return None
+
+
+def at_hand(key: str, source: _Source = None) -> Record | None:
+    """Return the first record of a file that lies ready in some tree of the source, else None.
+
+    No address is asked, and what is only looked at is not noted as used.
+    """
+    wanted = item(key)
+    found = (_ready(tree, wanted) for tree in sources.trees(source))
+    return next((record for record in found if record), None)
+
+
+def _ready(tree: sources.Tree, wanted: Item) -> Record | None:
+    path = tree.find(wanted)
+    if path is None or not path.exists():
+        return None
+    return tree.get(wanted, progress=False, accept_terms=None)
+
+
+def _nowhere(wanted: Item, missing: list[sources.NotInSource]) -> Exception:
+    lines = "".join(f"\n  {where}: {why}" for exc in missing for where, why in exc.tried)
+    if all(exc.certain for exc in missing):
+        return MissingFileError(
+            f"No tree of the source has {wanted.key!r} ({wanted.title}). Name another tree in "
+            f"NMC_SOURCE, or see what there is with 'nmc list'. Tried:{lines}"
+        )
+    if files.offline():
+        return OfflineError(
+            f"{wanted.key!r} ({wanted.title}) is not in the cache, and the network is switched "
+            f"off. Unset NMC_OFFLINE, or bring the file with 'nmc import'. Looked for:{lines}"
+        )
+    return DownloadError(
+        f"{wanted.key!r} ({wanted.title}) could not be downloaded. Check the network, or name a "
+        f"copy of the tree (a folder or an address) in NMC_SOURCE. Tried:{lines}"
+    )

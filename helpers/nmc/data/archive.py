@@ -1,22 +1,48 @@
-"""Unpacking that cannot be tricked: whole, within limits, and never outside its folder."""
+"""Archives: unpacked completely, within limits and never outside their folder; checked; packed.
+
+Python's own `zipfile` and `tarfile` read them, as streams; every name, kind and size is checked
+before anything is written.
+"""
 
 from __future__ import annotations
 
 import errno
+import gzip
 import hashlib
+import json
 import os
+import re
 import shutil
+import stat
+import struct
+import tarfile
 import tempfile
-from contextlib import nullcontext
-from dataclasses import dataclass, field
+import unicodedata
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO, NamedTuple
 
-from nmc.data.member_names import clash_key, safe_parts
-from nmc.data.members import READ_ERRORS, Member, is_archive_name, open_members, stem
+from nmc.data.files import atomic_folder
 from nmc.errors import ArchiveError
 
+#: Files in which releases 1.0.10 and 1.0.11 of the same package differ.
+RELEASE_FILES = ("run.py", "run_py.sh", "README", "VERSION", "CHANGELOG")
 _CHUNK = 1 << 18
-_GB = 1 << 30
+_HEADER_BYTES = 1 << 20  # no header of a sound archive is longer
+_DIRECTORY_BYTES = 64 << 20
+_END_BYTES = 16 << 20  # zeros that fill up the last block
+_TIME = (2015, 10, 7, 0, 0, 0)  # the release's day: archives made twice are equal
+_DRIVE = re.compile(r"[A-Za-z]:")
+_RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)(\..*)?", re.I)
+#: What a damaged or hostile archive may raise while it is read.
+_READ_ERRORS = (
+    zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, struct.error,
+    NotImplementedError, UnicodeError, ValueError, OverflowError, RecursionError, LookupError,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -33,65 +59,37 @@ class Limits:
         Bytes written for each byte of the archive, beyond `free_bytes`.
     free_bytes : int
         Bytes that any archive may unpack to, however small it is.
-    depth : int
-        How many archives may lie in one another, beyond the first.
     """
 
     entries: int = 200_000
-    total_bytes: int = 32 * _GB
+    total_bytes: int = 32 << 30
     ratio: int = 100
     free_bytes: int = 64 << 20
-    depth: int = 1
 
 
-@dataclass
 class _Budget:
-    limits: Limits
-    archive_bytes: int
-    archive: Path
-    entries: int = 0
-    bytes: int = 0
+    def __init__(self, archive: Path, limits: Limits):
+        allowed = max(limits.free_bytes, limits.ratio * archive.stat().st_size)
+        self.bytes, self.entries = min(allowed, limits.total_bytes), limits.entries
 
     def entry(self) -> None:
-        self.entries += 1
-        if self.entries > self.limits.entries:
-            raise ArchiveError(f"{self.archive} has more than {self.limits.entries:,} members.")
+        self.entries -= 1
+        if self.entries < 0:
+            raise ArchiveError("The archive has more members than are unpacked here.")
 
     def spend(self, count: int) -> None:
-        self.bytes += count
-        allowed = max(self.limits.free_bytes, self.limits.ratio * self.archive_bytes)
-        if self.bytes > min(allowed, self.limits.total_bytes):
-            raise ArchiveError(
-                f"{self.archive} unpacks to more than {self.bytes:,} bytes, which is more than its "
-                f"size of {self.archive_bytes:,} bytes allows: refused."
-            )
+        self.bytes -= count
+        if self.bytes < 0:
+            raise ArchiveError("The archive unpacks to more than its size allows: refused.")
 
 
-@dataclass
-class _Names:
-    """Names seen so far in one folder tree, as a file system that ignores case sees them."""
+class Member(NamedTuple):
+    """One member: its name as spelt, whether it is a folder, its size, and where to read it."""
 
-    files: set[tuple[str, ...]] = field(default_factory=set)
-    folders: dict[tuple[str, ...], tuple[str, ...]] = field(default_factory=dict)
-
-    def folder(self, parts: tuple[str, ...]) -> None:
-        for depth in range(1, len(parts) + 1):
-            part = parts[:depth]
-            key = clash_key(part)
-            if key in self.files:
-                raise ArchiveError(f"The archive's {'/'.join(part)!a} is a file and a folder.")
-            if self.folders.setdefault(key, part) != part:
-                raise ArchiveError(f"The archive's folder {'/'.join(part)!a} differs in case only.")
-
-    def file(self, parts: tuple[str, ...]) -> None:
-        self.folder(parts[:-1])
-        key = clash_key(parts)
-        if key in self.files or key in self.folders:
-            raise ArchiveError(
-                f"The archive's member {'/'.join(parts)!a} occurs twice, or differs in case only "
-                "from another."
-            )
-        self.files.add(key)
+    name: str
+    is_folder: bool
+    size_bytes: int
+    stream: BinaryIO | None
 
 
 def unpack(
@@ -102,7 +100,7 @@ def unpack(
     limits: Limits | None = None,
     progress: bool = False,
 ) -> dict[str, dict]:
-    """Unpack an archive into a folder that does not exist yet; whole, or not at all.
+    """Unpack an archive into a folder that does not exist yet; completely, or not at all.
 
     Parameters
     ----------
@@ -128,66 +126,28 @@ def unpack(
         When the archive is damaged, too large, or holds anything but plain files and folders that
         stay below the folder.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    budget, members = _Budget(archive, limits or Limits()), {}
     try:
-        members = unpack_into(archive, temporary, nested=nested, limits=limits, progress=progress)
-        temporary.chmod(0o755)
-        temporary.rename(folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-    return members
-
-
-def unpack_into(
-    archive: Path,
-    folder: Path,
-    *,
-    nested: bool = False,
-    limits: Limits | None = None,
-    progress: bool = False,
-) -> dict[str, dict]:
-    """As `unpack`, into an empty folder that the caller made and will throw away on failure."""
-    limits = limits or Limits()
-    budget = _Budget(limits, archive.stat().st_size, archive)
-    members: dict[str, dict] = {}
-    try:
-        with _bar(archive, progress) as bar:
-            _unpack(archive, folder, (), budget, members, limits.depth if nested else 0, bar)
+        with atomic_folder(folder) as temporary, _bar(archive, progress) as bar:
+            _unpack(archive, temporary, (), budget, members, int(nested), bar)
     except ArchiveError as exc:
-        if str(archive) in str(exc):
-            raise
-        raise ArchiveError(f"{archive}: {exc}") from exc
+        raise exc if str(archive) in str(exc) else ArchiveError(f"{archive}: {exc}") from exc
     return members
 
 
 def _unpack(archive, root, prefix, budget, members, depth, bar) -> None:
-    names = _Names()
     inner: list[tuple[str, ...]] = []
-    try:
-        with open_members(archive) as listed:
-            for member in listed:
-                budget.entry()
-                parts = safe_parts(member.name)
-                if member.is_folder:
-                    names.folder(parts)
-                    root.joinpath(*prefix, *parts).mkdir(parents=True, exist_ok=True)
-                    continue
-                if not parts:
-                    raise ArchiveError("A member of the archive has no name: refused.")
-                names.file(parts)
-                full = (*prefix, *parts)
-                members["/".join(full)] = _write(member, root.joinpath(*full), budget)
-                if depth and is_archive_name(parts[-1]):
-                    inner.append(full)
-                if bar is not None:
-                    bar.update(1)
-    except READ_ERRORS as exc:
-        raise ArchiveError(f"{archive} is damaged: {str(exc) or type(exc).__name__}.") from exc
-    except OSError as exc:
-        if exc.errno not in (errno.EINVAL, None):  # else a place that is not in the file was sought
-            raise
-        raise ArchiveError(f"{archive} is damaged: {str(exc) or type(exc).__name__}.") from exc
+    with _reading(archive):
+        for parts, member in _checked(archive, budget):
+            full = (*prefix, *parts)
+            if member.is_folder:
+                root.joinpath(*full).mkdir(parents=True, exist_ok=True)
+                continue
+            members["/".join(full)] = _write(member, root.joinpath(*full), budget)
+            if depth and parts[-1].lower().endswith((".zip", ".tar", ".tar.gz", ".tgz")):
+                inner.append(full)
+            if bar is not None:
+                bar.update(1)
     for full in inner:
         _unpack_inner(root, full, budget, members, depth, bar)
 
@@ -195,7 +155,7 @@ def _unpack(archive, root, prefix, budget, members, depth, bar) -> None:
 def _unpack_inner(root, full, budget, members, depth, bar) -> None:
     """Replace an archive that lies in the folder by what it holds."""
     path = root.joinpath(*full)
-    target = (*full[:-1], stem(full[-1]))
+    target = (*full[:-1], re.sub(r"\.(tar\.gz|tgz|zip|tar)$", "", full[-1], flags=re.I))
     if root.joinpath(*target).exists():
         raise ArchiveError(f"The archive holds both {'/'.join(full)!a} and a folder of that name.")
     own: dict[str, dict] = {}
@@ -203,9 +163,8 @@ def _unpack_inner(root, full, budget, members, depth, bar) -> None:
     _unpack(path, room, (), budget, own, depth - 1, bar)
     path.unlink()
     del members["/".join(full)]
-    top = {name.split("/", 1)[0] for name in own}
     source = room
-    if top == {target[-1]} and room.joinpath(target[-1]).is_dir():
+    if {name.split("/", 1)[0] for name in own} == {target[-1]} and (room / target[-1]).is_dir():
         source = room / target[-1]  # its only folder bears its name: do not double it
         own = {name.split("/", 1)[1]: value for name, value in own.items()}
     source.chmod(0o755)
@@ -220,18 +179,21 @@ def _write(member: Member, path: Path, budget: _Budget) -> dict:
     digest, size = hashlib.sha256(), 0
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
     with os.fdopen(os.open(path, flags, 0o644), "wb") as out:
-        while chunk := member.stream.read(_CHUNK):
-            budget.spend(len(chunk))
+        for chunk in _chunks(member, budget):
             digest.update(chunk)
-            out.write(chunk)
-            size += len(chunk)
+            size += out.write(chunk)
+    mtime_ns = path.stat().st_mtime_ns
+    return {"size_bytes": size, "sha256": digest.hexdigest(), "mtime_ns": mtime_ns}
+
+
+def _chunks(member: Member, budget: _Budget) -> Iterator[bytes]:
+    size = 0
+    while chunk := member.stream.read(_CHUNK):
+        budget.spend(len(chunk))
+        size += len(chunk)
+        yield chunk
     if size != member.size_bytes:
         raise ArchiveError(f"The archive's member {member.name!a} is cut short.")
-    return {
-        "size_bytes": size,
-        "sha256": digest.hexdigest(),
-        "mtime_ns": path.stat().st_mtime_ns,
-    }
 
 
 def _bar(archive: Path, progress: bool):
@@ -240,3 +202,323 @@ def _bar(archive: Path, progress: bool):
     from tqdm import tqdm
 
     return tqdm(desc=f"Unpacking {archive.name}", unit=" files", leave=False)
+
+
+# Reading ---------------------------------------------------------------------------------------
+
+
+def _checked(archive: Path, budget: _Budget) -> Iterator[tuple[tuple[str, ...], Member]]:
+    """Yield every member with the parts of its name, each checked."""
+    files, folders = set(), {}
+    with open_members(archive) as listed:
+        for member in listed:
+            budget.entry()
+            parts = safe_parts(member.name)
+            if not parts and not member.is_folder:
+                raise ArchiveError("A member of the archive has no name: refused.")
+            _claim(files, folders, parts, member.is_folder)
+            yield parts, member
+
+
+@contextmanager
+def _reading(archive: Path) -> Iterator[None]:
+    """Turn what the standard library raises for a damaged archive into an ArchiveError."""
+    try:
+        yield
+    except ArchiveError:
+        raise
+    except _READ_ERRORS as exc:
+        raise ArchiveError(f"{archive} is damaged: {str(exc) or type(exc).__name__}.") from exc
+    except OSError as exc:
+        if exc.errno not in (errno.EINVAL, None):  # else a place that is not in the file was sought
+            raise
+        raise ArchiveError(f"{archive} is damaged: {str(exc) or type(exc).__name__}.") from exc
+
+
+def _claim(files: set, folders: dict, parts: tuple[str, ...], is_folder: bool) -> None:
+    """Refuse a name that some file system would take for another one seen before."""
+    for depth in range(1, len(parts) + 1):
+        part, key = parts[:depth], clash_key(parts[:depth])
+        if is_folder or depth < len(parts):
+            clashes = key in files or folders.setdefault(key, part) != part
+        else:
+            clashes = key in files or key in folders
+            files.add(key)
+        if clashes:
+            raise ArchiveError(
+                f"The archive's {'/'.join(part)!a} occurs twice, differs in case only from "
+                "another, or is a file and a folder."
+            )
+
+
+def clash_key(parts: tuple[str, ...]) -> tuple[str, ...]:
+    """Return what two names share when some file system takes them for one."""
+    return tuple(unicodedata.normalize("NFC", part).casefold() for part in parts)
+
+
+def safe_parts(name: str) -> tuple[str, ...]:
+    """Return the parts of a member's name, or refuse it.
+
+    Parameters
+    ----------
+    name : str
+        As the archive spells it, with ``/`` between parts.
+
+    Returns
+    -------
+    tuple of str
+        Empty for the archive's own root (``./``).
+
+    Raises
+    ------
+    ArchiveError
+        For a name that is absolute, climbs (``..``), has a drive letter, a backslash, a control
+        character, a name that some system reserves, or that is too long.
+    """
+    parts = tuple(part for part in name.split("/") if part not in ("", "."))
+    wrong = {
+        "its name is empty": not name,
+        "its path is absolute": name.startswith("/"),
+        "its name holds a backslash": "\\" in name,
+        "its name begins with a drive letter": _DRIVE.match(name),
+        "its path climbs out with '..'": ".." in parts,
+        "its name is too long": len(name) > 1024 or name.count("/") > 40
+        or any(len(part.encode("utf-8", "replace")) > 255 for part in parts),
+        "its name holds a character that cannot be seen or encoded": any(
+            unicodedata.category(char) in ("Cc", "Cf", "Cs") for part in parts for char in part
+        ),
+        "a part of its name begins with a space, or ends in a dot or a space": any(
+            part != part.rstrip(". ") or part != part.lstrip(" ") for part in parts
+        ),
+        "its name is reserved on some systems": any(map(_RESERVED.fullmatch, parts)),
+    }  # fmt: skip
+    for reason in (reason for reason, applies in wrong.items() if applies):
+        shown = ascii(name if len(name) < 120 else name[:117] + "…")
+        raise ArchiveError(f"The archive's member {shown} is refused: {reason}.")
+    return parts
+
+
+@contextmanager
+def open_members(archive: Path) -> Iterator[Iterator[Member]]:
+    """Open an archive by what it is, not by what its name says.
+
+    Yields
+    ------
+    iterator of Member
+        In the archive's own order; read each before the next is asked for.
+
+    Raises
+    ------
+    ArchiveError
+        When the file is neither a zip nor a (gzipped) tar, or holds anything but plain files and
+        folders.
+    """
+    with archive.open("rb") as raw:
+        start = raw.read(512)
+        raw.seek(0)
+        if start[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
+            yield _zip_members(archive, raw)
+        elif start[:2] == b"\x1f\x8b":
+            with gzip.GzipFile(fileobj=raw, mode="rb") as plain:
+                yield _tar_members(plain)
+        elif start[257:262] == b"ustar" or _is_old_tar(start):
+            yield _tar_members(raw)
+        else:
+            raise ArchiveError(
+                f"{archive} is neither a zip nor a tar archive, or its start is lost."
+            )
+
+
+def _zip_members(path: Path, raw: BinaryIO) -> Iterator[Member]:
+    _check_directory_size(path, raw)
+    with zipfile.ZipFile(raw) as archive:
+        for info in archive.infolist():
+            kind = stat.S_IFMT(info.external_attr >> 16)
+            wrong = {
+                "is a link or a device": kind not in (0, stat.S_IFREG, stat.S_IFDIR),
+                "is a folder with content": info.is_dir() and info.file_size,
+                "is encrypted": info.flag_bits & 0x1,
+                "is packed in a way that is not read here": info.compress_type
+                not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED),
+            }
+            for reason in (reason for reason, applies in wrong.items() if applies):
+                raise ArchiveError(f"The archive's member {info.filename!a} {reason}: refused.")
+            if info.is_dir():
+                yield Member(info.orig_filename, True, 0, None)
+                continue
+            with archive.open(info) as stream:
+                yield Member(info.orig_filename, False, info.file_size, stream)
+
+
+def _check_directory_size(path: Path, raw: BinaryIO) -> None:
+    """Refuse a list of members that would not fit in memory, before it is read."""
+    raw.seek(max(0, path.stat().st_size - (1 << 16) - 22 - 20))
+    tail = raw.read()
+    raw.seek(0)
+    at = tail.rfind(b"PK\x05\x06")
+    if at < 0 or len(tail) < at + 22:
+        raise ArchiveError(f"{path} is cut short: the zip archive's list of members is missing.")
+    length = struct.unpack_from("<L", tail, at + 12)[0]
+    if length > _DIRECTORY_BYTES:
+        raise ArchiveError(f"{path} lists {length:,} bytes of members' names: refused.")
+
+
+def _tar_members(plain: BinaryIO) -> Iterator[Member]:
+    with tarfile.open(fileobj=_Guarded(plain), mode="r:", errors="strict") as archive:
+        for info in archive:
+            archive.members = []  # tarfile keeps every header it has seen
+            if info.isdir():
+                yield Member(info.name, True, 0, None)
+                continue
+            if info.type not in (tarfile.REGTYPE, tarfile.AREGTYPE):
+                raise ArchiveError(
+                    f"The archive's member {info.name!a} is a link, a device or a sparse file: "
+                    "refused."
+                )
+            safe_parts(info.name)  # says why before the standard library's filter refuses
+            tarfile.data_filter(info, "/nowhere")
+            yield Member(info.name, False, info.size, archive.extractfile(info))
+        # Read to the end: tarfile takes a lost or damaged header for the end of the archive.
+        plain.seek(archive.offset)
+        length = 0
+        while chunk := plain.read(_HEADER_BYTES):  # of a gzip this compares the checksum, too
+            length += len(chunk)
+            if chunk.strip(b"\0") or length > _END_BYTES:
+                raise ArchiveError("The tar archive is damaged: a header in it cannot be read.")
+        if length < 512:
+            raise ArchiveError("The tar archive is cut short: its end is missing.")
+
+
+def _is_old_tar(start: bytes) -> bool:
+    try:
+        tarfile.TarInfo.frombuf(start, "utf-8", "strict")
+    except (tarfile.HeaderError, UnicodeError):
+        return False
+    return True
+
+
+class _Guarded:
+    """A stream whose single reads are small: a header that claims gigabytes is refused."""
+
+    def __init__(self, stream: BinaryIO):
+        self._stream = stream
+        self.seek, self.tell = stream.seek, stream.tell
+
+    def read(self, size: int = -1) -> bytes:
+        if not 0 <= size <= _HEADER_BYTES:
+            raise ArchiveError(f"The archive has a header of {size:,} bytes: refused.")
+        return self._stream.read(size)
+
+
+# What an archive is ----------------------------------------------------------------------------
+
+
+def content_digest(hashes: Mapping[str, str]) -> str:
+    """Return the digest by which a package is known, whatever its release or packing.
+
+    Parameters
+    ----------
+    hashes : mapping
+        Every member's path below the package's folder → its sha256.
+
+    Returns
+    -------
+    str
+        The sha256 of one line ``SHA256␠␠PATH`` a member, sorted by path; hidden members and
+        `RELEASE_FILES` are left out.
+    """
+    counted = sorted(
+        path
+        for path in hashes
+        if path not in RELEASE_FILES and not any(part[:1] == "." for part in path.split("/"))
+    )
+    return hashlib.sha256("".join(f"{hashes[p]}  {p}\n" for p in counted).encode()).hexdigest()
+
+
+def inspect(archive: Path) -> tuple[str, str]:
+    """Read an archive to its end; say what a package in it is.
+
+    Returns
+    -------
+    digest, release : str
+        `content_digest` of what lies below the archive's folders, and the first number in a
+        ``VERSION`` file there; empty when it has none.
+
+    Raises
+    ------
+    ArchiveError
+        When the archive is damaged or hostile.
+    """
+    hashes, release, budget = {}, "", _Budget(archive, Limits())
+    with _reading(archive):
+        for parts, member in _checked(archive, budget):
+            if member.is_folder:
+                continue
+            digest = hashlib.sha256()
+            for chunk in _chunks(member, budget):
+                digest.update(chunk)
+                if parts[1:] == ("VERSION",) and not release:
+                    words = chunk[:200].decode("utf-8", "replace").split()
+                    release = next((word for word in words if word[:1].isdigit()), "")
+            hashes["/".join(parts[1:])] = digest.hexdigest()
+    return content_digest(hashes), release
+
+
+def list_members(archive: Path) -> list[str]:
+    """Return the names of an archive's files, without their folders."""
+    with _reading(archive):
+        members = _checked(archive, _Budget(archive, Limits()))
+        return [parts[-1] for parts, member in members if not member.is_folder]
+
+
+def take_out(archive: Path, name: str, target: Path) -> None:
+    """Copy the file of a name, whatever its folder, out of an archive."""
+    budget = _Budget(archive, Limits())
+    with _reading(archive), target.open("wb") as out:
+        for parts, member in _checked(archive, budget):
+            if not member.is_folder and parts[-1] == name:
+                out.writelines(_chunks(member, budget))
+                return
+    raise ArchiveError(f"{archive} holds no {name}.")
+
+
+def pack(folder: Path, target: Path, name: str) -> None:
+    """Write an unpacked package as a zip with one top folder, the same bytes each time."""
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as out:
+        for path in sorted(folder.rglob("*")):
+            if path.is_file() and not {"__pycache__", "__MACOSX"} & set(path.parts):
+                info = zipfile.ZipInfo(f"{name}/{path.relative_to(folder).as_posix()}", _TIME)
+                info.external_attr = 0o644 << 16
+                out.writestr(info, path.read_bytes())
+
+
+def check_format(path: Path, kind: str) -> str:
+    """Say what is wrong with a file of a format; an empty text when nothing is.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file.
+    kind : str
+        ``json``, ``html``, ``zip``, ``tar``, ``h5`` or ``gz``.
+    """
+    try:
+        if kind == "json":
+            json.loads(path.read_bytes())
+        elif kind == "html":
+            content = path.read_bytes()
+            if b"<" not in content[:4096] or b"\0" in content:
+                return "it holds no markup"
+        elif kind == "h5":
+            with path.open("rb") as stream:
+                if stream.read(8) != b"\x89HDF\r\n\x1a\n":
+                    return "it does not begin as an HDF5 file does"
+        elif kind == "gz":
+            with gzip.open(path) as stream:
+                while stream.read(_CHUNK):
+                    pass
+        else:
+            inspect(path)
+    except (ArchiveError, *_READ_ERRORS, gzip.BadGzipFile) as exc:
+        return str(exc).rstrip(".") or type(exc).__name__
+    return ""

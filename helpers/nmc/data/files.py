@@ -1,42 +1,122 @@
-"""Files that are whole or absent, and hashes that are computed once."""
+"""The reader's settings, files that are complete or absent, and hashes that are computed once.
+
+All settings are environment variables, read when they are needed and never written.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
+import re
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
-from nmc.data import settings
-from nmc.errors import CacheError, NMCError
+from nmc.errors import CacheError, NMCError, SourceError
 
 _CHUNK = 1 << 20
 _LARGE = 200_000_000  # bytes that take a moment to read
 _in_memory: dict[Path, tuple[tuple[int, int], str]] = {}
 
 
+def source_names(source: str | os.PathLike | list | tuple | None = None) -> tuple[str, ...]:
+    """Return the ordered names of the trees to read from.
+
+    Parameters
+    ----------
+    source : str, path, or sequence of them, optional
+        Comma-separated text or a sequence; None reads ``NMC_SOURCE`` (default ``sample``).
+    """
+    if source is None:
+        source = os.environ.get("NMC_SOURCE", "")
+    parts = source if isinstance(source, list | tuple) else os.fspath(source).split(",")
+    return tuple(name for part in parts if (name := os.fspath(part).strip())) or ("sample",)
+
+
+def cache_folder() -> Path:
+    """Return the cache folder (``NMC_CACHE``, else the platform's cache folder for ``nmc``)."""
+    own = os.environ.get("NMC_CACHE")
+    if own:
+        return user_path(own, "NMC_CACHE")
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("nmc"))
+
+
+def offline() -> bool:
+    """Whether the network is switched off (``NMC_OFFLINE=1``)."""
+    return is_set("NMC_OFFLINE")
+
+
+def is_set(name: str) -> bool:
+    """Whether a variable is set to something that means yes."""
+    return os.environ.get(name, "").strip().lower() in {"1", "true", "yes", "on"}
+
+
+def user_path(text: str | os.PathLike, what: str = "") -> Path:
+    """Return a path as an absolute one, ``~`` and ``~user`` resolved.
+
+    Raises
+    ------
+    SourceError
+        When there is no such user; names the setting that `what` says.
+    """
+    try:
+        return Path(text).expanduser().absolute()
+    except RuntimeError as exc:
+        where = f"{what} is {str(text)!r}" if what else repr(str(text))
+        raise SourceError(f"{where}, and there is no such user here: name a full path.") from exc
+
+
+def redact(text: object) -> str:
+    """Return a text with the user names and passwords of its addresses left out."""
+    return re.sub(r"//[^/\s@]*@", "//", str(text))
+
+
 @contextmanager
-def whole(target: Path) -> Iterator[Path]:
+def atomic_write(target: Path) -> Iterator[Path]:
     """Give a unique temporary path beside `target`; move it into place when the block succeeds.
 
     Nothing half-written ever stands at `target`, whoever else writes it at the same time.
     """
+    temporary = _temporary(target)
+    try:
+        yield temporary
+        os.replace(temporary, target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _temporary(target: Path) -> Path:
     target.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(
         prefix=f".{target.name[:40]}.", suffix=".part", dir=target.parent
     )
     os.close(handle)
-    temporary = Path(name)
+    mask = os.umask(0)
+    os.umask(mask)
+    os.chmod(name, 0o666 & ~mask)
+    return Path(name)
+
+
+@contextmanager
+def atomic_folder(target: Path) -> Iterator[Path]:
+    """Give a temporary folder; it becomes `target` when the block succeeds and nobody was first."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{target.name[:40]}.", dir=target.parent))
     try:
         yield temporary
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, target)
+        temporary.chmod(0o755)
+        try:
+            temporary.rename(target)
+        except OSError:
+            if not target.is_dir():
+                raise
     finally:
-        with suppress(FileNotFoundError):
-            temporary.unlink()
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 @contextmanager
@@ -54,47 +134,44 @@ def writing(what: str) -> Iterator[None]:
         raise
     except OSError as exc:
         raise CacheError(
-            f"{what} cannot be written to the cache, {settings.cache_folder()}: "
-            f"{exc.strerror or exc}. Free some space, or set NMC_CACHE to a folder that can be "
-            "written."
+            f"{what} cannot be written to the cache, {cache_folder()}: {exc.strerror or exc}. "
+            "Free some space, or set NMC_CACHE to a folder that can be written."
         ) from exc
 
 
-def write_whole(target: Path, content: bytes) -> None:
-    """Write a small file whole or not at all."""
-    with whole(target) as temporary:
+def write_bytes(target: Path, content: bytes) -> None:
+    """Write a small file completely or not at all."""
+    with atomic_write(target) as temporary:
         temporary.write_bytes(content)
 
 
 def write_json(target: Path, value: object) -> None:
-    """Write a value as JSON, whole or not at all."""
-    write_whole(target, (json.dumps(value, indent=1, sort_keys=True) + "\n").encode())
+    """Write a value as JSON, completely or not at all."""
+    write_bytes(target, _json(value))
 
 
 def write_json_once(target: Path, value: object) -> bool:
     """Write a value as JSON unless the file exists; return whether this call wrote it."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(
-        prefix=f".{target.name[:40]}.", suffix=".part", dir=target.parent
-    )
-    with os.fdopen(handle, "w", encoding="utf-8") as out:
-        out.write(json.dumps(value, indent=1, sort_keys=True) + "\n")
+    temporary = _temporary(target)
     try:
-        os.chmod(name, 0o666 & ~_umask())
-        os.link(
-            name, target
-        )  # fails if it exists: of several processes one wins, with a whole file
-    except FileExistsError:
-        return False
-    except OSError:  # a file system without links: exclusive creation is the next best
+        temporary.write_bytes(_json(value))
         try:
-            with target.open("x", encoding="utf-8") as out:
-                out.write(Path(name).read_text(encoding="utf-8"))
+            os.link(temporary, target)  # fails if it exists: of several processes one wins
         except FileExistsError:
             return False
+        except OSError:  # a file system without links: exclusive creation is the next best
+            try:
+                with target.open("xb") as out:
+                    out.write(_json(value))
+            except FileExistsError:
+                return False
+        return True
     finally:
-        os.unlink(name)
-    return True
+        temporary.unlink(missing_ok=True)
+
+
+def _json(value: object) -> bytes:
+    return (json.dumps(value, indent=1, sort_keys=True) + "\n").encode()
 
 
 def read_json(path: Path) -> dict | None:
@@ -116,24 +193,22 @@ def sha256_of(path: Path, *, progress: bool = False) -> str:
     stamp = _stamp(path)
     if _in_memory.get(path, (None, ""))[0] == stamp:
         return _in_memory[path][1]
-    memory = _memory_file(path)
-    kept = read_json(memory) or {}
+    kept = read_json(_memory_file(path)) or {}
     if kept.get("path") == str(path) and kept.get("stamp") == list(stamp):
-        digest = kept["sha256"]
-    else:
-        digest = compute_sha256(path, progress=progress)
-        with suppress(OSError):
-            write_json(memory, {"path": str(path), "stamp": list(stamp), "sha256": digest})
-    _in_memory[path] = (stamp, digest)
+        _in_memory[path] = (stamp, kept["sha256"])
+        return kept["sha256"]
+    digest = compute_sha256(path, progress=progress)
+    remember_sha256(path, digest, stamp)
     return digest
 
 
-def remember_sha256(path: Path, digest: str) -> None:
-    """Note the hash of a file just written, so that it need not be read again."""
+def remember_sha256(path: Path, digest: str, stamp: tuple[int, int] | None = None) -> None:
+    """Note the hash of a file, so that it need not be read again."""
     path = path.absolute()
-    stamp = _stamp(path)
+    stamp = stamp or _stamp(path)
     with suppress(OSError):
-        write_json(_memory_file(path), {"path": str(path), "stamp": list(stamp), "sha256": digest})
+        entry = {"path": str(path), "stamp": list(stamp), "sha256": digest}
+        write_json(_memory_file(path), entry)
     _in_memory[path] = (stamp, digest)
 
 
@@ -171,10 +246,4 @@ def _stamp(path: Path) -> tuple[int, int]:
 
 def _memory_file(path: Path) -> Path:
     name = hashlib.sha256(str(path).encode()).hexdigest()[:32]
-    return settings.cache_folder() / "verified" / f"{name}.json"
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+    return cache_folder() / "verified" / f"{name}.json"

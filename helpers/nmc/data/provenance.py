@@ -8,7 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nmc.data import settings
+from nmc.data import files
+from nmc.errors import CacheError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,16 +61,20 @@ def record(entry: Record) -> None:
     """Remember a fetched file, and append it to ``NMC_FETCH_LOG`` where that is set."""
     known = _log.get(entry.key)
     _log[entry.key] = entry
-    log = settings.fetch_log()
-    if log is None or known == entry:
+    setting = os.environ.get("NMC_FETCH_LOG")
+    if not setting or known == entry:
         return
+    log = files.user_path(setting, "NMC_FETCH_LOG")
     line = json.dumps({**asdict(entry), "path": str(entry.path)}, sort_keys=True) + "\n"
-    log.parent.mkdir(parents=True, exist_ok=True)
-    handle = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
-    try:  # one write of one line: processes that log at once do not mix their lines
-        os.write(handle, line.encode())
-    finally:
-        os.close(handle)
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("ab", buffering=0) as out:
+            out.write(line.encode())  # at once: processes that log together do not mix their lines
+    except OSError as exc:
+        raise CacheError(
+            f"The log of fetched files, NMC_FETCH_LOG={setting}, cannot be written: "
+            f"{exc.strerror or exc}. Name a file that can, or unset it."
+        ) from exc
 
 
 def remember(entry: Record) -> None:

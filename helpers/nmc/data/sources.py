@@ -1,38 +1,49 @@
 """The trees a file may come from, in the order the reader named them.
 
-A tree is laid out as the portal's was.  Every kind answers the same three questions: is the
-file there, is it there without any work, and (verified) where is it.
+A tree is laid out as the portal's was, or is a folder of downloads.  Every tree answers two
+questions: `find`, where the file is, and `get`, which gives the verified file.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
-from nmc.data import settings
-from nmc.data.catalogue import Item
+from nmc import names
+from nmc.data import archive, files, registry
 from nmc.data.provenance import Record
-from nmc.errors import SourceError
+from nmc.data.registry import Item, sample_packages, sample_sha256
+from nmc.errors import ArchiveError, ChecksumError, FormatError, NMCError, SourceError
 
 KINDS = ("sample", "portal", "extracts")
+#: A file at a tree's root that says what the tree is: ``{"origin": …, "invented": true}``.
+MARKER = "nmc-tree.json"
+SUMS = "SHA256SUMS"
+_WAY_OUT = "Get a fresh copy, or remove the file from the cache with 'nmc verify --repair'."
 
 
-class Miss(Exception):
+class NotInSource(Exception):
     """A tree does not have a file; says where was looked and why it is not there.
 
     Attributes
     ----------
     tried : tuple of (str, str)
         Each address and the reason.
-    clean : bool
+    certain : bool
         True when the tree certainly lacks the file; False when it could not be asked.
     """
 
-    def __init__(self, *tried: tuple[str, str], clean: bool = True):
+    def __init__(self, *tried: tuple[str, str], certain: bool = True):
         super().__init__("; ".join(f"{where}: {why}" for where, why in tried))
         self.tried = tried
-        self.clean = clean
+        self.certain = certain
 
 
 class Tree(Protocol):
@@ -40,20 +51,15 @@ class Tree(Protocol):
 
     name: str
 
-    def has(self, item: Item) -> bool:
-        """Whether the tree has the file; nothing is downloaded or written."""
+    def find(self, item: Item, *, ask: bool = False) -> Path | str | None:
+        """Return where the file is: a path where it is at hand, else None.
 
-    def may_have(self, item: Item) -> bool:
-        """Whether `has` may say yes; answered without writing anything."""
-
-    def holds(self, item: Item) -> bool:
-        """Whether the file is at hand: no network is asked, and it is not verified yet."""
-
-    def local(self, item: Item) -> Record | None:
-        """The verified file if it is at hand already, else None."""
+        With `ask`, servers are asked too, and an address or the like is returned for what the
+        tree would have to fetch or unpack.
+        """
 
     def get(self, item: Item, *, progress: bool, accept_terms: bool | None) -> Record:
-        """The verified file; raises `Miss` when the tree does not have it."""
+        """Return the verified file; raises `NotInSource` when the tree does not have it."""
 
 
 def trees(source: str | os.PathLike | list | tuple | None = None) -> tuple[Tree, ...]:
@@ -70,28 +76,373 @@ def trees(source: str | os.PathLike | list | tuple | None = None) -> tuple[Tree,
     SourceError
         When a name is none of these, or a folder does not exist.
     """
-    return tuple(_tree(name) for name in settings.source_names(source))
+    return tuple(_tree(name) for name in files.source_names(source))
 
 
 def _tree(name: str) -> Tree:
-    from nmc.data.folder import FolderTree
+    from nmc.data import shipped  # its trees are folders, too
 
     if name == "sample":
-        from nmc.data.sampled import SampleTree
-
-        return SampleTree()
+        return shipped.SampleTree()
     if name == "portal" or name.startswith(("http://", "https://")):
-        from nmc.data.web import WebTree
+        from nmc.data.web import WebTree  # requests and pooch only where the network is asked
 
-        return WebTree.portal() if name == "portal" else WebTree.at(name)
+        return WebTree(name)
     if name == "extracts":
-        from nmc.data.extracts import ExtractsTree
-
-        return ExtractsTree()
-    folder = Path(name.removeprefix("file://")).expanduser().absolute()
+        return shipped.ExtractsTree()
+    folder = files.user_path(name.removeprefix("file://"))
     if not folder.is_dir():
         raise SourceError(
-            f"The source {name!r} is neither {', '.join(KINDS)}, an http(s) address, nor a folder "
-            f"that exists: set NMC_SOURCE to one of these, or to several separated by commas."
+            f"The source {files.redact(name)!r} is neither {', '.join(KINDS)}, an http(s) "
+            "address, nor a folder that exists: set NMC_SOURCE to one of these, or to several "
+            "separated by commas."
         )
     return FolderTree(folder)
+
+
+# What a tree says of itself ----------------------------------------------------------------------
+
+
+class Marker(NamedTuple):
+    """What a tree says of itself: a name for it, and whether its numbers are synthetic."""
+
+    origin: str
+    invented: bool
+
+
+_seen: dict[Path, Marker] = {}  # markers this process has read: one that vanishes is an error
+
+
+def parse_marker(content: bytes, where: object) -> Marker:
+    """Return what a marker says.
+
+    Raises
+    ------
+    SourceError
+        When it is no JSON object with ``"invented": true`` or ``false``.
+    """
+    try:
+        value = json.loads(content)
+    except (ValueError, RecursionError):
+        value = None
+    if not isinstance(value, dict) or not isinstance(value.get("invented"), bool):
+        raise SourceError(
+            f'{where} cannot be read as {{"origin": "...", "invented": true or false}}, so nobody '
+            "can tell whether the tree's numbers are real: get a fresh copy of the tree, or mend "
+            "the file."
+        )
+    return Marker(str(value.get("origin") or ""), value["invented"])
+
+
+def parse_sums(content: bytes, where: object) -> dict[str, str]:
+    """Return the hashes of a list of lines ``sha256  path``, by path.
+
+    Raises
+    ------
+    FormatError
+        When a line is none; names the list and the line.
+    """
+    sums = {}
+    for number, line in enumerate(content.decode("utf-8", "replace").splitlines(), 1):
+        digest, _, name = line.partition(" ")
+        if line.strip() and not (re.fullmatch("[0-9a-fA-F]{64}", digest) and name.strip()):
+            raise FormatError(f"{where}, line {number}: not 'sha256  path': {line[:80]!r}.")
+        sums[name.strip().removeprefix("*").removeprefix("./")] = digest.lower()
+    return sums
+
+
+def write_sums(folder: Path) -> None:
+    """List the hashes of every file of a tree in its SHA256SUMS."""
+    paths = sorted(p for p in folder.rglob("*") if p.is_file() and p.name != SUMS)
+    lines = (f"{files.compute_sha256(p)}  {p.relative_to(folder).as_posix()}\n" for p in paths)
+    files.write_bytes(folder / SUMS, "".join(lines).encode())
+
+
+@lru_cache(maxsize=8)
+def _sums(path: Path, mtime_ns: int) -> dict[str, str]:
+    return parse_sums(path.read_bytes(), path)
+
+
+# Folders -----------------------------------------------------------------------------------------
+
+
+class FolderTree:
+    """A folder on this machine or a shared disk, used where it lies and never written to.
+
+    A file is found by its portal path, else by its own name where that is unique, a model package
+    also in the archive of all models or unpacked, by its folder.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        The tree's root.
+    name : str, optional
+        What to call it as an origin; default what its marker says, or the folder's own name.
+    """
+
+    def __init__(self, folder: Path, name: str = ""):
+        self.folder = folder
+        self._name = name
+
+    @property
+    def marker(self) -> Marker | None:
+        """What the tree says of itself, read now; None when it says nothing.
+
+        Raises
+        ------
+        SourceError
+            When its marker cannot be read, or is gone though this process read it before.
+        """
+        path = self.folder / MARKER
+        try:
+            _seen[self.folder] = parse_marker(path.read_bytes(), path)
+        except FileNotFoundError:
+            if self.folder in _seen:
+                raise SourceError(
+                    f"{path} is gone, and it said what the tree's numbers are: put it back."
+                ) from None
+        except OSError as exc:
+            raise SourceError(
+                f"{path} cannot be read ({exc.strerror or exc}), so nobody can tell whether the "
+                "tree's numbers are real: make it readable."
+            ) from exc
+        return _seen.get(self.folder)
+
+    @property
+    def name(self) -> str:
+        """What the tree is called as an origin."""
+        if self._name:
+            return self._name
+        try:
+            return self.marker.origin or self.folder.name
+        except (SourceError, AttributeError):
+            return self.folder.name
+
+    def find(self, item: Item, *, ask: bool = False) -> Path | None:
+        """Return the path of the file, of the unpacked package, or of the archive it lies in."""
+        for path in (self.folder / part for part in item.paths):
+            if path.is_file():
+                return path
+        found = self._named(item)
+        if len(found) == 1:
+            return found[0]
+        if item.key.startswith("model/"):
+            all_models = self.find(registry.item("models/all"))
+            if all_models and _archive_name(item) in _members(all_models, _stamp(all_models)):
+                return all_models
+        return None
+
+    def _named(self, item: Item) -> list[Path]:
+        """Return what lies elsewhere in the folder under the file's own name."""
+        return [
+            path
+            for path in _listing(self.folder).get(item.key, ())
+            if not any(
+                path.is_relative_to(other) for other in (self.folder / p for p in item.paths)
+            )
+        ]
+
+    def get(
+        self, item: Item, *, progress: bool = False, accept_terms: bool | None = None
+    ) -> Record:
+        """Verify the file where it lies and return it."""
+        path = self.find(item)
+        if path is None:
+            several = self._named(item)
+            why = f"{len(several)} files of that name" if several else "no such file"
+            raise NotInSource(*((str(self.folder / part), why) for part in item.paths))
+        if path.is_dir():
+            return self.verify(item, _packed(item, path))
+        if item.key.startswith("model/") and path.name != _archive_name(item):
+            box = self.verify(registry.item("models/all"), path, progress=progress)
+            return self.verify(item, _taken_out(item, path, box.sha256))
+        return self.verify(item, path, progress=progress)
+
+    def expected(self, path: Path) -> tuple[str | None, str]:
+        """Return the sha256 a file of the tree should have, if any, and who says so."""
+        sums = self.folder / SUMS
+        if sums.is_file() and path.is_relative_to(self.folder):
+            listed = _sums(sums, sums.stat().st_mtime_ns)
+            if digest := listed.get(path.relative_to(self.folder).as_posix()):
+                return digest, "tree"
+        return None, "format"
+
+    def verify(
+        self,
+        item: Item,
+        path: Path,
+        *,
+        place: Path | None = None,
+        shown: str = "",
+        progress: bool = False,
+    ) -> Record:
+        """Verify a file by its content, and say what it is.
+
+        Parameters
+        ----------
+        item : Item
+            What the file should be.
+        path : pathlib.Path
+            The file.
+        place : pathlib.Path, optional
+            Where the file belongs in the tree; default where it is.
+        shown : str
+            What to call the file in an error; default its path.
+        progress : bool
+            Show a progress bar, on stderr, while a large file is read.
+
+        Raises
+        ------
+        ChecksumError
+            When the file is not what it should be.
+        SourceError
+            When its content does not tell whether it is real, and the marker cannot be read.
+        """
+        shown = shown or str(path)
+        size, digest = path.stat().st_size, files.sha256_of(path, progress=progress)
+
+        def record(trust: str, release: str = "", *, invented=False, confirmed=True) -> Record:
+            origin = "sample" if trust == "sample" else self.name
+            return Record(item.key, origin, digest, size, invented, release, trust, path, confirmed)
+
+        if digest in sample_sha256():
+            return record("sample", invented=True)
+        for known in item.known:
+            if digest == known.sha256:
+                return record("catalogue", known.release)
+        listed, trust = self.expected(place or path)
+        if listed not in (None, digest):
+            who = "it was recorded at first use with" if trust == "first use" else "its tree lists"
+            raise _altered(item, shown, f"{who} sha256 {listed}", size, digest)
+        content, release = _inspected(item, path, digest, shown)
+        if content in item.content:
+            return record("catalogue", release)
+        if content and content in sample_packages().values():
+            return record("sample", release, invented=True)
+        marker = self.marker
+        if marker and marker.invented:
+            return record(trust, release, invented=True)
+        if item.known and item.on_portal:
+            known = item.known[0]
+            expected = f"{known.size_bytes:,} bytes with sha256 {known.sha256} are expected"
+            raise _altered(item, shown, expected, size, digest)
+        return record(trust, release, confirmed=bool(marker))
+
+
+def _altered(item: Item, shown: str, expected: str, size: int, digest: str) -> ChecksumError:
+    own = " Load an edited package by its path." if item.content else ""
+    return ChecksumError(
+        f"{shown} ({item.key}) was altered or truncated: {expected}, "
+        f"it has {size:,} bytes with sha256 {digest}. {_WAY_OUT}{own}"
+    )
+
+
+_known_content: dict[str, tuple[str, str]] = {}  # sha256 of a file → what `_inspected` found
+
+
+def _inspected(item: Item, path: Path, digest: str, shown: str) -> tuple[str, str]:
+    """Check a file's format; of a model package return the digest of its content, and release."""
+    if digest in _known_content:
+        return _known_content[digest]
+    try:
+        found, wrong = ("", ""), ""
+        if item.content:
+            found = archive.inspect(path)
+        else:
+            wrong = archive.check_format(path, item.format)
+    except ArchiveError as exc:
+        wrong = str(exc).rstrip(".")
+    if not wrong and item.key.startswith("page/pathway/") and b"factsheet" not in path.read_bytes():
+        wrong = "it is a page, but no fact sheet"  # such as that of a login, or of a move
+    if wrong:
+        raise ChecksumError(f"{shown} is not a complete {item.format} file: {wrong}. {_WAY_OUT}")
+    _known_content[digest] = found
+    return found
+
+
+# Folders of downloads ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Scan:
+    found: dict[str, list[Path]]
+    folders: dict[Path, int]
+
+
+_scans: dict[Path, _Scan] = {}
+
+
+def _listing(root: Path) -> dict[str, list[Path]]:
+    """Return what lies in a folder under a unique file name: key → paths; read when it changed."""
+    scan = _scans.get(root)
+    if scan is None or any(_mtime(folder) != at for folder, at in scan.folders.items()):
+        scan = _scans[root] = _Scan({}, {})
+        for key, path in _walk(root, scan.folders):
+            scan.found.setdefault(key, []).append(path)
+    return scan.found
+
+
+def _walk(root: Path, folders: dict[Path, int]) -> Iterator[tuple[str, Path]]:
+    names_of = registry.by_file_name()
+    for place, inside, listed in os.walk(root):
+        folder = Path(place)
+        folders[folder] = _mtime(folder)
+        inside[:] = [name for name in inside if not name.startswith((".", "__"))]
+        if "template.hoc" in listed:  # an unpacked package
+            inside.clear()
+            try:
+                yield f"model/{names.parse_model(folder.name).name}", folder
+            except NMCError:
+                pass  # a package of another name: it is loaded by its path
+            continue
+        for name in listed:
+            key = names_of.get(name) or names_of.get(re.sub(r"\.h(df)?5$", ".tar", name))
+            if key:
+                yield key, folder / name
+
+
+def _mtime(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return -1
+
+
+def _packed(item: Item, folder: Path) -> Path:
+    """Return an unpacked package as a zip in the cache, packed anew when a file changed."""
+    name = item.key.removeprefix("model/")
+    digest = hashlib.sha256(str(folder).encode())
+    for path in sorted(folder.rglob("*")):
+        status = path.stat()
+        if path.is_file():
+            digest.update(f"{path} {status.st_size} {status.st_mtime_ns}\n".encode())
+    target = files.cache_folder() / "packed" / digest.hexdigest()[:24] / f"{name}.zip"
+    if not target.is_file():
+        with files.writing(item.key), files.atomic_write(target) as temporary:
+            archive.pack(folder, temporary, name)
+    return target
+
+
+def _archive_name(item: Item) -> str:
+    return f"{item.key.removeprefix('model/')}.zip"
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    return path.stat().st_size, _mtime(path)
+
+
+@lru_cache(maxsize=4)
+def _members(path: Path, stamp: tuple[int, int]) -> frozenset[str]:
+    """List an archive's members, read once for each version of the file."""
+    try:
+        return frozenset(archive.list_members(path))
+    except ArchiveError:
+        return frozenset()  # damaged: who asks for the archive itself gets the error
+
+
+def _taken_out(item: Item, box: Path, sha256: str) -> Path:
+    """Return a package copied out of the archive of all models into the cache."""
+    target = files.cache_folder() / "packed" / sha256[:24] / _archive_name(item)
+    with files.writing(item.key), files.atomic_write(target) as temporary:
+        archive.take_out(box, target.name, temporary)
+    return target

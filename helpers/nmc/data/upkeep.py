@@ -1,23 +1,33 @@
-"""The cache looked after: what it holds, whether it is sound, and the parts of it to throw away."""
+"""The cache looked after, and carried: what is sound, what to throw away, exports and imports."""
 
 from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from nmc.data import check, files, settings, unpacked, web
-from nmc.data.cached import CachedTree, first_use_file
-from nmc.data.catalogue import Item, items
-from nmc.data.folder import FolderTree
+from nmc import data
+from nmc.data import files, sources, terms
 from nmc.data.provenance import Record
-from nmc.data.sources import Miss
-from nmc.errors import NMCError
+from nmc.data.registry import Item, by_file_name, item, items, match
+from nmc.data.shipped import SampleTree
+from nmc.data.sources import MARKER, SUMS, FolderTree, NotInSource, parse_sums
+from nmc.data.web import CachedTree, WebTree, tree_of
+from nmc.errors import FormatError, MissingFileError, NMCError, SourceError
 
 _STALE_S = 24 * 3600.0  # a temporary file older than this belongs to a process that was killed
+_README = """A copy of files of the Neocortical Microcircuit Collaboration portal, laid out as the
+portal's tree was. To use it, set NMC_SOURCE to this folder, or copy it into a cache with
+'nmc import'. SHA256SUMS lists every file: check it with 'sha256sum -c SHA256SUMS'.
+
+The data come under the portal's terms, told below in our own words, and are to be cited:
+
+{citations}
+
+{terms}"""
 
 
 @dataclass(frozen=True)
@@ -34,7 +44,7 @@ class Finding:
     why : str
         What is wrong with it; empty when nothing is.
     key, origin : str
-        Its key in the catalogue and the tree it belongs to; empty when it has none.
+        Its key in the registry and the tree it belongs to; empty when it has none.
     """
 
     path: Path
@@ -50,21 +60,26 @@ class Finding:
 
 
 def verify_tree(tree: FolderTree) -> Iterator[Finding]:
-    """Read every file of the catalogue that a tree holds, and compare its sha256.
+    """Read every file of the registry that a tree holds, and compare its sha256.
 
     Parameters
     ----------
-    tree : nmc.data.folder.FolderTree
+    tree : nmc.data.sources.FolderTree
 
     Yields
     ------
     Finding
         ``sound`` or ``damaged``, one for each file, as it is read.
     """
-    for item in items().values():
-        for path in (tree.folder / part for part in item.paths):
+    for entry in items().values():
+        for path in (tree.folder / part for part in entry.paths):
             if path.is_file():
-                yield _verify_file(tree, item, path)
+                files.forget_sha256(path)
+                try:
+                    tree.verify(entry, path)
+                    yield Finding(path, "sound", "", entry.key, tree.name)
+                except NMCError as exc:
+                    yield Finding(path, "damaged", str(exc), entry.key, tree.name)
 
 
 def verify_cache(*, repair: bool = False) -> Iterator[Finding]:
@@ -73,86 +88,87 @@ def verify_cache(*, repair: bool = False) -> Iterator[Finding]:
     Parameters
     ----------
     repair : bool
-        Remove what is damaged or left over, and fetch what came from the portal again.
+        Remove what is damaged or left over, and fetch what came from an address again.  What
+        can be verified is never removed.
 
     Yields
     ------
     Finding
         One for each file or unpacked archive, as it is read.
     """
-    cache = settings.cache_folder()
+    cache = files.cache_folder()
     for root in _folders(cache / "web"):
         tree = CachedTree(root, root.name)
+        yield from _verify_list(root, repair)
         for found in verify_tree(tree):
-            yield _repair_download(found, root) if repair and not found.is_sound else found
+            yield _repair_download(found, tree) if repair and not found.is_sound else found
         if repair:
-            yield from _forget_lost(root)
+            yield from _forget_lost(tree)
     for root in _folders(cache / "sample"):
-        for found in verify_tree(CachedTree(root, "sample")):
-            yield _repair_by_removal(found, root) if repair and not found.is_sound else found
-    for root in _folders(cache / "extracts"):
-        for found in verify_tree(FolderTree(root, "extracts")):
-            yield _repair_by_removal(found, root) if repair and not found.is_sound else found
+        tree = SampleTree()
+        if root == tree.folder:
+            for found in verify_tree(tree):
+                yield _removed(found) if repair and not found.is_sound else found
     for root in _folders(cache / "unpacked"):
-        why = unpacked.damage(root, read_all=True)
+        why = data.damage(root, read_all=True)
         found = Finding(root, "damaged" if why else "sound", why)
-        yield _repair_by_removal(found, root) if repair and why else found
+        yield _removed(found) if repair and why else found
     yield from _left_over(cache, repair)
 
 
-def _verify_file(tree: FolderTree, item: Item, path: Path) -> Finding:
-    files.forget_sha256(path)
+def _verify_list(root: Path, repair: bool) -> Iterator[Finding]:
+    """Look at a tree's own list first: what cannot be read says nothing about its files."""
+    path = root / SUMS
     try:
-        listed, trust = tree.expected(path)
-        check.verify(item, path, listed=listed, trust=trust, synthetic=lambda: tree.invented)
-    except NMCError as exc:
-        return Finding(path, "damaged", str(exc), item.key, tree.name)
-    return Finding(path, "sound", "", item.key, tree.name)
+        if path.is_file():
+            parse_sums(path.read_bytes(), path)
+    except FormatError as exc:
+        found = Finding(path, "damaged", str(exc))
+        path.rename(path.with_name(f".{SUMS}.part"))
+        if repair:
+            yield _removed(replace(found, path=path.with_name(f".{SUMS}.part")))
+        else:
+            yield found
 
 
-def _repair_download(found: Finding, root: Path) -> Finding:
-    """Remove a damaged download with the record of its first use, and get it again if possible."""
+def _repair_download(found: Finding, tree: CachedTree) -> Finding:
+    """Get a damaged download again, and remove it with the record of its first use if need be."""
     found.path.unlink(missing_ok=True)
-    first_use_file(root, found.path).unlink(missing_ok=True)
-    tree = web.tree_of(root)
-    if tree is not None:
-        with suppress(Miss, NMCError):
-            again: Record = tree.get(items()[found.key])
-            return Finding(again.path, "fetched again", found.why, found.key, tree.name)
-    return Finding(found.path, "removed", found.why, found.key, found.origin)
+    tree.first_use(found.path).unlink(missing_ok=True)
+    origin = tree_of(tree.folder)
+    if origin is not None:
+        with suppress(NotInSource, NMCError):
+            again = origin.get(item(found.key), progress=False)
+            return replace(found, path=again.path, state="fetched again")
+    return replace(found, state="removed")
 
 
-def _repair_by_removal(found: Finding, root: Path) -> Finding:
+def _removed(found: Finding) -> Finding:
     """Remove what is made again, the same, when it is next asked for."""
-    shutil.rmtree(root, ignore_errors=True)
-    shutil.rmtree(root.with_name(f"{root.name}.first-use"), ignore_errors=True)
-    return Finding(found.path, "removed", found.why, found.key, found.origin)
+    if found.path.is_dir():
+        shutil.rmtree(found.path, ignore_errors=True)
+    else:
+        found.path.unlink(missing_ok=True)
+    return replace(found, state="removed")
 
 
-def _forget_lost(root: Path) -> Iterator[Finding]:
+def _forget_lost(tree: CachedTree) -> Iterator[Finding]:
     """Forget the first hash of files that are gone, so that another copy may be trusted."""
-    records = root.with_name(f"{root.name}.first-use")
+    records = tree.first_use(tree.folder / "x").parent
     for path in sorted(records.rglob("*.json")):
-        if not (root / path.relative_to(records).with_suffix("")).exists():
-            path.unlink()
-            yield Finding(path, "removed", "the record of a file that is gone")
+        if not (tree.folder / path.relative_to(records).with_suffix("")).exists():
+            yield _removed(Finding(path, "", "the record of a file that is gone"))
 
 
 def _left_over(cache: Path, repair: bool) -> Iterator[Finding]:
     now = time.time()
     for path in sorted(cache.rglob(".*")) if cache.is_dir() else ():
         with suppress(FileNotFoundError):
-            if now - path.stat().st_mtime < _STALE_S or _inside_content(path, cache):
-                continue
-            if repair:
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
-            state = "removed" if repair else "left over"
-            yield Finding(path, state, "a process was killed while it wrote this")
-
-
-def _inside_content(path: Path, cache: Path) -> bool:
-    """Whether a dotted name is part of an unpacked archive, not one of our temporary files."""
-    return any(parent.name == "content" for parent in path.relative_to(cache).parents)
+            # A dotted name in an unpacked archive is part of it, not one of our temporary files.
+            inside = any(parent.name == "content" for parent in path.relative_to(cache).parents)
+            if not inside and now - path.stat().st_mtime >= _STALE_S:
+                found = Finding(path, "left over", "a process was killed while it wrote this")
+                yield _removed(found) if repair else found
 
 
 def _folders(root: Path) -> list[Path]:
@@ -160,3 +176,141 @@ def _folders(root: Path) -> list[Path]:
         return []
     folders = (path for path in root.iterdir() if path.is_dir())
     return sorted(p for p in folders if not p.name.startswith(".") and p.suffix != ".first-use")
+
+
+# Exports and imports -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Moved:
+    """What an export or an import did: records written, and paths left out with the reason."""
+
+    folder: Path
+    written: tuple[str, ...]
+    left_out: dict[str, str]
+
+
+def export(
+    target: Path, patterns: Iterable[str] = (), *, source=None, progress: bool = True
+) -> Moved:
+    """Copy files into a new folder that is laid out as the portal's tree, with SHA256SUMS.
+
+    Parameters
+    ----------
+    target : pathlib.Path
+        A folder that does not exist yet.
+    patterns : iterable of str
+        What to copy, fetching it where need be; nothing means all that is at hand.
+    source : str, path or sequence, optional
+        As for `nmc.fetch`.
+    progress : bool
+        Show a progress bar, on stderr.
+
+    Raises
+    ------
+    SourceError
+        When the folder exists, or when synthetic and real files would be mixed in it.
+    MissingFileError
+        When nothing is at hand.
+    """
+    target = files.user_path(target)
+    if target.exists():
+        raise SourceError(f"{target} exists already: export to a folder that does not.")
+    wanted, left_out = list(patterns), {}
+    records = list(_records(wanted, source, left_out, progress))
+    if not records:
+        raise MissingFileError("Nothing is at hand to export: name keys, and they are fetched.")
+    if len({entry.invented for entry in records}) > 1:
+        raise SourceError(
+            "The source mixes real files with the synthetic sample, and one folder must not: "
+            "export with one of them, e.g. NMC_SOURCE=portal."
+        )
+    with files.atomic_folder(target) as temporary:
+        for entry in records:
+            copy = temporary / item(entry.key).path
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(entry.path, copy)
+        _describe(temporary, records)
+        sources.write_sums(temporary)
+    return Moved(target, tuple(entry.key for entry in records), left_out)
+
+
+def _records(wanted: list[str], source, left_out: dict, progress: bool) -> Iterator[Record]:
+    from tqdm import tqdm
+
+    rows = match(wanted) if wanted else items().values()
+    for entry in tqdm(rows, desc="Collecting", unit=" files", leave=False, disable=not progress):
+        try:
+            if wanted:
+                yield data.fetch_record(entry.key, source=source, progress=progress)
+            elif found := data.at_hand(entry.key, source):
+                yield found
+        except MissingFileError:
+            left_out[entry.key] = "no tree of the source has it"
+
+
+def _describe(root: Path, records: list[Record]) -> None:
+    origin = ", ".join(dict.fromkeys(entry.origin for entry in records))
+    invented = records[0].invented
+    if invented or all(entry.confirmed for entry in records):
+        files.write_json(root / MARKER, {"origin": origin, "invented": invented})
+    text = "A synthetic sample: every number in it is invented. Set NMC_SOURCE to this folder.\n"
+    if not invented:
+        cite = terms.citations_for(entry.key for entry in records)
+        lines = "\n".join(f"- {terms.apa(key)}" for key in cite)
+        text = _README.format(citations=lines, terms=terms.text())
+    files.write_bytes(root / "README.txt", text.encode())
+
+
+def import_(*origins: Path) -> Moved:
+    """Copy files into the cache, verifying each; then ``portal`` has them without a network.
+
+    Parameters
+    ----------
+    *origins : pathlib.Path
+        Exported folders, other copies of the tree, folders of downloads, unpacked packages, or
+        single files with the names the portal gave them.
+
+    Raises
+    ------
+    SourceError
+        When one does not exist, or is synthetic.
+    FormatError
+        When nothing in it is known.
+    ChecksumError
+        When a file is damaged; nothing of that file is copied.
+    """
+    target, written, left_out = WebTree().folder, [], {}
+    for origin in map(files.user_path, origins):
+        if not origin.exists():
+            raise SourceError(f"{origin} does not exist.")
+        tree = FolderTree(origin if origin.is_dir() else origin.parent)
+        found = [entry for entry in items().values() if tree.find(entry)]
+        if origin.is_file():
+            key = by_file_name().get(origin.name)
+            found = [entry for entry in found if key == entry.key or tree.find(entry) == origin]
+        if not found:
+            raise FormatError(f"{origin} holds no file of the registry that is known by its name.")
+        for entry in found:
+            if entry.on_portal:
+                with files.writing(entry.key):
+                    _import_one(tree, entry, CachedTree(target, "portal"))
+                written.append(entry.key)
+            else:
+                left_out[entry.key] = "no file of the portal: name its folder in NMC_SOURCE"
+    return Moved(target, tuple(written), left_out)
+
+
+def _import_one(tree: FolderTree, entry: Item, cache: CachedTree) -> None:
+    found = tree.get(entry)
+    if found.invented:
+        raise SourceError(
+            f"{found.path} is synthetic: name its tree in NMC_SOURCE instead of importing it."
+        )
+    place = cache.folder / entry.path
+    with files.atomic_write(place) as temporary:
+        shutil.copyfile(found.path, temporary)
+        tree.verify(entry, temporary)
+        if found.trust != "catalogue":
+            cache.record_first_use(place, found, str(found.path))
+    files.remember_sha256(place, found.sha256)

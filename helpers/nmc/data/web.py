@@ -2,214 +2,48 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
+import io
+import json
 import logging
+import os
 import re
+import shutil
+import tarfile
+import tempfile
 import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from nmc.data import check, files, pathway_pages, settings, terms, transfer
-from nmc.data.cached import CachedTree
-from nmc.data.catalogue import Item, items
-from nmc.data.folder import MARKER, SUMS, Marker, parse_marker, parse_sums, sums_of
-from nmc.data.mirrors import join, portal_addresses
+from nmc import layout, names
+from nmc.data import files, registry, terms
+from nmc.data.download import Absent, Failed, Policy, Unreachable, Wanted, download, exists
 from nmc.data.provenance import Record
-from nmc.data.sources import Miss
-from nmc.errors import ChecksumError, NMCError, SourceError
+from nmc.data.registry import Item, join
+from nmc.data.sources import MARKER, SUMS, FolderTree, Marker, NotInSource, parse_marker, parse_sums
+from nmc.errors import ChecksumError, FormatError, NMCError, SourceError
 
 _log = logging.getLogger(__name__)
 _DOWN_S = 60.0
-#: Sheets and pages are read into memory whole; the largest known has 1.3 MB.
+#: Sheets and pages are read into memory at once; the largest known has 1.3 MB.
 _MOST_BYTES = {"json": 1 << 26, "html": 1 << 26}
+_PAGES_AT_ONCE = 8
+_PAGES, _PAGES_LIST = "page/pathways", "tree/pathways_list"
 _down: dict[str, float] = {}  # hosts that did not answer → when; asked again after a while
 _asked: set[Path] = set()  # trees whose marker was asked for by this process
 _refused: dict[Path, str] = {}  # of these, the ones whose server would not give it
 
 
-class WebTree:
-    """A tree that is downloaded from, file by file, into the cache.
-
-    Parameters
-    ----------
-    name : str
-        What to call it as an origin.
-    base : str
-        Its address; empty for the portal, whose mirrors are tried in order.
-    policy : nmc.data.transfer.Policy, optional
-        How patient to be.
-    """
-
-    def __init__(self, name: str, base: str = "", policy: transfer.Policy | None = None):
-        self.name = name
-        self._base = base
-        self._policy = policy or transfer.Policy()
-        slug = name
-        if base:
-            slug = re.sub(r"[^\w.-]+", "_", urlsplit(base).netloc + urlsplit(base).path).strip("_")
-            slug = f"{slug[:60]}-{hashlib.sha256(base.encode()).hexdigest()[:8]}"
-        self.folder = settings.cache_folder() / "web" / slug
-
-    @classmethod
-    def portal(cls) -> WebTree:
-        """Return the portal: its public copy first, then the portal itself."""
-        return cls("portal")
-
-    @classmethod
-    def at(cls, address: str) -> WebTree:
-        """Return the tree below an address."""
-        return cls(urlsplit(address).netloc, address)
-
-    def addresses(self, item: Item) -> tuple[str, ...]:
-        """Return where the file is looked for, in order."""
-        if self._base:
-            return tuple(join(self._base, path) for path in item.paths)
-        return portal_addresses(item.paths) if item.on_portal else ()
-
-    def has(self, item: Item) -> bool:
-        """Whether the file was fetched before, or some address says that it serves it."""
-        if self._cached().has(item):
-            return True
-        if settings.offline():
-            return False
-        if item.key == pathway_pages.KEY and not self._base:
-            return self.has(items()[pathway_pages.LIST_KEY])
-        return any(self._serves(address) for address in self.addresses(item))
-
-    may_have = has
-
-    def holds(self, item: Item) -> bool:
-        """Whether the file was fetched before."""
-        return self._cached().has(item)
-
-    def local(self, item: Item) -> Record | None:
-        """Return the verified file if it was fetched before."""
-        return self._cached().local(item)
-
-    def get(self, item: Item, *, progress: bool = True, accept_terms: bool | None = None) -> Record:
-        """Return the verified file, downloading it where it is not in the cache."""
-        if not self._base:
-            terms.require(self.name, accept_terms)
-        cached = self._cached()
-        try:
-            return cached.get(item)
-        except Miss:
-            pass
-        except ChecksumError:
-            if settings.offline():
-                raise
-        self._refuse_offline(item)
-        with files.writing(item.key):
-            self._learn()
-        if item.key == pathway_pages.KEY and not self._base:
-            return self._assemble_pathway_pages(item, progress)
-        found = self._download(item, progress)
-        if found.trust == "first use" and not found.invented:
-            _log.warning(
-                "No sha256 of %s is known: this first copy is trusted and recorded (%s).",
-                item.key, found.sha256,
-            )  # fmt: skip
-        return found
-
-    def _assemble_pathway_pages(self, item: Item, progress: bool) -> Record:
-        """Put the archive together from single pages, which the cache keeps if it breaks off."""
-        listed = self.get(items()[pathway_pages.LIST_KEY]).path
-        target = self.folder / item.path
-        with files.writing(item.key), files.whole(target) as temporary:
-            pages = pathway_pages.page_items(listed)
-            pathway_pages.assemble(pages, self._page, temporary, progress=progress)
-        return self._cached().get(item)
-
-    def _page(self, item: Item) -> Record:
-        cached = self._cached()
-        return cached.get(item) if cached.has(item) else self._download(item, progress=False)
-
-    def _cached(self) -> CachedTree:
-        return _Fetched(self.folder, self.name)
-
-    def _refuse_offline(self, item: Item) -> None:
-        if settings.offline():
-            why = "not in the cache, and the network is switched off (NMC_OFFLINE)"
-            tried = self.addresses(item) or (f"{self.name}/{item.path}",)
-            raise Miss(*((where, why) for where in tried), clean=False)
-
-    def _download(self, item: Item, progress: bool) -> Record:
-        tried, clean, wrong = [], True, None
-        if not item.on_portal and not self._base:
-            raise Miss((f"portal/{item.path}", "not a file of the portal"))
-        for address in self.addresses(item):
-            try:
-                return self._from(address, item, progress)
-            except transfer.Absent as exc:
-                tried.append((address, str(exc)))
-            except (transfer.Failed, ChecksumError) as exc:
-                clean = False
-                wrong = exc if isinstance(exc, ChecksumError) else wrong
-                tried.append((address, str(exc)))
-        if wrong is not None:
-            lines = "".join(f"\n  {where}: {why}" for where, why in tried)
-            raise ChecksumError(f"No address has a sound copy of {item.key!r}. Tried:{lines}")
-        raise Miss(*tried, clean=clean)
-
-    def _from(self, address: str, item: Item, progress: bool) -> Record:
-        """Download from one address, verify, and move into place."""
-        _skip_if_down(address)
-        target = self.folder / item.path
-        listed = sums_of(self.folder).get(item.path)
-        cached = self._cached()
-        hashes_known = bool(item.known or listed) and not item.other_releases
-        sizes = _sizes(item) if hashes_known and not listed and not self._base else ()
-        wanted = transfer.Wanted(sizes, _most_bytes(item), other_hosts=hashes_known)
-        with files.writing(item.key), files.whole(target) as temporary:
-            try:
-                transfer.download(address, temporary, wanted, self._policy, progress=progress)
-            except transfer.Unreachable:
-                _down[urlsplit(address).netloc] = time.monotonic()
-                raise
-            listed, trust = cached.expected(target)
-            verdict = check.verify(
-                item, temporary, listed=listed, trust=trust, shown=address,
-                synthetic=lambda: cached.invented,
-            )  # fmt: skip
-            if verdict.trust == "first use":
-                cached.record_first_use(target, verdict, address)
-            digest = verdict.sha256
-        files.remember_sha256(target, digest)
-        return cached.get(item)
-
-    def _serves(self, address: str) -> bool:
-        try:
-            _skip_if_down(address)
-            return transfer.exists(address, self._policy)
-        except transfer.Unreachable:
-            _down.setdefault(urlsplit(address).netloc, time.monotonic())
-        except transfer.Failed:
-            pass
-        return False
-
-    def _learn(self) -> None:
-        """Ask a copy of the tree, once a process, what it says of itself and its hashes."""
-        if not self._base or self.folder in _asked:
-            return
-        files.write_json_once(_origin_file(self.folder), {"address": self._base})
-        _refused.pop(self.folder, None)
-        for name, parse in ((MARKER, parse_marker), (SUMS, parse_sums)):
-            where = join(self._base, name)
-            try:
-                with files.whole(self.folder / name) as temporary:
-                    limit = transfer.Wanted(max_bytes=1 << 26)
-                    transfer.download(where, temporary, limit, self._policy)
-                    parse(temporary.read_bytes(), where)  # a login page must not replace it
-            except transfer.Absent as exc:
-                if exc.refused and name == MARKER:
-                    _refused[self.folder] = f"{where}: {exc}"
-            except (transfer.Failed, NMCError) as exc:
-                raise Miss((where, str(exc)), clean=False) from exc
-        _asked.add(self.folder)
+# Trees -------------------------------------------------------------------------------------------
 
 
-class _Fetched(CachedTree):
-    """What was fetched from one tree."""
+class CachedTree(FolderTree):
+    """A folder of the cache; its files came from elsewhere, and their first hashes are recorded."""
 
     @property
     def marker(self) -> Marker | None:
@@ -223,30 +57,300 @@ class _Fetched(CachedTree):
             )
         return super().marker
 
+    def expected(self, path: Path) -> tuple[str | None, str]:
+        """Return the sha256 that was recorded at first use, where the tree lists none."""
+        listed, trust = super().expected(path)
+        if listed is not None:
+            return listed, trust
+        return (files.read_json(self.first_use(path)) or {}).get("sha256"), "first use"
+
+    def verify(
+        self,
+        item: Item,
+        path: Path,
+        *,
+        place: Path | None = None,
+        shown: str = "",
+        progress: bool = False,
+    ) -> Record:
+        """Verify a file; one that was imported unconfirmed stays so."""
+        found = super().verify(item, path, place=place, shown=shown, progress=progress)
+        if found.trust == "catalogue":
+            return found
+        first = files.read_json(self.first_use(place or path)) or {}
+        return replace(found, confirmed=False) if first.get("confirmed") is False else found
+
+    def first_use(self, path: Path) -> Path:
+        """Return where the first hash of a file of the tree is recorded."""
+        name = path.relative_to(self.folder).as_posix() if path.is_relative_to(self.folder) else ""
+        return self.folder.with_name(f"{self.folder.name}.first-use") / f"{name}.json"
+
+    def record_first_use(self, path: Path, found: Record, address: str) -> None:
+        """Record the hash of a file of which none is known; the first process to do so wins.
+
+        Raises
+        ------
+        ChecksumError
+            When another hash was recorded before.
+        """
+        place = self.first_use(path)
+        entry = {
+            "sha256": found.sha256, "size_bytes": found.size_bytes, "address": address,
+            "date": terms.now(), "confirmed": found.confirmed,
+        }  # fmt: skip
+        if files.write_json_once(place, entry):
+            return
+        first = files.read_json(place) or {}
+        if first.get("sha256") != found.sha256:
+            raise ChecksumError(
+                f"{address} has another {path.name} than at first use: sha256 {found.sha256}, "
+                f"at first {first.get('sha256')} ({first.get('date')}, {first.get('address')}). "
+                "To trust it instead, remove the first with 'nmc verify --repair'."
+            )
+
+
+class WebTree:
+    """A tree that is downloaded from, file by file, into the cache.
+
+    Parameters
+    ----------
+    address : str
+        ``portal``, whose mirrors are tried in order, or an ``http(s)`` address.
+    policy : Policy, optional
+        How patient to be.
+
+    Raises
+    ------
+    SourceError
+        When the address is none.
+    """
+
+    def __init__(self, address: str = "portal", policy: Policy | None = None):
+        self._base = "" if address == "portal" else address
+        self._policy = policy or Policy()
+        self.name = slug = "portal"
+        if self._base:
+            shown = files.redact(address)
+            try:
+                parts = urlsplit(address)
+                self.name = parts.hostname + (f":{parts.port}" if parts.port else "")
+                if parts.query or parts.fragment or re.search(r"\s", address):
+                    raise ValueError("a tree's address has no space, '?' or '#'")
+            except (ValueError, TypeError) as exc:
+                raise SourceError(f"{shown!r} is no address of a tree: {exc}.") from exc
+            slug = re.sub(r"[^\w.-]+", "_", shown.partition("//")[2]).strip("_")[:60]
+            slug += f"-{hashlib.sha256(shown.encode()).hexdigest()[:8]}"
+        self.folder = files.cache_folder() / "web" / slug
+        self._cached = CachedTree(self.folder, self.name)
+
+    def addresses(self, item: Item) -> tuple[str, ...]:
+        """Return where the file is looked for, in order."""
+        return tuple(join(self._base, p) for p in item.paths) if self._base else item.addresses
+
+    def find(self, item: Item, *, ask: bool = False) -> Path | str | None:
+        """Return the path of the file where it was fetched before; with `ask`, who serves it."""
+        path = next((p for p in (self.folder / q for q in item.paths) if p.is_file()), None)
+        if path or not ask or files.offline():
+            return path
+        if item.key == _PAGES and not self._base:
+            return self.find(registry.item(_PAGES_LIST), ask=True)
+        wanted = Wanted(hash_decides=_hash_decides(item, None))
+        return next((a for a in self.addresses(item) if self._serves(a, wanted)), None)
+
+    def get(self, item: Item, *, progress: bool = True, accept_terms: bool | None = None) -> Record:
+        """Return the verified file, downloading it where it is not in the cache."""
+        if not self._base:
+            terms.require(self.name, accept_terms)
+        path = self.find(item)
+        if path:
+            try:
+                return self._cached.verify(item, path)
+            except ChecksumError:
+                if files.offline():
+                    raise
+        if files.offline():
+            why = "not in the cache, and the network is switched off (NMC_OFFLINE)"
+            where = self.addresses(item) or (f"{self.name}/{item.path}",)
+            raise NotInSource(*((files.redact(w), why) for w in where), certain=False)
+        with files.writing(item.key):
+            self._learn()
+            if item.key == _PAGES and not self._base:
+                return self._assemble_pages(item, progress)
+        found = self._download(item, progress)
+        if found.trust == "first use" and not found.invented:
+            _log.warning(
+                "No sha256 of %s is known: this first copy is trusted and recorded (%s).",
+                item.key, found.sha256,
+            )  # fmt: skip
+        return found
+
+    def verify(self, item: Item, path: Path) -> Record:
+        """Verify a file of the cache."""
+        return self._cached.verify(item, path)
+
+    def _download(self, item: Item, progress: bool) -> Record:
+        tried, certain, wrong = [], True, False
+        for address in self.addresses(item):
+            try:
+                return self._from(address, item, progress)
+            except Absent as exc:
+                tried.append((files.redact(address), str(exc)))
+            except (Failed, ChecksumError) as exc:
+                certain, wrong = False, wrong or isinstance(exc, ChecksumError)
+                tried.append((files.redact(address), str(exc)))
+        if wrong:
+            lines = "".join(f"\n  {where}: {why}" for where, why in tried)
+            raise ChecksumError(f"No address has a sound copy of {item.key!r}. Tried:{lines}")
+        raise NotInSource(*tried or [(f"portal/{item.path}", "not a file of the portal")],
+                          certain=certain)  # fmt: skip
+
+    def _from(self, address: str, item: Item, progress: bool) -> Record:
+        """Download from one address, verify, and move into place."""
+        target, shown = self.folder / item.path, files.redact(address)
+        listed = self._cached.expected(target)
+        decides = _hash_decides(item, listed[0] if listed[1] == "tree" else None)
+        sizes = () if self._base or item.content else tuple(k.size_bytes for k in item.known)
+        wanted = Wanted(sizes, _MOST_BYTES.get(item.format, Wanted.max_bytes), decides)
+        found: list[Record] = []
+
+        def verify(path: Path) -> None:
+            found[:] = [self._cached.verify(item, path, place=target, shown=shown)]
+
+        with files.writing(item.key), _room(target) as room:
+            with _unless_down(address):
+                place = room / target.name
+                download(address, place, wanted, self._policy, verify, progress=progress)
+            if found[0].trust == "first use":
+                self._cached.record_first_use(target, found[0], shown)
+            os.replace(room / target.name, target)
+            files.remember_sha256(target, found[0].sha256)
+        return replace(found[0], path=target)
+
+    def _serves(self, address: str, wanted: Wanted) -> bool:
+        with suppress(Failed), _unless_down(address):
+            return exists(address, wanted, self._policy)
+        return False
+
+    def _learn(self) -> None:
+        """Ask a copy of the tree, once a process, what it says of itself and its hashes."""
+        if not self._base or self.folder in _asked:
+            return
+        origin = self.folder.with_name(f"{self.folder.name}.origin.json")
+        files.write_json_once(origin, {"address": files.redact(self._base)})
+        _refused.pop(self.folder, None)
+        for name, parse in ((MARKER, parse_marker), (SUMS, parse_sums)):
+            address = join(self._base, name)
+            shown, target = files.redact(address), self.folder / name
+
+            def check(path: Path, parse=parse, shown=shown) -> None:
+                parse(path.read_bytes(), shown)  # a login page must not replace what is there
+
+            try:
+                with _room(target) as room:
+                    wanted = Wanted(max_bytes=1 << 26)
+                    download(address, room / name, wanted, self._policy, check)
+                    os.replace(room / name, target)
+            except Absent as exc:
+                if exc.refused and name == MARKER:
+                    _refused[self.folder] = f"{shown}: {exc}"
+            except (Failed, NMCError) as exc:
+                raise NotInSource((shown, str(exc)), certain=False) from exc
+        _asked.add(self.folder)
+
+    # The portal kept each pathway page as a file; copies of the tree hold them in one archive.
+
+    def _assemble_pages(self, item: Item, progress: bool) -> Record:
+        """Put the archive together from single pages, which the cache keeps if it breaks off."""
+        from tqdm import tqdm
+
+        listed = json.loads(self.get(registry.item(_PAGES_LIST)).path.read_bytes())
+        if not isinstance(listed, list) or not all(isinstance(p, str) for p in listed):
+            raise FormatError(f"{_PAGES_LIST}: it is no list of pathways 'pre:post'.")
+        pages = [_page(*names.parse_pathway(pathway)) for pathway in listed]
+        target = self.folder / item.path
+        with ThreadPoolExecutor(_PAGES_AT_ONCE) as pool:
+            try:
+                results = pool.map(self._page_or_none, pages)
+                shown = tqdm(
+                    results, "Pathway pages", len(pages), leave=False, disable=not progress
+                )
+                found = sorted(page for page in shown if page is not None)
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
+        if not found:
+            raise NotInSource((f"{layout.FACTS}/pathway/", "no pathway page is there"))
+        with files.atomic_write(target) as temporary:
+            _pack_pages(found, temporary)
+        return self._cached.verify(item, target)
+
+    def _page_or_none(self, item: Item) -> Path | None:
+        path = self.find(item)
+        try:
+            return path or self._download(item, progress=False).path
+        except NotInSource as missing:
+            if missing.certain:  # the menu lists pathways that have no page
+                return None
+            raise
+
+
+def _page(pre: str, post: str) -> Item:
+    """Return the item of a pathway's page; the filled pages have the portal's own type names."""
+    name = f"{names.portal_mtype(pre)}-{names.portal_mtype(post)}"
+    path = f"{layout.FACTS}/pathway/{name}.html"
+    whole = registry.item(_PAGES)
+    return whole._replace(key=f"page/pathway/{name}", path=path, format="html", known=(),
+                          on_portal=True)  # fmt: skip
+
+
+def _pack_pages(pages: list[Path], target: Path) -> None:
+    """Write pages into a gzipped tar; the same pages give the same bytes."""
+    with (
+        target.open("wb") as raw,
+        gzip.GzipFile(filename="", fileobj=raw, mode="wb", mtime=0) as packed,
+        tarfile.open(fileobj=packed, mode="w") as tar,
+    ):
+        for page in pages:
+            info, content = tarfile.TarInfo(f"pathway/{page.name}"), page.read_bytes()
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
+
 
 def tree_of(folder: Path) -> WebTree | None:
     """Return the web tree whose files lie in a folder of the cache, where that is known."""
-    origin = files.read_json(_origin_file(folder))
-    if folder.name == "portal":
-        return WebTree.portal()
-    return WebTree.at(origin["address"]) if origin else None
+    origin = files.read_json(folder.with_name(f"{folder.name}.origin.json")) or {}
+    named = [name for name in files.source_names() if name.startswith("http")]  # with credentials
+    for address in (*named, origin.get("address"), "portal"):
+        with suppress(SourceError):
+            if address and (tree := WebTree(address)).folder == folder:
+                return tree
+    return None
 
 
-def _origin_file(folder: Path) -> Path:
-    return folder.with_name(f"{folder.name}.origin.json")
+def _hash_decides(item: Item, listed: str | None) -> bool:
+    """Whether a hash is known that tells a true copy, wherever it comes from."""
+    return bool(item.known or item.content or listed)
 
 
-def _most_bytes(item: Item) -> int:
-    """Return how much a server may send of a file whose size is not known."""
-    return _MOST_BYTES.get(item.format, transfer.Wanted.max_bytes)
+@contextmanager
+def _room(target: Path) -> Iterator[Path]:
+    """Give a hidden folder beside a file's place, for what belongs to one download."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    room = tempfile.mkdtemp(prefix=f".{target.name[:40]}.", dir=target.parent)
+    try:
+        yield Path(room)
+    finally:
+        shutil.rmtree(room, ignore_errors=True)
 
 
-def _sizes(item: Item) -> tuple[int, ...]:
-    return tuple(known.size_bytes for known in item.known)
-
-
-def _skip_if_down(address: str) -> None:
-    since = _down.get(urlsplit(address).netloc)
-    if since is not None and time.monotonic() - since < _DOWN_S:
-        raise transfer.Unreachable("its host did not answer a moment ago")
-    _down.pop(urlsplit(address).netloc, None)
+@contextmanager
+def _unless_down(address: str) -> Iterator[None]:
+    """Remember a host that does not answer, so that it is not waited for again at once."""
+    host = urlsplit(address).netloc
+    if time.monotonic() - _down.get(host, -_DOWN_S) < _DOWN_S:
+        raise Unreachable("its host did not answer a moment ago")
+    try:
+        yield
+    except Unreachable:
+        _down[host] = time.monotonic()
+        raise

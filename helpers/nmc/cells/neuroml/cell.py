@@ -239,8 +239,7 @@ def load_neuroml_channel(name: str, *, progress: bool = True) -> NeuroMLChannel:
 
 def _folders(progress: bool):
     """Unpacked archives of the source, the subset first; at least one must be there."""
-    from nmc.data.fetch import available
-    from nmc.data.unpacked import fetch_folder
+    from nmc.data import available, fetch_folder
 
     keys = [key for key in KEYS if available(key)] or [KEYS[0]]
     return [fetch_folder(key, progress=progress) for key in keys]

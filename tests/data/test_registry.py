@@ -10,14 +10,14 @@ import re
 import nmc
 import pytest
 from nmc import layout, names
-from nmc.data import catalogue, citations
+from nmc.data import registry, terms
 from nmc.errors import UnknownNameError
 
 _LISTED_HOST = "https://bbp.epfl.ch/"
 
 
 def test_counts():
-    keys = list(catalogue.items())
+    keys = list(registry.items())
     count = {prefix: sum(k.startswith(prefix) for k in keys) for prefix in (
         "model/", "models/group/", "sheet/", "tree/", "page/metype/", "page/mtype/",
         "connectome/average/", "connectome/individual/", "connectome/control/",
@@ -32,24 +32,24 @@ def test_counts():
 
 
 def test_rows_are_whole():
-    for item in catalogue.items().values():
+    for item in registry.items().values():
         assert item.title and item.reader and item.licence and item.format
         assert not item.path.startswith("/") and ".." not in item.path
         assert item.on_portal == bool(item.addresses), item.key
         for key in item.cite:
-            citations.apa(key)
+            terms.apa(key)
         for known in item.known:
             assert re.fullmatch("[0-9a-f]{64}", known.sha256) and known.size_bytes > 0
-    paths = [path for item in catalogue.items().values() for path in item.paths]
+    paths = [path for item in registry.items().values() for path in item.paths]
     assert len(paths) == len(set(paths))
 
 
 def test_published_hashes_stand_in_the_rows():
     """The two that were published with the data, and the ends of a third."""
-    anatomy = catalogue.item("sheet/pathways_anatomy").known[0]
+    anatomy = registry.item("sheet/pathways_anatomy").known[0]
     assert anatomy.size_bytes == 842_682
     assert anatomy.sha256.startswith("c75a5fc4") and anatomy.sha256.endswith("b3bc6")
-    physiology = catalogue.item("sheet/pathways_physiology").known[0]
+    physiology = registry.item("sheet/pathways_physiology").known[0]
     assert (physiology.size_bytes, physiology.sha256[:8]) == (1_334_694, "0bf03121")
 
 
@@ -58,14 +58,14 @@ def test_what_is_unknown_is_said():
     assert "contents unknown" in table.loc["connectome/connections_v2", "note"]
     assert table["sha256"].isna().sum() == table["size_bytes"].isna().sum() > 0
     assert "tar archive" in table.loc["models/group/L1", "note"]
-    assert table.index.is_unique and len(table) == len(catalogue.items())
+    assert table.index.is_unique and len(table) == len(registry.items())
 
 
 def test_addresses_are_percent_encoded_where_they_must_be():
-    group = catalogue.item("models/group/L1_SLAC_cAC")
+    group = registry.item("models/group/L1_SLAC_cAC")
     assert group.path.endswith("downloads-zip/L1_SAC:cAC.zip")
     assert all(address.endswith("L1_SAC:cAC.zip") for address in group.addresses)
-    mc2 = catalogue.item("connectome/average/mc2")
+    mc2 = registry.item("connectome/average/mc2")
     assert mc2.addresses[-1] == _LISTED_HOST + mc2.path
 
 
@@ -81,7 +81,7 @@ def test_addresses_are_percent_encoded_where_they_must_be():
     ],
 )
 def test_other_spellings_of_a_key(given, key):
-    assert catalogue.item(given).key == key
+    assert registry.item(given).key == key
 
 
 @pytest.mark.parametrize(
@@ -95,12 +95,12 @@ def test_other_spellings_of_a_key(given, key):
 )
 def test_a_wrong_key_suggests_the_nearest(given, near):
     with pytest.raises(UnknownNameError, match=f"Did you mean '{re.escape(near)}"):
-        catalogue.item(given)
+        registry.item(given)
 
 
 def test_a_key_that_resembles_none_names_the_way_to_all():
     with pytest.raises(UnknownNameError, match="'zzzz'.*nmc list"):
-        catalogue.item("zzzz")
+        registry.item("zzzz")
 
 
 @pytest.mark.real
@@ -108,7 +108,7 @@ def test_all_addresses_of_the_connectome_tree_have_a_row(mirror):
     tree = json.loads((mirror / layout.tree("connectome")).read_text())
     listed = set(_urls(tree))
     assert len(listed) == 85
-    own = {item.addresses[-1] for key, item in catalogue.items().items()
+    own = {item.addresses[-1] for key, item in registry.items().items()
            if key.startswith("connectome/") and item.on_portal}  # fmt: skip
     assert listed == own - {_LISTED_HOST + "public/nmc-models/connections_v2.tar"}
 
@@ -117,7 +117,7 @@ def test_all_addresses_of_the_connectome_tree_have_a_row(mirror):
 def test_all_nodes_of_the_download_tree_have_a_row(mirror):
     tree = json.loads((mirror / layout.tree("download_tree")).read_text())
     listed = {text if text.endswith(".zip") else f"{text}.zip" for text in _texts(tree)}
-    own = {item.path.rpartition("/")[2] for key, item in catalogue.items().items()
+    own = {item.path.rpartition("/")[2] for key, item in registry.items().items()
            if key.startswith(("model/", "models/group/"))}  # fmt: skip
     assert len(listed) == 1035 + 267 and listed == own
 
@@ -129,7 +129,7 @@ def test_all_links_of_the_downloads_page_have_a_row(mirror):
     public = re.findall(r'href="(https://bbp\.epfl\.ch/public/[^"]+)"', page)
     listed |= {address.removeprefix(_LISTED_HOST) for address in public}
     assert len(listed) >= 8
-    assert listed <= {item.path for item in catalogue.items().values()}
+    assert listed <= {item.path for item in registry.items().values()}
 
 
 @pytest.mark.real
@@ -138,7 +138,7 @@ def test_sizes_and_hashes_are_those_of_the_inventory(mirror):
         rows = list(csv.DictReader(lines))
     assert {row["model"] for row in rows} == set(names.model_names())
     for row in rows:
-        first = catalogue.item(f"model/{row['model']}").known[0]
+        first = registry.item(f"model/{row['model']}").known[0]
         assert (str(first.size_bytes), first.sha256, first.release) == (
             row["zip_size_1_0_10"], row["zip_sha256_1_0_10"], "1.0.10",
         )  # fmt: skip
@@ -146,7 +146,7 @@ def test_sizes_and_hashes_are_those_of_the_inventory(mirror):
 
 @pytest.mark.real
 def test_every_file_of_the_mirror_is_verified_and_most_by_a_known_hash(mirror, cache):
-    from nmc.data.folder import FolderTree
+    from nmc.data.sources import FolderTree
     from nmc.data.upkeep import verify_tree
 
     tree = FolderTree(mirror)
@@ -156,7 +156,7 @@ def test_every_file_of_the_mirror_is_verified_and_most_by_a_known_hash(mirror, c
     static = [p for p in (mirror / "assets").rglob("*") if p.is_file()]
     static += [p for p in (mirror / "widget").rglob("*") if p.is_file()]
     assert set(static) <= served, "a file at a portal path has no row in the catalogue"
-    one = catalogue.item("page/layer/L1")
+    one = registry.item("page/layer/L1")
     record = tree.get(one)
     assert record.trust == "catalogue"
     assert record.sha256 == hashlib.sha256(record.path.read_bytes()).hexdigest()

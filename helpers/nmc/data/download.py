@@ -1,0 +1,421 @@
+"""One file over HTTP, on pooch: retried, resumed where that is safe, never longer than it may be.
+
+pooch makes the attempts and moves the file into place; `_Downloader` is what it downloads with.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import re
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urljoin, urlsplit, urlunsplit
+
+from nmc.data.files import redact
+
+if TYPE_CHECKING:
+    import requests
+
+_ABSENT = {401, 403, 404, 410}  # a bucket that may not be listed says 403 for what it lacks
+_AGAIN = {408, 425, 429, 500, 502, 503, 504}
+_MOST_WAIT_S = 10.0
+_HEADERS = {"Accept-Encoding": "identity", "User-Agent": "nmc (a reader of open data)"}
+_TLS_SETTINGS = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
+
+
+@dataclass(frozen=True)
+class Policy:
+    """How patient a transfer is.
+
+    Attributes
+    ----------
+    attempts : int
+        How often an address is tried.
+    connect_s, silence_s : float
+        How long a connection, and how long a silent server, is waited for; both together bound
+        the time until the headers of an answer are complete.
+    slow_bytes_per_s, slow_s : float
+        A server slower than this for so long counts as stalled.
+    redirects : int
+        How many redirections are followed.
+    """
+
+    attempts: int = 3
+    connect_s: float = 8.0
+    silence_s: float = 30.0
+    slow_bytes_per_s: float = 256.0
+    slow_s: float = 60.0
+    redirects: int = 5
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is known of a file before it is fetched.
+
+    Attributes
+    ----------
+    sizes : tuple of int
+        Sizes it may have; empty when none is known.
+    max_bytes : int
+        More than this is refused when no size is known.
+    hash_decides : bool
+        Whether a known hash tells a true copy: then a redirection to another host is followed,
+        and a broken transfer resumed from a server that does not say which version it serves.
+    """
+
+    sizes: tuple[int, ...] = ()
+    max_bytes: int = 1 << 36
+    hash_decides: bool = False
+
+
+class Failed(Exception):
+    """The file could not be had from this address."""
+
+
+class Unreachable(Failed):
+    """The host did not answer at all."""
+
+
+class Absent(Exception):
+    """The server answered, and does not have the file, or does not give it (401, 403)."""
+
+    def __init__(self, status: int):
+        self.refused = status in (401, 403)
+        super().__init__(f"HTTP {status}, {'refused' if self.refused else 'not there'}")
+
+
+class _Again(ValueError):
+    """An attempt that failed in a way another may not: the kind of error that pooch retries."""
+
+    def __init__(self, why: str, *, unreachable: bool = False):
+        super().__init__(why)
+        self.unreachable = unreachable
+
+
+def download(
+    address: str,
+    target: Path,
+    wanted: Wanted,
+    policy: Policy,
+    verify: Callable[[Path], object],
+    *,
+    progress: bool = False,
+) -> None:
+    """Write what an address serves to a file in a folder that nothing else uses.
+
+    Parameters
+    ----------
+    address : str
+        An ``http(s)`` address.
+    target : pathlib.Path
+        The file to write.
+    wanted, policy
+        What is known of the file, and how patient to be.
+    verify : callable
+        Looks at the file before it is moved to `target`, and raises when it is not right.
+    progress : bool
+        Show a progress bar, on stderr.
+
+    Raises
+    ------
+    Absent
+        When the server says that it does not have the file; not retried.
+    Failed
+        When every attempt failed; the message says why the last one did.
+    """
+    from pooch.core import stream_download
+
+    with _Downloader(target, wanted, policy, verify, progress) as downloader:
+        try:
+            stream_download(address, target, None, downloader, None, policy.attempts - 1)
+        except _Again as exc:
+            kind = Unreachable if exc.unreachable else Failed
+            raise kind(f"{exc} ({policy.attempts} attempts)") from exc
+
+
+def exists(address: str, wanted: Wanted, policy: Policy) -> bool:
+    """Ask whether an address serves a file, without fetching it.
+
+    Raises
+    ------
+    Failed
+        When the server could not be asked, or redirects where `download` would not follow.
+    """
+    import requests
+
+    with requests.Session() as session:
+        try:
+            answer = _open(session, "HEAD", address, {}, wanted, policy)
+            if answer.status_code in (405, 501):
+                answer = _open(session, "GET", address, {}, wanted, policy)
+            answer.close()
+        except _Again as exc:
+            raise (Unreachable if exc.unreachable else Failed)(str(exc)) from exc
+    if answer.status_code in _AGAIN:
+        raise Failed(f"HTTP {answer.status_code}")
+    return 200 <= answer.status_code < 300
+
+
+class _Downloader:
+    """Downloads for pooch; what an attempt got is kept for the next one."""
+
+    def __init__(self, target, wanted, policy, verify, progress):
+        import requests
+
+        self._wanted, self._policy, self._verify = wanted, policy, verify
+        self._part = target.with_name("part")
+        self._part.touch()
+        self._validator = ""  # an ETag or a date: which version the part is of
+        self._wait_s = 0.0
+        self._name, self._progress, self._bar = target.name.split(".")[0], progress, None
+        self._session = requests.Session()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._session.close()
+        if self._bar is not None:
+            self._bar.close()
+
+    def __call__(self, url: str, output_file: str, pooch: object) -> None:
+        """Make one attempt, as pooch asks its downloaders to."""
+        time.sleep(self._wait_s)
+        self._wait_s = 0.0
+        have = self._part.stat().st_size
+        if have and not (self._validator or self._wanted.hash_decides):
+            have = 0  # it may be another version by now, and nobody could tell
+        headers = {"Range": f"bytes={have}-"} if have else {}
+        if have and self._validator:
+            headers["If-Range"] = self._validator
+        with _open(self._session, "GET", url, headers, self._wanted, self._policy) as answer:
+            self._read(answer, have)
+        self._verify(self._part)
+        os.replace(self._part, output_file)
+
+    def _read(self, answer: requests.Response, have: int) -> None:
+        status, validator = answer.status_code, _validator(answer)
+        if status in _ABSENT:
+            raise Absent(status)
+        if status == 416 or (
+            status == 206 and (_range_start(answer) != have or validator != self._validator)
+        ):
+            self._part.write_bytes(b"")  # what is at hand does not fit: begin again
+            raise _Again(f"HTTP {status}, an answer that does not fit the range asked for")
+        if status in _AGAIN:
+            self._wait_s = _retry_after(answer.headers.get("retry-after", ""))
+            raise _Again(f"HTTP {status}")
+        if status not in (200, 206):
+            raise Failed(f"HTTP {status}")
+        self._validator = validator
+        have = have if status == 206 else 0
+        length = answer.headers.get("content-length", "")
+        announced = have + int(length) if re.fullmatch("[0-9]{1,18}", length) else None
+        self._refuse_length(announced)
+        self._begin_bar(announced, have)
+        have = self._copy(answer, have, announced)
+        if announced is not None and have != announced:
+            raise _Again(f"was cut short after {have:,} of {announced:,} bytes")
+        if self._wanted.sizes and have not in self._wanted.sizes:
+            self._part.write_bytes(b"")
+            raise _Again(f"served {have:,} bytes, not the {self._sizes()} it should have")
+
+    def _copy(self, answer: requests.Response, have: int, announced: int | None) -> int:
+        wanted, policy = self._wanted, self._policy
+        most = max(wanted.sizes) if wanted.sizes else min(wanted.max_bytes, announced or 1 << 62)
+        since, counted = time.monotonic(), 0
+        with self._part.open("r+b") as out:
+            out.truncate(have)
+            out.seek(have)
+            while chunk := _next_chunk(answer):
+                have += len(chunk)
+                if have > most:
+                    raise Failed(f"serves more than the {most:,} bytes it should have")
+                out.write(chunk)
+                if self._bar is not None:
+                    self._bar.update(len(chunk))
+                counted, passed = counted + len(chunk), time.monotonic() - since
+                if passed > policy.slow_s:  # a connection kept alive with a trickle
+                    if counted < policy.slow_bytes_per_s * passed:
+                        raise _Again(f"stalled: {counted:,} bytes in {passed:.0f} s")
+                    since, counted = time.monotonic(), 0
+        return have
+
+    def _refuse_length(self, announced: int | None) -> None:
+        if announced is None:
+            return
+        free = shutil.disk_usage(self._part.parent).free + self._part.stat().st_size
+        if self._wanted.sizes and announced not in self._wanted.sizes:
+            why = f"not the {self._sizes()} it should have"
+        elif announced > self._wanted.max_bytes:
+            why = "more than any file of the portal"
+        elif announced > free:
+            why = f"the disk of {self._part.parent.parent} has only {free:,} free"
+        else:
+            return
+        raise Failed(f"announces {announced:,} bytes, {why}")
+
+    def _sizes(self) -> str:
+        return " or ".join(f"{size:,}" for size in self._wanted.sizes)
+
+    def _begin_bar(self, total: int | None, have: int) -> None:
+        if not self._progress or (total is not None and total < 1_000_000):
+            return
+        if self._bar is None:
+            from tqdm import tqdm
+
+            self._bar = tqdm(desc=self._name, total=total, unit="B", unit_scale=True, leave=False)
+        self._bar.n = have
+
+
+def _open(session, method, address, headers, wanted, policy) -> requests.Response:
+    """Send a request and follow redirections, as far as they may be followed."""
+    import requests
+    import urllib3
+
+    verify = _certificates()
+    for _ in range(policy.redirects + 1):
+
+        def send(address=address) -> requests.Response:
+            return session.request(
+                method, address, headers=_HEADERS | headers, stream=True, allow_redirects=False,
+                timeout=(policy.connect_s, policy.silence_s), verify=verify,
+            )  # fmt: skip
+
+        try:
+            answer = _within(policy.connect_s + policy.silence_s, send)
+        except (
+            requests.RequestException,
+            urllib3.exceptions.HTTPError,
+            OSError,
+            ValueError,
+        ) as exc:
+            raise _explained(exc) from exc
+        if not 300 <= answer.status_code < 400:
+            return answer
+        answer.close()
+        address = _following(address, answer, wanted)
+    raise Failed(f"redirects more than {policy.redirects} times")
+
+
+def _following(address: str, answer: requests.Response, wanted: Wanted) -> str:
+    where = answer.headers.get("location", "")
+    if not where:
+        raise Failed(f"HTTP {answer.status_code}, which does not say where the file is")
+    old = urlsplit(address)
+    try:
+        new = urlsplit(urljoin(address, where))
+        same_host = (new.hostname, new.port) == (old.hostname, old.port)
+    except ValueError as exc:
+        raise Failed(f"redirects to {redact(where)!r}, which is no address") from exc
+    if new.scheme not in ("http", "https") or (old.scheme, new.scheme) == ("https", "http"):
+        raise Failed(f"redirects to {redact(urlunsplit(new))}, which is not safe")
+    if not same_host and not wanted.hash_decides:
+        raise Failed(f"redirects to another host, {new.hostname}, and no hash is known to trust")
+    return urlunsplit(new._replace(netloc=old.netloc) if same_host else new)
+
+
+def _within(seconds: float, call: Callable[[], requests.Response]) -> requests.Response:
+    """Bound what a call takes in total: a server may send its headers a byte at a time."""
+    done: queue.SimpleQueue = queue.SimpleQueue()
+
+    def run() -> None:
+        try:
+            done.put((call(), None))
+        except BaseException as exc:
+            done.put((None, exc))
+
+    threading.Thread(target=run, daemon=True).start()
+    try:
+        answer, error = done.get(timeout=seconds)
+    except queue.Empty:
+        raise _Again(f"timed out: no complete answer within {seconds:g} s") from None
+    if error is not None:
+        raise error
+    return answer
+
+
+def _next_chunk(answer: requests.Response) -> bytes:
+    import urllib3
+
+    try:
+        return answer.raw.read1(1 << 16, decode_content=False)
+    except (urllib3.exceptions.HTTPError, OSError) as exc:
+        raise _explained(exc) from exc
+
+
+def _explained(exc: Exception) -> Exception:
+    """Return an error of this module that says in words what went wrong."""
+    import requests
+    import urllib3
+
+    text = redact(exc)
+    if isinstance(exc, _Again | Failed):
+        return exc
+    if "SOCKS" in text:
+        return Failed(
+            "a SOCKS proxy is set (ALL_PROXY, HTTPS_PROXY), which needs the library PySocks: "
+            "pip install pysocks, or unset it"
+        )
+    if isinstance(exc, requests.exceptions.ProxyError | requests.exceptions.InvalidProxyURL):
+        return Failed(f"the proxy that is set (HTTP_PROXY, HTTPS_PROXY, ALL_PROXY) failed: {text}")
+    if isinstance(exc, requests.exceptions.SSLError):
+        return Failed(f"its TLS certificate is not accepted ({', '.join(_TLS_SETTINGS)}): {text}")
+    cause = exc.args[0] if exc.args else None
+    reason = getattr(cause, "reason", cause)
+    if isinstance(exc, requests.ConnectTimeout) or isinstance(
+        reason, urllib3.exceptions.NewConnectionError | urllib3.exceptions.ConnectTimeoutError
+    ):
+        return _Again(f"did not answer ({text})", unreachable=True)
+    if isinstance(exc, requests.Timeout | urllib3.exceptions.TimeoutError | TimeoutError):
+        return _Again(f"timed out ({text})")
+    if isinstance(
+        exc, requests.ConnectionError | urllib3.exceptions.ProtocolError | ConnectionError
+    ):
+        return _Again(f"broke off ({text})")
+    return Failed(f"{type(exc).__name__}: {text}")
+
+
+def _certificates() -> str | bool:
+    """Return the file of certificates that a setting names; True for the usual ones."""
+    for name in _TLS_SETTINGS:
+        if path := os.environ.get(name):
+            if not os.path.exists(path):
+                raise Failed(f"{name} is {path!r}, and there is no such file: mend or unset it")
+            return path
+    return True
+
+
+def _validator(answer: requests.Response) -> str:
+    """Return what tells one version of the file from another: a strong ETag, else its date."""
+    tag = answer.headers.get("etag", "")
+    return tag if tag.startswith('"') else answer.headers.get("last-modified", "")
+
+
+def _range_start(answer: requests.Response) -> int:
+    found = re.fullmatch(
+        r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)",
+        answer.headers.get("content-range", "").strip(),
+    )
+    if not found or int(found[1]) > int(found[2]):
+        return -1
+    return int(found[1]) if found[3] == "*" or int(found[2]) < int(found[3]) else -1
+
+
+def _retry_after(value: str) -> float:
+    """Return the seconds a server asks to wait for, within reason; 0 for what is no time."""
+    if re.fullmatch("[0-9]{1,9}", value.strip()):
+        return min(float(value), _MOST_WAIT_S)
+    try:
+        seconds = (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds()
+    except (ValueError, TypeError, OverflowError):
+        return 0.0
+    return min(max(seconds, 0.0), _MOST_WAIT_S)

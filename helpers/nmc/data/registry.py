@@ -1,0 +1,325 @@
+"""The registry: what there is to fetch, one row for every file of the portal.
+
+The table ``registry.csv`` is the source: key, paths in a tree, format, size, sha256 and release
+where they are known, for model packages the digest of their content.  A second row of a key holds
+another known version of the same file.  Where nothing is known, the first copy fetched is trusted,
+recorded, and every later copy must equal it.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
+from functools import cache
+from importlib import resources
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import quote
+
+from nmc import names
+from nmc.errors import NMCError, UnknownNameError
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
+
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+#: The public copy of the tree (AWS open data), then the portal itself, whose project has ended.
+#: Each is (base of the tree, base of paths that begin with ``public/``): the portal served
+#: these from its host's root, not from below ``nmc-portal``.
+PORTAL_MIRRORS = (
+    (
+        "https://openbluebrain.s3.amazonaws.com/Portals/nmc-portal/",
+        "https://openbluebrain.s3.amazonaws.com/Portals/nmc-portal/",
+    ),
+    ("https://bbp.epfl.ch/nmc-portal/", "https://bbp.epfl.ch/"),
+)
+_LICENCES = {
+    "portal": "NMC portal terms of use (non-commercial)",
+    "package": "CC BY-NC-SA 4.0 (the package's LICENSE; some channels under ModelDB's terms), "
+    "and the NMC portal terms of use (non-commercial)",
+    "conversion": "MIT for the conversion; the models as the packages: CC BY-NC-SA 4.0 and the "
+    "NMC portal terms of use (non-commercial)",
+}
+
+
+class Known(NamedTuple):
+    """A file's size and sha256, and the release they belong to (empty when there is one only)."""
+
+    size_bytes: int
+    sha256: str
+    release: str = ""
+
+
+class Item(NamedTuple):
+    """One row of the registry.
+
+    Attributes
+    ----------
+    key : str
+        What `nmc.fetch` is asked for.
+    path : str
+        Where the portal kept the file, relative to a tree's root.
+    title : str
+        What the file holds.
+    format : str
+        ``json``, ``html``, ``zip``, ``tar`` (also compressed), ``h5``, ``gz``.
+    reader, licence, cite
+        Which call reads it, its licence, keys of `nmc.data.terms.bibtex`.
+    known : tuple of Known
+        Sizes and sha256 that are right; empty when none was ever published or seen.
+    content : tuple of str
+        Of a model package: the digests of its content that are right, whatever its packing.
+    on_portal : bool
+        False for files that only copies of the tree hold, such as a part of a connectome.
+    also : tuple of str
+        Other paths under which the portal kept the same file.
+    note : str
+        What else to know.
+    """
+
+    key: str
+    path: str
+    title: str
+    format: str
+    reader: str
+    licence: str
+    cite: tuple[str, ...]
+    known: tuple[Known, ...] = ()
+    content: tuple[str, ...] = ()
+    on_portal: bool = True
+    also: tuple[str, ...] = ()
+    note: str = ""
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Every path of the file in a tree, the first the usual one."""
+        return (self.path, *self.also)
+
+    @property
+    def size_bytes(self) -> int | None:
+        """Size in bytes where it is known."""
+        return self.known[0].size_bytes if self.known else None
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Where the public mirrors keep the file, in the order they are tried."""
+        return tuple(
+            join(public if path.startswith("public/") else base, path)
+            for base, public in (PORTAL_MIRRORS if self.on_portal else ())
+            for path in self.paths
+        )
+
+
+def join(base: str, path: str) -> str:
+    """Return the address of a path below a base, percent-encoded where it must be."""
+    return f"{base.rstrip('/')}/{quote(path, safe='/:-_.~')}"
+
+
+@cache
+def _rows() -> dict[str, list[list[str]]]:
+    found: dict[str, list[list[str]]] = {}
+    with resources.files("nmc.data").joinpath("registry.csv").open(encoding="utf-8") as lines:
+        for row in csv.reader(lines):
+            found.setdefault(row[0], []).append(row[1:])
+    del found["key"]
+    return found
+
+
+@cache
+def _item(key: str) -> Item:
+    rows = _rows()[key]
+    path, also, kind, title, reader, licence, cite, on_portal, note = rows[0][:9]
+    facts = [row[9:] for row in rows]
+    return Item(
+        key, path, title, kind, reader, _LICENCES[licence], tuple(cite.split()),
+        tuple(Known(int(size), sha256, release) for size, sha256, release, _ in facts if sha256),
+        tuple(content for *_, content in facts if content),
+        on_portal == "yes", tuple(also.split()), note,
+    )  # fmt: skip
+
+
+@cache
+def items() -> dict[str, Item]:
+    """Return every item of the registry by its key."""
+    return {key: _item(key) for key in _rows()}
+
+
+def item(key: str) -> Item:
+    """Return one item of the registry.
+
+    Parameters
+    ----------
+    key : str
+        A key; the portal's spelling of a name is understood, and so is a bare model name.
+
+    Raises
+    ------
+    UnknownNameError
+        When there is no such key; the message suggests the nearest one.
+    """
+    text = str(key).strip().strip("/")
+    if text in _rows():
+        return _item(text)
+    canonical = _canonical(text)
+    if canonical in _rows():
+        return _item(canonical)
+    family = [known for known in _rows() if known.split("/")[0] == text.split("/")[0]]
+    others = [known for known in _rows() if not known.startswith("model/")]
+    error = UnknownNameError.of("catalogue key", key, family or [*others, *names.model_names()])
+    if "Did you mean" not in str(error):
+        raise UnknownNameError(f"{error} 'nmc list' shows the families of keys.")
+    raise error
+
+
+def _canonical(text: str) -> str:
+    head, _, tail = text.rpartition("/")
+    if head in ("", "model"):
+        head, ways = "model", (lambda name: names.parse_model(name).name,)
+    else:
+        ways = (names.canonical_metype, names.canonical_mtype, names.canonical_layer)
+    for canonical in ways:
+        try:
+            found = f"{head}/{canonical(tail)}"
+        except NMCError:
+            continue
+        if found in _rows():
+            return found
+    return text
+
+
+def match(patterns: Iterable[str]) -> list[Item]:
+    """Return the items whose keys match any of the patterns.
+
+    Parameters
+    ----------
+    patterns : iterable of str
+        Keys, beginnings of keys that end at a ``/``, or patterns with ``*`` and ``?``.
+
+    Raises
+    ------
+    UnknownNameError
+        When a pattern matches nothing.
+
+    Examples
+    --------
+    >>> [entry.key for entry in match(["L1_SAC_cACint209_1"])]
+    ['model/L1_SLAC_cACint209_1']
+    """
+    found: dict[str, Item] = {}
+    for pattern in patterns:
+        own = pattern.strip().strip("/")
+        keys = [k for k in _rows() if k == own or k.startswith(own + "/") or fnmatchcase(k, own)]
+        found.update({key: _item(key) for key in keys or [item(pattern).key]})
+    return list(found.values())
+
+
+@cache
+def by_file_name() -> dict[str, str]:
+    """Return the keys of the files whose own name, without its folder, no other file bears."""
+    places: dict[str, set[str]] = {}
+    for entry in items().values():
+        for path in entry.paths:
+            places.setdefault(path.rpartition("/")[2], set()).add(entry.key)
+    return {name: keys.pop() for name, keys in places.items() if len(keys) == 1}
+
+
+@cache
+def known_content() -> dict[str, str]:
+    """Return every known content digest of a model package → the model's name.
+
+    The digest is the sha256 of one line ``SHA256␠␠PATH`` a member, sorted by path, over all
+    members but hidden ones and the five files in which releases 1.0.10 and 1.0.11 differ.
+    """
+    return {
+        row[12]: key.removeprefix("model/")
+        for key, rows in _rows().items()
+        for row in rows
+        if row[12]
+    }
+
+
+def sample_file(name: str) -> Traversable:
+    """Return a file of the sample that ships with the package: the archive, or a list of it."""
+    return resources.files("nmc.data").joinpath("sample", name)
+
+
+@cache
+def sample_files() -> dict[str, str]:
+    """Return the sha256 of every file of the sample: such a file is invented wherever it lies."""
+    with sample_file("files.csv").open(encoding="utf-8") as lines:
+        return {row["path"]: row["sha256"] for row in csv.DictReader(lines)}
+
+
+@cache
+def sample_sha256() -> frozenset[str]:
+    """Return the sha256 of the sample's files."""
+    return frozenset(sample_files().values())
+
+
+@cache
+def sample_packages() -> dict[str, str]:
+    """Return every model the sample has a package of → the digest of its content."""
+    with sample_file("packages.csv").open(encoding="utf-8") as lines:
+        return {row["model"]: row["content_sha256"] for row in csv.DictReader(lines)}
+
+
+def catalogue() -> pd.DataFrame:
+    """Return the registry as a table, one row an item, indexed by key.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns ``title, path, addresses, format, size_bytes, sha256, release, licence, cite,
+        reader, note``.  `size_bytes` and `sha256` are missing where they are not known: then
+        the first copy fetched is trusted and recorded.
+    """
+    import pandas as pd
+
+    table = pd.DataFrame(
+        {
+            "key": entry.key, "title": entry.title, "path": entry.path,
+            "addresses": entry.addresses, "format": entry.format, "size_bytes": entry.size_bytes,
+            "sha256": entry.known[0].sha256 if entry.known else None,
+            "release": " or ".join(known.release for known in entry.known if known.release),
+            "licence": entry.licence, "cite": entry.cite, "reader": entry.reader,
+            "note": entry.note,
+        }
+        for entry in items().values()
+    )  # fmt: skip
+    return table.astype({"size_bytes": "Int64"}).set_index("key")
+
+
+def plot_package_sizes(ax: Axes | None = None) -> Axes:
+    """Draw the download sizes of the 1,035 model packages, by layer of the soma.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes, optional
+        Where to draw; a new one by default.
+
+    Returns
+    -------
+    matplotlib Axes
+        Each point is a package; sizes are those the registry knows of release 1.0.10.
+    """
+    import numpy as np
+
+    from nmc import style
+
+    packages = [entry for entry in items().values() if entry.key.startswith("model/")]
+    layers = [entry.key.removeprefix("model/").split("_")[0] for entry in packages]
+    size_MB = [entry.size_bytes / 1e6 for entry in packages]
+    # Points of a row are spread with a seed of their own, so that the figure is always the same.
+    row = np.array([names.LAYERS.index(layer) for layer in layers], dtype=float)
+    row += np.random.default_rng(0).uniform(-0.35, 0.35, len(layers))
+    colours = [style.LAYER_COLOURS[layer] for layer in layers]
+    ax = style.new_axes(ax)
+    with style.context():
+        ax.scatter(size_MB, row, s=9, alpha=0.6, c=colours, linewidths=0)
+    ax.set_yticks(range(len(names.LAYERS)), names.LAYERS)
+    ax.invert_yaxis()
+    ax.set(xlabel="size of the package (MB)", ylabel="", xlim=(0, None))
+    style.add_note(ax, "Catalogue: sizes of the packages of release 1.0.10")
+    return ax

@@ -1,0 +1,287 @@
+"""Trees that come with installed packages: the sample of this one, and extracts that PyPI serves.
+
+Nothing is generated on a reader's machine.  The sample is an archive of invented files, unpacked
+into the cache on first use; the sha256 of each ships beside it.  ``pip install nmc[extracts]``
+brings MEArec with 13 packages of layer 5 models, netsci with two whole m-types of the connectome
+instance mc2, neuromotifs with motif counts: real files under the portal's non-commercial terms,
+whatever the licence of the code around them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import lzma
+import tarfile
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import cache
+from importlib import metadata, util
+from pathlib import Path
+
+from nmc import names
+from nmc.data import files, registry, terms
+from nmc.data.provenance import Record
+from nmc.data.registry import Item, sample_file, sample_files, sample_packages
+from nmc.data.sources import SUMS, FolderTree, Marker, NotInSource
+from nmc.errors import ChecksumError
+
+_GROUPS = ("models/all", "models/group/")
+
+
+class SampleTree(FolderTree):
+    """The sample, unpacked when one of its files is first asked for."""
+
+    def __init__(self):
+        listed = sample_file("files.csv").read_bytes()
+        fingerprint = hashlib.sha256(listed).hexdigest()[:16]
+        super().__init__(files.cache_folder() / "sample" / fingerprint, "sample")
+
+    @property
+    def marker(self) -> Marker:
+        """What the sample is, whatever lies in the cache."""
+        return Marker("sample", True)
+
+    def find(self, item: Item, *, ask: bool = False) -> Path | None:
+        """Return where the file is, or will be once unpacked; with `ask`, groups of models too."""
+        listed = item.path in sample_files() or ask and _models_of(item)
+        return self.folder / item.path if listed else None
+
+    def get(
+        self, item: Item, *, progress: bool = False, accept_terms: bool | None = None
+    ) -> Record:
+        """Return the verified file, unpacking the sample first where need be."""
+        path, models = self.folder / item.path, _models_of(item)
+        if not self.find(item, ask=True):
+            listed = f"it has the packages of {', '.join(sample_packages())} only"
+            why = listed if item.key.startswith("model") else "no such file"
+            raise NotInSource(("sample", why))
+        if not self.folder.is_dir():
+            with files.writing("The sample"), files.atomic_folder(self.folder) as temporary:
+                _unpack(temporary)
+        if not path.is_file():
+            with files.writing(item.key), files.atomic_write(path) as temporary:
+                if models:
+                    self._pack_group(models, path.stem, temporary)
+                else:
+                    wanted = (content for name, content in _contents() if name == item.path)
+                    temporary.write_bytes(next(wanted))
+        return self.verify(item, path)
+
+    def _pack_group(self, models: list[str], top: str, target: Path) -> None:
+        """Write a tar of packages, as the portal packed the groups of models."""
+        with tarfile.open(target, "w", format=tarfile.USTAR_FORMAT) as tar:
+            for model in models:
+                path = self.get(registry.item(f"model/{model}")).path
+                info = tarfile.TarInfo(f"{top}/{model}.zip")
+                info.size = path.stat().st_size
+                with path.open("rb") as content:
+                    tar.addfile(info, content)
+
+
+def _models_of(item: Item) -> list[str]:
+    """Return the sample's models of a group of models; none for any other item."""
+    group = item.key.removeprefix("models/group/")
+    models = map(names.parse_model, sample_packages() if item.key.startswith(_GROUPS) else ())
+    return [
+        m.name for m in models if item.key == "models/all" or group in (m.layer, m.mtype, m.metype)
+    ]
+
+
+def _contents() -> Iterator[tuple[str, bytes]]:
+    """Read the archive from beginning to end, comparing each file with the list.
+
+    Raises
+    ------
+    ChecksumError
+        When the installed archive is damaged.
+    """
+    left = dict(sample_files())
+    try:
+        with (
+            sample_file("sample.tar.xz").open("rb") as packed,
+            tarfile.open(fileobj=packed, mode="r|xz") as tar,
+        ):
+            for member in tar:
+                content = tar.extractfile(member).read()
+                if hashlib.sha256(content).hexdigest() != left.pop(member.name):
+                    raise ChecksumError(f"{member.name} is not the file that is listed")
+                yield member.name, content
+        if left:
+            raise ChecksumError("it ends too early")
+    except (tarfile.TarError, lzma.LZMAError, EOFError, KeyError, ChecksumError) as exc:
+        raise ChecksumError(
+            f"The package's own archive of the sample is damaged ({exc}): install nmc again."
+        ) from exc
+
+
+def _unpack(root: Path) -> None:
+    for name, content in _contents():
+        target = root / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)
+    lines = (f"{digest}  {name}\n" for name, digest in sample_files().items())
+    (root / SUMS).write_text("".join(lines), encoding="utf-8")
+
+
+# Extracts ----------------------------------------------------------------------------------------
+
+#: Package → its module, the folder in it, and the keys it offers.
+PROVIDERS = {
+    "MEArec": ("MEArec", "cell_models/bbp", tuple(
+        f"model/{name}" for name in (
+            "L5_BP_bAC217_1", "L5_BTC_bAC217_1", "L5_ChC_cACint209_1", "L5_DBC_bAC217_1",
+            "L5_LBC_bAC217_1", "L5_MC_bAC217_1", "L5_NBC_bAC217_1", "L5_NGC_bNAC219_1",
+            "L5_SBC_bNAC219_1", "L5_STPC_cADpyr232_1", "L5_TTPC1_cADpyr232_1",
+            "L5_TTPC2_cADpyr232_1", "L5_UTPC_cADpyr232_1",
+        )
+    )),
+    "netsci": ("netsci", "resources/datasets",
+               ("connectome/extract/mc2/L5_TTPC2", "connectome/extract/mc2/L6_LBC")),
+    "neuromotifs": ("neuromotifs", "data/nmc", ("connectome/motif_counts",)),
+}  # fmt: skip
+
+#: m-type → netsci's name of it, sha256 of its two files (neurons, synapses).
+_NETSCI = {
+    "L5_TTPC2": (
+        "L5_TTPC",
+        "a90344e041187fcf6b700c8fd912159882a863edc8446c3f527c6c88dd25e647",
+        "17f943db0e002a7503932c4bb5331961a78b24d5350a2f295228d68010443560",
+    ),
+    "L6_LBC": (
+        "L6_LBC",
+        "b832d4ffadaad390b352e7797a26aee11be3f1771b7fd5863d905e1a4a241fc4",
+        "78eb3af4a7aeba63146d42f125f34280c8598e8d6b8662cef8a2352042faf6ee",
+    ),
+}
+
+
+class ExtractsTree:
+    """Real files of the packages that are installed, found without importing them.
+
+    MEArec's 13 packages are of release 1.0.11 with one script of each re-formatted, which nothing
+    here runs (and white space in a file of L5_BP); the registry knows their content as it is in
+    MEArec 1.9 to 1.11.  A file that is altered is not offered.
+    """
+
+    name = "extracts"
+
+    def find(self, item: Item, *, ask: bool = False) -> Path | None:
+        """Return where the package that ships the file keeps it."""
+        try:
+            return self._place(item)
+        except NotInSource:
+            return None
+
+    def get(self, item: Item, *, progress: bool = True, accept_terms: bool | None = None) -> Record:
+        """Return the verified file, brought into the portal's layout in the cache."""
+        place, provider = self._place(item), _provider(item.key)
+        terms.require(self.name, accept_terms)
+        origin = f"{provider} {version_of(provider)} (PyPI)"
+        if provider == "netsci":
+            return self._wiring(item, origin)
+        found = FolderTree(place.parent, origin).get(item)
+        return replace(found, origin=origin)
+
+    def _place(self, item: Item) -> Path:
+        """Return where a package keeps the file, which is as it should be.
+
+        Raises
+        ------
+        NotInSource
+            When no installed package has it, or has altered it.
+        """
+        provider = _provider(item.key)
+        if provider is None:
+            raise NotInSource((f"extracts/{item.path}", "no package on PyPI is known to ship it"))
+        folder = folder_of(PROVIDERS[provider][0])
+        folder = folder / PROVIDERS[provider][1] if folder else None
+        if not folder or not folder.is_dir():
+            raise NotInSource(
+                (f"extracts/{item.path}", f"the package {provider} ships it but is not installed: "
+                 "pip install nmc[extracts]")
+            )  # fmt: skip
+        if provider == "netsci":
+            altered = [p.name for p, digest in _wiring_files(item, folder) if not _is(p, digest)]
+            place = folder
+        else:
+            tree = FolderTree(folder, provider)
+            place = tree.find(item)
+            altered = (
+                [item.path.rpartition("/")[2]] if not place or not _verified(item, tree) else []
+            )
+        if altered:
+            why = f"{provider} {version_of(provider)} changed {altered[0]}"
+            raise NotInSource((f"extracts/{item.path}", why))
+        return place
+
+    def _wiring(self, item: Item, origin: str) -> Record:
+        """Write a whole m-type of mc2 that netsci ships in the layout of the portal's HDF5.
+
+        ``/populations/<m-type>/locations`` holds positions (N, 3) in µm,
+        ``/connectivity/<m-type>/<m-type>/cMat`` the 0/1 matrix (N, N), presynaptic along rows.
+        """
+        mtype = item.key.rpartition("/")[2]
+        target = files.cache_folder() / "extracts" / _NETSCI[mtype][2][:16] / Path(item.path).name
+        if not target.is_file():
+            with files.writing(item.key), files.atomic_write(target) as temporary:
+                _write_wiring(
+                    mtype, *(p for p, _ in _wiring_files(item, self._place(item))), temporary
+                )
+        digest = files.sha256_of(target)
+        return Record(
+            item.key, origin, digest, target.stat().st_size, False, "", "catalogue", target
+        )
+
+
+def version_of(distribution: str) -> str:
+    """Return an installed distribution's version, or an empty text."""
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return ""
+
+
+def folder_of(module: str) -> Path | None:
+    """Return the folder of a top-level package without importing it, None where not installed."""
+    spec = util.find_spec(module)
+    places = list(spec.submodule_search_locations or ()) if spec else []
+    return Path(places[0]) if places else None
+
+
+@cache
+def _provider(key: str) -> str | None:
+    return next((name for name, (*_, keys) in PROVIDERS.items() if key in keys), None)
+
+
+def _verified(item: Item, tree: FolderTree) -> bool:
+    try:
+        return tree.get(item).trust == "catalogue"
+    except ChecksumError:
+        return False
+
+
+def _is(path: Path, sha256: str) -> bool:
+    return path.is_file() and files.sha256_of(path) == sha256
+
+
+def _wiring_files(item: Item, folder: Path) -> list[tuple[Path, str]]:
+    name, *digests = _NETSCI[item.key.rpartition("/")[2]]
+    paths = [folder / f"connectome.{name}.{part}.csv.gz" for part in ("neurons", "synapses")]
+    return list(zip(paths, digests, strict=True))
+
+
+def _write_wiring(mtype: str, neurons_csv: Path, synapses_csv: Path, target: Path) -> None:
+    import h5py
+    import numpy as np
+    import pandas as pd
+
+    neurons, synapses = pd.read_csv(neurons_csv), pd.read_csv(synapses_csv)
+    order = pd.Series(np.arange(len(neurons)), index=neurons["gid"])
+    matrix = np.zeros((len(neurons), len(neurons)), dtype=np.uint8)
+    matrix[order[synapses["from"]], order[synapses["to"]]] = 1
+    with h5py.File(target, "w", track_order=True) as out:
+        places = neurons[["x", "y", "z"]].to_numpy(float)
+        out.create_dataset(f"populations/{mtype}/locations", data=places)
+        out.create_dataset(
+            f"connectivity/{mtype}/{mtype}/cMat", data=matrix, chunks=True, compression="gzip"
+        )
