@@ -2,7 +2,8 @@
 
 A package is code: MOD files become machine code, HOC and Python files are run.  So each of the
 1,035 packages of the portal, and each of the sample's, is known by one digest of its files
-(``known_packages.csv``; facts about the portal's files, none of their content).
+(`nmc.data.registry.known_content`).  The scripts in which releases differ are left out of it: no
+call runs them but `nmc.run_command`, which looks at them by itself.
 """
 
 from __future__ import annotations
@@ -16,11 +17,9 @@ from importlib.resources import files
 from pathlib import Path
 from typing import NamedTuple
 
-from nmc.data import sampled
+from nmc.data.archive import RELEASE_FILES, content_digest
+from nmc.data.registry import known_content, sample_packages
 
-#: Files in which releases 1.0.10 and 1.0.11 of the same package differ; no call of this package
-#: runs them but `nmc.run_command`, which looks at them by itself.
-RELEASE_FILES = ("run.py", "run_py.sh", "README", "VERSION", "CHANGELOG")
 #: What origin says of a package that is not known.
 OWN = "own package"
 
@@ -48,20 +47,11 @@ def file_hashes(folder: Path) -> dict[str, str]:
     return found
 
 
-def content_digest(hashes: Mapping[str, str]) -> str:
-    """Return the digest by which a package is known, whatever its release or packing.
-
-    The sha256 of one line ``SHA256␠␠PATH`` a file, sorted by path, `RELEASE_FILES` left out.
-    """
-    lines = (f"{hashes[name]}  {name}\n" for name in sorted(hashes) if name not in RELEASE_FILES)
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
-
-
 @cache
 def known_packages() -> dict[str, Known]:
     """Return every known package by its content digest."""
-    found = {row["content_sha256"]: Known(row["model"], "NMC portal") for row in _rows("packages")}
-    return found | {digest: Known(model, "sample") for model, digest in sampled.packages().items()}
+    found = {digest: Known(model, "NMC portal") for digest, model in known_content().items()}
+    return found | {digest: Known(model, "sample") for model, digest in sample_packages().items()}
 
 
 def find(digest: str) -> Known | None:

@@ -127,7 +127,6 @@ def main(args: list[str] | None = None) -> None:
     A reader that went away (``nmc list | head``) ends the command without a word.
     """
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
-    logging.getLogger("httpx").setLevel(logging.WARNING)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a terminal in Latin-1 shows \u2013, and no traceback
             stream.reconfigure(errors="backslashreplace")

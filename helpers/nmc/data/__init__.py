@@ -23,7 +23,15 @@ from nmc.errors import (
     PackageError,
 )
 
-__all__ = ["at_hand", "available", "available_models", "fetch", "fetch_folder", "fetch_record", "local"]
+__all__ = [
+    "at_hand",
+    "available",
+    "available_models",
+    "fetch",
+    "fetch_folder",
+    "fetch_record",
+    "local",
+]
 
 _Source = str | os.PathLike | list | tuple | None
 _CONTENT, _LIST = "content", "members.json"

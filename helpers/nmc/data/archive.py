@@ -22,7 +22,6 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -45,26 +44,13 @@ _READ_ERRORS = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Limits:
-    """How much an archive may unpack to, counted while it is unpacked.
-
-    Attributes
-    ----------
-    entries : int
-        Members, those of nested archives included.
-    total_bytes : int
-        Bytes written.
-    ratio : int
-        Bytes written for each byte of the archive, beyond `free_bytes`.
-    free_bytes : int
-        Bytes that any archive may unpack to, however small it is.
-    """
+class Limits(NamedTuple):
+    """How much an archive may unpack to, nested archives included."""
 
     entries: int = 200_000
     total_bytes: int = 32 << 30
-    ratio: int = 100
-    free_bytes: int = 64 << 20
+    ratio: int = 100  # bytes written for each byte of the archive, beyond `free_bytes`
+    free_bytes: int = 64 << 20  # what any archive may unpack to, however small it is
 
 
 class _Budget:
@@ -257,17 +243,7 @@ def clash_key(parts: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def safe_parts(name: str) -> tuple[str, ...]:
-    """Return the parts of a member's name, or refuse it.
-
-    Parameters
-    ----------
-    name : str
-        As the archive spells it, with ``/`` between parts.
-
-    Returns
-    -------
-    tuple of str
-        Empty for the archive's own root (``./``).
+    """Return the parts of a member's name; none for the archive's own root (``./``).
 
     Raises
     ------
@@ -321,12 +297,14 @@ def open_members(archive: Path) -> Iterator[Iterator[Member]]:
         elif start[:2] == b"\x1f\x8b":
             with gzip.GzipFile(fileobj=raw, mode="rb") as plain:
                 yield _tar_members(plain)
-        elif start[257:262] == b"ustar" or _is_old_tar(start):
-            yield _tar_members(raw)
         else:
-            raise ArchiveError(
-                f"{archive} is neither a zip nor a tar archive, or its start is lost."
-            )
+            try:
+                tarfile.TarInfo.frombuf(start, "utf-8", "strict")
+            except (tarfile.HeaderError, UnicodeError):
+                raise ArchiveError(
+                    f"{archive} is neither a zip nor a tar archive, or its start is lost."
+                ) from None
+            yield _tar_members(raw)
 
 
 def _zip_members(path: Path, raw: BinaryIO) -> Iterator[Member]:
@@ -387,14 +365,6 @@ def _tar_members(plain: BinaryIO) -> Iterator[Member]:
                 raise ArchiveError("The tar archive is damaged: a header in it cannot be read.")
         if length < 512:
             raise ArchiveError("The tar archive is cut short: its end is missing.")
-
-
-def _is_old_tar(start: bytes) -> bool:
-    try:
-        tarfile.TarInfo.frombuf(start, "utf-8", "strict")
-    except (tarfile.HeaderError, UnicodeError):
-        return False
-    return True
 
 
 class _Guarded:
