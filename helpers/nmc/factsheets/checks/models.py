@@ -6,9 +6,8 @@ import re
 import zipfile
 from pathlib import Path
 
-import pandas as pd
-
 import nmc
+import pandas as pd
 from nmc import names
 from nmc.errors import FormatError
 from nmc.factsheets import models, numbers
