@@ -365,6 +365,11 @@ def _explained(exc: Exception) -> Exception:
             "a SOCKS proxy is set (ALL_PROXY, HTTPS_PROXY), which needs the library PySocks: "
             "pip install pysocks, or unset it"
         )
+    if isinstance(exc, ValueError | requests.exceptions.InvalidURL):
+        return Failed(
+            "an address is not valid: its own, one that it redirects to, or that of a proxy "
+            f"(HTTP_PROXY, HTTPS_PROXY, ALL_PROXY): {text}"
+        )
     if isinstance(exc, requests.exceptions.ProxyError | requests.exceptions.InvalidProxyURL):
         return Failed(f"the proxy that is set (HTTP_PROXY, HTTPS_PROXY, ALL_PROXY) failed: {text}")
     if isinstance(exc, requests.exceptions.SSLError):

@@ -124,11 +124,7 @@ def _verify_list(root: Path, repair: bool) -> Iterator[Finding]:
             parse_sums(path.read_bytes(), path)
     except FormatError as exc:
         found = Finding(path, "damaged", str(exc))
-        path.rename(path.with_name(f".{SUMS}.part"))
-        if repair:
-            yield _removed(replace(found, path=path.with_name(f".{SUMS}.part")))
-        else:
-            yield found
+        yield _removed(found) if repair else found
 
 
 def _repair_download(found: Finding, tree: CachedTree) -> Finding:

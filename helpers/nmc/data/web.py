@@ -59,9 +59,10 @@ class CachedTree(FolderTree):
 
     def expected(self, path: Path) -> tuple[str | None, str]:
         """Return the sha256 that was recorded at first use, where the tree lists none."""
-        listed, trust = super().expected(path)
-        if listed is not None:
-            return listed, trust
+        with suppress(FormatError):  # a list that cannot be read says nothing about its files
+            listed, trust = super().expected(path)
+            if listed is not None:
+                return listed, trust
         return (files.read_json(self.first_use(path)) or {}).get("sha256"), "first use"
 
     def verify(
