@@ -91,7 +91,7 @@ def unpack(
     Parameters
     ----------
     archive : pathlib.Path
-        A zip or a (gzipped) tar, whatever its name says.
+        A zip or a (gzipped) tar, whatever its name says; or what was in one, a single ``.h5``.
     folder : pathlib.Path
         What to create.
     nested : bool
@@ -115,7 +115,12 @@ def unpack(
     budget, members = _Budget(archive, limits or Limits()), {}
     try:
         with atomic_folder(folder) as temporary, _bar(archive, progress) as bar:
-            _unpack(archive, temporary, (), budget, members, int(nested), bar)
+            if archive.suffix == ".h5":
+                with archive.open("rb") as stream:
+                    alone = Member(archive.name, False, archive.stat().st_size, stream)
+                    members[alone.name] = _write(alone, temporary / alone.name, budget)
+            else:
+                _unpack(archive, temporary, (), budget, members, int(nested), bar)
     except ArchiveError as exc:
         raise exc if str(archive) in str(exc) else ArchiveError(f"{archive}: {exc}") from exc
     return members

@@ -349,7 +349,7 @@ def _inspected(item: Item, path: Path, digest: str, shown: str) -> tuple[str, st
         if item.content:
             found = archive.inspect(path)
         else:
-            wrong = archive.check_format(path, item.format)
+            wrong = archive.check_format(path, "h5" if path.suffix == ".h5" else item.format)
     except ArchiveError as exc:
         wrong = str(exc).rstrip(".")
     if not wrong and item.key.startswith("page/pathway/") and b"factsheet" not in path.read_bytes():
@@ -396,7 +396,7 @@ def _walk(root: Path, folders: dict[Path, int]) -> Iterator[tuple[str, Path]]:
                 pass  # a package of another name: it is loaded by its path
             continue
         for name in listed:
-            key = names_of.get(name) or names_of.get(re.sub(r"\.h(df)?5$", ".tar", name))
+            key = names_of.get(name) or names_of.get(re.sub(r"\.h5$", ".tar", name))
             if key:
                 yield key, folder / name
 
