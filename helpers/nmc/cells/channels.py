@@ -91,7 +91,7 @@ def _from_package(package: Package, channels, v, calcium) -> pd.DataFrame:
         "v_rest_mV": V_REST_MV,
         "calcium_rest_mM": CALCIUM_REST_MM,
         "celsius": package.celsius,
-        "package": package.sha256,
+        "package": package.content_sha256,
     }
     meta, arrays = run_cached(_TASK, params, [package], progress=False)
     parts = []

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from nmc.cells import _hoc
 from nmc.cells.neuroml import lems
+from nmc.cells.package_files import evaluate
 from nmc.errors import FormatError
 
 #: Suffix by which the conversion tells its deterministic stand-in from the random channel.
@@ -59,7 +59,7 @@ def _varying(path: Path, density) -> Iterator[tuple]:
         text = variable.inhomogeneous_value.value
         formula = "(" + re.sub(r"\bp\b", "d", text) + ")*1e-4"
         try:
-            near, far = _hoc.evaluate(formula, [0.0, 500.0])
+            near, far = evaluate(formula, [0.0, 500.0])
         except ValueError as error:
             raise FormatError(f"{path.name}: {density.id}: {error}.") from error
         value = near if near == far else np.nan

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from nmc.cells import _hoc
 from nmc.cells.densities import PER_CM2
 from nmc.cells.neuroml.biophysics import DETERMINISTIC
 from nmc.cells.neuroml.cell import NeuroMLCell
 from nmc.cells.package import Package
+from nmc.cells.package_files import evaluate
 
 #: Where a density that varies along the tree is compared, µm.
 DISTANCES_UM = (0.0, 250.0, 500.0, 1000.0)
@@ -47,8 +47,8 @@ def compare_densities(package: Package, twin: NeuroMLCell) -> pd.DataFrame:
 def _row(key, left, right, twin: NeuroMLCell) -> tuple:
     formula, scale, unit = left or right
     far = np.array(DISTANCES_UM)
-    a = _hoc.evaluate(left[0], far) * left[1] if left else np.full(len(far), np.nan)
-    b = _hoc.evaluate(right[0], far) * right[1] if right else np.full(len(far), np.nan)
+    a = evaluate(left[0], far) * left[1] if left else np.full(len(far), np.nan)
+    b = evaluate(right[0], far) * right[1] if right else np.full(len(far), np.nan)
     with np.errstate(divide="ignore", invalid="ignore"):
         apart = np.where(a == b, 0.0, np.abs(b / a - 1) * 100)
     note = "" if left and right else f"only in the {'package' if left else 'twin'}"
