@@ -130,7 +130,7 @@ def test_a_synapse_on_a_section_that_does_not_exist_is_refused(copy, place):
     cells = lines[3].split("\t")
     cells[3:5] = place
     path.write_text("\n".join([*lines[:3], "\t".join(cells), *lines[4:]]))
-    with pytest.raises(PackageError, match=f"{SMALL}: synapses/synapses.tsv.*does not have.*row 2 "):
+    with pytest.raises(PackageError, match=f"{SMALL}: synapses/synapses.tsv.*not have.*row 2 "):
         read_package(copy)
 
 
