@@ -289,3 +289,51 @@ def together(packages) -> dict[str, np.ndarray]:
     }
     libraries = mechanisms.libraries_of(packages)
     return run_child("tasks:side_by_side", params, libraries=libraries)[1]
+
+
+# --- SWC ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("model", [SMALL, PYRAMIDAL])
+def test_swc_has_the_reconstruction_s_tree_for_other_tools(real, model, tmp_path):
+    """MorphIO reads as much of each neurite, and NeuroM the same number of branch points."""
+    import morphio
+    import neurom
+
+    package = real(model)
+    path = nmc.to_swc(package, tmp_path / "cell.swc")
+    theirs = neurom.load_morphology(path)
+    ours = nmc.compute_morphometrics(package)
+    for neurite, kind in (("axon", 2), ("basal dendrite", 3), ("apical dendrite", 4)):
+        if neurite not in ours.index:
+            continue
+        kind = neurom.NeuriteType(kind)
+        length = neurom.get("total_length", theirs, neurite_type=kind)
+        assert length == pytest.approx(ours.loc[neurite, "length_um"], rel=1e-4)
+        forks = neurom.get("number_of_bifurcations", theirs, neurite_type=kind)
+        assert forks == ours.loc[neurite, "bifurcations"]
+    soma = morphio.Morphology(str(path)).soma
+    assert soma.type == morphio.SomaType.SOMA_NEUROMORPHO_THREE_POINT_CYLINDERS
+    assert 2 * soma.diameters[0] / 2 == pytest.approx(ours.loc["soma", "diameter_um"], rel=1e-4)
+    without = nmc.to_swc(package, tmp_path / "dendrites.swc", axon=False)
+    assert 0 < without.stat().st_size < path.stat().st_size
+    assert not morphio.Morphology(str(without)).root_sections[0].type == morphio.SectionType.axon
+
+
+def test_swc_of_a_shape_known_by_hand(copy, tmp_path):
+    from .test_morphometrics import BY_HAND
+
+    read_package(copy).morphology.write_text(BY_HAND)
+    shutil.rmtree(copy / "synapses")
+    lines = nmc.to_swc(copy, tmp_path / "cell.swc").read_text().splitlines()
+    assert lines[0].startswith("# ") and "three points" in lines[0]
+    assert lines[1:] == [
+        "1 1 0 0 0 5.6419 -1", "2 1 0 -5.6419 0 5.6419 1", "3 1 0 5.6419 0 5.6419 1",
+        "4 2 0 -5 0 1 1", "5 2 0 -35 0 1 4", "6 2 0 -45 0 1 5",
+        "7 2 10 -45 0 1 6", "8 2 -20 -45 0 1 6",
+        "9 3 0 5 0 2 1", "10 3 0 45 0 1 9",
+    ]  # fmt: skip
+    points = nmc.load_morphology(copy)
+    parents = points.groupby("section")["parent"].first().to_dict()
+    assert parents == {-1: -1, 0: -1, 1: 0, 2: 1, 3: 1, 4: -1}
