@@ -18,7 +18,7 @@ from nmc.cells import known
 from nmc.cells.package import AnyModel, Package, as_package, read_package
 from nmc.cells.package_files import SECTION_ARRAYS, SECTION_LISTS, evaluate
 from nmc.cells.stimulation import measure_places
-from nmc.data.settings import cache_folder
+from nmc.data.files import cache_folder
 from nmc.errors import PackageError, UnknownNameError
 from nmc.numbers import as_number
 

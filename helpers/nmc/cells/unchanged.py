@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from nmc import recomputed
-from nmc.cells import known
+from nmc.data.archive import inspect
 from nmc.errors import ChecksumError
 
 #: What `mark_rows` says of a row's package.
@@ -63,4 +63,4 @@ def hash_at_hand(model: str) -> str | None:
 @cache
 def hash_archive(archive: Path, sha256: str) -> str:
     """Content digest of the package in an archive whose own hash is known (it keys the memory)."""
-    return known.content_digest(known.archive_hashes(archive))
+    return inspect(archive)[0]
