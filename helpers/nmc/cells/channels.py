@@ -108,8 +108,7 @@ def _from_package(package: Package, channels, v, calcium) -> pd.DataFrame:
 
 
 def _from_twin(twin, channels, v, calcium) -> pd.DataFrame:
-    from nmc.cells.neuroml.biophysics import mechanism_of
-    from nmc.cells.neuroml.channel import CELSIUS
+    from nmc.cells.neuroml.channel import CELSIUS, mechanism_of
 
     known = {mechanism_of(n): twin.channel(n) for n in twin.channels}
     known = {name: channel for name, channel in known.items() if channel.gates}
