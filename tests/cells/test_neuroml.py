@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 from pathlib import Path
 
@@ -213,23 +212,19 @@ def test_any_damage_to_a_cell(small, folder, memory_path, n_mutations):
     name = f"{small.template}_0_0.cell.nml"
     for path in folder.glob("*.nml"):
         shutil.copyfile(path, memory_path / path.name)
-    text = (folder / name).read_text("utf-8")
-    # A tree of a thousand segments is slow to damage: the first ones tell as much.
-    lines = [line for line in text.splitlines(keepends=True) if not _is_later_segment(line)]
 
     def accept(found: cell.NeuroMLCell) -> bool:
         finite = np.isfinite(found.segments.select_dtypes("number").to_numpy()).all()
         return finite and not np.isinf(found.densities["value"]).any()
 
     counts = assert_survives(
-        cell.read_cell, accept, ["".join(lines).encode()], n_mutations // 10, memory_path / name
+        cell.read_cell,
+        accept,
+        [(folder / name).read_bytes()],
+        n_mutations // 20,
+        memory_path / name,
     )
     assert min(counts.values()) > 0
-
-
-def _is_later_segment(line: str) -> bool:
-    number = re.search(r'<(?:segment id|member segment)="(\d+)"', line)
-    return bool(number) and int(number[1]) > 20
 
 
 def test_any_damage_to_a_channel(folder, memory_path, n_mutations):
@@ -239,12 +234,12 @@ def test_any_damage_to_a_channel(folder, memory_path, n_mutations):
         return read_channel(path).kinetics(np.array([-80.0, 0.0]))
 
     counts = assert_survives(
-        read, lambda table: None, samples, n_mutations // 4, memory_path / "x.channel.nml"
+        read, lambda table: None, samples, n_mutations, memory_path / "x.channel.nml"
     )
     assert min(counts.values()) > 0
 
 
-@pytest.mark.parametrize("formula", ["-" * 5000 + "1", "(" * 3000, "1e999999", "9**9**9", "x" * 9**6])
+@pytest.mark.parametrize("formula", ["-" * 5000 + "1", "(" * 3000, "1e999999", "x" * 9**6])
 def test_formulas_without_end_are_refused_at_once(formula):
     with pytest.raises(FormatError, match="not understood|unknown name|not finite"):
         evaluate(formula, {})

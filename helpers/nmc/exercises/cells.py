@@ -44,7 +44,7 @@ def _drawn_lengths(model: str):
     return np.sqrt((steps**2).sum(axis=1)).groupby(points["neurite"]).sum()
 
 
-@exercise("ex-neuroml-area", "Basal and apical area over the whole, from twin.morphology.")
+@exercise("ex-neuroml-area", "Basal and apical area over the whole, from neuroml.morphology.")
 def _dendritic_share(model: str = "L1_HAC_cNAC187_1") -> float:
     import nmc
 
