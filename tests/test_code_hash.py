@@ -31,7 +31,7 @@ KINDS = {
     "row of a pathway": ("nmc.circuit.pathway_scores.makings()['code_sha256']",
                          ["nmc.circuit.psp", "nmc.circuit.contacts", "nmc.circuit._pair"]),
     "row of an ensemble": ("nmc.code_hash.code_hash('nmc.connectome.ensembles')",
-                           ["nmc.connectome.summary", "nmc.connectome.kernels.simplices"]),
+                           ["nmc.connectome.ensembles", "nmc.connectome.kernels.simplices"]),
 }  # fmt: skip
 
 #: Runs in a copy of the package: prints the keys as they are, and after each change.

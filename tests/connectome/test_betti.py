@@ -5,8 +5,11 @@ from itertools import combinations, permutations
 import networkx as nx
 import numpy as np
 import pytest
-from nmc.connectome.betti import compute_betti_numbers
-from nmc.connectome.cliques import compute_euler_characteristic, count_simplices
+from nmc.connectome.cliques import (
+    compute_betti_numbers,
+    compute_euler_characteristic,
+    count_simplices,
+)
 from small_graphs import from_edges, from_matrix, random_graph, to_networkx
 
 
@@ -111,3 +114,17 @@ def test_betti_numbers_of_the_real_extracts(mirror, mtype, betti):
 
     connectome = load_connectome(mirror / f"derived/cons_locs_{mtype}_of_mc2.h5")
     assert compute_betti_numbers(connectome).tolist() == betti
+
+
+@pytest.mark.parametrize(
+    "edges, betti",
+    [
+        ([(0, 1), (1, 2), (0, 2)], [1, 0, 0]),  # in order: filled
+        ([(0, 1), (1, 2), (2, 0)], [1, 1]),  # a ring: a hole
+        ([(a, b) for b in range(4) for a in range(b)], [1, 0, 0, 0]),  # a tetrahedron
+        # Two that do not contact each other around a reciprocal pair: four triangles, a hollow.
+        ([(0, 2), (0, 3), (1, 2), (1, 3), (2, 3), (3, 2)], [1, 0, 1]),
+    ],
+)
+def test_what_is_filled_and_what_stays_empty(edges, betti):
+    assert compute_betti_numbers(from_edges(max(max(edges)) + 1, edges)).tolist() == betti

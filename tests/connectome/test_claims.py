@@ -3,8 +3,10 @@
 import json
 import math
 import tarfile
+from types import SimpleNamespace
 
 import h5py
+import nmc
 import numpy as np
 import pytest
 from connectome_files import write_file
@@ -12,7 +14,7 @@ from nmc import layout, names, published
 from nmc.connectome.claims import CHECKS, check_connectome_claims
 from nmc.connectome.export import to_networkx
 from nmc.connectome.read import load_connectome
-from nmc.errors import UnknownNameError
+from nmc.errors import FormatError, UnknownNameError
 
 
 def test_every_check_has_a_claim_and_every_number_a_source():
@@ -103,3 +105,34 @@ def test_the_real_extracts(mirror):
         "connectome/l6_lbc_probability_100um",
     }
     assert verdict["connectome/mc6_simplices"].startswith("needs the full file")
+
+
+@pytest.mark.parametrize(
+    "instance, verdict",
+    [
+        ("mc2", "agrees"),
+        ("mc0", "another instance: mc0, not mc2"),
+        ("", "another instance: not known, not mc2"),
+    ],
+)
+def test_a_number_of_another_instance_is_not_compared(instance, verdict):
+    of = SimpleNamespace(instance=instance)
+    row = nmc.compare({"connectome/l5_ttpc2_connections": 102732}, invented=False, of=of)
+    assert row["verdict"].tolist() == [verdict]
+    with pytest.raises(FormatError, match="instance mc2.*of=connectome"):
+        nmc.compare({"connectome/l5_ttpc2_connections": 102732}, invented=False)
+
+
+def test_a_connectome_says_which_instance_it_is_of():
+    instance = nmc.load_connectome("connectome/average/mc0")
+    part = instance.subset(layer="L4")
+    assert (instance.instance, part.instance) == ("mc0", "mc0")
+    assert nmc.make_erdos_renyi(part, rng=1).instance == ""
+    assert nmc.load_control(0, 0).instance == "control/mc0/0"
+
+
+def test_every_claim_about_an_instance_names_it():
+    for name, (key, _, _) in CHECKS.items():
+        of = published.claim(f"connectome/{name}").instance
+        general = name in ("gal_neurons", "mean_path")  # of the reconstruction, not of a file
+        assert general or of in key.split("/") or f"connectome/{of}" == key

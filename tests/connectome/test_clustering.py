@@ -3,7 +3,7 @@
 import networkx as nx
 import numpy as np
 import pytest
-from nmc.connectome.clustering import compute_clustering, compute_transitivity
+from nmc.connectome.motifs import compute_clustering, compute_transitivity
 from small_graphs import from_edges, from_matrix, random_graph, to_networkx
 
 

@@ -3,7 +3,7 @@
 import networkx as nx
 import numpy as np
 import pytest
-from nmc.connectome.communities import compute_block_densities, compute_modularity
+from nmc.connectome.degrees import compute_block_densities, compute_modularity
 from small_graphs import from_edges, random_graph, to_networkx
 
 

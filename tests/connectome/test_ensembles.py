@@ -5,10 +5,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from connectome_files import write_file
-from nmc.connectome import ensembles, summary
+from nmc.connectome import ensembles, read
 from nmc.connectome.export import to_networkx
 from nmc.connectome.read import load_connectome
-from nmc.errors import ConnectomeError, MissingFileError, UnknownNameError
+from nmc.errors import ConnectomeError, MissingFileError, PartsError, UnknownNameError
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def test_a_stopped_run_goes_on(files, monkeypatch):
             raise KeyboardInterrupt
         return {"tried": 1}
 
-    monkeypatch.setitem(summary.MEASURES, "tried", stop_at_the_second)
+    monkeypatch.setitem(ensembles.MEASURES, "tried", stop_at_the_second)
     with pytest.raises(KeyboardInterrupt):
         ensembles.compute_ensemble(files, ["tried"], parallel=False)
     table = ensembles.compute_ensemble(files, ["tried"], parallel=False)
@@ -74,9 +74,9 @@ def test_spread(files):
 
 
 def test_groups_follow_the_keys():
-    kinds = [ensembles._kind_of(key) for key in ensembles._all_keys("individual")]
+    kinds = [ensembles._kind_of(key) for key in read._all_keys("individual")]
     assert len(kinds) == 35 and {k["group"] for k in kinds} == {f"P14-{i}" for i in range(13, 18)}
-    assert len(ensembles._all_keys("average")) == 7 and len(ensembles._all_keys("control")) == 35
+    assert len(read._all_keys("average")) == 7 and len(read._all_keys("control")) == 35
     assert ensembles._kind_of("connectome/control/mc2/4") == {
         "kind": "control",
         "group": "control mc2",
@@ -94,7 +94,19 @@ def test_unknown_measure_and_nothing_to_measure(files):
 def test_dask_gives_the_same_table(files):
     pytest.importorskip("distributed")
     one = ensembles.compute_ensemble(files, ["size", "reciprocity"], parallel=True, progress=False)
-    for kept in (ensembles.settings.cache_folder() / "ensembles").glob("*.json"):
+    for kept in (ensembles.cache_folder() / "ensembles").glob("*.json"):
         kept.unlink()
     other = ensembles.compute_ensemble(files, ["size", "reciprocity"], parallel=False)
     pd.testing.assert_frame_equal(one, other)
+
+
+def test_a_process_that_reads_another_file_or_runs_other_code_is_refused(files):
+    from nmc.code_hash import code_hash
+    from nmc.data.files import sha256_of
+
+    same = sha256_of(files[0]), code_hash("nmc.connectome.ensembles")
+    assert ensembles._row(files[0], ("size",), *same)["n_neurons"] == 29
+    with pytest.raises(PartsError, match="made11.h5: .* another file"):
+        ensembles._row(files[0], ("size",), sha256_of(files[1]), same[1])
+    with pytest.raises(PartsError, match="another code"):
+        ensembles._row(files[0], ("size",), same[0], "0" * 64)

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 from nmc.connectome.graph import Connectome, Coverage, canonical
+from nmc.connectome.plots import view_column
 from nmc.connectome.read import default_key
-from nmc.connectome.views import view_column
 from nmc.errors import MissingFileError, UnknownNameError
 from scipy import sparse
 from test_nulls import make_connectome

@@ -12,16 +12,8 @@ import pytest
 from nmc.connectome import kernels
 from nmc.connectome.arrays import graph_of, memory_for, must_hold, tasks, transpose
 from nmc.connectome.graph import canonical
-from nmc.connectome.kernels import (
-    classes,
-    distance,
-    neighbours,
-    paths,
-    ranked,
-    simplices,
-    triangles,
-)
-from nmc.connectome.kernels.randomise import _trade_all, overlap
+from nmc.connectome.kernels import distance, partners, simplices, topology
+from nmc.connectome.kernels.randomise import _trade_all
 from nmc.errors import ConnectomeError
 from scipy import sparse
 from small_graphs import random_graph
@@ -54,7 +46,7 @@ from nmc.connectome.arrays import graph_of
 from nmc.connectome.cliques import compute_participation, count_simplices
 from nmc.connectome.distance import compute_distance_profile
 from nmc.connectome.motifs import count_triads
-from nmc.connectome.neighbours import count_common_neighbours
+from nmc.connectome.paths import count_common_neighbours
 from nmc.connectome.paths import compute_path_lengths
 
 def graph(n):
@@ -134,7 +126,7 @@ def _calls():
         indptr, indices = graph_of(graph)
         turned = transpose(indptr, indices)
         rank = np.arange(n, dtype=np.int32)
-        half, packed, _ = ranked.rank_half(indptr, indices, *turned, rank)
+        half, packed, _ = partners.rank_half(indptr, indices, *turned, rank)
         x, y, z = np.random.default_rng(1).uniform(0, 300, (3, n))
         one = np.zeros(n, np.int32)
         starts, xyz = np.array([0, n]), np.column_stack([x, y, z])
@@ -151,21 +143,20 @@ def _calls():
             "participation by lists": (
                 simplices.count_participation, indptr, short, room, 0, 12, tasks
             ),
-            "count_triangles": (triangles.count_triangles, half, packed, tasks),
-            "count_distances": (paths.count_distances, indptr, indices, *turned, order, tasks),
+            "count_triangles": (partners.count_triangles, half, packed, tasks),
+            "count_distances": (topology.count_distances, indptr, indices, *turned, order, tasks),
             "fold_common": (
-                neighbours.fold_common, indptr, indices, *turned, True, True, one, 1, 2 * n, tasks
+                partners.fold_common, indptr, indices, *turned, True, True, one, 1, 2 * n, tasks
             ),
             "pairs_by_distance": (distance.pairs_by_distance, x, y, z, starts, 20.0, 30, tasks),
             "connections_by_distance": (
                 distance.connections_by_distance, indptr, indices, x, y, z, one, 1, 20.0, 30, tasks
             ),
             "count_classes": (
-                classes.count_classes, indptr, indices, one, 1, xyz, 20.0, 30, tasks
+                distance.count_classes, indptr, indices, one, 1, xyz, 20.0, 30, tasks
             ),
-            "rank_half": (ranked.rank_half, indptr, indices, *turned, rank),
+            "rank_half": (partners.rank_half, indptr, indices, *turned, rank),
             "_trade_all": (_trade_all, indptr, indices.copy(), order, seed, pools, tags),
-            "overlap": (overlap, indptr, indices, indptr, indices),
         }  # fmt: skip
 
     return calls
@@ -201,7 +192,7 @@ def test_every_parallel_kernel_is_looked_at():
         if getattr(kernel, "targetoptions", {}).get("parallel")
         and inspect.getmodule(kernel.py_func).__name__.endswith(f".{module.name}")
     }
-    assert found <= set(_calls()(3, 1)) and len(found) >= 11
+    assert found <= set(_calls()(3, 1)) and len(found) >= 10
 
 
 def test_tasks_are_fewer_where_each_takes_much():

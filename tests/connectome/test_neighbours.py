@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from nmc.connectome.neighbours import compute_common_neighbour_bias, count_common_neighbours
+from nmc.connectome.paths import compute_common_neighbour_bias, count_common_neighbours
 from small_graphs import from_edges, random_graph
 
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 from nmc import names
+from nmc.connectome.distance import compute_offset_map
 from nmc.connectome.graph import Connectome, Coverage, canonical, make_neurons
-from nmc.connectome.offsets import compute_offset_map
 from test_nulls import make_connectome
 
 
@@ -19,7 +19,7 @@ def test_by_hand():
 
 
 def test_against_every_pair(monkeypatch):
-    monkeypatch.setattr("nmc.connectome.offsets._ROWS", 7)
+    monkeypatch.setattr("nmc.connectome.distance._ROWS", 7)
     connectome = make_connectome(6, n=45)
     table = compute_offset_map(connectome, bin_um=40, aside_um=200, up_um=160)
     xyz, graph = connectome.positions, connectome.adjacency.toarray()

@@ -21,8 +21,10 @@ def drawn(connectome):
     return {
         "somata": lambda ax: plots.plot_somata(connectome, ax),
         "adjacency": lambda ax: plots.plot_adjacency(connectome, ax),
-        "degrees": lambda ax: plots.plot_degrees(degrees, ax, null=nmc.compute_degrees(null)),
-        "by type": lambda ax: plots.plot_degrees_by_type(degrees, "out_degree", ax),
+        "degrees": lambda ax: plots_topology.plot_degrees(
+            degrees, ax, null=nmc.compute_degrees(null)
+        ),
+        "by type": lambda ax: plots_topology.plot_degrees_by_type(degrees, "out_degree", ax),
         "distance": lambda ax: plots.plot_distance(nmc.compute_distance_profile(connectome), ax),
         "nulls": lambda ax: plots.plot_against_nulls(0.1, {"a": [0.1, 0.2]}, ax),
         "blocks": lambda ax: plots.plot_blocks(

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from nmc.connectome.arrays import graph_of
-from nmc.connectome.kernels.randomise import curveball, gnm, overlap, swap_edges
+from nmc.connectome.kernels.randomise import curveball, gnm
 from small_graphs import from_edges, random_graph
 
 
@@ -46,36 +46,23 @@ def test_gnm_refuses_too_many():
 
 @settings(deadline=None, max_examples=30)
 @given(n=st.integers(2, 30), p=st.floats(0, 1), seed=st.integers(0, 99))
-@pytest.mark.parametrize("randomise", [curveball, swap_edges])
-def test_every_degree_is_kept(randomise, n, p, seed):
+def test_every_degree_is_kept(n, p, seed):
     indptr, indices = graph_of(random_graph(n, p, seed))
     before = indices.copy()
-    new_indptr, new_indices = randomise(indptr, indices, 100, seed)
+    new_indptr, new_indices = curveball(indptr, indices, 100, seed)
     check(new_indptr, new_indices, n)
     assert np.array_equal(new_indptr, indptr)
     assert np.array_equal(np.bincount(new_indices, minlength=n), np.bincount(indices, minlength=n))
     assert np.array_equal(indices, before)
 
 
-@pytest.mark.parametrize("randomise, effort", [(curveball, 60), (swap_edges, 200)])
-def test_graphs_with_the_same_degrees_come_equally_often(randomise, effort):
+def test_graphs_with_the_same_degrees_come_equally_often():
     # Out-degrees 1, 1, 1, 1 and in-degrees 1, 1, 1, 1: the nine derangements of four.
     indptr, indices = graph_of(from_edges(4, [(0, 1), (1, 0), (2, 3), (3, 2)]))
-    seen = Counter(tuple(randomise(indptr, indices, effort, seed)[1]) for seed in range(1800))
+    seen = Counter(tuple(curveball(indptr, indices, 60, seed)[1]) for seed in range(1800))
     assert len(seen) == 9
     chi2 = sum((c - 200) ** 2 / 200 for c in seen.values())
     assert chi2 < 26.1  # 0.999 quantile, 8 degrees of freedom
-
-
-def test_mixing_is_seen_in_the_overlap():
-    indptr, indices = graph_of(random_graph(200, 0.05, 2))
-    shared = [
-        overlap(indptr, indices, *curveball(indptr, indices, rounds, 3)) / indices.size
-        for rounds in (0, 1, 5, 30)
-    ]
-    assert shared[0] == 1
-    assert shared[0] > shared[1] > shared[2] > shared[3]
-    assert shared[3] < 0.1  # chance overlap of such a graph is about its density, 0.05
 
 
 def test_threads_change_nothing(monkeypatch):

@@ -1,15 +1,17 @@
 """The reader against files of every storage kind, and against broken and hostile ones."""
 
+import os
 import shutil
+import zlib
 
 import h5py
 import numpy as np
 import pytest
 from connectome_files import SIZES, write_file
 from nmc import names
-from nmc.connectome import hdf5, hdf5_blocks, hdf5_process, store
+from nmc.connectome import hdf5
 from nmc.connectome.read import load_connectome
-from nmc.errors import FormatError, MissingFileError
+from nmc.errors import ConnectomeError, FormatError, MissingFileError
 
 
 @pytest.mark.parametrize("dtype", ["?", "i1", "u1", "<i4", ">i4", "i8", "f4", "f8"])
@@ -31,62 +33,18 @@ def test_any_storage_gives_the_same_matrix(path, dtype, how):
     assert (load_connectome(path).adjacency.toarray() == dense).all()
 
 
-def test_large_block_is_read_in_slabs(path, monkeypatch):
-    monkeypatch.setattr(hdf5_blocks, "TILE_BYTES", 40)
-    dense = write_file(path, {"L23_PC": 41, "L4_PC": 13}, chunks=(2, 5))
-    folder = path.parent / "compact"
-    folder.mkdir()
-    hdf5.convert(path, folder)
-    columns = np.load(folder / "indices.npy")
-    assert (columns == np.nonzero(dense)[1]).all()
+@pytest.mark.parametrize("chunks", [None, (2, 5), (7, 54), (41, 1)])
+@pytest.mark.parametrize("dtype", ["u1", "f8"])
+def test_large_block_is_read_in_slabs(path, monkeypatch, chunks, dtype):
+    monkeypatch.setattr(hdf5, "SLAB_BYTES", 200)
+    dense = write_file(path, {"L23_PC": 41, "L4_PC": 13}, chunks=_fit(chunks), dtype=dtype)
+    meta, arrays = hdf5.read({"path": str(path)}, lambda _: None)
+    assert (arrays["indices"] == np.nonzero(dense)[1]).all()
+    assert (np.diff(arrays["indptr"]) == dense.sum(axis=1)).all()
 
 
-@pytest.fixture(params=[2, 3, 5])
-def in_shares(request, monkeypatch):
-    """Read every file by several processes; 5 are more than a small file has types."""
-    monkeypatch.setattr(hdf5_process, "LARGE_BYTES", 0)
-    monkeypatch.setattr(hdf5_process, "PROCESSES", request.param)
-
-
-def test_several_processes_read_what_one_does(path, tmp_path, monkeypatch, in_shares):
-    dense = write_file(path, {"L1_DAC": 3, "L23_PC": 17, "L4_PC": 6, "L6_BP": 1})
-    with h5py.File(path, "a") as file:
-        del file["connectivity/L1_DAC/L4_PC"], file["connectivity/L6_BP/L6_BP"]
-        del file["populations/L4_PC/nSynEff"], file["populations/L1_DAC/nCellAff"]
-        file["connectivity/L23_PC/L23_PC/cMat"][5, 5] = 1
-    dense[:3, 20:26] = 0
-    together, alone = tmp_path / "together", tmp_path / "alone"
-    together.mkdir()
-    alone.mkdir()
-    hdf5_process.read_hdf5(path, together, progress=False)
-    monkeypatch.setattr(hdf5_process, "PROCESSES", 1)
-    hdf5_process.read_hdf5(path, alone, progress=False)
-    one, other = store.open_compact(together), store.open_compact(alone)
-    assert one.meta == other.meta and one.meta["self_connections"] == 1
-    for name in ("mtypes", "positions", "indptr", "indices"):
-        assert (getattr(one, name) == getattr(other, name)).all()
-    for name, values in one.counts.items():
-        assert (values == other.counts[name]).all()
-    assert (one.indices == np.nonzero(dense)[1]).all()
-
-
-@pytest.mark.parametrize("pre", SIZES)
-def test_what_one_of_several_processes_finds_wrong_is_said(path, pre, in_shares):
-    write_file(path)
-    with h5py.File(path, "a") as file:
-        file[f"connectivity/{pre}/L23_PC/cMat"][0, 4] = 7
-    with pytest.raises(FormatError, match=f"connectome.h5: .*{pre}/L23_PC/cMat holds 7 at row 0"):
-        load_connectome(path)
-
-
-def test_shares_are_all_types_once_and_about_equal():
-    sizes = {m: 10 + 7 * k for k, m in enumerate(names.MTYPES)}
-    shares = [hdf5._share_of(sizes, k, 3) for k in range(3)]
-    assert sorted(m for share in shares for m in share) == sorted(sizes)
-    assert all(list(share) == [m for m in sizes if m in share] for share in shares)
-    assert np.ptp([sum(share.values()) for share in shares]) < 20
-    few = {"L1_DAC": 4, "L6_BP": 0}
-    assert [hdf5._share_of(few, k, 3) for k in range(3)] == [{"L1_DAC": 4}, {"L6_BP": 0}, {}]
+def _fit(chunks):
+    return chunks and (min(chunks[0], 13), min(chunks[1], 13))
 
 
 def test_neuron_table(path):
@@ -112,7 +70,7 @@ def test_neuron_table(path):
 def test_second_load_opens_the_compact_form(path, monkeypatch):
     write_file(path)
     first = load_connectome(path)
-    monkeypatch.setattr("nmc.connectome.read.read_hdf5", None)  # would fail if it were called
+    monkeypatch.setattr("nmc.connectome.read.run_child", None)  # would fail if it were called
     again = load_connectome(path)
     assert (again.adjacency != first.adjacency).nnz == 0
     assert again.neurons.equals(first.neurons)
@@ -337,8 +295,39 @@ def test_truncated_and_random_files(path):
         with pytest.raises(FormatError, match="connectome.h5"):
             load_connectome(path)
     path.write_bytes(np.random.default_rng(0).bytes(5000))
-    with pytest.raises(FormatError, match="damaged"):
+    with pytest.raises(FormatError, match="no HDF5 file"):
         load_connectome(path)
+
+
+@pytest.mark.parametrize(
+    ("start", "what"),
+    [
+        (b"\x1f\x8b\x08", "a gzip archive"),
+        (b"PK\x03\x04", "a zip archive"),
+        (b"<!DOCTYPE html>", "a page"),
+        (b"pre,post\n0,1\n", "has no signature"),
+        (b"", "is empty"),
+    ],
+)
+def test_what_is_no_hdf5_is_told_by_its_signature(path, start, what):
+    path.write_bytes(start)
+    with pytest.raises(FormatError, match=f"connectome.h5 is no HDF5 file.*{what}"):
+        load_connectome(path)
+
+
+def test_an_empty_population_is_read_with_its_blocks(path):
+    dense = write_file(path, {"L1_DAC": 3, "L23_PC": 17, "L4_PC": 0, "L5_TTPC1": 9})
+    connectome = load_connectome(path)
+    assert (connectome.adjacency.toarray() == dense).all()
+    assert connectome.coverage.missing_blocks == () and connectome.n_neurons == 29
+    assert connectome.groups.tolist() == np.repeat([0, 1, 3], [3, 17, 9]).tolist()
+
+
+def test_a_fault_of_this_package_is_not_called_damage(path, monkeypatch):
+    write_file(path)
+    monkeypatch.setattr(hdf5, "_neurons", lambda _: np.zeros(2).reshape(7))
+    with pytest.raises(ConnectomeError, match="failed inside this package .*need not be damaged"):
+        hdf5.read({"path": str(path)}, lambda _: None)
 
 
 def test_flipped_bytes_never_take_this_process_down(path):
@@ -368,14 +357,96 @@ def test_nothing_half_written_stays(path, sample_cache):
 
 def test_a_reader_killed_by_the_library_is_an_error(path, monkeypatch):
     write_file(path, seed=99)  # not in the cache yet
-    monkeypatch.setattr("nmc.connectome.hdf5_process.READER", ["-c", "import os; os.abort()"])
-    with pytest.raises(FormatError, match="ended the process"):
+    (path.parent / "dies.py").write_text("import os\ndef read(*_):\n    os.abort()\n")
+    monkeypatch.setenv("PYTHONPATH", str(path.parent), prepend=os.pathsep)
+    monkeypatch.setattr("nmc.connectome.read.TASK", "dies:read")
+    with pytest.raises(FormatError, match="connectome.h5: the process crashed"):
         load_connectome(path)
 
 
 def _compact_folders(cache):
     home = cache / "connectome"
     return sorted(p.name for p in home.iterdir()) if home.exists() else []
+
+
+# --- chunks stored in unusual ways
+
+BLOCK = "connectivity/L23_PC/L23_PC/cMat"
+
+
+def _rewrite(path, packed, *, filter_mask=0):
+    """Write a connectome whose one block has a chunk stored as it is given; return the matrix."""
+    dense = write_file(path, {"L23_PC": 40}, chunks=(20, 20), compression="gzip")
+    with h5py.File(path, "a") as file:
+        chunk = dense[20:, 20:].astype("u1").tobytes()
+        file[BLOCK].id.write_direct_chunk((20, 20), packed(chunk), filter_mask=filter_mask)
+    return dense
+
+
+@pytest.mark.parametrize(
+    ("packed", "filter_mask"),
+    [
+        (zlib.compress, 0),
+        (lambda chunk: zlib.compress(chunk) + b"and more", 0),  # as the library has it
+        (lambda chunk: chunk, 1),
+    ],
+    ids=["deflated", "bytes after the stream", "one chunk not deflated"],
+)
+def test_unusual_chunks_give_the_same_matrix(path, packed, filter_mask):
+    dense = _rewrite(path, packed, filter_mask=filter_mask)
+    assert (load_connectome(path).adjacency.toarray() == dense).all()
+
+
+@pytest.mark.parametrize(
+    "packed",
+    [
+        lambda chunk: zlib.compress(chunk)[:-1],
+        lambda chunk: zlib.compress(chunk)[:20],
+        lambda chunk: zlib.compress(chunk)[:-4] + b"sums",
+        lambda chunk: b"\x01" * 50,
+        lambda chunk: chunk,
+    ],
+    ids=["no end", "cut", "wrong sum", "no stream", "not deflated"],
+)
+def test_damaged_chunks_are_one_clear_error(path, packed):
+    _rewrite(path, packed)
+    with pytest.raises(FormatError, match="connectome.h5: .*damaged"):
+        load_connectome(path)
+
+
+def test_user_block(path, tmp_path):
+    """What stands before the HDF5 file moves every chunk."""
+    dense = write_file(path, {"L23_PC": 40}, chunks=(20, 20), compression="gzip")
+    moved = tmp_path / "moved.h5"
+    with h5py.File(path) as file, h5py.File(moved, "w", userblock_size=2048) as other:
+        for name in file:
+            file.copy(name, other)
+    assert (load_connectome(moved).adjacency.toarray() == dense).all()
+    before = tmp_path / "before.h5"  # the same, by hand: the file says its base address is 0
+    before.write_bytes(bytes(512) + path.read_bytes())
+    assert (load_connectome(before).adjacency.toarray() == dense).all()
+
+
+def test_missing_chunks_hold_the_fill_value(path):
+    dense = write_file(path, {"L23_PC": 40})
+    with h5py.File(path, "a") as file:
+        del file[BLOCK]
+        data = file.create_dataset(
+            BLOCK, (40, 40), "u1", chunks=(20, 20), compression="gzip", fillvalue=1
+        )
+        data[:20] = dense[:20]
+    expected = dense.copy()
+    expected[20:] = True
+    np.fill_diagonal(expected, False)
+    assert (load_connectome(path).adjacency.toarray() == expected).all()
+
+
+def test_what_is_no_connection_is_still_found(path):
+    write_file(path, {"L23_PC": 40}, chunks=(20, 20), compression="gzip")
+    with h5py.File(path, "a") as file:
+        file[BLOCK][33, 7] = 3
+    with pytest.raises(FormatError, match="holds 3 at row 33, column 7"):
+        load_connectome(path)
 
 
 # --- the real extracts

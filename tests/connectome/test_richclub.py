@@ -4,8 +4,8 @@ import networkx as nx
 import numpy as np
 import pytest
 from nmc.connectome.arrays import graph_of
+from nmc.connectome.degrees import compute_hubs, compute_rich_club
 from nmc.connectome.kernels.randomise import curveball
-from nmc.connectome.richclub import compute_hubs, compute_rich_club
 from nmc.errors import NMCError
 from scipy import sparse
 from small_graphs import from_edges, from_matrix, random_graph, to_networkx

@@ -3,7 +3,7 @@
 import networkx as nx
 import numpy as np
 import pytest
-from nmc.connectome.smallworld import compute_small_world
+from nmc.connectome.paths import compute_small_world
 from small_graphs import from_edges, from_matrix, random_graph, to_networkx
 
 

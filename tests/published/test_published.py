@@ -7,6 +7,7 @@ import math
 import re
 from itertools import permutations
 from pathlib import Path
+from types import SimpleNamespace
 
 import nmc
 import pytest
@@ -99,8 +100,9 @@ def test_one_invented_file_is_enough_to_refuse_a_verdict(fetched, value):
 
 def test_a_vector_is_compared_element_by_element(fetched):
     fetched("sheet/circuit", "copy", invented=False)
-    right = nmc.compare({"connectome/l5_ttpc2_convergence": iter([51.29, 25.38])})
-    wrong = nmc.compare({"connectome/l5_ttpc2_convergence": [51.29, 26.0]})
+    mc2 = SimpleNamespace(instance="mc2")
+    right = nmc.compare({"connectome/l5_ttpc2_convergence": iter([51.29, 25.38])}, of=mc2)
+    wrong = nmc.compare({"connectome/l5_ttpc2_convergence": [51.29, 26.0]}, of=mc2)
     assert (right["verdict"].item(), wrong["verdict"].item()) == ("agrees", "differs")
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from nmc.connectome.given import check_connectome
+from nmc.connectome.validation import check_connectome
 from nmc.errors import ConnectomeError
 
 #: What the tasks of one kernel may take together for their own work, in bytes.
@@ -109,7 +109,7 @@ def must_hold(what: str, *equal: tuple[object, object]) -> None:
 
 def transpose(indptr: np.ndarray, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the graph with every connection reversed: rows postsynaptic."""
-    from nmc.connectome.kernels.reciprocal import turn_round
+    from nmc.connectome.kernels.partners import turn_round
 
     return turn_round(indptr, indices)
 

@@ -4,92 +4,75 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
+from functools import partial
 
 import pandas as pd
 
 from nmc import published
-from nmc.connectome.given import listed
+from nmc.connectome.cliques import compute_betti_numbers, count_simplices
+from nmc.connectome.degrees import compute_convergence, compute_reciprocity
+from nmc.connectome.distance import compute_pathway_probability
 from nmc.connectome.graph import Connectome
+from nmc.connectome.motifs import count_triads
+from nmc.connectome.paths import (
+    compute_common_neighbour_bias,
+    compute_path_lengths,
+    summarise_paths,
+)
 from nmc.connectome.read import load_connectome
+from nmc.connectome.validation import listed
+from nmc.data import available
+from nmc.data.provenance import provenance
 
 _MC2, _MC6 = "connectome/average/mc2", "connectome/average/mc6"
 _CONTROL = "connectome/control/mc0/0"
 _TTPC2, _LBC = "connectome/extract/mc2/L5_TTPC2", "connectome/extract/mc2/L6_LBC"
 
 
-def _connections(connectome: Connectome) -> int:
-    return connectome.n_connections
-
-
 def _neurons(connectome: Connectome) -> int:
     return connectome.n_neurons
 
 
-def _block(connectome: Connectome) -> int:
-    from nmc.connectome.degrees import compute_convergence
-
-    table = compute_convergence(connectome)
-    row = table[(table["pre"] == "L4_MC") & (table["post"] == "L4_PC")]
-    return int(row["connections"].iloc[0])
+def _connections(connectome: Connectome) -> int:
+    return connectome.n_connections
 
 
 def _size(connectome: Connectome) -> tuple[int, int]:
     return connectome.n_neurons, connectome.n_connections
 
 
-def _spread(which: str) -> Callable[[Connectome], tuple[float, float]]:
-    def measure(connectome: Connectome) -> tuple[float, float]:
-        from nmc.connectome.degrees import compute_convergence
+def _block(connectome: Connectome) -> int:
+    table = compute_convergence(connectome).set_index(["pre", "post"])
+    return int(table.loc[("L4_MC", "L4_PC"), "connections"])
 
-        row = compute_convergence(connectome).iloc[0]
-        return float(row[f"{which}_mean"]), float(row[f"{which}_std"])
 
-    return measure
+def _spread(which: str, connectome: Connectome) -> tuple[float, float]:
+    row = compute_convergence(connectome).iloc[0]
+    return float(row[f"{which}_mean"]), float(row[f"{which}_std"])
 
 
 def _near(connectome: Connectome) -> float:
-    from nmc.connectome.distance import compute_pathway_probability
-
     return 100 * float(compute_pathway_probability(connectome)["probability"].iloc[0])
 
 
 def _bias(connectome: Connectome) -> float:
-    from nmc.connectome.neighbours import compute_common_neighbour_bias
-
     return float(compute_common_neighbour_bias(connectome)["bias"].iloc[0])
 
 
-def _reciprocity(connectome: Connectome) -> float:
-    from nmc.connectome.degrees import compute_reciprocity
-
-    return compute_reciprocity(connectome)
+def _whole_numbers(measure: Callable, connectome: Connectome) -> tuple[int, ...]:
+    return tuple(int(count) for count in measure(connectome))
 
 
-def _triads(connectome: Connectome) -> tuple[int, ...]:
-    from nmc.connectome.motifs import count_triads
-
-    return tuple(int(c) for c in count_triads(connectome))
-
-
-def _simplices(connectome: Connectome) -> tuple[int, ...]:
-    from nmc.connectome.cliques import count_simplices
-
-    return tuple(int(c) for c in count_simplices(connectome))
+_triads = partial(_whole_numbers, count_triads)
+_simplices = partial(_whole_numbers, count_simplices)
+_betti = partial(_whole_numbers, compute_betti_numbers)
 
 
-def _excitatory(layer: str) -> Callable[[Connectome], tuple[int, ...]]:
-    return lambda connectome: _simplices(connectome.subset(layer=layer, excitatory=True))
-
-
-def _betti(connectome: Connectome) -> tuple[int, ...]:
-    from nmc.connectome.betti import compute_betti_numbers
-
-    return tuple(int(b) for b in compute_betti_numbers(connectome))
+def _excitatory(layer: str, connectome: Connectome) -> tuple[int, ...]:
+    return _simplices(connectome.subset(layer=layer, excitatory=True))
 
 
 def _mean_path(connectome: Connectome) -> float:
-    from nmc.connectome.paths import compute_path_lengths, summarise_paths
-
     return float(summarise_paths(compute_path_lengths(connectome))["mean"])
 
 
@@ -97,18 +80,18 @@ def _mean_path(connectome: Connectome) -> float:
 CHECKS: dict[str, tuple[str, str | None, Callable]] = {
     "l5_ttpc2_neurons": (_TTPC2, None, _neurons),
     "l5_ttpc2_connections": (_TTPC2, None, _connections),
-    "l5_ttpc2_convergence": (_TTPC2, None, _spread("convergence")),
-    "l5_ttpc2_divergence": (_TTPC2, None, _spread("divergence")),
+    "l5_ttpc2_convergence": (_TTPC2, None, partial(_spread, "convergence")),
+    "l5_ttpc2_divergence": (_TTPC2, None, partial(_spread, "divergence")),
     "l5_ttpc2_probability_100um": (_TTPC2, None, _near),
     "l5_ttpc2_bias": (_TTPC2, None, _bias),
-    "l5_ttpc2_reciprocity": (_TTPC2, None, _reciprocity),
+    "l5_ttpc2_reciprocity": (_TTPC2, None, compute_reciprocity),
     "l5_ttpc2_triads": (_TTPC2, None, _triads),
     "l5_ttpc2_triangles": (_TTPC2, None, lambda connectome: _simplices(connectome)[2]),
     "l5_ttpc2_simplices": (_TTPC2, None, _simplices),
     "l5_ttpc2_betti_numbers": (_TTPC2, None, _betti),
     "l6_lbc_connections": (_LBC, None, _connections),
-    "l6_lbc_convergence": (_LBC, None, _spread("convergence")),
-    "l6_lbc_divergence": (_LBC, None, _spread("divergence")),
+    "l6_lbc_convergence": (_LBC, None, partial(_spread, "convergence")),
+    "l6_lbc_divergence": (_LBC, None, partial(_spread, "divergence")),
     "l6_lbc_probability_100um": (_LBC, None, _near),
     "l6_lbc_bias": (_LBC, None, _bias),
     "l6_lbc_triads": (_LBC, None, _triads),
@@ -122,8 +105,8 @@ CHECKS: dict[str, tuple[str, str | None, Callable]] = {
     "mc2_triads_l5_ttpc1": (_MC2, "L5_TTPC1", _triads),
     "mc2_triads_l6_ipc": (_MC2, "L6_IPC", _triads),
     "mc6_simplices": (_MC6, None, _simplices),
-    "mc6_l23_excitatory_simplices": (_MC6, None, _excitatory("L23")),
-    "mc6_l5_excitatory_simplices": (_MC6, None, _excitatory("L5")),
+    "mc6_l23_excitatory_simplices": (_MC6, None, partial(_excitatory, "L23")),
+    "mc6_l5_excitatory_simplices": (_MC6, None, partial(_excitatory, "L5")),
     "control_mc0_0_simplices": (_CONTROL, None, _simplices),
     "gal_neurons": (_MC2, None, _neurons),
     "mean_path": (_MC2, None, _mean_path),
@@ -157,8 +140,6 @@ def check_connectome_claims(
     UnknownNameError
         For a claim that does not exist.
     """
-    import nmc
-
     if claims is None:
         claims = [k.split("/", 1)[1] for k in published.claims() if k.startswith("connectome/")]
     rows, loaded = {}, {}
@@ -168,14 +149,14 @@ def check_connectome_claims(
         if name not in CHECKS:
             continue
         key, mtype, measure = CHECKS[name]
-        if not nmc.available(key, source=source):
+        if not available(key, source=source):
             kind = "extract" if "/extract/" in key else "full file"
             rows[claim.key]["verdict"] = f"needs the {kind}, {key}"
             continue
         if key not in loaded:
             loaded = {key: load_connectome(key, source=source)}  # one at a time in memory
         part = loaded[key] if mtype is None else loaded[key].subset(mtype=mtype)
-        rows[claim.key] |= _verdict(claim, key, measure(part))
+        rows[claim.key] |= _verdict(claim, key, measure(part), part)
     return published.Comparison.from_dict(rows, orient="index").rename_axis("key")
 
 
@@ -192,9 +173,7 @@ def _row(claim: published.Claim) -> dict:
     }
 
 
-def _verdict(claim: published.Claim, key: str, value) -> dict:
-    import nmc
-
-    invented = bool(nmc.provenance().loc[key, "invented"])
-    row = published.compare({claim.key: value}, invented=invented).iloc[0]
+def _verdict(claim: published.Claim, key: str, value, of: Connectome) -> dict:
+    invented = bool(provenance().loc[key, "invented"])
+    row = published.compare({claim.key: value}, invented=invented, of=of).iloc[0]
     return {"recomputed": value, "verdict": row["verdict"]}

@@ -1,85 +1,132 @@
-"""Many instances as one table, a row an instance; resumable, on Dask when there are many."""
+"""Many connectomes as one table: each measure as a few plain numbers, a row an instance;
+resumable, on Dask when there are many.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 
 import pandas as pd
 from tqdm.auto import tqdm
 
-from nmc import layout
 from nmc.code_hash import code_hash
-from nmc.connectome import summary
-from nmc.connectome.given import check_choice, check_table, listed
-from nmc.connectome.read import EXTRACTS, connectome_file, load_connectome
-from nmc.data.files import cache_folder, read_json, write_json
-from nmc.errors import MissingFileError, MissingLibraryError, UnknownNameError
+from nmc.connectome.cliques import count_simplices
+from nmc.connectome.degrees import compute_degrees, compute_modularity, compute_reciprocity
+from nmc.connectome.distance import compute_distance_profile
+from nmc.connectome.graph import Connectome
+from nmc.connectome.motifs import compute_clustering, count_triads
+from nmc.connectome.paths import (
+    compute_common_neighbour_bias,
+    compute_path_lengths,
+    summarise_paths,
+)
+from nmc.connectome.read import connectome_file, instance_keys, load_connectome
+from nmc.connectome.validation import check_choice, check_connectome, check_table, listed
+from nmc.data.files import cache_folder, read_json, sha256_of, write_json
+from nmc.errors import MissingFileError, MissingLibraryError, PartsError, UnknownNameError
 
 #: From so many instances on Dask is used where it is installed.
 _MANY = 8
-_KINDS = ("average", "individual", "control")
 
 
-def instance_keys(kind: str | None = None, *, source: str | None = None) -> list[str]:
-    """Return the keys of the whole instances that the source has.
+def _size(connectome: Connectome) -> dict:
+    n, m = connectome.n_neurons, connectome.n_connections
+    return {
+        "n_neurons": n,
+        "n_connections": m,
+        "probability": m / (n * (n - 1)) if n > 1 else float("nan"),
+        "excitatory_share": float(connectome.neurons["excitatory"].mean()),
+    }
+
+
+def _degrees(connectome: Connectome) -> dict:
+    table = compute_degrees(connectome)
+    return {
+        "degree_mean": float(table["in_degree"].mean()),
+        "in_degree_std": float(table["in_degree"].std(ddof=0)),
+        "out_degree_std": float(table["out_degree"].std(ddof=0)),
+    }
+
+
+def _distance(connectome: Connectome) -> dict:
+    first = compute_distance_profile(connectome, bin_um=100.0)["probability"].head(1)
+    return {"probability_below_100um": float(first.iloc[0]) if first.size else float("nan")}
+
+
+def _clustering(connectome: Connectome) -> dict:
+    means = compute_clustering(connectome)[["directed", "undirected"]].mean()
+    return {f"clustering_{name}": float(mean) for name, mean in means.items()}
+
+
+def _paths(connectome: Connectome) -> dict:
+    numbers = summarise_paths(compute_path_lengths(connectome))
+    return {f"path_{name}": float(value) for name, value in numbers.items()}
+
+
+def _neighbours(connectome: Connectome) -> dict:
+    bias = compute_common_neighbour_bias(connectome, by=None)["bias"].iloc[0]
+    return {"common_neighbour_bias": float(bias)}
+
+
+#: Name of a measure → function of a Connectome that returns plain numbers by column name.
+MEASURES: dict[str, Callable[[Connectome], dict]] = {
+    "size": _size,
+    "degrees": _degrees,
+    "reciprocity": lambda c: {"reciprocity": compute_reciprocity(c)},
+    "distance": _distance,
+    "clustering": _clustering,
+    "triads": lambda c: {f"triad_{k}": int(v) for k, v in count_triads(c).items()},
+    "paths": _paths,
+    "neighbours": _neighbours,
+    "simplices": lambda c: {f"simplex_{k}": int(v) for k, v in count_simplices(c).items()},
+    "modularity": lambda c: {"modularity": compute_modularity(c, "layer")},
+}
+DEFAULT = ("size", "degrees", "reciprocity", "distance", "clustering", "triads", "modularity")
+
+
+def check_names(measures: Iterable[str]) -> tuple[str, ...]:
+    """Return the measures' names; an unknown one is an error that suggests the nearest."""
+    measures = tuple(listed(measures, "names of measures"))
+    for name in measures:
+        if not isinstance(name, str) or name not in MEASURES:
+            raise UnknownNameError.of("measure", name, MEASURES)
+    return measures
+
+
+def compute_summary(connectome: Connectome, measures: Iterable[str] = DEFAULT) -> dict:
+    """Return several measures of one connectome as plain numbers.
 
     Parameters
     ----------
-    kind : str, optional
-        ``average`` (7 on the portal), ``individual`` (5 animals × 7) or ``control`` (7 × 5);
-        default all.
-    source : str, optional
-        See `nmc.fetch`.
+    connectome : Connectome
+        What to measure.
+    measures : str or iterable of str
+        Names in `MEASURES`.
 
     Returns
     -------
-    list of str
+    dict
+        Column name → number.
 
     Raises
     ------
     UnknownNameError
-        For another kind.
+        For a measure that does not exist.
+    ConnectomeError
+        If this is no `Connectome`, or a neuron connects to itself.
     """
-    import nmc
-
-    wanted = _KINDS if kind is None else (kind,)
-    keys = [key for one in wanted for key in _all_keys(one)]
-    return [key for key in keys if nmc.available(key, source=source)]
-
-
-def connectome_keys(*, source: str | None = None) -> list[str]:
-    """Return the keys of every connectome the source has: whole instances, then extracts.
-
-    Parameters
-    ----------
-    source : str, optional
-        See `nmc.fetch`.
-
-    Returns
-    -------
-    list of str
-    """
-    import nmc
-
-    parts = [key for key in EXTRACTS if nmc.available(key, source=source)]
-    return instance_keys(source=source) + parts
-
-
-def _all_keys(kind: str) -> list[str]:
-    mcs = layout.MICROCIRCUITS
-    if kind == "average":
-        return [f"connectome/average/mc{mc}" for mc in mcs]
-    if kind == "individual":
-        return [f"connectome/individual/{a}/mc{mc}" for a in layout.ANIMALS for mc in mcs]
-    if kind == "control":
-        return [f"connectome/control/mc{mc}/{k}" for mc in mcs for k in layout.CONTROL_INSTANCES]
-    raise UnknownNameError.of("kind of instance", kind, _KINDS)
+    check_connectome(connectome)
+    row: dict = {}
+    for name in check_names(measures):
+        row |= MEASURES[name](connectome)
+    return row
 
 
 def compute_ensemble(
     instances: Iterable[str] | None = None,
-    measures: Iterable[str] = summary.DEFAULT,
+    measures: Iterable[str] = DEFAULT,
     *,
     source: str | None = None,
     parallel: bool | None = None,
@@ -93,7 +140,7 @@ def compute_ensemble(
         Keys or paths, as `nmc.load_connectome` takes them; default every whole instance the
         source has.
     measures : str or iterable of str
-        Names in `nmc.connectome.summary.MEASURES`.
+        Names in `nmc.connectome.ensembles.MEASURES`.
     source : str, optional
         See `nmc.fetch`.
     parallel : bool, optional
@@ -116,6 +163,8 @@ def compute_ensemble(
         For a measure, or a key, that does not exist.
     ConnectomeError
         For `instances` or `measures` that are no list.
+    PartsError
+        When a process reads another file at an instance's path, or runs other code.
 
     Notes
     -----
@@ -127,11 +176,12 @@ def compute_ensemble(
     wanted = listed(instances, "keys or paths")
     if not wanted:
         raise MissingFileError("The source has no whole connectome instance to measure.")
-    measures = summary.check_names(measures)
+    measures = check_names(measures)
     # Fetched here, so that this process's log knows every file and workers only read.
-    jobs = [(connectome_file(key, source=source, progress=progress), measures) for key in wanted]
+    paths = [connectome_file(key, source=source, progress=progress) for key in wanted]
+    jobs = [(path, measures, sha256_of(path), code_hash(__name__)) for path in paths]
     if parallel is None:
-        parallel = len(wanted) >= _MANY and _has_dask()
+        parallel = len(wanted) >= _MANY and find_spec("distributed") is not None
     run = _with_dask if parallel else _in_turn
     rows = run(jobs, progress)
     table = pd.DataFrame(rows, index=pd.Index(map(str, wanted), name="instance"))
@@ -195,20 +245,24 @@ def _with_dask(jobs: list, progress: bool) -> list[dict]:
             own.close()
 
 
-def _row(path: Path, measures: tuple[str, ...]) -> dict:
+def _row(path: Path, measures: tuple[str, ...], sha256: str, code: str) -> dict:
     """Measure one instance; what is kept from an earlier run is not computed again."""
-    from nmc.data.files import sha256_of
-
-    code = code_hash(__name__)[:16]
-    kept_in = cache_folder() / "ensembles" / f"{sha256_of(path)}-{code}.json"
+    there = {"file": sha256_of(path), "code": code_hash(__name__)}
+    for what, wanted in (("file", sha256), ("code", code)):
+        if there[what] != wanted:
+            raise PartsError(
+                f"{path}: a process of this ensemble has another {what} ({there[what][:12]}…, not "
+                f"{wanted[:12]}…): give all of them the same files and the same package."
+            )
+    kept_in = cache_folder() / "ensembles" / f"{sha256}-{code[:16]}.json"
     known: Mapping = read_json(kept_in) or {}
     row: dict = {}
     connectome = None
     for name in measures:
         if name not in known:
             connectome = connectome or load_connectome(path, progress=False)
-            pairs = [list(pair) for pair in summary.MEASURES[name](connectome).items()]
-            known = {**(read_json(kept_in) or {}), name: pairs}  # pairs keep their order
+            pairs = [list(pair) for pair in MEASURES[name](connectome).items()]
+            known = {**(read_json(kept_in) or {}), **known, name: pairs}  # pairs keep their order
             write_json(kept_in, known)
         row |= dict(known[name])
     return row
@@ -221,9 +275,3 @@ def _kind_of(key: str) -> dict:
     kind, what = parts[1:3]
     group = {"average": "average", "individual": what, "extract": "/".join(parts[1:])}
     return {"kind": kind, "group": group.get(kind, f"{kind} {what}")}
-
-
-def _has_dask() -> bool:
-    from importlib.util import find_spec
-
-    return find_spec("distributed") is not None

@@ -13,8 +13,8 @@ import h5py
 import numpy as np
 from scipy import sparse
 
-from nmc.connectome.given import check_connectome
 from nmc.connectome.graph import Connectome
+from nmc.connectome.validation import check_connectome
 from nmc.data.files import atomic_write
 from nmc.errors import ConnectomeError, MissingLibraryError
 

@@ -10,7 +10,7 @@ import pandas as pd
 from scipy import sparse
 
 from nmc import names
-from nmc.connectome.given import check_distance, chosen_neurons, finite
+from nmc.connectome.validation import check_distance, chosen_neurons, finite
 from nmc.errors import ConnectomeError, UnknownNameError
 
 #: Name of the cortical vertical in the neuron table; larger is nearer to the pia.
@@ -100,6 +100,9 @@ class Connectome:
         What to call it in a figure.
     origin : str
         Where its file came from.
+    instance : str
+        Which of the portal's instances it is, or is a part of (``mc2``, ``individual/P14-13/mc0``,
+        ``control/mc0/0``); empty when that is not known.
 
     Raises
     ------
@@ -112,6 +115,7 @@ class Connectome:
     coverage: Coverage
     name: str = "connectome"
     origin: str = ""
+    instance: str = ""
     attrs: dict = field(default_factory=dict)
 
     def __post_init__(self):
@@ -193,7 +197,7 @@ class Connectome:
             raise ConnectomeError(
                 f"A {type(adjacency).__name__} is no adjacency; give a matrix, sparse or not."
             )
-        return replace(self, adjacency=canonical(adjacency), name=name, attrs={})
+        return replace(self, adjacency=canonical(adjacency), name=name, instance="", attrs={})
 
     def select(self, keep: np.ndarray, name: str | None = None) -> Connectome:
         """Return some neurons and the connections among them.

@@ -1,11 +1,7 @@
-"""Read a connectome HDF5 file, block by block, into a compact folder of arrays.
+"""Read a connectome HDF5 file block by block into the arrays of a sparse matrix.
 
-This module runs in a process of its own (``python -m nmc.connectome.hdf5 IN OUT SHARE OF``): the
-HDF5 library parses files from anywhere, and a damaged one may take its process down.  It imports
-little, so that the process starts quickly, and reports on standard output, a JSON line each
-time.  Several such processes may read one file, a share of its rows each.
-
-The format is that of the portal's read-me and the readers made for it::
+`read` is a task of `nmc.child`: the HDF5 library parses files from anywhere, and a damaged one
+may take its process down.  The format is that of the portal's read-me and the readers made for it::
 
     /populations/<m-type>/locations                        (N, 3) µm, y vertical
     /populations/<m-type>/{nCellAff,nCellEff,nSynAff,nSynEff}   (N, 1), may be absent
@@ -14,230 +10,332 @@ The format is that of the portal's read-me and the readers made for it::
 
 from __future__ import annotations
 
-import json
-import os
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from itertools import pairwise
+from math import prod
 from pathlib import Path
 
 import h5py
 import numpy as np
 
 from nmc import names
-from nmc.connectome import hdf5_links as links
-from nmc.connectome import store
-from nmc.connectome.hdf5_blocks import Blocks, Strip
-from nmc.errors import FormatError, NMCError
+from nmc.errors import ConnectomeError, FormatError, NMCError, UnknownNameError
 
 #: The group of matrices; the second spelling stands in some of the portal's files.
 CONNECTIVITY = ("connectivity", "connectivty")
 COUNTS = ("nCellAff", "nCellEff", "nSynAff", "nSynEff")
 #: Files beyond these sizes are no microcircuit of this collaboration (31,346 neurons).
 MAX_NEURONS = 400_000
-#: What the library may remember of the places of chunks; every place is asked for once.
-_METADATA_BYTES = 2 << 20
+#: Larger chunks are not read: one has to be unpacked in memory in one piece.
+MAX_CHUNK_BYTES = 1 << 30
+#: Matrices are read in slabs of rows of about this size.
+SLAB_BYTES = 8 << 20
+_NOT_ONES = np.uint64(0xFEFEFEFEFEFEFEFE)
 
 
-def convert(
-    path: Path,
-    folder: Path,
-    report: Callable[[dict], None] = lambda _: None,
-    *,
-    share: int = 0,
-    of: int = 1,
-) -> None:
-    """Read a connectome file, or a share of its rows, and write the compact form into `folder`.
+def read(params: Mapping, report: Callable[[float], None]) -> tuple[dict, dict[str, np.ndarray]]:
+    """Read a connectome file.
 
     Parameters
     ----------
-    path : Path
-        An HDF5 file; any dtype, chunking and filter of its matrices.
-    folder : Path
-        An existing, empty folder.
+    params : mapping
+        ``path``: an HDF5 file; any dtype, chunking and filter of its matrices.
     report : callable
-        Called with ``{"total": blocks}`` of the file once and ``{"done": blocks}`` of the share
-        as it goes on.
-    share, of : int
-        Which share of how many; `nmc.connectome.store.join` puts them together.
+        Called with the share that is done.
+
+    Returns
+    -------
+    meta : dict
+        ``mtypes``, ``missing_counts``, ``missing_blocks``, ``self_connections`` (left out).
+    arrays : dict of str to array
+        ``indptr``, ``indices`` of the adjacency (int32), ``mtypes`` (index in
+        `nmc.names.MTYPES`), ``positions`` (µm), and `COUNTS`, −1 where unknown.
 
     Raises
     ------
     FormatError
         When the file is not a connectome file; the message names the place in the file.
+    ConnectomeError
+        When this module itself fails.
     """
+    name = Path(params["path"]).name
     try:
-        # Every chunk is unpacked once: a cache for them would only take memory.
-        with h5py.File(path, "r", rdcc_nbytes=0) as file:
-            _limit_metadata(file)
-            reader = _Reader(file, share, of)
-            compact = reader.read(report)
+        with _library():
+            # Every chunk is unpacked once: a cache for them would only take memory.
+            file = h5py.File(params["path"], "r", rdcc_nbytes=0)
+        with file:
+            return _read(file, report)
     except NMCError as error:
-        raise FormatError(f"{path.name}: {error}") from error
-    except (OSError, RuntimeError, KeyError, ValueError, MemoryError) as error:
-        raise FormatError(
-            f"{path.name} cannot be read as HDF5 ({_first_line(error)}); it is damaged, cut "
-            "short, or uses a filter this h5py does not have: fetch it again."
+        raise type(error)(f"{name}: {error}") from error
+    except Exception as error:
+        raise ConnectomeError(
+            f"{name}: reading it failed inside this package ({type(error).__name__}: {error}); "
+            "the file need not be damaged: please report it."
         ) from error
-    compact.write(folder)
 
 
-class _Reader:
-    """One pass over a share of one open file: the rows of some presynaptic types."""
-
-    def __init__(self, file: h5py.File, share: int, of: int):
-        self.file = file
-        self.populations = self._populations()
-        self.sizes = {m: g["locations"].shape[0] for m, g in self.populations.items()}
-        if not 0 < sum(self.sizes.values()) <= MAX_NEURONS:
-            raise FormatError(
-                f"/populations has {sum(self.sizes.values()):,} neurons; "
-                f"expected between 1 and {MAX_NEURONS:,}."
-            )
-        self.own = _share_of(self.sizes, share, of)
-
-    def read(self, report: Callable[[dict], None]) -> store.Compact:
-        positions, counts, missing_counts = self._neurons()
-        indptr, indices, missing_blocks = self._connections(report)
-        codes = [names.MTYPES.index(m) for m in self.own]
-        return store.Compact(
-            mtypes=np.repeat(codes, list(self.own.values())).astype(np.int8),
-            positions=positions,
-            counts=counts,
-            indptr=indptr,
-            indices=indices,
-            meta={
-                "mtypes": list(self.own),
-                "missing_counts": missing_counts,
-                "missing_blocks": missing_blocks,
-                "self_connections": self.n_self,
-            },
-        )
-
-    # --- neurons
-
-    def _populations(self) -> dict[str, h5py.Group]:
-        groups = self._mtype_groups(links.group(self.file, "populations"))
-        if not groups:
-            raise FormatError("/populations is empty.")
-        for mtype, group in groups.items():
-            data = links.dataset(group, "locations")
-            where = data.name
-            if data.ndim != 2 or data.shape[1] != 3 or data.dtype.kind not in "iuf":
-                raise FormatError(
-                    f"{where} has shape {data.shape} and type {data.dtype}; "
-                    "expected (N, 3) numbers."
-                )
-            if data.shape[0] > MAX_NEURONS:
-                raise FormatError(f"{where} has {data.shape[0]:,} rows: too many for {mtype}.")
-        return {m: groups[m] for m in names.MTYPES if m in groups}
-
-    def _mtype_groups(self, parent: h5py.Group) -> dict[str, h5py.Group]:
-        return {m: links.group(parent, spelled) for m, spelled in links.mtypes(parent).items()}
-
-    def _neurons(self) -> tuple[np.ndarray, dict[str, np.ndarray], list[str]]:
-        n = sum(self.own.values())
-        positions = np.empty((n, 3))
-        counts = {name: np.full(n, -1, np.int32) for name in COUNTS}
-        start = 0
-        for mtype, size in self.own.items():
-            group = self.populations[mtype]
-            here = slice(start, start + size)
-            positions[here] = group["locations"][()]
-            if not np.isfinite(positions[here]).all():
-                raise FormatError(f"{group.name}/locations holds a value that is not finite.")
-            for name in COUNTS:
-                if name in group:
-                    counts[name][here] = self._count(group, name, size)
-            start = here.stop
-        missing = [name for name, values in counts.items() if (values < 0).any()]
-        return positions, counts, missing
-
-    def _count(self, group: h5py.Group, name: str, n: int) -> np.ndarray:
-        data = links.dataset(group, name)
-        where = data.name
-        if data.shape not in ((n, 1), (n,), (1, n)) or data.dtype.kind not in "iuf":
-            raise FormatError(
-                f"{where} has shape {data.shape} and type {data.dtype}; expected ({n}, 1) counts."
-            )
-        values = np.asarray(data[()], float).ravel()
-        if not (np.isfinite(values).all() and (values >= 0).all() and (values < 2**31).all()):
-            raise FormatError(f"{where} holds a value that is no count.")
-        if (values != np.round(values)).any():
-            raise FormatError(f"{where} holds a value that is no whole number.")
-        return values.astype(np.int32)
-
-    # --- connections
-
-    def _connections(
-        self, report: Callable[[dict], None]
-    ) -> tuple[np.ndarray, np.ndarray, list[list[str]]]:
-        strips = self._strips(report)
-        self.n_self = sum(strip.n_self for strip in strips)
-        missing = [pathway for strip in strips for pathway in strip.missing]
-        indptr = np.cumsum(np.concatenate([[0], *(strip.n_out for strip in strips)]))
-        indices = np.empty(indptr[-1], np.int32)
-        at = 0
-        while strips:  # each is let go once it is copied
-            targets = strips.pop(0).targets
-            indices[at : at + targets.size] = targets
-            at += targets.size
-        return indptr, indices, missing
-
-    def _strips(self, report: Callable[[dict], None]) -> list[Strip]:
-        spelled = next((s for s in CONNECTIVITY if s in self.file), None)
-        if spelled is None:
-            raise FormatError("it has no group /connectivity.")
-        blocks = Blocks(links.group(self.file, spelled), self.sizes)
-        report({"total": len(self.sizes) ** 2})
-        strips = []
-        for pre in self.own:
-            strips.append(blocks.strip(pre))
-            report({"done": len(strips) * len(self.sizes)})
-        return strips
-
-
-def _share_of(sizes: dict[str, int], share: int, of: int) -> dict[str, int]:
-    """Types of one share: dealt out from the largest down, each to whoever has fewest neurons."""
-    loads = [0] * of
-    mine = set()
-    for mtype in sorted(sizes, key=sizes.get, reverse=True):
-        lightest = loads.index(min(loads))
-        loads[lightest] += sizes[mtype]
-        if lightest == share:
-            mine.add(mtype)
-    return {mtype: size for mtype, size in sizes.items() if mtype in mine}
-
-
-def _limit_metadata(file: h5py.File) -> None:
-    cache = file.id.get_mdc_config()
-    cache.min_size = min(cache.min_size, _METADATA_BYTES)
-    cache.initial_size = cache.max_size = _METADATA_BYTES
-    file.id.set_mdc_config(cache)
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
-
-
-def main(argv: list[str]) -> int:
-    """Entry of the child process."""
-
-    def report(message: dict) -> None:
-        sys.stdout.write(json.dumps(message) + "\n")
-        sys.stdout.flush()
-
-    source, folder = map(Path, argv[:2])
-    share, of = map(int, argv[2:])
+@contextmanager
+def _library(place: str = "it") -> Iterator[None]:
+    """Call h5py, and nothing else: what it raises is about the file."""
     try:
-        convert(source, folder, report, share=share, of=of)
-    except NMCError as error:
-        report({"error": str(error)})
-        return 1
-    report({"ok": True})
-    return 0
+        yield
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
+        said = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise FormatError(
+            f"{place} cannot be read as HDF5 ({said}); the file is damaged, cut short, or uses "
+            "a filter this h5py does not have: fetch it again."
+        ) from error
 
 
-if __name__ == "__main__":
-    status = main(sys.argv[1:])
-    sys.stdout.flush()
-    os._exit(status)  # all is written; tidying up would only take time
+def _read(file: h5py.File, report: Callable[[float], None]) -> tuple[dict, dict]:
+    populations = _populations(file)
+    sizes = {mtype: data.shape[0] for mtype, (_, data) in populations.items()}
+    positions, counts = _neurons(populations)
+    indptr, indices, missing, n_self = _connections(file, sizes, report)
+    if len(missing) == len(sizes) ** 2:
+        raise FormatError("there is no /connectivity/<pre>/<post>/cMat; at least one is needed.")
+    codes = [names.MTYPES.index(mtype) for mtype in sizes]
+    mtypes = np.repeat(codes, list(sizes.values())).astype(np.int8)
+    meta = {
+        "mtypes": list(sizes),
+        "missing_counts": [name for name, values in counts.items() if (values < 0).any()],
+        "missing_blocks": missing,
+        "self_connections": n_self,
+    }
+    arrays = {"mtypes": mtypes, "positions": positions, "indptr": indptr, "indices": indices}
+    return meta, arrays | counts
+
+
+# --- members of a group; nothing leads out of the file
+
+
+def _group(parent: h5py.Group, name: str) -> h5py.Group:
+    """Open a group of its own file."""
+    return _member(parent, name, h5py.Group, "a group")
+
+
+def _dataset(parent: h5py.Group, name: str) -> h5py.Dataset:
+    """Open a dataset of its own file; virtual, external and giant-chunk ones are refused."""
+    data = _member(parent, name, h5py.Dataset, "a dataset")
+    place = f"{parent.name.rstrip('/')}/{name}"
+    with _library(place):
+        elsewhere = data.is_virtual or data.external
+        chunk_bytes = prod(data.chunks or (), start=float(data.dtype.itemsize))
+    if elsewhere:
+        raise FormatError(f"{place} points into another file; that is not followed.")
+    if chunk_bytes > MAX_CHUNK_BYTES:
+        raise FormatError(f"{place} has chunks of over a gigabyte, which are not read.")
+    return data
+
+
+def _member(parent: h5py.Group, name: str, kind: type, what: str):
+    """Open a member that hard-links to a place in this file: other links may lead anywhere."""
+    place = f"{parent.name.rstrip('/')}/{name}"
+    with _library(place):
+        link = parent.get(name, getlink=True)
+        if link is None:
+            raise FormatError(f"it has no {place}.")
+        if not isinstance(link, h5py.HardLink):
+            raise FormatError(f"{place} is a link to another place or file; that is not followed.")
+        member = parent[name]
+    if not isinstance(member, kind):
+        raise FormatError(f"{place} is not {what}.")
+    return member
+
+
+def _mtypes(parent: h5py.Group) -> dict[str, str]:
+    """M-types among the members of a group, with their spelling there."""
+    with _library(parent.name):
+        members = list(parent)
+    found: dict[str, str] = {}
+    for spelled in members:
+        try:
+            mtype = names.canonical_mtype(spelled)
+        except UnknownNameError as error:
+            raise FormatError(f"{parent.name.rstrip('/')}/{spelled}: {error}") from None
+        if mtype in found:
+            raise FormatError(
+                f"{parent.name} holds {mtype} twice, as {found[mtype]} and {spelled}."
+            )
+        found[mtype] = spelled
+    return found
+
+
+# --- neurons
+
+
+def _populations(file: h5py.File) -> dict[str, tuple[h5py.Group, h5py.Dataset]]:
+    """Group and positions of each m-type, in the order of m-types."""
+    parent = _group(file, "populations")
+    spelled = _mtypes(parent)
+    if not spelled:
+        raise FormatError("/populations is empty.")
+    found = {}
+    for mtype in sorted(spelled, key=names.MTYPES.index):
+        group = _group(parent, spelled[mtype])
+        data = _dataset(group, "locations")
+        if data.ndim != 2 or data.shape[1] != 3 or data.dtype.kind not in "iuf":
+            raise FormatError(
+                f"{data.name} has shape {data.shape} and type {data.dtype}; "
+                "expected (N, 3) numbers."
+            )
+        if data.shape[0] > MAX_NEURONS:
+            raise FormatError(f"{data.name} has {data.shape[0]:,} rows: too many for {mtype}.")
+        found[mtype] = group, data
+    total = sum(data.shape[0] for _, data in found.values())
+    if not 0 < total <= MAX_NEURONS:
+        raise FormatError(
+            f"/populations has {total:,} neurons; expected between 1 and {MAX_NEURONS:,}."
+        )
+    return found
+
+
+def _neurons(populations: dict) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    positions, counts = [], {name: [] for name in COUNTS}
+    for group, data in populations.values():
+        with _library(data.name):
+            positions.append(data[()].astype(float))
+        if not np.isfinite(positions[-1]).all():
+            raise FormatError(f"{data.name} holds a value that is not finite.")
+        for name, kept in counts.items():
+            n = len(positions[-1])
+            kept.append(_count(group, name, n) if name in group else np.full(n, -1, np.int32))
+    return np.concatenate(positions), {k: np.concatenate(v) for k, v in counts.items()}
+
+
+def _count(group: h5py.Group, name: str, n: int) -> np.ndarray:
+    data = _dataset(group, name)
+    if data.shape not in ((n, 1), (n,), (1, n)) or data.dtype.kind not in "iuf":
+        raise FormatError(
+            f"{data.name} has shape {data.shape} and type {data.dtype}; expected ({n}, 1) counts."
+        )
+    with _library(data.name):
+        values = np.asarray(data[()], float).ravel()
+    if not (np.isfinite(values).all() and (values >= 0).all() and (values < 2**31).all()):
+        raise FormatError(f"{data.name} holds a value that is no count.")
+    if (values != np.round(values)).any():
+        raise FormatError(f"{data.name} holds a value that is no whole number.")
+    return values.astype(np.int32)
+
+
+# --- connections
+
+
+def _connections(
+    file: h5py.File, sizes: dict[str, int], report: Callable[[float], None]
+) -> tuple[np.ndarray, np.ndarray, list[list[str]], int]:
+    spelled = next((s for s in CONNECTIVITY if s in file), None)
+    if spelled is None:
+        raise FormatError("it has no group /connectivity.")
+    parent = _group(file, spelled)
+    groups = _known(parent, sizes)
+    firsts = np.cumsum([0, *sizes.values()])
+    n_out, targets, missing, n_self = [], [], [], 0
+    for done, pre in enumerate(sizes):
+        matrices = _matrices(parent, groups.get(pre), pre, sizes)
+        rows, columns = [], []
+        for post, shift in zip(sizes, firsts, strict=False):
+            if post not in matrices:
+                missing.append([pre, post])
+                continue
+            row, column = _ones(matrices[post])
+            if pre == post:
+                n_self += int((row == column).sum())
+                row, column = row[row != column], column[row != column]
+            rows.append(row)
+            columns.append(column + np.int32(shift))
+        row = np.concatenate(rows) if rows else np.empty(0, np.uint16)
+        column = np.concatenate(columns) if columns else np.empty(0, np.int32)
+        n_out.append(np.bincount(row, minlength=sizes[pre]))
+        targets.append(column[np.argsort(row, kind="stable")])  # within a row they ascend
+        report((done + 1) / len(sizes))
+    indptr = np.concatenate([[0], np.cumsum(np.concatenate(n_out))])
+    if indptr[-1] >= 2**31:
+        raise FormatError(f"{indptr[-1]:,} connections are more than a microcircuit has.")
+    return indptr.astype(np.int32), np.concatenate(targets).astype(np.int32), missing, n_self
+
+
+def _known(parent: h5py.Group, sizes: dict[str, int]) -> dict[str, str]:
+    """M-types a group of /connectivity holds, with their spelling there."""
+    spelled = _mtypes(parent)
+    for mtype in spelled:
+        if mtype not in sizes:
+            raise FormatError(f"{parent.name} names {mtype}, which has no neurons in /populations.")
+    return spelled
+
+
+def _matrices(
+    parent: h5py.Group, spelled: str | None, pre: str, sizes: dict[str, int]
+) -> dict[str, h5py.Dataset]:
+    """Open the matrices of a presynaptic type, checked against the numbers of neurons."""
+    if spelled is None:
+        return {}
+    group, found = _group(parent, spelled), {}
+    posts = _known(group, sizes)
+    for post in sizes:
+        if post not in posts:
+            continue
+        block = _group(group, posts[post])
+        with _library(block.name):
+            members = list(block)
+        if "cMat" not in members:
+            if members:
+                raise FormatError(f"{block.name} holds {members[0]}, no cMat.")
+            continue
+        data = _dataset(block, "cMat")
+        shape = sizes[pre], sizes[post]
+        if data.shape != shape:
+            raise FormatError(
+                f"{data.name} has shape {data.shape}, but {pre} has {shape[0]:,} neurons "
+                f"and {post} {shape[1]:,}."
+            )
+        if data.dtype.kind not in "biuf":
+            raise FormatError(f"{data.name} has type {data.dtype}; expected 0/1 numbers.")
+        found[post] = data
+    return found
+
+
+def _ones(data: h5py.Dataset) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and columns of the ones of a matrix, row by row; any other value but 0 is an error."""
+    n_rows, width = data.shape
+    if not n_rows or not width:
+        return np.empty(0, np.uint16), np.empty(0, np.int32)
+    step = max(1, SLAB_BYTES // (width * data.dtype.itemsize))
+    if data.chunks:  # each chunk is unpacked once
+        step = max(1, step // data.chunks[0]) * data.chunks[0]
+    found = []
+    for first, last in pairwise([*range(0, n_rows, step), n_rows]):
+        with _library(data.name):
+            values = data[first:last]
+        at = _flat_ones(values.reshape(-1))
+        if at is None:
+            row, column = np.argwhere((values != 0) & (values != 1))[0]
+            raise FormatError(
+                f"{data.name} holds {values[row, column]} at row {first + row}, column {column}; "
+                "only 0 and 1 are connections."
+            )
+        found.append(at + first * width)
+    row, column = np.divmod(np.concatenate(found), width)
+    # Rows that 16 bits can number are sorted several times as fast.
+    return row.astype(np.uint16 if n_rows <= 2**16 else np.int32), column.astype(np.int32)
+
+
+def _flat_ones(flat: np.ndarray) -> np.ndarray | None:
+    """Positions of the ones among zeros; None when there is any other value.
+
+    Nearly all bytes are zero, so eight at a time are looked at through a 64-bit view first.
+    """
+    if flat.dtype.itemsize > 1:
+        at = np.flatnonzero(flat != 0)
+        return at if (flat[at] == 1).all() else None
+    n_words = flat.size // 8
+    words = flat[: n_words * 8].view(np.uint64)
+    at = np.flatnonzero(words != 0)
+    busy = words[at]
+    rest = flat[n_words * 8 :].view(np.uint8)
+    if (busy & _NOT_ONES).any() or (rest > 1).any():
+        return None
+    eight = np.flatnonzero(busy.view(bool))
+    inside = (at[eight >> 3] << 3) + (eight & 7)
+    return np.concatenate([inside, np.flatnonzero(rest) + n_words * 8])

@@ -1,14 +1,78 @@
-"""Three-neuron motifs: the triad census, exact and whole."""
+"""Three neurons: the exact triad census, and clustering, from one list of all triangles."""
 
 from __future__ import annotations
 
 from itertools import permutations
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from nmc.connectome.arrays import graph_of, group_codes, must_hold, subgraph
-from nmc.connectome.triangles import Triangles, list_triangles
+from nmc.connectome.arrays import (
+    graph_of,
+    group_codes,
+    memory_for,
+    must_hold,
+    subgraph,
+    tasks,
+    transpose,
+)
+from nmc.connectome.kernels.partners import count_triangles, rank_half
+
+
+class Triangles(NamedTuple):
+    """What one pass over the triangles of a graph of n neurons gives.
+
+    Attributes
+    ----------
+    histogram : int64 array, shape (64,)
+        Triangles by the directions of their sides, ``code_ij << 4 | code_jk << 2 | code_ik``;
+        code 1 out, 2 in, 3 both.
+    undirected, directed : int64 array, shape (n,)
+        Triangles at each neuron, and directed ones, a reciprocal side counting twice.
+    out_only, in_only, mutual : int64 array, shape (n,)
+        Partners of each neuron by direction.
+    """
+
+    histogram: np.ndarray
+    undirected: np.ndarray
+    directed: np.ndarray
+    out_only: np.ndarray
+    in_only: np.ndarray
+    mutual: np.ndarray
+
+
+def list_triangles(indptr: np.ndarray, indices: np.ndarray) -> Triangles:
+    """Count every triangle once, at its neuron of least degree.
+
+    Raises
+    ------
+    ConnectomeError
+        If there is not enough memory.
+    """
+    with memory_for("listing triangles"):
+        return _list_triangles(indptr, indices)
+
+
+def _list_triangles(indptr: np.ndarray, indices: np.ndarray) -> Triangles:
+    t_indptr, t_indices = transpose(indptr, indices)
+    out_degree, in_degree = np.diff(indptr), np.diff(t_indptr)
+    rank = np.empty(out_degree.size, np.int32)
+    rank[np.argsort(out_degree + in_degree, kind="stable")] = np.arange(rank.size, dtype=np.int32)
+    half_indptr, packed, mutual = rank_half(indptr, indices, t_indptr, t_indices, rank)
+    histogram, at_rank = count_triangles(half_indptr, packed, tasks(17 * rank.size))
+    undirected, directed = at_rank[rank].T
+    both = (np.arange(64)[:, None] >> [4, 2, 0] & 3) == 3  # a reciprocal side counts twice
+    must_hold(
+        "triangles",
+        (2 * half_indptr[-1], int((out_degree + in_degree - mutual).sum())),
+        (undirected.sum(), 3 * histogram.sum()),
+        (directed.sum(), 3 * (histogram * 2 ** both.sum(axis=1)).sum()),
+    )
+    return Triangles(
+        histogram, undirected, directed, out_degree - mutual, in_degree - mutual, mutual
+    )
+
 
 #: The thirteen connected classes, as a picture of the neurons A, B, C each; in the order in
 #: which studies of this microcircuit number motifs 1 to 13.
@@ -136,3 +200,77 @@ def count_triads(connectome, by: str | None = None, *, unconnected: bool = False
     ]
     table = pd.DataFrame(rows, index=pd.Index(labels, name=by), columns=names, dtype="int64")
     return table.rename_axis(columns="class")
+
+
+def compute_clustering(connectome) -> pd.DataFrame:
+    """Compute the clustering coefficient of every neuron, directed and undirected.
+
+    Directed, after Fagiolo [1]_: the directed triangles at a neuron over those its partners
+    could form, ``(A + Aᵀ)³ᵢᵢ / 2(dᵢ(dᵢ − 1) − 2mᵢ)``, with dᵢ in- plus out-degree and mᵢ
+    reciprocal partners. Undirected, after Watts and Strogatz [2]_: ``2tᵢ / kᵢ(kᵢ − 1)`` with
+    kᵢ partners and tᵢ triangles, directions forgotten. Where no triangle is possible the
+    coefficient is 0.
+
+    Parameters
+    ----------
+    connectome : Connectome
+        n neurons.
+
+    Returns
+    -------
+    pandas.DataFrame
+        n rows, index of the neuron table; ``directed``, ``undirected`` (0 … 1), ``triangles``
+        (undirected triangles at the neuron).
+
+    Raises
+    ------
+    ConnectomeError
+        If this is no `Connectome`, or a neuron connects to itself.
+
+    References
+    ----------
+    .. [1] Fagiolo (2007), Clustering in complex directed networks, Phys Rev E 76:026107.
+    .. [2] Watts and Strogatz (1998), Collective dynamics of 'small-world' networks,
+       Nature 393:440.
+    """
+    t = list_triangles(*graph_of(connectome))
+    partners = t.out_only + t.in_only + t.mutual
+    degree = partners + t.mutual
+    return pd.DataFrame(
+        {
+            "directed": _ratio(t.directed, degree * (degree - 1) - 2 * t.mutual),
+            "undirected": _ratio(2 * t.undirected, partners * (partners - 1)),
+            "triangles": t.undirected,
+        },
+        index=connectome.neurons.index,
+    )
+
+
+def compute_transitivity(connectome) -> float:
+    """Compute the share of connected undirected triples that close: 3 triangles / triples.
+
+    Unlike the mean of `compute_clustering` it weighs every triple alike, so hubs count for more
+    (Newman 2003, SIAM Rev 45:167).
+
+    Parameters
+    ----------
+    connectome : Connectome
+
+    Returns
+    -------
+    float
+        0 … 1; 0 if no neuron has two partners.
+
+    Raises
+    ------
+    ConnectomeError
+        If this is no `Connectome`, or a neuron connects to itself.
+    """
+    t = list_triangles(*graph_of(connectome))
+    partners = t.out_only + t.in_only + t.mutual
+    triples = int((partners * (partners - 1) // 2).sum())
+    return int(t.undirected.sum()) / triples if triples else 0.0
+
+
+def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    return np.divide(part, whole, out=np.zeros(part.size), where=whole > 0)

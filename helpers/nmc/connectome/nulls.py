@@ -25,8 +25,8 @@ import pandas as pd
 from scipy import sparse
 
 from nmc.connectome.arrays import graph_of, memory_for, must_hold, tasks
-from nmc.connectome.given import check_number, check_width, generator
 from nmc.connectome.graph import Connectome
+from nmc.connectome.validation import check_number, check_width, generator
 from nmc.errors import ConnectomeError, UnknownNameError
 
 #: Width of a distance bin, µm.  75 is what a public reimplementation of the controls of
@@ -341,7 +341,7 @@ def load_control(mc: int = 0, instance: int = 0, *, source: str | None = None) -
 def _keep_classes(
     connectome: Connectome, by_pathway: bool, bin_um: float, rng, name: str
 ) -> Connectome:
-    from nmc.connectome.kernels import classes
+    from nmc.connectome.kernels import distance
 
     check_width(bin_um, "A distance bin", finite=False)
     indptr, indices = graph_of(connectome)
@@ -356,9 +356,9 @@ def _keep_classes(
     how = (groups, n_groups, xyz, float(bin_um), n_bins)
     with memory_for("counting pairs by class"):
         own = tasks(16 * n_groups**2 * n_bins)
-        pairs, connections = classes.count_classes(indptr, indices, *how, own)
+        pairs, connections = distance.count_classes(indptr, indices, *how, own)
         must_hold("pairs by class", (pairs.sum(), n * (n - 1)), (connections.sum(), indices.size))
-        drawn = classes.draw_classes(pairs, connections, *how, generator(rng))
+        drawn = distance.draw_classes(pairs, connections, *how, generator(rng))
     must_hold("connections drawn", ([*drawn[0][-1:], drawn[1].size], [indices.size] * 2))
     return _same_neurons(connectome, *drawn, name)
 

@@ -1,4 +1,4 @@
-"""Figures of neurons, their connections, degrees and distances."""
+"""Figures of neurons, their connections and distances, against null models and in space."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
-from nmc import names, style
-from nmc.connectome.given import (
+from nmc import style
+from nmc.connectome.graph import Connectome
+from nmc.connectome.nulls import TITLES
+from nmc.connectome.validation import (
     check_choice,
     check_connectome,
     check_named,
     check_number,
     check_table,
 )
-from nmc.connectome.graph import Connectome
-from nmc.connectome.nulls import TITLES
 from nmc.data.provenance import stamp
 from nmc.errors import ConnectomeError
+from nmc.viewer3d import View3D, view_points
 
 _AXIS_NAMES = {None: "distance", "3d": "soma distance", "horizontal": "horizontal distance",
                "vertical": "vertical distance"}  # fmt: skip
@@ -190,94 +191,6 @@ def _part_layers(ax: Axes, layer: pd.Series) -> None:
 
 
 @style.context()
-def plot_degrees(
-    degrees: pd.DataFrame, ax: Axes | None = None, *, null: pd.DataFrame | None = None
-) -> Axes:
-    """Draw how many neurons have how many inputs, and how many outputs.
-
-    Parameters
-    ----------
-    degrees : pandas.DataFrame
-        From `nmc.compute_degrees`.
-    ax : matplotlib Axes, optional
-        Where to draw.
-    null : pandas.DataFrame, optional
-        Degrees of a null model; drawn in grey (inputs).
-
-    Returns
-    -------
-    matplotlib Axes
-        Degree on x, share of neurons per unit of degree on y.
-
-    Raises
-    ------
-    ConnectomeError
-        For another table.
-    """
-    for table in (degrees, null):
-        if table is not None or table is degrees:
-            check_table(table, ("in_degree", "out_degree"), "nmc.compute_degrees", least=1)
-    ax = style.new_axes(ax)
-    top = max(degrees["in_degree"].max(), degrees["out_degree"].max(), 1)
-    bins = np.unique(np.linspace(0, top + 1, min(45, top + 2)).round())
-    if null is not None:
-        ax.hist(null["in_degree"], bins, density=True, color=style.GREY, alpha=0.35,
-                label="null model")  # fmt: skip
-    for column, colour, text in (
-        ("in_degree", style.BLUE, "inputs (in-degree)"),
-        ("out_degree", style.VERMILION, "outputs (out-degree)"),
-    ):
-        ax.hist(degrees[column], bins, density=True, histtype="step", linewidth=1.8,
-                color=colour, label=text)  # fmt: skip
-    ax.set(xlabel="connections of a neuron", ylabel="density of neurons", xlim=(0, top + 1))
-    ax.legend()
-    stamp(ax)
-    return ax
-
-
-@style.context()
-def plot_degrees_by_type(
-    degrees: pd.DataFrame, column: str = "in_degree", ax: Axes | None = None
-) -> Axes:
-    """Draw the middle and the spread of one degree for every m-type.
-
-    Parameters
-    ----------
-    degrees : pandas.DataFrame
-        From `nmc.compute_degrees`.
-    column : str
-        ``in_degree`` or ``out_degree``.
-    ax : matplotlib Axes, optional
-        Where to draw.
-
-    Returns
-    -------
-    matplotlib Axes
-        One line an m-type from the lower to the upper quartile, a dot at the median; filled
-        for excitatory types, hollow for inhibitory ones, coloured by layer.
-
-    Raises
-    ------
-    ConnectomeError
-        For another table, or a column it has not.
-    """
-    check_table(degrees, ("mtype", column), "nmc.compute_degrees")
-    table = degrees.groupby("mtype", observed=True)[column].quantile([0.25, 0.5, 0.75]).unstack()
-    ax = style.new_axes(ax, width=7.0, height=0.9 + 0.17 * len(table))
-    for at, (mtype, (low, middle, high)) in enumerate(table.iterrows()):
-        colour = style.LAYER_COLOURS[names.layer_of(mtype)]
-        ax.plot([low, high], [at, at], color=colour, linewidth=2.4, solid_capstyle="round")
-        face = colour if names.is_excitatory(mtype) else "white"
-        ax.plot(middle, at, "o", color=colour, markerfacecolor=face, markersize=6)
-    ax.set_yticks(range(len(table)), table.index.astype(str), fontsize=8)
-    ax.set_ylim(len(table) - 0.3, -0.7)
-    ax.set(xlabel=f"{column.replace('_', '-')}: quartiles and median")
-    ax.grid(axis="x", color="#E4E6E8", linewidth=0.8)
-    stamp(ax)
-    return ax
-
-
-@style.context()
 def plot_distance(
     profiles: pd.DataFrame | dict[str, pd.DataFrame],
     ax: Axes | None = None,
@@ -440,3 +353,108 @@ def plot_blocks(
     ax.set(xlabel="postsynaptic", ylabel="presynaptic")
     stamp(ax)
     return ax
+
+
+@style.context()
+def plot_offset_map(table: pd.DataFrame, ax: Axes | None = None, *, least_pairs: int = 30) -> Axes:
+    """Draw connection probability around a presynaptic soma.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        From `compute_offset_map`.
+    ax : matplotlib Axes, optional
+        Where to draw.
+    least_pairs : int
+        Bins of fewer pairs stay white.
+
+    Returns
+    -------
+    matplotlib Axes
+        Horizontal distance on x, as far as there are pairs; height above (+) and below (−) the
+        presynaptic soma on y.
+
+    Raises
+    ------
+    ConnectomeError
+        For another table.
+    """
+    check_table(table, ("aside_um", "up_um", "pairs", "probability"), "nmc.compute_offset_map")
+    ax = style.new_axes(ax, width=4.8, height=5.2)
+    shown = table["probability"].where(table["pairs"] >= least_pairs)
+    grid = table.assign(shown=100 * shown).pivot(index="up_um", columns="aside_um", values="shown")
+    seen = grid.columns[grid.notna().any()]  # a thin column has no pairs far aside
+    grid = grid.loc[:, : seen.max()] if len(seen) else grid
+    half = (grid.columns[1] - grid.columns[0]) / 2 if len(grid.columns) > 1 else 25.0
+    box = (0, grid.columns[-1] + half, grid.index[0] - half, grid.index[-1] + half)
+    image = ax.imshow(grid, origin="lower", extent=box, cmap=style.SEQUENTIAL)
+    ax.plot(0, 0, "^", color=style.VERMILION, markersize=11, clip_on=False)
+    bar = ax.figure.colorbar(image, ax=ax, shrink=0.75, label="pairs connected (%)")
+    bar.outline.set_visible(False)
+    ax.set(xlabel="horizontal distance (µm)", ylabel="postsynaptic soma above (µm)")
+    stamp(ax)
+    return ax
+
+
+_LAYER_KINDS = {True: "excitatory", False: "inhibitory"}
+
+
+def view_column(
+    connectome: Connectome, *, by: str = "layer", most: int = 4000, most_links: int = 250_000
+) -> View3D:
+    """Show the somata in space; a click on one shows whom it contacts and who contacts it.
+
+    Parameters
+    ----------
+    connectome : Connectome
+        What to show.
+    by : str
+        What the colours tell apart: ``layer`` or ``excitatory``.
+    most : int
+        Show every n-th neuron only when there are more.
+    most_links : int
+        Show fewer neurons until so few connections are left among them.
+
+    Returns
+    -------
+    nmc.viewer3d.View3D
+        Displayed by a notebook; ``.save(path)`` writes it as a page.
+
+    Raises
+    ------
+    ConnectomeError
+        If this is no `Connectome` or has no neuron, or one without a position; for another `by`,
+        `most` below 1 or `most_links` below 0.
+    """
+    check_connectome(connectome, least=1)
+    check_choice(by, "Colours tell apart by", ("layer", "excitatory"))
+    check_number(most, "most", 1)
+    check_number(most_links, "most_links", 0)
+    step = max(1, -(-connectome.n_neurons // most))
+    some = connectome
+    while step > 1 or some.n_connections > most_links:
+        some = connectome.select(np.arange(0, connectome.n_neurons, step))
+        if some.n_connections <= most_links:
+            break
+        step += 1
+    groups, colours = _groups(some, by)
+    alt = (
+        f"The somata of {some.n_neurons:,} neurons in space, coloured by {by}; "
+        "the cortical surface is at the top."
+    )
+    return view_points(
+        some.positions,
+        groups,
+        colours=colours,
+        connections=(some.adjacency.indptr, some.adjacency.indices),
+        point_names=some.neurons["mtype"].astype(str).tolist(),
+        alt=alt,
+    )
+
+
+def _groups(connectome: Connectome, by: str) -> tuple[list[str], dict[str, str]]:
+    column = connectome.neurons[by]
+    if by == "excitatory":
+        colours = {"excitatory": style.EXCITATORY, "inhibitory": style.INHIBITORY}
+        return column.map(_LAYER_KINDS).tolist(), colours
+    return column.astype(str).tolist(), dict(style.LAYER_COLOURS)

@@ -1,4 +1,4 @@
-"""Figures of shuffling, motifs, common neighbours, paths, hubs, simplices and ensembles."""
+"""Figures of degrees, motifs, paths, hubs, cliques and ensembles."""
 
 from __future__ import annotations
 
@@ -9,10 +9,14 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
-from nmc import style
-from nmc.connectome.given import check_choice, check_named, check_table
+from nmc import names, style
 from nmc.connectome.motifs import TRIADS
 from nmc.connectome.nulls import TITLES
+from nmc.connectome.validation import (
+    check_choice,
+    check_named,
+    check_table,
+)
 from nmc.data.provenance import stamp
 from nmc.errors import ConnectomeError
 
@@ -357,3 +361,91 @@ def _plain_log(ax: Axes) -> None:
     ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     ax.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}"))
     ax.yaxis.set_minor_formatter(NullFormatter())
+
+
+@style.context()
+def plot_degrees(
+    degrees: pd.DataFrame, ax: Axes | None = None, *, null: pd.DataFrame | None = None
+) -> Axes:
+    """Draw how many neurons have how many inputs, and how many outputs.
+
+    Parameters
+    ----------
+    degrees : pandas.DataFrame
+        From `nmc.compute_degrees`.
+    ax : matplotlib Axes, optional
+        Where to draw.
+    null : pandas.DataFrame, optional
+        Degrees of a null model; drawn in grey (inputs).
+
+    Returns
+    -------
+    matplotlib Axes
+        Degree on x, share of neurons per unit of degree on y.
+
+    Raises
+    ------
+    ConnectomeError
+        For another table.
+    """
+    for table in (degrees, null):
+        if table is not None or table is degrees:
+            check_table(table, ("in_degree", "out_degree"), "nmc.compute_degrees", least=1)
+    ax = style.new_axes(ax)
+    top = max(degrees["in_degree"].max(), degrees["out_degree"].max(), 1)
+    bins = np.unique(np.linspace(0, top + 1, min(45, top + 2)).round())
+    if null is not None:
+        ax.hist(null["in_degree"], bins, density=True, color=style.GREY, alpha=0.35,
+                label="null model")  # fmt: skip
+    for column, colour, text in (
+        ("in_degree", style.BLUE, "inputs (in-degree)"),
+        ("out_degree", style.VERMILION, "outputs (out-degree)"),
+    ):
+        ax.hist(degrees[column], bins, density=True, histtype="step", linewidth=1.8,
+                color=colour, label=text)  # fmt: skip
+    ax.set(xlabel="connections of a neuron", ylabel="density of neurons", xlim=(0, top + 1))
+    ax.legend()
+    stamp(ax)
+    return ax
+
+
+@style.context()
+def plot_degrees_by_type(
+    degrees: pd.DataFrame, column: str = "in_degree", ax: Axes | None = None
+) -> Axes:
+    """Draw the middle and the spread of one degree for every m-type.
+
+    Parameters
+    ----------
+    degrees : pandas.DataFrame
+        From `nmc.compute_degrees`.
+    column : str
+        ``in_degree`` or ``out_degree``.
+    ax : matplotlib Axes, optional
+        Where to draw.
+
+    Returns
+    -------
+    matplotlib Axes
+        One line an m-type from the lower to the upper quartile, a dot at the median; filled
+        for excitatory types, hollow for inhibitory ones, coloured by layer.
+
+    Raises
+    ------
+    ConnectomeError
+        For another table, or a column it has not.
+    """
+    check_table(degrees, ("mtype", column), "nmc.compute_degrees")
+    table = degrees.groupby("mtype", observed=True)[column].quantile([0.25, 0.5, 0.75]).unstack()
+    ax = style.new_axes(ax, width=7.0, height=0.9 + 0.17 * len(table))
+    for at, (mtype, (low, middle, high)) in enumerate(table.iterrows()):
+        colour = style.LAYER_COLOURS[names.layer_of(mtype)]
+        ax.plot([low, high], [at, at], color=colour, linewidth=2.4, solid_capstyle="round")
+        face = colour if names.is_excitatory(mtype) else "white"
+        ax.plot(middle, at, "o", color=colour, markerfacecolor=face, markersize=6)
+    ax.set_yticks(range(len(table)), table.index.astype(str), fontsize=8)
+    ax.set_ylim(len(table) - 0.3, -0.7)
+    ax.set(xlabel=f"{column.replace('_', '-')}: quartiles and median")
+    ax.grid(axis="x", color="#E4E6E8", linewidth=0.8)
+    stamp(ax)
+    return ax

@@ -1,11 +1,14 @@
 """Load a connectome: a key of the catalogue or a path → `Connectome`.
 
-A file is read once, in child processes, into a compact form that is kept in the cache under
-the file's sha256; after that it is memory-mapped.
+A file is read once, in a child process, into a compact form that is kept in the cache under the
+file's sha256: a folder of plain arrays (``indptr`` and ``indices`` of the adjacency, ``mtypes``,
+``positions``, four counts) that are memory-mapped, so that opening costs no time and several
+processes share one copy.  Its ``meta.json`` is written last and marks it complete.
 """
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 from pathlib import Path
@@ -14,15 +17,32 @@ import numpy as np
 from scipy import sparse
 
 from nmc import layout
-from nmc.connectome import store
-from nmc.connectome.given import check_number
+from nmc.child import run_child
 from nmc.connectome.graph import COUNTS, Connectome, Coverage, make_neurons
-from nmc.connectome.hdf5_process import read_hdf5
+from nmc.connectome.validation import check_number
+from nmc.data import available, fetch, fetch_folder
 from nmc.data.files import cache_folder, sha256_of
-from nmc.errors import FormatError, MissingFileError
+from nmc.data.provenance import provenance
+from nmc.errors import FormatError, MissingFileError, UnknownNameError
 
 HDF5_SUFFIXES = (".h5", ".hdf5")
+#: What the child process runs.
+TASK = "nmc.connectome.hdf5:read"
+#: Part of the cache's key: a change of the compact form makes old entries unused.
+VERSION = 2
+#: How an HDF5 file begins, or what follows a user block of 512 bytes, 1,024, 2,048 …
+SIGNATURE = b"\x89HDF\r\n\x1a\n"
+_OTHERS = {
+    b"\x1f\x8b": "a gzip archive",
+    b"PK\x03\x04": "a zip archive",
+    b"PAR1": "a Parquet table",
+    b"\x93NUMPY": "a numpy array",
+    b"<": "a page or an XML file",
+    b"{": "a JSON text",
+}
 
+#: Kinds of whole instances.
+KINDS = ("average", "individual", "control")
 #: Known extracts of instances, most connections first: key → number of m-types they hold.
 EXTRACTS = {
     "connectome/extract/mc2/L5_TTPC2": 1,
@@ -67,14 +87,14 @@ def load_connectome(
     under ``connectome/`` and takes about 4 bytes a connection.
     """
     path = connectome_file(instance, source=source, progress=progress)
-    name, origin, part_of = path.stem, path.name, ""
+    name, origin, part_of, mc = path.stem, path.name, "", ""
     if _is_key(instance):
-        import nmc
-
         name = str(instance).removeprefix("connectome/")
-        origin = nmc.provenance().loc[str(instance), "origin"]
-        part_of = name.split("/")[1] if name.startswith("extract/") else ""
-    return _open(_compact_form(path, progress), name, origin, part_of)
+        origin = provenance().loc[str(instance), "origin"]
+        kind, mc = name.split("/")[:2]
+        part_of = mc if kind == "extract" else ""
+        mc = mc if kind in ("average", "extract") else name
+    return _open(_compact_form(path, progress), name, origin, part_of, mc)
 
 
 def connectome_file(
@@ -107,11 +127,60 @@ def connectome_file(
         )
     if not _is_key(instance):
         return _only_hdf5(Path(instance).expanduser())
-    import nmc
-
-    one_file = str(instance).startswith("connectome/extract/")
-    get = nmc.fetch if one_file else nmc.fetch_folder
+    get = fetch if str(instance).startswith("connectome/extract/") else fetch_folder
     return _only_hdf5(get(str(instance), source=source, progress=progress))
+
+
+def instance_keys(kind: str | None = None, *, source: str | None = None) -> list[str]:
+    """Return the keys of the whole instances that the source has.
+
+    Parameters
+    ----------
+    kind : str, optional
+        ``average`` (7 on the portal), ``individual`` (5 animals × 7) or ``control`` (7 × 5);
+        default all.
+    source : str, optional
+        See `nmc.fetch`.
+
+    Returns
+    -------
+    list of str
+
+    Raises
+    ------
+    UnknownNameError
+        For another kind.
+    """
+    wanted = KINDS if kind is None else (kind,)
+    keys = [key for one in wanted for key in _all_keys(one)]
+    return [key for key in keys if available(key, source=source)]
+
+
+def connectome_keys(*, source: str | None = None) -> list[str]:
+    """Return the keys of every connectome the source has: whole instances, then extracts.
+
+    Parameters
+    ----------
+    source : str, optional
+        See `nmc.fetch`.
+
+    Returns
+    -------
+    list of str
+    """
+    parts = [key for key in EXTRACTS if available(key, source=source)]
+    return instance_keys(source=source) + parts
+
+
+def _all_keys(kind: str) -> list[str]:
+    mcs = layout.MICROCIRCUITS
+    if kind == "average":
+        return [f"connectome/average/mc{mc}" for mc in mcs]
+    if kind == "individual":
+        return [f"connectome/individual/{a}/mc{mc}" for a in layout.ANIMALS for mc in mcs]
+    if kind == "control":
+        return [f"connectome/control/mc{mc}/{k}" for mc in mcs for k in layout.CONTROL_INSTANCES]
+    raise UnknownNameError.of("kind of instance", kind, KINDS)
 
 
 def default_key(*, min_mtypes: int = 1, source: str | None = None) -> str:
@@ -131,15 +200,11 @@ def default_key(*, min_mtypes: int = 1, source: str | None = None) -> str:
     ConnectomeError
         If `min_mtypes` is no whole number.
     """
-    import nmc
-
     check_number(min_mtypes, "min_mtypes", 0)
-    whole = [f"connectome/average/mc{mc}" for mc in layout.MICROCIRCUITS]
-    for animal in layout.ANIMALS:
-        whole += [f"connectome/individual/{animal}/mc{mc}" for mc in layout.MICROCIRCUITS]
+    whole = _all_keys("average") + _all_keys("individual")
     extracts = [key for key, n_mtypes in EXTRACTS.items() if n_mtypes >= min_mtypes]
     for key in [*whole, *extracts]:
-        if nmc.available(key, source=source):
+        if available(key, source=source):
             return key
     raise MissingFileError(
         f"The source has no connectome of {min_mtypes} m-types or more: add a tree that has "
@@ -191,43 +256,74 @@ def _only_hdf5(path: Path) -> Path:
     return found[0]
 
 
+def _check_signature(path: Path) -> None:
+    """Refuse what is no HDF5 file before any library looks at it."""
+    size, place = path.stat().st_size, 0
+    with path.open("rb") as file:
+        start = file.read(8)
+        while place < size:
+            file.seek(place)
+            if file.read(8) == SIGNATURE:
+                return
+            place = max(512, 2 * place)
+    looks = next((what for begins, what in _OTHERS.items() if start.startswith(begins)), "")
+    raise FormatError(
+        f"{path.name} is no HDF5 file: it {f'looks like {looks}' if looks else 'has no signature'}"
+        f"{'' if size else ' and is empty'}. Give a connectome file of the "
+        "portal, or one laid out like it."
+    )
+
+
 def _compact_form(path: Path, progress: bool) -> Path:
     """Folder of the compact form of a file, written now when it is not there yet."""
     home = cache_folder() / "connectome"
-    folder = home / f"{sha256_of(path)}-v{store.VERSION}"
-    if store.is_complete(folder):
+    folder = home / f"{sha256_of(path)}-v{VERSION}"
+    if (folder / "meta.json").is_file():
         return folder
+    _check_signature(path)
+    meta, arrays = run_child(
+        TASK, {"path": str(path.absolute())},
+        label=path.name, progress=progress, error=FormatError,
+    )  # fmt: skip
     home.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=home))
     try:
-        read_hdf5(path, draft, progress=progress)
+        for name, values in arrays.items():
+            np.save(draft / f"{name}.npy", values)
+        (draft / "meta.json").write_text(json.dumps(meta), "utf-8")
         try:
             draft.rename(folder)
         except OSError:  # another process was first
-            if not store.is_complete(folder):
+            if not (folder / "meta.json").is_file():
                 raise
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     return folder
 
 
-def _open(folder: Path, name: str, origin: str, part_of: str) -> Connectome:
-    compact = store.open_compact(folder)
-    n = len(compact.mtypes)
-    mtypes = tuple(compact.meta["mtypes"])
+def _open(folder: Path, name: str, origin: str, part_of: str, instance: str) -> Connectome:
+    """Open a compact form; arrays are mapped copy-on-write, the files never change."""
+    meta = json.loads((folder / "meta.json").read_text("utf-8"))
+
+    def array(name: str) -> np.ndarray:
+        path = folder / f"{name}.npy"
+        # An empty file cannot be mapped; "c" keeps arrays writable without touching the file.
+        return np.load(path, mmap_mode="c") if path.stat().st_size > 1024 else np.load(path)
+
+    codes, indices = array("mtypes"), array("indices")
     adjacency = sparse.csr_array(
-        (np.ones(len(compact.indices), bool), compact.indices, compact.indptr),
-        shape=(n, n),
+        (np.ones(len(indices), bool), indices, array("indptr")),
+        shape=(len(codes), len(codes)),
         copy=False,
     )
     adjacency.has_canonical_format = True  # rows were written in column order, each once
     coverage = Coverage(
-        mtypes=mtypes,
-        missing_blocks=tuple(tuple(b) for b in compact.meta["missing_blocks"]),
-        missing_counts=tuple(COUNTS[c] for c in compact.meta["missing_counts"]),
+        mtypes=tuple(meta["mtypes"]),
+        missing_blocks=tuple(tuple(b) for b in meta["missing_blocks"]),
+        missing_counts=tuple(COUNTS[c] for c in meta["missing_counts"]),
         part_of=part_of,
-        self_connections=compact.meta["self_connections"],
+        self_connections=meta["self_connections"],
     )
-    counts = {COUNTS[c]: values for c, values in compact.counts.items()}
-    neurons = make_neurons(compact.mtypes, compact.positions, counts)
-    return Connectome(neurons, adjacency, coverage, name, origin)
+    counts = {column: array(c) for c, column in COUNTS.items()}
+    neurons = make_neurons(codes, array("positions"), counts)
+    return Connectome(neurons, adjacency, coverage, name, origin, instance)

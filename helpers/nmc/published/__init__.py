@@ -10,6 +10,7 @@ The claims stand in the ``*.toml`` files of this folder, one section a claim::
     citation = "markram2015"
     where = "circuit fact sheet"
     needs = "sheet"        # what data a recomputation needs: sheet, package, extract, instance
+    instance = "mc2"       # which connectome instance it was printed of; left out if of none
 
 Values of single models are not here: they are read from the fact sheets through the source.
 """
@@ -51,6 +52,7 @@ class Claim:
     status: str = "printed"
     secondary: str = ""
     reason: str = ""
+    instance: str = ""
 
     def allows(self, recomputed: float | Iterable[float]) -> bool:
         """Whether a recomputed value lies within the tolerance, element by element."""
@@ -89,7 +91,7 @@ def claim(key: str) -> Claim:
 
 
 def compare(
-    recomputed: Mapping[str, float | Iterable[float]], *, invented: bool | None = None
+    recomputed: Mapping[str, float | Iterable[float]], *, invented: bool | None = None, of=None
 ) -> pd.DataFrame:
     """Put recomputed numbers beside the printed ones.
 
@@ -99,6 +101,8 @@ def compare(
         Claim key → recomputed value, in the claim's unit.
     invented : bool, optional
         Whether the numbers rest on invented files; default, whether any file of this session is.
+    of : Connectome, optional
+        What the numbers were computed of; needed where a claim is about one connectome instance.
 
     Returns
     -------
@@ -107,7 +111,14 @@ def compare(
         ``verdict``, ``source``, ``citation``, ``where``; a notebook shows it as a table that
         fits its column.  The verdict is *agrees* or *differs*; numbers that rest on invented
         files are marked *invented data* instead, because a synthetic portal can neither confirm
-        nor contradict a paper.
+        nor contradict a paper, and those of another connectome *another instance*.
+
+    Raises
+    ------
+    UnknownNameError
+        For a key that is no claim's.
+    FormatError
+        For a claim about one connectome instance, when `of` does not say which was measured.
     """
     from nmc.data import provenance  # the log of what this session fetched
 
@@ -119,6 +130,13 @@ def compare(
         known = claim(key)
         value = tuple(value) if isinstance(value, Iterable) else value
         verdict = "agrees" if known.allows(value) else "differs"
+        if known.instance and not hasattr(of, "instance"):
+            raise FormatError(
+                f"{key} was printed of instance {known.instance}: say of which connectome your "
+                "number is, nmc.compare(..., of=connectome)."
+            )
+        if known.instance and of.instance != known.instance:
+            verdict = f"another instance: {of.instance or 'not known'}, not {known.instance}"
         rows.append(
             {
                 "key": key,

@@ -9,8 +9,8 @@ import nmc
 import numpy as np
 import pandas as pd
 import pytest
+from nmc.connectome.ensembles import MEASURES
 from nmc.connectome.graph import Connectome, Coverage, canonical, make_neurons
-from nmc.connectome.summary import MEASURES
 from nmc.errors import ConnectomeError, NMCError
 from test_nulls import make_connectome
 

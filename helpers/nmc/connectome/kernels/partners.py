@@ -1,0 +1,302 @@
+"""Partners of neurons: turned round, answered, by degree, in triangles, in common."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit, prange
+
+
+@njit(cache=True)
+def turn_round(indptr, indices):
+    """Return the graph with every connection reversed, by counting: rows postsynaptic.
+
+    Parameters
+    ----------
+    indptr, indices : int array
+        The graph of n neurons.
+
+    Returns
+    -------
+    t_indptr : int64 array, shape (n + 1,)
+    t_indices : int32 array
+        Presynaptic neurons, ascending within a row.
+    """
+    n = indptr.size - 1
+    t_indptr = np.zeros(n + 1, np.int64)
+    for j in indices:
+        t_indptr[np.uint64(j) + np.uint64(1)] += 1
+    for j in range(n):
+        t_indptr[j + 1] += t_indptr[j]
+    at = t_indptr[:-1].copy()
+    t_indices = np.empty(indices.size, np.int32)
+    for i in range(n):
+        for j in indices[indptr[i] : indptr[i + 1]]:
+            t_indices[at[np.uint64(j)]] = i
+            at[np.uint64(j)] += 1
+    return t_indptr, t_indices
+
+
+@njit(cache=True)
+def answered(indptr, indices):
+    """Mark every connection whose reverse exists, without turning the graph round.
+
+    Neurons are taken in turn. What a target j asks of its own list, whether it holds i, moves
+    on only as i grows, so a place in each list is kept and every list is walked through once.
+
+    Parameters
+    ----------
+    indptr, indices : int array
+        The graph of n neurons.
+
+    Returns
+    -------
+    bool array, shape (connections,)
+        In the order of `indices`.
+    """
+    n = indptr.size - 1
+    marks = np.zeros(indices.size, np.bool_)
+    at = indptr[:-1].copy()
+    for i in range(n):
+        for p in range(at[i], indptr[i + 1]):  # from here on the targets are later neurons
+            j = np.uint64(indices[p])
+            q, end = at[j], indptr[j + np.uint64(1)]
+            while q < end and indices[q] < i:
+                q += 1
+            at[j] = q
+            if q < end and indices[q] == i:
+                marks[p] = marks[q] = True
+    return marks
+
+
+@njit(cache=True)
+def count_by_smaller_degree(indptr, indices, degree, top):
+    """Count connections by the smaller degree of their two ends.
+
+    Parameters
+    ----------
+    indptr, indices : int array
+        The graph of n neurons.
+    degree : int32 array, shape (n,)
+    top : int
+        More than the largest degree.
+
+    Returns
+    -------
+    int64 array, shape (top,)
+    """
+    counts = np.zeros(top, np.int64)
+    for i in range(indptr.size - 1):
+        for j in indices[indptr[i] : indptr[i + 1]]:
+            counts[np.uint64(min(degree[i], degree[np.uint64(j)]))] += 1
+    return counts
+
+
+@njit(cache=True)
+def count_inputs(indices, n):
+    """Count how often each of n neurons is a target."""
+    counts = np.zeros(n, np.int64)
+    for j in indices:
+        counts[np.uint64(j)] += 1
+    return counts
+
+
+OUT, IN, BOTH = 1, 2, 3
+
+
+@njit(cache=True, inline="always")
+def _merge_row(i, indptr, indices, t_indptr, t_indices, rank, packed, at):
+    """Walk out- and in-list of ``i`` together; write higher-ranked partners if ``at >= 0``.
+
+    Returns the number of higher-ranked partners and of reciprocal partners.
+    """
+    p, p_end = indptr[i], indptr[i + 1]
+    q, q_end = t_indptr[i], t_indptr[i + 1]
+    higher = 0
+    mutual = 0
+    while p < p_end or q < q_end:
+        if q == q_end or (p < p_end and indices[p] < t_indices[q]):
+            j, code = indices[p], OUT
+            p += 1
+        elif p == p_end or t_indices[q] < indices[p]:
+            j, code = t_indices[q], IN
+            q += 1
+        else:
+            j, code = indices[p], BOTH
+            p += 1
+            q += 1
+            mutual += 1
+        if rank[j] > rank[i]:
+            if at >= 0:
+                packed[at + higher] = rank[j] << 2 | code
+            higher += 1
+    return higher, mutual
+
+
+@njit(cache=True, parallel=True)
+def rank_half(indptr, indices, t_indptr, t_indices, rank):
+    """Relabel neurons by rank and keep, for each, its higher-ranked partners.
+
+    Each partner is packed with the direction of the connection seen from the lower-ranked
+    neuron, ``partner << 2 | code``, code 1 out, 2 in, 3 both. Ranking by degree keeps every
+    list short, hubs' above all (Chiba and Nishizeki 1985; Latapy 2008).
+
+    Parameters
+    ----------
+    indptr, indices : int array
+        The graph, and ``t_indptr, t_indices`` its transpose.
+    rank : int32 array, shape (n,)
+        A permutation of ``0 … n - 1``.
+
+    Returns
+    -------
+    half_indptr : int64 array, shape (n + 1,)
+    packed : int32 array
+        Rows in order of rank.
+    mutual : int64 array, shape (n,)
+        Reciprocal partners of each neuron, in the original order.
+    """
+    n = indptr.size - 1
+    mutual = np.empty(n, np.int64)
+    half_indptr = np.zeros(n + 1, np.int64)
+    nothing = np.empty(0, np.int32)
+    for i in prange(n):
+        higher, mutual[i] = _merge_row(i, indptr, indices, t_indptr, t_indices, rank, nothing, -1)
+        half_indptr[rank[i] + 1] = higher
+    for r in range(n):
+        half_indptr[r + 1] += half_indptr[r]
+    packed = np.empty(half_indptr[n], np.int32)
+    for i in prange(n):
+        _merge_row(i, indptr, indices, t_indptr, t_indices, rank, packed, half_indptr[rank[i]])
+    return half_indptr, packed, mutual
+
+
+@njit(cache=True, parallel=True)
+def count_triangles(half_indptr, packed, tasks):
+    """Count triangles by the directions of their three sides.
+
+    For each neuron *i* mark its higher-ranked partners; for each partner *j*, every marked
+    partner *k* of *j* closes a triangle. Each one is met exactly once, at its lowest rank.
+    The work is one table look-up per ordered wedge (Latapy 2008, doi:10.1016/j.tcs.2008.07.017).
+
+    Parameters
+    ----------
+    half_indptr, packed : int array
+        The ranked half graph of `rank_half`.
+    tasks : int
+        Rows are dealt out to this many tasks, each with counters of its own.
+
+    Returns
+    -------
+    histogram : int64 array, shape (64,)
+        Index ``code_ij << 4 | code_jk << 2 | code_ik``.
+    triangles : int64 array, shape (n, 2)
+        At each neuron (by rank): triangles of the undirected graph, and directed triangles
+        (a reciprocal side counts twice, so one undirected triangle holds 1, 2, 4 or 8).
+    """
+    n = half_indptr.size - 1
+    histogram = np.zeros((tasks, 64), np.int64)
+    triangles = np.zeros((tasks, n, 2), np.int64)
+    weight = np.zeros(64, np.int64)
+    for t in range(64):
+        weight[t] = (1 + (t >> 4 == 3)) * (1 + (t >> 2 & 3 == 3)) * (1 + (t & 3 == 3))
+    marks = np.zeros((tasks, n), np.uint8)  # an allocation inside a task can fail unseen
+    for c in prange(tasks):
+        mark, bins, here = marks[c], histogram[c], triangles[c]
+        for i in range(c, n, tasks):
+            row = packed[half_indptr[i] : half_indptr[i + 1]]
+            for e in row:
+                mark[e >> 2] = e & 3
+            for e in row:
+                j, code = e >> 2, e & 3
+                closed = weighted = 0
+                for f in packed[half_indptr[j] : half_indptr[j + 1]]:
+                    # Unsigned: else every look-up also asks whether the index is negative.
+                    seen = mark[np.uint64(f) >> np.uint64(2)]
+                    if seen:
+                        bins[code << 4 | (f & 3) << 2 | seen] += 1
+                        w = weight[code << 4 | (f & 3) << 2 | seen]
+                        here[f >> 2, 0] += 1
+                        here[f >> 2, 1] += w
+                        closed += 1
+                        weighted += w
+                for v in (i, j):
+                    here[v, 0] += closed
+                    here[v, 1] += weighted
+            for e in row:
+                mark[e >> 2] = 0
+    return histogram.sum(axis=0), triangles.sum(axis=0)
+
+
+@njit(cache=True)
+def _add_row(i, indptr, indices, t_indptr, t_indices, common):
+    """Add, for each later neuron j, the targets i and j share."""
+    for k in indices[indptr[i] : indptr[i + 1]]:
+        row = t_indices[t_indptr[k] : t_indptr[k + 1]]
+        for j in row[np.searchsorted(row, i, side="right") :]:
+            common[np.uint64(j)] += 1  # unsigned: no question whether it counts from the end
+
+
+@njit(cache=True, parallel=True)
+def fold_common(
+    indptr, indices, t_indptr, t_indices, use_out, use_in, groups, n_groups, most, tasks
+):
+    """Count the common neighbours of every pair and fold them at once into sums.
+
+    The pair matrix never exists: one row of counts is filled (targets' in-lists, sources'
+    out-lists), summed by group, and cleared. Only connections need a look of their own; the
+    unconnected pairs are the rest.
+
+    Parameters
+    ----------
+    indptr, indices, t_indptr, t_indices : int array
+        The graph of n neurons and its transpose.
+    use_out, use_in : bool
+        Count shared targets, shared sources, or both added.
+    groups : int32 array, shape (n,)
+    n_groups : int
+    most : int
+        No pair has more common neighbours than this.
+    tasks : int
+        Tasks that rows are dealt out to.
+
+    Returns
+    -------
+    histogram : int64 array, shape (4, most + 1)
+        Pairs i < j by connection (row 0 all pairs, 1 i→j only, 2 j→i only, 3 both) and count.
+    sums : int64 array, shape (n_groups, n_groups, 4)
+        Sum of counts over pairs i < j by group of i, of j, and connection as above.
+    pairs : int64 array, shape (n_groups, n_groups, 4)
+        Number of those pairs; ``[…, 0]``, all pairs, is left at 0.
+    """
+    n = indptr.size - 1
+    histogram = np.zeros((tasks, 4, most + 1), np.int64)
+    sums = np.zeros((tasks, n_groups, n_groups, 4), np.int64)
+    pairs = np.zeros((tasks, n_groups, n_groups, 4), np.int64)
+    all_common = np.zeros((tasks, n), np.int32)  # an allocation inside a task can fail unseen
+    all_state = np.zeros((tasks, n), np.uint8)
+    for c in prange(tasks):
+        common, state = all_common[c], all_state[c]
+        for i in range(c, n, tasks):
+            if use_out:
+                _add_row(i, indptr, indices, t_indptr, t_indices, common)
+            if use_in:
+                _add_row(i, t_indptr, t_indices, indptr, indices, common)
+            targets = indices[indptr[i] : indptr[i + 1]]
+            sources = t_indices[t_indptr[i] : t_indptr[i + 1]]
+            for j in targets:
+                state[j] = 1
+            for j in sources:
+                state[j] += 2
+            row_sums, tally = sums[c, groups[i]], histogram[c, 0]
+            for j in range(i + 1, n):
+                tally[common[j]] += 1
+                row_sums[groups[j], 0] += common[j]
+            for partners in (targets, sources):
+                for j in partners:
+                    if j > i and state[j]:
+                        histogram[c, state[j], common[j]] += 1
+                        row_sums[groups[j], state[j]] += common[j]
+                        pairs[c, groups[i], groups[j], state[j]] += 1
+                    state[j] = 0
+            common[i + 1 :] = 0
+    return histogram.sum(axis=0), sums.sum(axis=0), pairs.sum(axis=0)
