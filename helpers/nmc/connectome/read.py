@@ -3,14 +3,12 @@
 A file is read once, in a child process, into a compact form that is kept in the cache under the
 file's sha256: a folder of plain arrays (``indptr`` and ``indices`` of the adjacency, ``mtypes``,
 ``positions``, four counts) that are memory-mapped, so that opening costs no time and several
-processes share one copy.  Its ``meta.json`` is written last and marks it complete.
+processes share one copy.  The folder appears when it is complete.
 """
 
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +19,7 @@ from nmc.child import run_child
 from nmc.connectome.graph import COUNTS, Connectome, Coverage, make_neurons
 from nmc.connectome.validation import check_number
 from nmc.data import available, fetch, fetch_folder
-from nmc.data.files import cache_folder, sha256_of
+from nmc.data.files import atomic_folder, cache_folder, sha256_of
 from nmc.data.provenance import provenance
 from nmc.errors import FormatError, MissingFileError, UnknownNameError
 
@@ -276,28 +274,18 @@ def _check_signature(path: Path) -> None:
 
 def _compact_form(path: Path, progress: bool) -> Path:
     """Folder of the compact form of a file, written now when it is not there yet."""
-    home = cache_folder() / "connectome"
-    folder = home / f"{sha256_of(path)}-v{VERSION}"
-    if (folder / "meta.json").is_file():
+    folder = cache_folder() / "connectome" / f"{sha256_of(path)}-v{VERSION}"
+    if folder.is_dir():
         return folder
     _check_signature(path)
     meta, arrays = run_child(
         TASK, {"path": str(path.absolute())},
         label=path.name, progress=progress, error=FormatError,
     )  # fmt: skip
-    home.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=home))
-    try:
+    with atomic_folder(folder) as draft:
         for name, values in arrays.items():
             np.save(draft / f"{name}.npy", values)
         (draft / "meta.json").write_text(json.dumps(meta), "utf-8")
-        try:
-            draft.rename(folder)
-        except OSError:  # another process was first
-            if not (folder / "meta.json").is_file():
-                raise
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
     return folder
 
 
