@@ -6,6 +6,8 @@ VENV    ?= .venv
 BIN     := $(VENV)/bin
 SOURCE  ?= sample
 JOBS    ?= 2
+# A copy of the real portal's tree, where there is one.
+MIRROR  ?= $(or $(NMC_MIRROR),../shared/nmc-mirror)
 UV      ?= uv
 # Optional extras of the package that the lock does not pin: make book EXTRAS=extracts SOURCE=...
 EXTRAS  ?=
@@ -16,34 +18,37 @@ PYTHON  ?= $(shell for v in 3.12 3.11 3.13; do \
 
 export NMC_SOURCE := $(SOURCE)
 
-.PHONY: help book sample test test-full test-neuron8 scoreboard site-test pdf links lock clean check
+.PHONY: help book sample test test-full test-neuron8 scoreboard site-test pdf links lock clean check style
 
 help:  ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 book: $(VENV)/.installed  ## build the book: make book [SOURCE=sample|portal,extracts|FOLDER|URL]
-	$(BIN)/python -m bookbuild book --source '$(SOURCE)' --jobs $(JOBS)
+	$(BIN)/python -m tools.bookbuild book --source '$(SOURCE)' --jobs $(JOBS)
 
-check: $(VENV)/.installed  ## style, spelling and the chapters' form, without running anything
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/codespell
+chapter: $(VENV)/.installed  ## run and render one: make chapter C=book/cells/see-the-morphology
+	$(BIN)/python -m tools.bookbuild chapter '$(C)' --source '$(SOURCE)'
+
+check: style  ## style, layers, types and the chapters' form, without running anything
 	$(BIN)/python -m pytest -q tests/test_book.py
 
-test: $(VENV)/.installed  ## style, unit tests, every chapter under nbmake, the book with warnings as errors
+style: $(VENV)/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/codespell
+	$(BIN)/lint-imports --no-logo
+
+test: style  ## style, unit tests, every chapter under nbmake, the book with warnings as errors
 	$(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile --durations=15
-	$(BIN)/python -m bookbuild book --source '$(SOURCE)' --jobs $(JOBS)
+	$(BIN)/python -m tools.bookbuild book --source '$(SOURCE)' --jobs $(JOBS)
 
 # The long way round: both sources, two clean builds that must agree, 2 GB of memory, a browser.
 test-full: $(VENV)/.installed  ## make test, and everything that takes longer
 	$(MAKE) test
 	$(BIN)/python -m pytest -q --full -m slow
-	$(BIN)/python -m bookbuild twice --jobs $(JOBS)
-	$(BIN)/python -m bookbuild memory --limit-gb 2
-	$(BIN)/python -m bookbuild mirror --jobs $(JOBS)
+	$(BIN)/python -m tools.bookbuild twice --jobs $(JOBS)
+	$(BIN)/python -m tools.bookbuild memory --limit-gb 2
+	test ! -d '$(MIRROR)' || $(BIN)/python -m tools.bookbuild --build _build/mirror book --source '$(MIRROR)' --jobs $(JOBS)
 	$(MAKE) site-test
 
 site-test: $(VENV)/.installed  ## walk the built site in a headless browser
@@ -58,10 +63,10 @@ scoreboard: $(VENV)/.installed  ## the long comparisons with the published numbe
 	$(BIN)/nmc scoreboard --keep --source '$(SOURCE)'
 
 pdf: book  ## the whole book as one PDF, printed by a headless Chromium
-	$(BIN)/python -m bookbuild pdf
+	$(BIN)/python -m tools.bookbuild pdf
 
 links: book  ## ask every address the book links to whether it still answers
-	$(BIN)/python -m bookbuild links
+	$(BIN)/python -m tools.bookbuild links
 
 lock:  ## pin every dependency with its hashes again
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

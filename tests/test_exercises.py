@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import shutil
+
 import nmc
 import pandas as pd
 import pytest
 from nmc import exercises
 from nmc.errors import UnknownNameError
-from nmc.exercises import core
 
 
 @pytest.fixture
 def own():
     """Register exercises for one test only."""
     exercises.exercises()
-    before = dict(core._KNOWN)
+    before = dict(exercises._KNOWN)
     yield
-    core._KNOWN.clear()
-    core._KNOWN.update(before)
+    exercises._KNOWN.clear()
+    exercises._KNOWN.update(before)
 
 
 def test_an_answer_may_depend_on_a_parameter_of_the_chapter(own):
@@ -81,7 +82,22 @@ def test_an_unknown_exercise_suggests_the_nearest():
     ],
 )
 def test_what_counts_as_the_same(given, wanted, same):
-    assert core._same(given, wanted, exercises.TOLERANCE) is same
+    assert exercises._same(given, wanted, exercises.TOLERANCE) is same
+
+
+def test_where_the_answers_are_not_at_hand_a_sentence_says_what_to_do(monkeypatch, tmp_path):
+    monkeypatch.setenv("NMC_ANSWERS", str(tmp_path))
+    verdict = nmc.check("ex-factsheets-warmup", "L5_TTPC1")
+    assert not verdict and verdict.correct is None
+    assert "book/answers" in verdict.message and "NMC_ANSWERS" in verdict.message
+    assert verdict._repr_markdown_().startswith("**Not checked:**")
+
+
+def test_a_copy_of_the_answers_serves_from_wherever_it_lies(own, monkeypatch, tmp_path):
+    shutil.copytree(exercises.answers_folder(), tmp_path / "copy")
+    monkeypatch.setenv("NMC_ANSWERS", str(tmp_path / "copy"))
+    assert nmc.check("ex-meet-name", "L23_LBC_cSTUT")
+    assert exercises._KNOWN["ex-meet-name"].answer.__code__.co_filename.startswith(str(tmp_path))
 
 
 @pytest.mark.real

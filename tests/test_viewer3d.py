@@ -6,8 +6,9 @@ import re
 
 import numpy as np
 import pytest
-from bookbuild.browser import find_browser
 from nmc.viewer3d import MAX_BYTES, view_lines, view_points
+
+from tools.bookbuild.pdf import find_browser
 
 
 def data_of(view):

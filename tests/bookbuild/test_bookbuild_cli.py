@@ -3,8 +3,9 @@
 import os
 
 import pytest
-from bookbuild.cli import main
 from click.testing import CliRunner
+
+from tools.bookbuild.__main__ import main
 
 
 @pytest.fixture
@@ -19,11 +20,11 @@ def call(*words):
 
 def test_a_folder_beside_the_book_is_a_source_by_its_relative_path(at_the_books_folder):
     at_the_books_folder.tree("tree", thickness=165)
-    done = call("execute", "--source", "tree")
+    done = call("memory", "--source", "tree")
     assert done.exit_code == 0, done.output
 
 
 def test_a_source_that_does_not_exist_is_refused_before_anything_runs(at_the_books_folder):
-    done = call("execute", "--source", "no/such/tree")
+    done = call("book", "--source", "no/such/tree")
     assert done.exit_code == 2
     assert "no/such/tree" in done.output and "to run" not in done.output

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import nbformat
 import pytest
-from bookbuild.audits import differences
-from bookbuild.chapter import Chapter
-from bookbuild.errors import BookError
-from bookbuild.execute import HEAVY_SVG_BYTES, tidy
-from bookbuild.gates import shows_what_it_uses
-from bookbuild.identity import source_identity, tree_hash
-from bookbuild.project import Project
-from bookbuild.shown import refused, undescribed
-from bookbuild.students import without_solutions
+from gates import shows_what_it_uses
+
+from tools.bookbuild import BookError
+from tools.bookbuild.__main__ import differences
+from tools.bookbuild.execute import HEAVY_SVG_BYTES, tidy
+from tools.bookbuild.pages import problems, without_solutions
+from tools.bookbuild.project import Chapter, Project, code_tree_hash, source_identity
 
 HEAD = """---
 jupytext:
@@ -60,7 +56,7 @@ assert True
 
 
 def chapter(text: str) -> Chapter:
-    return Chapter("book/x", Path("book/x.md"), HEAD + text)
+    return Chapter("book/x", HEAD + text)
 
 
 @pytest.mark.parametrize(
@@ -74,7 +70,7 @@ def chapter(text: str) -> Chapter:
 )
 def test_only_what_runs_is_hashed(old, new, same):
     before, after = chapter(BODY), chapter(BODY.replace(old, new))
-    assert (before.code_hash() == after.code_hash()) is same
+    assert (before.code_hash == after.code_hash) is same
 
 
 def test_outputs_return_to_their_cells_after_the_prose_changed():
@@ -159,14 +155,20 @@ def test_a_progress_bar_leaves_no_trace_on_the_page():
 
 def test_a_tree_hash_sees_names_and_contents_but_not_what_python_generates(tmp_path):
     (tmp_path / "a.py").write_text("1")
-    first = tree_hash(tmp_path)
+    first = code_tree_hash(tmp_path)
     (tmp_path / "__pycache__").mkdir()
     (tmp_path / "__pycache__/a.pyc").write_text("x")
-    assert tree_hash(tmp_path) == first
+    assert code_tree_hash(tmp_path) == first
+    (tmp_path / "cli").mkdir()
+    (tmp_path / "cli/list.py").write_text("no chapter runs it")
+    (tmp_path / "a.py").write_text('"""Docstring."""\n1  # comment')
+    with_words = code_tree_hash(tmp_path)
+    (tmp_path / "a.py").write_text('"""Another."""\n\n1')
+    assert code_tree_hash(tmp_path) == with_words
     (tmp_path / "a.py").write_text("2")
-    second = tree_hash(tmp_path)
+    second = code_tree_hash(tmp_path)
     (tmp_path / "a.py").rename(tmp_path / "b.py")
-    assert len({first, second, tree_hash(tmp_path)}) == 3
+    assert len({first, second, code_tree_hash(tmp_path)}) == 3
 
 
 def test_a_folder_is_the_same_source_from_wherever_it_is_named(tmp_path, monkeypatch):
@@ -198,12 +200,15 @@ def test_outputs_that_differ_are_named_and_addresses_do_not_count():
 
 def test_a_picture_without_words_is_found_and_a_hidden_one_may_stay():
     bare = figure("<svg/>")
-    assert undescribed(bare) == [(1, "a caption"), (1, "an alt text")]
+    assert problems(bare) == [
+        (1, "shows a picture without caption text."),
+        (1, "shows a picture without alt text."),
+    ]
     bare.cells[0].metadata["tags"] = ["remove-cell"]
-    assert undescribed(bare) == []
+    assert problems(bare) == []
     described = figure("<svg/>")
     described.cells[0].metadata["mystnb"] = {"figure": {"caption": "c"}, "image": {"alt": "a"}}
-    assert undescribed(described) == []
+    assert problems(described) == []
 
 
 def test_a_solution_that_its_own_check_refuses_is_found():
@@ -214,5 +219,5 @@ def test_a_solution_that_its_own_check_refuses_is_found():
         output = nbformat.v4.new_output("execute_result", data={"text/markdown": said})
         return nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("x", outputs=[output])])
 
-    assert refused(shown(True)) == []
-    assert refused(shown(False)) == [(1, "so it is.")]
+    assert problems(shown(True)) == []
+    assert problems(shown(False)) == [(1, "is a solution that its own check refuses: so it is.")]

@@ -6,10 +6,11 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from bookbuild.errors import BookError
-from bookbuild.project import Project
-from bookbuild.render import check_links
-from bookbuild.stage import stage
+
+from tools.bookbuild import BookError
+from tools.bookbuild.execute import last_runs
+from tools.bookbuild.project import Project
+from tools.bookbuild.render import check_links
 
 
 class Door(BaseHTTPRequestHandler):
@@ -33,19 +34,18 @@ def address():
         server.shutdown()
 
 
-def staged(toy, text: str) -> Project:
+def check(toy, text: str) -> None:
     toy.write("_toc.yml", "format: jb-book\nroot: book/index\n")
     toy.write("book/index.md", f"# Toy\n\n{text}\n")
     project = Project(toy.root)
-    stage(project, [], "sample")
-    return project
+    store, pages = last_runs(project)
+    check_links(project, pages, store, "sample")
 
 
 @pytest.mark.slow
 def test_a_dead_address_is_named_with_its_reason(toy, address):
-    project = staged(toy, f"[a]({address}/here) [b]({address}/gone) [c](http://no.invalid/)")
     with pytest.raises(BookError, match="Of 3 addresses these 2 do not answer") as caught:
-        check_links(project)
+        check(toy, f"[a]({address}/here) [b]({address}/gone) [c](http://no.invalid/)")
     named = str(caught.value).splitlines()[1:]
     assert [line.split()[0] for line in named] == [f"{address}/gone", "http://no.invalid/"]
     assert "404" in named[0] and "resolve" in named[1]
@@ -53,4 +53,4 @@ def test_a_dead_address_is_named_with_its_reason(toy, address):
 
 @pytest.mark.slow
 def test_when_all_answer_nothing_is_said(toy, address):
-    check_links(staged(toy, f"[a]({address}/here)"))
+    check(toy, f"[a]({address}/here)")

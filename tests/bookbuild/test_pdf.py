@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 
 import pytest
-from bookbuild.book import execute_stale
-from bookbuild.errors import BookError
-from bookbuild.onepage import _shorten, write_one_page
-from bookbuild.pdf import print_pdf
-from bookbuild.project import Project
-from bookbuild.render import render
-from bookbuild.stage import stage
 from lxml import html
+
+from tools.bookbuild import BookError
+from tools.bookbuild.execute import execute_stale, store_of
+from tools.bookbuild.pdf import print_pdf, shorten, write_one_page
+from tools.bookbuild.project import Project
+from tools.bookbuild.render import render
 
 FIGURE = """# Draw a line
 
@@ -67,8 +66,7 @@ def built(make_toy, tmp_path_factory):
         patch.setenv("PYTHONPATH", str(book.root / "helpers"))
         project, source = Project(book.root), book.tree("tree", thickness=165)
         pages = execute_stale(project, source, say=lambda line: None)
-        stage(project, pages, source)
-        render(project)
+        render(project, pages, store_of(project, source), source)
     return project
 
 
@@ -114,7 +112,7 @@ def test_the_pdf_has_title_outline_links_and_figures_and_a_missing_figure_is_an_
 def test_paper_shows_the_beginning_of_a_very_long_table(n_rows, kept):
     rows = "".join(f"<tr><th>{i}</th><td>x</td></tr>" for i in range(n_rows))
     body = html.fromstring(f"<table><tbody>{rows}</tbody></table>").find("tbody")
-    _shorten(body)
+    shorten(body)
     assert len(body) == kept and body[19][0].text == "19"
     if kept < n_rows:
         assert "101 rows more" in body[-1].text_content()

@@ -1,4 +1,4 @@
-"""Memory is watched over a process and all it starts, and a limit ends them."""
+"""Memory and time are watched over a process and all it starts."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import os
 import sys
 
 import psutil
-from bookbuild.watch import run_watched
+
+from tools.bookbuild.execute import watch
 
 GROW = (
     "import time; held = bytearray({mb} * 2**20); held[::4096] = b'x' * len(held[::4096]); {then}"
@@ -14,26 +15,25 @@ GROW = (
 CHILD = "import subprocess, sys; subprocess.run([sys.executable, '-c', {code!r}])"
 
 
-def watched(code: str, tmp_path, **limits):
-    return run_watched([sys.executable, "-c", code], env=dict(os.environ), cwd=tmp_path, **limits)
+def watched(code: str, tmp_path):
+    return watch([sys.executable, "-c", code], env=dict(os.environ), cwd=tmp_path)
 
 
 def test_what_a_child_holds_counts(tmp_path):
     code = CHILD.format(code=GROW.format(mb=200, then="time.sleep(1.5)"))
     done = watched(code, tmp_path)
-    assert done.returncode == 0 and not done.over
+    assert done.returncode == 0
     assert 0.2 <= done.peak_gb < 0.6
 
 
-def test_a_process_over_its_limit_is_ended_with_its_children(tmp_path):
-    code = CHILD.format(code=GROW.format(mb=300, then="time.sleep(60)"))
-    done = watched(code, tmp_path, limit_gb=0.15)
-    assert done.over and done.returncode != 0
-    assert not [
-        process
-        for process in psutil.process_iter(["cmdline"])
-        if "bytearray(300" in " ".join(process.info["cmdline"] or [])
-    ]
+def test_what_a_command_started_does_not_outlive_it(tmp_path):
+    code = (
+        "import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', "
+        "'import time; time.sleep(61.25)']); time.sleep(1)"
+    )
+    assert watched(code, tmp_path).returncode == 0
+    left = psutil.process_iter(["cmdline"])
+    assert not [one for one in left if "sleep(61.25)" in " ".join(one.info["cmdline"] or [])]
 
 
 def test_the_processor_time_of_children_counts(tmp_path):
@@ -44,4 +44,4 @@ def test_the_processor_time_of_children_counts(tmp_path):
 
 def test_what_is_said_and_the_exit_code_come_back(tmp_path):
     done = watched("import sys; print('hello'); sys.exit(3)", tmp_path)
-    assert (done.returncode, done.text.strip(), done.over) == (3, "hello", False)
+    assert (done.returncode, done.text.strip()) == (3, "hello")

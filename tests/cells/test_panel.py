@@ -8,11 +8,12 @@ import re
 import nmc
 import numpy as np
 import pytest
-from bookbuild.browser import find_browser
 from nmc.cells.runs import make_frames, nearest_recorded, record_sections
 from nmc.cells.view_runs import _extremes, view_runs
 from nmc.errors import FormatError
 from nmc.viewer3d import MAX_BYTES
+
+from tools.bookbuild.pdf import find_browser
 
 from .conftest import SMALL
 

@@ -8,8 +8,9 @@ import re
 import nmc
 import nmc.errors
 import pytest
-from bookbuild.browser import find_browser
 from nmc.factsheets.explorer import build_explorer
+
+from tools.bookbuild.pdf import find_browser
 
 _ARGS = [
     "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",

@@ -6,9 +6,10 @@ import math
 from pathlib import Path
 
 import pytest
-from bookbuild.references import short_references
 from nmc.published import Claim, Comparison, claim, claims
 from nmc.published._shown import PAPERS, shown_printed, shown_recomputed, shown_tolerance
+
+from tools.bookbuild.pages import short_references
 
 BIBLIOGRAPHY = Path(__file__).parents[2] / "book/references.bib"
 

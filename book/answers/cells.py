@@ -1,0 +1,148 @@
+"""Checks of Part III, cells."""
+
+from __future__ import annotations
+
+import nmc
+import numpy as np
+from nmc.exercises import exercise
+from scipy.stats import linregress, spearmanr
+
+
+@exercise("ex-morphology-ratio", "Add the basal and the apical dendrite, then divide.")
+def _axon_over_dendrites(model: str = "L5_TTPC1_cADpyr232_1") -> float:
+    lengths = _drawn_lengths(model)
+    return lengths["axon"] / (lengths["basal dendrite"] + lengths.get("apical dendrite", 0.0))
+
+
+@exercise("ex-morphology-stub", "The stub stays: take its 60 µm off the axon before you divide.")
+def _left_out(model: str = "L5_TTPC1_cADpyr232_1") -> float:
+    lengths = _drawn_lengths(model)
+    return (lengths["axon"] - 60) / lengths.sum()
+
+
+@exercise("ex-morphology-cones", "Both volumes stand in the table: cone_volume_um3, volume_um3.")
+def _cone_excess(model: str = "L5_TTPC1_cADpyr232_1") -> float:
+    points = nmc.load_morphology(nmc.load_package(model)).query("neurite == 'basal dendrite'")
+    cones = cylinders = 0.0
+    for _, rows in points.groupby("section"):
+        steps = np.linalg.norm(np.diff(rows[["x_um", "y_um", "z_um"]], axis=0), axis=1)
+        r = rows["diameter_um"].to_numpy() / 2
+        cones += steps @ (r[1:] ** 2 + r[1:] * r[:-1] + r[:-1] ** 2) / 3
+        cylinders += steps @ ((r[1:] + r[:-1]) / 2) ** 2
+    return abs(round(100 * (cones / cylinders - 1), 1))
+
+
+def _drawn_lengths(model: str):
+    """Length of each kind of neurite, from the points of the reconstruction."""
+    points = nmc.load_morphology(nmc.load_package(model)).query("neurite != 'soma'")
+    steps = points.groupby("section")[["x_um", "y_um", "z_um"]].diff()
+    return np.sqrt((steps**2).sum(axis=1)).groupby(points["neurite"]).sum()
+
+
+@exercise("ex-neuroml-area", "Basal and apical area over the whole, from twin.morphology.")
+def _dendritic_share(model: str = "L1_HAC_cNAC187_1") -> float:
+    segments = nmc.load_neuroml(model, progress=False).segments
+    dendrite = segments["group"].isin(["basal", "apical"])
+    return segments.loc[dendrite, "area_um2"].sum() / segments["area_um2"].sum()
+
+
+@exercise("ex-neuroml-by-hand", "alpha / (alpha + beta); mind the sign of the scale.")
+def _ih_steady_state() -> float:
+    return nmc.load_neuroml_channel("Ih", progress=False).kinetics(-80.0)["steady_state"].iloc[0]
+
+
+@exercise(
+    "ex-channels-window", "Cube m, times h, and take the voltage of the largest.", tolerance=0.02
+)
+def _window_voltage(model: str = "L5_TTPC1_cADpyr232_1") -> float:
+    table = nmc.compute_channel_kinetics(model, ["NaTs2_t"])
+    m, h = (table.loc[table["gate"] == g].set_index("v_mV")["steady_state"] for g in "mh")
+    return float((m**3 * h).idxmax())
+
+
+@exercise("ex-channels-total", "Sum conductance_nS over the apical sections, channel by channel.")
+def _largest_apical(model: str = "L5_TTPC1_cADpyr232_1") -> float:
+    table = nmc.compute_channel_densities(model).query("part == 'apic'")
+    return max(rows["conductance_nS"].sum() for _, rows in table.groupby("channel"))
+
+
+@exercise("ex-every-resistance", "Take the row of the largest input_resistance_MOhm.")
+def _highest_resistance() -> str:
+    rows = nmc.load_scoreboard(sheets=False).sort_values("input_resistance_MOhm", ascending=False)
+    return rows["model"].iloc[0]
+
+
+@exercise("ex-every-product", "Rank both columns first, then correlate the ranks.")
+def _rank_correlation() -> float:
+    rows = nmc.load_scoreboard(sheets=False)
+    names = ["input_resistance_MOhm", "membrane_time_constant_ms"]
+    return float(spearmanr(*(rows[name] for name in names)).statistic)
+
+
+@exercise("ex-steps-rheobase", "Divide the weakest step by 1.2.")
+def _rheobase_nA(model: str = "L23_PC_cADpyr229_1") -> float:
+    return nmc.load_package(model).steps_nA[1] / 1.3  # the second step is 130 % of it
+
+
+@exercise("ex-steps-regular", "The most regular has the smallest coefficient of variation.")
+def _most_regular() -> str:
+    models = (
+        "L23_PC_cADpyr229_1", "L1_NGC-DA_cACint209_1", "L5_MC_bAC217_1", "L1_HAC_cNAC187_1",
+        "L5_NGC_bNAC219_1", "L4_ChC_dNAC222_1", "L1_NGC-DA_cSTUT189_1", "L5_DBC_bSTUT213_1",
+        "L23_BP_dSTUT214_1", "L6_MC_cIR216_1", "L23_BP_bIR215_1",
+    )  # fmt: skip
+    variation = {
+        nmc.parse_model(model).etype: nmc.compute_features(trace, {"isi_cv": "ISI_CV"})["isi_cv"]
+        for model, trace in nmc.simulate_steps(models).items()
+    }
+    return min(variation, key=variation.get)
+
+
+@exercise("ex-steps-slope", "Difference of the rates over difference of the amplitudes.")
+def _gain_Hz_per_nA(model: str = "L1_HAC_cNAC187_1") -> float:
+    weakest = nmc.load_package(model).steps_nA[0]
+    table = nmc.simulate_fi(model, [1.6 * weakest, 2.0 * weakest])
+    return table["rate_Hz"].diff().iloc[-1] / (0.4 * weakest)
+
+
+@exercise("ex-input-one", "Count the synapses of each presynaptic m-type; which has the most?")
+def _most_synapses(model: str = "L1_HAC_cNAC187_1") -> int:
+    return int(nmc.load_package(model).synapses.groupby("pre_mtype").size().max())
+
+
+@exercise("ex-hand-mechanisms", "Count the .mod files of the folder mechanisms.")
+def _mechanisms(model: str = "L1_HAC_cNAC187_1") -> int:
+    return len(nmc.load_package(model).mods)
+
+
+@exercise("ex-hand-current", "Holding current and the second step add up.")
+def _total_current_nA(model: str = "L1_HAC_cNAC187_1") -> float:
+    package = nmc.load_package(model)
+    return package.hold_nA + package.step_nA(2)
+
+
+@exercise("ex-integrator-interval", "Mean interval published over converged, less one, in percent.")
+def _interval_excess(model: str = "L1_HAC_cNAC187_1", step: int = 3) -> float:
+    means = []
+    for mode in ("published", "converged"):
+        times = nmc.simulate_step(model, step, mode=mode).attrs["spike_times_ms"]
+        means.append((times[-1] - times[0]) / (len(times) - 1))
+    return round(100 * (means[0] / means[1] - 1), 2)
+
+
+@exercise("ex-rest-current", "Divide the larger input resistance by the smaller one.")
+def _deflection_ratio(model: str = "L1_HAC_cNAC187_1", other: str = "L23_PC_cADpyr229_1") -> float:
+    runs = [nmc.simulate_rest(name, mode="converged") for name in (model, other)]
+    low, high = sorted(run.attrs["input_resistance_MOhm"] for run in runs)
+    return high / low
+
+
+@exercise("ex-package-apical", "Divide the synapses on apic sections by all synapses.")
+def _apical_share(model: str = "L5_TTPC1_cADpyr232_1") -> float:
+    return float(nmc.load_package(model).synapses["section"].str.startswith("apic").mean())
+
+
+@exercise("ex-signals-speed", "Fit delay over distance; µm per ms are thousandths of m per s.")
+def _speed_m_per_s(model: str = "L5_TTPC1_cADpyr232_1") -> float:
+    near = nmc.simulate_bap(model).query("part == 'apic' and distance_um < 400")
+    return 1 / linregress(near["distance_um"], near["delay_ms"]).slope / 1000

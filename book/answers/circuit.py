@@ -1,0 +1,46 @@
+"""Checks of Part V, circuits."""
+
+from __future__ import annotations
+
+import nmc
+from nmc.circuit.plan import SYNAPTIC_DELAY_ms
+from nmc.exercises import exercise
+
+
+@exercise("ex-tire-second", "What is left, 1 − U, and how much of the gap U recovers.")
+def _second_over_first(U: float, D: float, interval: float = 50.0) -> float:
+    used, ready = nmc.compute_response(U, D, 0.0, [0.0, interval])
+    return float(used[1] * ready[1] / (used[0] * ready[0]))
+
+
+@exercise("ex-pair-contacts", "All n contacts fail together with probability (1 - U) to the n.")
+def _contacts(pre: str = "L5_TTPC1", post: str = "L5_TTPC1", share: float = 0.01) -> int:
+    U = float(nmc.load_synapse_parameters(f"{pre}:{post}")["U"].iloc[0])
+    n = 1
+    while (1 - U) ** n >= share:
+        n += 1
+    return n
+
+
+@exercise("ex-synaptome-most", "Count the rows of `package.synapses` by `pre_cell`.")
+def _busiest(model: str = "L5_TTPC1_cADpyr232_1") -> str:
+    synapses = nmc.load_package(model).synapses
+    cell = synapses["pre_cell"].value_counts().idxmax()
+    return str(synapses.loc[synapses["pre_cell"] == cell, "pre_mtype"].iloc[0])
+
+
+@exercise("ex-synaptome-weight", "Sum weight_nS of the synapses whose excitatory is False.")
+def _inhibitory_weight_percent(model: str = "L5_TTPC1_cADpyr232_1") -> float:
+    synapses = nmc.load_package(model).synapses
+    excitatory = synapses.loc[synapses["excitatory"], "weight_nS"].sum()
+    return 100 - 100 * excitatory / synapses["weight_nS"].sum()
+
+
+@exercise("ex-circuit-delay", "Distance over velocity: 300 µm in a millisecond.")
+def _conduction_ms(plan) -> float:
+    return plan.connections["delay_ms"].max() - SYNAPTIC_DELAY_ms
+
+
+@exercise("ex-shuffle-keep", "Kept pathways or kept out-degrees fix how many leave each cell.")
+def _changing_nulls() -> list[str]:
+    return ["erdos_renyi"]  # it keeps the number of connections alone: no data are needed

@@ -1,0 +1,103 @@
+"""What readers get besides the chapters: header, buttons, generated tables, notebooks."""
+
+from __future__ import annotations
+
+import json
+
+import nbformat
+import pytest
+import yaml
+from lxml import html
+
+from tools.bookbuild.execute import execute_stale, store_of
+from tools.bookbuild.project import Project
+from tools.bookbuild.render import render
+
+
+def build(book, source, **how):
+    project = Project(book.root)
+    pages = execute_stale(project, source, only=how.get("only"), say=lambda line: None)
+    render(project, pages, store_of(project, source), source, **how)
+    return None if how else html.fromstring(book.page("one"))
+
+
+@pytest.fixture(scope="module")
+def plain(make_toy, tmp_path_factory):
+    """A book without a repository, built once for all tests that only look at it."""
+    book = make_toy(tmp_path_factory.mktemp("plain"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(book.root / "helpers"))
+        book.first = build(book, book.tree("tree", thickness=165))
+        yield book
+
+
+def links_of(page) -> list[str]:
+    return [link for link in page.xpath("//a/@href") if link.startswith("http")]
+
+
+def test_without_a_repository_no_button_leads_to_one(plain):
+    links = links_of(plain.first)
+    assert not [link for link in links if "github" in link or "mybinder" in link]
+
+
+def test_the_header_names_source_and_date_and_the_foot_the_citation(plain):
+    header = plain.first.xpath("string(//*[contains(@class, 'bd-header-announcement')])")
+    assert "tree" in header and "partly invented" in header and "built 20" in header
+    foot = plain.first.xpath("string(//footer[@class='page-tools'])")
+    assert "Cite this page" in foot and "Ask the helper" in foot
+
+
+def test_both_notebooks_can_be_downloaded(plain):
+    links = plain.first.xpath("//footer[@class='page-tools']//a/@href")
+    files = [(plain.root / "_build/html/book" / link).resolve() for link in links]
+    assert [file.name for file in files] == ["one-student.ipynb", "one.ipynb"]
+    for file in files:
+        nbformat.validate(json.loads(file.read_text()))
+
+
+def test_a_page_that_does_not_exist_gets_an_answer(plain):
+    missing = html.parse(str(plain.root / "_build/html/404.html")).getroot()
+    assert "does not exist" in missing.text_content()
+
+
+def test_with_a_repository_each_page_is_launched_edited_and_reported(toy):
+    config = toy.root / "_config.yml"
+    text = config.read_text().replace('baseurl: ""', 'baseurl: "https://me.github.io/nmc"')
+    config.write_text(text.replace(' url: ""', ' url: "https://github.com/me/nmc"'))
+    links = links_of(build(toy, toy.tree("tree", thickness=165)))
+    assert "https://github.com/me/nmc/edit/main/book/one.md" in links
+    assert "https://mybinder.org/v2/gh/me/nmc/main?urlpath=lab/tree/book/one.md" in links
+    assert any(link.startswith("https://github.com/me/nmc/issues/new") for link in links)
+    head = html.parse(str(toy.root / "_build/html/book/one.html")).getroot()
+    assert head.xpath("//meta[@property='og:url']/@content") == [
+        "https://me.github.io/nmc/book/one.html"
+    ]
+    lost = html.parse(str(toy.root / "_build/html/404.html")).getroot()
+    assert lost.xpath("//head/base/@href") == ["https://me.github.io/nmc/"]
+    first = lost.xpath("//head/*[self::base or self::link][1]")[0]
+    assert first.tag == "base", "it comes before whatever it is the base of"
+
+
+def test_the_site_holds_nothing_of_chapters_that_left(plain):
+    toc = yaml.safe_load((plain.root / "_toc.yml").read_text())
+    left = {**toc, "chapters": toc["chapters"][:1]}
+    plain.write("book/one.md", (plain.root / "book/one.md").read_text().replace("(two.md)", ""))
+    plain.write("_toc.yml", yaml.safe_dump(left))
+    build(plain, str(plain.root / "tree"))
+    assert not list((plain.root / "_build/html/book").rglob("two*"))
+
+
+def test_one_chapter_is_run_and_rendered_without_the_others(toy):
+    toy.chapter("two", "# Broken\n\n```{code-cell} ipython3\n1 / 0\n```\n")
+    build(toy, toy.tree("tree", thickness=165), only="book/one", strict=False)
+    site = toy.root / "_build/one-page/_build/html/book"
+    assert "the answer is" in (site / "one.html").read_text()
+    assert not (site / "two.html").exists() and not (toy.root / "_build/html").exists()
+
+
+def test_what_a_run_changes_is_on_the_page_although_its_text_is_the_same(toy):
+    tree = toy.tree("tree", thickness=165)
+    first = build(toy, tree).text_content()
+    toy.write("helpers/toy.py", "def answer():\n    return 42\n")
+    second = build(toy, tree).text_content()
+    assert "the answer is 41" in first and "the answer is 42" in second

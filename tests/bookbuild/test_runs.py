@@ -1,0 +1,167 @@
+"""A chapter runs once per content; whatever it depends on, when changed, runs it again."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tools.bookbuild import BookError
+from tools.bookbuild.execute import execute_stale, last_runs
+from tools.bookbuild.project import Project
+
+ROOT = Path(__file__).resolve().parents[2]
+COMMAND = [sys.executable, "-m", "tools.bookbuild"]
+
+
+def ran(book, source) -> set[str]:
+    pages = execute_stale(Project(book.root), source, say=lambda line: None)
+    return {page.chapter.name for page in pages if page.fresh}
+
+
+def text_of(book, source, name) -> str:
+    pages = execute_stale(Project(book.root), source, say=lambda line: None)
+    page = next(page for page in pages if page.chapter.name == f"book/{name}")
+    return "".join(
+        output.get("text", "") for cell in page.notebook.cells for output in cell.get("outputs", [])
+    )
+
+
+@pytest.fixture
+def tree(toy) -> str:
+    return toy.tree("tree", thickness=165)
+
+
+def test_whatever_changes_runs_what_it_touches_and_nothing_else(toy, tree):
+    assert ran(toy, tree) == {"book/one", "book/two"}
+    assert ran(toy, tree) == set(), "nothing changed, nothing runs"
+
+    one = toy.root / "book/one.md"
+    one.write_text(one.read_text().replace("One sentence.", "Another sentence."))
+    assert ran(toy, tree) == set(), "prose is not code"
+    one.write_text(one.read_text().replace("print(", "print('so', "))
+    assert ran(toy, tree) == {"book/one"}, "the edited chapter alone"
+
+    before = text_of(toy, tree, "two")
+    toy.tree("tree", thickness=200)
+    assert ran(toy, tree) == {"book/two"}, "only the chapter that read the changed file"
+    assert text_of(toy, tree, "two") != before
+
+    toy.write("helpers/toy.py", "def answer():\n    return 42\n")
+    assert ran(toy, tree) == {"book/one", "book/two"}, "a helper touches every chapter"
+    assert "answer is 42" in text_of(toy, tree, "one")
+
+    other = toy.tree("other", thickness=1)
+    assert ran(toy, other) == {"book/one", "book/two"}, "another source"
+    assert text_of(toy, other, "two") != text_of(toy, tree, "two")
+
+    toy.write("requirements.lock", "numpy==2.1\n")
+    assert ran(toy, tree) == {"book/one", "book/two"}, "other pins"
+
+    toy.write("requirements.lock", "numpy==2.0\n")
+    assert ran(toy, tree) == set(), "going back is free"
+    toy.write("helpers/toy.py", '"""A new docstring."""\n\n\ndef answer():\n    return 42  # so\n')
+    toy.write("tools/build.py", "# a comment in the build's code\n")
+    assert ran(toy, tree) == set(), "no comment changes an output"
+    toy.chapter("three", "# New\n\n```{code-cell} ipython3\n3\n```\n")
+    toy.write("_toc.yml", (toy.root / "_toc.yml").read_text() + "- file: book/three\n")
+    assert ran(toy, tree) == {"book/three"}, "a new chapter alone"
+
+
+def test_a_changed_answer_runs_the_chapter_that_checks_it_and_no_other(toy, tree):
+    answers = """import toy
+@toy.exercise("ex-one", "hint")
+def _one():
+    return 1
+@toy.exercise("ex-two", "hint")
+def _two():
+    return 2
+"""
+    toy.write("helpers/toy.py", "def exercise(*_):\n    return lambda function: function\n")
+    toy.write("book/answers/part.py", answers)
+    for name in ("one", "two"):
+        toy.chapter(name, f'# C\n\n```{{code-cell}} ipython3\n"ex-{name}"\n```\n')
+    assert ran(toy, tree) == {"book/one", "book/two"}
+    toy.write("book/answers/part.py", answers.replace("return 1", "return 1  # said again"))
+    assert ran(toy, tree) == set()
+    toy.write("book/answers/part.py", answers.replace("return 1", "return 10"))
+    assert ran(toy, tree) == {"book/one"}
+    toy.write("book/answers/part.py", answers.replace("import toy", "import toy, math"))
+    assert ran(toy, tree) == {"book/one", "book/two"}, "what answers share"
+
+
+def test_a_file_that_has_gone_is_noticed(toy, tree):
+    ran(toy, tree)
+    next((toy.root / "tree").rglob("layer_download.json")).unlink()
+    with pytest.raises(BookError, match="book/two"):
+        ran(toy, tree)
+
+
+def test_a_broken_hidden_assert_is_an_error_with_the_chapters_name(toy, tree):
+    toy.chapter("one", (toy.root / "book/one.md").read_text().replace("> 0", "> 100"))
+    with pytest.raises(BookError, match=r"(?s)book/one\.md failed.*AssertionError"):
+        ran(toy, tree)
+    assert ran_again_fails(toy, tree), "a failure is never taken from the store"
+
+
+def ran_again_fails(toy, tree) -> bool:
+    try:
+        ran(toy, tree)
+    except BookError:
+        return True
+    return False
+
+
+def run_book(toy, source) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "tools.bookbuild",
+            "--root",
+            str(toy.root),
+            "book",
+            "--source",
+            source,
+        ],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        cwd=ROOT,
+    )
+
+
+def test_the_page_follows_the_helper_and_a_broken_assert_turns_the_build_red(toy, tree):
+    done = run_book(toy, tree)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "the answer is 41" in toy.page("one")
+    first_sheet = toy.page("two")
+
+    toy.write("helpers/toy.py", "def answer():\n    return 43\n")
+    toy.tree("tree", thickness=300)
+    assert run_book(toy, tree).returncode == 0
+    assert "the answer is 43" in toy.page("one")
+    assert toy.page("two") != first_sheet
+
+    toy.write("helpers/toy.py", "def answer():\n    return -1\n")
+    done = run_book(toy, tree)
+    assert done.returncode == 1
+    assert "AssertionError" in done.stderr and "book/one.md" in done.stderr
+
+
+def test_a_warning_of_the_book_is_an_error(toy, tree):
+    toy.chapter("one", "# One\n\nSee {ref}`no-such-label`.\n\n```{code-cell} ipython3\n1\n```\n")
+    done = run_book(toy, tree)
+    assert done.returncode == 1
+    assert "no-such-label" in done.stderr
+
+
+def test_last_outputs_can_be_shown_without_running_anything(toy, tree):
+    ran(toy, tree)
+    toy.write("helpers/toy.py", "raise RuntimeError\n")
+    toy.chapter("two", "# New\n\n```{code-cell} ipython3\n'never ran'\n```\n")
+    _, (one, two) = last_runs(Project(toy.root), say=lambda line: None)
+    assert "answer is 41" in one.notebook.cells[1].outputs[0]["text"]
+    assert two.notebook.cells[1].outputs == []

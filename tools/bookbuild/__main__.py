@@ -1,0 +1,232 @@
+"""The commands the Makefile calls: ``python -m tools.bookbuild COMMAND``."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import tempfile
+from dataclasses import replace
+from itertools import groupby
+from pathlib import Path
+
+import click
+from nbformat import NotebookNode
+from nmc.data.files import cache_folder
+from nmc.data.sources import trees
+from nmc.errors import SourceError
+
+from tools.bookbuild import BookError
+from tools.bookbuild.execute import (
+    Page,
+    Say,
+    execute_stale,
+    last_runs,
+    make_explorer,
+    store_of,
+)
+from tools.bookbuild.pages import check_shown
+from tools.bookbuild.pdf import print_pdf
+from tools.bookbuild.project import Project, source_identity
+from tools.bookbuild.render import check_links, render
+
+
+@click.group()
+@click.option(
+    "--root",
+    type=click.Path(file_okay=False, exists=True, path_type=Path),
+    default=".",
+    help="The book's folder.",
+)
+@click.option("--build", default="_build", show_default=True, help="Where pages are written.")
+@click.pass_context
+def main(context: click.Context, root: Path, build: str) -> None:
+    """Make the book."""
+    context.obj = Project(root.resolve(), build_name=build)
+
+
+def _full_source(_context, _option, source: str) -> str:
+    """Check the source before anything runs, and write its folders out in full.
+
+    Chapters run in folders of their own, where a relative path would name another place.
+    """
+    full = source_identity(source)
+    try:
+        trees(full)
+    except SourceError as error:
+        raise click.BadParameter(str(error)) from error
+    return full
+
+
+_source = click.option(
+    "--source", envvar="NMC_SOURCE", default="sample", callback=_full_source,
+    help="Where the data come from.",
+)  # fmt: skip
+_jobs = click.option("--jobs", default=2, show_default=True, help="Chapters run at once.")
+
+
+@main.command()
+@_source
+@_jobs
+@click.option("--verbose", is_flag=True, help="Show what Jupyter Book says.")
+@click.option("--draft", is_flag=True, help="Let warnings pass, while a chapter is being written.")
+@click.option("--no-run", is_flag=True, help="Show each chapter's last outputs, run nothing.")
+@click.pass_obj
+def book(project: Project, source: str, jobs: int, verbose: bool, draft: bool, no_run: bool):
+    """Run the stale chapters, build the HTML, say where to open it."""
+    if no_run:
+        store, pages = last_runs(project, say=click.echo)
+    else:
+        pages = execute_stale(project, source, jobs=jobs, say=click.echo)
+        store = store_of(project, source)
+    if not draft:
+        check_shown(pages)
+    explorer = make_explorer(project, source, say=click.echo)
+    first = render(
+        project, pages, store, source, explorer=explorer, strict=not draft, verbose=verbose or draft
+    )
+    click.echo(times_table(pages))
+    click.echo(f"The book is ready: open {first}")
+
+
+@main.command()
+@click.argument("name")
+@_source
+@click.option("--verbose", is_flag=True, help="Show what Jupyter Book says.")
+@click.pass_obj
+def chapter(project: Project, name: str, source: str, verbose: bool):
+    """Run the chapter NAME (such as book/cells/see-the-morphology) and render it alone."""
+    name = Path(name).with_suffix("").as_posix()
+    if name not in project.pages:
+        raise BookError(f"{name} is not in _toc.yml, which lists {', '.join(project.pages)}.")
+    pages = execute_stale(project, source, only=name, say=click.echo)
+    check_shown(pages)
+    store = store_of(project, source)
+    page = render(project, pages, store, source, only=name, strict=False, verbose=verbose)
+    click.echo(f"The page is ready: open {page}")
+
+
+@main.command()
+@_source
+@_jobs
+@click.pass_obj
+def twice(project: Project, source: str, jobs: int):
+    """Run every chapter twice from nothing; every figure and table must be the same."""
+    pages = build_twice(project, source, jobs=jobs, say=click.echo)
+    click.echo(f"{len(pages)} chapters, run twice: identical.")
+
+
+@main.command()
+@_source
+@click.option("--limit-gb", default=2.0, show_default=True, help="Memory a chapter may hold.")
+@click.pass_obj
+def memory(project: Project, source: str, limit_gb: float):
+    """Say whether any chapter, with all it starts, held more memory than this when it ran."""
+    runs = [page.run for page in execute_stale(project, source, say=click.echo)]
+    large = [f"{run.chapter}.md held {run.peak_gb:g} GB" for run in runs if run.peak_gb > limit_gb]
+    if large:
+        raise BookError(f"More than {limit_gb:g} GB of memory:\n" + "\n".join(large))
+    click.echo(f"Every chapter ran within {limit_gb:g} GB.")
+
+
+@main.command()
+@click.pass_obj
+def pdf(project: Project):
+    """Print the built book into one PDF."""
+    click.echo(f"The book as PDF: {print_pdf(project)}")
+
+
+@main.command()
+@_source
+@click.pass_obj
+def links(project: Project, source: str):
+    """Ask every external address of the book whether it answers."""
+    store, pages = last_runs(project, say=lambda line: None)
+    check_links(project, pages, store, source)
+    click.echo("Every external link answers.")
+
+
+def times_table(pages: list[Page]) -> str:
+    """Return how long each chapter took and what it held, as text."""
+    lines = ["seconds     CPU    GB  chapter"]
+    for run, fresh in ((page.run, page.fresh) for page in pages):
+        kept = "" if fresh else "  (from an earlier run)"
+        numbers = f"{run.seconds:7.1f}  {run.cpu_seconds:6.1f}  {run.peak_gb:4.1f}"
+        lines.append(f"{numbers}  {run.chapter}{kept}")
+    noisy = [page.chapter.name for page in pages if "'stderr'" in str(page.notebook.cells)]
+    if noisy:
+        lines.append(f"wrote to stderr (not shown on the page): {', '.join(noisy)}")
+    return "\n".join(lines)
+
+
+def build_twice(project: Project, source: str, *, jobs: int = 2, say: Say = print) -> list[Page]:
+    """Run every chapter twice from nothing and compare every figure and table.
+
+    Each run has a data cache of its own, so that whatever the package keeps between sessions is
+    made again; compiled mechanisms alone are shared, as a compiler's output shows on no page.
+
+    Raises
+    ------
+    BookError
+        If any output differs; the message names chapter and cell.
+    """
+    runs = []
+    shared = cache_folder() / "mechanisms"
+    shared.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="twice-") as folder:
+        for number in (1, 2):
+            say(f"clean run {number} of 2")
+            clean = replace(project, runs_name=str(Path(folder) / f"outputs-{number}"))
+            cache = Path(folder) / f"cache-{number}"
+            cache.mkdir()
+            (cache / "mechanisms").symlink_to(shared, target_is_directory=True)
+            runs.append(execute_stale(clean, source, jobs=jobs, say=say, cache=cache))
+    differing = [
+        f"{first.chapter.name}: code cell {number}"
+        for first, second in zip(*runs, strict=True)
+        for number in differences(first.notebook, second.notebook)
+    ]
+    if differing:
+        raise BookError("Two clean runs gave different outputs:\n" + "\n".join(differing))
+    return runs[0]
+
+
+def differences(first: NotebookNode, second: NotebookNode) -> list[int]:
+    """Return the numbers of the code cells, from 1, whose outputs differ to a reader.
+
+    A Python object's address is never the same; a kernel sends what a loop prints in one piece
+    or in several, as its clock falls.
+    """
+    shown = []
+    for notebook in (first, second):
+        cells = [cell.outputs for cell in notebook.cells if cell.cell_type == "code"]
+        kept = [[one for one in cell if one.get("name") != "stderr"] for cell in cells]
+        shown.append([_joined(cell) for cell in kept])
+    pairs = zip(*shown, strict=True)
+    return [number for number, (a, b) in enumerate(pairs, 1) if a != b]
+
+
+def _joined(outputs: list[NotebookNode]) -> list[str]:
+    pieces = [
+        (is_text, "".join(one["text"] if is_text else json.dumps(one.get("data")) for one in some))
+        for is_text, some in groupby(outputs, lambda one: "text" in one)
+    ]
+    return [f"{is_text}: {re.sub('0x[0-9a-f]{6,}', '0x0', piece)}" for is_text, piece in pieces]
+
+
+def run() -> None:
+    """Call the command line; an error of the book's is one message and exit code 1."""
+    try:
+        main(standalone_mode=False)
+    except BookError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(1)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.exceptions.Abort:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,384 @@
+"""Run the stale chapters under nbmake, each in a folder and a process of its own; keep the rest."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import matplotlib as mpl
+import nbformat
+import nmc
+import psutil
+from jupyter_cache import get_cache
+from jupyter_cache.base import CacheBundleIn
+from nbformat import NotebookNode
+from nmc import style
+from nmc.data import terms
+
+from tools.bookbuild import BookError
+from tools.bookbuild.project import Chapter, Project, environment_hash, file_hash
+
+Say = Callable[[str], None]
+
+#: Larger figures are kept as pixels: a browser draws a million path segments slowly.
+HEAVY_SVG_BYTES = 400_000
+#: Seconds a single cell may take, and between two looks at a chapter's processes.
+CELL_TIMEOUT, PERIOD = 900, 0.25
+#: States of the package, the lock and the source whose outputs are kept: going back is free.
+KEPT = 6
+#: Progress bars and controls: dead on a static page, and their scripts would come from a network.
+_WIDGET = "application/vnd.jupyter.widget-view+json"
+#: Of the book's style, what legends, labels and titles look like that a chapter adds by itself.
+_LOOKS = (
+    "font.size", "axes.titlesize", "axes.titleweight", "axes.titlelocation", "axes.labelcolor",
+    "axes.edgecolor", "axes.spines.top", "axes.spines.right", "text.color", "xtick.color",
+    "ytick.color", "legend.frameon", "lines.linewidth",
+)  # fmt: skip
+#: Figures leave the kernel as vectors and as pixels, the same each time; one of them is kept.
+_KERNEL = """c = get_config()
+c.InlineBackend.figure_formats = {"svg", "retina"}
+c.InlineBackend.print_figure_kwargs = {"bbox_inches": "tight", "metadata": {"Date": None}}
+"""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What is known of one execution of a chapter; `data` is what it read, `results` compared."""
+
+    chapter: str
+    code: str
+    source: str = ""
+    seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    peak_gb: float = 0.0
+    python: str = ""
+    data: list[dict] = field(default_factory=list)
+    results: list[dict] = field(default_factory=list)
+    finished: float = 0.0
+
+
+@dataclass(frozen=True)
+class Page:
+    """A chapter as it will be rendered: with its outputs, and what is known of their making."""
+
+    chapter: Chapter
+    notebook: NotebookNode
+    run: Run
+    fresh: bool = False
+
+
+class Store:
+    """The executed chapters of one folder, which Jupyter Book reads as its cache."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        os.utime(folder)
+        self.folder = folder
+        self.cache = get_cache(folder)
+
+    def find(self, chapter: Chapter) -> Page | None:
+        """Return the chapter with the outputs of the last run of the same code, or None."""
+        wanted = (chapter.name, chapter.code_hash)
+        for record in reversed(self.cache.list_cache_records()):
+            if (record.data.get("chapter"), record.data.get("code")) == wanted:
+                done = self.cache.get_cache_bundle(record.pk).nb
+                return Page(chapter, chapter.with_outputs(done), Run(**record.data))
+        return None
+
+    def keep(self, page: Page) -> None:
+        """Store a chapter's outputs where Jupyter Book looks for them."""
+        bundle = CacheBundleIn(page.notebook, page.chapter.name, data=asdict(page.run))
+        self.cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
+
+    def show(self, page: Page) -> None:
+        """Let Jupyter Book find outputs although captions or other looks have changed since."""
+        try:
+            self.cache.match_cache_notebook(page.notebook)
+        except KeyError:
+            self.keep(page)
+
+
+def _states(project: Project) -> list[Path]:
+    """Return the folders of outputs, the one used last first."""
+    folders = [one.parent for one in project.runs.glob("*/global.db")]
+    return sorted(folders, key=lambda folder: folder.stat().st_mtime, reverse=True)
+
+
+def store_of(project: Project, source: str) -> Store:
+    """Return the store for today's package, lock, Python and this source."""
+    store = Store(project.runs / environment_hash(project, source))
+    for folder in _states(project)[KEPT:]:
+        shutil.rmtree(folder, ignore_errors=True)
+    return store
+
+
+def execute_stale(
+    project: Project,
+    source: str,
+    *,
+    only: str | None = None,
+    jobs: int = 2,
+    say: Say = print,
+    cache: Path | None = None,
+) -> list[Page]:
+    """Run every chapter whose code, helpers, pins, source or data changed; reuse the others.
+
+    Parameters
+    ----------
+    project : Project
+        The book.
+    source : str
+        Where the chapters' data come from, as in ``NMC_SOURCE``.
+    only : str, optional
+        Name of the one chapter to care for, instead of all.
+    jobs : int
+        Chapters that run at the same time.
+    say : callable
+        Gets a line of text for the person who waits.
+    cache : Path, optional
+        The ``NMC_CACHE`` the chapters see; by default that of the caller.
+
+    Raises
+    ------
+    BookError
+        If a chapter failed; every other stale chapter has still run.
+    """
+    store, today = store_of(project, source), DataState(source)
+    chapters = [one for one in project.chapters if only in (None, one.name)]
+    for one in chapters:
+        write_notebook(one.notebook(), project.root / "notebooks" / f"{one.name}.ipynb")
+    pages = {one: page for one in chapters if (page := store.find(one)) and today.same(page.run)}
+    stale = [one for one in chapters if one not in pages]
+    say(f"{len(chapters)} chapters, {len(stale)} to run on {source!r}")
+    if source != "sample":  # said here, once, and not in whichever chapter fetches first
+        terms.tell(f"the source {source!r}")
+    for page in pages.values():
+        store.show(page)
+    failures = []
+    with ThreadPoolExecutor(max(1, jobs)) as pool:
+        runs = {pool.submit(execute, one, source, project.runs, cache=cache): one for one in stale}
+        for run in as_completed(runs):
+            chapter = runs[run]
+            try:
+                pages[chapter] = page = run.result()
+            except BookError as error:
+                failures.append(str(error))
+                say(f"  {'FAILED':>8}  {chapter.name}")
+            else:
+                store.keep(page)
+                say(f"  {page.run.seconds:6.1f} s  {chapter.name}")
+    if failures:
+        raise BookError("\n\n".join(failures))
+    return [pages[one] for one in chapters]
+
+
+def last_runs(project: Project, *, say: Say = print) -> tuple[Store, list[Page]]:
+    """Return each chapter with its last run of the same code, however stale; runs nothing.
+
+    For those who write or lay out pages while the code below still moves.  A chapter that never
+    ran so is left without outputs.
+    """
+    stores = [Store(folder) for folder in _states(project)]
+    draft, pages = Store(project.runs.parent / "draft"), []
+    for chapter in project.chapters:
+        page = next(filter(None, (store.find(chapter) for store in stores)), None)
+        if page is None:
+            say(f"  never ran: {chapter.name}")
+            page = Page(chapter, chapter.notebook(), Run(chapter.name, chapter.code_hash))
+        draft.keep(page)
+        pages.append(page)
+    return draft, pages
+
+
+def execute(chapter: Chapter, source: str, folder: Path, *, cache: Path | None = None) -> Page:
+    """Run a chapter from top to bottom in a new folder below `folder`.
+
+    Raises
+    ------
+    BookError
+        If a cell fails; the message holds nbmake's traceback of that cell.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="run-", dir=folder) as name:
+        scratch = Path(name)
+        path = scratch / "work" / f"{Path(chapter.name).name}.ipynb"
+        write_notebook(chapter.notebook(), path)
+        command = [
+            sys.executable, "-m", "pytest", "--nbmake", "--overwrite", "-q", "-c", os.devnull,
+            "-p", "no:cacheprovider", f"--nbmake-timeout={CELL_TIMEOUT}",
+            f"--rootdir={path.parent}", str(path),
+        ]  # fmt: skip
+        environment = _environment(source, scratch) | ({"NMC_CACHE": str(cache)} if cache else {})
+        done = watch(command, env=environment, cwd=scratch)
+        if done.returncode:
+            said = done.text[max(0, done.text.find("= FAILURES =")) :]
+            raise BookError(f"{chapter.name}.md failed:\n{said}")
+        notebook = nbformat.read(path, as_version=4)
+        tidy(notebook)
+        read = {(e.get("key"), e.get("path")): e for e in read_lines(scratch / "fetched.jsonl")}
+        results = sorted((scratch / "results").glob("*.jsonl"))
+        run = Run(
+            chapter=chapter.name,
+            code=chapter.code_hash,
+            source=source,
+            seconds=done.seconds,
+            cpu_seconds=done.cpu_seconds,
+            peak_gb=done.peak_gb,
+            python=sys.version.split()[0],
+            data=list(read.values()),
+            results=[row for file in results for row in read_lines(file)],
+            finished=time.time(),
+        )
+    return Page(chapter, chapter.with_outputs(notebook), run, fresh=True)
+
+
+def tidy(notebook: NotebookNode) -> None:
+    """Keep one picture a figure, vector where it is light, and nothing that needs a live kernel."""
+    for cell in (one for one in notebook.cells if one.cell_type == "code"):
+        cell.outputs = [output for output in cell.outputs if _WIDGET not in output.get("data", {})]
+        for output in cell.outputs:
+            data = output.get("data", {})
+            if "image/svg+xml" in data and "image/png" in data:
+                heavy = len(data["image/svg+xml"]) > HEAVY_SVG_BYTES
+                del data["image/svg+xml" if heavy else "image/png"]
+                if not heavy:
+                    output.get("metadata", {}).pop("image/png", None)
+
+
+def _environment(source: str, scratch: Path) -> dict[str, str]:
+    """Return the variables that make a run the same for everybody, and tell what it read."""
+    profile = scratch / "ipython" / "profile_default"
+    profile.mkdir(parents=True)
+    (profile / "ipython_kernel_config.py").write_text(_KERNEL, "utf-8")
+    with style.context():
+        looks = {key: str(mpl.rcParams[key]).lstrip("#") for key in _LOOKS}
+    looks |= {"svg.hashsalt": "nmc", "svg.fonttype": "path"}
+    (scratch / "matplotlibrc").write_text("".join(f"{k}: {v}\n" for k, v in looks.items()), "utf-8")
+    return {
+        **os.environ,
+        "NMC_SOURCE": source,
+        "NMC_FETCH_LOG": str(scratch / "fetched.jsonl"),
+        "NMC_RESULTS": str(scratch / "results"),
+        "IPYTHONDIR": str(scratch / "ipython"),
+        "MATPLOTLIBRC": str(scratch / "matplotlibrc"),
+        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+        "JUPYTER_PREFER_ENV_PATH": "1",
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
+        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+        "PYTHONHASHSEED": "0",
+        "TQDM_DISABLE": "1",
+    }
+
+
+@dataclass(frozen=True)
+class Watched:
+    """How a watched command ended: exit code, text, and what all its processes together took."""
+
+    returncode: int
+    text: str
+    seconds: float
+    cpu_seconds: float
+    peak_gb: float
+
+
+def watch(command: list[str], *, env: dict[str, str], cwd: Path) -> Watched:
+    """Run a command to its end; nothing that it started outlives it."""
+    started, peak, cpu = time.perf_counter(), 0.0, {}
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as said:
+        process = psutil.Popen(command, env=env, cwd=cwd, stdout=said, stderr=subprocess.STDOUT)
+        family = [process]
+        try:
+            while process.poll() is None:
+                family = [process, *(_ask(process, "children", recursive=True) or [])]
+                held = [
+                    (one.pid, _ask(one, "memory_info"), _ask(one, "cpu_times")) for one in family
+                ]
+                peak = max(peak, sum(memory.rss for _, memory, _ in held if memory) / 2**30)
+                cpu |= {pid: times.user + times.system for pid, _, times in held if times}
+                time.sleep(PERIOD)
+        finally:
+            for one in reversed(family):
+                _ask(one, "kill")
+            process.wait()
+        said.seek(0)
+        took = time.perf_counter() - started
+        used = round(sum(cpu.values()), 1)
+        return Watched(process.returncode, said.read(), round(took, 1), used, round(peak, 2))
+
+
+def _ask(process: psutil.Process, what: str, **how):
+    """Call a method of a process; None when there is no such process any more."""
+    try:
+        return getattr(process, what)(**how)
+    except psutil.NoSuchProcess:
+        return None
+
+
+class DataState:
+    """Today's sha256 of every file that kept runs have read; each is asked for once."""
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+        self._known: dict[tuple, str | None] = {}
+
+    def same(self, run: Run) -> bool:
+        """Whether every file that a run read is what it was."""
+        return all(one["sha256"] == self._now(one) for one in run.data if one.get("sha256"))
+
+    def _now(self, entry: dict) -> str | None:
+        key, path = place = (entry.get("key"), entry.get("path"))
+        if place not in self._known:
+            try:
+                file = nmc.fetch(key, source=self.source, progress=False) if key else Path(path)
+                self._known[place] = file_hash(Path(file))
+            except (nmc.errors.NMCError, OSError):
+                self._known[place] = None
+        return self._known[place]
+
+
+def make_explorer(project: Project, source: str, *, say: Say = print) -> Path | None:
+    """Return the folder of the fact sheet explorer, made if need be; None if no page links it.
+
+    Raises
+    ------
+    BookError
+        If a sheet cannot be read.
+    """
+    if not any("explorer/" in page.text for page in project.documents.values()):
+        return None
+    place = store_of(project, source).folder / "explorer"
+    log, pages = place / "fetched.jsonl", place / "pages"
+    if pages.is_dir() and DataState(source).same(Run("explorer", "", data=read_lines(log))):
+        return pages
+    say("making the fact sheet explorer")
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir()
+    environment = {"NMC_SOURCE": source, "NMC_FETCH_LOG": str(log), "TQDM_DISABLE": "1"}
+    command = [sys.executable, "-m", "nmc.factsheets.explorer", str(pages)]
+    done = watch(command, env=os.environ | environment, cwd=place)
+    if done.returncode:
+        shutil.rmtree(place)
+        raise BookError(f"The fact sheet explorer could not be made:\n{done.text[-3000:]}")
+    return pages
+
+
+def write_notebook(notebook: NotebookNode, path: Path) -> None:
+    """Write a notebook where the folder may not exist yet."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nbformat.write(notebook, path)
+
+
+def read_lines(path: Path) -> list[dict]:
+    """Return the records of a JSON-lines file; none if it does not exist."""
+    if not path.is_file():
+        return []
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines() if line.strip()]

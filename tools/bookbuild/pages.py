@@ -1,0 +1,299 @@
+"""What pages get besides their own text: tables of the build, notes, notebooks for students.
+
+A page asks for a table with a Markdown comment on a line of its own: ``% generated: chapter-map``.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import Counter
+from html import escape
+from importlib.metadata import version
+from pathlib import Path
+from posixpath import dirname, join, normpath
+
+import nbformat
+import nmc
+from nbformat import NotebookNode
+from nmc.published import Claim, claims
+from nmc.published._shown import shown_printed, shown_recomputed
+from pybtex.database import parse_file
+from pybtex.richtext import Text
+
+from tools.bookbuild import BookError
+from tools.bookbuild.execute import Page
+from tools.bookbuild.project import Project
+
+#: Bibliography key → short name and address.
+References = dict[str, tuple[str, str]]
+
+ASKS = re.compile(r"^% generated: (?P<what>[a-z]+)(?:-(?P<part>\w+))?[ \t]*$", re.MULTILINE)
+_NEEDS = {
+    "instance": "needs the full file: a whole connectome instance",
+    "extract": "needs a connectome extract",
+    "package": "needs the model package",
+    "sheet": "needs the fact sheet",
+}
+_COLUMNS = (
+    "claim", "printed", "recomputed", "unit", "tolerance", "verdict", "chapter", "source",
+    "printed in",
+)  # fmt: skip
+
+
+def fill(text: str, name: str, project: Project, pages: list[Page]) -> str:
+    """Return a page's text with each request replaced by what it asks for."""
+
+    def make(match: re.Match) -> str:
+        what, part = match["what"], match["part"]
+        if what == "chapter" and part == "map":
+            return chapter_map(project, pages, name.count("/"))
+        if what == "published":
+            return published_table(pages, short_references(project.root / "book/references.bib"))
+        if what == "api":
+            return api_reference()
+        if what == "benchmarks":
+            return measured(project, part)
+        raise BookError(f"{name}.md asks for {match[0]!r}, which nothing makes.")
+
+    return ASKS.sub(make, text)
+
+
+def measured(project: Project, name: str) -> str:
+    """Return what a benchmark wrote the last time it was run, as Markdown."""
+    path = project.root / "benchmarks" / "results" / f"{name}.md"
+    if not path.is_file():
+        raise BookError(f"{path.name} is not there: run benchmarks/{name}.py, which writes it.")
+    return path.read_text("utf-8")
+
+
+def api_reference() -> str:
+    """Return a section for every part of the package and every name ``import nmc`` offers."""
+    rooms: dict[str, list[str]] = {}
+    for name, module in sorted(nmc._PUBLIC.items()):
+        rooms.setdefault(module.split(".")[1], []).append(name)
+    out = []
+    for room, names in sorted(rooms.items()):
+        out.append(f"## `nmc.{room}`\n")
+        for name in names:
+            kind = "autoclass" if isinstance(getattr(nmc, name), type) else "autofunction"
+            head = f"(api-{name.lower().replace('_', '-')})=\n### {name}\n"
+            out.append(f"{head}\n```{{eval-rst}}\n.. {kind}:: nmc.{name}\n```\n")
+    return "\n".join(out)
+
+
+def chapter_map(project: Project, pages: list[Page], depth: int) -> str:
+    """Return a table of the chapters by part: what each needs, and how long it takes."""
+    known = {page.chapter.name: page for page in pages}
+    up, out = "../" * depth, []
+    for part in project.toc.get("parts", []):
+        rows = []
+        for entry in part.get("chapters") or []:
+            page = known.get(entry["file"])
+            if page is None or "{admonition} At a glance" not in page.chapter.text:
+                continue
+            minutes, needs = _glance(page.chapter.text, f"{up}{dirname(entry['file'])}")
+            title = re.search(r"^# (.+)$", page.chapter.text, re.MULTILINE).group(1)
+            link = f"[{title}]({up}{entry['file']}.md)"
+            rows.append(f"| {link} | {needs} | {minutes} | {page.run.seconds:.0f} |")
+        if rows:
+            head = "| chapter | you need | minutes to read | seconds to run |\n|---|---|---|---|\n"
+            out.append(f"**{escape(part['caption'])}**\n\n{head}" + "\n".join(rows))
+    return "\n\n".join(out)
+
+
+def _glance(text: str, folder: str) -> tuple[str, str]:
+    """Return minutes and needs as *At a glance* states them, links written from the map's place."""
+    minutes = re.search(r"\*\*Time\*\*\s*(\d+)", text)
+    needs = re.search(r"\*\*You need\*\*\s*(.+)", text)
+    words = re.sub(
+        r"\]\(([^()\s#:]+)\.md(#[^()\s]*)?\)",
+        lambda link: f"]({normpath(join(folder, link[1]))}.md{link[2] or ''})",
+        needs.group(1) if needs else "",
+    )
+    return (minutes.group(1) if minutes else ""), words.strip().rstrip(".").replace("|", "\\|")
+
+
+def short_references(path: Path) -> References:
+    """Return each bibliography key's short name, as ``Gal et al., 2017``, and address or ""."""
+    found = {}
+    entries = parse_file(str(path), bib_format="bibtex").entries if path.is_file() else {}
+    for key, entry in entries.items():
+        people = [" ".join(who.prelast_names + who.last_names) for who in entry.persons["author"]]
+        names = [str(Text.from_latex(name)) for name in people] or [key]
+        who = f"{names[0]} et al." if len(names) > 2 else " & ".join(names)
+        doi = entry.fields.get("doi")
+        address = f"https://doi.org/{doi}" if doi else entry.fields.get("url", "")
+        found[key] = (f"{who}, {entry.fields.get('year', '')}".rstrip(", "), address)
+    return found
+
+
+def published_table(pages: list[Page], references: References) -> str:
+    """Return every claim of `nmc.published` as a row of one HTML table.
+
+    A claim that an executed chapter recomputed carries that value, its source and its verdict;
+    the others say what they wait for.
+    """
+    found: dict[str, tuple[dict, str]] = {}
+    for page in pages:
+        for result in page.run.results:
+            found.setdefault(result["key"], (result, page.chapter.name))
+    known = claims()
+    rows = [_row(one, *found.get(one.key, (None, "")), references) for one in known.values()]
+    rows += [
+        _row(_counted(result), result, chapter, references)
+        for key, (result, chapter) in found.items()
+        if key not in known
+    ]
+    kinds = Counter(row[_COLUMNS.index("verdict")].partition(":")[0] for row in rows)
+    told = "; ".join(f"{kind}: {number}" for kind, number in kinds.most_common())
+    head = "".join(f"<th scope='col'>{name}</th>" for name in _COLUMNS)
+    body = "\n".join("<tr>" + "".join(f"<td>{one}</td>" for one in row) + "</tr>" for row in rows)
+    return (
+        f"<p>{len(rows)} rows. {told}.</p>\n"
+        '<div class="nmc-table-box wide"><table class="nmc-table">'
+        f"<thead><tr>{head}</tr></thead><tbody>\n{body}\n</tbody></table></div>"
+    )
+
+
+def _counted(result: dict) -> Claim:
+    """Give a row that counts many printed numbers the form of a claim; see `compare_many`."""
+    fields = ("key", "claim", "citation", "where", "unit")
+    return Claim(value=result["published"], needs="", **{name: result[name] for name in fields})
+
+
+def _row(claim: Claim, result: dict | None, chapter: str, references: References) -> list[str]:
+    """Return the cells of a claim's row as HTML."""
+    name, address = references.get(claim.citation, (claim.citation, ""))
+    told = escape(claim.where + (f" ({claim.secondary})" if claim.secondary else ""))
+    paper = f'<a href="{escape(address)}">{escape(name)}</a>' if address else escape(name)
+    recomputed = tolerance = link = source = ""
+    if result is not None:
+        verdict = result["verdict"]
+        if verdict == "differs":
+            verdict = f"differs: {claim.reason or 'no reason is known yet'}"
+        title = escape(chapter.rsplit("/", 1)[-1].replace("-", " "))
+        link = f'<a href="{chapter.removeprefix("book/")}.html">{title}</a>'
+        recomputed = "; ".join(shown_recomputed(result["recomputed"], claim))
+        tolerance, source = result["tolerance"], result["source"].removeprefix("Data: ")
+    elif claim.status == "not available":
+        verdict = f"not reproducible: {claim.reason}"
+    else:
+        verdict = _NEEDS.get(claim.needs, f"needs {claim.needs}")
+    texts = [claim.claim, "; ".join(shown_printed(claim.value)), recomputed, claim.unit, tolerance]
+    cells = [escape(str(text)) for text in (*texts, verdict)]
+    return [*cells, link, escape(source), f"<span>{paper}: {told}</span>"]
+
+
+def announcement(source: str, pages: list[Page]) -> str:
+    """Return the source and the release of the data in words a reader of any page understands."""
+    entries = [entry for page in pages for entry in page.run.data]
+    real = [entry for entry in entries if not entry.get("invented")]
+    if source.strip() == "sample":
+        words = "synthetic sample, invented numbers"
+    else:  # a folder's last name alone: a page tells no one's disk layout
+        trees = [part.strip().rstrip("/").rsplit("/", 1)[-1] for part in source.split(",")]
+        words = ", ".join([*trees, *(["partly invented"] if len(real) < len(entries) else [])])
+    releases = " and ".join(sorted({e["release"] for e in real if e.get("release")}))
+    release = f"release of the sample: {version('nmc')}"
+    if real:
+        release = "release of the data: NMC portal" + (releases and f", {releases}")
+    return f"Data: {words} · {release}"
+
+
+def run_note(page: Page) -> str:
+    """Return the drop-down at a chapter's end: what it read, from where, and how long it took."""
+    rows = "\n".join(
+        f"| `{entry['key']}` | {entry.get('origin', '')} | `{(entry.get('sha256') or '')[:12]}` |"
+        for entry in page.run.data
+        if entry.get("key")
+    )
+    table = f"\n| file | from | sha256 begins |\n|---|---|---|\n{rows}\n" if rows else ""
+    return (
+        f"\n\n:::{{dropdown}} Data and run of this page\n:class-container: run-note\n"
+        f"Executed in {page.run.seconds:.0f} s with Python {page.run.python}, "
+        f"at most {page.run.peak_gb:.1f} GB of memory.\n{table}:::\n"
+    )
+
+
+def check_shown(pages: list[Page]) -> None:
+    """Refuse pages whose outputs a reader cannot use.
+
+    Raises
+    ------
+    BookError
+        If a picture came out of a cell that gives no caption or alt text, or a solution's own
+        check finds it wrong; names each cell.
+    """
+    wrong = [
+        f"{page.chapter.name}: code cell {number} {problem}"
+        for page in pages
+        for number, problem in problems(page.notebook)
+    ]
+    if wrong:
+        raise BookError("\n".join(wrong))
+
+
+def problems(notebook: NotebookNode) -> list[tuple[int, str]]:
+    """Return code-cell numbers, from 1, and what is wrong with their outputs."""
+    found = []
+    for number, cell in enumerate((c for c in notebook.cells if c.cell_type == "code"), 1):
+        looks, data = cell.metadata.get("mystnb", {}), [o.get("data", {}) for o in cell.outputs]
+        hidden = {"remove-cell", "remove-output"} & set(cell.metadata.get("tags", []))
+        if not hidden and any(kind.startswith("image/") for one in data for kind in one):
+            for part, name in (("figure", "caption"), ("image", "alt")):
+                if not looks.get(part, {}).get(name):
+                    found.append((number, f"shows a picture without {name} text."))
+        for said in (str(one.get("text/markdown", "")) for one in data):
+            if said.startswith("**Not yet:**"):
+                found.append((number, f"is a solution that its own check refuses: {said[13:]}"))
+    return found
+
+
+# -- notebooks for students --------------------------------------------------------------------
+
+#: What a student finds in a solution's place.
+_ROOM = "# Your answer"
+#: A solution's first and last line, as the chapters write them (colons or backticks).
+_FENCE = r"^(?P<{0}>`{{3,}}|:{{3,}})\{{{1}\}}[^\n]*\n(?::[^\n]*\n)*(?P={0})[ \t]*\n?"
+_START = re.compile(_FENCE.format("start", "solution-start"), re.MULTILINE)
+_END = re.compile(_FENCE.format("end", "solution-end"), re.MULTILINE)
+_EXERCISE = re.compile(_FENCE.format("edge", "exercise-(?:start|end)"), re.MULTILINE)
+
+
+def without_solutions(notebook: NotebookNode) -> NotebookNode:
+    """Return the notebook with each solution replaced by an empty cell to work in.
+
+    Where the solution checks its answer, the empty cell does too.
+    """
+    kept, inside = [], False
+    for cell in notebook.cells:
+        if cell.cell_type != "markdown":
+            if inside:
+                kept[-1].source += _check_in(cell.source)
+            elif "remove-cell" not in cell.metadata.get("tags", []):
+                kept.append(cell)
+            continue
+        text = cell.source
+        while text:
+            edge = (_END if inside else _START).search(text)
+            piece = "" if inside else _EXERCISE.sub("", text[: edge and edge.start()]).strip()
+            if piece:
+                kept.append(nbformat.v4.new_markdown_cell(piece, id=f"text-{len(kept)}"))
+            if edge is None:
+                break
+            if not inside:
+                kept.append(nbformat.v4.new_code_cell(_ROOM, id=f"answer-{len(kept)}"))
+            text, inside = text[edge.end() :], not inside
+    result = nbformat.v4.new_notebook(metadata=notebook.metadata, cells=kept)
+    result.nbformat_minor = 5
+    return result
+
+
+def _check_in(code: str) -> str:
+    """Return the lines that check a student's answer as the solution checks its own."""
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "nmc.check":
+            label, *given = [ast.unparse(one) for one in [node.args[0], *node.keywords]]
+            return f"\nanswer = ...\n\nnmc.check({', '.join([label, 'answer', *given])})"
+    return ""

@@ -1,0 +1,237 @@
+"""Where the book's files lie, what a chapter is, and what its outputs depend on."""
+
+from __future__ import annotations
+
+import ast
+import json
+import platform
+from dataclasses import dataclass
+from functools import cache, cached_property
+from hashlib import sha256
+from pathlib import Path
+
+import nbformat
+import yaml
+from myst_nb.core.read import read_myst_markdown_notebook
+from myst_parser.config.main import MdParserConfig
+from nbformat import NotebookNode
+
+from tools.bookbuild import BookError
+
+#: Tags that change what a cell does when it runs; all others are only about its looks.
+RUNNING_TAGS = ("raises-exception", "skip-execution")
+#: Below ``helpers/``: what no chapter runs, and what Python or a file manager leaves behind.
+_NOT_RUN = {"cli", "__main__.py", "py.typed", "__pycache__", ".ipynb_checkpoints"}
+_DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+_MARKDOWN = MdParserConfig(enable_extensions={"colon_fence", "dollarmath", "amsmath", "deflist"})
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """One page of the book: its path from the book's folder without suffix, and its Markdown.
+
+    `answers` is the hash of the code that computes what its exercises are checked against.
+    """
+
+    name: str
+    text: str
+    answers: str = ""
+
+    @property
+    def runs(self) -> bool:
+        """Whether the page holds code cells."""
+        return "```{code-cell}" in self.text
+
+    @cached_property
+    def cells(self) -> list[NotebookNode]:
+        """Every cell, as Jupyter Book reads the page."""
+        return self._parsed.cells
+
+    @cached_property
+    def code(self) -> list[NotebookNode]:
+        """The code cells, in order."""
+        return [cell for cell in self.cells if cell.cell_type == "code"]
+
+    @cached_property
+    def _parsed(self) -> NotebookNode:
+        return read_myst_markdown_notebook(self.text, _MARKDOWN)
+
+    def notebook(self) -> NotebookNode:
+        """Return the page as a new notebook without outputs; the same text, the same bytes."""
+        notebook = nbformat.from_dict(json.loads(json.dumps(self._parsed)))
+        for number, cell in enumerate(notebook.cells):
+            cell["id"] = f"cell-{number}"
+        notebook.metadata.setdefault(
+            "kernelspec", {"name": "python3", "display_name": "Python 3", "language": "python"}
+        )
+        notebook.nbformat, notebook.nbformat_minor = 4, 5
+        return notebook
+
+    @cached_property
+    def code_hash(self) -> str:
+        """Hash of what runs; prose, captions and looks are not part of it."""
+        cells = [
+            (cell.source, [tag for tag in cell.metadata.get("tags", []) if tag in RUNNING_TAGS])
+            for cell in self.code
+        ]
+        return sha256(json.dumps([cells, self.answers]).encode()).hexdigest()
+
+    def with_outputs(self, executed: NotebookNode) -> NotebookNode:
+        """Return this page's notebook with the outputs of an earlier run of the same code."""
+        notebook = self.notebook()
+        mine = [cell for cell in notebook.cells if cell.cell_type == "code"]
+        ran = [cell for cell in executed.cells if cell.cell_type == "code"]
+        for cell, done in zip(mine, ran, strict=True):
+            cell.outputs, cell.execution_count = done.outputs, done.execution_count
+        notebook.metadata["language_info"] = executed.metadata.get("language_info", {})
+        return notebook
+
+
+@dataclass(frozen=True)
+class Project:
+    """A book's folder, with ``_toc.yml``; every other place follows from it."""
+
+    root: Path
+    runs_name: str = ".cache/notebooks"
+    build_name: str = "_build"
+
+    @property
+    def runs(self) -> Path:
+        """Executed chapters: one folder for each state of what all of them depend on."""
+        return self.root / self.runs_name
+
+    @property
+    def build(self) -> Path:
+        """What is generated for readers."""
+        return self.root / self.build_name
+
+    @property
+    def html(self) -> Path:
+        """The built site."""
+        return self.build / "html"
+
+    @cached_property
+    def config(self) -> dict:
+        """``_config.yml`` as a dictionary."""
+        return yaml.safe_load((self.root / "_config.yml").read_text("utf-8"))
+
+    @cached_property
+    def toc(self) -> dict:
+        """``_toc.yml`` as a dictionary."""
+        return yaml.safe_load((self.root / "_toc.yml").read_text("utf-8"))
+
+    @cached_property
+    def pages(self) -> list[str]:
+        """Every page of the table of contents, in order, without suffix."""
+        return [self.toc["root"], *_files(self.toc)]
+
+    @cached_property
+    def documents(self) -> dict[str, Chapter]:
+        """Every Markdown page of the book, by name."""
+        return {page: self.read(page) for page in self.pages}
+
+    @cached_property
+    def chapters(self) -> list[Chapter]:
+        """The pages that hold code, in the book's order."""
+        return [page for page in self.documents.values() if page.runs]
+
+    def read(self, page: str) -> Chapter:
+        """Read one page by its name."""
+        path = self.root / f"{page}.md"
+        if not path.is_file():
+            raise BookError(f"_toc.yml names {page}, but there is no {page}.md.")
+        text = path.read_text("utf-8")
+        return Chapter(page, text, self._answers(text))
+
+    def _answers(self, text: str) -> str:
+        """Hash the code of the answers that a page's ``nmc.check`` calls compare with."""
+        found = []
+        for path in sorted((self.root / "book/answers").glob("*.py")):
+            tree = ast.parse(path.read_text("utf-8"))
+            mine = [one for one in tree.body if any(f'"{name}"' in text for name in _labels(one))]
+            if mine:
+                shared = [one for one in tree.body if not _labels(one)]
+                found += [ast.dump(one) for one in (*shared, *mine)]
+        return sha256("".join(found).encode()).hexdigest() if found else ""
+
+
+def _labels(node: ast.stmt) -> list[str]:
+    """Return the exercises whose answer a definition computes."""
+    return [
+        str(call.args[0].value)
+        for call in getattr(node, "decorator_list", [])
+        if isinstance(call, ast.Call) and call.args and isinstance(call.args[0], ast.Constant)
+    ]
+
+
+def _files(node: dict) -> list[str]:
+    """Collect the ``file`` entries below a node of the table of contents, in order."""
+    found = []
+    for kind in ("parts", "chapters", "sections"):
+        for entry in node.get(kind) or []:
+            if "file" in entry:
+                found.append(entry["file"])
+            found += _files(entry)
+    return found
+
+
+def file_hash(path: Path) -> str:
+    """Return the sha256 of a file's bytes; hashed again only when the file has changed."""
+    status = path.stat()
+    return _hash(path, status.st_size, status.st_mtime_ns)
+
+
+@cache
+def _hash(path: Path, size: int, mtime_ns: int) -> str:
+    with path.open("rb") as file:
+        digest = sha256()
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def code_tree_hash(folder: Path) -> str:
+    """Hash names and contents of all files below a folder that a chapter may run or read.
+
+    Of Python files the syntax counts: comments, docstrings and layout change no output.
+    """
+    digest = sha256()
+    for path in sorted(folder.rglob("*")):
+        inside = path.relative_to(folder)
+        left_out = any(p in _NOT_RUN or p.endswith(".egg-info") for p in inside.parts)
+        if path.is_file() and not left_out:
+            content = _syntax_hash(path) if path.suffix == ".py" else file_hash(path)
+            digest.update(f"{inside.as_posix()}\0{content}\n".encode())
+    return digest.hexdigest()
+
+
+def _syntax_hash(path: Path) -> str:
+    try:
+        tree = ast.parse(path.read_text("utf-8"))
+    except SyntaxError:
+        return file_hash(path)
+    for node in ast.walk(tree):
+        if isinstance(node, _DOCUMENTED) and ast.get_docstring(node) is not None:
+            del node.body[0]
+    return sha256(ast.dump(tree).encode()).hexdigest()
+
+
+def source_identity(source: str) -> str:
+    """Return the source with folders written out in full, so that a name means one tree."""
+    trees = []
+    for tree in source.split(","):
+        path = Path(tree.strip()).expanduser()
+        trees.append(str(path.resolve()) if path.is_dir() else tree.strip())
+    return ",".join(trees)
+
+
+def environment_hash(project: Project, source: str) -> str:
+    """Hash everything but the chapter itself that decides what its cells put out."""
+    lock = project.root / "requirements.lock"
+    parts = (
+        source_identity(source),
+        code_tree_hash(project.root / "helpers"),
+        file_hash(lock) if lock.is_file() else "no lock",
+        platform.python_implementation() + platform.python_version(),
+    )
+    return sha256("\n".join(parts).encode()).hexdigest()[:32]

@@ -1,0 +1,154 @@
+"""What pages get beyond the theme: generated parts, equations, tooltips, a foot."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from docutils import nodes
+from latex2mathml.converter import convert
+from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
+from sphinx.util.math import get_node_equation_number
+
+from tools.bookbuild.execute import Page, Store
+from tools.bookbuild.pages import ASKS, fill, run_note
+from tools.bookbuild.project import Project
+
+_NOT_FOUND = """<section><h1>This page does not exist</h1>
+<p>It may have moved, or the address has a slip.
+Try the <a href="{home}">first page</a> or the search field.</p></section>"""
+
+
+def _load_pages(app: Sphinx) -> None:
+    """Look up what the build knows of each chapter: its last run, in the book's order."""
+    project, store = Project(Path(app.srcdir)), Store(Path(app.config.nb_execution_cache_path))
+    found = [store.find(chapter) for chapter in project.chapters]
+    app.nmc_project, app.nmc_pages = project, {one.chapter.name: one for one in found if one}
+
+
+def _outdated(app: Sphinx, env: BuildEnvironment, *_: set[str]) -> list[str]:
+    """Name the pages whose text is the same and whose outputs or tables may be not."""
+    now = {name: page.run.finished for name, page in app.nmc_pages.items()}
+    before = getattr(env, "nmc_runs", {})
+    env.nmc_runs = now
+    asking = [name for name, page in app.nmc_project.documents.items() if ASKS.search(page.text)]
+    changed = [name for name in now if now[name] != before.get(name)]
+    return [name for name in {*changed, *asking} if name in env.found_docs]
+
+
+def _add_generated(app: Sphinx, docname: str, source: list[str]) -> None:
+    """Put tables where a page asks for them, and at a chapter's end what is known of its run."""
+    pages: dict[str, Page] = app.nmc_pages
+    source[0] = fill(source[0], docname, app.nmc_project, list(pages.values()))
+    if docname in pages:
+        source[0] += run_note(pages[docname])
+
+
+def _drop_live_code(app: Sphinx, pagename: str, template: str, context: dict, doctree) -> None:
+    """Take away the scripts of thebe, which this book does not use and which call a CDN."""
+    seen, kept = set(), []
+    for script in context.get("script_files", []):
+        body = getattr(script, "attributes", {}).get("body") or ""
+        if "thebe" in f"{getattr(script, 'filename', '')}{body}".lower() or body in seen:
+            continue
+        if body:
+            seen.add(body)
+        kept.append(script)
+    context["script_files"] = kept
+    context["default_mode"] = "auto"
+
+
+def _add_page_tools(app: Sphinx, pagename: str, template: str, context: dict, doctree) -> None:
+    """End each page with how to cite it, and each chapter with its notebooks."""
+    base = app.config.html_baseurl.rstrip("/")
+    if pagename == "404" and base:  # it finds its styles from whatever depth a server shows it at
+        context["metatags"] = f'<base href="{escape(base)}/">' + context.get("metatags", "")
+    if doctree is None or not context.get("body"):
+        return
+    # What a card or a search engine shows of a page is a sentence, without its citations.
+    context["metatags"] = re.sub(
+        r"\s?\[\s?[^\]\[\"]*\d{4}[a-z]?\s?\]", "", context.get("metatags", "")
+    )
+    # A list whose children are no list items confuses screen readers.
+    context["body"] = context["body"].replace('<div role="list" class="citation-list">', "<div>")
+    title = escape(re.sub(r"<[^>]+>", "", context.get("title", "")))
+    year = escape(str(app.config.copyright).split(",")[0])
+    parts = [
+        f"<p><strong>Cite this page</strong> {escape(app.config.author)} ({year}). "
+        f"<em>{title}</em>. In: {escape(app.config.html_title)}. "
+        f"{f'{base}/{pagename}.html' if base else ''}</p>"
+    ]
+    if pagename in app.nmc_pages:
+        links = [
+            f'<a href="{context["pathto"](f"_static/downloads/{name}.ipynb", resource=True)}" '
+            f"download>{text}</a>"
+            for name, text in (
+                (f"{pagename}-student", "without solutions"),
+                (pagename, "with solutions"),
+            )
+        ]
+        parts.append(f"<p><strong>Notebook</strong> {' · '.join(links)}</p>")
+    context["body"] += f'<footer class="page-tools">{"".join(parts)}</footer>'
+
+
+def _explain_terms(app: Sphinx, doctree: nodes.document, docname: str) -> None:
+    """Show a glossary term's definition when the pointer rests on it."""
+    if "book/glossary" not in app.env.found_docs:
+        return
+    told = {
+        identifier: item.next_node(nodes.definition).astext()
+        for item in app.env.get_doctree("book/glossary").findall(nodes.definition_list_item)
+        for term in item.findall(nodes.term)
+        for identifier in term["ids"]
+    }
+    for link in doctree.findall(nodes.reference):
+        identifier = str(link.get("refuri", "")).partition("#")[2] or link.get("refid", "")
+        if identifier in told:
+            link["reftitle"] = " ".join(told[identifier].split())
+
+
+def _short_signature(app: Sphinx, what: str, name: str, thing, options, signature, returns):
+    """Leave out of a call what no caller gives: parameters that begin with an underscore."""
+    return signature and re.sub(r", _\w+(=[^,()]+)?", "", signature), returns
+
+
+def _not_found(app: Sphinx) -> Iterator[tuple[str, dict[str, Any], str]]:
+    home = app.config.html_baseurl or "index.html"
+    yield "404", {"title": "Not found", "body": _NOT_FOUND.format(home=escape(home))}, "page.html"
+
+
+# Equations as MathML: browsers draw them themselves, without a script or a network.
+
+
+def _inline_equation(writer: Any, node: nodes.Element) -> None:
+    mathml = convert(node.astext().strip(), display="inline")
+    writer.body.append(f'<span class="math">{mathml}</span>')
+    raise nodes.SkipNode
+
+
+def _displayed_equation(writer: Any, node: nodes.Element) -> None:
+    identifier = f' id="{node["ids"][0]}"' if node["ids"] else ""
+    number = ""
+    if node["number"]:
+        number = f'<span class="eqno">({get_node_equation_number(writer, node)})</span>'
+    mathml = convert(node.astext().strip(), display="block")
+    writer.body.append(f'<div class="math"{identifier}>{number}{mathml}</div>\n')
+    raise nodes.SkipNode
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register with Sphinx; after the theme, which fills its buttons at its own priority."""
+    app.add_html_math_renderer("mathml", (_inline_equation, None), (_displayed_equation, None))
+    app.connect("builder-inited", _load_pages)
+    app.connect("env-get-outdated", _outdated)
+    app.connect("source-read", _add_generated)
+    app.connect("html-page-context", _drop_live_code, priority=900)
+    app.connect("html-page-context", _add_page_tools, priority=900)
+    app.connect("doctree-resolved", _explain_terms)
+    app.connect("autodoc-process-signature", _short_signature)
+    app.connect("html-collect-pages", _not_found)
+    return {"version": "3", "parallel_read_safe": True, "parallel_write_safe": True}
