@@ -11,6 +11,7 @@ import pytest
 from nmc import data
 from nmc.data import files, provenance, terms, upkeep
 from nmc.data.registry import by_file_name, item, items
+from nmc.data.sources import FolderTree
 from nmc.errors import ChecksumError, FormatError, MissingFileError, SourceError
 
 pytestmark = pytest.mark.real
@@ -133,3 +134,10 @@ def test_an_import_of_nothing_known_is_said(heap):
         upkeep.import_(heap / "notes.txt")
     with pytest.raises(SourceError, match="does not exist"):
         upkeep.import_(heap / "nowhere.zip")
+
+
+def test_verify_reads_the_folder_as_fetch_does(heap):
+    (heap / "old/cells" / MODEL / "biophysics.hoc").write_text("edited")
+    found = {entry.key: entry.state for entry in upkeep.verify_tree(FolderTree(heap))}
+    assert found.pop(f"model/{MODEL}") == "damaged"
+    assert len(found) == 4 and set(found.values()) == {"sound"}

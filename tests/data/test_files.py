@@ -34,15 +34,13 @@ def test_the_first_record_wins(tmp_path, monkeypatch, links):
     assert [p.name for p in target.parent.iterdir()] == ["a.json"]
 
 
-def test_a_hash_is_remembered_until_the_file_changes(cache, tmp_path, monkeypatch):
+def test_a_hash_is_remembered_until_the_file_changes(tmp_path, monkeypatch):
     path = tmp_path / "a"
     path.write_bytes(b"one")
     assert files.sha256_of(path) == hashlib.sha256(b"one").hexdigest()
-    monkeypatch.setattr(files, "_in_memory", {})
-    monkeypatch.setattr(files, "compute_sha256", lambda *_, **__: pytest.fail("read again"))
-    assert files.sha256_of(path) == hashlib.sha256(b"one").hexdigest()
-    monkeypatch.undo()
-    monkeypatch.setenv("NMC_CACHE", str(cache))
+    with monkeypatch.context() as patched:
+        patched.setattr(files, "compute_sha256", lambda *_, **__: pytest.fail("read again"))
+        assert files.sha256_of(path) == hashlib.sha256(b"one").hexdigest()
     path.write_bytes(b"three")
     assert files.sha256_of(path) == hashlib.sha256(b"three").hexdigest()
 

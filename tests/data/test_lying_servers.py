@@ -281,7 +281,8 @@ def test_a_user_that_does_not_exist_is_said(cache, tmp_path, setting, monkeypatc
     place = tree / item("sheet/circuit").path
     place.parent.mkdir(parents=True)
     place.write_text("{}")
-    monkeypatch.setenv("NMC_SOURCE", str(tree))
+    monkeypatch.setenv("NMC_SOURCE", "sample" if setting == "NMC_CACHE" else str(tree))
+    monkeypatch.setattr(provenance, "_log", {})
     monkeypatch.setenv(setting, "~nosuchuser/nmc")
     with pytest.raises(SourceError, match="~nosuchuser/nmc.*no such user"):
         nmc.fetch("sheet/circuit")

@@ -12,16 +12,14 @@ import hashlib
 import json
 import os
 import re
-import shutil
 import stat
 import struct
 import tarfile
-import tempfile
 import unicodedata
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -31,6 +29,7 @@ from nmc.errors import ArchiveError
 #: Files in which releases 1.0.10 and 1.0.11 of the same package differ.
 RELEASE_FILES = ("run.py", "run_py.sh", "README", "VERSION", "CHANGELOG")
 _CHUNK = 1 << 18
+_LARGE = 5_000_000  # bytes that take a moment to unpack
 _HEADER_BYTES = 1 << 20  # no header of a sound archive is longer
 _DIRECTORY_BYTES = 64 << 20
 _END_BYTES = 16 << 20  # zeros that fill up the last block
@@ -112,9 +111,13 @@ def unpack(
         When the archive is damaged, too large, or holds anything but plain files and folders that
         stay below the folder.
     """
+    from tqdm import tqdm
+
     budget, members = _Budget(archive, limits or Limits()), {}
+    disable = not progress or archive.stat().st_size < _LARGE
+    shown = {"desc": f"Unpacking {archive.name}", "unit": " files", "leave": False}
     try:
-        with atomic_folder(folder) as temporary, _bar(archive, progress) as bar:
+        with atomic_folder(folder) as temporary, tqdm(**shown, disable=disable) as bar:
             if archive.suffix == ".h5":
                 with archive.open("rb") as stream:
                     alone = Member(archive.name, False, archive.stat().st_size, stream)
@@ -137,31 +140,23 @@ def _unpack(archive, root, prefix, budget, members, depth, bar) -> None:
             members["/".join(full)] = _write(member, root.joinpath(*full), budget)
             if depth and parts[-1].lower().endswith((".zip", ".tar", ".tar.gz", ".tgz")):
                 inner.append(full)
-            if bar is not None:
-                bar.update(1)
+            bar.update(1)
     for full in inner:
         _unpack_inner(root, full, budget, members, depth, bar)
 
 
 def _unpack_inner(root, full, budget, members, depth, bar) -> None:
-    """Replace an archive that lies in the folder by what it holds."""
+    """Replace an archive that lies in the folder by what it holds, in a folder of its name."""
     path = root.joinpath(*full)
-    target = (*full[:-1], re.sub(r"\.(tar\.gz|tgz|zip|tar)$", "", full[-1], flags=re.I))
-    if root.joinpath(*target).exists():
+    own = re.sub(r"\.(tar\.gz|tgz|zip|tar)$", "", full[-1], flags=re.I)
+    if path.with_name(own).exists():
         raise ArchiveError(f"The archive holds both {'/'.join(full)!a} and a folder of that name.")
-    own: dict[str, dict] = {}
-    room = Path(tempfile.mkdtemp(prefix=".inner.", dir=root))
-    _unpack(path, room, (), budget, own, depth - 1, bar)
+    with _reading(path):
+        tops = {parts[:1] for parts, _ in _checked(path, budget)}
+    prefix = full[:-1] if tops == {(own,)} else (*full[:-1], own)  # its only folder: not doubled
+    _unpack(path, root, prefix, budget, members, depth - 1, bar)
     path.unlink()
     del members["/".join(full)]
-    source = room
-    if {name.split("/", 1)[0] for name in own} == {target[-1]} and (room / target[-1]).is_dir():
-        source = room / target[-1]  # its only folder bears its name: do not double it
-        own = {name.split("/", 1)[1]: value for name, value in own.items()}
-    source.chmod(0o755)
-    source.rename(root.joinpath(*target))
-    shutil.rmtree(room, ignore_errors=True)
-    members.update({"/".join((*target, name)): value for name, value in own.items()})
 
 
 def _write(member: Member, path: Path, budget: _Budget) -> dict:
@@ -185,14 +180,6 @@ def _chunks(member: Member, budget: _Budget) -> Iterator[bytes]:
         yield chunk
     if size != member.size_bytes:
         raise ArchiveError(f"The archive's member {member.name!a} is cut short.")
-
-
-def _bar(archive: Path, progress: bool):
-    if not progress or archive.stat().st_size < 5_000_000:
-        return nullcontext()
-    from tqdm import tqdm
-
-    return tqdm(desc=f"Unpacking {archive.name}", unit=" files", leave=False)
 
 
 # Reading ---------------------------------------------------------------------------------------

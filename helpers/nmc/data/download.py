@@ -62,16 +62,13 @@ class Wanted:
 
     Attributes
     ----------
-    sizes : tuple of int
-        Sizes it may have; empty when none is known.
     max_bytes : int
-        More than this is refused when no size is known.
+        More than this is refused.
     hash_decides : bool
         Whether a known hash tells a true copy: then a redirection to another host is followed,
         and a broken transfer resumed from a server that does not say which version it serves.
     """
 
-    sizes: tuple[int, ...] = ()
     max_bytes: int = 1 << 36
     hash_decides: bool = False
 
@@ -224,13 +221,9 @@ class _Downloader:
         have = self._copy(answer, have, announced)
         if announced is not None and have != announced:
             raise _Again(f"was cut short after {have:,} of {announced:,} bytes")
-        if self._wanted.sizes and have not in self._wanted.sizes:
-            self._part.write_bytes(b"")
-            raise _Again(f"served {have:,} bytes, not the {self._sizes()} it should have")
 
     def _copy(self, answer: requests.Response, have: int, announced: int | None) -> int:
-        wanted, policy = self._wanted, self._policy
-        most = max(wanted.sizes) if wanted.sizes else min(wanted.max_bytes, announced or 1 << 62)
+        policy, most = self._policy, min(self._wanted.max_bytes, announced or 1 << 62)
         since, counted = time.monotonic(), 0
         with self._part.open("r+b") as out:
             out.truncate(have)
@@ -240,8 +233,7 @@ class _Downloader:
                 if have > most:
                     raise Failed(f"serves more than the {most:,} bytes it should have")
                 out.write(chunk)
-                if self._bar is not None:
-                    self._bar.update(len(chunk))
+                self._bar.update(len(chunk))
                 counted, passed = counted + len(chunk), time.monotonic() - since
                 if passed > policy.slow_s:  # a connection kept alive with a trickle
                     if counted < policy.slow_bytes_per_s * passed:
@@ -250,29 +242,22 @@ class _Downloader:
         return have
 
     def _refuse_length(self, announced: int | None) -> None:
-        if announced is None:
-            return
         free = shutil.disk_usage(self._part.parent).free + self._part.stat().st_size
-        if self._wanted.sizes and announced not in self._wanted.sizes:
-            why = f"not the {self._sizes()} it should have"
-        elif announced > self._wanted.max_bytes:
-            why = "more than any file of the portal"
-        elif announced > free:
-            why = f"the disk of {self._part.parent.parent} has only {free:,} free"
-        else:
-            return
-        raise Failed(f"announces {announced:,} bytes, {why}")
-
-    def _sizes(self) -> str:
-        return " or ".join(f"{size:,}" for size in self._wanted.sizes)
+        if announced is not None and announced > min(free, self._wanted.max_bytes):
+            raise Failed(
+                f"announces {announced:,} bytes, more than the {self._wanted.max_bytes:,} it may "
+                f"have or the {free:,} that are free on the disk of {self._part.parent.parent}"
+            )
 
     def _begin_bar(self, total: int | None, have: int) -> None:
-        if not self._progress or (total is not None and total < 1_000_000):
-            return
-        if self._bar is None:
-            from tqdm import tqdm
+        from tqdm import tqdm
 
-            self._bar = tqdm(desc=self._name, total=total, unit="B", unit_scale=True, leave=False)
+        if self._bar is None:
+            small = total is not None and total < 1_000_000
+            self._bar = tqdm(
+                desc=self._name, total=total, unit="B", unit_scale=True, leave=False,
+                disable=small or not self._progress,
+            )  # fmt: skip
         self._bar.n = have
 
 

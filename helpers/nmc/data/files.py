@@ -12,14 +12,14 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 
 from nmc.errors import CacheError, NMCError, SourceError
 
 _CHUNK = 1 << 20
 _LARGE = 200_000_000  # bytes that take a moment to read
-_in_memory: dict[Path, tuple[tuple[int, int], str]] = {}
 
 
 def source_names(source: str | os.PathLike | list | tuple | None = None) -> tuple[str, ...]:
@@ -184,66 +184,35 @@ def read_json(path: Path) -> dict | None:
 
 
 def sha256_of(path: Path, *, progress: bool = False) -> str:
-    """Return the sha256 of a file, remembered by its path, size and time of change.
+    """Return the sha256 of a file; read once a process while its size and time do not change.
 
-    The memory lies in the cache folder; where that cannot be written it lasts for the process.
     With `progress`, a bar is shown on stderr while a large file is read.
     """
-    path = path.absolute()
-    stamp = _stamp(path)
-    if _in_memory.get(path, (None, ""))[0] == stamp:
-        return _in_memory[path][1]
-    kept = read_json(_memory_file(path)) or {}
-    if kept.get("path") == str(path) and kept.get("stamp") == list(stamp):
-        _in_memory[path] = (stamp, kept["sha256"])
-        return kept["sha256"]
-    digest = compute_sha256(path, progress=progress)
-    remember_sha256(path, digest, stamp)
-    return digest
+    status = path.stat()
+    return _sha256(path.absolute(), status.st_size, status.st_mtime_ns, progress)
 
 
-def remember_sha256(path: Path, digest: str, stamp: tuple[int, int] | None = None) -> None:
-    """Note the hash of a file, so that it need not be read again."""
-    path = path.absolute()
-    stamp = stamp or _stamp(path)
-    with suppress(OSError):
-        entry = {"path": str(path), "stamp": list(stamp), "sha256": digest}
-        write_json(_memory_file(path), entry)
-    _in_memory[path] = (stamp, digest)
+@lru_cache(maxsize=4096)
+def _sha256(path: Path, size: int, mtime_ns: int, progress: bool) -> str:
+    return compute_sha256(path, progress=progress)
 
 
-def forget_sha256(path: Path) -> None:
-    """Forget a file's remembered hash, so that the next question reads the file again."""
-    path = path.absolute()
-    _in_memory.pop(path, None)
-    with suppress(OSError):
-        _memory_file(path).unlink()
+def forget_sha256() -> None:
+    """Forget every remembered hash, so that the next question reads the file again."""
+    _sha256.cache_clear()
 
 
 def compute_sha256(path: Path, *, progress: bool = False) -> str:
     """Read a file and return its sha256."""
-    digest, size = hashlib.sha256(), path.stat().st_size
-    with path.open("rb") as stream, _bar(path.name, size, progress) as bar:
-        while chunk := stream.read(_CHUNK):
-            digest.update(chunk)
-            if bar is not None:
-                bar.update(len(chunk))
-    return digest.hexdigest()
-
-
-def _bar(name: str, size: int, progress: bool):
-    if not progress or size < _LARGE:
-        return nullcontext()
     from tqdm import tqdm
 
-    return tqdm(desc=f"Verifying {name}", total=size, unit="B", unit_scale=True, leave=False)
-
-
-def _stamp(path: Path) -> tuple[int, int]:
-    status = path.stat()
-    return status.st_size, status.st_mtime_ns
-
-
-def _memory_file(path: Path) -> Path:
-    name = hashlib.sha256(str(path).encode()).hexdigest()[:32]
-    return cache_folder() / "verified" / f"{name}.json"
+    digest, size = hashlib.sha256(), path.stat().st_size
+    bar = tqdm(
+        desc=f"Verifying {path.name}", total=size, unit="B", unit_scale=True, leave=False,
+        disable=not progress or size < _LARGE,
+    )  # fmt: skip
+    with path.open("rb") as stream, bar:
+        while chunk := stream.read(_CHUNK):
+            digest.update(chunk)
+            bar.update(len(chunk))
+    return digest.hexdigest()

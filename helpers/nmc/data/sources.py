@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import re
 from collections.abc import Iterator
@@ -26,6 +27,8 @@ KINDS = ("sample", "portal", "extracts")
 #: A file at a tree's root that says what the tree is: ``{"origin": …, "invented": true}``.
 MARKER = "nmc-tree.json"
 SUMS = "SHA256SUMS"
+_MOST_FILES = 200_000  # of a folder of downloads
+_log = logging.getLogger(__name__)
 _WAY_OUT = "Get a fresh copy, or remove the file from the cache with 'nmc verify --repair'."
 
 
@@ -384,8 +387,12 @@ def _listing(root: Path) -> dict[str, list[Path]]:
 
 def _walk(root: Path, folders: dict[Path, int]) -> Iterator[tuple[str, Path]]:
     names_of = registry.by_file_name()
+    seen = 0
     for place, inside, listed in os.walk(root):
-        folder = Path(place)
+        folder, seen = Path(place), seen + len(listed)
+        if seen > _MOST_FILES:
+            _log.warning("%s holds more than %s files: not all were looked at.", root, _MOST_FILES)
+            return
         folders[folder] = _mtime(folder)
         inside[:] = [name for name in inside if not name.startswith((".", "__"))]
         if "template.hoc" in listed:  # an unpacked package

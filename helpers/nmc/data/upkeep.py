@@ -71,15 +71,15 @@ def verify_tree(tree: FolderTree) -> Iterator[Finding]:
     Finding
         ``sound`` or ``damaged``, one for each file, as it is read.
     """
+    files.forget_sha256()
     for entry in items().values():
-        for path in (tree.folder / part for part in entry.paths):
-            if path.is_file():
-                files.forget_sha256(path)
-                try:
-                    tree.verify(entry, path)
-                    yield Finding(path, "sound", "", entry.key, tree.name)
-                except NMCError as exc:
-                    yield Finding(path, "damaged", str(exc), entry.key, tree.name)
+        paths = [path for path in (tree.folder / p for p in entry.paths) if path.is_file()]
+        for path in paths or filter(None, [tree.find(entry)]):
+            try:
+                tree.verify(entry, path) if paths else tree.get(entry)
+                yield Finding(path, "sound", "", entry.key, tree.name)
+            except NMCError as exc:
+                yield Finding(path, "damaged", str(exc), entry.key, tree.name)
 
 
 def verify_cache(*, repair: bool = False) -> Iterator[Finding]:
@@ -309,4 +309,3 @@ def _import_one(tree: FolderTree, entry: Item, cache: CachedTree) -> None:
         tree.verify(entry, temporary)
         if found.trust != "catalogue":
             cache.record_first_use(place, found, str(found.path))
-    files.remember_sha256(place, found.sha256)

@@ -210,8 +210,10 @@ class WebTree:
         target, shown = self.folder / item.path, files.redact(address)
         listed = self._cached.expected(target)
         decides = _hash_decides(item, listed[0] if listed[1] == "tree" else None)
-        sizes = () if self._base or item.content else tuple(k.size_bytes for k in item.known)
-        wanted = Wanted(sizes, _MOST_BYTES.get(item.format, Wanted.max_bytes), decides)
+        most = _MOST_BYTES.get(item.format, Wanted.max_bytes)
+        if item.known and not self._base and not item.content:  # a copy may be a synthetic tree
+            most = max(known.size_bytes for known in item.known)
+        wanted = Wanted(most, decides)
         found: list[Record] = []
 
         def verify(path: Path) -> None:
@@ -224,7 +226,6 @@ class WebTree:
             if found[0].trust == "first use":
                 self._cached.record_first_use(target, found[0], shown)
             os.replace(room / target.name, target)
-            files.remember_sha256(target, found[0].sha256)
         return replace(found[0], path=target)
 
     def _serves(self, address: str, wanted: Wanted) -> bool:
