@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 from nmc import cli, errors
 from nmc.cli import COMMANDS, exit_code, group
-from nmc.data import provenance, sources
+from nmc.data import files, provenance
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def shop(tmp_path, monkeypatch):
     place.mkdir(parents=True)
     (place / "circuit_download.json").write_text('{"a stand-in of the tests": 1}')
     (place / "RmpRiTau_summary.json").write_text('{"a stand-in of the tests": 2}')
-    sources.write_sums(tree)
+    files.write_sums(tree)
     monkeypatch.setenv("NMC_SOURCE", str(tree))
     monkeypatch.setenv("NMC_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(provenance, "_log", {})

@@ -9,7 +9,7 @@ import zipfile
 import nmc
 import pytest
 from nmc import data
-from nmc.data import files, provenance, terms, upkeep
+from nmc.data import files, provenance, upkeep
 from nmc.data.registry import by_file_name, item, items
 from nmc.data.sources import FolderTree
 from nmc.errors import ChecksumError, FormatError, MissingFileError, SourceError
@@ -108,7 +108,7 @@ def test_files_are_imported_one_by_one_or_by_the_folder(heap, tmp_path, monkeypa
     done = upkeep.import_(*several)
     assert sorted(done.written) == [f"model/{MODEL}", "sheet/layers"]
     monkeypatch.setenv("NMC_OFFLINE", "1")
-    terms.accept()
+    provenance.record_acceptance()
     for key in done.written:
         record = data.fetch_record(key, source="portal")
         assert record.path.is_relative_to(files.cache_folder()) and record.confirmed
@@ -123,7 +123,7 @@ def test_an_import_of_what_nobody_knows_does_not_become_the_portals(heap, monkey
     (heap / "circuit_download.json").write_text('{"No. of neurons": 1}')
     upkeep.import_(heap / "circuit_download.json")
     monkeypatch.setenv("NMC_OFFLINE", "1")
-    terms.accept()
+    provenance.record_acceptance()
     assert not data.fetch_record("sheet/circuit", source="portal").confirmed
     assert "NMC portal" not in provenance.note()
 

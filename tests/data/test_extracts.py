@@ -12,10 +12,10 @@ import zipfile
 import nmc
 import numpy as np
 import pytest
-from nmc.data import provenance, shipped
+from nmc.data import extracts, provenance
 from nmc.errors import MissingFileError, TermsError
 
-MODELS = tuple(key.removeprefix("model/") for key in shipped.PROVIDERS["MEArec"][2])
+MODELS = tuple(key.removeprefix("model/") for key in extracts.PROVIDERS["MEArec"][2])
 _ZIPS = "assets/documents/static/downloads-zip"
 
 
@@ -25,8 +25,8 @@ def site_folder(tmp_path, monkeypatch, cache):
     root = tmp_path / "site"
     root.mkdir()
     hidden = {"MEArec", "netsci", "neuromotifs"}
-    monkeypatch.setattr(shipped, "folder_of", lambda name: _find(root, name))
-    monkeypatch.setattr(shipped, "version_of", lambda name: "0.0.0-test")
+    monkeypatch.setattr(extracts, "folder_of", lambda name: _find(root, name))
+    monkeypatch.setattr(extracts, "version_of", lambda name: "0.0.0-test")
     assert not hidden & set(sys.modules)
     return root
 
@@ -140,11 +140,11 @@ def test_extracts_stand_in_order_with_other_trees(site_folder, mirror, tmp_path)
     assert list(nmc.provenance()["origin"]) == ["netsci 0.0.0-test (PyPI)", mirror.name]
 
 
-@pytest.mark.parametrize("provider", shipped.PROVIDERS)
+@pytest.mark.parametrize("provider", extracts.PROVIDERS)
 def test_an_installed_package_ships_what_it_should(provider):
     """Runs where the extra is installed: every offered key is offered unaltered."""
-    module, _, keys = shipped.PROVIDERS[provider]
-    if not shipped.folder_of(module):
+    module, _, keys = extracts.PROVIDERS[provider]
+    if not extracts.folder_of(module):
         pytest.skip(f"{provider} is not installed (pip install nmc[extracts])")
     assert all(nmc.available(key, "extracts") for key in keys)
 
@@ -154,7 +154,7 @@ def test_an_installed_package_ships_what_it_should(provider):
 @pytest.mark.parametrize("model", MODELS)
 def test_every_model_of_mearec_runs_as_the_portals_own(model, monkeypatch, request):
     """Step 1 of the package as MEArec ships it, and of the portal's package where it is at hand."""
-    if not shipped.folder_of("MEArec"):
+    if not extracts.folder_of("MEArec"):
         pytest.skip("MEArec is not installed (pip install nmc[extracts])")
     monkeypatch.setenv("NMC_ACCEPT_TERMS", "1")
     monkeypatch.setenv("NMC_SOURCE", "extracts")

@@ -9,7 +9,7 @@ import matplotlib.pyplot as plt
 import nmc
 import pytest
 from nmc import data as fetch
-from nmc.data import provenance, sources
+from nmc.data import files, provenance
 from nmc.errors import (
     ChecksumError,
     FormatError,
@@ -71,7 +71,7 @@ def test_nothing_falls_back_to_a_tree_that_was_not_named(cache, first):
 
 
 def test_a_file_in_place_is_verified_against_its_trees_list(cache, first):
-    sources.write_sums(first)
+    files.write_sums(first)
     assert fetch.fetch_record("sheet/circuit", source=first).trust == "tree"
     put(first, _CIRCUIT, b'{"from": "elsewhere"}')
     with pytest.raises(ChecksumError, match="circuit_download.json"):

@@ -6,7 +6,7 @@ import json
 
 import nmc
 import pytest
-from nmc.data import registry, terms, web
+from nmc.data import provenance, registry, web
 from nmc.data.registry import item
 from nmc.errors import ChecksumError, DownloadError, MissingFileError
 
@@ -27,7 +27,7 @@ def portal(cache, monkeypatch):
         monkeypatch.setattr(registry, "PORTAL_MIRRORS", bases)
         monkeypatch.setattr(web, "Policy", lambda: HASTY)
         monkeypatch.setenv("NMC_SOURCE", "portal")
-        terms.accept()
+        provenance.record_acceptance()
         yield first, second
 
 

@@ -198,7 +198,7 @@ def test_a_served_tree_without_a_marker_does_not_bear_the_portals_name(cache, se
 
 
 def test_the_written_sample_is_invented_without_its_marker(sample_cache, monkeypatch):
-    from nmc.data.shipped import SampleTree
+    from nmc.data.sources import SampleTree
 
     monkeypatch.setenv("NMC_CACHE", str(sample_cache))
     monkeypatch.setattr(sources, "_seen", {})

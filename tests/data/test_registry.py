@@ -10,7 +10,7 @@ import re
 import nmc
 import pytest
 from nmc import layout, names
-from nmc.data import registry, terms
+from nmc.data import provenance, registry
 from nmc.errors import UnknownNameError
 
 _LISTED_HOST = "https://bbp.epfl.ch/"
@@ -37,7 +37,7 @@ def test_rows_are_whole():
         assert not item.path.startswith("/") and ".." not in item.path
         assert item.on_portal == bool(item.addresses), item.key
         for key in item.cite:
-            terms.apa(key)
+            provenance.apa(key)
         for known in item.known:
             assert re.fullmatch("[0-9a-f]{64}", known.sha256) and known.size_bytes > 0
     paths = [path for item in registry.items().values() for path in item.paths]

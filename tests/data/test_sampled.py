@@ -16,7 +16,7 @@ import nmc
 import pytest
 from nmc import data as fetch
 from nmc import names
-from nmc.data import provenance, registry, shipped, upkeep
+from nmc.data import provenance, registry, sources, upkeep
 from nmc.data.registry import item, items
 from nmc.errors import ChecksumError, MissingFileError
 
@@ -94,7 +94,7 @@ def test_groups_are_tars_of_the_packages_at_hand():
 
 def test_every_file_is_the_one_listed_and_the_catalogue_finds_most(own):
     nmc.fetch("sheet/layers")
-    root = shipped.SampleTree().folder
+    root = sources.SampleTree().folder
     there = {p.relative_to(root).as_posix(): p for p in root.rglob("*") if p.is_file()}
     del there["SHA256SUMS"]
     assert set(there) == set(registry.sample_files())
@@ -135,10 +135,10 @@ def test_a_file_that_was_altered_is_refused_and_comes_back_when_removed(own):
 
 def test_an_unpacking_that_is_killed_is_done_again(own):
     code = (
-        "from nmc.data import shipped\nimport os\nread = shipped._contents\n"
+        "from nmc.data import sources\nimport os\nread = sources._contents\n"
         "def some():\n    for n, pair in enumerate(read()):\n"
         "        if n == 50:\n            os.kill(os.getpid(), 9)\n        yield pair\n"
-        "shipped._contents = some\nimport nmc\nnmc.fetch('sheet/layers')\n"
+        "sources._contents = some\nimport nmc\nnmc.fetch('sheet/layers')\n"
     )
     done = subprocess.run([sys.executable, "-c", code], env={**os.environ, "NMC_CACHE": str(own)})
     assert done.returncode == -9
@@ -166,14 +166,14 @@ def test_it_is_unpacked_in_seconds(own):
 
 @pytest.mark.parametrize("damage", [lambda b: b[:-5000], lambda b: b[:90000] + b[90001:]])
 def test_a_damaged_archive_is_said_and_leaves_nothing(own, monkeypatch, damage):
-    real = shipped.sample_file
+    real = registry.sample_file
 
     class Damaged:
         def open(self, mode):
             return io.BytesIO(damage(real("sample.tar.xz").read_bytes()))
 
     monkeypatch.setattr(
-        shipped, "sample_file", lambda name: Damaged() if name.endswith("xz") else real(name)
+        sources, "sample_file", lambda name: Damaged() if name.endswith("xz") else real(name)
     )
     with pytest.raises(ChecksumError, match="install nmc again"):
         nmc.fetch("sheet/layers")
@@ -187,7 +187,7 @@ def test_what_it_lacks_is_missing_not_invented():
 
 
 def test_a_copy_of_it_elsewhere_is_the_same_tree(tmp_path):
-    root = shipped.SampleTree().folder
+    root = sources.SampleTree().folder
     nmc.fetch("sheet/layers")
     shutil.copytree(root, tmp_path / "course", ignore=shutil.ignore_patterns("*.tar"))
     record = fetch.fetch_record("sheet/layers", source=tmp_path / "course")

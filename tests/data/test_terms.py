@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from nmc.data import terms
+from nmc.data import provenance
 from nmc.errors import TermsError, UnknownNameError
 
 PAGE = Path(__file__).resolve().parents[2] / "book" / "data-terms.md"
@@ -36,18 +36,18 @@ CLAUSES = {
 
 
 def test_every_clause_is_told():
-    assert [clause.id for clause in terms.clauses()] == list(CLAUSES)
-    for clause in terms.clauses():
+    assert [clause.id for clause in provenance.clauses()] == list(CLAUSES)
+    for clause in provenance.clauses():
         for words in CLAUSES[clause.id]:
             assert words in clause.text, (clause.id, words)
 
 
 def test_the_page_tells_every_clause():
     page = " ".join(PAGE.read_text(encoding="utf-8").split())
-    for clause in terms.clauses():
+    for clause in provenance.clauses():
         assert f"### {clause.title} {clause.text}" in page
-    for key in terms.citations_for([]):
-        assert terms.apa(key) in page
+    for key in provenance.citations_for([]):
+        assert provenance.apa(key) in page
 
 
 @pytest.mark.real
@@ -57,7 +57,7 @@ def test_the_terms_are_not_the_portals_words(mirror):
 
     page = BeautifulSoup((mirror / "downloads.html").read_bytes(), "lxml").get_text(" ")
     theirs = _runs(page, 8)
-    assert not _runs(terms.text(), 8) & theirs
+    assert not _runs(provenance.terms_text(), 8) & theirs
 
 
 def _runs(text: str, length: int) -> set[tuple[str, ...]]:
@@ -68,52 +68,52 @@ def _runs(text: str, length: int) -> set[tuple[str, ...]]:
 
 def test_terms_are_required_then_remembered(cache, monkeypatch):
     with pytest.raises(TermsError, match="nmc terms --accept"):
-        terms.require("portal")
+        provenance.require_terms("portal")
     with pytest.raises(TermsError):
-        terms.require("portal", accept_terms=False)
-    terms.require("portal", accept_terms=True)
-    terms.require("portal")
+        provenance.require_terms("portal", accept_terms=False)
+    provenance.require_terms("portal", accept_terms=True)
+    provenance.require_terms("portal")
     record = json.loads((cache / "terms-accepted.json").read_text())
-    assert record["sha256"] == terms.sha256() and record["date"].startswith("20")
-    terms.withdraw()
+    assert record["sha256"] == provenance.terms_sha256() and record["date"].startswith("20")
+    provenance.withdraw_terms()
     monkeypatch.setenv("NMC_ACCEPT_TERMS", "1")
     with pytest.raises(TermsError):
-        terms.require("portal", accept_terms=False)
-    terms.require("portal")
+        provenance.require_terms("portal", accept_terms=False)
+    provenance.require_terms("portal")
 
 
 def test_changed_terms_are_accepted_anew(cache, monkeypatch):
-    terms.accept()
-    monkeypatch.setattr(terms, "sha256", lambda: "another text's")
+    provenance.record_acceptance()
+    monkeypatch.setattr(provenance, "terms_sha256", lambda: "another text's")
     with pytest.raises(TermsError):
-        terms.require("portal")
+        provenance.require_terms("portal")
 
 
 def test_what_to_cite_is_told_once(cache, caplog):
-    terms.tell("portal", ("markram2015", "gal2017"))
+    provenance.tell_terms("portal", ("markram2015", "gal2017"))
     assert "10.1016/j.cell.2015.09.029" in caplog.text and "non-commercial" in caplog.text
     caplog.clear()
-    terms.tell("portal", ("markram2015", "gal2017"))
+    provenance.tell_terms("portal", ("markram2015", "gal2017"))
     assert caplog.text == ""
 
 
 def test_citations():
     three = ("markram2015", "ramaswamy2015", "reimann2015")
-    assert terms.citations_for(["sheet/layers"]) == three
-    both = terms.citations_for(["sheet/layers", "connectome/average/mc2"])
+    assert provenance.citations_for(["sheet/layers"]) == three
+    both = provenance.citations_for(["sheet/layers", "connectome/average/mc2"])
     assert both == (*three, "gal2017", "reimann2017morphological")
-    entry = terms.bibtex("markram2015")
+    entry = provenance.bibtex("markram2015")
     assert entry.startswith("@article{markram2015,") and entry.count("{") == entry.count("}")
-    assert terms.apa("gal2017").endswith("https://doi.org/10.1038/nn.4576")
+    assert provenance.apa("gal2017").endswith("https://doi.org/10.1038/nn.4576")
     with pytest.raises(UnknownNameError, match="markram2015"):
-        terms.bibtex("markram2016")
+        provenance.bibtex("markram2016")
 
 
 def test_the_citations_agree_with_the_books_bibliography():
     bibliography = (PAGE.parent / "references.bib").read_text(encoding="utf-8")
-    for key in terms.citations_for([]):
+    for key in provenance.citations_for([]):
         start = bibliography.index(f"{{{key},")
         entry = bibliography[start : bibliography.index("\n}", start)]
-        own = terms.bibtex(key)
+        own = provenance.bibtex(key)
         doi = next(line for line in own.splitlines() if "doi =" in line)
         assert doi.split("{")[1].rstrip("},") in entry

@@ -7,7 +7,7 @@ import subprocess
 
 import nmc
 import pytest
-from nmc.data import registry, sources, terms, upkeep, web
+from nmc.data import files, provenance, registry, sources, upkeep, web
 from nmc.data.registry import item
 from nmc.errors import ChecksumError, FormatError, SourceError, UnknownNameError
 
@@ -83,7 +83,7 @@ def test_an_export_is_a_source_and_can_be_imported(cache, tmp_path, monkeypatch)
     monkeypatch.setenv("NMC_CACHE", str(tmp_path / "another machine"))
     monkeypatch.setenv("NMC_OFFLINE", "1")
     assert sorted(upkeep.import_(tmp_path / "usb").written) == ["sheet/circuit", "sheet/models"]
-    terms.accept()
+    provenance.record_acceptance()
     path = nmc.fetch("sheet/circuit", source="portal")
     assert path.read_bytes() == b'{"from": "tree"}' and "another machine" in str(path)
     assert states(upkeep.verify_cache()) == ["sound", "sound"]
@@ -112,7 +112,7 @@ def test_an_import_that_contradicts_the_first_use_is_refused(cache, tmp_path):
 def test_real_and_synthetic_files_are_not_mixed(cache, tmp_path):
     put(tmp_path / "real", _CIRCUIT, b"{}")
     put(tmp_path / "fake", _MODELS, b"{}")
-    put(tmp_path / "fake", sources.MARKER, b'{"origin": "sample", "invented": true}')
+    put(tmp_path / "fake", files.MARKER, b'{"origin": "sample", "invented": true}')
     with pytest.raises(SourceError, match="mixes"):
         upkeep.export(tmp_path / "x", source=[tmp_path / "real", tmp_path / "fake"], progress=False)
     done = upkeep.export(tmp_path / "y", source=tmp_path / "fake", progress=False)

@@ -11,7 +11,7 @@ from click.shell_completion import CompletionItem, get_completion_class
 from tqdm import tqdm
 
 from nmc.cli import shared
-from nmc.data import fetch_folder, fetch_record, provenance, sources, terms, upkeep
+from nmc.data import fetch_folder, fetch_record, provenance, sources, upkeep
 from nmc.data.registry import items, match
 from nmc.data.sources import FolderTree
 
@@ -121,8 +121,8 @@ def cite_command(keys, style, as_json) -> None:
     nmc cite connectome/average/mc2
     nmc cite --format bibtex > nmc.bib
     """
-    found = terms.citations_for([item.key for item in match(keys)] if keys else [])
-    text = {key: getattr(terms, style)(key) for key in found}
+    found = provenance.citations_for([item.key for item in match(keys)] if keys else [])
+    text = {key: getattr(provenance, style)(key) for key in found}
     if as_json:
         shared.show_json(text)
     else:
@@ -146,16 +146,18 @@ def terms_command(accept, withdraw, as_json) -> None:
     if accept and withdraw:
         raise click.UsageError("--accept and --withdraw exclude one another.")
     if accept:
-        terms.accept("nmc terms --accept")
+        provenance.record_acceptance("nmc terms --accept")
     if withdraw:
-        terms.withdraw()
-    accepted = terms.acceptance()
+        provenance.withdraw_terms()
+    accepted = provenance.acceptance()
     if as_json:
-        clauses = [clause._asdict() for clause in terms.clauses()]
-        shared.show_json({"accepted": accepted, "sha256": terms.sha256(), "clauses": clauses})
+        clauses = [clause._asdict() for clause in provenance.clauses()]
+        shared.show_json(
+            {"accepted": accepted, "sha256": provenance.terms_sha256(), "clauses": clauses}
+        )
         return
     if not accept and not withdraw:
-        click.echo(terms.text())
+        click.echo(provenance.terms_text())
     click.echo(
         f"Accepted for this cache on {accepted['date']} ({accepted['how']})."
         if accepted

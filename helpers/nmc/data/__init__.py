@@ -12,7 +12,7 @@ import shutil
 from pathlib import Path
 
 from nmc import names
-from nmc.data import archive, files, provenance, sources, terms
+from nmc.data import archive, files, provenance, sources
 from nmc.data.provenance import Record
 from nmc.data.registry import Item, item
 from nmc.errors import (
@@ -106,7 +106,7 @@ def fetch_record(
             continue
         provenance.record(found)
         if found.confirmed and not found.invented:
-            terms.tell(found.origin, wanted.cite)
+            provenance.tell_terms(found.origin, wanted.cite)
         return found
     raise _nowhere(wanted, missing)
 

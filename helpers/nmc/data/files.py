@@ -15,9 +15,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
-from nmc.errors import CacheError, NMCError, SourceError
+from nmc.errors import CacheError, FormatError, NMCError, SourceError
 
+#: A file at a tree's root that says what the tree is: ``{"origin": …, "invented": true}``.
+MARKER = "nmc-tree.json"
+SUMS = "SHA256SUMS"
 _CHUNK = 1 << 20
 _LARGE = 200_000_000  # bytes that take a moment to read
 
@@ -216,3 +220,58 @@ def compute_sha256(path: Path, *, progress: bool = False) -> str:
             digest.update(chunk)
             bar.update(len(chunk))
     return digest.hexdigest()
+
+
+# What a tree says of itself -----------------------------------------------------------------------
+
+
+class Marker(NamedTuple):
+    """What a tree says of itself: a name for it, and whether its numbers are synthetic."""
+
+    origin: str
+    invented: bool
+
+
+def parse_marker(content: bytes, where: object) -> Marker:
+    """Return what a marker says.
+
+    Raises
+    ------
+    SourceError
+        When it is no JSON object with ``"invented": true`` or ``false``.
+    """
+    try:
+        value = json.loads(content)
+    except (ValueError, RecursionError):
+        value = None
+    if not isinstance(value, dict) or not isinstance(value.get("invented"), bool):
+        raise SourceError(
+            f'{where} cannot be read as {{"origin": "...", "invented": true or false}}, so nobody '
+            "can tell whether the tree's numbers are real: get a fresh copy of the tree, or mend "
+            "the file."
+        )
+    return Marker(str(value.get("origin") or ""), value["invented"])
+
+
+def parse_sums(content: bytes, where: object) -> dict[str, str]:
+    """Return the hashes of a list of lines ``sha256  path``, by path.
+
+    Raises
+    ------
+    FormatError
+        When a line is none; names the list and the line.
+    """
+    sums = {}
+    for number, line in enumerate(content.decode("utf-8", "replace").splitlines(), 1):
+        digest, _, name = line.partition(" ")
+        if line.strip() and not (re.fullmatch("[0-9a-fA-F]{64}", digest) and name.strip()):
+            raise FormatError(f"{where}, line {number}: not 'sha256  path': {line[:80]!r}.")
+        sums[name.strip().removeprefix("*").removeprefix("./")] = digest.lower()
+    return sums
+
+
+def write_sums(folder: Path) -> None:
+    """List the hashes of every file of a tree in its SHA256SUMS."""
+    paths = sorted(p for p in folder.rglob("*") if p.is_file() and p.name != SUMS)
+    lines = (f"{compute_sha256(p)}  {p.relative_to(folder).as_posix()}\n" for p in paths)
+    write_bytes(folder / SUMS, "".join(lines).encode())

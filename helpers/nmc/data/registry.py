@@ -66,7 +66,7 @@ class Item(NamedTuple):
     format : str
         ``json``, ``html``, ``zip``, ``tar`` (also compressed), ``h5``, ``gz``.
     reader, licence, cite
-        Which call reads it, its licence, keys of `nmc.data.terms.bibtex`.
+        Which call reads it, its licence, keys of `nmc.data.provenance.bibtex`.
     known : tuple of Known
         Sizes and sha256 that are right; empty when none was ever published or seen.
     content : tuple of str

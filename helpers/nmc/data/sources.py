@@ -7,26 +7,30 @@ questions: `find`, where the file is, and `get`, which gives the verified file.
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
+import lzma
 import os
 import re
+import tarfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from nmc import names
 from nmc.data import archive, files, registry
+from nmc.data.files import MARKER, SUMS, Marker, parse_marker, parse_sums
 from nmc.data.provenance import Record
-from nmc.data.registry import Item, sample_packages, sample_sha256
-from nmc.errors import ArchiveError, ChecksumError, FormatError, NMCError, SourceError
+from nmc.data.registry import (
+    Item,
+    sample_file,
+    sample_files,
+    sample_packages,
+    sample_sha256,
+)
+from nmc.errors import ArchiveError, ChecksumError, NMCError, SourceError
 
 KINDS = ("sample", "portal", "extracts")
-#: A file at a tree's root that says what the tree is: ``{"origin": …, "invented": true}``.
-MARKER = "nmc-tree.json"
-SUMS = "SHA256SUMS"
 _MOST_FILES = 200_000  # of a folder of downloads
 _log = logging.getLogger(__name__)
 _WAY_OUT = "Get a fresh copy, or remove the file from the cache with 'nmc verify --repair'."
@@ -83,16 +87,16 @@ def trees(source: str | os.PathLike | list | tuple | None = None) -> tuple[Tree,
 
 
 def _tree(name: str) -> Tree:
-    from nmc.data import shipped  # its trees are folders, too
-
     if name == "sample":
-        return shipped.SampleTree()
+        return SampleTree()
     if name == "portal" or name.startswith(("http://", "https://")):
         from nmc.data.web import WebTree  # requests and pooch only where the network is asked
 
         return WebTree(name)
     if name == "extracts":
-        return shipped.ExtractsTree()
+        from nmc.data.extracts import ExtractsTree
+
+        return ExtractsTree()
     folder = files.user_path(name.removeprefix("file://"))
     if not folder.is_dir():
         raise SourceError(
@@ -103,62 +107,7 @@ def _tree(name: str) -> Tree:
     return FolderTree(folder)
 
 
-# What a tree says of itself ----------------------------------------------------------------------
-
-
-class Marker(NamedTuple):
-    """What a tree says of itself: a name for it, and whether its numbers are synthetic."""
-
-    origin: str
-    invented: bool
-
-
 _seen: dict[Path, Marker] = {}  # markers this process has read: one that vanishes is an error
-
-
-def parse_marker(content: bytes, where: object) -> Marker:
-    """Return what a marker says.
-
-    Raises
-    ------
-    SourceError
-        When it is no JSON object with ``"invented": true`` or ``false``.
-    """
-    try:
-        value = json.loads(content)
-    except (ValueError, RecursionError):
-        value = None
-    if not isinstance(value, dict) or not isinstance(value.get("invented"), bool):
-        raise SourceError(
-            f'{where} cannot be read as {{"origin": "...", "invented": true or false}}, so nobody '
-            "can tell whether the tree's numbers are real: get a fresh copy of the tree, or mend "
-            "the file."
-        )
-    return Marker(str(value.get("origin") or ""), value["invented"])
-
-
-def parse_sums(content: bytes, where: object) -> dict[str, str]:
-    """Return the hashes of a list of lines ``sha256  path``, by path.
-
-    Raises
-    ------
-    FormatError
-        When a line is none; names the list and the line.
-    """
-    sums = {}
-    for number, line in enumerate(content.decode("utf-8", "replace").splitlines(), 1):
-        digest, _, name = line.partition(" ")
-        if line.strip() and not (re.fullmatch("[0-9a-fA-F]{64}", digest) and name.strip()):
-            raise FormatError(f"{where}, line {number}: not 'sha256  path': {line[:80]!r}.")
-        sums[name.strip().removeprefix("*").removeprefix("./")] = digest.lower()
-    return sums
-
-
-def write_sums(folder: Path) -> None:
-    """List the hashes of every file of a tree in its SHA256SUMS."""
-    paths = sorted(p for p in folder.rglob("*") if p.is_file() and p.name != SUMS)
-    lines = (f"{files.compute_sha256(p)}  {p.relative_to(folder).as_posix()}\n" for p in paths)
-    files.write_bytes(folder / SUMS, "".join(lines).encode())
 
 
 @lru_cache(maxsize=8)
@@ -231,7 +180,7 @@ class FolderTree:
             return found[0]
         if item.key.startswith("model/"):
             all_models = self.find(registry.item("models/all"))
-            if all_models and _archive_name(item) in _members(all_models, _stamp(all_models)):
+            if all_models and _archive_name(item) in _members(all_models, _mtime(all_models)):
                 return all_models
         return None
 
@@ -363,26 +312,119 @@ def _inspected(item: Item, path: Path, digest: str, shown: str) -> tuple[str, st
     return found
 
 
+# The sample ---------------------------------------------------------------------------------------
+
+
+class SampleTree(FolderTree):
+    """The sample, unpacked when one of its files is first asked for."""
+
+    def __init__(self):
+        listed = sample_file("files.csv").read_bytes()
+        fingerprint = hashlib.sha256(listed).hexdigest()[:16]
+        super().__init__(files.cache_folder() / "sample" / fingerprint, "sample")
+
+    @property
+    def marker(self) -> Marker:
+        """What the sample is, whatever lies in the cache."""
+        return Marker("sample", True)
+
+    def find(self, item: Item, *, ask: bool = False) -> Path | None:
+        """Return where the file is, or will be once unpacked; with `ask`, groups of models too."""
+        listed = item.path in sample_files() or ask and _models_of(item)
+        return self.folder / item.path if listed else None
+
+    def get(
+        self, item: Item, *, progress: bool = False, accept_terms: bool | None = None
+    ) -> Record:
+        """Return the verified file, unpacking the sample first where need be."""
+        path, models = self.folder / item.path, _models_of(item)
+        if not self.find(item, ask=True):
+            listed = f"it has the packages of {', '.join(sample_packages())} only"
+            why = listed if item.key.startswith("model") else "no such file"
+            raise NotInSource(("sample", why))
+        if not self.folder.is_dir():
+            with files.writing("The sample"), files.atomic_folder(self.folder) as temporary:
+                _unpack(temporary)
+        if not path.is_file():
+            with files.writing(item.key), files.atomic_write(path) as temporary:
+                if models:
+                    self._pack_group(models, path.stem, temporary)
+                else:
+                    wanted = (content for name, content in _contents() if name == item.path)
+                    temporary.write_bytes(next(wanted))
+        return self.verify(item, path)
+
+    def _pack_group(self, models: list[str], top: str, target: Path) -> None:
+        """Write a tar of packages, as the portal packed the groups of models."""
+        with tarfile.open(target, "w", format=tarfile.USTAR_FORMAT) as tar:
+            for model in models:
+                path = self.get(registry.item(f"model/{model}")).path
+                info = tarfile.TarInfo(f"{top}/{model}.zip")
+                info.size = path.stat().st_size
+                with path.open("rb") as content:
+                    tar.addfile(info, content)
+
+
+def _models_of(item: Item) -> list[str]:
+    """Return the sample's models of a group of models; none for any other item."""
+    group = item.key.removeprefix("models/group/")
+    models = map(names.parse_model, sample_packages() if item.key.startswith("models/") else ())
+    return [
+        m.name for m in models if item.key == "models/all" or group in (m.layer, m.mtype, m.metype)
+    ]
+
+
+def _contents() -> Iterator[tuple[str, bytes]]:
+    """Read the archive from beginning to end, comparing each file with the list.
+
+    Raises
+    ------
+    ChecksumError
+        When the installed archive is damaged.
+    """
+    left = dict(sample_files())
+    try:
+        with (
+            sample_file("sample.tar.xz").open("rb") as packed,
+            tarfile.open(fileobj=packed, mode="r|xz") as tar,
+        ):
+            for member in tar:
+                content = tar.extractfile(member).read()
+                if hashlib.sha256(content).hexdigest() != left.pop(member.name):
+                    raise ChecksumError(f"{member.name} is not the file that is listed")
+                yield member.name, content
+        if left:
+            raise ChecksumError("it ends too early")
+    except (tarfile.TarError, lzma.LZMAError, EOFError, KeyError, ChecksumError) as exc:
+        raise ChecksumError(
+            f"The package's own archive of the sample is damaged ({exc}): install nmc again."
+        ) from exc
+
+
+def _unpack(root: Path) -> None:
+    for name, content in _contents():
+        target = root / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)
+    lines = (f"{digest}  {name}\n" for name, digest in sample_files().items())
+    (root / SUMS).write_text("".join(lines), encoding="utf-8")
+
+
 # Folders of downloads ----------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class _Scan:
-    found: dict[str, list[Path]]
-    folders: dict[Path, int]
-
-
-_scans: dict[Path, _Scan] = {}
+#: Folder → what was found in it, and when each folder in it had changed.
+_listings: dict[Path, tuple[dict[str, list[Path]], dict[Path, int]]] = {}
 
 
 def _listing(root: Path) -> dict[str, list[Path]]:
     """Return what lies in a folder under a unique file name: key → paths; read when it changed."""
-    scan = _scans.get(root)
-    if scan is None or any(_mtime(folder) != at for folder, at in scan.folders.items()):
-        scan = _scans[root] = _Scan({}, {})
-        for key, path in _walk(root, scan.folders):
-            scan.found.setdefault(key, []).append(path)
-    return scan.found
+    found, folders = _listings.get(root, ({}, {}))
+    if not folders or any(_mtime(folder) != at for folder, at in folders.items()):
+        found, folders = _listings[root] = {}, {}
+        for key, path in _walk(root, folders):
+            found.setdefault(key, []).append(path)
+    return found
 
 
 def _walk(root: Path, folders: dict[Path, int]) -> Iterator[tuple[str, Path]]:
@@ -434,12 +476,8 @@ def _archive_name(item: Item) -> str:
     return f"{item.key.removeprefix('model/')}.zip"
 
 
-def _stamp(path: Path) -> tuple[int, int]:
-    return path.stat().st_size, _mtime(path)
-
-
 @lru_cache(maxsize=4)
-def _members(path: Path, stamp: tuple[int, int]) -> frozenset[str]:
+def _members(path: Path, mtime_ns: int) -> frozenset[str]:
     """List an archive's members, read once for each version of the file."""
     try:
         return frozenset(archive.list_members(path))

@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nmc import data
-from nmc.data import files, sources, terms
+from nmc.data import files, provenance
+from nmc.data.files import MARKER, SUMS, parse_sums
 from nmc.data.provenance import Record
 from nmc.data.registry import Item, by_file_name, item, items, match
-from nmc.data.shipped import SampleTree
-from nmc.data.sources import MARKER, SUMS, FolderTree, NotInSource, parse_sums
+from nmc.data.sources import FolderTree, NotInSource, SampleTree
 from nmc.data.web import CachedTree, WebTree, tree_of
 from nmc.errors import FormatError, MissingFileError, NMCError, SourceError
 
@@ -227,7 +227,7 @@ def export(
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(entry.path, copy)
         _describe(temporary, records)
-        sources.write_sums(temporary)
+        files.write_sums(temporary)
     return Moved(target, tuple(entry.key for entry in records), left_out)
 
 
@@ -252,9 +252,9 @@ def _describe(root: Path, records: list[Record]) -> None:
         files.write_json(root / MARKER, {"origin": origin, "invented": invented})
     text = "A synthetic sample: every number in it is invented. Set NMC_SOURCE to this folder.\n"
     if not invented:
-        cite = terms.citations_for(entry.key for entry in records)
-        lines = "\n".join(f"- {terms.apa(key)}" for key in cite)
-        text = _README.format(citations=lines, terms=terms.text())
+        cite = provenance.citations_for(entry.key for entry in records)
+        lines = "\n".join(f"- {provenance.apa(key)}" for key in cite)
+        text = _README.format(citations=lines, terms=provenance.terms_text())
     files.write_bytes(root / "README.txt", text.encode())
 
 

@@ -21,11 +21,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from nmc import layout, names
-from nmc.data import files, registry, terms
+from nmc.data import files, provenance, registry
 from nmc.data.download import Absent, Failed, Policy, Unreachable, Wanted, download, exists
+from nmc.data.files import MARKER, SUMS, Marker, parse_marker, parse_sums
 from nmc.data.provenance import Record
 from nmc.data.registry import Item, join
-from nmc.data.sources import MARKER, SUMS, FolderTree, Marker, NotInSource, parse_marker, parse_sums
+from nmc.data.sources import FolderTree, NotInSource
 from nmc.errors import ChecksumError, FormatError, NMCError, SourceError
 
 _log = logging.getLogger(__name__)
@@ -97,7 +98,7 @@ class CachedTree(FolderTree):
         place = self.first_use(path)
         entry = {
             "sha256": found.sha256, "size_bytes": found.size_bytes, "address": address,
-            "date": terms.now(), "confirmed": found.confirmed,
+            "date": provenance.now(), "confirmed": found.confirmed,
         }  # fmt: skip
         if files.write_json_once(place, entry):
             return
@@ -161,7 +162,7 @@ class WebTree:
     def get(self, item: Item, *, progress: bool = True, accept_terms: bool | None = None) -> Record:
         """Return the verified file, downloading it where it is not in the cache."""
         if not self._base:
-            terms.require(self.name, accept_terms)
+            provenance.require_terms(self.name, accept_terms)
         path = self.find(item)
         if path:
             try:

@@ -1,129 +1,22 @@
-"""Trees that come with installed packages: the sample of this one, and extracts that PyPI serves.
+"""Real files that packages on PyPI ship, found without importing them, as a tree.
 
-Nothing is generated on a reader's machine.  The sample is an archive of invented files, unpacked
-into the cache on first use; the sha256 of each ships beside it.  ``pip install nmc[extracts]``
-brings MEArec with 13 packages of layer 5 models, netsci with two whole m-types of the connectome
-instance mc2, neuromotifs with motif counts: real files under the portal's non-commercial terms,
-whatever the licence of the code around them.
+``pip install nmc[extracts]`` brings MEArec with 13 packages of layer 5 models, netsci with two
+whole m-types of the connectome instance mc2, neuromotifs with motif counts.  Their data carry the
+portal's non-commercial terms, whatever the licence of the code around them.
 """
 
 from __future__ import annotations
 
-import hashlib
-import lzma
-import tarfile
-from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
 from importlib import metadata, util
 from pathlib import Path
 
-from nmc import names
-from nmc.data import files, registry, terms
+from nmc.data import files, provenance
 from nmc.data.provenance import Record
-from nmc.data.registry import Item, sample_file, sample_files, sample_packages
-from nmc.data.sources import SUMS, FolderTree, Marker, NotInSource
+from nmc.data.registry import Item
+from nmc.data.sources import FolderTree, NotInSource
 from nmc.errors import ChecksumError
-
-_GROUPS = ("models/all", "models/group/")
-
-
-class SampleTree(FolderTree):
-    """The sample, unpacked when one of its files is first asked for."""
-
-    def __init__(self):
-        listed = sample_file("files.csv").read_bytes()
-        fingerprint = hashlib.sha256(listed).hexdigest()[:16]
-        super().__init__(files.cache_folder() / "sample" / fingerprint, "sample")
-
-    @property
-    def marker(self) -> Marker:
-        """What the sample is, whatever lies in the cache."""
-        return Marker("sample", True)
-
-    def find(self, item: Item, *, ask: bool = False) -> Path | None:
-        """Return where the file is, or will be once unpacked; with `ask`, groups of models too."""
-        listed = item.path in sample_files() or ask and _models_of(item)
-        return self.folder / item.path if listed else None
-
-    def get(
-        self, item: Item, *, progress: bool = False, accept_terms: bool | None = None
-    ) -> Record:
-        """Return the verified file, unpacking the sample first where need be."""
-        path, models = self.folder / item.path, _models_of(item)
-        if not self.find(item, ask=True):
-            listed = f"it has the packages of {', '.join(sample_packages())} only"
-            why = listed if item.key.startswith("model") else "no such file"
-            raise NotInSource(("sample", why))
-        if not self.folder.is_dir():
-            with files.writing("The sample"), files.atomic_folder(self.folder) as temporary:
-                _unpack(temporary)
-        if not path.is_file():
-            with files.writing(item.key), files.atomic_write(path) as temporary:
-                if models:
-                    self._pack_group(models, path.stem, temporary)
-                else:
-                    wanted = (content for name, content in _contents() if name == item.path)
-                    temporary.write_bytes(next(wanted))
-        return self.verify(item, path)
-
-    def _pack_group(self, models: list[str], top: str, target: Path) -> None:
-        """Write a tar of packages, as the portal packed the groups of models."""
-        with tarfile.open(target, "w", format=tarfile.USTAR_FORMAT) as tar:
-            for model in models:
-                path = self.get(registry.item(f"model/{model}")).path
-                info = tarfile.TarInfo(f"{top}/{model}.zip")
-                info.size = path.stat().st_size
-                with path.open("rb") as content:
-                    tar.addfile(info, content)
-
-
-def _models_of(item: Item) -> list[str]:
-    """Return the sample's models of a group of models; none for any other item."""
-    group = item.key.removeprefix("models/group/")
-    models = map(names.parse_model, sample_packages() if item.key.startswith(_GROUPS) else ())
-    return [
-        m.name for m in models if item.key == "models/all" or group in (m.layer, m.mtype, m.metype)
-    ]
-
-
-def _contents() -> Iterator[tuple[str, bytes]]:
-    """Read the archive from beginning to end, comparing each file with the list.
-
-    Raises
-    ------
-    ChecksumError
-        When the installed archive is damaged.
-    """
-    left = dict(sample_files())
-    try:
-        with (
-            sample_file("sample.tar.xz").open("rb") as packed,
-            tarfile.open(fileobj=packed, mode="r|xz") as tar,
-        ):
-            for member in tar:
-                content = tar.extractfile(member).read()
-                if hashlib.sha256(content).hexdigest() != left.pop(member.name):
-                    raise ChecksumError(f"{member.name} is not the file that is listed")
-                yield member.name, content
-        if left:
-            raise ChecksumError("it ends too early")
-    except (tarfile.TarError, lzma.LZMAError, EOFError, KeyError, ChecksumError) as exc:
-        raise ChecksumError(
-            f"The package's own archive of the sample is damaged ({exc}): install nmc again."
-        ) from exc
-
-
-def _unpack(root: Path) -> None:
-    for name, content in _contents():
-        target = root / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(content)
-    lines = (f"{digest}  {name}\n" for name, digest in sample_files().items())
-    (root / SUMS).write_text("".join(lines), encoding="utf-8")
-
-
-# Extracts ----------------------------------------------------------------------------------------
 
 #: Package → its module, the folder in it, and the keys it offers.
 PROVIDERS = {
@@ -175,7 +68,7 @@ class ExtractsTree:
     def get(self, item: Item, *, progress: bool = True, accept_terms: bool | None = None) -> Record:
         """Return the verified file, brought into the portal's layout in the cache."""
         place, provider = self._place(item), _provider(item.key)
-        terms.require(self.name, accept_terms)
+        provenance.require_terms(self.name, accept_terms)
         origin = f"{provider} {version_of(provider)} (PyPI)"
         if provider == "netsci":
             return self._wiring(item, origin)
