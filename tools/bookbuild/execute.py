@@ -22,7 +22,7 @@ from jupyter_cache import get_cache
 from jupyter_cache.base import CacheBundleIn
 from nbformat import NotebookNode
 from nmc import style
-from nmc.data import terms
+from nmc.data import provenance
 
 from tools.bookbuild import BookError
 from tools.bookbuild.project import Chapter, Project, environment_hash, file_hash
@@ -160,7 +160,7 @@ def execute_stale(
     stale = [one for one in chapters if one not in pages]
     say(f"{len(chapters)} chapters, {len(stale)} to run on {source!r}")
     if source != "sample":  # said here, once, and not in whichever chapter fetches first
-        terms.tell(f"the source {source!r}")
+        provenance.tell_terms(f"the source {source!r}")
     for page in pages.values():
         store.show(page)
     failures = []
