@@ -5,7 +5,7 @@ Plot functions open `context` while they draw; nothing is set globally.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 import matplotlib as mpl
@@ -25,6 +25,7 @@ INK = "#22262B"
 EXCITATORY, INHIBITORY = VERMILION, BLUE
 OBSERVED, NULL = VERMILION, GREY
 LAYER_COLOURS = dict(zip(names.LAYERS, (PURPLE, ORANGE, GREEN, VERMILION, BLUE), strict=True))
+_CYCLE = (BLUE, ORANGE, GREEN, VERMILION, SKY, PURPLE, GREY)
 #: For one-sided quantities; dark means more, and it prints well in grey.
 SEQUENTIAL = "cividis_r"
 #: For quantities with a middle.
@@ -52,8 +53,15 @@ _RC = {
     "lines.linewidth": 1.5,
     "figure.constrained_layout.use": True,
     "image.cmap": SEQUENTIAL,
-    "axes.prop_cycle": mpl.cycler(color=[BLUE, ORANGE, GREEN, VERMILION, SKY, PURPLE, GREY]),
+    "axes.prop_cycle": mpl.cycler(color=_CYCLE),
 }
+
+
+def layer_colours(labels: Iterable) -> dict[str, str]:
+    """Colour of each layer: the usual ones, or the cycle's for layers of another name."""
+    found = dict.fromkeys(str(label) for label in labels)
+    own = [label for label in found if label not in LAYER_COLOURS]
+    return LAYER_COLOURS | {label: _CYCLE[i % len(_CYCLE)] for i, label in enumerate(own)}
 
 
 @contextmanager

@@ -37,7 +37,7 @@ def _size(connectome: Connectome) -> dict:
         "n_neurons": n,
         "n_connections": m,
         "probability": m / (n * (n - 1)) if n > 1 else float("nan"),
-        "excitatory_share": float(connectome.neurons["excitatory"].mean()),
+        "excitatory_share": float(connectome.neurons["excitatory"].astype(float).mean()),
     }
 
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape, quoteattr
 
 import h5py
 import numpy as np
+import pandas as pd
 from scipy import sparse
 
-from nmc.connectome.graph import Connectome
+from nmc.connectome.graph import POSITION, Connectome
 from nmc.connectome.validation import check_connectome
 from nmc.data.files import atomic_write
 from nmc.errors import ConnectomeError, MissingLibraryError
@@ -21,8 +23,6 @@ from nmc.errors import ConnectomeError, MissingLibraryError
 if TYPE_CHECKING:
     import igraph
     import networkx
-
-_COLUMNS = ("mtype", "layer", "excitatory", "x_um", "y_um", "z_um")
 
 
 def to_scipy(connectome: Connectome, dtype=bool) -> sparse.csr_array:
@@ -51,6 +51,8 @@ def to_scipy(connectome: Connectome, dtype=bool) -> sparse.csr_array:
 def to_networkx(connectome: Connectome) -> networkx.DiGraph:
     """Return a `networkx.DiGraph`: nodes 0 … N−1 with the columns of the neuron table.
 
+    What is unknown of a neuron is no attribute of its node.
+
     Parameters
     ----------
     connectome : Connectome
@@ -75,7 +77,8 @@ def to_networkx(connectome: Connectome) -> networkx.DiGraph:
     for _, _, data in graph.edges(data=True):
         data.clear()
     for column, values in _plain_columns(connectome).items():
-        networkx.set_node_attributes(graph, dict(enumerate(values)), column)
+        known = {i: value for i, value in enumerate(values) if value is not None}
+        networkx.set_node_attributes(graph, known, column)
     graph.graph["name"] = connectome.name
     return graph
 
@@ -113,7 +116,7 @@ def to_parquet(connectome: Connectome, folder: str | Path) -> Path:
     """Write ``neurons.parquet`` and ``connections.parquet`` (``pre``, ``post``) into a folder.
 
     Rows are numbered as in the adjacency; the name, the origin and the coverage stand in the
-    files' metadata.
+    files' metadata.  `from_parquet` reads them back.
 
     Parameters
     ----------
@@ -141,6 +144,9 @@ def to_parquet(connectome: Connectome, folder: str | Path) -> Path:
         "name": connectome.name,
         "origin": connectome.origin,
         "coverage": str(connectome.coverage),
+        "nmc": json.dumps(
+            {"coverage": asdict(connectome.coverage), "instance": connectome.instance}
+        ),
     }
     pre, post = _ends(connectome)
     tables = {
@@ -267,17 +273,21 @@ def _write_nodes(path: Path, connectome: Connectome, population: str) -> None:
         group["node_group_index"] = np.arange(len(neurons))
         inside = group.create_group("0")
         for axis in "xyz":
-            inside[axis] = neurons[f"{axis}_um"].to_numpy(np.float32)
-        enumerated = {
-            "mtype": neurons["mtype"],
-            "layer": neurons["layer"],
-            "synapse_class": neurons["excitatory"].map({True: "EXC", False: "INH"}),
-        }
-        for name, column in enumerated.items():
-            column = column.astype("category")
-            inside[name] = column.cat.codes.to_numpy(np.uint32)
-            labels = [str(label) for label in column.cat.categories]
-            inside.create_dataset(f"@library/{name}", data=labels, dtype=h5py.string_dtype())
+            inside[axis] = neurons[f"{axis}_um"].to_numpy(float)
+        signs = neurons["excitatory"].astype("boolean").map({True: "EXC", False: "INH"})
+        own = neurons.drop(columns=["excitatory", *POSITION])
+        for name, column in (own.assign(synapse_class=signs.fillna("unknown"))).items():
+            if pd.api.types.is_bool_dtype(column.dtype) and not column.hasnans:
+                inside[name] = column.to_numpy(np.uint8)
+                inside[name].attrs["nmc_dtype"] = "bool"
+            elif pd.api.types.is_numeric_dtype(column.dtype):
+                missing = column.isna().any()
+                inside[name] = column.to_numpy(float, na_value=np.nan) if missing else column
+            else:
+                column = column.astype("category")
+                inside[name] = column.cat.codes.to_numpy(np.uint32)
+                labels = [str(label) for label in column.cat.categories]
+                inside.create_dataset(f"@library/{name}", data=labels, dtype=h5py.string_dtype())
 
 
 def _write_edges(path: Path, connectome: Connectome, nodes: str, edges: str) -> None:
@@ -296,17 +306,21 @@ def _write_edges(path: Path, connectome: Connectome, nodes: str, edges: str) -> 
 
 def _graphml(connectome: Connectome) -> Iterator[str]:
     columns = _plain_columns(connectome)
-    kinds = {"excitatory": "boolean", "x_um": "double", "y_um": "double", "z_um": "double"}
     yield '<?xml version="1.0" encoding="utf-8"?>\n'
     yield '<graphml xmlns="http://graphml.graphdrawing.org/xmlns">\n'
     for name in columns:
-        kind = kinds.get(name, "string")
-        yield f'<key id="{name}" for="node" attr.name="{name}" attr.type="{kind}"/>\n'
+        dtype = connectome.neurons[name].dtype
+        kind = "double" if pd.api.types.is_numeric_dtype(dtype) else "string"
+        kind = "long" if pd.api.types.is_integer_dtype(dtype) else kind
+        kind = "boolean" if pd.api.types.is_bool_dtype(dtype) else kind
+        key = quoteattr(name)
+        yield f'<key id={key} for="node" attr.name={key} attr.type="{kind}"/>\n'
     yield f'<graph id={quoteattr(connectome.name)} edgedefault="directed">\n'
     for i, values in enumerate(zip(*columns.values(), strict=True)):
         parts = (
-            f'<data key="{name}">{escape(_xml_value(value))}</data>'
+            f"<data key={quoteattr(name)}>{escape(_xml_value(value))}</data>"
             for name, value in zip(columns, values, strict=True)
+            if value is not None
         )
         yield f'<node id="{i}">{"".join(parts)}</node>\n'
     for pre, post in zip(*(ends.tolist() for ends in _ends(connectome)), strict=True):
@@ -326,11 +340,12 @@ def _ends(connectome: Connectome) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _plain_columns(connectome: Connectome) -> dict[str, list]:
-    neurons = connectome.neurons
-    return {
-        name: (neurons[name].astype(str) if name in ("mtype", "layer") else neurons[name]).tolist()
-        for name in _COLUMNS
-    }
+    """Columns of the neuron table as Python's own values; None where one is unknown."""
+    found = {}
+    for name, column in connectome.neurons.items():
+        values = column.astype(object)
+        found[str(name)] = [None if pd.isna(v) else v for v in values.tolist()]
+    return found
 
 
 def _library(name: str, how: str):

@@ -57,8 +57,13 @@ class Coverage:
 
     @property
     def missing_mtypes(self) -> tuple[str, ...]:
-        """M-types, of the 55, that are not present."""
-        return tuple(m for m in names.MTYPES if m not in self.mtypes)
+        """M-types, of the 55, that are not present; none where types are the reader's own."""
+        return tuple(m for m in names.MTYPES if m not in self.mtypes) if not self.own else ()
+
+    @property
+    def own(self) -> bool:
+        """Whether types have names that are not the portal's."""
+        return not set(self.mtypes) <= set(names.MTYPES)
 
     @property
     def whole(self) -> bool:
@@ -69,7 +74,8 @@ class Coverage:
         text = "whole" if self.whole else "partial"
         if self.part_of:
             text += f", an extract of {self.part_of}"
-        text += f": {len(self.mtypes)} of {len(names.MTYPES)} m-types"
+        of = "types of its own" if self.own else f"of {len(names.MTYPES)} m-types"
+        text += f": {len(self.mtypes)} {of}"
         if self.missing_blocks:
             text += f", {len(self.missing_blocks)} pathways without a matrix"
         if self.missing_counts:
@@ -125,7 +131,7 @@ class Connectome:
         if lacking or not hasattr(self.neurons["mtype"], "cat"):
             raise ConnectomeError(
                 f"The neuron table lacks {', '.join(lacking) or 'categories of m-types'}; "
-                "nmc.connectome.graph.make_neurons builds one."
+                "nmc.make_connectome builds one."
             )
         if not sparse.issparse(self.adjacency) or self.adjacency.format != "csr":
             raise ConnectomeError(
@@ -164,9 +170,10 @@ class Connectome:
     @property
     def groups(self) -> np.ndarray:
         """Index of each neuron's m-type in `mtypes`, (N,) int32."""
-        lookup = np.full(len(names.MTYPES), -1, np.int32)
-        lookup[[names.MTYPES.index(m) for m in self.mtypes]] = np.arange(len(self.mtypes))
-        return lookup[self.neurons["mtype"].cat.codes.to_numpy()]
+        column = self.neurons["mtype"].cat
+        lookup = np.full(len(column.categories), -1, np.int32)
+        lookup[column.categories.get_indexer(self.mtypes)] = np.arange(len(self.mtypes))
+        return lookup[column.codes.to_numpy()]
 
     def __repr__(self) -> str:
         return (
@@ -222,7 +229,7 @@ class Connectome:
         keep = chosen_neurons(keep, self.n_neurons)  # file order: m-types stay together
         neurons = self.neurons.iloc[keep].reset_index(drop=True)
         codes = np.unique(neurons["mtype"].cat.codes.to_numpy())
-        mtypes = tuple(names.MTYPES[c] for c in codes)
+        mtypes = tuple(neurons["mtype"].cat.categories[codes])
         old = self.coverage
         coverage = replace(
             old,
@@ -291,15 +298,18 @@ class Connectome:
             if wanted is None:
                 continue
             some = isinstance(wanted, Iterable) and not isinstance(wanted, str)
-            wanted = [spelled(w) for w in (wanted if some else [wanted])]
             present = set(self.neurons[column].astype(str))
+            wanted = [
+                w if w in present or self.coverage.own else spelled(w)
+                for w in (wanted if some else [wanted])
+            ]
             for one in wanted:
                 if one not in present:
                     raise UnknownNameError.of(f"{column} in {self.name},", one, present)
             keep &= self.neurons[column].isin(wanted).to_numpy()
             said.append(" + ".join(wanted) or f"no {column}")
         if excitatory is not None:
-            keep &= self.neurons["excitatory"].to_numpy() == excitatory
+            keep &= (self.neurons["excitatory"] == excitatory).fillna(False).to_numpy(bool)
             said.append("excitatory" if excitatory else "inhibitory")
         if within_um is not None:
             check_distance(within_um, "within_um")

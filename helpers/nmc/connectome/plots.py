@@ -48,20 +48,25 @@ def plot_somata(connectome: Connectome, ax: Axes | None = None, *, most: int = 8
     Returns
     -------
     matplotlib Axes
-        Horizontal position x and height y, µm; filled dots are excitatory, rings inhibitory.
+        Horizontal position x and height y, µm; filled dots are excitatory or unknown, rings
+        inhibitory.
 
     Raises
     ------
     ConnectomeError
-        If this is no `Connectome` or has no neuron, or `most` no whole number from 1 on.
+        If this is no `Connectome`, has no neuron or no position, or `most` no whole number from 1.
     """
     check_connectome(connectome, least=1)
     check_number(most, "most", 1)
     ax = style.new_axes(ax, width=4.2, height=5.6)
     step = max(1, -(-connectome.n_neurons // most))
     neurons = connectome.neurons.iloc[::step]
-    for (layer, excitatory), some in neurons.groupby(["layer", "excitatory"], observed=True):
-        colour = style.LAYER_COLOURS[str(layer)]
+    if neurons[["x_um", "y_um"]].isna().all(axis=None):
+        raise ConnectomeError("No neuron has a position to draw it at: give make_connectome some.")
+    colours = style.layer_colours(neurons["layer"])
+    filled = neurons["excitatory"].astype("boolean").fillna(True)
+    for (layer, excitatory), some in neurons.groupby(["layer", filled], observed=True):
+        colour = colours[str(layer)]
         ax.scatter(
             some["x_um"], some["y_um"], s=7 if excitatory else 12, linewidths=0.7,
             facecolors=colour if excitatory else "none", edgecolors=colour,
@@ -69,7 +74,7 @@ def plot_somata(connectome: Connectome, ax: Axes | None = None, *, most: int = 8
     for layer, some in neurons.groupby("layer", observed=True):
         ax.annotate(
             str(layer), (1.02, some["y_um"].mean()), xycoords=("axes fraction", "data"),
-            color=style.LAYER_COLOURS[str(layer)], fontweight="bold", va="center",
+            color=colours[str(layer)], fontweight="bold", va="center",
         )  # fmt: skip
     middle, width = neurons["x_um"].agg(["min", "max"]).mean(), np.ptp(neurons["x_um"])
     ax.set_xlim(middle - max(0.54 * width, 250), middle + max(0.54 * width, 250))
@@ -110,16 +115,19 @@ def plot_adjacency(
     ax = style.new_axes(ax, width=6.2, height=5.2)
     n = connectome.n_neurons
     edges = np.linspace(0, n, (cells or int(np.clip(n / 12, min(n, 40), 300))) + 1).round()
-    graph = connectome.adjacency
-    rows = np.repeat(np.arange(n), np.diff(graph.indptr))
-    counts = np.histogram2d(rows, graph.indices, bins=(edges, edges))[0]
+    graph, layer = connectome.adjacency, connectome.neurons["layer"]
+    order = np.argsort(layer.cat.codes.to_numpy(), kind="stable")  # a layer's neurons together
+    place = np.empty(n, int)
+    place[order] = np.arange(n)
+    rows = np.repeat(place, np.diff(graph.indptr))
+    counts = np.histogram2d(rows, place[graph.indices], bins=(edges, edges))[0]
     share = 100 * counts / np.outer(np.diff(edges), np.diff(edges))
     positive = share[share > 0]
     norm = LogNorm(*np.quantile(positive, [0.02, 0.998])) if positive.size else None
     masked = np.ma.masked_equal(share, 0)
     image = ax.imshow(masked, extent=(0, n, n, 0), norm=norm, interpolation="nearest",
                       cmap=style.SEQUENTIAL)  # fmt: skip
-    _part_layers(ax, connectome.neurons["layer"])
+    _part_layers(ax, layer.iloc[order])
     _plain_bar(ax, image, "pairs connected (%)", log=True)
     ax.set(xlabel="postsynaptic neuron", ylabel="presynaptic neuron")
     stamp(ax)
@@ -396,9 +404,6 @@ def plot_offset_map(table: pd.DataFrame, ax: Axes | None = None, *, least_pairs:
     return ax
 
 
-_LAYER_KINDS = {True: "excitatory", False: "inhibitory"}
-
-
 def view_column(
     connectome: Connectome, *, by: str = "layer", most: int = 4000, most_links: int = 250_000
 ) -> View3D:
@@ -456,5 +461,6 @@ def _groups(connectome: Connectome, by: str) -> tuple[list[str], dict[str, str]]
     column = connectome.neurons[by]
     if by == "excitatory":
         colours = {"excitatory": style.EXCITATORY, "inhibitory": style.INHIBITORY}
-        return column.map(_LAYER_KINDS).tolist(), colours
-    return column.astype(str).tolist(), dict(style.LAYER_COLOURS)
+        signs = column.astype("boolean").map({True: "excitatory", False: "inhibitory"})
+        return signs.fillna("unknown").tolist(), colours | {"unknown": style.GREY}
+    return column.astype(str).tolist(), style.layer_colours(column)

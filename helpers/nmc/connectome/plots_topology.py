@@ -409,6 +409,14 @@ def plot_degrees(
     return ax
 
 
+def _kind(mtype: str, neuron: pd.Series) -> tuple[str, bool]:
+    """Layer of a type, and whether it is drawn filled, from one of its rows or from its name."""
+    known = mtype in names.MTYPES
+    layer = neuron.get("layer", names.layer_of(mtype) if known else "all")
+    excitatory = neuron.get("excitatory", names.is_excitatory(mtype) if known else True)
+    return str(layer), bool(pd.isna(excitatory) or excitatory)
+
+
 @style.context()
 def plot_degrees_by_type(
     degrees: pd.DataFrame, column: str = "in_degree", ax: Axes | None = None
@@ -436,12 +444,16 @@ def plot_degrees_by_type(
         For another table, or a column it has not.
     """
     check_table(degrees, ("mtype", column), "nmc.compute_degrees")
-    table = degrees.groupby("mtype", observed=True)[column].quantile([0.25, 0.5, 0.75]).unstack()
+    by_type = degrees.groupby("mtype", observed=True)
+    table = by_type[column].quantile([0.25, 0.5, 0.75]).unstack()
+    kinds = {mtype: _kind(mtype, some.iloc[0]) for mtype, some in by_type}
+    colours = style.layer_colours(layer for layer, _ in kinds.values())
     ax = style.new_axes(ax, width=7.0, height=0.9 + 0.17 * len(table))
     for at, (mtype, (low, middle, high)) in enumerate(table.iterrows()):
-        colour = style.LAYER_COLOURS[names.layer_of(mtype)]
+        layer, filled = kinds[mtype]
+        colour = colours[layer]
         ax.plot([low, high], [at, at], color=colour, linewidth=2.4, solid_capstyle="round")
-        face = colour if names.is_excitatory(mtype) else "white"
+        face = colour if filled else "white"
         ax.plot(middle, at, "o", color=colour, markerfacecolor=face, markersize=6)
     ax.set_yticks(range(len(table)), table.index.astype(str), fontsize=8)
     ax.set_ylim(len(table) - 0.3, -0.7)

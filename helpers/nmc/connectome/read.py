@@ -267,8 +267,8 @@ def _check_signature(path: Path) -> None:
     looks = next((what for begins, what in _OTHERS.items() if start.startswith(begins)), "")
     raise FormatError(
         f"{path.name} is no HDF5 file: it {f'looks like {looks}' if looks else 'has no signature'}"
-        f"{'' if size else ' and is empty'}. Give a connectome file of the "
-        "portal, or one laid out like it."
+        f"{'' if size else ' and is empty'}. A table, matrix or graph of your own becomes a "
+        "connectome by nmc.make_connectome or one of nmc.from_*."
     )
 
 

@@ -1,0 +1,500 @@
+"""A connectome of one's own: from a matrix, a graph, a table, or another tool's file.
+
+Own names of types stand in the column ``mtype`` as the portal's do; every measure, null model and
+figure takes them, and any other column by its name (``by="…"``).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree
+
+import h5py
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from nmc import names
+from nmc.child import run_child
+from nmc.connectome.graph import COUNTS, POSITION, Connectome, Coverage, canonical
+from nmc.errors import ConnectomeError, FormatError, MissingFileError, UnknownNameError
+from nmc.numbers import as_numbers
+
+if TYPE_CHECKING:
+    import networkx
+
+#: What other tools call the columns of the neuron table.
+_ALSO = {
+    "type": "mtype", "cell_type": "mtype", "synapse_class": "excitatory",
+    "x": "x_um", "y": "y_um", "z": "z_um",
+}  # fmt: skip
+_SIGNS = {"exc": True, "inh": False, "true": True, "false": False, "e": True, "i": False}
+
+
+def make_connectome(
+    adjacency: sparse.sparray | np.ndarray,
+    types: Iterable[str] | None = None,
+    positions: np.ndarray | None = None,
+    *,
+    layers: Iterable[str] | None = None,
+    excitatory: Iterable[bool] | None = None,
+    columns: Mapping[str, Iterable] | None = None,
+    name: str = "connectome",
+) -> Connectome:
+    """Make a connectome from an adjacency matrix.
+
+    Parameters
+    ----------
+    adjacency : scipy sparse matrix or array, (N, N)
+        What is not 0 is a connection; rows presynaptic.
+    types : iterable of str, N, optional
+        Type of each neuron: the portal's m-types or names of your own; default one type.
+    positions : array, (N, 3), optional
+        Soma positions x, y (vertical), z in µm; without them distances are not defined.
+    layers : iterable of str, N, optional
+        Layer of each neuron; default the m-type's, or one layer for types of your own.
+    excitatory : iterable of bool, N, optional
+        Default the m-type's, or unknown for types of your own.
+    columns : mapping of str to N values, optional
+        Further columns of the neuron table.
+    name : str
+        What to call it in a figure.
+
+    Returns
+    -------
+    Connectome
+        Neurons in the order given; connections of a neuron with itself are left out and counted
+        in its coverage.
+
+    Raises
+    ------
+    ConnectomeError
+        For a matrix that is not square or holds what is no number, or a column of another length.
+
+    Examples
+    --------
+    >>> ring = nmc.make_connectome(np.roll(np.eye(3), 1, axis=1), ["a", "b", "b"])
+    >>> nmc.compute_degrees(ring)["degree"].tolist()
+    [2, 2, 2]
+    """
+    if not (sparse.issparse(adjacency) or isinstance(adjacency, np.ndarray)):
+        raise ConnectomeError(
+            f"A {type(adjacency).__name__} is no adjacency; give a matrix, sparse or not."
+        )
+    shape, values = adjacency.shape, adjacency.data if sparse.issparse(adjacency) else adjacency
+    if len(shape) != 2 or shape[0] != shape[1]:
+        raise ConnectomeError(f"The adjacency has shape {shape}; it must be square.")
+    if values.dtype.kind not in "biuf" or np.isnan(values).any():
+        raise ConnectomeError(f"The adjacency holds what is no number ({values.dtype}).")
+    given = {"mtype": types, "layer": layers, "excitatory": excitatory} | dict(
+        {} if columns is None else columns
+    )
+    if positions is not None:
+        places = np.asarray(positions, float)
+        if places.shape != (shape[0], 3):
+            raise ConnectomeError(f"Positions have shape {places.shape}, not ({shape[0]}, 3).")
+        given |= dict(zip(POSITION, places.T, strict=True))
+    neurons = _neuron_table(shape[0], {k: v for k, v in given.items() if v is not None})
+    graph = canonical(adjacency)
+    n_self = int(graph.diagonal().sum())
+    if n_self:
+        graph = graph.tolil()
+        graph.setdiag(False)
+        graph = canonical(graph)
+    present = neurons["mtype"].cat.categories[np.unique(neurons["mtype"].cat.codes)]
+    coverage = Coverage(tuple(present), self_connections=n_self)
+    return Connectome(neurons, graph, coverage, name, "made by the reader")
+
+
+def from_edges(
+    edges: pd.DataFrame | str | Path,
+    neurons: pd.DataFrame | str | Path | None = None,
+    *,
+    pre: str = "pre",
+    post: str = "post",
+    id: str = "id",
+    name: str = "",
+) -> Connectome:
+    """Make a connectome from a table of connections.
+
+    Parameters
+    ----------
+    edges : pandas.DataFrame, or path of a CSV or Parquet file
+        One row a connection; rows of the same two neurons are one. Other columns are not read.
+    neurons : pandas.DataFrame, or path, optional
+        One row a neuron: ``mtype`` (or ``type``), ``layer``, ``excitatory``, ``x_um``, ``y_um``,
+        ``z_um`` and any other; default the neurons that the connections name.
+    pre, post : str
+        Columns of `edges`: presynaptic and postsynaptic neuron.
+    id : str
+        Column of `neurons` that these refer to; without it they are row numbers from 0 on.
+    name : str
+        What to call it in a figure; default the file's name.
+
+    Returns
+    -------
+    Connectome
+
+    Raises
+    ------
+    ConnectomeError
+        For a column that is not there, or a connection of a neuron that is not.
+    FormatError, MissingFileError
+        For a file that cannot be read, or is not there.
+    """
+    name = name or (Path(edges).stem if isinstance(edges, str | Path) else "connectome")
+    edges = _table(edges)
+    for column in (pre, post):
+        if column not in edges:
+            known = ", ".join(map(str, edges.columns))
+            raise ConnectomeError(f"The connections have no column {column!r}; they have {known}.")
+    ends = edges[pre], edges[post]
+    if neurons is None:
+        known = pd.Index(pd.unique(pd.concat(ends, ignore_index=True)))
+        table = pd.DataFrame({id: known.sort_values()})
+    else:
+        table = _table(neurons).reset_index(drop=True)
+    known = pd.Index(table[id]) if id in table else pd.RangeIndex(len(table))
+    if not known.is_unique or known.hasnans:
+        raise ConnectomeError(f"A neuron's {id!r} is missing or that of another neuron, too.")
+    rows = [known.get_indexer(end) for end in ends]
+    for end, row in zip(ends, rows, strict=True):
+        if (row < 0).any():
+            raise ConnectomeError(
+                f"A connection names neuron {end[row < 0].iloc[0]}, which is not in the table."
+            )
+    return _from_table(table, *rows, name)
+
+
+def from_networkx(graph: networkx.DiGraph, *, name: str = "") -> Connectome:
+    """Make a connectome from a directed networkx graph; attributes of nodes become columns.
+
+    Parameters
+    ----------
+    graph : networkx.DiGraph or MultiDiGraph
+        Nodes that are not 0 … N−1 are kept in a column ``node``.
+    name : str
+        What to call it in a figure; default the graph's.
+
+    Returns
+    -------
+    Connectome
+
+    Raises
+    ------
+    ConnectomeError
+        If this is no graph, or has no direction.
+    """
+    if not (hasattr(graph, "is_directed") and hasattr(graph, "nodes")):
+        raise ConnectomeError(f"A {type(graph).__name__} is no networkx graph.")
+    if not graph.is_directed():
+        raise ConnectomeError("The graph has no direction; graph.to_directed() makes both.")
+    nodes = list(graph.nodes)
+    table = pd.DataFrame([graph.nodes[v] for v in nodes], index=range(len(nodes)))
+    if nodes != list(range(len(nodes))):
+        table["node"] = nodes
+    number = {v: i for i, v in enumerate(nodes)}
+    ends = np.array([(number[a], number[b]) for a, b, *_ in graph.edges], int).reshape(-1, 2)
+    return _from_table(table, *ends.T, name or graph.graph.get("name", "") or "connectome")
+
+
+def from_parquet(folder: str | Path) -> Connectome:
+    """Read back what `to_parquet` wrote: neurons, connections, name, origin and coverage.
+
+    Parameters
+    ----------
+    folder : str or Path
+
+    Returns
+    -------
+    Connectome
+
+    Raises
+    ------
+    FormatError, MissingFileError
+        For a file that cannot be read, or is not there.
+    """
+    import pyarrow.parquet as pq
+
+    folder = Path(folder).expanduser()
+    table, edges = (_table(folder / f"{part}.parquet") for part in ("neurons", "connections"))
+    facts = pq.read_schema(folder / "neurons.parquet").metadata or {}
+    known = json.loads(facts.get(b"nmc", b"{}"))
+    connectome = from_edges(edges, table, name=facts.get(b"name", b"connectome").decode())
+    coverage = known.get("coverage", {})
+    for names_of in ("mtypes", "missing_counts"):
+        coverage[names_of] = tuple(coverage.get(names_of, getattr(connectome.coverage, names_of)))
+    coverage["missing_blocks"] = tuple(map(tuple, coverage.get("missing_blocks", ())))
+    return Connectome(
+        connectome.neurons, connectome.adjacency, Coverage(**coverage), connectome.name,
+        facts.get(b"origin", b"").decode(), known.get("instance", ""),
+    )  # fmt: skip
+
+
+def from_graphml(path: str | Path) -> Connectome:
+    """Read a directed GraphML file, of `to_graphml`, networkx, igraph, Gephi or others.
+
+    Parameters
+    ----------
+    path : str or Path
+        Data of nodes become columns; ids that are not 0 … N−1 stand in a column ``node``.
+
+    Returns
+    -------
+    Connectome
+
+    Raises
+    ------
+    FormatError
+        For a file that is no GraphML, whose graph has no direction, or that names a node twice.
+    MissingFileError
+        When it is not there.
+    """
+    path = _existing(path)
+    read = {
+        "int": int, "long": int, "float": float, "double": float,
+        "boolean": lambda text: text.strip().lower() == "true",
+    }  # fmt: skip
+    keys: dict[str, tuple[str, Callable]] = {}
+    nodes: dict[str, dict] = {}
+    ends: list[tuple[str, str]] = []
+    name = path.stem
+    try:
+        for event, item in ElementTree.iterparse(path, ("start", "end")):
+            tag = item.tag.rpartition("}")[2]
+            if event == "start":
+                if tag == "graph":
+                    name = item.get("id") or name
+                    if item.get("edgedefault") != "directed":
+                        raise FormatError(f"{path.name}: the graph has no direction.")
+                continue
+            if tag == "key" and item.get("for") in ("node", "all"):
+                kind = read.get(item.get("attr.type"), str)
+                keys[item.get("id")] = item.get("attr.name") or item.get("id"), kind
+            elif tag == "node":
+                if item.get("id") in nodes:
+                    raise FormatError(f"{path.name} has the node {item.get('id')!r} twice.")
+                found = {d.get("key"): d.text or "" for d in item}
+                nodes[item.get("id")] = {
+                    keys[k][0]: keys[k][1](text) for k, text in found.items() if k in keys
+                }
+                item.clear()
+            elif tag == "edge":
+                ends.append((item.get("source"), item.get("target")))
+                item.clear()
+        number = {v: i for i, v in enumerate(nodes)}
+        rows = np.array([(number[a], number[b]) for a, b in ends], int).reshape(-1, 2)
+    except (ElementTree.ParseError, ValueError, KeyError) as error:
+        raise FormatError(f"{path.name} is no GraphML that can be read: {error}.") from error
+    table = pd.DataFrame(list(nodes.values()), index=range(len(nodes)))
+    if list(nodes) != [str(i) for i in range(len(nodes))]:
+        table["node"] = list(nodes)
+    return _from_table(table, *rows.T, name)
+
+
+def from_sonata(config: str | Path, population: str | None = None) -> Connectome:
+    """Read one population of a SONATA circuit and the connections within it.
+
+    Parameters
+    ----------
+    config : str or Path
+        The circuit's configuration (JSON).
+    population : str, optional
+        Name of the node population; default the only one.
+
+    Returns
+    -------
+    Connectome
+        Attributes of nodes as columns; all edges between the same two neurons are one connection.
+
+    Raises
+    ------
+    FormatError
+        For files that are no SONATA, or hold no such population.
+    MissingFileError
+        When the configuration is not there.
+    """
+    path = _existing(config)
+    meta, arrays = run_child(
+        "nmc.connectome.build:read_sonata",
+        {"path": str(path.absolute()), "population": population},
+        label=path.name, progress=False, error=FormatError,
+    )  # fmt: skip
+    pre, post = arrays.pop("pre"), arrays.pop("post")
+    table = pd.DataFrame(
+        {name: arrays[f"column {i}"] for i, name in enumerate(meta["columns"])},
+        index=range(meta["nodes"]),
+    )
+    return _from_table(table, pre, post, meta["population"])
+
+
+def read_sonata(params: Mapping, report: Callable) -> tuple[dict, dict[str, np.ndarray]]:
+    """Read the files of a SONATA circuit; a task of `nmc.child`.
+
+    Raises
+    ------
+    FormatError
+        For files that are no SONATA.
+    """
+    path = Path(params["path"])
+    try:
+        config = json.loads(path.read_text("utf-8"))
+        places = {"$BASE_DIR": ".", **config.get("manifest", {})}
+        networks = config["networks"]
+        with _open_in(path, places, networks["nodes"][0]["nodes_file"]) as file:
+            found = list(file["nodes"])
+            wanted = params["population"] or (found[0] if len(found) == 1 else None)
+            if wanted not in found:
+                raise FormatError(
+                    f"{path.name}: there is no node population {wanted!r}, but {', '.join(found)}."
+                )
+            n, columns = _nodes(file["nodes"][wanted])
+        ends = [np.empty((2, 0), np.int64)]
+        for listed in networks["edges"]:
+            with _open_in(path, places, listed["edges_file"]) as file:
+                for group in file["edges"].values():
+                    sides = [group[f"{end}_node_id"] for end in ("source", "target")]
+                    if all(_text(s.attrs["node_population"]) == wanted for s in sides):
+                        ends.append(np.array([s[()] for s in sides], np.int64))
+    except (OSError, RuntimeError, KeyError, IndexError, ValueError, TypeError) as error:
+        raise FormatError(f"{path.name} is no SONATA circuit that can be read: {error}.") from error
+    pre, post = np.concatenate(ends, axis=1)
+    if pre.size and (min(pre.min(), post.min()) < 0 or max(pre.max(), post.max()) >= n):
+        raise FormatError(f"{path.name}: an edge names a node that population {wanted} has not.")
+    arrays = {f"column {i}": values for i, values in enumerate(columns.values())}
+    meta = {"nodes": n, "columns": list(columns), "population": wanted}
+    return meta, arrays | {"pre": pre, "post": post}
+
+
+def _open_in(config: Path, places: Mapping[str, str], file: str) -> h5py.File:
+    for variable, place in places.items():
+        file = file.replace(variable, place)
+    return h5py.File(config.parent / file, "r")
+
+
+def _nodes(population: h5py.Group) -> tuple[int, dict[str, np.ndarray]]:
+    """Read number and attributes of the nodes of a population."""
+    n, group = population["node_type_id"].shape[0], population["0"]
+    library, columns = group.get("@library", {}), {}
+    for name, data in group.items():
+        if not isinstance(data, h5py.Dataset) or data.shape != (n,):
+            continue
+        values = data.asstr()[()].astype("U") if data.dtype.kind in "OS" else data[()]
+        if name in library:
+            values = np.array([_text(label) for label in library[name][()]], "U")[values]
+        columns[name] = values.astype(bool) if data.attrs.get("nmc_dtype") == "bool" else values
+    return n, columns
+
+
+def _text(value: bytes | str) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+def _existing(path: str | Path) -> Path:
+    if not isinstance(path, str | Path) or not str(path).strip():
+        raise ConnectomeError(f"The place to read from is a path, not {path!r}.")
+    path = Path(path).expanduser()
+    if not path.is_file():
+        raise MissingFileError(f"There is no file {path}.")
+    return path
+
+
+def _table(what: pd.DataFrame | str | Path) -> pd.DataFrame:
+    """Return a table, read from a CSV or Parquet file if it is a path."""
+    if isinstance(what, pd.DataFrame):
+        return what
+    path = _existing(what)
+    try:
+        if path.suffix == ".parquet":
+            return pd.read_parquet(path)
+        return pd.read_csv(path, sep="\t" if ".tsv" in path.suffixes else ",")
+    except (OSError, ValueError) as error:
+        said = str(error).strip().splitlines() or [type(error).__name__]
+        raise FormatError(f"{path.name} cannot be read as a table: {said[0]}.") from error
+
+
+def _from_table(table: pd.DataFrame, pre: np.ndarray, post: np.ndarray, name: str) -> Connectome:
+    """Make a connectome of a table of neurons and the two ends of each connection."""
+    n = len(table)
+    table = table.rename(columns={k: v for k, v in _ALSO.items() if v not in table})
+    graph = sparse.coo_array((np.ones(len(pre), bool), (pre, post)), shape=(n, n))
+    columns = {str(column): table[column] for column in table}
+    types, layers = columns.pop("mtype", None), columns.pop("layer", None)
+    signs = columns.pop("excitatory", None)
+    return make_connectome(
+        graph, types, layers=layers, excitatory=signs, columns=columns, name=name
+    )
+
+
+def _neuron_table(n: int, given: dict[str, Iterable]) -> pd.DataFrame:
+    """Build the neuron table of `Connectome` from the columns there are."""
+    columns = {name: _column(name, values, n) for name, values in given.items()}
+    mtype = _categories(columns.pop("mtype", pd.Series(["neuron"] * n, dtype=object)), "type")
+    try:
+        spelled = [names.canonical_mtype(label) for label in mtype.cat.categories]
+    except UnknownNameError:
+        spelled = None
+    own = spelled is None or n == 0
+    layer, excitatory = columns.pop("layer", None), columns.pop("excitatory", None)
+    if not own:
+        codes = np.array([names.MTYPES.index(m) for m in spelled])[mtype.cat.codes.to_numpy()]
+        mtype = pd.Series(pd.Categorical.from_codes(codes, names.MTYPES, ordered=True))
+    if layer is None:
+        layer = mtype.astype(object).map(names.layer_of) if not own else pd.Series(["all"] * n)
+    layer = _categories(layer, "layer")
+    if set(layer.cat.categories) <= set(names.LAYERS):
+        layer = layer.cat.set_categories(names.LAYERS, ordered=True)
+    if excitatory is None:
+        known = mtype.astype(object).map(names.is_excitatory) if not own else [pd.NA] * n
+        excitatory = pd.Series(known, dtype="boolean")
+    table = {"mtype": mtype, "layer": layer, "excitatory": _signs(excitatory)}
+    for axis in POSITION:
+        values = columns.pop(axis, pd.Series(np.full(n, np.nan)))
+        known = np.flatnonzero(values.notna())
+        table[axis] = np.full(n, np.nan)
+        table[axis][known] = as_numbers(
+            values.iloc[known].to_numpy(),
+            where=lambda i, axis=axis, known=known: f"{axis} of neuron {known[i]}",
+            error=ConnectomeError,
+        )
+    for count in COUNTS.values():
+        table[count] = pd.Series(columns.pop(count, [pd.NA] * n)).astype("Int64")
+    return pd.DataFrame(table | columns, index=range(n))
+
+
+def _column(name: str, values: Iterable, n: int) -> pd.Series:
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise ConnectomeError(f"{name} is a value for each of {n} neurons, not {values!r}.")
+    column = values if isinstance(values, pd.Series) else pd.Series(list(values))
+    if len(column) != n:
+        raise ConnectomeError(f"There are {n} neurons, but {len(column)} values of {name}.")
+    return column.reset_index(drop=True)
+
+
+def _categories(column: pd.Series, what: str) -> pd.Series:
+    """Labels as ordered categories: as they are, or in order of first appearance."""
+    if column.isna().any():
+        raise ConnectomeError(f"Neuron {int(column.isna().argmax())} has no {what}.")
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        column = column.cat.remove_unused_categories()
+        labels = [str(label) for label in column.cat.categories]
+    else:
+        labels = list(dict.fromkeys(column.astype(str)))
+    return pd.Series(pd.Categorical(column.astype(str), labels, ordered=True))
+
+
+def _signs(column: pd.Series) -> pd.Series:
+    """Excitatory or not, as bools; nullable where it is unknown of a neuron."""
+    if column.dtype == object or isinstance(column.dtype, pd.StringDtype | pd.CategoricalDtype):
+        texts = [pd.NA if pd.isna(v) else _SIGNS.get(str(v).lower(), v) for v in column]
+        column = pd.Series(texts, dtype=object)
+    try:
+        signs = column.astype("boolean")
+    except (TypeError, ValueError):
+        raise ConnectomeError(
+            "A neuron is excitatory: True, False, EXC, INH or unknown (None), not another value."
+        ) from None
+    return signs if signs.isna().any() or not len(signs) else signs.astype(bool)

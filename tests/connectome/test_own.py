@@ -1,0 +1,219 @@
+"""A connectome of one's own: made from anything, measured and drawn like the portal's, and back."""
+
+import inspect
+import warnings
+
+import matplotlib.pyplot as plt
+import networkx as nx
+import nmc
+import numpy as np
+import pandas as pd
+import pytest
+from nmc.connectome import nulls
+from nmc.connectome.build import (
+    from_edges,
+    from_graphml,
+    from_networkx,
+    from_parquet,
+    from_sonata,
+    make_connectome,
+)
+from nmc.connectome.export import to_graphml, to_networkx, to_parquet, to_scipy, to_sonata
+from nmc.errors import ConnectomeError, FormatError, MissingFileError
+from scipy import sparse
+from test_bad_input import TAKERS, call
+from test_nulls import make_connectome as portal_like
+
+N = 24
+
+
+def own(positions=True, seed=2):
+    """Types and layers of the reader's own, in no order, and three more columns."""
+    rng = np.random.default_rng(seed)
+    graph = rng.random((N, N)) < 0.2
+    np.fill_diagonal(graph, False)
+    return make_connectome(
+        graph,
+        rng.choice(["Pyr", "PV+", "O'LM <1>"], N),
+        rng.uniform(0, 300, (N, 3)) if positions else None,
+        layers=rng.choice(["oriens", "pyramidale"], N),
+        excitatory=rng.random(N) < 0.5,
+        columns={"area": rng.choice(["CA1", "CA3"], N), "age_ms": rng.random(N),
+                 "visits": np.arange(N), "kept": rng.random(N) < 0.3},
+        name="own",
+    )  # fmt: skip
+
+
+def same(one, other):
+    """Same connections, and every column with the same values."""
+    assert (one.adjacency != other.adjacency).nnz == 0
+    assert set(one.neurons) == set(other.neurons)
+    for name, column in one.neurons.items():
+        there = other.neurons[name]
+        assert [None if pd.isna(v) else v for v in column] == [
+            None if pd.isna(v) else v for v in there
+        ], name
+    for name in ("mtype", "layer"):
+        assert one.neurons[name].cat.ordered and other.neurons[name].cat.ordered
+    assert set(one.mtypes) == set(other.mtypes)
+
+
+WAYS = {
+    "scipy": lambda c, _: make_connectome(
+        to_scipy(c), c.neurons["mtype"], c.positions, layers=c.neurons["layer"],
+        excitatory=c.neurons["excitatory"],
+        columns=c.neurons.drop(columns=["mtype", "layer", "excitatory", "x_um", "y_um", "z_um"]),
+    ),
+    "networkx": lambda c, _: from_networkx(to_networkx(c)),
+    "GraphML": lambda c, folder: from_graphml(to_graphml(c, folder / "c.graphml")),
+    "GraphML by networkx": lambda c, folder: (
+        nx.write_graphml(to_networkx(c), folder / "n.graphml"),
+        from_graphml(folder / "n.graphml"),
+    )[1],
+    "Parquet": lambda c, folder: from_parquet(to_parquet(c, folder / "p")),
+    "SONATA": lambda c, folder: from_sonata(to_sonata(c, folder / "s", "pop")),
+    "CSV": lambda c, folder: _through_csv(c, folder),
+}  # fmt: skip
+
+
+def _through_csv(connectome, folder):
+    pre, post = connectome.adjacency.nonzero()
+    pd.DataFrame({"pre": pre, "post": post}).to_csv(folder / "edges.csv", index=False)
+    connectome.neurons.to_csv(folder / "neurons.csv", index=False)
+    return from_edges(folder / "edges.csv", folder / "neurons.csv")
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("kind", ["own", "portal's"])
+def test_round_trips_keep_every_column(way, kind, tmp_path):
+    if way == "SONATA":
+        pytest.importorskip("libsonata")
+    connectome = own() if kind == "own" else portal_like(3, n=30)
+    same(connectome, WAYS[way](connectome, tmp_path))
+
+
+def test_parquet_keeps_name_origin_coverage_and_instance(tmp_path):
+    connectome = nmc.load_connectome("connectome/average/mc0").subset(layer="L1")
+    again = from_parquet(to_parquet(connectome, tmp_path))
+    same(connectome, again)
+    for what in ("name", "origin", "coverage", "instance", "mtypes"):
+        assert getattr(again, what) == getattr(connectome, what)
+
+
+@pytest.mark.parametrize("name", [n for n in TAKERS if n != "to_igraph"])
+def test_every_call_takes_own_types(name, tmp_path):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert call(name, own(), tmp_path) is not None
+    plt.close("all")
+
+
+@pytest.mark.parametrize("by", ["mtype", "layer", "area", "kept"])
+def test_every_by_takes_own_columns(by):
+    connectome = own()
+    for name in TAKERS:
+        takes = inspect.signature(getattr(nmc, name)).parameters
+        if "by" in takes and name not in ("view_column",):
+            table = getattr(nmc, name)(connectome, by=by)
+            if isinstance(table, pd.DataFrame) and "pre" in table:
+                assert set(table["pre"]) == set(connectome.neurons[by])
+
+
+def test_numbers_are_those_of_the_matrix():
+    matrix = np.array([[1, 2, 0], [0, 0, 1], [1, 0, 0]])
+    connectome = make_connectome(matrix, ["a", "b", "a"], columns={"tag": [1, 2, 3]})
+    assert connectome.adjacency.toarray().tolist() == [[0, 1, 0], [0, 0, 1], [1, 0, 0]]
+    assert connectome.coverage.self_connections == 1 and connectome.mtypes == ("a", "b")
+    assert connectome.groups.tolist() == [0, 1, 0]
+    assert nmc.compute_convergence(connectome)["connections"].tolist() == [1, 1, 1, 0]
+    assert connectome.neurons["excitatory"].isna().all()
+    assert connectome.subset(mtype="a").neurons["tag"].tolist() == [1, 3]
+    assert connectome.subset(excitatory=True).n_neurons == 0
+    assert make_connectome(sparse.coo_array(matrix)).mtypes == ("neuron",)
+
+
+def test_the_portal_s_types_bring_layer_and_sign():
+    connectome = make_connectome(np.zeros((3, 3)), ["L5_TTPC2", "L1_SAC", "L23_PC"])
+    assert connectome.mtypes == ("L1_SLAC", "L23_PC", "L5_TTPC2")
+    assert connectome.neurons["layer"].tolist() == ["L5", "L1", "L23"]
+    assert connectome.neurons["excitatory"].tolist() == [True, False, True]
+    assert connectome.subset(layer="L2/3").n_neurons == 1
+
+
+@pytest.mark.parametrize("kind", nulls.NULLS)
+def test_nulls_keep_own_neurons(kind):
+    connectome = own()
+    null = nulls.make_null(connectome, kind, rng=1)
+    assert null.neurons is connectome.neurons
+    assert null.n_connections == connectome.n_connections
+
+
+def test_edges_by_names_and_neurons_without_connections():
+    edges = pd.DataFrame({"from": ["b", "b", "a"], "to": ["a", "a", "c"], "weight": [1, 2, 3]})
+    cells = pd.DataFrame({"id": ["c", "b", "a", "d"], "type": list("ppii")})
+    connectome = from_edges(edges, cells, pre="from", post="to")
+    assert [list(map(int, pair)) for pair in zip(*connectome.adjacency.nonzero(), strict=True)] == [
+        [1, 2],
+        [2, 0],
+    ]
+    assert connectome.neurons["id"].tolist() == list("cbad") and connectome.mtypes == ("p", "i")
+    alone = from_edges(edges, pre="from", post="to")
+    assert alone.neurons["id"].tolist() == list("abc") and alone.n_connections == 2
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: make_connectome([[0, 1]]), "list is no adjacency"),
+        (lambda: make_connectome(np.zeros((2, 3))), "must be square"),
+        (lambda: make_connectome(np.full((2, 2), np.nan)), "what is no number"),
+        (lambda: make_connectome(np.full((2, 2), "x")), "what is no number"),
+        (lambda: make_connectome(np.zeros((2, 2)), ["a"]), "2 neurons, but 1 values of mtype"),
+        (lambda: make_connectome(np.zeros((2, 2)), "ab"), "a value for each of 2 neurons"),
+        (lambda: make_connectome(np.zeros((2, 2)), ["a", None]), "Neuron 1 has no type"),
+        (lambda: make_connectome(np.zeros((2, 2)), None, np.zeros((2, 2))), "Positions have shape"),
+        (lambda: make_connectome(np.zeros((2, 2)), excitatory=["up", "EXC"]), "EXC, INH or unk"),
+        (lambda: make_connectome(np.zeros((2, 2)), columns={"x_um": [0, np.inf]}), "x_um"),
+        (lambda: from_edges(pd.DataFrame({"a": [1]})), "no column 'pre'"),
+        (lambda: from_edges(pd.DataFrame({"pre": [0], "post": [9]}), pd.DataFrame({"q": [1]})),
+         "names neuron 9"),
+        (lambda: from_edges(pd.DataFrame({"pre": [0], "post": [0]}), pd.DataFrame({"id": [0, 0]})),
+         "that of another neuron"),
+        (lambda: from_networkx(nx.path_graph(3)), "no direction"),
+        (lambda: from_networkx(3), "no networkx graph"),
+        (lambda: from_graphml(None), "is a path"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_a_connectome_is_one_clear_error(make, message):
+    with pytest.raises(ConnectomeError, match=message):
+        make()
+
+
+@pytest.mark.parametrize("read", [from_graphml, from_sonata, from_edges, from_parquet])
+def test_files_that_are_not_there_or_something_else(read, tmp_path):
+    with pytest.raises(MissingFileError, match="There is no file"):
+        read(tmp_path / "nowhere")
+    for name in ("neurons.parquet", "connections.parquet"):
+        (tmp_path / name).write_bytes(b"\x00\xff not a file of any kind <")
+    what = tmp_path if read is from_parquet else tmp_path / "neurons.parquet"
+    with pytest.raises(FormatError, match="neurons.parquet"):
+        read(what)
+
+
+def test_graphml_of_others(tmp_path):
+    graph = nx.DiGraph([("x", "y"), ("y", "z")])
+    nx.set_node_attributes(graph, {"x": "Pyr", "y": "PV", "z": "PV"}, "cell_type")
+    nx.write_graphml(graph, tmp_path / "g.graphml")
+    connectome = from_graphml(tmp_path / "g.graphml")
+    assert connectome.neurons["node"].tolist() == ["x", "y", "z"]
+    assert connectome.neurons["mtype"].tolist() == ["Pyr", "PV", "PV"]
+    nx.write_graphml(nx.path_graph(3), tmp_path / "u.graphml")
+    with pytest.raises(FormatError, match="no direction"):
+        from_graphml(tmp_path / "u.graphml")
+
+
+def test_a_figure_without_positions_says_so():
+    with pytest.raises(ConnectomeError, match="No neuron has a position"):
+        nmc.plot_somata(own(positions=False))
+    with pytest.raises(ConnectomeError, match="has a position that is no finite"):
+        nmc.compute_distance_profile(own(positions=False))
