@@ -282,7 +282,7 @@ def main() -> None:
 def measure(model: str, step: int, repeat: int) -> None:
     """Measure a model that no row stands for."""
     if found(model) is None:
-        made = {"package_sha256": load_package(model).sha256, **makings("step")}
+        made = {"package_sha256": load_package(model).content_sha256, **makings("step")}
         keep({**compare(model, step, repeat), **made})
 
 

@@ -39,7 +39,7 @@ def _drawn_lengths(model: str):
     return np.sqrt((steps**2).sum(axis=1)).groupby(points["neurite"]).sum()
 
 
-@exercise("ex-neuroml-area", "Basal and apical area over the whole, from twin.morphology.")
+@exercise("ex-neuroml-area", "Basal and apical area over the whole, from neuroml.morphology.")
 def _dendritic_share(model: str = "L1_HAC_cNAC187_1") -> float:
     segments = nmc.load_neuroml(model, progress=False).segments
     dendrite = segments["group"].isin(["basal", "apical"])

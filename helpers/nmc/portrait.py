@@ -49,7 +49,7 @@ def plot_portrait(connectome: Connectome, package: Package, ax: Axes | None = No
     ax.set_facecolor(_NIGHT)
     neurons = connectome.neurons
     where = neurons[["y_um", "x_um"]].to_numpy()
-    chosen = _best_connected(connectome, package.model.mtype)
+    chosen = _best_connected(connectome, package.mtype)
     colours = neurons["layer"].astype(str).map(_LAYERS)
     ax.scatter(*where.T, s=6, c=colours, alpha=0.55, linewidths=0)
     arcs = {_INPUT: connectome.adjacency[:, [chosen]].nonzero()[0],

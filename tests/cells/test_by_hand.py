@@ -28,7 +28,7 @@ def test_a_copy_is_whole_and_one_s_own(small, tmp_path):
     finally:
         for path in [small.folder, *small.folder.rglob("*")]:
             path.chmod(path.stat().st_mode | 0o200)
-    assert read_package(copy).sha256 == small.sha256
+    assert read_package(copy).content_sha256 == small.content_sha256
     assert all(os.access(path, os.W_OK) for path in [copy, *copy.rglob("*")])
     assert all(path.stat().st_mode & 0o200 for path in copy.rglob("*"))
     assert (copy / "python_recordings").is_dir() and (copy / "hoc_recordings").is_dir()

@@ -95,7 +95,7 @@ def test_densities_along_the_tree(pyramidal):
 def test_a_channel_taken_away_is_gone(small):
     factors = {"NaTa_t": 0, "NaTs2_t": 0, "Ih": 2}
     without = nmc.scale_channels(small, factors)
-    assert without.name == small.name and without.sha256 != small.sha256
+    assert without.name == small.name and without.content_sha256 != small.content_sha256
     was, now = (nmc.compute_channel_densities(p) for p in (small, without))
     ratio = now["density_S_per_cm2"] / was["density_S_per_cm2"]
     for channel, factor in factors.items():

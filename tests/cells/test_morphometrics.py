@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import pandas as pd
 import pytest
-from nmc.cells.morphology import count_sections, open_mutable, read_morphology
+from nmc.cells.morphology import outline_diameter
 from nmc.cells.morphometrics import (
     compare_morphometrics,
     compute_morphometrics,
     compute_sholl,
     count_morphometrics,
-    outline_diameter,
     rounding,
 )
 from nmc.cells.package import read_package
+from nmc.cells.reconstruction import open_file
 from nmc.errors import PackageError
 
 from .conftest import PYRAMIDAL, SMALL
@@ -41,9 +43,9 @@ BY_HAND = """("CellBody" (Color Red) (CellBody)
 
 @pytest.fixture
 def by_hand(copy):
-    package = read_package(copy)
-    package.morphology.write_text(BY_HAND)
-    return package
+    read_package(copy).morphology.write_text(BY_HAND)
+    shutil.rmtree(copy / "synapses")  # they stand on sections that are no longer there
+    return read_package(copy)
 
 
 def test_a_shape_is_measured_as_one_would_by_hand(by_hand):
@@ -73,7 +75,7 @@ def test_spheres_are_crossed_as_one_would_count(by_hand):
 
 
 def test_joining_branches_is_silent(by_hand, capfd):
-    open_mutable(by_hand)
+    open_file({"path": str(by_hand.morphology), "model": "by hand"}, joined=True)
     assert capfd.readouterr() == ("", "")
 
 
@@ -177,7 +179,7 @@ def test_copies_of_a_reconstruction_print_and_have_one_soma(mirror, monkeypatch)
     printed = sheets["soma_diameter_um"].groupby(parents)
     assert len(sheets) == 1035 and printed.ngroups < 400 and (printed.nunique() == 1).all()
     copies = parents[[m for m in sheets.index if nmc.available(f"model/{m}")]]
-    outlines = {m: read_morphology(nmc.load_package(m)).soma.points for m in copies.index}
+    outlines = {m: nmc.load_package(m).reconstruction.soma for m in copies.index}
     for _, models in copies.groupby(copies):
         first = outlines[models.index[0]]
         assert all(np.allclose(outlines[m], first, atol=1e-4) for m in models.index)
@@ -193,7 +195,7 @@ def test_one_printed_soma_is_narrower_than_its_outline(mirror, monkeypatch, real
     monkeypatch.setattr(provenance, "_log", {})
     model = "L5_NBC_bAC217_1"
     printed = nmc.load_models(step_currents=False).set_index("model").loc[model]
-    outline = read_morphology(real(model)).soma.points[:, :2]
+    outline = real(model).reconstruction.soma[:, :2]
     angle = np.linspace(0, np.pi, 181)
     widths = np.ptp(outline @ np.array([np.cos(angle), np.sin(angle)]), axis=0)
     assert printed["soma_diameter_um"] < 0.8 * widths.min()
@@ -203,8 +205,8 @@ def test_one_printed_soma_is_narrower_than_its_outline(mirror, monkeypatch, real
 def test_sections_are_counted_as_neuron_numbers_them(real):
     """The last synapse of L5_TTPC1 stands on the last apical section, so no count is too low."""
     package = real(PYRAMIDAL)
-    found = count_sections(package)
-    assert found == {"dend": 113, "apic": 123}  # as NEURON 9 instantiates it
+    found = package.reconstruction.count()
+    assert (found["dend"], found["apic"]) == (113, 123)  # as NEURON 9 instantiates it
     last = package.synapses["section"].str.extract(r"(\w+)\[(\d+)\]")
     last = last.assign(n=pd.to_numeric(last[1])).groupby(0)["n"].max()
     assert last["apic"] == found["apic"] - 1 and last["dend"] <= found["dend"] - 1

@@ -8,11 +8,18 @@ from pathlib import Path
 import nmc
 import numpy as np
 import pytest
+from mutations import assert_survives
 from nmc import published
-from nmc.cells.neuroml import cell, lems, simulate
-from nmc.cells.neuroml.channel import read_channel
+from nmc.cells.neuroml import cell, simulate
+from nmc.cells.neuroml.channel import evaluate, quantity, read_channel, read_document
 from nmc.cells.package import read_package
-from nmc.errors import FormatError, MissingFileError, MissingLibraryError, UnknownNameError
+from nmc.errors import (
+    FormatError,
+    MissingFileError,
+    MissingLibraryError,
+    SimulationError,
+    UnknownNameError,
+)
 
 from tools.sample.neuroml import NETS, neuroml_members
 
@@ -48,19 +55,19 @@ def twin_in(folder: Path, package) -> cell.NeuroMLCell:
      ("0.18 per_ms", None, 180), ("2.0E-6 mol_per_cm3", "mM", 2), ("3 S_per_cm2", None, 3e4)],
 )  # fmt: skip
 def test_quantities_have_units(text, unit, value):
-    assert lems.quantity(text, unit) == pytest.approx(value)
+    assert quantity(text, unit) == pytest.approx(value)
 
 
 def test_expressions_are_lems_and_nothing_else():
     v = np.array([-80.0, -40.0])
-    assert lems.evaluate("2^3 * exp(0) - V/40", {"V": v}) == pytest.approx([10, 9])
-    assert lems.evaluate("V .lt. ( -60 )", {"V": v}).tolist() == [True, False]
-    assert lems.evaluate("V .gt. -90 .and. V .lt. -60", {"V": v}).tolist() == [True, False]
+    assert evaluate("2^3 * exp(0) - V/40", {"V": v}) == pytest.approx([10, 9])
+    assert evaluate("V .lt. ( -60 )", {"V": v}).tolist() == [True, False]
+    assert evaluate("V .gt. -90 .and. V .lt. -60", {"V": v}).tolist() == [True, False]
     for bad in ("__import__('os')", "V.real", "[1]", "exp(1, 2)", "1 +", "W"):
         with pytest.raises(FormatError, match="NeuroML"):
-            lems.evaluate(bad, {"V": v})
+            evaluate(bad, {"V": v})
     with pytest.raises(FormatError, match="furlong"):
-        lems.quantity("3 furlong")
+        quantity("3 furlong")
 
 
 def test_a_twin_is_found_by_its_package_and_agrees(small, folder):
@@ -73,6 +80,13 @@ def test_a_twin_is_found_by_its_package_and_agrees(small, folder):
     assert alone["package"].item() == len(small.synapses)
     assert table["difference_percent"].max() < 1e-6
     assert {"g", "e", "gamma", "decay", "cm", "Ra", "e of k"} <= set(table["parameter"])
+
+
+def test_what_the_source_gives_says_where_it_comes_from(small):
+    found = nmc.load_neuroml(SMALL)
+    assert found.invented and found.origin == "sample" and "sample" in repr(found)
+    assert nmc.load_neuroml(found.path).origin == cell.OWN
+    assert nmc.load_neuroml(str(found.path)).segments.equals(found.segments)
 
 
 def test_a_changed_density_is_found(small, damaged):
@@ -124,7 +138,7 @@ def test_missing_and_broken_files_are_named(small, damaged):
     with pytest.raises(FormatError, match="0 ion channels"):
         read_channel(damaged / "CaDynamics_E2_NML2.nml")
     with pytest.raises(MissingFileError, match=r"nothing\.nml"):
-        cell.read_document(damaged / "nothing.nml")
+        read_document(damaged / "nothing.nml")
 
 
 def test_an_unknown_rate_law_is_named(damaged):
@@ -147,13 +161,21 @@ def test_names_that_do_not_exist(small, folder):
         nmc.load_neuroml("L9_XX_cNAC187_1")
     with pytest.raises(UnknownNameError, match="Did you mean 'SK_E2'"):
         nmc.load_neuroml_channel("SK_E")
-    with pytest.raises(MissingFileError, match="no NeuroML2 twin of L1_DAC_bNAC219_1"):
+    with pytest.raises(MissingFileError, match="L1_DAC_bNAC219_1"):
         nmc.load_neuroml("L1_DAC_bNAC219_1")
+
+
+@pytest.mark.real
+def test_a_model_without_a_neuroml2_version_is_told_those_that_have_one(mirror, monkeypatch):
+    monkeypatch.setenv("NMC_SOURCE", str(mirror))
+    told = "no NeuroML2 version of L4_SS_cADpyr230_1.* it has .*cADpyr229_L23_PC"
+    with pytest.raises(MissingFileError, match=told):
+        nmc.load_neuroml("L4_SS_cADpyr230_1")
 
 
 def test_the_sample_lists_its_twins():
     table = nmc.list_neuroml()
-    assert len(table) == 14 and table["step_net"].sum() == len(NETS)
+    assert len(table) == len(nmc.available_models()) and table["step_net"].sum() == len(NETS)
     assert table.loc[nmc.load_package(SMALL).template, "mtype"] == "L1_HAC"
 
 
@@ -176,6 +198,51 @@ def test_without_the_extra_there_is_one_clear_sentence(small, folder, monkeypatc
         monkeypatch.setitem(__import__("sys").modules, module, None)
         with pytest.raises(MissingLibraryError, match=r"pip install 'nmc\[neuroml\]'"):
             twin.channel("Im")
+
+
+@pytest.mark.parametrize("settings", [{"dt_ms": 0}, {"dt_ms": np.nan}, {"tstop_ms": -1},
+                                      {"tstop_ms": np.inf}, {"threshold_mV": "high"}])  # fmt: skip
+def test_settings_that_cannot_be_are_named_before_a_run(small, folder, settings):
+    with pytest.raises(SimulationError, match=next(iter(settings))):
+        nmc.simulate_neuroml(twin_in(folder, small), **settings)
+
+
+def test_any_damage_to_a_cell(small, folder, memory_path, n_mutations):
+    """Parsing takes milliseconds: fewer cases than for the other readers."""
+    name = f"{small.template}_0_0.cell.nml"
+    for path in folder.glob("*.nml"):
+        shutil.copyfile(path, memory_path / path.name)
+
+    def accept(found: cell.NeuroMLCell) -> bool:
+        finite = np.isfinite(found.segments.select_dtypes("number").to_numpy()).all()
+        return finite and not np.isinf(found.densities["value"]).any()
+
+    counts = assert_survives(
+        cell.read_cell,
+        accept,
+        [(folder / name).read_bytes()],
+        n_mutations // 20,
+        memory_path / name,
+    )
+    assert min(counts.values()) > 0
+
+
+def test_any_damage_to_a_channel(folder, memory_path, n_mutations):
+    samples = [(folder / f"{name}.channel.nml").read_bytes() for name in ("Ih", "SK_E2", "NaTa_t")]
+
+    def read(path: Path):
+        return read_channel(path).kinetics(np.array([-80.0, 0.0]))
+
+    counts = assert_survives(
+        read, lambda table: None, samples, n_mutations, memory_path / "x.channel.nml"
+    )
+    assert min(counts.values()) > 0
+
+
+@pytest.mark.parametrize("formula", ["-" * 5000 + "1", "(" * 3000, "1e999999", "x" * 9**6])
+def test_formulas_without_end_are_refused_at_once(formula):
+    with pytest.raises(FormatError, match="not understood|unknown name|not finite"):
+        evaluate(formula, {})
 
 
 def test_a_cell_without_a_net_and_a_net_without_its_cell(small, damaged):
@@ -201,6 +268,7 @@ def test_a_twin_fires_as_its_package(small, folder, monkeypatch):
     twin = twin_in(folder, small)
     trace = nmc.simulate_neuroml(twin, tstop_ms=900)
     assert trace.attrs["v_init_mV"] == -80 and trace.attrs["celsius"] == 34
+    assert trace.attrs["invented"] and trace.attrs["origin"] == cell.OWN  # by its text
     assert trace.attrs["hold_nA"] == pytest.approx(small.hold_nA, abs=1e-7)
     assert trace.attrs["amplitude_nA"] == pytest.approx(small.steps_nA[2], abs=1e-7)
     step = nmc.simulate_step(small, 3, v_init_mV=-80)
@@ -209,7 +277,7 @@ def test_a_twin_fires_as_its_package(small, folder, monkeypatch):
     assert early["difference_ms"].abs().max() < 3
     before = trace.query("t_ms < 699")["v_mV"].to_numpy()
     assert np.abs(before - step["v_mV"].to_numpy()[: len(before)]).max() < 0.2
-    monkeypatch.setattr(simulate.worker, "run", None)  # would fail if it were called
+    monkeypatch.setattr(simulate.child, "run_child", None)  # would fail if it were called
     again = nmc.simulate_neuroml(twin, tstop_ms=900)
     assert again.equals(trace) and again.attrs == trace.attrs
 

@@ -8,8 +8,8 @@ import zipfile
 import numpy as np
 import pytest
 from nmc import layout
-from nmc.cells import _hoc
-from nmc.cells.package import read_package
+from nmc.cells import package_files
+from nmc.cells.package import load_package, read_package
 from nmc.errors import PackageError, UnknownNameError
 
 from .conftest import PYRAMIDAL, SMALL, STOCHASTIC
@@ -17,7 +17,7 @@ from .conftest import PYRAMIDAL, SMALL, STOCHASTIC
 
 def test_a_package_says_who_it_is(small):
     assert small.name == SMALL
-    assert small.model.etype == "cNAC"
+    assert small.etype == "cNAC"
     assert small.gid == int(json.loads((small.folder / "cellinfo.json").read_text())["gid"])
     assert small.morphology.suffix == ".asc"
     assert (small.celsius, small.dt_ms) == (34, 0.025)
@@ -28,7 +28,7 @@ def test_biophysics_equal_the_file_line_by_line(small):
     text = (small.folder / "biophysics.hoc").read_text()
     table = small.biophysics
     assert len(table) == text.count("distribute($o1") + sum(
-        line.strip().partition(" = ")[0] in {"e_pas", "g_pas", *_hoc.CABLE}
+        line.strip().partition(" = ")[0] in {"e_pas", "g_pas", *package_files.CABLE}
         for line in text.splitlines()
     )
     inserted = [m for found in small.mechanisms.values() for m in found]
@@ -47,10 +47,10 @@ def test_a_density_follows_its_formula(sample_folder):
 
 
 def test_a_formula_is_arithmetic_and_nothing_else():
-    assert _hoc.evaluate("(-0.5 + 2*exp((d-10)*0.1))*3", [10.0]) == pytest.approx([4.5])
+    assert package_files.evaluate("(-0.5 + 2*exp((d-10)*0.1))*3", [10.0]) == pytest.approx([4.5])
     for bad in ("__import__('os')", "d.real", "d**2", "print(d)", "d if d else 1", "1 +"):
         with pytest.raises(ValueError, match="formula"):
-            _hoc.evaluate(bad, [1.0])
+            package_files.evaluate(bad, [1.0])
 
 
 def test_tables_cannot_be_changed_from_outside(small):
@@ -75,13 +75,13 @@ def test_only_a_stochastic_channel_that_is_inserted_counts(sample_folder, small)
 
 
 def test_the_hash_follows_content_not_place(small, copy):
-    assert read_package(copy).sha256 == small.sha256
+    assert read_package(copy).content_sha256 == small.content_sha256
     with (copy / "biophysics.hoc").open("a") as file:
         file.write("// changed\n")
-    assert read_package(copy).sha256 != small.sha256
+    assert read_package(copy).content_sha256 != small.content_sha256
 
 
-@pytest.mark.parametrize("name", ["template.hoc", "current_amps.dat", "synapses/synconf.txt"])
+@pytest.mark.parametrize("name", ["template.hoc", "current_amps.dat", "constants.hoc"])
 def test_a_missing_file_is_named(copy, name):
     (copy / name).unlink()
     with pytest.raises(PackageError, match=f"{SMALL}.*{name}"):
@@ -91,12 +91,12 @@ def test_a_missing_file_is_named(copy, name):
 @pytest.mark.parametrize(
     ("name", "old", "new", "said"),
     [
-        ("current_amps.dat", " ", " x", "four numbers"),
+        ("current_amps.dat", " ", " x", "is not a number"),
         ("cellinfo.json", "{", "", "cellinfo.json"),
         ("biophysics.hoc", "insert ", "system ", "not understood"),
         ("biophysics.hoc", "insert Ih", "insert Unknown", "Unknown"),
         ("morphology.hoc", "morphology/", "../../", "outside the package"),
-        ("synapses/synapses.tsv", "\t", "\tx", "not a table of numbers"),
+        ("synapses/synapses.tsv", "\t", "\tx", "holds 1|is not a number"),
         ("synapses/synconf.txt", "%s.", 'system("ls") %s.', "not an assignment"),
         ("synapses/synconf.txt", "%s.mg = 1", "%s.verboseLevel = 1", "not an assignment"),
         ("synapses/mtype_map.tsv", "L1_DAC", "L9_DAC", "mtype_map"),
@@ -130,7 +130,7 @@ def test_a_synapse_on_a_section_that_does_not_exist_is_refused(copy, place):
     cells = lines[3].split("\t")
     cells[3:5] = place
     path.write_text("\n".join([*lines[:3], "\t".join(cells), *lines[4:]]))
-    with pytest.raises(PackageError, match=f"{SMALL}: synapses/synapses.tsv: .*row 2 stands on"):
+    with pytest.raises(PackageError, match=f"{SMALL}: synapses/synapses.tsv.*not have.*row 2 "):
         read_package(copy)
 
 
@@ -158,10 +158,15 @@ def test_a_truncated_morphology_whose_brackets_close_is_refused(copy):
         read_package(copy)
 
 
-def test_a_folder_of_another_name_is_no_model(tmp_path):
-    (tmp_path / "L5_TTPC9_cADpyr232_1").mkdir()
+def test_a_name_that_is_neither_model_nor_path_is_refused(tmp_path):
     with pytest.raises(UnknownNameError, match="L5_TTPC._cADpyr232_1.*Did you mean"):
-        read_package(tmp_path / "L5_TTPC9_cADpyr232_1")
+        load_package("L5_TTPC9_cADpyr232_1")
+    with pytest.raises(PackageError, match="no package at .*nothing"):
+        load_package(f"{tmp_path}/nothing")
+    with pytest.raises(PackageError, match="holds 0 packages"):
+        load_package(str(tmp_path))
+    with pytest.raises(UnknownNameError, match="neither a model nor a path"):
+        load_package(7)
 
 
 @pytest.mark.real

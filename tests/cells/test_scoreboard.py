@@ -74,9 +74,9 @@ def test_a_package_is_hashed_in_its_archive_as_unpacked(tmp_path):
     from nmc.cells.unchanged import hash_archive
 
     archive = fetch(f"model/{SMALL}")
-    assert hash_archive(archive, "as it is") == load_package(SMALL).sha256
+    assert hash_archive(archive, "as it is") == load_package(SMALL).content_sha256
     changed = _with_another_step(archive, tmp_path / "changed.zip")
-    assert hash_archive(changed, "changed") != load_package(SMALL).sha256
+    assert hash_archive(changed, "changed") != load_package(SMALL).content_sha256
 
 
 @pytest.mark.real

@@ -13,7 +13,7 @@ from nmc import layout
 from nmc.cells import known, mechanisms
 from nmc.cells.build import cell_spec
 from nmc.cells.package import read_package
-from nmc.errors import TrustError
+from nmc.errors import ChecksumError, TrustError
 
 from .conftest import SMALL
 
@@ -112,8 +112,8 @@ def test_no_call_runs_it(edited, call):
 
 
 @REAL
-def test_a_sweep_s_row_says_so(edited, monkeypatch, mirror, tmp_path):
-    """The same package zipped and served by a source under the known one's name."""
+def test_a_source_does_not_give_it_for_the_known_one(edited, monkeypatch, tmp_path):
+    """The same package, zipped and served under the known one's name."""
     from nmc.cells.sweep import measure
 
     folder = edited("system")
@@ -123,9 +123,11 @@ def test_a_sweep_s_row_says_so(edited, monkeypatch, mirror, tmp_path):
         for path in sorted(folder.rglob("*")):
             archive.write(path, f"{SMALL}/{path.relative_to(folder)}")
     monkeypatch.setenv("NMC_SOURCE", str(tree))
-    assert "TrustError" in measure(SMALL, "step", {})["error"]
-    with pytest.raises(TrustError, match="a file that each package has of its own"):
+    assert "ChecksumError" in measure(SMALL, "step", {})["error"]
+    with pytest.raises(ChecksumError, match="Load an edited package by its path"):
         nmc.simulate_step(SMALL)
+    with pytest.raises(TrustError, match="a file that each package has of its own"):
+        nmc.simulate_step(tree / layout.package(SMALL))
 
 
 @REAL
@@ -171,7 +173,7 @@ def test_every_real_package_is_known_whatever_its_release(mirror, tmp_path):
 
 def test_the_portal_s_packages_are_all_listed():
     models = [k.model for k in known.known_packages().values() if k.origin == "NMC portal"]
-    assert sorted(models) == sorted(nmc.names.model_names())
+    assert set(models) == set(nmc.names.model_names())
 
 
 def test_the_digest_is_that_of_sha256sum(tmp_path):

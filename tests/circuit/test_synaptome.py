@@ -12,7 +12,9 @@ MODEL = "L5_TTPC1_cADpyr232_1"
 
 def check_sections(model):
     package = nmc.load_package(model)
-    meta, arrays = run_cached("nmc.cells._geometry:run", {"cell": cell_spec(package)}, [package])
+    meta, arrays = run_cached(
+        "nmc.cells.build:list_sections", {"cell": cell_spec(package)}, [package]
+    )
     paths = section_paths(package)
     dendrites = [n for n in meta["sections"] if n.startswith(("dend", "apic"))]
     assert set(dendrites) == {n for n in paths if not n.startswith("axon")}

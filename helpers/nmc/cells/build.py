@@ -14,14 +14,20 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from nmc.cells import known
 from nmc.errors import PackageError, SimulationError
 
 if TYPE_CHECKING:
     from nmc.cells.package import Package
 
-_FILES = ("morphology.hoc", "biophysics.hoc", "synapses/synapses.hoc", "template.hoc")
+_SYNAPSES = "synapses/synapses.hoc"
+_FILES = ("morphology.hoc", "biophysics.hoc", _SYNAPSES, "template.hoc")
 _NO_SYNAPSES = "proc load_synapses() {}\n"
+_BEGIN = re.compile(r"[ \t]*begintemplate[ \t]+(\w+)")
+_LOAD = re.compile(r'load_file\("[^"]*"\)')
+_USED = re.compile(r"\bnew (synapses\w*)\(")
 _PLACE = re.compile(r"(soma|dend|apic|axon)(?:\[(\d+)\])?\(([0-9.]+)\)")
 
 
@@ -38,10 +44,10 @@ def cell_spec(package: Package) -> dict:
         "model": package.name,
         "folder": str(package.folder),
         "template": package.template,
-        "sha256": package.sha256,
         "content_sha256": package.content_sha256,
         "gid": package.gid,
         "celsius": package.celsius,
+        "renamed": dict(package.renamed),
     }
 
 
@@ -122,7 +128,7 @@ def build_cell(spec: dict, *, synapses: bool = False) -> Cell:
     h.load_file("stdrun.hoc")
     h.load_file("import3d.hoc")
     h.celsius = spec["celsius"]
-    suffix = spec["sha256"][:10] + ("s" if synapses else "")
+    suffix = spec["content_sha256"][:10] + ("s" if synapses else "")
     name = f"{spec['template']}_{suffix}"
     if not hasattr(h, name):
         folder = Path(spec["folder"])
@@ -131,7 +137,7 @@ def build_cell(spec: dict, *, synapses: bool = False) -> Cell:
                 f"{spec['model']}: the files in {folder} were changed after the package was "
                 "loaded; load it again."
             )
-        _define(h, folder, suffix, synapses)
+        _define(h, folder, suffix, synapses, spec["renamed"])
     try:
         hoc = getattr(h, name)(1 if synapses else 0)
     except RuntimeError as error:
@@ -139,29 +145,64 @@ def build_cell(spec: dict, *, synapses: bool = False) -> Cell:
     return Cell(hoc, spec["model"], spec["gid"])
 
 
-def _define(h, folder: Path, suffix: str, synapses: bool) -> None:
+def template_names(hoc: str) -> list[str]:
+    """Names of the templates that a HOC text defines."""
+    return [found[1] for line in hoc.splitlines() if (found := _BEGIN.match(line))]
+
+
+def list_sections(params: dict, report) -> tuple[dict, dict[str, np.ndarray]]:
+    """Task: a cell's sections, the soma first, with distance, length and diameter (µm)."""
+    cell = build_cell(params["cell"])
+    order = sorted(cell.sections, key=lambda name: name != "soma[0]")  # stable: the rest as it is
+    sections = [cell.sections[name] for name in order]
+    arrays = {
+        "distance_um": np.array([cell.distance(section(0.5)) for section in sections]),
+        "length_um": np.array([section.L for section in sections]),
+        "diameter_um": np.array([section(0.5).diam for section in sections]),
+    }
+    return {"sections": order}, arrays
+
+
+def _define(h, folder: Path, suffix: str, synapses: bool, renamed: dict[str, str]) -> None:
     """Define the package's templates under names of their own.
 
     Without synapses their template is left empty: NEURON 8 refuses to read the package's when
-    the synapses' mechanisms are not loaded.
+    the synapses' mechanisms are not loaded, and a package may have none.
     """
-    texts = [(folder / name).read_text("utf-8", "replace") for name in _FILES]
-    templates = re.findall(r"^\s*begintemplate\s+(\w+)", "\n".join(texts), re.M)
+    paths = {name: folder / name for name in _FILES if (folder / name).is_file()}
+    texts = {name: path.read_text("utf-8", "replace") for name, path in paths.items()}
     if not synapses:
-        own = re.search(r"^\s*begintemplate\s+(\w+)", texts[2], re.M)[1]
-        texts[2] = f"begintemplate {own}\npublic load_synapses\n{_NO_SYNAPSES}endtemplate {own}\n"
+        own = template_names(texts.get(_SYNAPSES, "")) or _USED.findall(texts["template.hoc"])[:1]
+        texts[_SYNAPSES] = "".join(
+            f"begintemplate {name}\npublic load_synapses\n{_NO_SYNAPSES}endtemplate {name}\n"
+            for name in own
+        )
+    templates = [name for text in texts.values() for name in template_names(text)]
     word = re.compile(rf"\b({'|'.join(map(re.escape, templates))})\b")
-    for text in texts:
-        text = re.sub(r'^\s*load_file\("[^"]*"\)\s*$', "", text, flags=re.M)
-        text = word.sub(rf"\1_{suffix}", text)
+    mechanism = _mechanisms(folder, renamed)
+    for name in sorted(texts, key=_FILES.index):
+        lines = (line for line in texts[name].splitlines() if not _LOAD.fullmatch(line.strip()))
+        text = word.sub(rf"\1_{suffix}", "\n".join(lines))
+        if renamed:
+            text = mechanism.sub(lambda found: renamed.get(found[0], found[0]), text)
         text = re.sub(r'"((?:morphology|synapses)/[^"]+)"', rf'"{folder.as_posix()}/\1"', text)
         with tempfile.NamedTemporaryFile("w", suffix=".hoc", delete=False) as file:
-            file.write(text)
+            file.write(text + "\n")
         try:
             if not h.load_file(1, file.name):
                 raise SimulationError(f"{folder.name}: NEURON cannot read the package's HOC files.")
         finally:
             Path(file.name).unlink()
+
+
+def _mechanisms(folder: Path, renamed: dict[str, str]) -> re.Pattern:
+    """Mechanisms named in HOC code: alone, or at the end of a parameter (``gIhbar_Ih``).
+
+    The longest name that fits is meant: ``gCa_LVAstbar_Ca_LVAst`` names no mechanism ``Ca``.
+    """
+    names = {path.stem for path in (folder / "mechanisms").glob("*.mod")} | set(renamed)
+    longest = sorted(names, key=len, reverse=True)
+    return re.compile(rf"(?<![A-Za-z0-9])(?:{'|'.join(map(re.escape, longest))})\b")
 
 
 def _ranges(sections: dict) -> str:

@@ -1,7 +1,7 @@
 """Channel kinetics: steady states and time constants, measured and compared.
 
 Those of a package are measured in its compiled mechanisms, in a process of its own; those of a
-NeuroML2 twin are evaluated from its XML (see `nmc.cells.neuroml`).
+NeuroML2 version are evaluated from its XML (see `nmc.cells.neuroml`).
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ def compute_channel_kinetics(
 
     Of a package: measured in the mechanisms as NEURON compiled them, in a process of their own.
     At each voltage a gate is read after initialisation, then pushed away and watched for a
-    microsecond on its way back.  Of a NeuroML2 twin: evaluated from the XML.
+    microsecond on its way back.  Of a NeuroML2 version: evaluated from the XML.
 
     Parameters
     ----------
     model : str, Model, pathlib.Path, Package or NeuroMLCell
-        A package (or its name), or a twin from `nmc.load_neuroml`.
+        A package (or its name), or a NeuroML2 cell from `nmc.load_neuroml`.
     channels : iterable of str, optional
         Which channels; all of the model's unless given.
     v_mV : array_like
@@ -75,7 +75,7 @@ def compute_channel_kinetics(
     )
     if isinstance(model, str | names.Model | Path | Package):
         return _from_package(as_package(model, trust=trust), channels, v, calcium)
-    return _from_twin(model, channels, v, calcium)
+    return _from_neuroml(model, channels, v, calcium)
 
 
 def _from_package(package: Package, channels, v, calcium) -> pd.DataFrame:
@@ -91,7 +91,7 @@ def _from_package(package: Package, channels, v, calcium) -> pd.DataFrame:
         "v_rest_mV": V_REST_MV,
         "calcium_rest_mM": CALCIUM_REST_MM,
         "celsius": package.celsius,
-        "package": package.sha256,
+        "package": package.content_sha256,
     }
     meta, arrays = run_cached(_TASK, params, [package], progress=False)
     parts = []
@@ -107,21 +107,20 @@ def _from_package(package: Package, channels, v, calcium) -> pd.DataFrame:
     return _table(parts, "MOD", package.name, package.celsius)
 
 
-def _from_twin(twin, channels, v, calcium) -> pd.DataFrame:
-    from nmc.cells.neuroml.biophysics import mechanism_of
-    from nmc.cells.neuroml.channel import CELSIUS
+def _from_neuroml(cell, channels, v, calcium) -> pd.DataFrame:
+    from nmc.cells.neuroml.channel import CELSIUS, mechanism_of
 
-    known = {mechanism_of(n): twin.channel(n) for n in twin.channels}
+    known = {mechanism_of(n): cell.channel(n) for n in cell.channels}
     known = {name: channel for name, channel in known.items() if channel.gates}
     parts = []
-    for name in _pick(twin.name, channels, known):
+    for name in _pick(cell.name, channels, known):
         channel = known[name]
         if any(gate.concentration for gate in channel.gates):
             found = channel.kinetics(V_REST_MV, calcium, celsius=CELSIUS)
         else:
             found = channel.kinetics(v, CALCIUM_REST_MM, celsius=CELSIUS)
         parts.append(found.assign(channel=name))
-    return _table(parts, "NeuroML2", twin.model or twin.name, CELSIUS)
+    return _table(parts, "NeuroML2", cell.model or cell.name, CELSIUS)
 
 
 def _pick(model: str, channels: Iterable[str] | None, known: dict) -> list[str]:
@@ -158,7 +157,7 @@ def compare_kinetics(one: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     one, other : pandas.DataFrame
-        E.g. a package's, and its twin's.
+        E.g. a package's, and its NeuroML2 version's.
 
     Returns
     -------

@@ -1,14 +1,26 @@
-"""Channel densities along the tree of the simulated cell."""
+"""Channel densities: along the tree of the simulated cell, and scaled by a factor."""
 
 from __future__ import annotations
 
+import hashlib
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from nmc import names
-from nmc.cells.package import SECTION_ARRAYS, SECTION_LISTS, Package
+from nmc.cells import known
+from nmc.cells.package import AnyModel, Package, as_package, read_package
+from nmc.cells.package_files import SECTION_ARRAYS, SECTION_LISTS, evaluate
+from nmc.cells.stimulation import measure_places
+from nmc.data.files import cache_folder
+from nmc.errors import PackageError, UnknownNameError
+from nmc.numbers import as_number
 
 #: StochKv's density counts in pS/µm², whatever its PARAMETER line says: its MOD multiplies by
 #: 1e-4 when it computes the current.
@@ -22,8 +34,8 @@ def density_parameters(package: Package) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        ``section_list``, ``channel``, ``parameter``, ``scale`` (to S/cm²); a later row of the
-        file wins, and what is set everywhere stands once a list.
+        ``section_list``, ``channel``, ``parameter``, ``scale`` (to S/cm²), ``formula``; a later
+        row of the file wins, and what is set everywhere stands once a list.
     """
     table = package.biophysics
     table = table[table["parameter"].str.match("g(?!amma)") & (table["mechanism"] != "")]
@@ -37,13 +49,13 @@ def density_parameters(package: Package) -> pd.DataFrame:
     return pd.DataFrame(list(rows.values()), columns=columns)
 
 
-def compute_channel_densities(model: str | names.Model | Path | Package) -> pd.DataFrame:
+def compute_channel_densities(model: AnyModel) -> pd.DataFrame:
     """Density of every channel in every section of the simulated cell.
 
     Parameters
     ----------
-    model : str, Model, pathlib.Path or Package
-        As for `nmc.simulate_step`.
+    model : str, path, Model or Package
+        As for `nmc.load_package`.
 
     Returns
     -------
@@ -55,20 +67,16 @@ def compute_channel_densities(model: str | names.Model | Path | Package) -> pd.D
 
     Raises
     ------
-    PackageError, MechanismError, CompilerError, SimulationError
-        The package cannot be read, or its cell not be built.
+    TrustError, PackageError, MechanismError, CompilerError, SimulationError
+        The package may not run or cannot be read, or its cell not be built.
     """
-    from nmc.cells import _hoc
-    from nmc.cells.protocols import as_package
-    from nmc.cells.stimulation import measure_places
-
     package = as_package(model)
     places = measure_places(package, None)
     places["section_list"] = places["part"].map(_LIST_OF)
     parts = []
     for row in density_parameters(package).itertuples():
         here = places[places["section_list"] == row.section_list]
-        density = _hoc.evaluate(row.formula, here["distance_um"]) * row.scale
+        density = evaluate(row.formula, here["distance_um"]) * row.scale
         area_cm2 = np.pi * here["diameter_um"] * here["length_um"] * 1e-8
         table = here[["section", "part", "distance_um"]].copy()
         table["channel"] = row.channel
@@ -78,3 +86,78 @@ def compute_channel_densities(model: str | names.Model | Path | Package) -> pd.D
     found = pd.concat(parts, ignore_index=True)
     found.attrs = {"model": package.name}
     return found
+
+
+def scale_channels(
+    model: AnyModel, factors: Mapping[str, float], *, trust: bool = False
+) -> Package:
+    """Multiply the densities of some channels of a model, everywhere in the cell.
+
+    Parameters
+    ----------
+    model : str, path, Model or Package
+        As for `nmc.load_package`.
+    factors : mapping of str to float
+        Channel → factor of its density; 0 takes the channel away.
+    trust : bool
+        As for `nmc.load_package`.
+
+    Returns
+    -------
+    Package
+        A copy in the cache that differs in ``biophysics.hoc`` alone; every ``simulate_*`` call
+        takes it, and tells its results from the original's.  It is trusted where the original
+        is, since nothing but these factors was written; its folder, loaded by its path, is a
+        package like any other that is not known.
+
+    Raises
+    ------
+    UnknownNameError
+        The model has no such channel.
+    PackageError
+        A factor is negative or not finite.
+    """
+    package = as_package(model, trust=trust)
+    table = density_parameters(package)
+    text = (package.folder / "biophysics.hoc").read_text("utf-8", "replace")
+    for channel, factor in factors.items():
+        if channel not in set(table["channel"]):
+            raise UnknownNameError.of(f"channel in {package.name}:", channel, table["channel"])
+        where = f"{package.name}: the factor of {channel}"
+        by = as_number(factor, where=where, low=0, error=PackageError)
+        for parameter in table.loc[table["channel"] == channel, "parameter"].unique():
+            text = re.sub(
+                rf'(distribute\(\$o1\.\w+,"{parameter}_{channel}",")([^"]+)("\))',
+                rf"\g<1>(\g<2>)*{by!r}\g<3>",
+                text,
+            )
+    variant = read_package(_copy(package, text), trust=package.trusted)
+    told = f"{package.origin}, channels scaled"
+    return replace(variant, name=package.name, origin=told, invented=package.invented)
+
+
+def _copy(package: Package, biophysics: str) -> Path:
+    """Write a copy with another ``biophysics.hoc`` into the cache, unless it stands there."""
+    own = hashlib.sha256(biophysics.encode()).hexdigest()
+    digest = known.content_digest(known.file_hashes(package.folder) | {"biophysics.hoc": own})
+    root, key = cache_folder() / "variants", digest[:24]
+    target = root / key / package.name
+    if target.is_dir():
+        if known.content_digest(known.file_hashes(target)) == digest:
+            return target
+        shutil.rmtree(root / key)  # somebody changed it
+    root.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(prefix=".variant-", dir=root))
+    try:
+        copy = Path(shutil.copytree(package.folder, work / key / package.name))
+        file = copy / "biophysics.hoc"
+        file.chmod(0o644)
+        file.write_bytes(biophysics.encode())
+        try:
+            os.replace(work / key, root / key)
+        except OSError:
+            if not target.is_dir():  # else another process wrote the same copy first
+                raise
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    return target

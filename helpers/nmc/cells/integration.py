@@ -43,6 +43,6 @@ def choose(package: Package, mode: str) -> tuple[dict, str, str]:
     if package.stochastic:
         why = f"{', '.join(package.stochastic)} draws random numbers every step"
         return fixed, "exact", f"{said} ({why})"
-    how = _PYRAMIDAL if package.model.etype == "cADpyr" else _INTERNEURON
+    how = _PYRAMIDAL if package.etype == "cADpyr" else _INTERNEURON
     said = f"variable step, tolerance {how['atol']:g}, order up to {how['max_order']}"
     return how, "tabulated", f"{said}, tabulated rates"

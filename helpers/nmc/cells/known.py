@@ -11,6 +11,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import re
+import zipfile
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
@@ -76,6 +77,12 @@ def differences(model: str, hashes: Mapping[str, str]) -> str:
     File by file where the source at hand has the known one, else by the files that many known
     packages share.
     """
+    names = {known.model for known in known_packages().values()}
+    start = "is not the known package of that name: it "
+    return start + _differences(model, hashes) if model in names else "is no known package"
+
+
+def _differences(model: str, hashes: Mapping[str, str]) -> str:
     theirs = _hashes_at_hand(model)
     if theirs and len(set(theirs.items()) & set(hashes.items())) < len(theirs) / 2:
         theirs = None  # that of another origin: the sample has models of the portal's names
@@ -105,8 +112,6 @@ def _told(verb: str, paths) -> str:
 
 def _hashes_at_hand(model: str) -> dict[str, str] | None:
     """Hashes of the known package of a name, where the source has it without a download."""
-    import zipfile
-
     from nmc.data import at_hand
     from nmc.errors import NMCError
 

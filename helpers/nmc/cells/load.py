@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from nmc import names
 from nmc.cells import mechanisms
 from nmc.cells.build import Cell, build_cell, cell_spec
-from nmc.cells.package import Package, as_package
+from nmc.cells.package import AnyModel, as_package
 from nmc.errors import SimulationError
 
 _LOADED: set[Path] = set()  # NEURON cannot load a library twice, nor unload one
+_TAKEN: dict[str, str] = {}  # mechanism name → content hash of those in this session
 
 
-def load_cell(
-    model: str | names.Model | Path | Package, *, synapses: bool = False, trust: bool = False
-) -> Cell:
+def load_cell(model: AnyModel, *, synapses: bool = False, trust: bool = False) -> Cell:
     """Place a model's cell in this process's own NEURON.
 
     The only call that runs NEURON in the caller's process, for work that the protocols do not
@@ -23,8 +21,8 @@ def load_cell(
 
     Parameters
     ----------
-    model : str, Model, pathlib.Path or Package
-        As for `nmc.simulate_step`.
+    model : str, path, Model or Package
+        As for `nmc.load_package`.
     synapses : bool
         Place the package's synapses too, all silent.
     trust : bool
@@ -41,9 +39,9 @@ def load_cell(
     TrustError
         The package is neither known nor trusted.
     SimulationError
-        A mechanism of that name, from another package, is loaded in this process already.
+        NEURON cannot load the mechanisms.
     """
-    package = as_package(model, trust=trust)
+    [package] = mechanisms.rename_clashes([as_package(model, trust=trust)], _TAKEN)
     libraries = mechanisms.libraries_of([package], synapses=synapses)
     from neuron import h
 
@@ -54,8 +52,7 @@ def load_cell(
             h.nrn_load_dll(str(library))
         except RuntimeError as error:
             raise SimulationError(
-                f"{package.name}: its mechanisms cannot be loaded beside those already in this "
-                f"session; start a new one. ({error})"
+                f"{package.name}: its mechanisms cannot be loaded in this session: {error}"
             ) from error
         _LOADED.add(library)
     return build_cell(cell_spec(package), synapses=synapses)

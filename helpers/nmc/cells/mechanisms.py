@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import platform
 import shutil
@@ -19,9 +20,11 @@ import sysconfig
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from nmc.cells import porting
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
     from nmc.cells.package import Package
 
 _COMPILE_SECONDS = 600
+_log = logging.getLogger(__name__)
 
 
 #: ``exact`` is the ported text as it stands, compiled with NEURON's own flags; ``tabulated``
@@ -64,11 +68,50 @@ def libraries_of(
     MechanismError, CompilerError
         As `library_for`.
     """
-    packages = list(packages)
+    texts: dict[str, str] = {}
     for package in packages:
         package.check_trusted()
-    mods = [path for package in packages for path in package.needed_mods(synapses).values()]
-    return library_for(mods, variant=variant)
+        for name, text in port_mods(package.needed_mods(synapses).values()).items():
+            new = package.renamed.get(name, name)
+            _add(texts, new, porting.rename(text, name, new))
+    return _library_for(texts, variant)
+
+
+def rename_clashes(packages: Iterable[Package], taken: dict[str, str] | None = None) -> list:
+    """Let packages run in one process whose MOD files differ under one name.
+
+    The first package's mechanism keeps the name; another one of that name is called after its
+    content, in the MOD file and in the HOC code that inserts it, when they are loaded.
+
+    Parameters
+    ----------
+    packages : iterable of Package
+        In the order in which names are given.
+    taken : dict of str to str, optional
+        Mechanism name → content hash of those in the process already; those of the packages
+        are added.
+
+    Returns
+    -------
+    list of Package
+        The same, with ``renamed`` where need be; a warning in the log says which.
+    """
+    taken = {} if taken is None else taken
+    found = []
+    for package in packages:
+        renamed = {}
+        for name, text in port_mods(package.needed_mods(True).values()).items():
+            own = _sha256(text)
+            if taken.setdefault(name, own) != own:
+                renamed[name] = f"{name}_{own[:8]}"
+        if renamed:
+            _log.warning(
+                "%s: %s differ from another package's of the same name; here they are called %s.",
+                package.name, ", ".join(renamed), ", ".join(renamed.values()),
+            )  # fmt: skip
+            package = replace(package, renamed=MappingProxyType(renamed))
+        found.append(package)
+    return found
 
 
 def library_for(mods: Iterable[Path], *, variant: str = "exact") -> tuple[Path, ...]:
@@ -95,7 +138,10 @@ def library_for(mods: Iterable[Path], *, variant: str = "exact") -> tuple[Path, 
     CompilerError
         ``nrnivmodl`` is missing or failed; carries its last lines.
     """
-    texts = port_mods(mods)
+    return _library_for(port_mods(mods), variant)
+
+
+def _library_for(texts: dict[str, str], variant: str) -> tuple[Path, ...]:
     if variant == "tabulated":
         texts = {name: porting.tabulate(text) for name, text in texts.items()}
     if not texts:
@@ -117,13 +163,16 @@ def port_mods(mods: Iterable[Path]) -> dict[str, str]:
     """Ported text by mechanism file name; two different texts of one name are an error."""
     texts: dict[str, str] = {}
     for path in map(Path, mods):
-        text, _ = porting.port(path.read_text("utf-8", "replace"))
-        if texts.setdefault(path.stem, text) != text:
-            raise MechanismError(
-                f"Two different files are called {path.name}; one NEURON process can hold only "
-                "one of them. Run these models in runs of their own."
-            )
+        _add(texts, path.stem, porting.port(path.read_text("utf-8", "replace"))[0])
     return texts
+
+
+def _add(texts: dict[str, str], name: str, text: str) -> None:
+    if texts.setdefault(name, text) != text:
+        raise MechanismError(
+            f"Two different files are called {name}.mod; one NEURON process can hold only one of "
+            "them. Run these models in runs of their own."
+        )
 
 
 def build_tag(variant: str = "exact") -> dict[str, str]:

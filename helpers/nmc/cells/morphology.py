@@ -1,88 +1,18 @@
-"""The morphology of a package, read by MorphIO from its Neurolucida file."""
+"""The morphology of a package: its points as a table, its sections by HOC name, and as SWC."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from nmc.cells.package import Package
-from nmc.errors import PackageError
+from nmc.cells.package import AnyModel, Package, as_package
+from nmc.cells.reconstruction import ARRAYS, NEURITES
 
-#: MorphIO's section types → the names the packages use.
-NEURITES = {
-    "axon": "axon",
-    "basal_dendrite": "basal dendrite",
-    "apical_dendrite": "apical dendrite",
-}
-#: Neurite → the packages' HOC array of its sections.
-_ARRAYS = {"axon": "axon", "basal dendrite": "dend", "apical dendrite": "apic"}
-
-
-def read_morphology(package: Package):
-    """Return a package's morphology as an immutable ``morphio.Morphology``.
-
-    Raises
-    ------
-    PackageError
-        MorphIO cannot read the file.
-    """
-    import morphio
-
-    return _read(package, morphio.Morphology)
-
-
-def open_mutable(package: Package):
-    """Return a copy whose sections reach from one branch point to the next.
-
-    Some reconstructions hold points with a single branch going on; MorphIO and NEURON begin a
-    section there, the fact sheets do not.
-
-    Raises
-    ------
-    PackageError
-        MorphIO cannot read the file.
-    """
-    import morphio.mut
-
-    morphology = _read(package, morphio.mut.Morphology)
-    morphio.set_ignored_warning(morphio.Warning.only_child, True)  # joining them is what we want
-    try:
-        morphology.remove_unifurcations()
-    finally:
-        morphio.set_ignored_warning(morphio.Warning.only_child, False)
-    return morphology
-
-
-def _read(package: Package, kind: type):
-    import morphio
-
-    try:  # the collector keeps MorphIO's remarks about single branches off the screen
-        return kind(str(package.morphology), warning_handler=morphio.WarningHandlerCollector())
-    except (morphio.MorphioError, RuntimeError) as error:
-        first = str(error).strip().splitlines()[-1]
-        raise PackageError(
-            f"{package.name}: the morphology {package.morphology.name} cannot be read: {first}"
-        ) from error
-
-
-def count_sections(package: Package) -> dict[str, int]:
-    """Number of the reconstruction's dendritic sections, by their HOC array: dend and apic.
-
-    Raises
-    ------
-    PackageError
-        MorphIO cannot read the file.
-    """
-    import morphio
-
-    types = list(read_morphology(package).section_types)
-    kinds = {
-        "dend": morphio.SectionType.basal_dendrite,
-        "apic": morphio.SectionType.apical_dendrite,
-    }
-    return {array: types.count(int(kind)) for array, kind in kinds.items()}
+#: SWC's numbers are those of MorphIO's section types; the soma is 1.
+_SWC_SOMA = 1
 
 
 class SectionPath(NamedTuple):
@@ -111,30 +41,21 @@ def section_paths(package: Package) -> dict[str, SectionPath]:
 
     ``dend[12]`` is the 13th basal section of the file, the branches taken depth first, as
     NEURON's import numbers them.
-
-    Raises
-    ------
-    PackageError
-        MorphIO cannot read the file.
     """
-    morphology = read_morphology(package)
-    centre = morphology.soma.center
-    count = dict.fromkeys(_ARRAYS.values(), 0)
+    tree = package.reconstruction
+    count = dict.fromkeys(ARRAYS.values(), 0)
     found: dict[str, SectionPath] = {}
-    ends: dict[int, float] = {}
-    for section in morphology.iter():
-        array = _ARRAYS[NEURITES[section.type.name]]
-        points = section.points.astype(float) - centre
+    ends: list[float] = []
+    for k, (kind, parent) in enumerate(zip(tree.types, tree.parents, strict=True)):
+        own = slice(tree.starts[k], tree.starts[k + 1])
+        points = tree.points[own] - tree.centre
         steps = np.linalg.norm(np.diff(points, axis=0), axis=1)
-        path = SectionPath(
-            points=points,
-            diameters_um=section.diameters.astype(float),
-            along_um=np.concatenate([[0.0], np.cumsum(steps)]),
-            start_um=0.0 if section.is_root else ends[section.parent.id],
-        )
-        found[f"{array}[{count[array]}]"] = path
+        along = np.concatenate([[0.0], np.cumsum(steps)])
+        start = 0.0 if parent < 0 else ends[parent]
+        array = ARRAYS[int(kind)]
+        found[f"{array}[{count[array]}]"] = SectionPath(points, tree.diameters[own], along, start)
         count[array] += 1
-        ends[section.id] = path.start_um + path.along_um[-1]
+        ends.append(start + along[-1])
     return found
 
 
@@ -146,47 +67,103 @@ def section_points(package: Package) -> dict[str, np.ndarray]:
     dict of str to numpy.ndarray of shape (n, 3)
         As in `section_paths`; ``soma[0]`` is the outline.
     """
-    soma = read_morphology(package).soma
-    found = {"soma[0]": soma.points.astype(float) - soma.center}
+    tree = package.reconstruction
     paths = section_paths(package).items()
-    return found | {name: p.points for name, p in paths if not name.startswith("axon")}
+    dendrites = {name: p.points for name, p in paths if not name.startswith("axon")}
+    return {"soma[0]": tree.soma - tree.centre} | dendrites
 
 
-def load_morphology(package: Package) -> pd.DataFrame:
+def load_morphology(model: AnyModel) -> pd.DataFrame:
     """Points of a package's reconstruction, one row a point.
 
     Parameters
     ----------
-    package : Package
-        From `nmc.load_package`.
+    model : str, path, Model or Package
+        As for `nmc.load_package`.
 
     Returns
     -------
     pandas.DataFrame
-        ``section`` (MorphIO's id, −1 the soma), ``neurite`` (``soma``, ``axon``,
-        ``basal dendrite``, ``apical dendrite``), ``x_um``, ``y_um``, ``z_um`` relative to the
-        soma's centre (y towards the pia) and ``diameter_um``.
+        ``section`` (−1 the soma), ``parent`` (the section that it grows from, −1 the soma),
+        ``neurite`` (``soma``, ``axon``, ``basal dendrite``, ``apical dendrite``), ``x_um``,
+        ``y_um``, ``z_um`` relative to the soma's centre (y towards the pia) and
+        ``diameter_um``. A section begins with the last point of the one that it grows from.
 
     Raises
     ------
     PackageError
-        MorphIO cannot read the file.
+        The package or its morphology cannot be read.
     """
-    morphology = read_morphology(package)
-    centre = morphology.soma.center
-    parts = [_points(-1, "soma", morphology.soma.points, morphology.soma.diameters)]
-    for section in morphology.iter():
-        parts.append(
-            _points(section.id, NEURITES[section.type.name], section.points, section.diameters)
-        )
-    table = pd.concat(parts, ignore_index=True)
-    table[["x_um", "y_um", "z_um"]] -= centre
+    tree = as_package(model).reconstruction
+    section = np.repeat(np.arange(len(tree.types)), np.diff(tree.starts))
+    kinds = np.array([NEURITES[int(k)] for k in tree.types], dtype=object)
+    outline = np.full(len(tree.soma), -1)
+    table = pd.DataFrame(
+        np.concatenate([tree.soma, tree.points]) - tree.centre, columns=["x_um", "y_um", "z_um"]
+    )
+    table["diameter_um"] = np.concatenate([tree.soma_diameters, tree.diameters])
+    table.insert(0, "neurite", np.concatenate([["soma"] * len(outline), kinds[section]]))
+    table.insert(0, "parent", np.concatenate([outline, tree.parents[section]]).astype(int))
+    table.insert(0, "section", np.concatenate([outline, section]).astype(int))
     return table
 
 
-def _points(section: int, neurite: str, points, diameters) -> pd.DataFrame:
-    table = pd.DataFrame(points, columns=["x_um", "y_um", "z_um"]).astype(float)
-    table["diameter_um"] = diameters
-    table.insert(0, "neurite", neurite)
-    table.insert(0, "section", section)
-    return table
+def outline_diameter(outline: np.ndarray) -> float:
+    """Diameter of the circle that has the area of a closed outline, shape (n, 2)."""
+    x, y = np.asarray(outline, float).T
+    area = abs(x @ np.roll(y, -1) - y @ np.roll(x, -1)) / 2
+    return float(2 * np.sqrt(area / np.pi))
+
+
+def to_swc(model: AnyModel, path: str | Path, *, axon: bool = True) -> Path:
+    """Write a package's reconstruction as SWC, which most tools of the field read.
+
+    SWC knows no outline of a soma: it is written as the three points that NeuroMorpho.org uses,
+    a cylinder along y as long as it is wide, with the diameter of the circle that has the
+    outline's area.  Neurites grow from its middle.
+
+    Parameters
+    ----------
+    model : str, path, Model or Package
+        As for `nmc.load_package`.
+    path : str or pathlib.Path
+        The file to write.
+    axon : bool
+        Write the reconstructed axon, too; the simulated cell has a stub in its place.
+
+    Returns
+    -------
+    pathlib.Path
+        The file: ``number type x y z radius parent``, µm from the soma's centre, y towards the
+        pia; types 1 soma, 2 axon, 3 basal and 4 apical dendrite.
+
+    Raises
+    ------
+    PackageError
+        The package or its morphology cannot be read.
+    OSError
+        The file cannot be written.
+    """
+    package = as_package(model)
+    tree = package.reconstruction
+    r = outline_diameter(tree.soma[:, :2]) / 2
+    rows = [(_SWC_SOMA, 0.0, y, 0.0, r, parent) for y, parent in ((0.0, -1), (-r, 1), (r, 1))]
+    last: dict[int, int] = {}  # section → number of its last point
+    for k, (kind, parent) in enumerate(zip(tree.types, tree.parents, strict=True)):
+        if kind == 2 and not axon:
+            continue
+        first = tree.starts[k] + (parent >= 0)  # its parent's last point is written already
+        before = last[parent] if parent >= 0 else 1
+        for n in range(first, tree.starts[k + 1]):
+            x, y, z = tree.points[n] - tree.centre
+            rows.append((int(kind), x, y, z, tree.diameters[n] / 2, before))
+            before = len(rows)
+        last[k] = before
+    head = f"# {package.name}, {package.origin}; soma as three points; µm from the soma's centre\n"
+    lines = (
+        f"{number} {kind} {x:.6g} {y:.6g} {z:.6g} {radius:.6g} {parent}\n"
+        for number, (kind, x, y, z, radius, parent) in enumerate(rows, start=1)
+    )
+    path = Path(path)
+    path.write_text(head + "".join(lines), "utf-8")
+    return path

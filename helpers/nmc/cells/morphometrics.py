@@ -20,14 +20,15 @@ width, which no diameter of that outline is: there at least, the sheet was made 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from nmc import names
-from nmc.cells.morphology import NEURITES, open_mutable
-from nmc.cells.package import Package
+from nmc.cells.known import OWN
+from nmc.cells.morphology import outline_diameter
+from nmc.cells.package import AnyModel, Package, as_package
+from nmc.cells.reconstruction import NEURITES, call, open_file
 
 #: Neurite → what the fact sheets' columns begin with.
 _SHEET = {"axon": "axon", "basal dendrite": "basal", "apical dendrite": "apical"}
@@ -43,13 +44,13 @@ SOMA_REASON = (
 )
 
 
-def compute_morphometrics(model: str | names.Model | Path | Package) -> pd.DataFrame:
+def compute_morphometrics(model: AnyModel) -> pd.DataFrame:
     """Measure a package's reconstruction.
 
     Parameters
     ----------
-    model : str, Model, pathlib.Path or Package
-        As for `nmc.simulate_step`.
+    model : str, path, Model or Package
+        As for `nmc.load_package`.
 
     Returns
     -------
@@ -79,17 +80,10 @@ def compute_morphometrics(model: str | names.Model | Path | Package) -> pd.DataF
     PackageError
         The morphology cannot be read.
     """
-    import neurom
-
-    from nmc.cells.protocols import as_package
-
     package = as_package(model)
-    morphology = neurom.load_morphology(open_mutable(package))
-    rows = {"soma": {"diameter_um": outline_diameter(np.asarray(morphology.soma.points)[:, :2])}}
-    for kind, neurite in NEURITES.items():
-        neurite_type = getattr(neurom.NeuriteType, kind)
-        if any(neurite_type == found.type for found in morphology.neurites):
-            rows[neurite] = _measure(neurom.get, morphology, neurite_type)
+    tree = package.reconstruction
+    rows, _ = _on_file(_measure, package)
+    rows = {"soma": {"diameter_um": outline_diameter(tree.soma[:, :2])}, **rows}
     table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("neurite")
     table = table[[*(c for c in table.columns if c != "diameter_um"), "diameter_um"]]
     counts = ["stems", "sections", "bifurcations", "tips", "max_branch_order"]
@@ -98,41 +92,50 @@ def compute_morphometrics(model: str | names.Model | Path | Package) -> pd.DataF
     return table
 
 
-def _measure(get, morphology, neurite_type) -> dict[str, float]:
-    """All columns of one kind of neurite."""
+def _on_file(task, package: Package, **params) -> tuple[dict, dict]:
+    known = package.origin != OWN
+    meta, arrays = call(task, package.morphology, package.name, known=known, **params)
+    meta.pop("cpu_s", None)
+    return meta, arrays
+
+
+def _measure(params: dict, report) -> tuple[dict, dict]:
+    """Task: all columns of each kind of neurite that a file has."""
+    import neurom
+
+    morphology = neurom.load_morphology(open_file(params, joined=True))
+    kinds = {found.type for found in morphology.neurites}
+    types = {neurite: neurom.NeuriteType(kind) for kind, neurite in NEURITES.items()}
+    return {n: _measure_neurite(morphology, t) for n, t in types.items() if t in kinds}, {}
+
+
+def _measure_neurite(morphology, neurite_type) -> dict[str, float]:
+    import neurom
 
     def of(feature: str) -> np.ndarray:
-        return np.asarray(get(feature, morphology, neurite_type=neurite_type), float)
+        return np.asarray(neurom.get(feature, morphology, neurite_type=neurite_type), float)
 
     lengths, radii = of("segment_lengths"), of("segment_radii")  # the mean of a segment's ends
     sections = of("section_lengths")
-    return {
+    found = {
         "length_um": sections.sum(),
         "area_um2": of("section_areas").sum(),
         "volume_um3": np.pi * (radii**2 @ lengths),
         "cone_volume_um3": of("section_volumes").sum(),
-        "stems": int(of("number_of_neurites")),
+        "stems": of("number_of_neurites"),
         "sections": len(sections),
-        "bifurcations": int(of("number_of_bifurcations")),
-        "tips": int(of("number_of_leaves")),
-        "max_branch_order": int(of("section_branch_orders").max()) + 1,
+        "bifurcations": of("number_of_bifurcations"),
+        "tips": of("number_of_leaves"),
+        "max_branch_order": of("section_branch_orders").max() + 1,
         "max_section_length_um": sections.max(),
         "max_path_um": of("section_path_distances").max(),
         "max_radius_um": of("section_radial_distances").max(),
         "diameter_um": 2 * (radii @ lengths) / lengths.sum(),
     }
+    return {name: float(value) for name, value in found.items()}
 
 
-def outline_diameter(outline: np.ndarray) -> float:
-    """Diameter of the circle that has the area of a closed outline, shape (n, 2)."""
-    x, y = np.asarray(outline, float).T
-    area = abs(x @ np.roll(y, -1) - y @ np.roll(x, -1)) / 2
-    return float(2 * np.sqrt(area / np.pi))
-
-
-def compute_sholl(
-    model: str | names.Model | Path | Package, *, step_um: float = 20.0
-) -> pd.DataFrame:
+def compute_sholl(model: AnyModel, *, step_um: float = 20.0) -> pd.DataFrame:
     """Count how often branches cross spheres around the soma (Sholl 1953, J Anat 87:387).
 
     Parameters
@@ -157,26 +160,32 @@ def compute_sholl(
     """
     if not step_um > 0:
         raise ValueError(f"The spheres need a positive distance, not {step_um!r} µm.")
-    import neurom
-    from neurom.features.morphology import sholl_crossings
-
-    from nmc.cells.protocols import as_package
-
     package = as_package(model)
-    morphology = neurom.load_morphology(open_mutable(package))
-    farthest = np.linalg.norm(morphology.points[:, :3] - morphology.soma.center, axis=1).max()
-    radii = np.arange(step_um, farthest + step_um, step_um)
-    tables = []
-    for kind, neurite in NEURITES.items():
-        crossings = sholl_crossings(
-            morphology, neurite_type=getattr(neurom.NeuriteType, kind), radii=radii
-        )
-        if np.any(crossings):
-            rows = {"neurite": neurite, "radius_um": radii, "crossings": np.asarray(crossings, int)}
-            tables.append(pd.DataFrame(rows))
+    _, found = _on_file(_cross, package, step_um=float(step_um))
+    radii = found.pop("radius_um")
+    tables = [
+        pd.DataFrame({"neurite": neurite, "radius_um": radii, "crossings": crossings})
+        for neurite, crossings in found.items()
+        if crossings.any()
+    ]
     table = pd.concat(tables, ignore_index=True)
     table.attrs = {"model": package.name, "step_um": step_um}
     return table
+
+
+def _cross(params: dict, report) -> tuple[dict, dict[str, np.ndarray]]:
+    """Task: radii of spheres, and crossings by neurite."""
+    import neurom
+    from neurom.features.morphology import sholl_crossings
+
+    morphology = neurom.load_morphology(open_file(params, joined=True))
+    farthest = np.linalg.norm(morphology.points[:, :3] - morphology.soma.center, axis=1).max()
+    radii = np.arange(params["step_um"], farthest + params["step_um"], params["step_um"])
+    arrays = {
+        neurite: sholl_crossings(morphology, neurite_type=neurom.NeuriteType(kind), radii=radii)
+        for kind, neurite in NEURITES.items()
+    }
+    return {}, {"radius_um": radii} | {n: np.asarray(c, int) for n, c in arrays.items()}
 
 
 def compare_morphometrics(models: Iterable[str]) -> pd.DataFrame:

@@ -1,42 +1,40 @@
 """A me-type package: what its files say, read without running any of them.
 
-`load_package` reads the HOC, tables and morphology of one of the 1,035 packages as text, and
-refuses everything that does not follow the portal's own grammar, naming model and file.
+`as_package` is the one door: a model's name, a folder, a zip or a package go in, a `Package` comes
+out.  Whatever does not follow the portal's own grammar is refused, naming package and file.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
+import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
 
 from nmc import names
-from nmc.cells import _hoc, _tables, known
-from nmc.errors import PackageError, TrustError
+from nmc.cells import known, package_files
+from nmc.cells.package_files import Files
+from nmc.cells.reconstruction import Reconstruction, read_reconstruction
+from nmc.data import fetch_folder, unpack_once
+from nmc.data.files import compute_sha256
+from nmc.errors import PackageError, TrustError, UnknownNameError
 
-#: Files without which a package cannot be simulated.
-REQUIRED = (
-    "template.hoc", "biophysics.hoc", "morphology.hoc", "constants.hoc", "current_amps.dat",
-    "cellinfo.json", "synapses/synapses.tsv", "synapses/synconf.txt", "synapses/mtype_map.tsv",
-    "synapses/synapses.hoc",
-)  # fmt: skip
-
-#: HOC section lists, by the number `synapses.tsv` gives them.
-SECTION_LISTS = ("somatic", "basal", "apical", "axonal")
-#: HOC section arrays, in the same order.
-SECTION_ARRAYS = ("soma", "dend", "apic", "axon")
-#: Sections of the stub that the packages' templates put in the axon's place.
+#: Sections of the stub that the portal's templates put in the axon's place.
 AXON_STUB = 2
 #: Mechanisms of the packages' synapses: excitatory, inhibitory.
 SYNAPSES = ("ProbAMPANMDA_EMS", "ProbGABAAB_EMS")
+#: Mechanisms that NEURON has built in.
+BUILT_IN = frozenset({"pas", "hh", "extracellular"})
+
+_DRAWS = re.compile(r"\bnrn_random_pick\b|\bscop_random\b|^[ \t]*RANDOM\b", re.M)
+_SYNAPSES_FILE = "synapses/synapses.tsv"
+_STUB = f"create axon[{AXON_STUB}]"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -45,8 +43,13 @@ class Package:
 
     Attributes
     ----------
-    model : nmc.names.Model
-        Which of the 1,035 models the folder holds.
+    name : str
+        Model name, e.g. ``L5_TTPC1_cADpyr232_1``; of a package that is not known, the name of
+        its folder.
+    model : nmc.names.Model or None
+        Which of the 1,035 models it is, or goes by; None where it goes by another name.
+    mtype, etype : str
+        As its files say; empty where they do not.
     folder : pathlib.Path
         The package's top folder.
     template : str
@@ -55,6 +58,8 @@ class Package:
         The cell's number in the reconstructed circuit; seeds its random streams.
     morphology : pathlib.Path
         Neurolucida ASCII file.
+    reconstruction : Reconstruction
+        What it holds.
     mechanisms : mapping of str to tuple of str
         Section list → mechanisms inserted there.
     mods : mapping of str to pathlib.Path
@@ -74,13 +79,20 @@ class Package:
     trusted : bool
         Whether its code may run: the package is known, was made from a known one by this
         package's own rules, or was loaded with ``trust=True``.
+    renamed : mapping of str to str
+        Mechanisms that get another name where they run beside a package that has a different
+        one of the same name; see `nmc.cells.mechanisms.rename_clashes`.
     """
 
-    model: names.Model
+    name: str
+    model: names.Model | None
+    mtype: str
+    etype: str
     folder: Path
     template: str
     gid: int
     morphology: Path
+    reconstruction: Reconstruction
     mechanisms: Mapping[str, tuple[str, ...]]
     mods: Mapping[str, Path]
     hold_nA: float
@@ -96,18 +108,16 @@ class Package:
     _hashes: Mapping[str, str]
     _biophysics: pd.DataFrame
     _mtypes: Mapping[int, str]
+    _synapses: pd.DataFrame | None
+    renamed: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     def __repr__(self) -> str:
         mechanisms = {m for found in self.mechanisms.values() for m in found}
+        synapses = 0 if self._synapses is None else len(self._synapses)
         return (
-            f"Package({self.name}: gid {self.gid}, morphology {self.morphology.stem}, "
-            f"{len(mechanisms)} mechanisms, {len(self._synapses):,} synapses)"
+            f"Package({self.name}: {self.origin}, gid {self.gid}, morphology "
+            f"{self.morphology.stem}, {len(mechanisms)} mechanisms, {synapses:,} synapses)"
         )
-
-    @property
-    def name(self) -> str:
-        """Model name, e.g. ``L5_TTPC1_cADpyr232_1``."""
-        return self.model.name
 
     @property
     def biophysics(self) -> pd.DataFrame:
@@ -124,11 +134,6 @@ class Package:
         """Presynaptic m-type by the number that `synapses` uses."""
         return pd.Series(dict(self._mtypes), name="mtype", dtype="str").rename_axis("mtype_id")
 
-    @cached_property
-    def _synapses(self) -> pd.DataFrame:
-        table = _tables.read_synapses(self.name, self.folder, self._mtypes)
-        return _tables.read_synconf(self.name, self.folder, table)
-
     @property
     def synapses(self) -> pd.DataFrame:
         """One row a synapse of ``synapses.tsv``, with what ``synconf.txt`` sets added.
@@ -136,25 +141,21 @@ class Package:
         Columns ``pre_cell``, ``pre_mtype``, ``section`` (as ``dend[12]``), ``x``,
         ``excitatory``, ``depression_ms``, ``facilitation_ms``, ``utilisation``, ``decay_ms``,
         ``delay_ms``, ``weight_nS`` and, NaN where not set, ``NMDA_ratio``, ``mg_mM``,
-        ``GABAB_ratio``, ``e_GABAA_mV``, ``e_GABAB_mV``; index ``synapse``.
+        ``GABAB_ratio``, ``e_GABAA_mV``, ``e_GABAB_mV``; index ``synapse``.  A package without
+        that file raises `PackageError`.
         """
+        if self._synapses is None:
+            raise PackageError(
+                f"{self.name}: the package has no {_SYNAPSES_FILE}, so nothing is known of its "
+                "synapses; calls that need none take it."
+            )
         return self._synapses.copy()
-
-    @cached_property
-    def sha256(self) -> str:
-        """Hash of every file that shapes a simulation, by name and content."""
-        files = [self.folder / name for name in REQUIRED] + [self.morphology, *self.mods.values()]
-        return hash_files({p.relative_to(self.folder).as_posix(): p.read_bytes() for p in files})
 
     @cached_property
     def stochastic(self) -> tuple[str, ...]:
         """Inserted mechanisms that draw random numbers (``StochKv``); they need a fixed step."""
-        inserted = {m for ms in self.mechanisms.values() for m in ms}
-        return tuple(
-            sorted(
-                m for m in inserted if m in self.mods and _draws(self.mods[m].read_text("utf-8"))
-            )
-        )
+        needed = self.needed_mods().items()
+        return tuple(sorted(m for m, path in needed if _DRAWS.search(path.read_text("utf-8"))))
 
     def needed_mods(self, synapses: bool = False) -> dict[str, Path]:
         """MOD files of the inserted mechanisms, and of the package's synapses if asked for."""
@@ -175,10 +176,9 @@ class Package:
         """
         if not self.trusted:
             raise TrustError(
-                f"{self.name} in {self.folder} is not the known package of that name: it "
-                f"{known.differences(self.name, self._hashes)}. Its MOD, HOC and Python files "
-                "would run on this machine with your rights: read them, and pass trust=True if "
-                "you trust them."
+                f"{self.name} in {self.folder} {known.differences(self.name, self._hashes)}. Its "
+                "MOD, HOC and Python files would run on this machine with your rights: read them, "
+                "and pass trust=True if you trust them."
             )
 
     def step_nA(self, step: int) -> float:
@@ -212,32 +212,34 @@ class Package:
         )
         if rows.empty:
             raise PackageError(f"{self.name}: {section_list} sections have no {parameter!r}.")
-        return _hoc.evaluate(rows["formula"].iloc[-1], distance_um)
+        return package_files.evaluate(rows["formula"].iloc[-1], distance_um)
 
 
-def hash_files(files: Mapping[str, bytes]) -> str:
-    """Hash files of a package, by their paths in it and their contents."""
-    digest = hashlib.sha256()
-    for name in sorted(files, key=PurePosixPath):
-        digest.update(f"{name}\0{hashlib.sha256(files[name]).hexdigest()}\n".encode())
-    return digest.hexdigest()
+#: What every call takes that works on one model.
+AnyModel = str | os.PathLike | names.Model | Package
 
 
-def as_package(model: str | names.Model | Path | Package, *, trust: bool = False) -> Package:
-    """Return a package as it is, or load the one that a name or folder stands for."""
+def as_package(model: AnyModel, *, trust: bool = False) -> Package:
+    """Return a package as it is, or load what a name or path stands for; see `load_package`."""
     if isinstance(model, Package):
         return replace(model, trusted=True) if trust and not model.trusted else model
-    return load_package(model, trust=trust)
+    path = _as_path(model)
+    if path is None:
+        return read_package(fetch_folder(f"model/{names.parse_model(model).name}"), trust=trust)
+    if path.is_file():
+        path = unpack_once(path.resolve(), compute_sha256(path))
+    return read_package(_package_folder(path), trust=trust)
 
 
-def load_package(model: str | names.Model | Path, *, trust: bool = False) -> Package:
+def load_package(model: AnyModel, *, trust: bool = False) -> Package:
     """Read a me-type package.
 
     Parameters
     ----------
-    model : str, Model or pathlib.Path
-        A model's name, fetched through the source if need be, or the folder of an unpacked
-        package.
+    model : str, path, Model or Package
+        A model's name, fetched through the source if need be; or where a package lies: its
+        folder, unpacked, the folder around it, or its zip.  A text that names something on
+        disk is a path.
     trust : bool
         Let the package's code run although it is none of the known packages: its MOD files
         would be compiled, its HOC and Python files run, with the rights of the caller.
@@ -249,121 +251,118 @@ def load_package(model: str | names.Model | Path, *, trust: bool = False) -> Pac
     Raises
     ------
     UnknownNameError
-        No such model.
+        No such model, and nothing of that name on disk.
     PackageError
-        A file is missing or does not hold what its format promises; names model and file.
-    """
-    if isinstance(model, Path):
-        folder = model
-    else:
-        from nmc.data import fetch_folder
+        A file is missing or does not hold what its format promises; names package and file.
 
-        folder = fetch_folder(f"model/{names.parse_model(model).name}")
-    return read_package(folder, trust=trust)
+    Examples
+    --------
+    >>> package = nmc.load_package("L1_HAC_cNAC187_1")  # doctest: +SKIP
+    >>> package.mtype, package.etype, package.celsius  # doctest: +SKIP
+    ('L1_HAC', 'cNAC', 34.0)
+    """
+    return as_package(model, trust=trust)
 
 
 def read_package(folder: Path, *, trust: bool = False) -> Package:
-    """Read the package that stands unpacked in a folder named after its model."""
+    """Read the package that stands unpacked in a folder."""
     folder = Path(folder).resolve()
-    model = names.parse_model(folder.name)
-    for required in REQUIRED:
-        if not (folder / required).is_file():
-            raise PackageError(
-                f"{model.name}: the package has no {required} (looked in {folder}). "
-                "Fetch it again, or unpack the whole archive."
-            )
     hashes = known.file_hashes(folder)
     digest = known.content_digest(hashes)
     found = known.find(digest)
-    hold, steps = _tables.read_currents(model.name, folder)
-    mechanisms, biophysics = _hoc.read_biophysics(model.name, folder / "biophysics.hoc")
+    files = Files(found.model if found else folder.name, folder)
+    template = package_files.read_template(files)
+    mtype, etype = package_files.read_types(files, template)
+    hold, steps = package_files.read_currents(files)
+    mechanisms, biophysics = package_files.read_biophysics(files)
     mods = {p.stem: p for p in sorted((folder / "mechanisms").glob("*.mod"))}
-    _check_mechanisms(model.name, mechanisms, mods)
-    constants = _hoc.read_constants(model.name, folder / "constants.hoc")
-    package = Package(
-        model=model,
+    _check_mechanisms(files, mechanisms, mods)
+    celsius, dt_ms = package_files.read_constants(files)
+    mtypes = package_files.read_mtype_map(files)
+    morphology = package_files.read_morphology_path(files)
+    tree = read_reconstruction(morphology, files.name, known=found is not None)
+    sections = tree.count()
+    if _STUB in files.hoc("template.hoc"):
+        sections["axon"] = AXON_STUB
+    return Package(
+        name=files.name,
+        model=_model(files.name, mtype, etype),
+        mtype=mtype,
+        etype=etype,
         folder=folder,
-        template=_hoc.template_name(model.name, folder / "template.hoc"),
-        gid=_read_gid(model, folder / "cellinfo.json"),
-        morphology=_hoc.morphology_file(model.name, folder),
+        template=template,
+        gid=package_files.read_gid(files),
+        morphology=morphology,
+        reconstruction=tree,
         mechanisms=MappingProxyType(mechanisms),
         mods=MappingProxyType(mods),
         hold_nA=hold,
         steps_nA=steps,
-        celsius=constants["celsius"],
-        dt_ms=constants["dt"],
-        licence=_text(folder / "LICENSE"),
-        version=_text(folder / "VERSION").strip(),
+        celsius=celsius,
+        dt_ms=dt_ms,
+        licence=files.start("LICENSE"),
+        version=files.start("VERSION").strip(),
         content_sha256=digest,
         origin=found.origin if found else known.OWN,
-        invented=found.origin == "sample" if found else _says_synthetic(folder),
+        invented=found.origin == "sample" if found else _says_synthetic(files),
         trusted=found is not None or trust,
         _hashes=MappingProxyType(hashes),
         _biophysics=biophysics,
-        _mtypes=MappingProxyType(_tables.read_mtype_map(model.name, folder)),
+        _mtypes=MappingProxyType(mtypes),
+        _synapses=package_files.read_synapses(files, mtypes, sections)
+        if files.has(_SYNAPSES_FILE)
+        else None,
     )
-    _check_sections(package)  # a wrong table is found now, not in the middle of a run
-    return package
 
 
-def _says_synthetic(folder: Path) -> bool:
-    """Whether an own package was made from one of the sample's, as its files say."""
-    told = [folder / "LICENSE", folder / "README", *sorted(folder.rglob("*.hoc"))]
-    return any("synthetic" in _text(path) for path in told)
-
-
-def _check_mechanisms(model: str, inserted: Mapping[str, tuple[str, ...]], mods) -> None:
-    built_in = {"pas"}
-    missing = sorted({m for ms in inserted.values() for m in ms} - set(mods) - built_in)
-    if missing:
-        raise PackageError(
-            f"{model}: biophysics.hoc inserts {', '.join(missing)}, but mechanisms/ has no such "
-            "MOD file."
-        )
-
-
-def _check_sections(package: Package) -> None:
-    """Refuse synapses on sections that the built cell does not have.
-
-    HOC numbers the sections of a kind in the file's order, as MorphIO does; the soma is one
-    section, and the template puts a stub of two in the axon's place.
-    """
-    from nmc.cells.morphology import count_sections
-
-    found = count_sections(package)
-    rows = package._synapses["section"].str.extract(r"(?P<part>\w+)\[(?P<index>\d+)\]")
-    have = rows["part"].map({**found, "soma": 1, "axon": AXON_STUB}).astype(int)
-    beyond = np.flatnonzero(rows["index"].astype(int) >= have)
-    if len(beyond):
-        row = int(beyond[0])
-        part = rows["part"].iloc[row]
-        raise PackageError(
-            f"{package.name}: synapses/synapses.tsv: the synapse in row {row} stands on "
-            f"{package._synapses['section'].iloc[row]}, but the cell of {package.morphology.name} "
-            f"has {int(have.iloc[row])} sections of {part!r} (numbered from 0)."
-        )
-
-
-def _read_gid(model: names.Model, path: Path) -> int:
+def _as_path(model: object) -> Path | None:
+    """Where a package lies, or None for the name of a model."""
+    if isinstance(model, names.Model):
+        return None
     try:
-        info = json.loads(path.read_text("utf-8"))
-        gid, mtype = int(info["gid"]), info["m-type"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise PackageError(f"{model.name}: cellinfo.json cannot be read: {error}.") from error
-    if names.canonical_mtype(mtype) != model.mtype:
-        raise PackageError(f"{model.name}: cellinfo.json says m-type {mtype!r}.")
-    return gid
+        path = Path(model).expanduser()
+        there = path.exists()
+    except (TypeError, ValueError, OSError, RuntimeError) as error:
+        raise UnknownNameError(f"{model!r} is neither a model nor a path: {error}.") from error
+    if not there and (isinstance(model, os.PathLike) or len(path.parts) > 1):
+        raise PackageError(f"There is no package at {path}.")
+    return path if there else None
 
 
-def _draws(mod_text: str) -> bool:
-    return (
-        re.search(r"\bnrn_random_pick\b|\bscop_random\b|^\s*RANDOM\b", mod_text, re.M) is not None
+def _package_folder(path: Path) -> Path:
+    """The folder of the one package that lies at a path or directly below it."""
+    folders = [path, *sorted(p for p in path.iterdir() if p.is_dir() and p.name != "__MACOSX")]
+    found = [folder for folder in folders if (folder / "template.hoc").is_file()]
+    if found[:1] == [path]:
+        return path
+    if len(found) != 1:
+        raise PackageError(
+            f"{path} holds {len(found)} packages (folders with a template.hoc), not one: name the "
+            "folder of the package."
+        )
+    return found[0]
+
+
+def _model(name: str, mtype: str, etype: str) -> names.Model | None:
+    """The model that a name stands for, where the package's files are of its types."""
+    try:
+        model = names.parse_model(name)
+    except UnknownNameError:
+        return None
+    return model if (model.mtype, model.etype) == (mtype, etype) else None
+
+
+def _check_mechanisms(files: Files, inserted: Mapping[str, tuple[str, ...]], mods) -> None:
+    missing = sorted({m for ms in inserted.values() for m in ms} - set(mods) - BUILT_IN)
+    if missing:
+        files.refuse(
+            "biophysics.hoc", f"inserts {', '.join(missing)}, but mechanisms/ has no such MOD file."
+        )
+
+
+def _says_synthetic(files: Files) -> bool:
+    """Whether an own package was made from one of the sample's, as its files say."""
+    told = ["LICENSE", "README", *(p.name for p in sorted(files.folder.glob("*.hoc")))]
+    return any("synthetic me-type package" in files.start(file) for file in told) or (
+        "This package is synthetic" in files.start("LICENSE")
     )
-
-
-def _text(path: Path) -> str:
-    """First of a text file: none of those read so is longer."""
-    if not path.is_file():
-        return ""
-    with path.open(encoding="utf-8", errors="replace") as text:
-        return text.read(100_000)

@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 
 from nmc import style, units
 from nmc.cells.morphology import load_morphology
-from nmc.cells.package import Package
+from nmc.cells.package import AnyModel, as_package
 
 NEURITE_COLOURS = {
     "soma": style.INK,
@@ -94,13 +94,13 @@ def plot_traces(traces: Mapping[str, pd.DataFrame], *, column: str = "v_mV") -> 
     return axes
 
 
-def plot_morphology(package: Package, *, axon: bool = True, ax: Axes | None = None) -> Axes:
+def plot_morphology(model: AnyModel, *, axon: bool = True, ax: Axes | None = None) -> Axes:
     """Draw a reconstruction from the side, the pia on top, one colour a kind of neurite.
 
     Parameters
     ----------
-    package : Package
-        From `nmc.load_package`.
+    model : str, path, Model or Package
+        As for `nmc.load_package`.
     axon : bool
         Draw the axon too; simulations replace it by a stub of 60 µm.
     ax : matplotlib Axes, optional
@@ -120,6 +120,7 @@ def plot_morphology(package: Package, *, axon: bool = True, ax: Axes | None = No
 
     from nmc.data import provenance
 
+    package = as_package(model)
     ax = style.new_axes(ax, width=5.0, height=6.0)
     points = load_morphology(package)
     kinds = ["axon", "basal dendrite", "apical dendrite"][0 if axon else 1 :]

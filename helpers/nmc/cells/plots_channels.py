@@ -12,10 +12,10 @@ from matplotlib.colors import LogNorm
 from matplotlib.ticker import NullFormatter
 
 from nmc import style
-from nmc.cells import _hoc
 from nmc.cells.densities import density_parameters
-from nmc.cells.morphology import read_morphology, section_paths
-from nmc.cells.package import Package
+from nmc.cells.morphology import section_paths
+from nmc.cells.package import AnyModel, as_package
+from nmc.cells.package_files import evaluate
 from nmc.errors import UnknownNameError
 
 _GATE_COLOURS = (style.BLUE, style.VERMILION, style.GREEN)
@@ -165,13 +165,13 @@ def plot_densities(densities: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def plot_density_tree(package: Package, channel: str, *, ax: Axes | None = None) -> Axes:
+def plot_density_tree(model: AnyModel, channel: str, *, ax: Axes | None = None) -> Axes:
     """Draw the dendrites, coloured by the density of one channel.
 
     Parameters
     ----------
-    package : Package
-        From `nmc.load_package`.
+    model : str, path, Model or Package
+        As for `nmc.load_package`.
     channel : str
         E.g. ``Ih``.
     ax : matplotlib Axes, optional
@@ -191,6 +191,7 @@ def plot_density_tree(package: Package, channel: str, *, ax: Axes | None = None)
 
     from nmc.data import provenance
 
+    package = as_package(model)
     table = density_parameters(package)
     rows = table[table["channel"] == channel].set_index("section_list")
     kinds = {"dend": "basal", "apic": "apical"}
@@ -200,14 +201,15 @@ def plot_density_tree(package: Package, channel: str, *, ax: Axes | None = None)
             f"channel in the dendrites of {package.name}:", channel, dendritic
         )
     lines, values, widths = [], [], []
-    radius = _radius(read_morphology(package))
+    tree = package.reconstruction
+    radius = float(np.linalg.norm(tree.soma - tree.centre, axis=1).mean())
     for section, path in section_paths(package).items():
         part = kinds.get(section.partition("[")[0])
         if part is None:
             continue
         middle = radius + path.start_um + (path.along_um[1:] + path.along_um[:-1]) / 2
         row = rows.loc[part] if part in rows.index else None
-        density = np.zeros(len(middle)) if row is None else _hoc.evaluate(row["formula"], middle)
+        density = np.zeros(len(middle)) if row is None else evaluate(row["formula"], middle)
         lines += [path.points[i : i + 2, :2] for i in range(len(middle))]
         values += list(density * (1.0 if row is None else row["scale"]))
         widths += list(np.clip(path.diameters_um[1:], 0.6, 3.0))
@@ -221,8 +223,3 @@ def plot_density_tree(package: Package, channel: str, *, ax: Axes | None = None)
     ax.set(xlabel="x (µm)", ylabel="height above the soma (µm)", title=package.name)
     provenance.stamp(ax)
     return ax
-
-
-def _radius(morphology) -> float:
-    points = morphology.soma.points - morphology.soma.center
-    return float(np.linalg.norm(points, axis=1).mean())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -11,22 +10,22 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 
-from nmc import names, style
+from nmc import style
 from nmc.cells.morphology import load_morphology
-from nmc.cells.package import Package
+from nmc.cells.package import AnyModel, as_package
 from nmc.cells.plots import NEURITE_COLOURS
 
 #: A view holds at most this many segments; longer reconstructions are thinned out.
 _MAX_SEGMENTS = 20_000
 
 
-def view_morphology(model: str | names.Model | Path | Package, *, axon: bool = True):
+def view_morphology(model: AnyModel, *, axon: bool = True):
     """Show a reconstruction in space; it turns under the mouse, also on a static page.
 
     Parameters
     ----------
-    model : str, Model, pathlib.Path or Package
-        As for `nmc.simulate_step`.
+    model : str, path, Model or Package
+        As for `nmc.load_package`.
     axon : bool
         Show the axon too; its box in the legend hides it.
 
@@ -34,7 +33,6 @@ def view_morphology(model: str | names.Model | Path | Package, *, axon: bool = T
     -------
     nmc.viewer3d.View3D
     """
-    from nmc.cells.protocols import as_package
     from nmc.viewer3d import view_lines
 
     package = as_package(model)
@@ -63,7 +61,7 @@ def view_morphology(model: str | names.Model | Path | Package, *, axon: bool = T
 
 
 def plot_morphologies(
-    models: Iterable[str | names.Model | Path | Package], *, axon: bool = True, columns: int = 4
+    models: Iterable[AnyModel], *, axon: bool = True, columns: int = 4
 ) -> np.ndarray:
     """Draw several reconstructions at one scale, their somata at the same height in a row.
 
@@ -81,7 +79,6 @@ def plot_morphologies(
     -------
     numpy.ndarray of matplotlib Axes, one a model
     """
-    from nmc.cells.protocols import as_package
     from nmc.data import provenance
 
     packages = [as_package(model) for model in models]
@@ -98,7 +95,9 @@ def plot_morphologies(
         ax.set_axis_off()
         if k < len(packages):
             _draw(ax, tables[k], axon)
-            ax.set_title(packages[k].model.mtype, fontsize=9, fontweight="normal", loc="center")
+            ax.set_title(
+                packages[k].mtype or packages[k].name, fontsize=9, fontweight="normal", loc="center"
+            )
         ax.set(xlim=(-half, half), ylim=heights[k // columns])
         ax.set_aspect("equal")
     _scale_bar(axes[-1, 0])

@@ -1,8 +1,8 @@
 """Porting old MOD idioms: each rule with its reason; the text is otherwise left as it stands.
 
 The portal's mechanisms were written for NEURON 7.3.  NEURON 9 compiles mechanisms as C++
-against its own declarations, and a few old forms no longer compile.  Every rule leaves the
-meaning unchanged, and its result compiles under NEURON 8.2 as well.
+against its own declarations, and a few old forms no longer compile.  Their rules leave
+the meaning unchanged, and the result compiles under NEURON 8.2 as well.  One rule mends a mistake.
 """
 
 from __future__ import annotations
@@ -39,6 +39,17 @@ RULES = (
         "scop_random()",
         "scop_random takes no argument; NEURON 9 checks it, older versions ignored it.",
     ),
+    Rule(
+        "value that was never set",
+        re.compile(
+            r"\burand([ \t]*=[ \t]*scop_random[ \t]*\([ \t]*\)"
+            r"\s*VERBATIM\s*\}\s*ENDVERBATIM\s*urand[ \t]*=[ \t]*value\b)"
+        ),
+        r"value\1",
+        "Without a generator of its own the GABA synapse drew a number and then returned another "
+        "variable, which nothing had set: it released next to nothing. The AMPA synapse, written "
+        "alike, returns what it drew.",
+    ),
 )
 
 
@@ -50,6 +61,12 @@ def port(text: str) -> tuple[str, tuple[str, ...]]:
         if count:
             applied.append(rule.name)
     return text, tuple(applied)
+
+
+def rename(text: str, old: str, new: str) -> str:
+    """Give the mechanism that a MOD text defines another name."""
+    pattern = rf"\b((?:SUFFIX|POINT_PROCESS|ARTIFICIAL_CELL)\s+){re.escape(old)}\b"
+    return text if old == new else re.sub(pattern, rf"\g<1>{new}", text)
 
 
 _RATES = re.compile(r"PROCEDURE\s+(\w*rates)\s*\(\s*(?:v\s*(?:\(mV\))?\s*)?\)\s*\{")
@@ -66,10 +83,10 @@ def tabulate(text: str) -> str:
     of evaluating exponentials at every step.  Every other text is returned as it is.
     """
     found = _RATES.search(text)
-    if not found or re.search(r"^\s*TABLE\b", text, re.M) or "VERBATIM" in text:
+    if not found or re.search(r"^[ \t]*TABLE\b", text, re.M) or "VERBATIM" in text:
         return text
     body = text[found.end() : _closing(text, found.end())]
-    rates = dict.fromkeys(re.findall(r"^\s*(\w*(?:inf|tau))\s*=", body, re.M | re.I))
+    rates = dict.fromkeys(re.findall(r"^[ \t]*(\w*(?:inf|tau))[ \t]*=", body, re.M | re.I))
     if not rates:
         return text
     depends = " DEPEND celsius" if re.search(r"\bcelsius\b", body) else ""

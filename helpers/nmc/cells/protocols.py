@@ -192,7 +192,7 @@ def simulate_currents(
         "segments": meta["segments"],
         "cpu_s": meta["cpu_s"],
         "neuron": mechanisms.build_tag()["neuron"],
-        "package_sha256": package.sha256,
+        "package_sha256": package.content_sha256,
     }
     return table
 

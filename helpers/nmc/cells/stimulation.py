@@ -302,7 +302,7 @@ def measure_places(package: Package, n_places: int | None) -> pd.DataFrame:
         the soma always first.
     """
     meta, arrays = protocols.run_cached(
-        "nmc.cells._geometry:run", {"cell": cell_spec(package)}, [package], progress=False
+        "nmc.cells.build:list_sections", {"cell": cell_spec(package)}, [package], progress=False
     )
     table = pd.DataFrame({"section": meta["sections"], **arrays})
     table.insert(1, "part", table["section"].str.partition("[")[0])

@@ -41,7 +41,7 @@ def measure(model: str, protocol: str, settings: Mapping) -> dict:
     try:
         package = load_package(model)
         row |= {
-            "package_sha256": package.sha256,
+            "package_sha256": package.content_sha256,
             "stochastic": bool(package.stochastic),
             "invented": _invented(model),
         }
@@ -186,7 +186,10 @@ def _stands(folder: Path, model: str, protocol: str, settings: Mapping) -> bool:
         return False
     try:
         row = pd.read_parquet(path).iloc[0]
-        current = {"package_sha256": load_package(model).sha256, **_common(protocol, settings)}
+        current = {
+            "package_sha256": load_package(model).content_sha256,
+            **_common(protocol, settings),
+        }
     except (NMCError, OSError, ValueError):
         return False
     return pd.isna(row["error"]) and all(row.get(k) == v for k, v in current.items())

@@ -6,16 +6,14 @@ archive lies in the source already or was fetched before.
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Mapping
 from functools import cache
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import pandas as pd
 
 from nmc import recomputed
-from nmc.cells import _hoc
-from nmc.cells.package import REQUIRED, hash_files
+from nmc.data.archive import inspect
 from nmc.errors import ChecksumError
 
 #: What `mark_rows` says of a row's package.
@@ -47,7 +45,7 @@ def mark_rows(rows: pd.DataFrame, current: Mapping[str, object]) -> pd.DataFrame
 
 
 def hash_at_hand(model: str) -> str | None:
-    """Hash of a model's package as `Package.sha256` has it; None where none is at hand.
+    """Hash of a model's package as `Package.content_sha256` has it; None where none is at hand.
 
     An invented package is no later state of the portal's, so it counts as none.
     """
@@ -64,24 +62,5 @@ def hash_at_hand(model: str) -> str | None:
 
 @cache
 def hash_archive(archive: Path, sha256: str) -> str:
-    """Hash of the package in an archive whose own hash is known (it keys the memory)."""
-    with zipfile.ZipFile(archive) as opened:
-        members = {PurePosixPath(name).parts[1:]: name for name in opened.namelist()}
-        texts = {
-            PurePosixPath(*parts).as_posix(): opened.read(name)
-            for parts, name in members.items()
-            if _shapes_a_run(parts) and not name.endswith("/")
-        }
-    wanted = _hoc.morphology_name(texts.get("morphology.hoc", b"").decode("utf-8", "replace"))
-    return hash_files(
-        {k: v for k, v in texts.items() if not k.startswith("morphology/") or k == wanted}
-    )
-
-
-def _shapes_a_run(parts: tuple[str, ...]) -> bool:
-    folder, name = "/".join(parts[:-1]), "/".join(parts)
-    return (
-        name in REQUIRED
-        or folder == "morphology"
-        or (folder == "mechanisms" and name.endswith(".mod"))
-    )
+    """Content digest of the package in an archive whose own hash is known (it keys the memory)."""
+    return inspect(archive)[0]

@@ -223,9 +223,9 @@ def simulate_pair(
 def _weight_factor(package, pre_mtype, contacts, conductance: str) -> float:
     if conductance == "package":
         return 1.0
-    row = _sheet_row(names.canonical_mtype(pre_mtype), package.model.mtype)
+    row = _sheet_row(names.canonical_mtype(pre_mtype), package.mtype)
     if row is None:
-        raise SynapseError(f"The sheets have no pathway {pre_mtype}:{package.model.mtype}.")
+        raise SynapseError(f"The sheets have no pathway {pre_mtype}:{package.mtype}.")
     clamp = row["space_clamp_correction_factor"]
     clamp = 1.0 if pd.isna(clamp) else float(clamp)
     return float(row["gsyn_mean_nS"]) * clamp / contacts["weight_nS"].mean()

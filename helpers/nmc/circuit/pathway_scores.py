@@ -84,7 +84,7 @@ def measure(pre: str, model: str) -> dict:
                  "settings": recomputed.settings_text(SETTINGS), **makings(),
                  "package_sha256": "", "error": None}  # fmt: skip
     try:
-        row["package_sha256"] = load_package(model).sha256
+        row["package_sha256"] = load_package(model).content_sha256
         row |= _numbers(simulate_pair(pre, model, **SETTINGS, progress=False))
     except NMCError as error:  # one pathway fails, the others go on
         row["error"] = f"{type(error).__name__}: {error}"
@@ -190,5 +190,5 @@ def _stands(pre: str, model: str, path: Path | None) -> bool:
     ]
     if rows.empty:
         return False
-    current = makings() | {"package_sha256": load_package(model).sha256}
+    current = makings() | {"package_sha256": load_package(model).content_sha256}
     return not recomputed.mark_stale(rows, current)["stale"].all()

@@ -15,6 +15,7 @@ import pandas as pd
 
 from nmc import names
 from nmc.cells.build import cell_spec
+from nmc.cells.mechanisms import rename_clashes
 from nmc.cells.package import Package, as_package, load_package
 from nmc.circuit.contacts import contacts_of, to_spec
 from nmc.errors import CircuitError, SynapseError
@@ -192,7 +193,8 @@ def plan_circuit(
     seed = as_count(seed, where="seed", high=2**31 - 1, error=CircuitError)
     sub, numbers = _selected(connectome, neurons)
     table = _neuron_table(sub, numbers, models)
-    packages = {model: load_package(model) for model in table["model"].unique()}
+    models = table["model"].unique()
+    packages = dict(zip(models, rename_clashes(map(load_package, models)), strict=True))
     # the background is drawn first, so that it is the same whatever the wiring
     number = background_cells if background_Hz > 0 else 0
     background = _background(table, packages, number, np.random.default_rng([seed, 1]))

@@ -230,7 +230,7 @@ def compute_attenuation(model: str | names.Model | Path | Package) -> pd.DataFra
 
 def attenuate(package: Package) -> np.ndarray:
     """Share of its charge that each synapse of a package delivers; shape (synapses,)."""
-    return _attenuated(package.name, package.sha256, package)
+    return _attenuated(package.name, package.content_sha256, package)
 
 
 @lru_cache(maxsize=128)

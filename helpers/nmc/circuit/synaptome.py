@@ -96,7 +96,7 @@ def count_synaptome(model: str | names.Model | Package) -> pd.DataFrame:
         }
     )
     sheet = load_pathways()
-    sheet = sheet[sheet["post"] == package.model.mtype]
+    sheet = sheet[sheet["post"] == package.mtype]
     sheet = sheet.set_index(sheet["pre"].astype(str))
     cells = sheet["convergence_mean"].astype(float)
     table["sheet_cells"] = cells.reindex(table.index)

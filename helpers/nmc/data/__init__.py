@@ -153,25 +153,41 @@ def fetch_folder(
         raise FormatError(f"{wanted.key!r} is a single {wanted.format} file: use nmc.fetch.")
     found = fetch_record(key, source=source, progress=progress, accept_terms=accept_terms)
     nested = wanted.key.startswith(("models/", "connectome/archive/"))
-    root = files.cache_folder() / "unpacked" / f"{found.sha256[:24]}{'-nested' if nested else ''}"
-    damaged = damage(root) if root.is_dir() else ""
-    if damaged:
-        _log.warning("%s was changed (%s): unpacking it again.", root, damaged)
-        shutil.rmtree(root, ignore_errors=True)
-    if not root.is_dir():
-        with files.writing(found.path.name), files.atomic_folder(root) as temporary:
-            content = temporary / _CONTENT
-            members = archive.unpack(found.path, content, nested=nested, progress=progress)
-            files.write_json(temporary / _LIST, members)
+    content = unpack_once(found.path, found.sha256, nested=nested, progress=progress)
     if not wanted.key.startswith("model/"):
-        return root / _CONTENT
-    folders = [path for path in (root / _CONTENT).iterdir() if path.is_dir()]
+        return content
+    folders = [path for path in content.iterdir() if path.is_dir() and path.name != "__MACOSX"]
     if len(folders) != 1:
         raise PackageError(
             f"The package of {key!r} should hold one folder, it holds {len(folders)}: get a fresh "
             "copy of the package."
         )
     return folders[0]
+
+
+def unpack_once(path: Path, sha256: str, *, nested: bool = False, progress: bool = False) -> Path:
+    """Return the folder of the cache that an archive unpacks to, damaged ones made anew.
+
+    Parameters
+    ----------
+    path, sha256 : pathlib.Path, str
+        The archive, and its hash.
+    nested : bool
+        Whether archives inside are unpacked, too.
+    progress : bool
+        Show a progress bar.
+    """
+    root = files.cache_folder() / "unpacked" / f"{sha256[:24]}{'-nested' if nested else ''}"
+    damaged = damage(root) if root.is_dir() else ""
+    if damaged:
+        _log.warning("%s was changed (%s): unpacking it again.", root, damaged)
+        shutil.rmtree(root, ignore_errors=True)
+    if not root.is_dir():
+        with files.writing(path.name), files.atomic_folder(root) as temporary:
+            content = temporary / _CONTENT
+            members = archive.unpack(path, content, nested=nested, progress=progress)
+            files.write_json(temporary / _LIST, members)
+    return root / _CONTENT
 
 
 def damage(root: Path, *, read_all: bool = False) -> str:

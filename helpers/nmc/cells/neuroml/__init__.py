@@ -1,1 +1,1 @@
-"""The NeuroML2 twins of the packages: cells, channels, and their step-current nets."""
+"""The NeuroML2 versions of the packages: cells, channels, and their step-current nets."""

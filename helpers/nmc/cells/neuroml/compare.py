@@ -1,30 +1,31 @@
-"""A package beside its NeuroML2 twin: densities, and spike times."""
+"""A package beside its NeuroML2 version: densities, and spike times."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
 
-from nmc.cells import _hoc
+from nmc.cells import formula
 from nmc.cells.densities import PER_CM2
-from nmc.cells.neuroml.biophysics import DETERMINISTIC
 from nmc.cells.neuroml.cell import NeuroMLCell
+from nmc.cells.neuroml.channel import DETERMINISTIC
 from nmc.cells.package import Package
 
 #: Where a density that varies along the tree is compared, µm.
 DISTANCES_UM = (0.0, 250.0, 500.0, 1000.0)
-_CABLE = {"cm": "uF/cm2", "Ra": "ohm cm"}
+#: Units of cable properties and other parameters that are no conductance.
+_PARAMETER_UNITS = {"cm": "uF/cm2", "Ra": "ohm cm", "decay": "ms"}
 _REVERSALS = {"ena": "na", "ek": "k"}
 
 
-def compare_densities(package: Package, twin: NeuroMLCell) -> pd.DataFrame:
-    """Put the densities of a package beside those of its NeuroML2 twin.
+def compare_densities(package: Package, neuroml: NeuroMLCell) -> pd.DataFrame:
+    """Put the densities of a package beside those of its NeuroML2 version.
 
     Parameters
     ----------
     package : Package
         From `nmc.load_package`.
-    twin : NeuroMLCell
+    neuroml : NeuroMLCell
         From `nmc.load_neuroml`.
 
     Returns
@@ -32,11 +33,13 @@ def compare_densities(package: Package, twin: NeuroMLCell) -> pd.DataFrame:
     pandas.DataFrame
         One row a section list, mechanism and parameter of either: ``package``, ``neuroml`` (at
         the soma where it varies with distance), ``unit``, ``difference_percent`` (the largest
-        over `DISTANCES_UM` µm), ``note``.  A last row counts the synapses, which no twin has.
+        over `DISTANCES_UM` µm), ``note``.  A last row counts the synapses, which no NeuroML2
+        version has.
     """
-    left, right = _of_package(package), _of_twin(twin)
+    left = _by_list(package.biophysics, _of_package)
+    right = _by_list(neuroml.densities, lambda row: _of_neuroml(row, neuroml))
     keys = list(dict.fromkeys([*left, *right]))
-    rows = [_row(key, left.get(key), right.get(key), twin) for key in keys]
+    rows = [_row(key, left.get(key), right.get(key), neuroml) for key in keys]
     rows.append(("", "synapses", "number", len(package.synapses), 0, "", np.nan, "not converted"))
     columns = ["section_list", "mechanism", "parameter", "package", "neuroml", "unit"]
     table = pd.DataFrame(rows, columns=[*columns, "difference_percent", "note"])
@@ -44,62 +47,60 @@ def compare_densities(package: Package, twin: NeuroMLCell) -> pd.DataFrame:
     return table
 
 
-def _row(key, left, right, twin: NeuroMLCell) -> tuple:
-    formula, scale, unit = left or right
+def _row(key, left, right, neuroml: NeuroMLCell) -> tuple:
     far = np.array(DISTANCES_UM)
-    a = _hoc.evaluate(left[0], far) * left[1] if left else np.full(len(far), np.nan)
-    b = _hoc.evaluate(right[0], far) * right[1] if right else np.full(len(far), np.nan)
+    a, b = (
+        np.full(len(far), np.nan)
+        if side is None
+        else np.broadcast_to(formula.evaluate(side[0], {"d": far}) * side[1], far.shape)
+        for side in (left, right)
+    )
     with np.errstate(divide="ignore", invalid="ignore"):
         apart = np.where(a == b, 0.0, np.abs(b / a - 1) * 100)
-    note = "" if left and right else f"only in the {'package' if left else 'twin'}"
-    if left and right:
-        stand_in = f"{key[1]}{DETERMINISTIC}"
-        if stand_in in twin.channels and key[2] == "g":
-            note = f"{stand_in} in its place"
-        elif np.ptp(a) > 0:
-            note = "varies with distance"
-    return (*key, a[0], b[0], unit, apart.max() if left and right else np.nan, note)
+    stand_in = f"{key[1]}{DETERMINISTIC}"
+    if not (left and right):
+        note = f"only in the {'package' if left else 'NeuroML2 version'}"
+    elif stand_in in neuroml.channels and key[2] == "g":
+        note = f"{stand_in} in its place"
+    else:
+        note = "varies with distance" if np.ptp(a) > 0 else ""
+    return (*key, a[0], b[0], (left or right)[2],
+            apart.max() if left and right else np.nan, note)  # fmt: skip
 
 
-def _of_package(package: Package) -> dict[tuple, tuple]:
-    """Key (section list, mechanism, parameter) → formula, factor to the twin's unit, unit."""
+def _by_list(table: pd.DataFrame, told) -> dict[tuple, tuple]:
+    """Key (section list, mechanism, parameter) → formula, factor to NeuroML2's unit, unit.
+
+    What a table says of ``all`` holds for each of its lists; a later row of a list wins.
+    """
     found = {}
-    table = package.biophysics
-    lists = list(dict.fromkeys(table.query("section_list != 'all'")["section_list"]))
+    lists = [part for part in dict.fromkeys(table["section_list"]) if part != "all"]
     for row in table.itertuples():
-        everywhere = row.section_list == "all" and row.parameter != "Ra"
-        parts = lists if everywhere else [row.section_list]  # a later row of a list wins
-        for part in parts:
-            name, unit = row.parameter, _CABLE.get(row.parameter, "")
-            scale = 1.0
-            if row.mechanism and name.startswith("g") and name != "gamma":
-                name, unit, scale = "g", "S/cm2", PER_CM2.get(row.mechanism, 1.0)
-            elif row.mechanism == "pas" and name == "e":
-                unit = "mV"
-            elif name in _REVERSALS:
-                name, unit = f"e of {_REVERSALS[name]}", "mV"
-            elif name == "decay":
-                unit = "ms"
-            found[part, row.mechanism, name] = (row.formula, scale, unit)
+        if (known := told(row)) is not None:
+            mechanism, name, scale, unit = known
+            everywhere = row.section_list == "all" and row.parameter != "Ra"
+            for part in lists if everywhere else [row.section_list]:
+                found[part, mechanism, name] = (row.formula, scale, unit)
     return found
 
 
-def _of_twin(twin: NeuroMLCell) -> dict[tuple, tuple]:
+def _of_package(row) -> tuple[str, str, float, str]:
+    name = row.parameter
+    if row.mechanism and name.startswith("g") and name != "gamma":
+        return row.mechanism, "g", PER_CM2.get(row.mechanism, 1.0), "S/cm2"
+    if name in _REVERSALS:
+        return row.mechanism, f"e of {_REVERSALS[name]}", 1.0, "mV"
+    unit = "mV" if (row.mechanism, name) == ("pas", "e") else _PARAMETER_UNITS.get(name, "")
+    return row.mechanism, name, 1.0, unit
+
+
+def _of_neuroml(row, neuroml: NeuroMLCell) -> tuple[str, str, float, str] | None:
     """As `_of_package`; reversal potentials of ions stand once a section list."""
-    found = {}
-    table = twin.densities
-    lists = list(dict.fromkeys(table.query("section_list != 'all'")["section_list"]))
-    for row in table.itertuples():
-        who = (row.mechanism, row.parameter)
-        if row.parameter == "e" and row.mechanism != "pas":
-            species = twin.channel(row.channel).species
-            if species not in ("na", "k"):
-                continue  # a constant inside the mechanism, as Ih's −45 mV
-            who = ("", f"e of {species}")
-        everywhere = row.section_list == "all" and row.parameter != "Ra"
-        for part in lists if everywhere else [row.section_list]:
-            found[(part, *who)] = (row.formula, 1.0, row.unit)
-    return found
+    if row.parameter != "e" or row.mechanism == "pas":
+        return row.mechanism, row.parameter, 1.0, row.unit
+    species = neuroml.channel(row.channel).species
+    # Another one is a constant inside the mechanism, as Ih's −45 mV.
+    return ("", f"e of {species}", 1.0, row.unit) if species in _REVERSALS.values() else None
 
 
 def compare_spikes(trace: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""Running the twins' step-current nets in NEURON, through pyNeuroML and jNeuroML."""
+"""Step-current nets of NeuroML2 cells run in NEURON, through pyNeuroML and jNeuroML."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ import importlib.util
 import os
 import re
 import shutil
-import subprocess
-import sys
 import tempfile
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
@@ -18,8 +17,9 @@ import pandas as pd
 
 from nmc import child, names
 from nmc.cells import mechanisms, results
-from nmc.cells.neuroml import lems
-from nmc.cells.neuroml.cell import NeuroMLCell, load_neuroml, read_document
+from nmc.cells._run import advance, check_finite, crossings
+from nmc.cells.neuroml.cell import NeuroMLCell, load_neuroml, parse_xml
+from nmc.cells.neuroml.channel import quantity, read_document
 from nmc.cells.protocols import SAMPLING_MS, THRESHOLD_MV, tidy
 from nmc.errors import (
     FormatError,
@@ -28,8 +28,9 @@ from nmc.errors import (
     MissingLibraryError,
     SimulationError,
 )
+from nmc.numbers import as_number
 
-_TASK = "nmc.cells.neuroml._run:run"
+_HERE = "nmc.cells.neuroml.simulate"
 _EXPORT_SECONDS = 300
 _INCLUDE = re.compile(r'<include\s+(?:file|href)\s*=\s*"([^"]+)"', re.I)
 #: Files of LEMS's own library, which jNeuroML brings.
@@ -37,7 +38,7 @@ _CORE = ("Cells.xml", "Networks.xml", "Simulation.xml", "NeuroML2CoreTypes.xml",
 
 
 def simulate_neuroml(
-    model: str | names.Model | NeuroMLCell,
+    model: str | names.Model | Path | NeuroMLCell,
     *,
     dt_ms: float | None = None,
     tstop_ms: float | None = None,
@@ -46,7 +47,7 @@ def simulate_neuroml(
     timeout_s: float = child.TIMEOUT_S,
     progress: bool = True,
 ) -> pd.DataFrame:
-    """Run a twin's step-current net in NEURON, in a process of its own.
+    """Run the step-current net of a NeuroML2 cell in NEURON, in a process of its own.
 
     The net injects the package's holding current and third step.  pyNeuroML lets jNeuroML (a
     Java program) write it for NEURON; its mechanisms are compiled once and kept, and so is the
@@ -54,8 +55,9 @@ def simulate_neuroml(
 
     Parameters
     ----------
-    model : str, Model or NeuroMLCell
-        A model that has a twin with such a net; see `nmc.list_neuroml`.
+    model : str, Model, pathlib.Path or NeuroMLCell
+        A model whose NeuroML2 version has such a net; see `nmc.list_neuroml`. Or the path of a
+        ``*.cell.nml`` file.
     dt_ms, tstop_ms : float, optional
         Step and length; the net's own unless given. jNeuroML's files advance each gate by
         Euler's forward rule, so the step matters more than in the packages, whose gates
@@ -73,85 +75,188 @@ def simulate_neuroml(
     -------
     pandas.DataFrame
         ``t_ms``, ``v_mV``, ``i_nA``, as `nmc.simulate_step` gives them; ``.attrs`` name model,
-        twin, ``v_init_mV``, ``celsius``, ``integration``, spikes and amplitudes.
+        NeuroML2 cell, ``origin``, ``invented``, ``v_init_mV``, ``celsius``, ``integration``,
+        spikes and amplitudes.
 
     Raises
     ------
     MissingFileError
-        The twin has no step-current net.
+        There is no step-current net.
     MissingLibraryError
         pyNeuroML or a Java runtime is not installed.
     SimulationError
-        jNeuroML cannot translate the net, or the run failed.
+        jNeuroML cannot translate the net, the run failed, or a setting is out of its bounds.
     """
-    twin = model if isinstance(model, NeuroMLCell) else load_neuroml(model, progress=progress)
-    lems_file = twin.step_net
+    cell = model if isinstance(model, NeuroMLCell) else load_neuroml(model, progress=progress)
+    lems_file = cell.step_net
     if lems_file is None:
         raise MissingFileError(
-            f"There is no step-current net for {twin.name} beside its file; "
+            f"There is no step-current net for {cell.name} beside its file; "
             "nmc.list_neuroml() says which cells have one."
         )
     sources = _sources(lems_file)
-    tstop, dt = _simulation(lems_file)
-    tstop, dt = tstop_ms or tstop, dt_ms or dt
-    params = {
-        "model": twin.model or twin.name,
-        "tstop_ms": tstop,
-        "dt_ms": dt,
-        "sampling_ms": SAMPLING_MS,
-        "threshold_mV": threshold_mV,
-    }
+    length, step = _simulation(lems_file)
+    params = {"model": cell.model or cell.name, "sampling_ms": SAMPLING_MS}
+    for name, value, low, high in (
+        ("tstop_ms", length if tstop_ms is None else tstop_ms, SAMPLING_MS, 1e6),
+        ("dt_ms", step if dt_ms is None else dt_ms, 1e-5, SAMPLING_MS),
+        ("threshold_mV", threshold_mV, -200, 200),
+    ):
+        params[name] = as_number(value, where=name, low=low, high=high, error=SimulationError)
     meta, arrays = _run(params, lems_file, sources, trust, timeout_s, progress)
-    table = tidy(arrays, ["v_mV"], tstop)
-    pulses = [p for path in sources for p in _pulses(path)]
-    table.insert(2, "i_nA", _current(table["t_ms"].to_numpy(), pulses))
-    table.attrs = _told(twin, params, meta, arrays, pulses)
+    table = tidy(arrays, ["v_mV"], params["tstop_ms"])
+    pulses = [pulse for path in sources for pulse in _pulses(path)]
+    t = table["t_ms"].to_numpy()
+    current = sum(((t >= d) & (t < d + length)) * a for d, length, a in pulses) + 0.0 * t
+    table.insert(2, "i_nA", current)
+    delay, duration, amplitude = max(
+        pulses, key=lambda pulse: pulse[0], default=(0.0, params["tstop_ms"], 0.0)
+    )
+    table.attrs = {
+        "model": params["model"],
+        "neuroml": cell.name,
+        "origin": cell.origin,
+        "invented": cell.invented,
+        "protocol": "step",
+        "step": 3,
+        "mode": "NeuroML2",
+        "integration": f"fixed step {params['dt_ms']:g} ms, first order",
+        "v_init_mV": meta["v_init_mV"],
+        "celsius": meta["celsius"],
+        "threshold_mV": params["threshold_mV"],
+        "spike_count": len(arrays["spikes_ms"]),
+        "spike_times_ms": arrays["spikes_ms"].tolist(),
+        "stim_start_ms": delay,
+        "stim_end_ms": delay + duration,
+        "amplitude_nA": amplitude,
+        "hold_nA": sum(a for d, _, a in pulses if d == 0),
+        "segments": meta["segments"],
+        "cpu_s": meta["cpu_s"],
+        "neuron": mechanisms.build_tag()["neuron"],
+        "pyneuroml": version("pyneuroml"),
+    }
     return table
 
 
 def _run(params, lems_file, sources, trust, timeout_s, progress):
-    digest = hashlib.sha256()
-    for path in sorted(sources, key=lambda p: p.name):
-        digest.update(path.name.encode() + b"\0" + path.read_bytes())
-    said = {**params, "sources": digest.hexdigest(), "pyneuroml": _pyneuroml()}
-    key = results.result_key(_TASK, said, mechanisms.build_tag())
-    if found := results.load_result(key):
-        return found
-    _check_java()
-    with tempfile.TemporaryDirectory(prefix="nmc-neuroml-") as name:
-        folder = Path(name)
-        for path in sources:
-            shutil.copyfile(path, folder / path.name)
-        script = _export(folder, lems_file.name, params["model"])
-        libraries = _libraries(folder, trust)
-        meta, arrays = child.run_child(
-            _TASK,
-            {**params, "folder": str(folder), "script": str(script)},
-            libraries=libraries,
-            label=params["model"],
-            timeout_s=timeout_s,
-            progress=progress,
-        )
-    results.keep_result(key, meta, arrays)
-    return meta, arrays
-
-
-def _pyneuroml() -> str:
-    """Version of pyNeuroML, which brings jNeuroML."""
     if importlib.util.find_spec("pyneuroml") is None:
         raise MissingLibraryError(
             "Running NeuroML2 in NEURON needs pyNeuroML: pip install 'nmc[neuroml]'."
         )
-    return version("pyneuroml")
-
-
-def _check_java() -> None:
+    digest = hashlib.sha256()
+    for path in sorted(sources, key=lambda p: p.name):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    said = {**params, "sources": digest.hexdigest(), "pyneuroml": version("pyneuroml")}
+    key = results.result_key(f"{_HERE}:run_net", said, mechanisms.build_tag())
+    if found := results.load_result(key):
+        return found
     if shutil.which("java") is None:
         raise MissingLibraryError(
             "Running NeuroML2 in NEURON needs a Java runtime, 11 or later, and there is no 'java' "
             "on the PATH: install one (Debian and Ubuntu: apt-get install default-jre-headless; "
             "macOS: brew install openjdk; conda: conda install openjdk)."
         )
+    with tempfile.TemporaryDirectory(prefix="nmc-run-neuroml-") as name:
+        folder = Path(name)
+        for path in sources:
+            shutil.copyfile(path, folder / path.name)
+        given = {"folder": name, "lems": lems_file.name, "model": params["model"]}
+        limits = {"label": params["model"], "progress": progress}
+        written, _ = child.run_child(
+            f"{_HERE}:translate", given, timeout_s=_EXPORT_SECONDS, **limits
+        )
+        meta, arrays = child.run_child(
+            f"{_HERE}:run_net",
+            {**params, "folder": name, "script": written["script"]},
+            libraries=_libraries(folder, trust),
+            timeout_s=timeout_s,
+            **limits,
+        )
+    results.keep_result(key, meta, arrays)
+    return meta, arrays
+
+
+def translate(params: dict, report: Callable[[float], None]) -> tuple[dict, dict]:
+    """Let pyNeuroML (jNeuroML) write the Python script, HOC and MOD files of a simulation.
+
+    Runs in the child process: pyNeuroML configures logging and changes folders.
+
+    Parameters
+    ----------
+    params : dict
+        ``folder`` that holds the LEMS file ``lems`` and all that it includes, ``model``.
+    report : callable
+        Takes the fraction that is done; not called.
+
+    Returns
+    -------
+    meta, arrays
+        ``script``, the path of the Python script; no arrays.
+    """
+    from pyneuroml import pynml
+
+    log = Path(params["folder"]) / "export.log"
+    with log.open("wb") as out:  # what jNeuroML says, and pyNeuroML's own log
+        for stream in (1, 2):
+            os.dup2(out.fileno(), stream)
+    done = pynml.run_lems_with_jneuroml_neuron(
+        params["lems"],
+        nogui=True,
+        exec_in_dir=params["folder"],
+        only_generate_scripts=True,
+        compile_mods=False,
+        exit_on_fail=False,
+        verbose=True,
+    )
+    scripts = sorted(Path(params["folder"]).glob("*_nrn.py"))
+    if not done or len(scripts) != 1:
+        lines = log.read_text("utf-8", "replace").strip().splitlines()
+        telling = [line for line in lines if "rror" in line or "xception" in line][-6:]
+        raise SimulationError(
+            f"{params['model']}: jNeuroML cannot translate {params['lems']} for NEURON. Its last "
+            "lines:\n" + "\n".join(telling or lines[-6:])
+        )
+    return {"script": str(scripts[0])}, {}
+
+
+def run_net(params: dict, report: Callable[[float], None]) -> tuple[dict, dict[str, np.ndarray]]:
+    """Run the script that jNeuroML wrote with its own start voltage, and record the soma.
+
+    Runs in the child process.
+
+    Parameters
+    ----------
+    params : dict
+        ``folder`` and ``script`` (from `translate`), ``tstop_ms``, ``dt_ms``, ``sampling_ms``,
+        ``threshold_mV``, ``model``.
+    report : callable
+        Takes the fraction that is done.
+
+    Returns
+    -------
+    meta, arrays
+        As `nmc.cells._run.run`: ``t_ms``, ``v_mV`` of the soma, ``spikes_ms``.
+    """
+    from neuron import h
+
+    h.load_file("stdrun.hoc")
+    os.chdir(params["folder"])  # the script reads and writes beside itself
+    spec = importlib.util.spec_from_file_location("generated", params["script"])
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    module.NeuronSimulation(tstop=params["tstop_ms"], dt=params["dt_ms"])
+    soma = next(s for s in h.allsec() if s.name().rpartition(".")[2] == "soma_0")
+    middle = soma(0.5)._ref_v
+    t, v = (h.Vector().record(r, params["sampling_ms"]) for r in (h._ref_t, middle))
+    fine_t, fine_v = (h.Vector().record(r) for r in (h._ref_t, middle))
+    h.stdinit()
+    start = soma(0.5).v
+    advance(h, params["tstop_ms"], report)
+    arrays = {"t_ms": np.array(t), "v_mV": np.array(v)}
+    check_finite(params["model"], "v_mV", arrays["v_mV"], arrays["t_ms"])
+    arrays["spikes_ms"] = crossings(np.array(fine_t), np.array(fine_v), params["threshold_mV"])
+    segments = sum(s.nseg for s in h.allsec())
+    return {"segments": segments, "v_init_mV": start, "celsius": h.celsius}, arrays
 
 
 def _sources(lems_file: Path) -> list[Path]:
@@ -174,90 +279,25 @@ def _sources(lems_file: Path) -> list[Path]:
 
 def _simulation(lems_file: Path) -> tuple[float, float]:
     """Length and step, ms, of the one simulation of a LEMS file."""
-    from lxml import etree
-
-    parser = etree.XMLParser(resolve_entities=False, no_network=True)
-    try:
-        element = etree.parse(str(lems_file), parser).find(".//{*}Simulation")
-    except etree.XMLSyntaxError as error:
-        raise FormatError(f"{lems_file.name} cannot be read as XML: {error}.") from error
+    element = parse_xml(lems_file).find(".//{*}Simulation")
     if element is None:
         raise FormatError(f"{lems_file.name} describes no simulation.")
-    return tuple(lems.quantity(element.get(k), "ms") for k in ("length", "step"))
+    where = f"{lems_file.name}: Simulation"
+    return tuple(quantity(element.get(k), "ms", where=where) for k in ("length", "step"))
 
 
 def _pulses(path: Path) -> list[tuple[float, float, float]]:
     """Delay, duration (ms) and amplitude (nA) of the current pulses of a net."""
     if not path.name.endswith(".net.nml"):
         return []
+    units = {"delay": "ms", "duration": "ms", "amplitude": "nA"}
     return [
-        (
-            lems.quantity(p.delay, "ms"),
-            lems.quantity(p.duration, "ms"),
-            lems.quantity(p.amplitude, "nA"),
+        tuple(
+            quantity(getattr(pulse, name), unit, where=f"{path.name}: {name}")
+            for name, unit in units.items()
         )
-        for p in read_document(path).pulse_generators
+        for pulse in read_document(path).pulse_generators
     ]
-
-
-def _current(t: np.ndarray, pulses: list[tuple[float, float, float]]) -> np.ndarray:
-    return sum(((t >= d) & (t < d + length)) * a for d, length, a in pulses) + 0.0 * t
-
-
-def _told(twin, params, meta, arrays, pulses) -> dict:
-    step = max(pulses, key=lambda pulse: pulse[0], default=(0.0, params["tstop_ms"], 0.0))
-    hold = sum(a for d, _, a in pulses if d == 0)
-    return {
-        "model": params["model"],
-        "twin": twin.name,
-        "protocol": "step",
-        "step": 3,
-        "mode": "NeuroML2",
-        "integration": f"fixed step {params['dt_ms']:g} ms, first order",
-        "v_init_mV": meta["v_init_mV"],
-        "celsius": meta["celsius"],
-        "threshold_mV": params["threshold_mV"],
-        "spike_count": len(arrays["spikes_ms"]),
-        "spike_times_ms": arrays["spikes_ms"].tolist(),
-        "stim_start_ms": step[0],
-        "stim_end_ms": step[0] + step[1],
-        "amplitude_nA": step[2],
-        "hold_nA": hold,
-        "segments": meta["segments"],
-        "cpu_s": meta["cpu_s"],
-        "neuron": mechanisms.build_tag()["neuron"],
-        "pyneuroml": version("pyneuroml"),
-    }
-
-
-def _export(folder: Path, lems_name: str, model: str) -> Path:
-    """Let jNeuroML write NEURON's files into a folder; returns the Python script."""
-    log = folder / "export.log"
-    with log.open("wb") as out:
-        try:
-            status = subprocess.run(
-                [sys.executable, "-m", "nmc.cells.neuroml._export", str(folder), lems_name],
-                cwd=folder,
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=subprocess.STDOUT,
-                env={**os.environ, "MPLBACKEND": "Agg"},
-                timeout=_EXPORT_SECONDS,
-                check=False,
-            ).returncode
-        except subprocess.TimeoutExpired as error:
-            raise SimulationError(
-                f"{model}: jNeuroML did not finish within {_EXPORT_SECONDS} s."
-            ) from error
-    scripts = sorted(folder.glob("*_nrn.py"))
-    if status != 0 or len(scripts) != 1:
-        lines = log.read_text("utf-8", "replace").strip().splitlines()
-        telling = [line for line in lines if "rror" in line or "xception" in line][-6:]
-        raise SimulationError(
-            f"{model}: jNeuroML cannot translate {lems_name} for NEURON. Its last lines:\n"
-            + "\n".join(telling or lines[-6:])
-        )
-    return scripts[0]
 
 
 def _libraries(folder: Path, trust: bool) -> tuple[Path, ...]:
@@ -269,12 +309,10 @@ def _libraries(folder: Path, trust: bool) -> tuple[Path, ...]:
             f"The mechanisms {', '.join(with_code)} that jNeuroML wrote hold C code, which would "
             "run on this machine: read them, and pass trust=True if you trust them."
         )
-    channels = [p for p in mods if (folder / f"{_channel(p)}.channel.nml").is_file()]
+    # jNeuroML calls its pas pas_nml2, beside NEURON's own.
+    stems = {path: path.stem.removesuffix("_nml2") for path in mods}
+    channels = [p for p in mods if (folder / f"{stems[p]}.channel.nml").is_file()]
     others = [path for path in mods if path not in channels]
     return tuple(
         library for group in (channels, others) for library in mechanisms.library_for(group)
     )
-
-
-def _channel(mod: Path) -> str:
-    return mod.stem.removesuffix("_nml2")  # jNeuroML's pas, beside NEURON's own
