@@ -197,7 +197,7 @@ def test_a_target_that_cannot_be_written_is_one_clear_line(shop, tmp_path, comma
     assert file.read_text() == "no folder"
 
 
-def test_a_scheduler_that_does_not_answer_is_one_line(shop, tmp_path):
+def test_a_scheduler_that_does_not_answer_is_one_line(tmp_path):
     pytest.importorskip("distributed")
     address = ["--folder", str(tmp_path / "rows"), "--scheduler", "tcp://127.0.0.1:9"]
     done = run("sweep", "L1_HAC_cNAC187_1", *address,

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from nmc import recomputed
 from nmc.data import provenance
-from nmc.errors import FormatError, UnknownNameError
+from nmc.errors import FormatError, SimulationError, UnknownNameError
 
 
 def rows(model="L1_HAC_cNAC187_1", value=1.0, **other) -> pd.DataFrame:
@@ -56,6 +56,39 @@ def test_a_row_is_stale_when_one_of_its_makings_is_another():
     assert marked["stale"].tolist() == [False, True]
     assert marked["stale_because"].tolist() == ["", "code, NEURON"]
     assert "stale" not in both
+
+
+def test_rows_are_stamped_only_when_a_sample_run_again_gives_the_same(tmp_path):
+    file = tmp_path / "models.parquet"
+    kept = pd.concat([
+        rows(value=1.0, code_sha256="old"),
+        rows("L4_SBC_dNAC222_1", value=2.0, code_sha256="old"),
+        rows(value=3.0, code_sha256="old", settings='{"mode": "other"}'),
+        rows(value=4.0, code_sha256="old", neuron="8.2.7"),
+    ])  # fmt: skip
+    recomputed.keep_rows("models", kept, path=file)
+    today = {"code_sha256": "new", "neuron": "9.0.2"}
+    for wrong in ({"value": 1.001}, {"value": float("nan")}, {"error": "SimulationError: died"}):
+        with pytest.raises(SimulationError, match="L1_HAC_cNAC187_1.*nothing was stamped"):
+            again = rows(**{"error": None, **wrong})
+            recomputed.restamp("models", again, today, path=file)
+    assert set(pd.read_parquet(file)["code_sha256"]) == {"old"}
+    with pytest.raises(FormatError, match="only be stamped by runs that are kept"):
+        recomputed.restamp("models", rows("L1_DAC_bNAC219_1"), today, path=file)
+    assert recomputed.restamp("models", rows(value=1.0 + 1e-9), today, path=file) == 2
+    stamped = pd.read_parquet(file).set_index("value")["code_sha256"]
+    assert stamped.to_dict() == {1.0: "new", 2.0: "new", 3.0: "old", 4.0: "old"}
+
+
+def test_a_sample_holds_some_of_each_kind_and_follows_its_seed():
+    both = [rows(f"m{i}", settings=s, value=float(i)) for s in ("{}", '{"step": 1}')
+            for i in range(9)]  # fmt: skip
+    table = pd.concat(both, ignore_index=True)
+    drawn = recomputed.draw_sample(table, 3, 1)
+    assert drawn["settings"].value_counts().tolist() == [3, 3]
+    assert drawn.equals(recomputed.draw_sample(table, 3, 1))
+    assert not drawn.equals(recomputed.draw_sample(table, 3, 2))
+    assert len(recomputed.draw_sample(table, 99, 1)) == len(table)
 
 
 @pytest.mark.parametrize("table", recomputed.TABLES)

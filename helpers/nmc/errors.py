@@ -105,6 +105,10 @@ class SimulationTimeout(SimulationError, TimeoutError):
     """A NEURON run that passed its time limit."""
 
 
+class ProtocolError(NMCError, ValueError):
+    """A stimulus or setting of a simulation that cannot be; names it, its value and its range."""
+
+
 class PartsError(NMCError):
     """A result of several processes of which a part is missing, old, damaged or foreign."""
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
+from dask import config
 from nmc.cells import passive
+from nmc.cells import sweep as room
+from nmc.cells.package import load_package
 from nmc.cells.protocols import measure_step
-from nmc.cells.sweep import sweep
-from nmc.errors import UnknownNameError
+from nmc.cells.sweep import measure, sweep
+from nmc.errors import PartsError, ProtocolError, SimulationError, UnknownNameError
 
 from .conftest import SMALL
 
@@ -20,6 +25,67 @@ def test_an_unknown_model_or_protocol_runs_nothing(tmp_path):
     with pytest.raises(UnknownNameError, match="step"):
         sweep([SMALL], "stpe", folder=tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("protocol", "settings", "said"),
+    [
+        ("step", {"stpe": 1}, "Did you mean 'step'"),
+        ("step", {"step": 4}, "step"),
+        ("rest", {"mode": "quick"}, "mode"),
+        ("rest", {"amplitude_nA": 1.0}, "setting of the protocol rest"),
+        ("chirp", {"f_max_Hz": float("nan")}, "f_max_Hz"),
+        ("fi", {"amplitude": 0.1}, "amplitudes_nA"),
+        ("epsp", {}, "needs the setting section"),
+        ("bombardment", {"duration_ms": -1}, "duration_ms"),
+        ("step", {"n_workers": 0}, "n_workers"),
+    ],
+)
+def test_settings_are_looked_at_before_anything_runs(tmp_path, protocol, settings, said):
+    with pytest.raises((ProtocolError, UnknownNameError), match=said):
+        sweep([SMALL], protocol, folder=tmp_path, **settings)
+    with pytest.raises(ProtocolError, match="empty"):
+        sweep([], protocol, folder=tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_worker_on_other_data_refuses_and_the_row_says_so(tmp_path, monkeypatch):
+    """A task carries the digest of the caller's package."""
+    digest = "0" * 64  # of no package that this worker has
+    row = measure(SMALL, "rest", {"mode": "converged"}, digest)
+    assert "another package" in row["error"] and "NMC_SOURCE" in row["error"]
+    assert "input_resistance_MOhm" not in row
+    own = load_package(SMALL)
+    monkeypatch.setattr(room, "load_package", lambda _: replace(own, content_sha256=digest))
+    asked = sweep.__globals__["measure"]
+    monkeypatch.setattr(room, "measure", lambda m, p, s, d: asked(m, p, s, own.content_sha256))
+    rows = sweep([SMALL], "rest", folder=tmp_path, progress=False)
+    assert rows["error"].str.contains("another package").all()
+
+
+def test_a_row_that_another_sweep_wrote_meanwhile_is_not_taken(tmp_path, monkeypatch):
+    def rest(package, **settings):
+        path = tmp_path / f"{package.name}.rest.parquet"
+        return {"answer": 42, "settings": "{}" if len(list(path.parent.iterdir())) else "other"}
+
+    monkeypatch.setattr(passive, "measure_rest", rest)
+    with pytest.raises(PartsError, match="settings"):
+        sweep([SMALL], "rest", folder=tmp_path, progress=False)
+
+
+def test_a_sweep_on_this_machine_listens_to_nobody_else_and_logs_nothing(tmp_path, capfd):
+    import os
+
+    import psutil
+
+    with room._client(None, 2):
+        heard = [c.laddr.ip for c in psutil.Process(os.getpid()).net_connections("inet")
+                 if c.status == psutil.CONN_LISTEN]  # fmt: skip
+    assert set(heard) <= {"127.0.0.1", "::1"}
+    with pytest.raises(SimulationError, match="No Dask scheduler answers"):
+        with config.set({"distributed.comm.timeouts.connect": "1s"}):
+            sweep([SMALL], "rest", folder=tmp_path, cluster="tcp://127.0.0.1:9")
+    assert capfd.readouterr() == ("", "")
 
 
 def test_failures_are_rows_and_a_second_sweep_runs_only_what_is_missing(tmp_path, monkeypatch):
@@ -74,6 +140,7 @@ def test_every_protocol_sweeps(tmp_path, protocol, settings, column):
     assert row[column] > 0 and row["protocol"] == protocol
 
 
-def test_what_is_wrong_with_a_setting_is_a_row(tmp_path):
-    row = sweep([SMALL], "epsp", folder=tmp_path, n_workers=1, progress=False).iloc[0]
+def test_what_only_a_model_can_tell_is_a_row(tmp_path):
+    row = sweep([SMALL], "epsp", folder=tmp_path, progress=False, section="apic[999]").iloc[0]
     assert "section" in row["error"]
+    assert (row["origin"], row["invented"]) == ("sample", True)

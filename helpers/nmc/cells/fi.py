@@ -11,7 +11,9 @@ import pandas as pd
 
 from nmc import names
 from nmc.cells.package import Package
-from nmc.cells.protocols import STEP_MS, as_package, simulate_step
+from nmc.cells.protocols import STEP_MS, as_package, describe, simulate_step
+from nmc.cells.settings import check_numbers, check_settings
+from nmc.errors import ProtocolError
 
 #: Amplitudes by default, as shares of the package's weakest step (120 % of threshold).
 SHARES = (0.6, 0.8, 0.9, 1.0, 1.1, 1.2, 1.4, 1.7, 2.0)
@@ -56,7 +58,8 @@ def simulate_fi(
     package = as_package(model)
     if amplitudes_nA is None:
         amplitudes_nA = [share * package.steps_nA[0] for share in SHARES]
-    amplitudes = sorted(float(a) for a in amplitudes_nA)
+    amplitudes = sorted(check_numbers("amplitude_nA", amplitudes_nA))
+    n_workers = check_settings(n_workers=n_workers)["n_workers"]
 
     def row(amplitude: float) -> dict:
         trace = simulate_step(package, amplitude_nA=amplitude, mode=mode, **settings)
@@ -70,10 +73,10 @@ def simulate_fi(
             "final_rate_Hz": 1000 / (spikes[-1] - spikes[-2]) if len(spikes) > 1 else float("nan"),
         }
 
-    with ThreadPoolExecutor(max(1, n_workers)) as pool:  # threads only wait for processes
+    with ThreadPoolExecutor(n_workers) as pool:  # threads only wait for processes
         rows = list(pool.map(row, amplitudes))
     table = pd.DataFrame(rows)
-    table.attrs = {"model": package.name, "protocol": "fi", "mode": mode}
+    table.attrs = {**describe(package), "protocol": "fi", "mode": mode}
     return table
 
 
@@ -110,8 +113,11 @@ def simulate_steps(
     PackageError, MechanismError, CompilerError, SimulationError
         As `nmc.simulate_step`.
     """
+    n_workers = check_settings(step=step, n_workers=n_workers)["n_workers"]
     packages = [as_package(model) for model in models]
-    with ThreadPoolExecutor(max(1, n_workers)) as pool:
+    if not packages:
+        raise ProtocolError("models: the list is empty; name at least one model.")
+    with ThreadPoolExecutor(n_workers) as pool:
         traces = pool.map(lambda p: simulate_step(p, step, mode=mode, **settings), packages)
         return {package.name: trace for package, trace in zip(packages, traces, strict=True)}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from nmc import child, names
@@ -17,6 +18,9 @@ REST_AMPLITUDE_NA = -0.01
 REST_START_MS, REST_END_MS, REST_TOTAL_MS = 1000.0, 2000.0, 3000.0
 
 _EFEL = ("voltage_base", "steady_state_voltage_stimend", "decay_time_constant_after_stim")
+#: The sheets' time constant: V_ref one sample after the current starts, and the fit of the decay
+#: from 1 to 10 ms after its end, one sample late too; ms.
+_SAMPLE_MS, _FIT_MS = 0.1, (1.1, 10.1)
 
 
 def simulate_rest(
@@ -32,8 +36,10 @@ def simulate_rest(
 
     The cell settles by ten steps of a second, then a current of −0.01 nA flows into the soma
     for a second.  Resting potential: mean voltage before the current (eFEL ``voltage_base``).
-    Input resistance: steady deflection at its end over the current.  Time constant: eFEL's fit
-    of the decay after it (``decay_time_constant_after_stim``).
+    Input resistance: steady deflection at its end over the current.  Time constant: a line
+    through the logarithm of V − V(1000.1 ms) at 2001.1 ≤ t < 2010.1 ms, which is what the sheets
+    print.  eFEL's own reading (``decay_time_constant_after_stim``) takes each of these times one
+    sample, 0.1 ms, earlier, where V_ref is the voltage at rest; it stands beside the other.
 
     Parameters
     ----------
@@ -46,8 +52,8 @@ def simulate_rest(
     -------
     pandas.DataFrame
         The trace: ``t_ms``, ``v_mV``, ``i_nA``. ``.attrs`` hold
-        ``resting_membrane_potential_mV``, ``input_resistance_MOhm`` and
-        ``membrane_time_constant_ms``.
+        ``resting_membrane_potential_mV``, ``input_resistance_MOhm``,
+        ``membrane_time_constant_ms`` and ``efel_time_constant_ms``.
 
     Raises
     ------
@@ -80,12 +86,24 @@ def _measure(trace: pd.DataFrame, model: str) -> dict[str, float]:
     missing = [name for name in _EFEL if found[name] is None or not len(found[name])]
     if missing:
         raise SimulationError(f"{model}: eFEL finds no {', '.join(missing)}; is the cell at rest?")
-    base, steady, decay = (float(found[name][0]) for name in _EFEL)
+    base, steady, efel_decay = (float(found[name][0]) for name in _EFEL)
     return {
         "resting_membrane_potential_mV": base,
         "input_resistance_MOhm": (steady - base) / REST_AMPLITUDE_NA,  # mV / nA = MOhm
-        "membrane_time_constant_ms": decay,
+        "membrane_time_constant_ms": _fit_decay(trace, model),
+        "efel_time_constant_ms": efel_decay,
     }
+
+
+def _fit_decay(trace: pd.DataFrame, model: str) -> float:
+    """Time constant by the sheets' definition, ms; see `simulate_rest`."""
+    t, v = trace["t_ms"].to_numpy(), trace["v_mV"].to_numpy()
+    start = np.searchsorted(t, REST_START_MS + _SAMPLE_MS / 2)
+    first, last = np.searchsorted(t, [REST_END_MS + x - _SAMPLE_MS / 2 for x in _FIT_MS])
+    distance = v[start] - v[first:last]
+    if (distance <= 0).any():
+        raise SimulationError(f"{model}: the voltage does not decay; is the cell at rest?")
+    return float(-1 / np.polyfit(t[first:last], np.log(distance), 1)[0])
 
 
 def measure_rest(package: Package, **settings) -> dict:
@@ -93,6 +111,6 @@ def measure_rest(package: Package, **settings) -> dict:
     attrs = simulate_rest(package, progress=False, **settings).attrs
     columns = (
         "resting_membrane_potential_mV", "input_resistance_MOhm", "membrane_time_constant_ms",
-        "cpu_s", "integration",
+        "efel_time_constant_ms", "cpu_s", "integration",
     )  # fmt: skip
     return {name: attrs[name] for name in columns}

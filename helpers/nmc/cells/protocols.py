@@ -17,6 +17,7 @@ from nmc.cells import integration, mechanisms, results
 from nmc.cells.build import cell_spec
 from nmc.cells.features import compute_features
 from nmc.cells.package import Package, as_package
+from nmc.cells.settings import check_record, check_settings, check_stimuli
 
 #: The packages' step protocol: holding current all along, a step from 700 to 2700 ms.
 STEP_START_MS, STEP_MS, STEP_TOTAL_MS = 700.0, 2000.0, 3000.0
@@ -73,11 +74,14 @@ def simulate_step(
     -------
     pandas.DataFrame
         ``t_ms``, ``v_mV`` (soma), ``i_nA`` (injected) and the recorded columns, every 0.1 ms;
-        shape (30001, 3 + recordings). ``.attrs`` name model, protocol, mode, integration,
+        shape (30001, 3 + recordings). ``.attrs`` name model,
+        ``origin``, ``invented``, ``protocol``, ``mode``, ``integration``,
         ``v_init_mV``, ``spike_count``, ``spike_times_ms``, amplitudes and CPU seconds.
 
     Raises
     ------
+    ProtocolError
+        A setting is no number, not finite, or out of its range.
     TrustError
         The package is neither known nor trusted.
     PackageError, MechanismError, CompilerError, SimulationError
@@ -85,8 +89,9 @@ def simulate_step(
         ends early or takes too long.
     """
     package = as_package(model, trust=trust)
-    hold = package.hold_nA if hold_nA is None else float(hold_nA)
-    amplitude = package.step_nA(step) if amplitude_nA is None else float(amplitude_nA)
+    given = check_settings(step=step, amplitude_nA=amplitude_nA, hold_nA=hold_nA)
+    hold = package.hold_nA if hold_nA is None else given["hold_nA"]
+    amplitude = package.step_nA(step) if amplitude_nA is None else given["amplitude_nA"]
     stimuli = [
         step_stimulus(STEP_START_MS, STEP_MS, amplitude),
         step_stimulus(0.0, STEP_TOTAL_MS, hold),
@@ -152,49 +157,56 @@ def simulate_currents(
 
     Raises
     ------
+    ProtocolError
+        A stimulus, recording or setting cannot be; NEURON is not started.
     PackageError, MechanismError, CompilerError, SimulationError
         As `simulate_step`.
     """
     package = as_package(model, trust=trust)
     how, variant, said = integration.choose(package, mode)
-    targets = {"v_mV": "soma[0](0.5).v", **(record or {})}
+    given = check_settings(
+        tstop_ms=tstop_ms, v_init_mV=v_init_mV, threshold_mV=threshold_mV, timeout_s=timeout_s
+    )
     params = {
         "cell": cell_spec(package),
-        "stimuli": stimuli,
-        "record": targets,
-        "tstop_ms": tstop_ms,
-        "v_init_mV": v_init_mV,
+        "stimuli": check_stimuli(stimuli),
+        "record": {"v_mV": "soma[0](0.5).v", **check_record(record)},
+        "tstop_ms": given["tstop_ms"],
+        "v_init_mV": given["v_init_mV"],
         "integration": how,
         "sampling_ms": SAMPLING_MS,
-        "threshold_mV": threshold_mV,
-        "settle": settle,
+        "threshold_mV": given["threshold_mV"],
+        "settle": bool(settle),
     }
     meta, arrays = run_cached(
-        _TASK,
-        params,
-        [package],
-        variant=variant,
-        timeout_s=timeout_s,
-        progress=progress,
+        _TASK, params, [package], variant=variant, timeout_s=timeout_s, progress=progress
     )
-    table = tidy(arrays, targets, tstop_ms)
-    table.insert(2, "i_nA", _injected(table["t_ms"].to_numpy(), stimuli))
-    spikes = arrays["spikes_ms"]
+    table = tidy(arrays, params["record"], params["tstop_ms"])
+    table.insert(2, "i_nA", _injected(table["t_ms"].to_numpy(), params["stimuli"]))
     table.attrs = {
-        "model": package.name,
+        **describe(package),
         "protocol": "currents",
         "mode": mode,
         "integration": said,
         "v_init_mV": v_init_mV,
         "threshold_mV": threshold_mV,
-        "spike_count": len(spikes),
-        "spike_times_ms": spikes.tolist(),
+        "spike_count": len(arrays["spikes_ms"]),
+        "spike_times_ms": arrays["spikes_ms"].tolist(),
         "segments": meta["segments"],
         "cpu_s": meta["cpu_s"],
-        "neuron": mechanisms.build_tag()["neuron"],
-        "package_sha256": package.content_sha256,
     }
     return table
+
+
+def describe(package: Package) -> dict:
+    """What every result says of the model that it was made from, for its ``.attrs``."""
+    return {
+        "model": package.name,
+        "origin": package.origin,
+        "invented": package.invented,
+        "package_sha256": package.content_sha256,
+        "neuron": mechanisms.build_tag()["neuron"],
+    }
 
 
 def run_cached(

@@ -9,16 +9,18 @@ made by other code or another NEURON.
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pandas as pd
 
 from nmc import names, recomputed
+from nmc.cells import mechanisms
 from nmc.cells.sweep import load_rows, makings, sweep
 from nmc.cells.unchanged import mark_rows
 from nmc.cells.verdicts import TOLERANCES, explain, judge
-from nmc.errors import SourceError
+from nmc.errors import SimulationError, SourceError
 
 #: What is run on every model, the comparison with the sheets first: (protocol, settings).
 PLAN: tuple[tuple[str, Mapping], ...] = (
@@ -29,8 +31,8 @@ PLAN: tuple[tuple[str, Mapping], ...] = (
 )
 #: Measured columns that are kept, where a protocol gives them.
 _KEPT = (
-    "stochastic", "integration", *TOLERANCES, "spike_count", "first_spike_ms", "last_spike_ms",
-    "error",
+    "stochastic", "integration", *TOLERANCES, "efel_time_constant_ms", "spike_count",
+    "first_spike_ms", "last_spike_ms", "error",
 )  # fmt: skip
 
 
@@ -88,7 +90,8 @@ def run_scoreboard(
         folder = scoreboard_folder() / "-".join([protocol, *map(str, settings.values())])
         missing = _not_kept(models, protocol, settings, path) if keep else models
         try:
-            sweep(missing, protocol, folder=folder, n_workers=n_workers, **settings)
+            if missing:
+                sweep(missing, protocol, folder=folder, n_workers=n_workers, **settings)
         finally:  # what is finished is kept, whatever ended the run
             rows = load_rows(sorted(folder.glob(f"*.{protocol}.parquet")))
             rows = rows[rows["model"].isin(missing)]
@@ -96,6 +99,45 @@ def run_scoreboard(
                 _keep(rows, path)
         found.append(rows)
     return pd.concat(found, ignore_index=True)
+
+
+def verify(n: int = 4, *, seed: int = 0, path: Path | None = None) -> int:
+    """Run a sample of the kept rows again; if all are the same, stamp the rows as of today's code.
+
+    Parameters
+    ----------
+    n : int
+        How many models of each protocol and its settings, drawn by `seed`.
+    path : pathlib.Path, optional
+        Another file than the store's own.
+
+    Returns
+    -------
+    int
+        How many rows were stamped: those of the NEURON in use.
+
+    Raises
+    ------
+    SimulationError
+        A run gave another number than is kept; nothing was stamped.
+    SourceError
+        The source's packages are the synthetic sample's.
+    """
+    rows = pd.read_parquet(path or recomputed.table_file("models"))
+    rows = rows[(rows["neuron"] == mechanisms.build_tag()["neuron"]) & rows["error"].isna()]
+    drawn = recomputed.draw_sample(rows, n, seed)
+    _refuse_invented(drawn["model"].iloc[0])
+    stamped = 0
+    for (protocol, settings), group in drawn.groupby(["protocol", "settings"]):
+        with tempfile.TemporaryDirectory() as folder:
+            again = sweep(group["model"], protocol, folder=Path(folder), **json.loads(settings))
+        other = again["package_sha256"].to_numpy() != group["package_sha256"].to_numpy()
+        if other.any():
+            raise SimulationError(f"{again['model'][other].iloc[0]}: the package is another.")
+        kept = [*recomputed.TABLES["models"], *_KEPT]
+        columns = [name for name in kept if name in again]
+        stamped += recomputed.restamp("models", again[columns], makings(protocol), path=path)
+    return stamped
 
 
 def _refuse_invented(model: str) -> None:
@@ -120,7 +162,7 @@ def _not_kept(models: list[str], protocol: str, settings: Mapping, path: Path | 
     rows = rows[(rows["protocol"] == protocol) & (rows["settings"] == told) & rows["error"].isna()]
     rows = recomputed.mark_stale(rows, makings(protocol))
     kept = rows[~rows["stale"]].set_index("model")["package_sha256"]
-    return [m for m in models if m not in kept or load_package(m).sha256 != kept[m]]
+    return [m for m in models if m not in kept or load_package(m).content_sha256 != kept[m]]
 
 
 def _keep(rows: pd.DataFrame, path: Path | None) -> None:
@@ -172,7 +214,7 @@ def load_scoreboard(
     rows = rows.sort_values(["model", "settings"], ignore_index=True).drop(columns="settings")
     rows.insert(1, "etype", [names.parse_model(model).etype for model in rows["model"]])
     if protocol == "step":
-        return rows.drop(columns=list(TOLERANCES), errors="ignore")
+        return rows.drop(columns=[*TOLERANCES, "efel_time_constant_ms"], errors="ignore")
     spikes = ["step", "spike_count", "first_spike_ms", "last_spike_ms"]
     rows = rows.drop(columns=spikes, errors="ignore")
     return explain(rows, every) if compare else rows

@@ -13,7 +13,8 @@ from nmc.cells import integration, protocols
 from nmc.cells.build import cell_spec
 from nmc.cells.package import Package
 from nmc.cells.protocols import as_package, simulate_currents
-from nmc.errors import UnknownNameError
+from nmc.cells.settings import check_record, check_setting, check_settings, check_stimuli
+from nmc.errors import ProtocolError, UnknownNameError
 
 #: A brief strong pulse makes one spike: 5 ms after the cell has come to rest.
 _PULSE_START_MS, _PULSE_MS = 700.0, 5.0
@@ -56,8 +57,10 @@ def simulate_bap(
         As `nmc.simulate_step`.
     """
     package = as_package(model, trust=settings.pop("trust", False))
-    places = measure_places(package, n_places)
-    pulse = protocols.step_stimulus(_PULSE_START_MS, _PULSE_MS, float(amplitude_nA))
+    given = check_settings(amplitude_nA=amplitude_nA, n_places=n_places)
+    amplitude = given["amplitude_nA"]
+    places = measure_places(package, given["n_places"])
+    pulse = protocols.step_stimulus(_PULSE_START_MS, _PULSE_MS, amplitude)
     trace = simulate_currents(
         package,
         [pulse],
@@ -104,6 +107,7 @@ def simulate_epsp(
         As `nmc.simulate_step`.
     """
     package = as_package(model, trust=settings.pop("trust", False))
+    weight = check_settings(weight_nS=weight_nS)["weight_nS"]
     places = measure_places(package, None).query("section in [@section, 'soma[0]']")
     if section not in set(places["section"]):
         raise UnknownNameError.of("section", section, measure_places(package, None)["section"])
@@ -113,7 +117,7 @@ def simulate_epsp(
         "onset_ms": _PULSE_START_MS,
         "rise_ms": 0.2,
         "decay_ms": 1.7,
-        "weight_uS": weight_nS / 1000,
+        "weight_uS": weight / 1000,
         "reversal_mV": 0.0,
     }
     trace = simulate_currents(
@@ -167,6 +171,12 @@ def simulate_chirp(
         As `nmc.simulate_step`.
     """
     package = as_package(model)
+    check_settings(amplitude_nA=amplitude_nA, f_max_Hz=f_max_Hz, duration_ms=duration_ms)
+    if amplitude_nA == 0 or f_max_Hz * duration_ms < 1000:
+        raise ProtocolError(
+            f"A chirp of {amplitude_nA:g} nA up to {f_max_Hz:g} Hz in {duration_ms:g} ms holds "
+            "no oscillation: raise amplitude_nA, f_max_Hz or duration_ms."
+        )
     rest = 500.0
     t = np.arange(0.0, duration_ms + 0.05, 0.1)
     current = amplitude_nA * np.sin(np.pi * f_max_Hz * (t / 1000) ** 2 * 1000 / duration_ms)
@@ -242,23 +252,29 @@ def simulate_bombardment(
     numbers = {mtype: number for number, mtype in package.mtype_map.items()}
     present = package.synapses["pre_mtype"].unique()
     if not isinstance(rates_Hz, Mapping):
-        rates_Hz = dict.fromkeys(present, float(rates_Hz))
-    rates = {names.canonical_mtype(mtype): float(rate) for mtype, rate in rates_Hz.items()}
+        rates_Hz = dict.fromkeys(present, rates_Hz)
+    rates = {
+        names.canonical_mtype(mtype): check_setting("rate_Hz", rate, where=f"rate of {mtype} (Hz)")
+        for mtype, rate in rates_Hz.items()
+    }
+    given = check_settings(
+        duration_ms=duration_ms, seed=seed, v_init_mV=v_init_mV, timeout_s=timeout_s
+    )
     for mtype in rates:
         if mtype not in present:
             raise UnknownNameError.of(f"m-type presynaptic to {package.name},", mtype, present)
     how, variant, said = integration.choose(package, "published")
     params = {
         "cell": cell_spec(package),
-        "stimuli": list(stimuli),
-        "record": {"v_mV": "soma[0](0.5).v", **(record or {})},
-        "tstop_ms": duration_ms,
-        "v_init_mV": v_init_mV,
+        "stimuli": check_stimuli(stimuli),
+        "record": {"v_mV": "soma[0](0.5).v", **check_record(record)},
+        "tstop_ms": given["duration_ms"],
+        "v_init_mV": given["v_init_mV"],
         "integration": how,
         "sampling_ms": protocols.SAMPLING_MS,
         "threshold_mV": protocols.THRESHOLD_MV,
         "rates_Hz": {str(numbers[m]): rate for m, rate in rates.items() if rate > 0},
-        "seed": int(seed),
+        "seed": given["seed"],
     }
     meta, arrays = protocols.run_cached(
         "nmc.cells._synapses:run",
@@ -268,9 +284,9 @@ def simulate_bombardment(
         timeout_s=timeout_s,
         progress=progress,
     )
-    table = protocols.tidy(arrays, params["record"], duration_ms)
+    table = protocols.tidy(arrays, params["record"], params["tstop_ms"])
     table.attrs = {
-        "model": package.name,
+        **protocols.describe(package),
         "protocol": "bombardment",
         "mode": "published",
         "integration": said,

@@ -7,21 +7,34 @@ A model that fails is a row too, with its reason.
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import contextmanager
 from importlib import import_module
+from inspect import Parameter, signature
 from pathlib import Path
 
 import pandas as pd
 
 from nmc import names, recomputed
 from nmc.cells import mechanisms
-from nmc.cells.package import load_package
+from nmc.cells.integration import MODES
+from nmc.cells.package import Package, load_package
+from nmc.cells.protocols import simulate_currents, simulate_step
+from nmc.cells.settings import COUNTS, RANGES, check_setting, check_settings
 from nmc.code_hash import code_hash
-from nmc.errors import FormatError, NMCError, UnknownNameError
+from nmc.errors import (
+    FormatError,
+    PartsError,
+    ProtocolError,
+    SimulationError,
+    SourceError,
+    UnknownNameError,
+)
 
+_FAILED = "failed"
 #: Protocols a sweep can run: name → function of a package and settings that returns a row.
 PROTOCOLS: Mapping[str, str] = {
     "step": "nmc.cells.protocols:measure_step",
@@ -34,8 +47,11 @@ PROTOCOLS: Mapping[str, str] = {
 }
 
 
-def measure(model: str, protocol: str, settings: Mapping) -> dict:
-    """Run one protocol on one model; a failure becomes the row's ``error``."""
+def measure(model: str, protocol: str, settings: Mapping, content_sha256: str) -> dict:
+    """Run one protocol on one model; a failure becomes the row's ``error``.
+
+    What a worker does: it refuses a package that is not the one that was asked for.
+    """
     started = time.perf_counter()
     row: dict = {"model": model, "protocol": protocol, **_common(protocol, settings), "error": None}
     try:
@@ -43,8 +59,14 @@ def measure(model: str, protocol: str, settings: Mapping) -> dict:
         row |= {
             "package_sha256": package.content_sha256,
             "stochastic": bool(package.stochastic),
-            "invented": _invented(model),
+            "origin": package.origin,
+            "invented": package.invented,
         }
+        if package.content_sha256 != content_sha256:
+            raise SourceError(
+                f"This worker's source has another package of {model} ({package.origin}) than the "
+                "one that was asked for. Set NMC_SOURCE of the workers to that of the caller."
+            )
         row |= _function(protocol)(package, **settings)
     except Exception as error:  # whatever ends one model, the others go on
         row["error"] = f"{type(error).__name__}: {error}"
@@ -66,13 +88,6 @@ def _function(protocol: str) -> Callable[..., dict]:
 
 def _common(protocol: str, settings: Mapping) -> dict[str, str]:
     return {"settings": recomputed.settings_text(settings), **makings(protocol)}
-
-
-def _invented(model: str) -> bool:
-    """Whether the model's package came from the synthetic sample."""
-    from nmc.data import provenance
-
-    return any(r.invented for r in provenance.records() if r.key == f"model/{model}")
 
 
 def sweep(
@@ -113,27 +128,62 @@ def sweep(
 
     Raises
     ------
-    UnknownNameError
-        A model or the protocol does not exist; nothing was run.
+    UnknownNameError, ProtocolError
+        A model, the protocol or a setting does not exist, or a setting has a value that cannot
+        be; nothing was run.
+    PartsError
+        When all have run, a row is missing or was made from something else: another sweep wrote
+        into the folder meanwhile.
+    SimulationError
+        No Dask scheduler answers at the address given.
     """
-    if protocol not in PROTOCOLS:
-        raise UnknownNameError.of("protocol", protocol, PROTOCOLS)
     wanted = list(dict.fromkeys(names.parse_model(model).name for model in models))
+    _check(wanted, protocol, settings)
+    workers = check_settings(n_workers=n_workers)["n_workers"]
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    missing = [m for m in wanted if not _stands(folder, m, protocol, settings)]
+    packages = {model: load_package(model) for model in wanted}
+    common = _common(protocol, settings)
+    missing = [m for m in wanted if _lacks(_row_file(folder, m, protocol), packages[m], common)]
     if missing:
-        with _client(cluster, n_workers) as client:
-            _run(client, missing, protocol, settings, folder, progress)
-    return load_rows([_row_file(folder, model, protocol) for model in wanted])
+        tasks = [(m, protocol, settings, packages[m].content_sha256) for m in missing]
+        with _client(cluster, workers) as client:
+            _run(client, tasks, folder, progress)
+    return _complete(folder, packages, protocol, common)
 
 
-def _run(client, models, protocol, settings, folder, progress) -> None:
+def _check(models: list[str], protocol: str, settings: Mapping) -> None:
+    """Refuse what cannot run before anything does."""
+    if protocol not in PROTOCOLS:
+        raise UnknownNameError.of("protocol", protocol, PROTOCOLS)
+    if not models:
+        raise ProtocolError("models: the list is empty; name at least one model.")
+    module = import_module(PROTOCOLS[protocol].partition(":")[0])
+    known = dict(signature(getattr(module, f"simulate_{protocol}")).parameters)
+    if any(p.kind is Parameter.VAR_KEYWORD for p in known.values()):
+        known |= signature(simulate_step if protocol == "fi" else simulate_currents).parameters
+    usable = [n for n, p in known.items() if p.kind is not Parameter.VAR_KEYWORD]
+    usable = [n for n in usable if n not in ("model", "stimuli", "progress", "trust")]
+    for name, value in settings.items():
+        if name not in usable:
+            raise UnknownNameError.of(f"setting of the protocol {protocol}", name, usable)
+        if name in RANGES or name in COUNTS:
+            check_setting(name, value)
+    if "mode" in settings and settings["mode"] not in MODES:
+        raise UnknownNameError.of("mode", settings["mode"], MODES)
+    own = signature(getattr(module, f"simulate_{protocol}")).parameters.values()
+    needed = [p.name for p in own if p.default is Parameter.empty and p.name in usable]
+    if lacking := [name for name in needed if name not in settings]:
+        raise ProtocolError(f"The protocol {protocol} needs the setting {', '.join(lacking)}.")
+
+
+def _run(client, tasks: list[tuple], folder: Path, progress: bool) -> None:
     from distributed import as_completed
     from tqdm import tqdm
 
-    futures = [client.submit(measure, m, protocol, settings, pure=False) for m in models]
-    bar = tqdm(total=len(models), desc=protocol, unit="model", disable=None if progress else True)
+    protocol = tasks[0][1]
+    futures = [client.submit(measure, *task, pure=False) for task in tasks]
+    bar = tqdm(total=len(tasks), desc=protocol, unit="model", disable=None if progress else True)
     try:
         for future in as_completed(futures):
             row = future.result()
@@ -146,27 +196,40 @@ def _run(client, models, protocol, settings, folder, progress) -> None:
 
 @contextmanager
 def _client(cluster, n_workers: int):
+    """Give a Dask client; a local cluster listens on this machine alone."""
     import dask
     from distributed import Client, LocalCluster
 
-    if cluster is not None:
-        with Client(cluster) as client:
+    log = logging.getLogger("distributed")
+    level = log.level
+    log.setLevel(logging.CRITICAL)  # what went wrong is raised, once
+    try:
+        if cluster is not None:
+            try:
+                client = Client(cluster)
+            except OSError as error:
+                raise SimulationError(f"No Dask scheduler answers at {cluster}: {error}") from error
+            with client:
+                yield client
+            return
+        # Threads suffice: each task only waits for the process that runs NEURON.  They never die
+        # alone, so a machine that slept for minutes must not count them as lost.
+        with (
+            dask.config.set({"distributed.scheduler.worker-ttl": None}),
+            LocalCluster(
+                n_workers=1,
+                threads_per_worker=n_workers,
+                processes=False,
+                dashboard_address=None,
+                worker_dashboard_address="127.0.0.1:0",  # any free port, of this machine alone
+                scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
+                silence_logs=logging.CRITICAL,
+            ) as local,
+            Client(local) as client,
+        ):
             yield client
-        return
-    # Threads suffice: each task only waits for the process that runs NEURON.  They never die
-    # alone, so a machine that slept for minutes must not count them as lost.
-    with (
-        dask.config.set({"distributed.scheduler.worker-ttl": None}),
-        LocalCluster(
-            n_workers=1,
-            threads_per_worker=n_workers,
-            processes=False,
-            dashboard_address=None,
-            scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},  # any free port, no warning
-        ) as local,
-        Client(local) as client,
-    ):
-        yield client
+    finally:
+        log.setLevel(level)
 
 
 def _row_file(folder: Path, model: str, protocol: str) -> Path:
@@ -179,20 +242,35 @@ def _write(path: Path, row: dict) -> None:
     os.replace(partial, path)
 
 
-def _stands(folder: Path, model: str, protocol: str, settings: Mapping) -> bool:
-    """Whether a row is there, did not fail, and was made from what stands now."""
-    path = _row_file(folder, model, protocol)
+def _lacks(path: Path, package: Package, common: Mapping) -> str:
+    """Why a row cannot be used: it is missing, failed, or made from something else; else ""."""
     if not path.is_file():
-        return False
+        return "is missing"
     try:
         row = pd.read_parquet(path).iloc[0]
-        current = {
-            "package_sha256": load_package(model).content_sha256,
-            **_common(protocol, settings),
-        }
-    except (NMCError, OSError, ValueError):
-        return False
-    return pd.isna(row["error"]) and all(row.get(k) == v for k, v in current.items())
+    except (OSError, ValueError, IndexError) as error:
+        return f"is damaged ({error})"
+    differs = [name for name, value in common.items() if row.get(name) != value]
+    if not differs and not pd.isna(row["error"]):
+        return f"{_FAILED}: {row['error']}"
+    if row.get("package_sha256") != package.content_sha256:
+        differs.append("package")
+    return f"was made from something else ({', '.join(differs)})" if differs else ""
+
+
+def _complete(
+    folder: Path, packages: Mapping[str, Package], protocol: str, common: Mapping
+) -> pd.DataFrame:
+    """Read the rows of a sweep that has ended, each made from what was asked for."""
+    files = {model: _row_file(folder, model, protocol) for model in packages}
+    for model, path in files.items():
+        why = _lacks(path, packages[model], common)
+        if why and not why.startswith(_FAILED):
+            raise PartsError(
+                f"{path} {why}: the sweep is not complete, or another one wrote into that folder "
+                "meanwhile. Start it again."
+            )
+    return load_rows(files.values())
 
 
 def load_rows(files: Iterable[Path]) -> pd.DataFrame:

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import pandas as pd
 
-#: Measured column → tolerance: absolute in mV, or relative.
+#: Measured column → tolerance: absolute in mV, or relative.  They follow from what is printed,
+#: three digits after the point of a potential and five digits of the others, with room for the
+#: rounding of the sums that eFEL takes means of.
 TOLERANCES = {
-    "resting_membrane_potential_mV": ("absolute", 0.1),
-    "input_resistance_MOhm": ("relative", 0.01),
-    "membrane_time_constant_ms": ("relative", 0.06),
+    "resting_membrane_potential_mV": ("absolute", 0.001),
+    "input_resistance_MOhm": ("relative", 0.0005),
+    "membrane_time_constant_ms": ("relative", 0.0002),
 }
+#: Three models with StochKv were run with five other seeds each (``re_init_rng``): their resting
+#: potential moved by 0.03 to 0.30 mV, their resistance by up to 5 %.
+DRAWS_MV = 0.3
 #: How the tolerances and quantities are told.
 WORDS = {
-    "resting_membrane_potential_mV": ("resting potential", "±0.1 mV each"),
-    "input_resistance_MOhm": ("input resistance", "±1 % each"),
-    "membrane_time_constant_ms": ("membrane time constant", "±6 % each"),
+    "resting_membrane_potential_mV": ("resting potential", "±0.001 mV each"),
+    "input_resistance_MOhm": ("input resistance", "±0.05 % each"),
+    "membrane_time_constant_ms": ("membrane time constant", "±0.02 % each"),
 }
 
 
@@ -43,7 +48,7 @@ def judge(rows: pd.DataFrame) -> pd.DataFrame:
     return judged.assign(verdict=verdict)
 
 
-def compare(models, *, mode: str = "converged") -> pd.DataFrame:
+def compare(models, *, mode: str = "published") -> pd.DataFrame:
     """Simulate some models at rest and put their numbers beside their fact sheets'.
 
     Parameters
@@ -97,7 +102,7 @@ def add_published(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def explain(rows: pd.DataFrame, every: pd.DataFrame) -> pd.DataFrame:
-    """Give each row that differs the reason that the rows themselves bear witness to.
+    """Give each row that differs a reason that was tried: another NEURON, or other seeds.
 
     Parameters
     ----------
@@ -122,11 +127,9 @@ def explain(rows: pd.DataFrame, every: pd.DataFrame) -> pd.DataFrame:
             # NEURON 9 reads some somata from the other end, which changes their area.
             other = agreeing[row["model"]]
             return f"agrees under NEURON {other}: NEURON 9 turns the soma's points round"
-        if row["stochastic"]:
-            return "channels that open at random: other draws"
-        apart = [name for name in TOLERANCES if not row[f"agrees_{name}"]]
-        if apart == ["membrane_time_constant_ms"]:
-            return "eFEL's window of the fit"
+        rest = "resting_membrane_potential_mV"
+        if row["stochastic"] and abs(row[rest] - row[f"published_{rest}"]) <= DRAWS_MV:
+            return f"random channels: other seeds move its rest by up to {DRAWS_MV:g} mV"
         return "not explained"
 
     return rows.assign(reason=[reason(row) for _, row in rows.iterrows()])

@@ -77,13 +77,15 @@ def simulate_command(model, protocol, step, mode, as_json, trace) -> None:
         if protocol == "step"
         else nmc.simulate_rest(model, mode=mode)
     )
+    made = {name: table.attrs[name] for name in ("origin", "invented")}
     if trace:
-        table.to_csv(trace, index=False)
+        table.assign(**made).to_csv(trace, index=False)
     if as_json:
         click.echo(json.dumps(table.attrs))
         return
+    click.echo(f"data: {made['origin']}" + (", invented numbers" if made["invented"] else ""))
     for name, value in table.attrs.items():
-        if name not in ("spike_times_ms", "package_sha256"):
+        if name not in ("spike_times_ms", "package_sha256", *made):
             click.echo(f"{name}: {value}")
 
 
@@ -134,7 +136,9 @@ def _name_failures(rows, column: str) -> None:
 @_workers
 @click.option("--rest-only", is_flag=True, help="Only the comparison with the fact sheets.")
 @click.option("--keep", is_flag=True, help="Update the kept rows that come with the package.")
-def scoreboard_command(models, source, workers, rest_only, keep) -> None:
+@click.option("--verify", type=int, metavar="N", help="Run N kept rows of each kind again; if all "
+              "give the same numbers, stamp the rows as of today's code.")  # fmt: skip
+def scoreboard_command(models, source, workers, rest_only, keep, verify) -> None:
     """Compare MODELS at rest with their fact sheets, and count their spikes.
 
     All models of the source by default.  Started again it runs only what is missing, failed or
@@ -146,6 +150,9 @@ def scoreboard_command(models, source, workers, rest_only, keep) -> None:
     from nmc.cells import scoreboard, verdicts
 
     _use(source)
+    if verify:
+        click.echo(f"{scoreboard.verify(verify)} rows stamped")
+        return
     plan = scoreboard.PLAN[:1] if rest_only else scoreboard.PLAN
     chosen = select_models(models) or None
     rows = scoreboard.run_scoreboard(chosen, plan=plan, n_workers=workers, keep=keep)

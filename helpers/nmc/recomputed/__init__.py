@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from nmc.errors import FormatError, UnknownNameError
+from nmc.errors import FormatError, SimulationError, UnknownNameError
 
 #: Table → columns that name a run; a newer row replaces the kept one of the same run.
 TABLES: Mapping[str, tuple[str, ...]] = {
@@ -25,6 +25,8 @@ TABLES: Mapping[str, tuple[str, ...]] = {
     "pathways": ("pathway", "protocol", "settings"),
     "integration": ("model", "protocol", "settings"),
 }
+#: A number that was computed again is the same within this, relative (absolute below 1).
+SAME = 1e-6
 #: Columns that say from what a row was made.
 MAKINGS = ("package_sha256", "code_sha256", "neuron")
 
@@ -101,15 +103,91 @@ def keep_rows(table: str, rows: pd.DataFrame, *, path: Path | None = None) -> Pa
         raise FormatError(f"Rows of {table} need {', '.join(missing or run)}; nothing was kept.")
     both = [_read(path), rows] if path.is_file() else [rows]
     merged = pd.concat(both, ignore_index=True).drop_duplicates(run, keep="last")
-    merged = merged.sort_values(run, ignore_index=True)
+    _write(merged.sort_values(run, ignore_index=True), path)
+    return path
+
+
+def _write(rows: pd.DataFrame, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(f".{os.getpid()}.part")
     try:
-        merged.to_parquet(partial, index=False, compression="zstd")
+        rows.to_parquet(partial, index=False, compression="zstd")
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
-    return path
+
+
+def restamp(
+    table: str,
+    again: pd.DataFrame,
+    current: Mapping[str, str],
+    *,
+    path: Path | None = None,
+) -> int:
+    """Stamp rows with the code of today, where a sample that was run again gives the same numbers.
+
+    Parameters
+    ----------
+    table : {"models", "pathways", "integration"}
+        Which one.
+    again : pandas.DataFrame
+        Kept runs that were run again by today's code: the columns of `TABLES` and numbers.
+    current : mapping
+        Today's value of ``code_sha256`` and ``neuron``; rows of this NEURON are stamped, of
+        the protocols and settings in `again`.
+    path : pathlib.Path, optional
+        Another file than the package's own.
+
+    Returns
+    -------
+    int
+        How many rows were stamped.
+
+    Raises
+    ------
+    SimulationError
+        A run gave another number, by more than `SAME`, or failed; nothing was stamped.
+    """
+    path = path or table_file(table)
+    rows, run = _read(path), list(TABLES[table])
+    both = again.merge(rows, on=[c for c in run if c in again], suffixes=("", "_kept"))
+    if len(both) != len(again) or again.empty:
+        raise FormatError(f"Rows of {table} can only be stamped by runs that are kept there.")
+    for row in both.to_dict("records"):
+        name = ", ".join(str(row[key]) for key in run)
+        if isinstance(row.get("error"), str):
+            raise SimulationError(f"{name} failed: {row['error']}; nothing was stamped.")
+        for column in [c for c in again if f"{c}_kept" in row and c not in (*MAKINGS, "error")]:
+            new, kept = row[column], row[f"{column}_kept"]
+            if not _same(new, kept):
+                raise SimulationError(
+                    f"{name}: {column} is {new} and not {kept} as kept; nothing was stamped. Run "
+                    "what is kept again (make scoreboard)."
+                )
+    kinds = set(zip(again["protocol"], again["settings"], strict=True))
+    of_kind = [kind in kinds for kind in zip(rows["protocol"], rows["settings"], strict=True)]
+    stamped = pd.Series(of_kind, rows.index) & (rows["neuron"] == current["neuron"])
+    for column in ("code_sha256", "neuron"):
+        rows.loc[stamped, column] = current[column]
+    _write(rows, path)
+    return int(stamped.sum())
+
+
+def draw_sample(rows: pd.DataFrame, n: int, seed: int) -> pd.DataFrame:
+    """Draw rows to run again, `n` of each protocol and settings, the same for the same seed."""
+    drawn = [
+        group.sample(min(n, len(group)), random_state=seed)
+        for _, group in rows.groupby(["protocol", "settings"])
+    ]
+    return pd.concat(drawn) if drawn else rows
+
+
+def _same(new, kept) -> bool:
+    if isinstance(new, str) or isinstance(kept, str):
+        return new == kept
+    if pd.isna(new) or pd.isna(kept):
+        return pd.isna(new) and pd.isna(kept)
+    return abs(float(new) - float(kept)) <= SAME * max(1.0, abs(float(kept)))
 
 
 def mark_stale(rows: pd.DataFrame, current: Mapping[str, object]) -> pd.DataFrame:
