@@ -15,7 +15,7 @@ import pytest
 from nmc.data import extracts, provenance
 from nmc.errors import MissingFileError, TermsError
 
-MODELS = tuple(key.removeprefix("model/") for key in extracts.PROVIDERS["MEArec"][2])
+MODELS = tuple(key.removeprefix("model/") for key in extracts.PROVIDERS["MEArec"][1])
 _ZIPS = "assets/documents/static/downloads-zip"
 
 
@@ -143,8 +143,8 @@ def test_extracts_stand_in_order_with_other_trees(site_folder, mirror, tmp_path)
 @pytest.mark.parametrize("provider", extracts.PROVIDERS)
 def test_an_installed_package_ships_what_it_should(provider):
     """Runs where the extra is installed: every offered key is offered unaltered."""
-    module, _, keys = extracts.PROVIDERS[provider]
-    if not extracts.folder_of(module):
+    _, keys = extracts.PROVIDERS[provider]
+    if not extracts.folder_of(provider):
         pytest.skip(f"{provider} is not installed (pip install nmc[extracts])")
     assert all(nmc.available(key, "extracts") for key in keys)
 

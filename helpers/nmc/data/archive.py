@@ -433,7 +433,7 @@ def list_members(archive: Path) -> list[str]:
         return [parts[-1] for parts, member in members if not member.is_folder]
 
 
-def take_out(archive: Path, name: str, target: Path) -> None:
+def take_out(archive: Path, target: Path, name: str) -> None:
     """Copy the file of a name, whatever its folder, out of an archive."""
     budget = _Budget(archive, Limits())
     with _reading(archive), target.open("wb") as out:

