@@ -141,3 +141,15 @@ def test_verify_reads_the_folder_as_fetch_does(heap):
     found = {entry.key: entry.state for entry in upkeep.verify_tree(FolderTree(heap))}
     assert found.pop(f"model/{MODEL}") == "damaged"
     assert len(found) == 4 and set(found.values()) == {"sound"}
+
+
+def test_packages_are_taken_out_of_the_archive_of_all_models_too(heap, mirror):
+    box = item("models/all").path.rpartition("/")[2]
+    tar = mirror / "derived/hoc_combos_syn.1_0_10.allzips.subset.tar"
+    shutil.copy(tar, heap / "old" / box)
+    both = nmc.available_models(heap)
+    assert len(both) == 2 + 8
+    record = data.fetch_record(f"model/{both[-1]}", source=heap)
+    assert record.confirmed and record.path.parent.parent.name == "packed"
+    record.path.write_bytes(b"damaged")
+    assert data.fetch_record(f"model/{both[-1]}", source=heap).sha256 == record.sha256

@@ -176,24 +176,14 @@ class FolderTree:
         for path in (self.folder / part for part in item.paths):
             if path.is_file():
                 return path
-        found = self._named(item)
+        listed = _listing(self.folder)
+        found = listed.get(item.key, [])
         if len(found) == 1:
             return found[0]
-        if item.key.startswith("model/"):
-            all_models = self.find(registry.item("models/all"))
-            if all_models and _archive_name(item) in _members(all_models, _mtime(all_models)):
-                return all_models
+        boxes = listed.get("models/all", []) if item.key.startswith("model/") else []
+        if len(boxes) == 1 and _archive_name(item) in _members(boxes[0], _mtime(boxes[0])):
+            return boxes[0]
         return None
-
-    def _named(self, item: Item) -> list[Path]:
-        """Return what lies elsewhere in the folder under the file's own name."""
-        return [
-            path
-            for path in _listing(self.folder).get(item.key, ())
-            if not any(
-                path.is_relative_to(other) for other in (self.folder / p for p in item.paths)
-            )
-        ]
 
     def get(
         self, item: Item, *, progress: bool = False, accept_terms: bool | None = None
@@ -201,7 +191,7 @@ class FolderTree:
         """Verify the file where it lies and return it."""
         path = self.find(item)
         if path is None:
-            several = self._named(item)
+            several = _listing(self.folder).get(item.key, [])
             why = f"{len(several)} files of that name" if several else "no such file"
             raise NotInSource(*((str(self.folder / part), why) for part in item.paths))
         name = _archive_name(item)
@@ -427,7 +417,7 @@ def _unpack(root: Path) -> None:
 
 
 #: Folder → what was found in it, and when each folder in it had changed.
-_listings: dict[Path, tuple[dict[str, list[Path]], dict[Path, int]]] = {}
+_listings: dict[Path, tuple[dict[str, list[Path]], dict[str, int]]] = {}
 
 
 def _listing(root: Path) -> dict[str, list[Path]]:
@@ -440,7 +430,7 @@ def _listing(root: Path) -> dict[str, list[Path]]:
     return found
 
 
-def _walk(root: Path, folders: dict[Path, int]) -> Iterator[tuple[str, Path]]:
+def _walk(root: Path, folders: dict[str, int]) -> Iterator[tuple[str, Path]]:
     names_of = registry.by_file_name()
     seen = 0
     for place, inside, listed in os.walk(root):
@@ -448,7 +438,7 @@ def _walk(root: Path, folders: dict[Path, int]) -> Iterator[tuple[str, Path]]:
         if seen > _MOST_FILES:
             _log.warning("%s holds more than %s files: not all were looked at.", root, _MOST_FILES)
             return
-        folders[folder] = _mtime(folder)
+        folders[place] = _mtime(place)
         inside[:] = [name for name in inside if not name.startswith((".", "__"))]
         if "template.hoc" in listed:  # an unpacked package
             inside.clear()
@@ -463,9 +453,9 @@ def _walk(root: Path, folders: dict[Path, int]) -> Iterator[tuple[str, Path]]:
                 yield key, folder / name
 
 
-def _mtime(path: Path) -> int:
+def _mtime(path: str | Path) -> int:
     try:
-        return path.stat().st_mtime_ns
+        return os.stat(path).st_mtime_ns
     except OSError:
         return -1
 
