@@ -30,7 +30,7 @@ chapter: $(VENV)/.installed  ## run and render one: make chapter C=book/cells/se
 	$(BIN)/python -m tools.bookbuild chapter '$(C)' --source '$(SOURCE)'
 
 check: style  ## style, layers, types and the chapters' form, without running anything
-	$(BIN)/python -m pytest -q tests/test_book.py
+	$(BIN)/python -m pytest -q tests/test_book.py tests/test_size.py
 
 style: $(VENV)/.installed
 	$(BIN)/ruff check .

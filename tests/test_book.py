@@ -97,15 +97,6 @@ def test_no_notebook_is_committed():
     assert tracked("*.ipynb") == []
 
 
-def test_modules_are_small():
-    long = {
-        path.name: lines
-        for path in tracked("helpers/*.py", "tools/*.py")
-        if (lines := len(path.read_text("utf-8").splitlines())) > 500
-    }
-    assert long == {}
-
-
 # -- the gates themselves can fail -------------------------------------------------------------
 
 GOOD = TEMPLATE.text

@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
+import sys
 import tomllib
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -52,7 +55,31 @@ def test_binder_takes_the_same_pins_as_its_own_rules_want_them():
     script = (binder / "postBuild").read_text()
     assert script.startswith("#!") and "jupytext-config set-default-viewer" in script
     assert subprocess.run(["bash", "-n", binder / "postBuild"]).returncode == 0
+    for line in re.findall(r"^(?:from|import) .*", script, re.MULTILINE):
+        exec(line, {})
     assert not (binder / "environment.yml").exists(), "it would win over requirements.txt"
+
+
+def test_the_wheel_holds_the_package_alone_typed_and_described(tmp_path):
+    command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation"]
+    copy = tmp_path / "copy"
+    shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(".*", "_build", "tests", "book"))
+    subprocess.run([*command, "-w", tmp_path, copy], check=True, cwd=tmp_path)
+    with zipfile.ZipFile(next(tmp_path.glob("*.whl"))) as wheel:
+        names = wheel.namelist()
+        about = wheel.read(next(n for n in names if n.endswith(".dist-info/METADATA"))).decode()
+    tops = {name.split("/")[0] for name in names}
+    assert {top for top in tops if not top.endswith(".dist-info")} == {"nmc"}
+    for name in ("py.typed", "data/registry.csv", "viewer3d.js", "published/cells.toml"):
+        assert f"nmc/{name}" in names
+    assert "Author: " in about and "Classifier: Typing :: Typed" in about
+
+
+def test_commits_are_checked_by_the_tools_of_the_lock():
+    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
+    own = [hook for repo in hooks if repo["repo"] == "local" for hook in repo["hooks"]]
+    assert {"ruff", "ruff-format", "codespell"} <= {hook["id"] for hook in own}
+    assert all(hook["entry"].startswith(".venv/bin/") for hook in own)
 
 
 def test_conda_takes_the_same_pins():

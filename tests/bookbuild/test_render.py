@@ -61,9 +61,8 @@ def test_a_page_that_does_not_exist_gets_an_answer(plain):
 
 
 def test_with_a_repository_each_page_is_launched_edited_and_reported(toy):
-    config = toy.root / "_config.yml"
-    text = config.read_text().replace('baseurl: ""', 'baseurl: "https://me.github.io/nmc"')
-    config.write_text(text.replace(' url: ""', ' url: "https://github.com/me/nmc"'))
+    urls = 'Repository = "https://github.com/me/nmc"\nDocumentation = "https://me.github.io/nmc"\n'
+    toy.write("pyproject.toml", f"[project.urls]\n{urls}")
     links = links_of(build(toy, toy.tree("tree", thickness=165)))
     assert "https://github.com/me/nmc/edit/main/book/one.md" in links
     assert "https://mybinder.org/v2/gh/me/nmc/main?urlpath=lab/tree/book/one.md" in links

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import platform
+import tomllib
 from dataclasses import dataclass
 from functools import cache, cached_property
 from hashlib import sha256
@@ -114,6 +115,13 @@ class Project:
     def config(self) -> dict:
         """``_config.yml`` as a dictionary."""
         return yaml.safe_load((self.root / "_config.yml").read_text("utf-8"))
+
+    @cached_property
+    def urls(self) -> dict[str, str]:
+        """The public addresses that ``pyproject.toml`` gives, by name; none before publication."""
+        path = self.root / "pyproject.toml"
+        text = path.read_text("utf-8") if path.is_file() else ""
+        return tomllib.loads(text).get("project", {}).get("urls", {})
 
     @cached_property
     def toc(self) -> dict:

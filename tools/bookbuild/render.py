@@ -133,11 +133,12 @@ def _config(project: Project, pages: list[Page], store: Store, source: str) -> d
     html["announcement"] = (
         f"{announcement(source, pages)} · built {datetime.now(UTC).date().isoformat()}"
     )
-    if html.get("baseurl"):
-        sphinx["ogp_site_url"] = html["baseurl"].rstrip("/") + "/"
+    if "Documentation" in project.urls:
+        html["baseurl"] = sphinx["ogp_site_url"] = project.urls["Documentation"].rstrip("/") + "/"
     if _card(pages):
         sphinx["ogp_image"] = "_static/card.png"
-    if (config.get("repository") or {}).get("url"):
+    if "Repository" in project.urls:
+        config["repository"]["url"] = project.urls["Repository"]
         html |= dict.fromkeys(
             ("use_repository_button", "use_edit_page_button", "use_issues_button"), True
         )
@@ -146,7 +147,7 @@ def _config(project: Project, pages: list[Page], store: Store, source: str) -> d
             "binderhub_url": "https://mybinder.org",
         }
     else:
-        config.pop("repository", None)
+        del config["repository"]
     return config
 
 

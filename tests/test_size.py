@@ -1,0 +1,70 @@
+"""The package stays small enough to hold in one's head: lines, modules, imports in functions.
+
+These are ratchets: a number may go down at any time; whoever raises one says why in the commit.
+"""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+from pathlib import Path
+
+import grimp
+import networkx as nx
+
+ROOT = Path(__file__).resolve().parents[1]
+#: Python outside tests/ and benchmarks/, all lines counted.
+MOST_LINES, MOST_FILES = 40_000, 200
+#: A module is a topic that one reads from top to bottom.
+LONGEST_MODULE = 500
+KNOWN_LONG = {"helpers/nmc/factsheets/checks.py"}
+#: Imports inside functions: for heavy or optional libraries only.
+MOST_INNER_IMPORTS = 215
+#: Groups of modules that import one another.
+MOST_CIRCLES = 4
+IMPORTS = (ast.Import, ast.ImportFrom)
+
+
+def sources() -> dict[str, str]:
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "helpers/*.py", "tools/*.py", "book/*.py"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    found = [name for name in listed.stdout.split("\0") if name and (ROOT / name).is_file()]
+    return {name: (ROOT / name).read_text("utf-8") for name in found}
+
+
+def inner_imports(text: str) -> int:
+    functions = [n for n in ast.walk(ast.parse(text)) if isinstance(n, ast.FunctionDef)]
+    inner = [
+        n for f in functions for n in ast.walk(f) if isinstance(n, ast.Import | ast.ImportFrom)
+    ]
+    return len({node.lineno for node in inner})
+
+
+def test_the_code_fits_its_budget():
+    found = sources()
+    assert sum(len(text.splitlines()) for text in found.values()) <= MOST_LINES
+    assert len(found) <= MOST_FILES
+
+
+def test_no_module_is_long():
+    lengths = {name: len(text.splitlines()) for name, text in sources().items()}
+    assert {name: n for name, n in lengths.items() if n > LONGEST_MODULE}.keys() <= KNOWN_LONG
+
+
+def test_imports_stand_at_the_top():
+    counts = {name: inner_imports(text) for name, text in sources().items()}
+    assert sum(counts.values()) <= MOST_INNER_IMPORTS, sorted(counts, key=counts.get)[-10:]
+
+
+def test_no_modules_import_one_another():
+    graph = grimp.build_graph("nmc", exclude_type_checking_imports=True)
+    arrows = [
+        (module, other)
+        for module in graph.modules - {"nmc"}
+        for other in graph.find_modules_directly_imported_by(module) - {"nmc"}
+    ]
+    parts = nx.strongly_connected_components(nx.DiGraph(arrows))
+    circles = [sorted(part) for part in parts if len(part) > 1]
+    assert len(circles) <= MOST_CIRCLES, circles
