@@ -21,7 +21,7 @@ _PUBLIC = {
     "check": "nmc.exercises",
     "check_connectome_claims": "nmc.connectome.claims",
     "check_factsheets": "nmc.factsheets.checks",
-    "choose_model": "nmc.factsheets.selector",
+    "choose_model": "nmc.factsheets.tables",
     "choose_neurons": "nmc.circuit.plan",
     "classify_pathways": "nmc.circuit.synapses",
     "classify_synapse": "nmc.circuit.synapses",
@@ -206,12 +206,12 @@ _PUBLIC = {
     "train_times": "nmc.circuit.synapses",
     "view_column": "nmc.connectome.plots",
     "view_lines": "nmc.viewer3d",
-    "view_models": "nmc.factsheets.table_view",
+    "view_models": "nmc.factsheets.tables",
     "view_morphology": "nmc.cells.plots_morphology",
     "view_points": "nmc.viewer3d",
     "view_runs": "nmc.cells.view_runs",
     "view_synaptome": "nmc.circuit.synaptome",
-    "view_table": "nmc.factsheets.table_view",
+    "view_table": "nmc.factsheets.tables",
     "write_circuit": "nmc.circuit.ranks",
 }
 

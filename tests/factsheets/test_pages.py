@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 from nmc.errors import FormatError
-from nmc.factsheets.pages import read_facts
+from nmc.factsheets.sheets import read_facts
 
 PAGE = """<div><h6>Anatomy</h6><dl>
 <dt><span title="x">total axon length<sup class="smw-tooltip-hint">?</sup></span></dt>

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from nmc import names
 from nmc.errors import UnknownNameError
-from nmc.factsheets.table_view import view_table
+from nmc.factsheets.tables import view_table
 
 
 @pytest.fixture

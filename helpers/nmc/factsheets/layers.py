@@ -11,71 +11,57 @@ import pandas as pd
 import nmc
 from nmc import names, units
 from nmc.errors import FormatError
-from nmc.factsheets import pages
-from nmc.factsheets.sheets import (
-    LAYER,
-    SUBLAYER,
-    SUBLAYERS,
-    Fact,
-    Field,
-    Value,
-    as_table,
-    check_complete,
-    facts_of_json,
-    read_json,
-    spelled,
-    values_of,
-)
+from nmc.factsheets import sheets
 from nmc.numbers import shown
 
 #: Label on the circuit sheet → quantity.  The unit is the last part of the quantity's name.
 QUANTITIES = {
-    "Microcircuit volume": Field("volume_mm3", "mm³", low=0),
-    "No. of neurons": Field("neurons", count=True),
-    "No. of layers": Field("layers", count=True),
-    "No. of morphological types": Field("mtypes", count=True),
-    "No. of electrical types": Field("etypes", count=True),
-    "No. of morphoelectrical types": Field("metypes", count=True),
-    "No. of s-types": Field("stypes", count=True),
-    "No. of unique types of synaptic connections between m-types": Field(
+    "Microcircuit volume": sheets.Field("volume_mm3", "mm³", low=0),
+    "No. of neurons": sheets.Field("neurons", count=True),
+    "No. of layers": sheets.Field("layers", count=True),
+    "No. of morphological types": sheets.Field("mtypes", count=True),
+    "No. of electrical types": sheets.Field("etypes", count=True),
+    "No. of morphoelectrical types": sheets.Field("metypes", count=True),
+    "No. of s-types": sheets.Field("stypes", count=True),
+    "No. of unique types of synaptic connections between m-types": sheets.Field(
         "mtype_pathways", count=True
     ),
-    "No. of unique types of synaptic connections between me-types": Field(
+    "No. of unique types of synaptic connections between me-types": sheets.Field(
         "metype_pathways", count=True
     ),
-    "No. of intrinsic connections": Field("intrinsic_connections", count=True),
-    "No. of intrinsic synapses": Field("intrinsic_synapses", count=True),
-    "No. of extrinsic connections": Field("extrinsic_connections", count=True),
-    "No. of extrinsic synapses": Field("extrinsic_synapses", count=True),
-    "No. of neurons per layer": Field("neurons_per_layer", count=True),
-    "Layer thicknesses": Field("thickness_um", "µm", low=0),
-    "Neuron densities": Field("density_per_mm3", "neurons/mm³", low=0),
+    "No. of intrinsic connections": sheets.Field("intrinsic_connections", count=True),
+    "No. of intrinsic synapses": sheets.Field("intrinsic_synapses", count=True),
+    "No. of extrinsic connections": sheets.Field("extrinsic_connections", count=True),
+    "No. of extrinsic synapses": sheets.Field("extrinsic_synapses", count=True),
+    "No. of neurons per layer": sheets.Field("neurons_per_layer", count=True),
+    "Layer thicknesses": sheets.Field("thickness_um", "µm", low=0),
+    "Neuron densities": sheets.Field("density_per_mm3", "neurons/mm³", low=0),
 }
 #: Quantities of which the circuit sheet has one a layer; the last two have L2 and L3 apart.
 _BY_LAYER = ("neurons_per_layer", "thickness_um", "density_per_mm3")
 
 #: Label of a layer sheet → column.  The layers do not all spell the same fact the same way.
 FACTS = {
-    "No. of possible pathways": Field("possible_pathways", "", count=True),
-    "number of possible pathways": Field("possible_pathways", "", count=True),
-    "number of viable pathways": Field("viable_pathways", "", count=True),
-    "number of excitatory pathways": Field("excitatory_pathways", "", count=True),
-    "number of inhibitory pathways": Field("inhibitory_pathways", "", count=True),
-    "number of intralaminar pathways": Field("intralaminar_pathways", "", count=True),
-    "number of interlaminar pathways": Field("interlaminar_pathways", "", count=True),
-    "total axonal length": Field("total_axonal_length_um", "µm", low=0),
-    "total axonal volume": Field("total_axonal_volume_um3", "µm³", low=0),
-    "total dendritic length": Field("total_dendritic_length_um", "µm", low=0),
-    "dendritic length": Field("dendritic_length_um", "µm", low=0, missing=True),
-    "total dendritic volume": Field("total_dendritic_volume_um3", "µm³", low=0),
-    "synapse density": Field("synapse_density_per_mm3", "synapses/ mm³", low=0),
+    "No. of possible pathways": sheets.Field("possible_pathways", "", count=True),
+    "number of possible pathways": sheets.Field("possible_pathways", "", count=True),
+    "number of viable pathways": sheets.Field("viable_pathways", "", count=True),
+    "number of excitatory pathways": sheets.Field("excitatory_pathways", "", count=True),
+    "number of inhibitory pathways": sheets.Field("inhibitory_pathways", "", count=True),
+    "number of intralaminar pathways": sheets.Field("intralaminar_pathways", "", count=True),
+    "number of interlaminar pathways": sheets.Field("interlaminar_pathways", "", count=True),
+    "total axonal length": sheets.Field("total_axonal_length_um", "µm", low=0),
+    "total axonal volume": sheets.Field("total_axonal_volume_um3", "µm³", low=0),
+    "total dendritic length": sheets.Field("total_dendritic_length_um", "µm", low=0),
+    "dendritic length": sheets.Field("dendritic_length_um", "µm", low=0, missing=True),
+    "total dendritic volume": sheets.Field("total_dendritic_volume_um3", "µm³", low=0),
+    "synapse density": sheets.Field("synapse_density_per_mm3", "synapses/ mm³", low=0),
 }
 #: Label of a list of neurons by type → what kind of type.
 COUNTS = {
     "No. of neurons per morphological types": "mtype",
     "No. of neurons per electrical types": "etype",
 }
-_FIELDS = {**FACTS, **{label: Field(kind, count=True) for label, kind in COUNTS.items()}}
+_FIELDS = {**FACTS, **{label: sheets.Field(kind, count=True) for label, kind in COUNTS.items()}}
 
 
 def load_circuit(path: str | os.PathLike | None = None) -> pd.DataFrame:
@@ -113,13 +99,13 @@ def load_circuit(path: str | os.PathLike | None = None) -> pd.DataFrame:
         path = nmc.fetch("sheet/circuit" if nmc.available("sheet/circuit") else "page/circuit")
     path = Path(path)
     page = path.suffix.lower() in (".html", ".htm")
-    facts = pages.read_facts(path) if page else facts_of_json(read_json(path))
-    rows = [_circuit_row(path, value) for value in values_of(path, facts, QUANTITIES)]
+    facts = sheets.read_facts(path) if page else sheets.facts_of_json(sheets.read_json(path))
+    rows = [_circuit_row(path, value) for value in sheets.values_of(path, facts, QUANTITIES)]
     for label, field in QUANTITIES.items():
         _check_quantity(path, label, field, [r for r in rows if r["quantity"] == field.column])
     rank = {field.column: i for i, field in enumerate(QUANTITIES.values())}
     table = pd.DataFrame(rows)
-    table["layer"] = table["layer"].astype(SUBLAYER)
+    table["layer"] = table["layer"].astype(sheets.SUBLAYER)
     return table.sort_values(
         ["quantity", "layer"], key=lambda c: c.map(rank) if c.name == "quantity" else c
     ).reset_index(drop=True)
@@ -162,14 +148,14 @@ def load_layers(
         layer: {v.column: v.value for v in found if v.name is None}
         for layer, found in values.items()
     }
-    table = as_table(file, records, {field.column: field for field in FACTS.values()})
+    table = sheets.as_table(file, records, {field.column: field for field in FACTS.values()})
     _add_counts(table, _counts(file, values))
     sheet = load_circuit(circuit).astype({"layer": str}).set_index(["quantity", "layer"])["value"]
     height = sheet["thickness_um"].to_dict()
     height.setdefault("L23", height.get("L2", 0.0) + height.get("L3", 0.0))
     table.insert(0, "n_neurons", sheet["neurons_per_layer"].reindex(table.index).astype("int64"))
     table.insert(0, "thickness_um", [float(height[layer]) for layer in table.index])
-    table.insert(0, "layer", pd.Categorical(table.index, dtype=LAYER))
+    table.insert(0, "layer", pd.Categorical(table.index, dtype=sheets.LAYER))
     return table.reset_index(drop=True)
 
 
@@ -203,7 +189,7 @@ def load_layer_pages() -> tuple[pd.DataFrame, pd.DataFrame]:
     facts, counts = [], []
     for layer in names.LAYERS:
         file = nmc.fetch(f"page/layer/{layer}")
-        values = _values(file, layer, pages.read_facts(file))
+        values = _values(file, layer, sheets.read_facts(file))
         facts += [
             {"layer": layer, "sublayer": _sublayer(layer, value), "quantity": value.column,
              "value": float(value.value), "printed": value.printed}
@@ -215,8 +201,8 @@ def load_layer_pages() -> tuple[pd.DataFrame, pd.DataFrame]:
     )
 
 
-def _circuit_row(file: Path, value: Value) -> dict:
-    if value.name is not None and value.name not in SUBLAYERS:
+def _circuit_row(file: Path, value: sheets.Value) -> dict:
+    if value.name is not None and value.name not in sheets.SUBLAYERS:
         raise FormatError(f"{file}: {value.label!r} names a layer {shown(value.name)}.")
     return {
         "quantity": value.column,
@@ -227,7 +213,7 @@ def _circuit_row(file: Path, value: Value) -> dict:
     }
 
 
-def _check_quantity(file: Path, label: str, field: Field, rows: list[dict]) -> None:
+def _check_quantity(file: Path, label: str, field: sheets.Field, rows: list[dict]) -> None:
     if not rows:
         raise FormatError(f"{file}: the fact {label!r} is missing.")
     layers = {row["layer"] for row in rows}
@@ -237,22 +223,24 @@ def _check_quantity(file: Path, label: str, field: Field, rows: list[dict]) -> N
     if field.column in _BY_LAYER:
         if {"L2", "L3"} <= layers and field.column != "neurons_per_layer":
             layers = layers - {"L2", "L3"} | {"L23"}
-        check_complete(f"{file}: {label!r}", layers, names.LAYERS, "layer")
+        sheets.check_complete(f"{file}: {label!r}", layers, names.LAYERS, "layer")
 
 
-def _layer_values(path: str | os.PathLike | None) -> tuple[Path, dict[str, list[Value]]]:
+def _layer_values(path: str | os.PathLike | None) -> tuple[Path, dict[str, list[sheets.Value]]]:
     file = nmc.fetch("sheet/layers") if path is None else Path(path)
-    data = read_json(file)
-    check_complete(f"{file}", data, names.LAYERS, "layer")
+    data = sheets.read_json(file)
+    sheets.check_complete(f"{file}", data, names.LAYERS, "layer")
     for layer, sheet in data.items():
         if not isinstance(sheet, dict):
             raise FormatError(f"{file}: layer {layer!r} holds {sheet!r}, not an object.")
-    return file, {layer: _values(file, layer, facts_of_json(data[layer])) for layer in names.LAYERS}
+    return file, {
+        layer: _values(file, layer, sheets.facts_of_json(data[layer])) for layer in names.LAYERS
+    }
 
 
-def _values(file: Path, layer: str, facts: Iterable[Fact]) -> list[Value]:
+def _values(file: Path, layer: str, facts: Iterable[sheets.Fact]) -> list[sheets.Value]:
     """Numbers of one layer's sheet; each of its lists of m-types is complete."""
-    values = list(values_of(file, facts, _FIELDS, of=f"layer {layer!r}"))
+    values = list(sheets.values_of(file, facts, _FIELDS, of=f"layer {layer!r}"))
     own = [mtype for mtype in names.MTYPES if names.layer_of(mtype) == layer]
     for label, kind in COUNTS.items():
         listed = [value for value in values if value.column == kind]
@@ -260,24 +248,24 @@ def _values(file: Path, layer: str, facts: Iterable[Fact]) -> list[Value]:
             raise FormatError(f"{file}: layer {layer!r} lacks the list {label!r}.")
         for section in {value.section for value in listed} if kind == "mtype" else ():
             found = [_type(file, layer, value) for value in listed if value.section == section]
-            check_complete(f"{file}: layer {layer!r}: {label!r}", found, own, "m-type")
+            sheets.check_complete(f"{file}: layer {layer!r}: {label!r}", found, own, "m-type")
     for value in values:
         if value.name is not None and value.column not in COUNTS.values():
             raise FormatError(f"{file}: layer {layer!r}: {value.label!r} should be one number.")
     return values
 
 
-def _type(file: Path, layer: str, value: Value) -> str:
+def _type(file: Path, layer: str, value: sheets.Value) -> str:
     canonical = names.canonical_mtype if value.column == "mtype" else names.canonical_etype
-    return spelled(f"{file}: layer {layer!r}", canonical, value.name)
+    return sheets.spelled(f"{file}: layer {layer!r}", canonical, value.name)
 
 
-def _sublayer(layer: str, value: Value) -> str:
+def _sublayer(layer: str, value: sheets.Value) -> str:
     head = value.section.split(" ", 1)[0]
-    return head if head in SUBLAYERS else layer
+    return head if head in sheets.SUBLAYERS else layer
 
 
-def _counts(file: Path, values: dict[str, list[Value]]) -> pd.DataFrame:
+def _counts(file: Path, values: dict[str, list[sheets.Value]]) -> pd.DataFrame:
     rows: Iterator[dict] = (
         {"layer": layer, "sublayer": _sublayer(layer, value), "kind": value.column,
          "type": _type(file, layer, value), "n_neurons": value.value}
@@ -287,7 +275,7 @@ def _counts(file: Path, values: dict[str, list[Value]]) -> pd.DataFrame:
 
 
 def _ordered(table: pd.DataFrame, by: list[str]) -> pd.DataFrame:
-    table = table.astype({"layer": LAYER, "sublayer": SUBLAYER})
+    table = table.astype({"layer": sheets.LAYER, "sublayer": sheets.SUBLAYER})
     return table.sort_values(by, kind="stable").reset_index(drop=True)
 
 

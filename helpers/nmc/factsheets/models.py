@@ -16,21 +16,7 @@ import nmc
 from nmc import labels, names
 from nmc.data import local
 from nmc.errors import FormatError
-from nmc.factsheets import pages
-from nmc.factsheets.sheets import (
-    ETYPE,
-    LAYER,
-    METYPE,
-    MTYPE,
-    Fact,
-    Field,
-    as_table,
-    check_complete,
-    once,
-    read_json,
-    spelled,
-    values_of,
-)
+from nmc.factsheets import sheets
 from nmc.numbers import as_number, as_numbers, shown
 
 _PARTIAL = ("apical_length_um", "apical_volume_um3", "apical_max_branch_order",
@@ -38,7 +24,7 @@ _PARTIAL = ("apical_length_um", "apical_volume_um3", "apical_max_branch_order",
 _BOUNDS = {"resting_membrane_potential_mV": {"low": -120, "high": 0}}
 #: Label on a me-type page → column.
 FACTS = {
-    label: Field(column, unit, missing=column in _PARTIAL, **_BOUNDS.get(column, {"low": 0}))
+    label: sheets.Field(column, unit, missing=column in _PARTIAL, **_BOUNDS.get(column, {"low": 0}))
     for label, (column, unit) in {**labels.MODEL_PHYSIOLOGY, **labels.MODEL_ANATOMY}.items()
 }
 PHYSIOLOGY = tuple(column for column, _ in labels.MODEL_PHYSIOLOGY.values())
@@ -107,12 +93,10 @@ def read_model_pages() -> pd.DataFrame:
         if _canonical_address(tab.address).rpartition("/")[2] != f"{model}.zip":
             raise FormatError(f"{file}: the tab of {model} offers {shown(tab.address)} instead.")
         morphologies[model], files[model] = tab.morphology, file
-    table = as_table(files, records, {field.column: field for field in FACTS.values()})
+    table = sheets.as_table(files, records, {field.column: field for field in FACTS.values()})
     table.insert(0, "morphology", pd.Series(morphologies))
     parsed = [names.parse_model(name) for name in table.index]
-    for i, (column, dtype) in enumerate(
-        {"metype": METYPE, "mtype": MTYPE, "etype": ETYPE, "layer": LAYER}.items()
-    ):
+    for i, (column, dtype) in enumerate(sheets.TYPES.items()):
         values = [getattr(model, column) for model in parsed]
         table.insert(i, column, pd.Categorical(values, dtype=dtype))
     table.insert(4, "instance", [model.instance for model in parsed])
@@ -129,12 +113,12 @@ def read_model_summary(path: str | os.PathLike | None = None) -> pd.DataFrame:
     """
     file = nmc.fetch("sheet/models") if path is None else Path(path)
     fields = {
-        name: Field(column, unit, **_BOUNDS.get(column, {"low": 0}))
+        name: sheets.Field(column, unit, **_BOUNDS.get(column, {"low": 0}))
         for name, (column, unit) in labels.MODEL_SUMMARY.items()
     }
     records = {}
-    for key, record in read_json(file).items():
-        model = spelled(f"{file}", names.parse_model, key).name
+    for key, record in sheets.read_json(file).items():
+        model = sheets.spelled(f"{file}", names.parse_model, key).name
         if not isinstance(record, dict) or model in records:
             raise FormatError(f"{file}: key {key!r} stands twice, or holds no object.")
         for name, field in fields.items():
@@ -143,8 +127,8 @@ def read_model_summary(path: str | os.PathLike | None = None) -> pd.DataFrame:
                 raise FormatError(f"{file}: key {key!r}, field '{name}_Units': {shown(unit)} "
                                   f"stands where {field.unit!r} should.")  # fmt: skip
         records[model] = {name: record[name] for name in fields if name in record}
-    table = as_table(file, records, fields)
-    check_complete(f"{file}", records, names.model_names(), "model")
+    table = sheets.as_table(file, records, fields)
+    sheets.check_complete(f"{file}", records, names.model_names(), "model")
     return table.loc[list(names.model_names())].rename_axis("model")
 
 
@@ -184,7 +168,7 @@ def load_channel_densities(metypes: Iterable[str] | None = None) -> pd.DataFrame
         for file, model, tab in _pages(chosen)
         for row in tab_channels(file, model, tab)
     ]
-    return pd.DataFrame(rows).astype({"value": float, "metype": METYPE})
+    return pd.DataFrame(rows).astype({"value": float, "metype": sheets.METYPE})
 
 
 class _Channel(NamedTuple):
@@ -200,13 +184,13 @@ class _Tab(NamedTuple):
 
     morphology: str
     address: str
-    facts: tuple[Fact, ...]
+    facts: tuple[sheets.Fact, ...]
     channels: tuple[_Channel, ...]
 
 
 def tab_facts(file: Path, model: str, tab: _Tab) -> dict[str, float]:
     """Column → number of what a tab prints."""
-    values = list(values_of(file, tab.facts, FACTS, of=model))
+    values = list(sheets.values_of(file, tab.facts, FACTS, of=model))
     listed = next((value.label for value in values if value.name is not None), None)
     if listed is not None:
         raise FormatError(f"{file}: {model}, {listed!r} should be one number.")
@@ -223,7 +207,7 @@ def _pages(metypes: Iterable[str]) -> Iterator[tuple[Path, str, _Tab]]:
             yield file, names.Model(mtype, etype, instance).name, tab
 
 
-@once
+@sheets.once
 def read_metype_page(path: Path, content: bytes) -> tuple[_Tab, ...]:
     """Return the five tabs of a me-type's page, in the order of its models.
 
@@ -232,7 +216,7 @@ def read_metype_page(path: Path, content: bytes) -> tuple[_Tab, ...]:
     FormatError
         When the page has not five tabs, or one of them lists no channel.
     """
-    root = pages.open_page(path, content)
+    root = sheets.open_page(path, content)
     titles = [li.get("title", "") for li in root.find_class("smw-tab-selector")]
     tabs = [div for div in root.find_class("smw-tab") if div.tag == "div"]
     if not len(titles) == len(tabs) == len(names.INSTANCES):
@@ -241,7 +225,7 @@ def read_metype_page(path: Path, content: bytes) -> tuple[_Tab, ...]:
             f"{len(names.INSTANCES)} of each are expected."
         )
     return tuple(
-        _Tab(title, _address(tab), tuple(pages.facts_of(tab)), tuple(_channels(tab)))
+        _Tab(title, _address(tab), tuple(sheets.facts_of(tab)), tuple(_channels(tab)))
         for title, tab in zip(titles, tabs, strict=True)
     )
 
@@ -266,9 +250,9 @@ def _channels(tab) -> Iterator[_Channel]:
                 spans = [s for s in link.iter("span") if s.get("data-equation") is not None]
                 words = " ".join([link.text or "", *(span.tail or "" for span in spans)]).split()
                 yield _Channel(
-                    pages.text_of(cells[0]),
+                    sheets.text_of(cells[0]),
                     words[-1] if words else "",
-                    tuple((pages.text_of(s), s.get("data-equation"), s.get("data-name", ""))
+                    tuple((sheets.text_of(s), s.get("data-equation"), s.get("data-name", ""))
                           for s in spans),
                 )  # fmt: skip
 

@@ -14,39 +14,31 @@ import pandas as pd
 import nmc
 from nmc import names
 from nmc.errors import FormatError
-from nmc.factsheets import pages
-from nmc.factsheets.sheets import (
-    LAYER,
-    MTYPE,
-    Fact,
-    Field,
-    as_table,
-    column_of,
-    read_bytes,
-    read_json,
-    spelled,
-)
+from nmc.factsheets import sheets
 from nmc.numbers import agrees, as_number, as_printed, shown
 
 #: Field of the anatomy file → column.  Units are those the portal's pages print.
 ANATOMY = {
-    "connection_probability": Field("connection_probability_percent", "%", low=0, high=100),
-    "number_of_convergent_neuron_mean": Field("convergence_mean", "", low=0),
-    "number_of_convergent_neuron_std": Field("convergence_std", "", low=0),
-    "number_of_divergent_neuron_mean": Field("divergence_mean", "", low=0),
-    "number_of_divergent_neuron_std": Field("divergence_std", "", low=0),
-    "mean_number_of_synapse_per_connection": Field(
-        "synapses_per_connection_mean", "synapses", low=0
-    ),
-    "number_of_synapse_per_connection_std": Field("synapses_per_connection_std", "synapses", low=0),
-    "total_synapse_count": Field("total_synapse_count", "synapses", count=True),
-    "common_neighbor_bias": Field("common_neighbour_bias", "", low=0),
+    name: sheets.Field(column, unit, low=0, high=high, count=name == "total_synapse_count")
+    for name, column, unit, high in (
+        ("connection_probability", "connection_probability_percent", "%", 100),
+        ("number_of_convergent_neuron_mean", "convergence_mean", "", inf),
+        ("number_of_convergent_neuron_std", "convergence_std", "", inf),
+        ("number_of_divergent_neuron_mean", "divergence_mean", "", inf),
+        ("number_of_divergent_neuron_std", "divergence_std", "", inf),
+        ("mean_number_of_synapse_per_connection", "synapses_per_connection_mean", "synapses", inf),
+        ("number_of_synapse_per_connection_std", "synapses_per_connection_std", "synapses", inf),
+        ("total_synapse_count", "total_synapse_count", "synapses", inf),
+        ("common_neighbor_bias", "common_neighbour_bias", "", inf),
+    )
 }
 
 #: Field of the physiology file → column; the synapse type stands in words.
 PHYSIOLOGY = {
-    f"{field}_{kind}": Field(column.format(kind), unit, low=0, high=high if kind == "mean" else inf)
-    for field, column, unit, high in (
+    f"{name}_{kind}": sheets.Field(
+        column.format(kind), unit, low=0, high=high if kind == "mean" else inf
+    )
+    for name, column, unit, high in (
         ("gsyn", "gsyn_{}_nS", "nS", inf),
         ("u", "u_{}", "", 1),
         ("d", "d_{}_ms", "ms", inf),
@@ -61,7 +53,7 @@ PHYSIOLOGY = {
     for kind in ("mean", "std")
 }
 _TYPE, _FACTOR = "synapse_type", "space_clamp_correction_factor"
-PHYSIOLOGY[_FACTOR] = Field(_FACTOR, "", low=0, missing=True)
+PHYSIOLOGY[_FACTOR] = sheets.Field(_FACTOR, "", low=0, missing=True)
 
 #: Synapse type as printed → s-type of Markram et al. (2015).
 S_TYPES = {
@@ -127,7 +119,7 @@ def load_pathways(
     """
     given = {"sheet/pathways_anatomy": anatomy, "sheet/pathways_physiology": physiology}
     files = [nmc.fetch(key) if path is None else Path(path) for key, path in given.items()]
-    contents = [read_bytes(file) for file in files]
+    contents = [sheets.read_bytes(file) for file in files]
     key = tuple(hashlib.sha256(content).digest() for content in contents)
     if key not in _tables:
         table = _join(*files, *contents)
@@ -163,7 +155,7 @@ def pathway_matrix(
     UnknownNameError
         When there is no such column of numbers.
     """
-    column_of(pathways, column)
+    sheets.column_of(pathways, column)
     wide = pathways.pivot(index="pre", columns="post", values=column)
     wide.index, wide.columns = wide.index.astype(str), wide.columns.astype(str)
     wide = wide.reindex(index=list(mtypes), columns=list(mtypes)).astype(float)
@@ -193,7 +185,7 @@ def layer_flow(pathways: pd.DataFrame, column: str | None = None) -> pd.DataFram
     groups = pathways.groupby(["pre_layer", "post_layer"], observed=False)
     if column is None:
         return groups.size().unstack().astype(float)
-    return groups[column_of(pathways, column).name].sum().unstack().astype(float)
+    return groups[sheets.column_of(pathways, column).name].sum().unstack().astype(float)
 
 
 def compute_totals(pathways: pd.DataFrame, mtypes: pd.DataFrame) -> dict[str, float]:
@@ -254,7 +246,7 @@ def list_pathway_pages() -> pd.DataFrame:
     -------
     pandas.DataFrame
         ``name`` (as the file is called), ``pre``, ``post`` (canonical m-types), ``filled``
-        (the page prints at least one fact), ``portal_name`` (whether the name is spelled as
+        (the page prints at least one fact), ``portal_name`` (whether the name is sheets.spelled as
         the portal's pages spell it; the others are left over from an older edition), ``path``.
 
     Raises
@@ -269,7 +261,7 @@ def list_pathway_pages() -> pd.DataFrame:
             continue
         pre, _, post = path.stem.partition("-L")
         ends = [pre, f"L{post}"]
-        canonical = [spelled(f"{path}", names.canonical_mtype, name) for name in ends]
+        canonical = [sheets.spelled(f"{path}", names.canonical_mtype, name) for name in ends]
         rows.append({
             "name": path.stem,
             "pre": canonical[0],
@@ -293,7 +285,7 @@ def read_pathway_page(path: Path) -> dict[str, str]:
         ``mean ± std`` that is none.
     """
     values = {}
-    for fact in pages.read_facts(path):
+    for fact in sheets.read_facts(path):
         if fact.label not in _PAGE or fact.bars:
             raise FormatError(f"{path}: unknown fact {shown(fact.label)} = {shown(fact.text)}.")
         field = _PAGE[fact.label]
@@ -315,7 +307,7 @@ def agrees_with_page(field: str, printed: str, value: object) -> bool:
         return False
 
 
-def _mean_and_std(path: Path, fact: Fact, field: str) -> Iterator[tuple[str, str]]:
+def _mean_and_std(path: Path, fact: sheets.Fact, field: str) -> Iterator[tuple[str, str]]:
     if "±" not in fact.label:
         yield field, fact.text
         return
@@ -337,8 +329,8 @@ def read_records(
         When a key is no pathway or stands twice, or its value is no object of these fields.
     """
     records = {}
-    for key, record in read_json(file, content).items():
-        pathway = spelled(f"{file}: key {shown(key)}", names.parse_pathway, key)
+    for key, record in sheets.read_json(file, content).items():
+        pathway = sheets.spelled(f"{file}: key {shown(key)}", names.parse_pathway, key)
         if not isinstance(record, dict):
             raise FormatError(
                 f"{file}: key {key!r} holds {shown(record)} where an object is expected."
@@ -361,7 +353,7 @@ def _join(anatomy_file: Path, physiology_file: Path, *contents: bytes) -> pd.Dat
             f"{anatomy_file} and {physiology_file} do not list the same pathways: {lost[0]!r} "
             f"stands in only one of them ({len(lost)} such pathways)."
         )
-    table = as_table(anatomy_file, anatomy, ANATOMY)
+    table = sheets.as_table(anatomy_file, anatomy, ANATOMY)
     plain, types = {}, {}
     for key, record in physiology.items():
         types[key] = record[_TYPE]
@@ -376,17 +368,17 @@ def _join(anatomy_file: Path, physiology_file: Path, *contents: bytes) -> pd.Dat
         else:
             as_number(factor, where=f"{where}{_FACTOR!r}", low=0)
     table["synapse_type"] = pd.Series(types).astype(pd.CategoricalDtype(list(S_TYPES)))
-    table = table.join(as_table(physiology_file, plain, PHYSIOLOGY))
+    table = table.join(sheets.as_table(physiology_file, plain, PHYSIOLOGY))
     return _with_types(table)
 
 
 def _with_types(table: pd.DataFrame) -> pd.DataFrame:
     pre, post = zip(*(key.split(":") for key in table.index), strict=True)
     layers = [[name.split("_", 1)[0] for name in side] for side in (pre, post)]
-    table.insert(0, "pre", pd.Categorical(pre, dtype=MTYPE))
-    table.insert(1, "post", pd.Categorical(post, dtype=MTYPE))
-    table.insert(2, "pre_layer", pd.Categorical(layers[0], dtype=LAYER))
-    table.insert(3, "post_layer", pd.Categorical(layers[1], dtype=LAYER))
+    table.insert(0, "pre", pd.Categorical(pre, dtype=sheets.MTYPE))
+    table.insert(1, "post", pd.Categorical(post, dtype=sheets.MTYPE))
+    table.insert(2, "pre_layer", pd.Categorical(layers[0], dtype=sheets.LAYER))
+    table.insert(3, "post_layer", pd.Categorical(layers[1], dtype=sheets.LAYER))
     s_type = table["synapse_type"].map(S_TYPES).astype(pd.CategoricalDtype(S_TYPES.values()))
     table.insert(table.columns.get_loc("synapse_type"), "s_type", s_type)
     table[_FACTOR] = table[_FACTOR].astype("Float64")

@@ -5,14 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.colors import LogNorm, Normalize
-from matplotlib.patches import PathPatch
+from matplotlib.colors import ListedColormap, LogNorm, Normalize
+from matplotlib.patches import PathPatch, Rectangle
 from matplotlib.path import Path as Outline
 
 from nmc import names, style, units
-from nmc.factsheets.frame import draw_column, framed, short_number
 from nmc.factsheets.pathways import S_TYPES, layer_flow, pathway_matrix
-from nmc.factsheets.plots import layer_lines
+from nmc.factsheets.plots import draw_column, framed, layer_lines, short_number
 from nmc.factsheets.sheets import column_of
 
 #: Excitatory classes warm, inhibitory ones cold; facilitating light, depressing dark.
@@ -86,8 +85,6 @@ def plot_s_types(pathways: pd.DataFrame, ax: Axes | None = None) -> Axes:
     matplotlib Axes
         Presynaptic m-types on y, postsynaptic ones on x; the legend counts each class.
     """
-    from matplotlib.colors import ListedColormap
-
     coded = pathways.assign(code=pathways["s_type"].cat.codes)
     matrix = pathway_matrix(coded, "code").to_numpy()
     kinds = list(pathways["s_type"].cat.categories)
@@ -245,15 +242,9 @@ def _ends(ax: Axes, x: float, tops, sizes, total: float, align: str) -> None:
     lowest = -1.0  # where the label before this one stands
     for name, top, size in zip(names.LAYERS, tops, sizes, strict=True):
         colour = style.LAYER_COLOURS[name]
-        ax.add_patch(_rectangle(x - 0.03, top, 0.06, size / total, colour))
+        ax.add_patch(Rectangle((x - 0.03, top), 0.06, size / total, facecolor=colour, linewidth=0))
         lowest = max(top + size / total / 2, lowest + 0.1)
         ax.text(
             x + outward, lowest, f"{name}\n{short_number(size)}", ha=align, va="center",
             fontsize=9.5, linespacing=1.2,
         )  # fmt: skip
-
-
-def _rectangle(x: float, y: float, width: float, height: float, colour: str):
-    from matplotlib.patches import Rectangle
-
-    return Rectangle((x, y), width, height, facecolor=colour, linewidth=0)

@@ -11,21 +11,11 @@ import pandas as pd
 import nmc
 from nmc import names
 from nmc.errors import FormatError
-from nmc.factsheets import pages
-from nmc.factsheets.sheets import (
-    ETYPE,
-    LAYER,
-    METYPE,
-    MTYPE,
-    Field,
-    check_complete,
-    spelled,
-    values_of,
-)
+from nmc.factsheets import sheets
 
 #: Label of an m-type page → column.
 MTYPE_FACTS = {
-    f"total {part} {size}": Field(f"total_{column}_{size}_{unit}", printed, low=0)
+    f"total {part} {size}": sheets.Field(f"total_{column}_{size}_{unit}", printed, low=0)
     for part, column in (
         ("axon", "axonal"),
         ("dendritic", "dendritic"),
@@ -35,7 +25,7 @@ MTYPE_FACTS = {
     for size, unit, printed in (("length", "um", "µm"), ("volume", "um3", "µm³"))
 }
 _COUNTS = "No. of cells per electrical types"
-_FIELDS = {**MTYPE_FACTS, _COUNTS: Field("n_neurons", count=True)}
+_FIELDS = {**MTYPE_FACTS, _COUNTS: sheets.Field("n_neurons", count=True)}
 
 
 def load_mtypes(folder: str | os.PathLike | None = None) -> pd.DataFrame:
@@ -66,9 +56,9 @@ def load_mtypes(folder: str | os.PathLike | None = None) -> pd.DataFrame:
     ]
     columns = ["mtype", "n_neurons", "n_etypes", *(f.column for f in MTYPE_FACTS.values())]
     table = pd.DataFrame(rows, columns=columns)
-    table.insert(1, "layer", table["mtype"].map(names.layer_of).astype(LAYER))
+    table.insert(1, "layer", table["mtype"].map(names.layer_of).astype(sheets.LAYER))
     table.insert(2, "excitatory", table["mtype"].map(names.is_excitatory))
-    return table.astype({"mtype": MTYPE})
+    return table.astype({"mtype": sheets.MTYPE})
 
 
 def load_metypes(folder: str | os.PathLike | None = None) -> pd.DataFrame:
@@ -97,7 +87,14 @@ def load_metypes(folder: str | os.PathLike | None = None) -> pd.DataFrame:
         for mtype, counts, _ in _sheets(folder) for metype, count in counts.items()
     ]  # fmt: skip
     table = pd.DataFrame(rows)
-    table = table.astype({"metype": METYPE, "mtype": MTYPE, "etype": ETYPE, "layer": LAYER})
+    table = table.astype(
+        {
+            "metype": sheets.METYPE,
+            "mtype": sheets.MTYPE,
+            "etype": sheets.ETYPE,
+            "layer": sheets.LAYER,
+        }
+    )
     return table.sort_values("metype").reset_index(drop=True)
 
 
@@ -185,18 +182,18 @@ def read_mtype_page(file: Path, mtype: str) -> tuple[dict[str, int], dict[str, f
         As for `load_mtypes`.
     """
     counts, amounts = {}, {}
-    for value in values_of(file, pages.read_facts(file), _FIELDS):
+    for value in sheets.values_of(file, sheets.read_facts(file), _FIELDS):
         if (value.column == "n_neurons") == (value.name is None):
             form = "a list" if value.name is None else "one number"
             raise FormatError(f"{file}: {value.label!r} should be {form}.")
         if value.name is None:
             amounts[value.column] = float(value.value)
         else:
-            counts[spelled(f"{file}: {_COUNTS!r}", names.canonical_metype, value.name)] = (
+            counts[sheets.spelled(f"{file}: {_COUNTS!r}", names.canonical_metype, value.name)] = (
                 value.value
             )
     if not counts:
         raise FormatError(f"{file}: the list {_COUNTS!r} is missing.")
     expected = [f"{mtype}_{etype}" for etype in names.etypes_of(mtype)]
-    check_complete(f"{file}: {_COUNTS!r}", counts, expected, "me-type")
+    sheets.check_complete(f"{file}: {_COUNTS!r}", counts, expected, "me-type")
     return counts, amounts

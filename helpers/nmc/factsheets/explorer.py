@@ -1,8 +1,20 @@
-"""What the explorer shows, as shards: name → plain lists and dictionaries."""
+"""The explorer: every layer, type, model and pathway to be looked up in static pages.
+
+A page a kind, data in small script shards, state in the address: it works from a folder on
+a disk, without a server and without a network.  ``python -m nmc.factsheets.explorer FOLDER``
+writes the explorer of the source in use.
+"""
 
 from __future__ import annotations
 
+import html
+import json
+import os
+import shutil
+import sys
 from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +23,13 @@ import pandas as pd
 import nmc
 from nmc import names, units
 from nmc.data import provenance
+from nmc.data.files import atomic_folder
+from nmc.errors import NMCError
 from nmc.factsheets.types import describe_etype
+
+_TRUST = "book/factsheets/trust-the-data.html"
+_ASSETS = ("explorer.js", "pages.js", "explorer.css")
+
 
 #: Columns of the list of each kind; a page of one item shows all of its columns.
 LISTED = {
@@ -163,3 +181,81 @@ def _plain(value):
     if hasattr(value, "item"):
         return _plain(value.item())
     return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def build_explorer(folder: str | os.PathLike, *, home: str = "../index.html") -> Path:
+    """Write the explorer into a folder, from the fact sheets of the source in use.
+
+    Parameters
+    ----------
+    folder : path
+        Where; it is replaced whole, and only when everything has been written.
+    home : str
+        Address of the book, from the folder.
+
+    Returns
+    -------
+    pathlib.Path
+        The explorer's ``index.html``.
+
+    Raises
+    ------
+    FormatError, MissingFileError
+        When a sheet cannot be read; the old folder then stays as it was.
+    """
+    folder = Path(folder)
+    with atomic_folder(folder) as built:
+        _write(built, home)
+        if folder.exists():
+            shutil.rmtree(folder)
+    return folder / "index.html"
+
+
+def _write(folder: Path, home: str) -> None:
+    (folder / "data").mkdir()
+    meta = {}
+    for name, content in shards():
+        text = json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        script = f"NMC.put({json.dumps(name)},{text});\n"
+        (folder / "data" / f"{name}.js").write_text(script, encoding="utf-8")
+        if name == "meta":
+            meta = content
+    for asset in _ASSETS:
+        (folder / asset).write_text(_asset(asset), encoding="utf-8")
+    page = _asset("page.html")
+    for kind, title in {"index": "Explorer", **{k: t for k, (t, _) in TITLES.items()}}.items():
+        filled = (
+            page.replace("{{kind}}", kind)
+            .replace("{{title}}", html.escape(title))
+            .replace("{{home}}", html.escape(home, quote=True))
+            .replace("{{trust}}", html.escape(_beside(home, _TRUST), quote=True))
+            .replace("{{note}}", html.escape(meta["note"]))
+            .replace("{{tabs}}", _tabs(kind))
+        )
+        (folder / f"{kind}.html").write_text(filled, encoding="utf-8")
+
+
+def _beside(home: str, page: str) -> str:
+    """Address of another page of the book."""
+    return f"{home.rpartition('/')[0] or '.'}/{page}"
+
+
+def _tabs(current: str) -> str:
+    mark = ' aria-current="page"'
+    return "".join(
+        f'<a href="{kind}.html"{mark if kind == current else ""}>{title}</a>'
+        for kind, (title, _) in TITLES.items()
+    )
+
+
+def _asset(name: str) -> str:
+    return (files(__package__) / "assets" / name).read_text("utf-8")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit("usage: python -m nmc.factsheets.explorer FOLDER")
+    try:
+        build_explorer(sys.argv[1])
+    except NMCError as error:
+        sys.exit(f"error: {error}")
