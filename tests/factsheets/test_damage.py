@@ -13,8 +13,7 @@ from conftest import ANATOMY, PHYSIOLOGY
 from mutations import assert_linear, assert_survives
 from nmc import names
 from nmc.factsheets import layers, models, pathways, types
-from nmc.factsheets.sheets import facts_of, open_page
-from nmc.factsheets.sheets import read_json
+from nmc.factsheets.sheets import facts_of, open_page, read_json
 from test_refusals import bars, fact, layer_sheet, metype_page
 
 KEY = "L5_TTPC1:L5_MC"

@@ -184,8 +184,8 @@ def joined(values: pd.Series) -> dict[str, str]:
 def wrong_signs(sheets: Sheets) -> dict[str, str]:
     """M-type → how many of its pathways print the other sign than its cells have."""
     table = sheets["pathways"]
-    sign = table["synapse_type"].str.split(",").str[0]
-    return _shares(sign != table["pre"].map(sign), table["pre"])
+    printed = table["synapse_type"].str.split(",").str[0]
+    return _shares(printed != table["pre"].map(sign), table["pre"])
 
 
 def sign(mtype: str) -> str:
