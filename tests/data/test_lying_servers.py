@@ -8,7 +8,7 @@ import time
 import nmc
 import pytest
 from nmc import data
-from nmc.data import download, files, provenance, upkeep, web
+from nmc.data import download, files, provenance, sources, upkeep, web
 from nmc.data.registry import item
 from nmc.data.sources import NotInSource
 from nmc.errors import CacheError, ChecksumError, DownloadError, SourceError
@@ -185,6 +185,35 @@ def test_a_list_that_was_spoilt_in_the_cache_condemns_no_file(cache, site, conte
     assert sorted(f.state for f in upkeep.verify_cache(repair=True)) == ["removed", "sound"]
     assert path.read_bytes() == content
     assert [f.state for f in upkeep.verify_cache()] == ["sound"]
+
+
+def test_a_marker_that_was_spoilt_in_the_cache_condemns_no_file(cache, site, content):
+    circuit, layers = item("sheet/circuit"), item("sheet/layers")
+    site.files[circuit.path], site.files[layers.path] = content, b'{"invented": 1}'
+    site.files["nmc-tree.json"] = b'{"origin": "course", "invented": true}'
+    for key in ("sheet/circuit", "sheet/layers"):
+        assert data.fetch_record(key, source=site.base).invented
+    marker = tree_at(site).folder / "nmc-tree.json"
+    marker.write_bytes(LOGIN)
+    assert sorted(f.state for f in upkeep.verify_cache()) == ["damaged", "undecided", "undecided"]
+    assert not [f for f in upkeep.verify_cache(repair=True) if f.state == "fetched again"]
+    assert (tree_at(site).folder / layers.path).read_bytes() == b'{"invented": 1}'
+    web._asked.clear()  # as the next process
+    sources._seen.clear()
+    site.files[item("sheet/models").path] = b"{}"
+    assert data.fetch_record("sheet/models", source=site.base).invented
+    assert {f.state for f in upkeep.verify_cache()} == {"sound"}
+
+
+def test_a_changed_list_condemns_no_file_that_is_as_it_was_fetched(cache, site, content):
+    circuit = item("sheet/circuit")
+    site.files[circuit.path] = content
+    path = data.fetch("sheet/circuit", source=site.base)
+    (tree_at(site).folder / "SHA256SUMS").write_text(f"{'0' * 64}  {circuit.path}\n")
+    assert [f.state for f in upkeep.verify_cache(repair=True)] == ["undecided"]
+    assert path.read_bytes() == content
+    path.write_bytes(content[:-1])
+    assert [f.state for f in upkeep.verify_cache()] == ["damaged"]
 
 
 @pytest.mark.real

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from nmc import data
 from nmc.data import files, provenance
-from nmc.data.files import MARKER, SUMS, parse_sums
+from nmc.data.files import MARKER, SUMS, parse_marker, parse_sums
 from nmc.data.provenance import Record
 from nmc.data.registry import Item, by_file_name, item, items, match
 from nmc.data.sources import FolderTree, NotInSource, SampleTree
@@ -39,8 +39,9 @@ class Finding:
     path : pathlib.Path
         The file or folder.
     state : str
-        ``sound``, ``damaged``, ``left over`` (of a process that was killed), or after a repair
-        ``fetched again`` or ``removed``.
+        ``sound``, ``damaged``, ``undecided`` (as it was fetched, but what its tree says now is
+        something else, or cannot be read), ``left over`` (of a process that was killed), or after
+        a repair ``fetched again`` or ``removed``.
     why : str
         What is wrong with it; empty when nothing is.
     key, origin : str
@@ -99,9 +100,11 @@ def verify_cache(*, repair: bool = False) -> Iterator[Finding]:
     cache = files.cache_folder()
     for root in _folders(cache / "web"):
         tree = CachedTree(root, root.name)
-        yield from _verify_list(root, repair)
+        yield from _verify_lists(root, repair)
         for found in verify_tree(tree):
-            yield _repair_download(found, tree) if repair and not found.is_sound else found
+            if not found.is_sound and tree.is_as_fetched(found.path):
+                found = replace(found, state="undecided")
+            yield _repair_download(found, tree) if repair and found.state == "damaged" else found
         if repair:
             yield from _forget_lost(tree)
     for root in _folders(cache / "sample"):
@@ -116,15 +119,15 @@ def verify_cache(*, repair: bool = False) -> Iterator[Finding]:
     yield from _left_over(cache, repair)
 
 
-def _verify_list(root: Path, repair: bool) -> Iterator[Finding]:
-    """Look at a tree's own list first: what cannot be read says nothing about its files."""
-    path = root / SUMS
-    try:
-        if path.is_file():
-            parse_sums(path.read_bytes(), path)
-    except FormatError as exc:
-        found = Finding(path, "damaged", str(exc))
-        yield _removed(found) if repair else found
+def _verify_lists(root: Path, repair: bool) -> Iterator[Finding]:
+    """Look at what a tree says of itself first: what cannot be read says nothing of its files."""
+    for path, parse in ((root / MARKER, parse_marker), (root / SUMS, parse_sums)):
+        try:
+            if path.is_file():
+                parse(path.read_bytes(), path)
+        except (FormatError, SourceError) as exc:
+            found = Finding(path, "damaged", str(exc))
+            yield _removed(found) if repair else found
 
 
 def _repair_download(found: Finding, tree: CachedTree) -> Finding:
@@ -308,4 +311,5 @@ def _import_one(tree: FolderTree, entry: Item, cache: CachedTree) -> None:
         shutil.copyfile(found.path, temporary)
         tree.verify(entry, temporary)
         if found.trust != "catalogue":
-            cache.record_first_use(place, found, str(found.path))
+            first = replace(found, trust="first use")  # no list comes with it into the cache
+            cache.record_first_use(place, first, str(found.path))

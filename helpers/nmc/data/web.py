@@ -87,19 +87,27 @@ class CachedTree(FolderTree):
         name = path.relative_to(self.folder).as_posix() if path.is_relative_to(self.folder) else ""
         return self.folder.with_name(f"{self.folder.name}.first-use") / f"{name}.json"
 
+    def is_as_fetched(self, path: Path) -> bool:
+        """Whether a file is what it was when it was fetched, whatever anybody says of it now."""
+        first = files.read_json(self.first_use(path)) or {}
+        return path.is_file() and first.get("sha256") == files.sha256_of(path)
+
     def record_first_use(self, path: Path, found: Record, address: str) -> None:
-        """Record the hash of a file of which none is known; the first process to do so wins.
+        """Record the hash of a file; where none is known, the first process to do so wins.
 
         Raises
         ------
         ChecksumError
-            When another hash was recorded before.
+            When none is known, and another was recorded before.
         """
         place = self.first_use(path)
         entry = {
             "sha256": found.sha256, "size_bytes": found.size_bytes, "address": address,
             "date": provenance.now(), "confirmed": found.confirmed,
         }  # fmt: skip
+        if found.trust != "first use":
+            files.write_json(place, entry)
+            return
         if files.write_json_once(place, entry):
             return
         first = files.read_json(place) or {}
@@ -224,8 +232,7 @@ class WebTree:
             with _unless_down(address):
                 place = room / target.name
                 download(address, place, wanted, self._policy, verify, progress=progress)
-            if found[0].trust == "first use":
-                self._cached.record_first_use(target, found[0], shown)
+            self._cached.record_first_use(target, found[0], shown)
             os.replace(room / target.name, target)
         return replace(found[0], path=target)
 
