@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
-import h5py
 import numpy as np
 import pandas as pd
 from scipy import sparse
@@ -21,7 +21,7 @@ from nmc import names
 from nmc.child import run_child
 from nmc.connectome.graph import COUNTS, POSITION, Connectome, Coverage, canonical
 from nmc.errors import ConnectomeError, FormatError, MissingFileError, UnknownNameError
-from nmc.numbers import as_numbers
+from nmc.numbers import as_counts, as_numbers
 
 if TYPE_CHECKING:
     import networkx
@@ -221,17 +221,27 @@ def from_parquet(folder: str | Path) -> Connectome:
 
     folder = Path(folder).expanduser()
     table, edges = (_table(folder / f"{part}.parquet") for part in ("neurons", "connections"))
-    facts = pq.read_schema(folder / "neurons.parquet").metadata or {}
-    known = json.loads(facts.get(b"nmc", b"{}"))
-    connectome = from_edges(edges, table, name=facts.get(b"name", b"connectome").decode())
-    coverage = known.get("coverage", {})
-    for names_of in ("mtypes", "missing_counts"):
-        coverage[names_of] = tuple(coverage.get(names_of, getattr(connectome.coverage, names_of)))
-    coverage["missing_blocks"] = tuple(map(tuple, coverage.get("missing_blocks", ())))
-    return Connectome(
-        connectome.neurons, connectome.adjacency, Coverage(**coverage), connectome.name,
-        facts.get(b"origin", b"").decode(), known.get("instance", ""),
-    )  # fmt: skip
+    connectome = from_edges(edges, table, name="connectome")
+    try:
+        facts = pq.read_schema(folder / "neurons.parquet").metadata or {}
+        name, origin = (facts.get(key, b"").decode() for key in (b"name", b"origin"))
+        known = json.loads(facts.get(b"nmc", b"{}"))
+        told = known.get("coverage", {})
+        coverage = replace(
+            connectome.coverage,
+            missing_blocks=tuple((pre, post) for pre, post in told.get("missing_blocks", ())),
+            missing_counts=tuple(map(str, told.get("missing_counts", ()))),
+            part_of=str(told.get("part_of", "")),
+            self_connections=int(told.get("self_connections", 0)),
+        )
+        instance = str(known.get("instance", ""))
+    except (ValueError, TypeError, AttributeError) as error:
+        raise FormatError(
+            f"neurons.parquet: what it says of itself is damaged: {error}."
+        ) from error
+    return replace(
+        connectome, coverage=coverage, name=name or "connectome", origin=origin, instance=instance
+    )
 
 
 def from_graphml(path: str | Path) -> Connectome:
@@ -287,7 +297,7 @@ def from_graphml(path: str | Path) -> Connectome:
                 item.clear()
         number = {v: i for i, v in enumerate(nodes)}
         rows = np.array([(number[a], number[b]) for a, b in ends], int).reshape(-1, 2)
-    except (ElementTree.ParseError, ValueError, KeyError) as error:
+    except (ElementTree.ParseError, ValueError, LookupError, TypeError) as error:
         raise FormatError(f"{path.name} is no GraphML that can be read: {error}.") from error
     table = pd.DataFrame(list(nodes.values()), index=range(len(nodes)))
     if list(nodes) != [str(i) for i in range(len(nodes))]:
@@ -319,7 +329,7 @@ def from_sonata(config: str | Path, population: str | None = None) -> Connectome
     """
     path = _existing(config)
     meta, arrays = run_child(
-        "nmc.connectome.build:read_sonata",
+        "nmc.connectome.hdf5:read_sonata",
         {"path": str(path.absolute()), "population": population},
         label=path.name, progress=False, error=FormatError,
     )  # fmt: skip
@@ -329,68 +339,6 @@ def from_sonata(config: str | Path, population: str | None = None) -> Connectome
         index=range(meta["nodes"]),
     )
     return _from_table(table, pre, post, meta["population"])
-
-
-def read_sonata(params: Mapping, report: Callable) -> tuple[dict, dict[str, np.ndarray]]:
-    """Read the files of a SONATA circuit; a task of `nmc.child`.
-
-    Raises
-    ------
-    FormatError
-        For files that are no SONATA.
-    """
-    path = Path(params["path"])
-    try:
-        config = json.loads(path.read_text("utf-8"))
-        places = {"$BASE_DIR": ".", **config.get("manifest", {})}
-        networks = config["networks"]
-        with _open_in(path, places, networks["nodes"][0]["nodes_file"]) as file:
-            found = list(file["nodes"])
-            wanted = params["population"] or (found[0] if len(found) == 1 else None)
-            if wanted not in found:
-                raise FormatError(
-                    f"{path.name}: there is no node population {wanted!r}, but {', '.join(found)}."
-                )
-            n, columns = _nodes(file["nodes"][wanted])
-        ends = [np.empty((2, 0), np.int64)]
-        for listed in networks["edges"]:
-            with _open_in(path, places, listed["edges_file"]) as file:
-                for group in file["edges"].values():
-                    sides = [group[f"{end}_node_id"] for end in ("source", "target")]
-                    if all(_text(s.attrs["node_population"]) == wanted for s in sides):
-                        ends.append(np.array([s[()] for s in sides], np.int64))
-    except (OSError, RuntimeError, KeyError, IndexError, ValueError, TypeError) as error:
-        raise FormatError(f"{path.name} is no SONATA circuit that can be read: {error}.") from error
-    pre, post = np.concatenate(ends, axis=1)
-    if pre.size and (min(pre.min(), post.min()) < 0 or max(pre.max(), post.max()) >= n):
-        raise FormatError(f"{path.name}: an edge names a node that population {wanted} has not.")
-    arrays = {f"column {i}": values for i, values in enumerate(columns.values())}
-    meta = {"nodes": n, "columns": list(columns), "population": wanted}
-    return meta, arrays | {"pre": pre, "post": post}
-
-
-def _open_in(config: Path, places: Mapping[str, str], file: str) -> h5py.File:
-    for variable, place in places.items():
-        file = file.replace(variable, place)
-    return h5py.File(config.parent / file, "r")
-
-
-def _nodes(population: h5py.Group) -> tuple[int, dict[str, np.ndarray]]:
-    """Read number and attributes of the nodes of a population."""
-    n, group = population["node_type_id"].shape[0], population["0"]
-    library, columns = group.get("@library", {}), {}
-    for name, data in group.items():
-        if not isinstance(data, h5py.Dataset) or data.shape != (n,):
-            continue
-        values = data.asstr()[()].astype("U") if data.dtype.kind in "OS" else data[()]
-        if name in library:
-            values = np.array([_text(label) for label in library[name][()]], "U")[values]
-        columns[name] = values.astype(bool) if data.attrs.get("nmc_dtype") == "bool" else values
-    return n, columns
-
-
-def _text(value: bytes | str) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value)
 
 
 def _existing(path: str | Path) -> Path:
@@ -411,7 +359,7 @@ def _table(what: pd.DataFrame | str | Path) -> pd.DataFrame:
         if path.suffix == ".parquet":
             return pd.read_parquet(path)
         return pd.read_csv(path, sep="\t" if ".tsv" in path.suffixes else ",")
-    except (OSError, ValueError) as error:
+    except Exception as error:  # of whatever kind: only pandas and pyarrow are at work
         said = str(error).strip().splitlines() or [type(error).__name__]
         raise FormatError(f"{path.name} cannot be read as a table: {said[0]}.") from error
 
@@ -452,17 +400,23 @@ def _neuron_table(n: int, given: dict[str, Iterable]) -> pd.DataFrame:
         excitatory = pd.Series(known, dtype="boolean")
     table = {"mtype": mtype, "layer": layer, "excitatory": _signs(excitatory)}
     for axis in POSITION:
-        values = columns.pop(axis, pd.Series(np.full(n, np.nan)))
-        known = np.flatnonzero(values.notna())
-        table[axis] = np.full(n, np.nan)
-        table[axis][known] = as_numbers(
-            values.iloc[known].to_numpy(),
-            where=lambda i, axis=axis, known=known: f"{axis} of neuron {known[i]}",
-            error=ConnectomeError,
-        )
+        table[axis] = _numbers(axis, columns.pop(axis, None), n, as_numbers)
     for count in COUNTS.values():
-        table[count] = pd.Series(columns.pop(count, [pd.NA] * n)).astype("Int64")
+        table[count] = _numbers(count, columns.pop(count, None), n, as_counts).astype("Int64")
     return pd.DataFrame(table | columns, index=range(n))
+
+
+def _numbers(name: str, column: pd.Series | None, n: int, parse: Callable) -> pd.Series:
+    """Return a column of checked numbers, NaN where there is none."""
+    found = pd.Series(np.full(n, np.nan))
+    if column is not None:
+        known = np.flatnonzero(column.notna())
+
+        def where(i: int) -> str:
+            return f"{name} of neuron {known[i]}"
+
+        found.iloc[known] = parse(column.iloc[known].to_numpy(), where=where, error=ConnectomeError)
+    return found
 
 
 def _column(name: str, values: Iterable, n: int) -> pd.Series:

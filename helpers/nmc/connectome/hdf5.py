@@ -1,7 +1,8 @@
-"""Read a connectome HDF5 file block by block into the arrays of a sparse matrix.
+"""Read connectome files of HDF5: the portal's, block by block into a sparse matrix, and SONATA's.
 
-`read` is a task of `nmc.child`: the HDF5 library parses files from anywhere, and a damaged one
-may take its process down.  The format is that of the portal's read-me and the readers made for it::
+`read` and `read_sonata` are tasks of `nmc.child`: the HDF5 library parses files from anywhere, and
+a damaged one may take its process down.  The portal's format is that of its read-me and the
+readers made for it::
 
     /populations/<m-type>/locations                        (N, 3) µm, y vertical
     /populations/<m-type>/{nCellAff,nCellEff,nSynAff,nSynEff}   (N, 1), may be absent
@@ -10,6 +11,7 @@ may take its process down.  The format is that of the portal's read-me and the r
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import pairwise
@@ -339,3 +341,68 @@ def _flat_ones(flat: np.ndarray) -> np.ndarray | None:
     eight = np.flatnonzero(busy.view(bool))
     inside = (at[eight >> 3] << 3) + (eight & 7)
     return np.concatenate([inside, np.flatnonzero(rest) + n_words * 8])
+
+
+# --- SONATA
+
+
+def read_sonata(params: Mapping, report: Callable) -> tuple[dict, dict[str, np.ndarray]]:
+    """Read the files of a SONATA circuit; a task of `nmc.child`.
+
+    Raises
+    ------
+    FormatError
+        For files that are no SONATA.
+    """
+    path = Path(params["path"])
+    try:
+        config = json.loads(path.read_text("utf-8"))
+        places = {"$BASE_DIR": ".", **config.get("manifest", {})}
+        networks = config["networks"]
+        with _open_in(path, places, networks["nodes"][0]["nodes_file"]) as file:
+            found = list(file["nodes"])
+            wanted = params["population"] or (found[0] if len(found) == 1 else None)
+            if wanted not in found:
+                raise FormatError(
+                    f"{path.name}: there is no node population {wanted!r}, but {', '.join(found)}."
+                )
+            n, columns = _nodes(file["nodes"][wanted])
+        ends = [np.empty((2, 0), np.int64)]
+        for listed in networks["edges"]:
+            with _open_in(path, places, listed["edges_file"]) as file:
+                for group in file["edges"].values():
+                    sides = [group[f"{end}_node_id"] for end in ("source", "target")]
+                    if all(_text(s.attrs["node_population"]) == wanted for s in sides):
+                        ends.append(np.array([s[()] for s in sides], np.int64))
+    except (OSError, RuntimeError, KeyError, IndexError, ValueError, TypeError) as error:
+        raise FormatError(f"{path.name} is no SONATA circuit that can be read: {error}.") from error
+    pre, post = np.concatenate(ends, axis=1)
+    if pre.size and (min(pre.min(), post.min()) < 0 or max(pre.max(), post.max()) >= n):
+        raise FormatError(f"{path.name}: an edge names a node that population {wanted} has not.")
+    arrays = {f"column {i}": values for i, values in enumerate(columns.values())}
+    meta = {"nodes": n, "columns": list(columns), "population": wanted}
+    return meta, arrays | {"pre": pre, "post": post}
+
+
+def _open_in(config: Path, places: Mapping[str, str], file: str) -> h5py.File:
+    for variable, place in places.items():
+        file = file.replace(variable, place)
+    return h5py.File(config.parent / file, "r")
+
+
+def _nodes(population: h5py.Group) -> tuple[int, dict[str, np.ndarray]]:
+    """Read number and attributes of the nodes of a population."""
+    n, group = population["node_type_id"].shape[0], population["0"]
+    library, columns = group.get("@library", {}), {}
+    for name, data in group.items():
+        if not isinstance(data, h5py.Dataset) or data.shape != (n,):
+            continue
+        values = data.asstr()[()].astype("U") if data.dtype.kind in "OS" else data[()]
+        if name in library:
+            values = np.array([_text(label) for label in library[name][()]], "U")[values]
+        columns[name] = values.astype(bool) if data.attrs.get("nmc_dtype") == "bool" else values
+    return n, columns
+
+
+def _text(value: bytes | str) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
