@@ -12,7 +12,8 @@ import textwrap
 import time
 
 import pytest
-from nmc.data import files, sources
+from nmc import data
+from nmc.data import files
 from nmc.data.registry import item
 
 from .conftest import parts, tree_at
@@ -157,7 +158,7 @@ def test_offline_in_a_process_opens_no_socket(cache, site, sheet, content):
 def test_the_source_is_read_when_it_is_needed(tmp_path, monkeypatch):
     monkeypatch.setenv("NMC_SOURCE", f" {tmp_path} , sample")
     assert files.source_names() == (str(tmp_path), "sample")
-    assert [tree.name for tree in sources.trees()] == [tmp_path.name, "sample"]
+    assert [tree.name for tree in data.trees()] == [tmp_path.name, "sample"]
     monkeypatch.delenv("NMC_SOURCE")
     assert files.source_names() == ("sample",)
     assert item("sheet/layers").key == "sheet/layers"

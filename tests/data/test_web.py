@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
-import os
+import sys
 
 import pytest
 from nmc import data as fetch
@@ -262,9 +263,17 @@ def test_available_asks_with_head(cache, site, sheet, content, monkeypatch):
     assert fetch.available(sheet.key)
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-def test_progress_goes_to_stderr(cache, site, sheet, capsys):
+class _Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_progress_goes_to_a_terminals_stderr_and_into_no_log(
+    cache, site, sheet, capsys, monkeypatch
+):
     site.files[sheet.path] = json.dumps("x" * 1_500_000).encode()
+    tree_at(site).get(sheet, progress=True).path.unlink()
+    assert capsys.readouterr() == ("", "")
+    monkeypatch.setattr(sys, "stderr", _Terminal())
     tree_at(site).get(sheet, progress=True)
-    out, err = capsys.readouterr()
-    assert out == "" and "circuit_download" in err
+    assert "circuit_download" in sys.stderr.getvalue() and capsys.readouterr().out == ""

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import click
 from nbformat import NotebookNode
+from nmc.data import trees
 from nmc.data.files import cache_folder
-from nmc.data.sources import trees
 from nmc.errors import SourceError
 
 from tools.bookbuild import BookError

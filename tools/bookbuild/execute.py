@@ -23,6 +23,7 @@ from jupyter_cache.base import CacheBundleIn
 from nbformat import NotebookNode
 from nmc import style
 from nmc.data import provenance
+from nmc.data.files import redact
 
 from tools.bookbuild import BookError
 from tools.bookbuild.project import Chapter, Project, environment_hash, file_hash
@@ -158,7 +159,7 @@ def execute_stale(
         write_notebook(one.notebook(), project.root / "notebooks" / f"{one.name}.ipynb")
     pages = {one: page for one in chapters if (page := store.find(one)) and today.same(page.run)}
     stale = [one for one in chapters if one not in pages]
-    say(f"{len(chapters)} chapters, {len(stale)} to run on {source!r}")
+    say(f"{len(chapters)} chapters, {len(stale)} to run on {redact(source)!r}")
     if source != "sample":  # said here, once, and not in whichever chapter fetches first
         provenance.tell_terms(f"the source {source!r}")
     for page in pages.values():

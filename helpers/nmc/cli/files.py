@@ -10,8 +10,9 @@ import click
 from click.shell_completion import CompletionItem, get_completion_class
 from tqdm import tqdm
 
+from nmc import data
 from nmc.cli import shared
-from nmc.data import fetch_folder, fetch_record, provenance, sources, upkeep
+from nmc.data import fetch_folder, fetch_record, provenance, upkeep
 from nmc.data.registry import items, match
 from nmc.data.sources import FolderTree
 
@@ -54,7 +55,7 @@ def list_command(keys, here, source, as_json) -> None:
     nmc list connectome
     nmc list 'model/L5_TTPC1*' --json
     """
-    trees = sources.trees(source)
+    trees = data.trees(source)
     chosen = match(keys) if keys else list(items().values())
     rows = [_row(item, trees) for item in chosen]
     if here:

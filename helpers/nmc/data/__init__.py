@@ -21,6 +21,7 @@ from nmc.errors import (
     MissingFileError,
     OfflineError,
     PackageError,
+    SourceError,
 )
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "fetch_folder",
     "fetch_record",
     "local",
+    "trees",
 ]
 
 _Source = str | os.PathLike | list | tuple | None
@@ -98,7 +100,7 @@ def fetch_record(
     """As `fetch`, and return the whole record: path, origin, sha256, size, release."""
     wanted = item(key)
     missing: list[sources.NotInSource] = []
-    for tree in sources.trees(source):
+    for tree in trees(source):
         try:
             found = tree.get(wanted, progress=progress, accept_terms=accept_terms)
         except sources.NotInSource as exc:
@@ -242,7 +244,7 @@ def available(key: str, source: _Source = None) -> bool:
         When a name of the source is none that is known.
     """
     wanted = item(key)
-    return any(tree.find(wanted, ask=True) for tree in sources.trees(source))
+    return any(tree.find(wanted, ask=True) for tree in trees(source))
 
 
 def available_models(source: _Source = None) -> tuple[str, ...]:
@@ -269,10 +271,10 @@ def available_models(source: _Source = None) -> tuple[str, ...]:
     >>> "L5_TTPC1_cADpyr232_1" in available_models("sample")
     True
     """
-    every, trees = names.model_names(), sources.trees(source)
-    if not files.offline() and any(tree.name == "portal" for tree in trees):
+    every, given = names.model_names(), trees(source)
+    if not files.offline() and any(tree.name == "portal" for tree in given):
         return every
-    return tuple(n for n in every if any(tree.find(item(f"model/{n}")) for tree in trees))
+    return tuple(n for n in every if any(tree.find(item(f"model/{n}")) for tree in given))
 
 
 def local(key: str, source: _Source = None) -> Path | None:
@@ -289,7 +291,7 @@ def local(key: str, source: _Source = None) -> Path | None:
         As for `fetch`.
     """
     wanted = item(key)
-    for tree in sources.trees(source):
+    for tree in trees(source):
         if found := _ready(tree, wanted):
             provenance.record(found)
             return found.path
@@ -304,7 +306,7 @@ def at_hand(key: str, source: _Source = None) -> Record | None:
     No address is asked, and what is only looked at is not noted as used.
     """
     wanted = item(key)
-    found = (_ready(tree, wanted) for tree in sources.trees(source))
+    found = (_ready(tree, wanted) for tree in trees(source))
     return next((record for record in found if record), None)
 
 
@@ -313,6 +315,44 @@ def _ready(tree: sources.Tree, wanted: Item) -> Record | None:
     if path is None or not path.exists():
         return None
     return tree.get(wanted, progress=False, accept_terms=None)
+
+
+def trees(source: str | os.PathLike | list | tuple | None = None) -> tuple[sources.Tree, ...]:
+    """Return the trees of a source, in order.
+
+    Parameters
+    ----------
+    source : str, path or sequence, optional
+        As for ``NMC_SOURCE``: ``sample``, ``portal``, ``extracts``, a folder, an ``http(s)``
+        address, or several of them in order.
+
+    Raises
+    ------
+    SourceError
+        When a name is none of these, or a folder does not exist.
+    """
+    return tuple(_tree(name) for name in files.source_names(source))
+
+
+def _tree(name: str) -> sources.Tree:
+    if name == "sample":
+        return sources.SampleTree()
+    if name == "portal" or name.startswith(("http://", "https://")):
+        from nmc.data.web import WebTree  # requests and pooch only where the network is asked
+
+        return WebTree(name)
+    if name == "extracts":
+        from nmc.data.extracts import ExtractsTree
+
+        return ExtractsTree()
+    folder = files.user_path(name.removeprefix("file://"))
+    if not folder.is_dir():
+        raise SourceError(
+            f"The source {files.redact(name)!r} is neither sample, portal, extracts, an http(s) "
+            "address, nor a folder that exists: set NMC_SOURCE to one of these, or to several "
+            "separated by commas."
+        )
+    return sources.FolderTree(folder)
 
 
 def _nowhere(wanted: Item, missing: list[sources.NotInSource]) -> Exception:

@@ -23,7 +23,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from nmc.data.files import atomic_folder
+from nmc.data.files import atomic_folder, progress_bar
 from nmc.errors import ArchiveError
 
 #: Files in which releases 1.0.10 and 1.0.11 of the same package differ.
@@ -111,13 +111,11 @@ def unpack(
         When the archive is damaged, too large, or holds anything but plain files and folders that
         stay below the folder.
     """
-    from tqdm import tqdm
-
     budget, members = _Budget(archive, limits or Limits()), {}
-    disable = not progress or archive.stat().st_size < _LARGE
-    shown = {"desc": f"Unpacking {archive.name}", "unit": " files", "leave": False}
+    shown = progress and archive.stat().st_size >= _LARGE
+    bar = progress_bar(f"Unpacking {archive.name}", unit=" files", shown=shown)
     try:
-        with atomic_folder(folder) as temporary, tqdm(**shown, disable=disable) as bar:
+        with atomic_folder(folder) as temporary, bar:
             if archive.suffix == ".h5":
                 with archive.open("rb") as stream:
                     alone = Member(archive.name, False, archive.stat().st_size, stream)

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
-from nmc.data.files import redact
+from nmc.data.files import progress_bar, redact
 
 if TYPE_CHECKING:
     import requests
@@ -250,14 +250,9 @@ class _Downloader:
             )
 
     def _begin_bar(self, total: int | None, have: int) -> None:
-        from tqdm import tqdm
-
         if self._bar is None:
-            small = total is not None and total < 1_000_000
-            self._bar = tqdm(
-                desc=self._name, total=total, unit="B", unit_scale=True, leave=False,
-                disable=small or not self._progress,
-            )  # fmt: skip
+            shown = self._progress and (total is None or total >= 1_000_000)
+            self._bar = progress_bar(self._name, total=total, shown=shown)
         self._bar.n = have
 
 

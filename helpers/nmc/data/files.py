@@ -11,7 +11,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -78,6 +78,16 @@ def user_path(text: str | os.PathLike, what: str = "") -> Path:
 def redact(text: object) -> str:
     """Return a text with the user names and passwords of its addresses left out."""
     return re.sub(r"//[^/\s@]*@", "//", str(text))
+
+
+def progress_bar(desc: str, rows: Iterable | None = None, *, total=None, unit="B", shown=True):
+    """Return a bar on stderr, over `rows` or to be updated; none where stderr is no terminal."""
+    from tqdm import tqdm
+
+    return tqdm(
+        rows, desc, total, unit=unit, unit_scale=unit == "B", leave=False,
+        disable=None if shown else True,
+    )  # fmt: skip
 
 
 @contextmanager
@@ -208,13 +218,8 @@ def forget_sha256() -> None:
 
 def compute_sha256(path: Path, *, progress: bool = False) -> str:
     """Read a file and return its sha256."""
-    from tqdm import tqdm
-
     digest, size = hashlib.sha256(), path.stat().st_size
-    bar = tqdm(
-        desc=f"Verifying {path.name}", total=size, unit="B", unit_scale=True, leave=False,
-        disable=not progress or size < _LARGE,
-    )  # fmt: skip
+    bar = progress_bar(f"Verifying {path.name}", total=size, shown=progress and size >= _LARGE)
     with path.open("rb") as stream, bar:
         while chunk := stream.read(_CHUNK):
             digest.update(chunk)

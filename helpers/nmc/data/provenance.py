@@ -257,7 +257,7 @@ def tell_terms(origin: str, cite: tuple[str, ...] = ()) -> None:
         lines = "\n".join(f"  {apa(key)}" for key in new)
         _logger.warning(
             "Data from %s come under the NMC portal's non-commercial terms ('nmc terms' shows "
-            "them). When you use them, cite:\n%s", origin, lines,
+            "them). When you use them, cite:\n%s", files.redact(origin), lines,
         )  # fmt: skip
 
 

@@ -31,7 +31,6 @@ from nmc.data.registry import (
 )
 from nmc.errors import ArchiveError, ChecksumError, NMCError, SourceError
 
-KINDS = ("sample", "portal", "extracts")
 _MOST_FILES = 200_000  # of a folder of downloads
 _log = logging.getLogger(__name__)
 _WAY_OUT = "Get a fresh copy, or remove the file from the cache with 'nmc verify --repair'."
@@ -68,44 +67,6 @@ class Tree(Protocol):
 
     def get(self, item: Item, *, progress: bool, accept_terms: bool | None) -> Record:
         """Return the verified file; raises `NotInSource` when the tree does not have it."""
-
-
-def trees(source: str | os.PathLike | list | tuple | None = None) -> tuple[Tree, ...]:
-    """Return the trees of a source, in order.
-
-    Parameters
-    ----------
-    source : str, path or sequence, optional
-        As for ``NMC_SOURCE``: ``sample``, ``portal``, ``extracts``, a folder, an ``http(s)``
-        address, or several of them in order.
-
-    Raises
-    ------
-    SourceError
-        When a name is none of these, or a folder does not exist.
-    """
-    return tuple(_tree(name) for name in files.source_names(source))
-
-
-def _tree(name: str) -> Tree:
-    if name == "sample":
-        return SampleTree()
-    if name == "portal" or name.startswith(("http://", "https://")):
-        from nmc.data.web import WebTree  # requests and pooch only where the network is asked
-
-        return WebTree(name)
-    if name == "extracts":
-        from nmc.data.extracts import ExtractsTree
-
-        return ExtractsTree()
-    folder = files.user_path(name.removeprefix("file://"))
-    if not folder.is_dir():
-        raise SourceError(
-            f"The source {files.redact(name)!r} is neither {', '.join(KINDS)}, an http(s) "
-            "address, nor a folder that exists: set NMC_SOURCE to one of these, or to several "
-            "separated by commas."
-        )
-    return FolderTree(folder)
 
 
 _seen: dict[Path, Marker] = {}  # markers this process has read: one that vanishes is an error

@@ -235,10 +235,8 @@ def export(
 
 
 def _records(wanted: list[str], source, left_out: dict, progress: bool) -> Iterator[Record]:
-    from tqdm import tqdm
-
     rows = match(wanted) if wanted else items().values()
-    for entry in tqdm(rows, desc="Collecting", unit=" files", leave=False, disable=not progress):
+    for entry in files.progress_bar("Collecting", rows, unit=" files", shown=progress):
         try:
             if wanted:
                 yield data.fetch_record(entry.key, source=source, progress=progress)

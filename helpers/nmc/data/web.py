@@ -271,8 +271,6 @@ class WebTree:
 
     def _assemble_pages(self, item: Item, progress: bool) -> Record:
         """Put the archive together from single pages, which the cache keeps if it breaks off."""
-        from tqdm import tqdm
-
         listed = json.loads(self.get(registry.item(_PAGES_LIST)).path.read_bytes())
         if not isinstance(listed, list) or not all(isinstance(p, str) for p in listed):
             raise FormatError(f"{_PAGES_LIST}: it is no list of pathways 'pre:post'.")
@@ -281,8 +279,8 @@ class WebTree:
         with ThreadPoolExecutor(_PAGES_AT_ONCE) as pool:
             try:
                 results = pool.map(self._page_or_none, pages)
-                shown = tqdm(
-                    results, "Pathway pages", len(pages), leave=False, disable=not progress
+                shown = files.progress_bar(
+                    "Pathway pages", results, total=len(pages), unit=" pages", shown=progress
                 )
                 found = sorted(page for page in shown if page is not None)
             except BaseException:
