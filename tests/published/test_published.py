@@ -196,9 +196,8 @@ def test_no_number_from_memory_is_a_claim():
         ("circuit/etypes", 11),
         ("circuit/metypes", 207),
         ("circuit/models", 1035),
-        # 165 + 149 + 353 + 190 + 525 + 700
-        ("circuit/thickness", 2082),
         ("pathways/mtype_pathways", 1941),
+        ("pathways/file_pathways", 1941),
     ],
 )
 def test_what_the_sheet_prints(key, value):
