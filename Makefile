@@ -37,6 +37,7 @@ style: $(VENV)/.installed
 	$(BIN)/ruff format --check .
 	$(BIN)/codespell
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/mypy
 
 test: style  ## style, unit tests, every chapter under nbmake, the book with warnings as errors
 	$(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile --durations=15

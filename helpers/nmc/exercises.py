@@ -19,9 +19,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from importlib import util
 from numbers import Real
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 from nmc.errors import MissingFileError, NMCError, UnknownNameError
 
@@ -98,8 +99,8 @@ def _load() -> None:
     if folder == _loaded:
         return
     for path in sorted(folder.glob("*.py")):
-        spec = util.spec_from_file_location(f"nmc_answers_{path.stem}", path)
-        spec.loader.exec_module(util.module_from_spec(spec))
+        module = ModuleType(f"nmc_answers_{path.stem}")
+        exec(compile(path.read_text("utf-8"), str(path), "exec"), module.__dict__)
     _loaded = folder
 
 
@@ -186,7 +187,7 @@ def check(identifier: str, answer: object, **given: object) -> Verdict:
     return Verdict(identifier, False, f"that is not what the data say. {known.hint}")
 
 
-def _same(given: object, wanted: object, tolerance: float) -> bool:
+def _same(given: Any, wanted: Any, tolerance: float) -> bool:
     if isinstance(wanted, str):
         return isinstance(given, str) and given.strip().casefold() == wanted.casefold()
     if isinstance(wanted, bool) or isinstance(given, bool):
@@ -199,7 +200,7 @@ def _same(given: object, wanted: object, tolerance: float) -> bool:
     return _same_collections(given, wanted, tolerance)
 
 
-def _same_collections(given: object, wanted: object, tolerance: float) -> bool:
+def _same_collections(given: Any, wanted: Any, tolerance: float) -> bool:
     if isinstance(wanted, Mapping):
         given = dict(given) if isinstance(given, Mapping) else getattr(given, "to_dict", dict)()
         return given.keys() == wanted.keys() and all(

@@ -261,7 +261,8 @@ def _environment(source: str, scratch: Path) -> dict[str, str]:
     profile.mkdir(parents=True)
     (profile / "ipython_kernel_config.py").write_text(_KERNEL, "utf-8")
     with style.context():
-        looks = {key: str(mpl.rcParams[key]).lstrip("#") for key in _LOOKS}
+        values: dict = {**mpl.rcParams}
+    looks = {key: str(values[key]).lstrip("#") for key in _LOOKS}
     looks |= {"svg.hashsalt": "nmc", "svg.fonttype": "path"}
     (scratch / "matplotlibrc").write_text("".join(f"{k}: {v}\n" for k, v in looks.items()), "utf-8")
     return {
@@ -293,7 +294,8 @@ class Watched:
 
 def watch(command: list[str], *, env: dict[str, str], cwd: Path) -> Watched:
     """Run a command to its end; nothing that it started outlives it."""
-    started, peak, cpu = time.perf_counter(), 0.0, {}
+    started, peak = time.perf_counter(), 0.0
+    cpu: dict[int, float] = {}
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as said:
         process = psutil.Popen(command, env=env, cwd=cwd, stdout=said, stderr=subprocess.STDOUT)
         family = [process]
@@ -336,10 +338,10 @@ class DataState:
         return all(one["sha256"] == self._now(one) for one in run.data if one.get("sha256"))
 
     def _now(self, entry: dict) -> str | None:
-        key, path = place = (entry.get("key"), entry.get("path"))
+        key, path = place = (entry.get("key"), entry.get("path", ""))
         if place not in self._known:
             try:
-                file = nmc.fetch(key, source=self.source, progress=False) if key else Path(path)
+                file = nmc.fetch(key, source=self.source, progress=False) if key else path
                 self._known[place] = file_hash(Path(file))
             except (nmc.errors.NMCError, OSError):
                 self._known[place] = None

@@ -93,7 +93,7 @@ def chapter_map(project: Project, pages: list[Page], depth: int) -> str:
             if page is None or "{admonition} At a glance" not in page.chapter.text:
                 continue
             minutes, needs = _glance(page.chapter.text, f"{up}{dirname(entry['file'])}")
-            title = re.search(r"^# (.+)$", page.chapter.text, re.MULTILINE).group(1)
+            title = re.findall(r"^# (.+)$", page.chapter.text, re.MULTILINE)[0]
             link = f"[{title}]({up}{entry['file']}.md)"
             rows.append(f"| {link} | {needs} | {minutes} | {page.run.seconds:.0f} |")
         if rows:
@@ -139,11 +139,10 @@ def published_table(pages: list[Page], references: References) -> str:
         for result in page.run.results:
             found.setdefault(result["key"], (result, page.chapter.name))
     known = claims()
-    rows = [_row(one, *found.get(one.key, (None, "")), references) for one in known.values()]
+    nothing = (None, "")
+    rows = [_row(one, found.get(one.key, nothing), references) for one in known.values()]
     rows += [
-        _row(_counted(result), result, chapter, references)
-        for key, (result, chapter) in found.items()
-        if key not in known
+        _row(_counted(pair[0]), pair, references) for key, pair in found.items() if key not in known
     ]
     kinds = Counter(row[_COLUMNS.index("verdict")].partition(":")[0] for row in rows)
     told = "; ".join(f"{kind}: {number}" for kind, number in kinds.most_common())
@@ -162,8 +161,9 @@ def _counted(result: dict) -> Claim:
     return Claim(value=result["published"], needs="", **{name: result[name] for name in fields})
 
 
-def _row(claim: Claim, result: dict | None, chapter: str, references: References) -> list[str]:
+def _row(claim: Claim, found: tuple[dict | None, str], references: References) -> list[str]:
     """Return the cells of a claim's row as HTML."""
+    result, chapter = found
     name, address = references.get(claim.citation, (claim.citation, ""))
     told = escape(claim.where + (f" ({claim.secondary})" if claim.secondary else ""))
     paper = f'<a href="{escape(address)}">{escape(name)}</a>' if address else escape(name)
@@ -266,7 +266,8 @@ def without_solutions(notebook: NotebookNode) -> NotebookNode:
 
     Where the solution checks its answer, the empty cell does too.
     """
-    kept, inside = [], False
+    kept: list[NotebookNode] = []
+    inside = False
     for cell in notebook.cells:
         if cell.cell_type != "markdown":
             if inside:

@@ -116,7 +116,7 @@ def _jupyter_book(
 
 def _toc(project: Project, only: str | None) -> dict:
     if only:
-        toc = {"format": "jb-book", "root": only}
+        toc: dict = {"format": "jb-book", "root": only}
         others = [page for page in ("book/glossary", "book/bibliography") if page in project.pages]
         return toc | ({"chapters": [{"file": one} for one in others]} if others else {})
     toc = dict(project.toc)

@@ -23,29 +23,70 @@ _NOT_FOUND = """<section><h1>This page does not exist</h1>
 Try the <a href="{home}">first page</a> or the search field.</p></section>"""
 
 
-def _load_pages(app: Sphinx) -> None:
-    """Look up what the build knows of each chapter: its last run, in the book's order."""
-    project, store = Project(Path(app.srcdir)), Store(Path(app.config.nb_execution_cache_path))
-    found = [store.find(chapter) for chapter in project.chapters]
-    app.nmc_project, app.nmc_pages = project, {one.chapter.name: one for one in found if one}
+class Chapters:
+    """What the build knows of the chapters, for the events that need it."""
 
+    project: Project
+    pages: dict[str, Page]
 
-def _outdated(app: Sphinx, env: BuildEnvironment, *_: set[str]) -> list[str]:
-    """Name the pages whose text is the same and whose outputs or tables may be not."""
-    now = {name: page.run.finished for name, page in app.nmc_pages.items()}
-    before = getattr(env, "nmc_runs", {})
-    env.nmc_runs = now
-    asking = [name for name, page in app.nmc_project.documents.items() if ASKS.search(page.text)]
-    changed = [name for name in now if now[name] != before.get(name)]
-    return [name for name in {*changed, *asking} if name in env.found_docs]
+    def load(self, app: Sphinx) -> None:
+        """Look up each chapter's last run, in the book's order."""
+        self.project = Project(Path(app.srcdir))
+        store = Store(Path(app.config.nb_execution_cache_path))
+        found = [store.find(chapter) for chapter in self.project.chapters]
+        self.pages = {one.chapter.name: one for one in found if one}
 
+    def outdated(self, app: Sphinx, env: BuildEnvironment, *_: set[str]) -> list[str]:
+        """Name the pages whose text is the same and whose outputs or tables may be not."""
+        now = {name: page.run.finished for name, page in self.pages.items()}
+        before = getattr(env, "nmc_runs", {})
+        env.nmc_runs = now  # type: ignore[attr-defined]  # Sphinx keeps it with the environment
+        documents = self.project.documents
+        asking = [name for name, page in documents.items() if ASKS.search(page.text)]
+        changed = [name for name in now if now[name] != before.get(name)]
+        return [name for name in {*changed, *asking} if name in env.found_docs]
 
-def _add_generated(app: Sphinx, docname: str, source: list[str]) -> None:
-    """Put tables where a page asks for them, and at a chapter's end what is known of its run."""
-    pages: dict[str, Page] = app.nmc_pages
-    source[0] = fill(source[0], docname, app.nmc_project, list(pages.values()))
-    if docname in pages:
-        source[0] += run_note(pages[docname])
+    def add_generated(self, app: Sphinx, docname: str, source: list[str]) -> None:
+        """Put tables where a page asks for them; end a chapter with what is known of its run."""
+        source[0] = fill(source[0], docname, self.project, list(self.pages.values()))
+        if docname in self.pages:
+            source[0] += run_note(self.pages[docname])
+
+    def add_foot(
+        self, app: Sphinx, pagename: str, template: str, context: dict, doctree: nodes.document
+    ) -> None:
+        """End each page with how to cite it, and each chapter with its notebooks."""
+        base = app.config.html_baseurl.rstrip("/")
+        if pagename == "404" and base:  # it finds its styles from whatever depth it is shown at
+            context["metatags"] = f'<base href="{escape(base)}/">' + context.get("metatags", "")
+        if doctree is None or not context.get("body"):
+            return
+        # What a card or a search engine shows of a page is a sentence, without its citations.
+        context["metatags"] = re.sub(
+            r"\s?\[\s?[^\]\[\"]*\d{4}[a-z]?\s?\]", "", context.get("metatags", "")
+        )
+        # A list whose children are no list items confuses screen readers.
+        context["body"] = context["body"].replace(
+            '<div role="list" class="citation-list">', "<div>"
+        )
+        title = escape(re.sub(r"<[^>]+>", "", context.get("title", "")))
+        year = escape(str(app.config.copyright).split(",")[0])
+        address = f"{base}/{pagename}.html" if base else ""
+        foot = (
+            f"<p><strong>Cite this page</strong> {escape(app.config.author)} ({year}). "
+            f"<em>{title}</em>. In: {escape(app.config.html_title)}. {address}</p>"
+        )
+        if pagename in self.pages:
+            links = [
+                f'<a href="{context["pathto"](f"_static/downloads/{name}.ipynb", resource=True)}" '
+                f"download>{text}</a>"
+                for name, text in (
+                    (f"{pagename}-student", "without solutions"),
+                    (pagename, "with solutions"),
+                )
+            ]
+            foot += f"<p><strong>Notebook</strong> {' · '.join(links)}</p>"
+        context["body"] += f'<footer class="page-tools">{foot}</footer>'
 
 
 def _drop_live_code(app: Sphinx, pagename: str, template: str, context: dict, doctree) -> None:
@@ -60,39 +101,6 @@ def _drop_live_code(app: Sphinx, pagename: str, template: str, context: dict, do
         kept.append(script)
     context["script_files"] = kept
     context["default_mode"] = "auto"
-
-
-def _add_page_tools(app: Sphinx, pagename: str, template: str, context: dict, doctree) -> None:
-    """End each page with how to cite it, and each chapter with its notebooks."""
-    base = app.config.html_baseurl.rstrip("/")
-    if pagename == "404" and base:  # it finds its styles from whatever depth a server shows it at
-        context["metatags"] = f'<base href="{escape(base)}/">' + context.get("metatags", "")
-    if doctree is None or not context.get("body"):
-        return
-    # What a card or a search engine shows of a page is a sentence, without its citations.
-    context["metatags"] = re.sub(
-        r"\s?\[\s?[^\]\[\"]*\d{4}[a-z]?\s?\]", "", context.get("metatags", "")
-    )
-    # A list whose children are no list items confuses screen readers.
-    context["body"] = context["body"].replace('<div role="list" class="citation-list">', "<div>")
-    title = escape(re.sub(r"<[^>]+>", "", context.get("title", "")))
-    year = escape(str(app.config.copyright).split(",")[0])
-    parts = [
-        f"<p><strong>Cite this page</strong> {escape(app.config.author)} ({year}). "
-        f"<em>{title}</em>. In: {escape(app.config.html_title)}. "
-        f"{f'{base}/{pagename}.html' if base else ''}</p>"
-    ]
-    if pagename in app.nmc_pages:
-        links = [
-            f'<a href="{context["pathto"](f"_static/downloads/{name}.ipynb", resource=True)}" '
-            f"download>{text}</a>"
-            for name, text in (
-                (f"{pagename}-student", "without solutions"),
-                (pagename, "with solutions"),
-            )
-        ]
-        parts.append(f"<p><strong>Notebook</strong> {' · '.join(links)}</p>")
-    context["body"] += f'<footer class="page-tools">{"".join(parts)}</footer>'
 
 
 def _explain_terms(app: Sphinx, doctree: nodes.document, docname: str) -> None:
@@ -143,11 +151,12 @@ def _displayed_equation(writer: Any, node: nodes.Element) -> None:
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register with Sphinx; after the theme, which fills its buttons at its own priority."""
     app.add_html_math_renderer("mathml", (_inline_equation, None), (_displayed_equation, None))
-    app.connect("builder-inited", _load_pages)
-    app.connect("env-get-outdated", _outdated)
-    app.connect("source-read", _add_generated)
+    chapters = Chapters()
+    app.connect("builder-inited", chapters.load)
+    app.connect("env-get-outdated", chapters.outdated)
+    app.connect("source-read", chapters.add_generated)
     app.connect("html-page-context", _drop_live_code, priority=900)
-    app.connect("html-page-context", _add_page_tools, priority=900)
+    app.connect("html-page-context", chapters.add_foot, priority=900)
     app.connect("doctree-resolved", _explain_terms)
     app.connect("autodoc-process-signature", _short_signature)
     app.connect("html-collect-pages", _not_found)

@@ -297,5 +297,7 @@ def completion_command(context, shell: str) -> None:
     zsh:   echo 'eval "$(nmc completion zsh)"' >> ~/.zshrc
     fish:  nmc completion fish > ~/.config/fish/completions/nmc.fish
     """
-    script = get_completion_class(shell)(context.find_root().command, {}, "nmc", "_NMC_COMPLETE")
+    complete = get_completion_class(shell)
+    assert complete is not None, "the choices above are click's own"
+    script = complete(context.find_root().command, {}, "nmc", "_NMC_COMPLETE")
     click.echo(script.source())
