@@ -268,10 +268,14 @@ def parse_sums(content: bytes, where: object) -> dict[str, str]:
     """
     sums = {}
     for number, line in enumerate(content.decode("utf-8", "replace").splitlines(), 1):
-        digest, _, name = line.partition(" ")
-        if line.strip() and not (re.fullmatch("[0-9a-fA-F]{64}", digest) and name.strip()):
+        if not line.strip():
+            continue
+        digest, _, rest = line.partition(" ")
+        name = rest.strip().removeprefix("*").removeprefix("./")
+        if not (re.fullmatch("[0-9a-fA-F]{64}", digest) and name):
             raise FormatError(f"{where}, line {number}: not 'sha256  path': {line[:80]!r}.")
-        sums[name.strip().removeprefix("*").removeprefix("./")] = digest.lower()
+        if sums.setdefault(name, digest.lower()) != digest.lower():
+            raise FormatError(f"{where}, line {number}: {name!r} is listed before, otherwise.")
     return sums
 
 
