@@ -90,6 +90,15 @@ def test_a_truncated_json_of_unknown_hash_is_refused(cache, tmp_path):
         nmc.fetch("sheet/circuit", source=tmp_path)
 
 
+def test_a_file_is_checked_for_each_key_that_it_stands_under(cache, tmp_path):
+    put(tmp_path, "nmc-tree.json", b'{"origin": "tests", "invented": true}')
+    for key in ("sheet/circuit", "page/circuit"):
+        put(tmp_path, nmc.data.registry.item(key).path, b"{}")
+    nmc.fetch("sheet/circuit", source=tmp_path)
+    with pytest.raises(ChecksumError, match="no markup"):
+        nmc.fetch("page/circuit", source=tmp_path)
+
+
 def test_a_synthetic_tree_says_so_wherever_it_lies(cache, tmp_path):
     put(tmp_path, "assets/documents/static/Download/layer_download.json", b"{}")
     put(tmp_path, "nmc-tree.json", b'{"origin": "sample", "invented": true}')

@@ -122,6 +122,16 @@ def test_available_and_fetch_follow_the_same_redirections(cache, site, content):
         assert not tree_at(site).find(unknown, ask=True)
 
 
+def test_a_synthetic_tree_has_no_hashes_that_would_tell_a_copy_elsewhere(cache, site, content):
+    layers = item("sheet/layers")
+    site.files["nmc-tree.json"] = b'{"origin": "course", "invented": true}'
+    with serve(Site(files={layers.path: content})) as other:
+        site.elsewhere, site.faults = other.base, {layers.path: "redirect elsewhere"}
+        with pytest.raises(NotInSource, match="another host"):
+            tree_at(site).get(layers)
+        assert not tree_at(site).find(layers, ask=True)
+
+
 # Time --------------------------------------------------------------------------------------------
 
 

@@ -253,13 +253,13 @@ def _altered(item: Item, shown: str, expected: str, size: int, digest: str) -> C
     )
 
 
-_known_content: dict[str, tuple[str, str]] = {}  # sha256 of a file → what `_inspected` found
+_inspections: dict[tuple[str, str], tuple[str, str]] = {}  # key, sha256 → what was found
 
 
 def _inspected(item: Item, path: Path, digest: str, shown: str) -> tuple[str, str]:
     """Check a file's format; of a model package return the digest of its content, and release."""
-    if digest in _known_content:
-        return _known_content[digest]
+    if (item.key, digest) in _inspections:
+        return _inspections[item.key, digest]
     try:
         found, wrong = ("", ""), ""
         if item.content:
@@ -272,7 +272,7 @@ def _inspected(item: Item, path: Path, digest: str, shown: str) -> tuple[str, st
         wrong = "it is a page, but no fact sheet"  # such as that of a login, or of a move
     if wrong:
         raise ChecksumError(f"{shown} is not a complete {item.format} file: {wrong}. {_WAY_OUT}")
-    _known_content[digest] = found
+    _inspections[item.key, digest] = found
     return found
 
 

@@ -164,8 +164,19 @@ class WebTree:
             return path
         if item.key == _PAGES and not self._base:
             return self.find(registry.item(_PAGES_LIST), ask=True)
-        wanted = Wanted(hash_decides=_hash_decides(item, None))
+        wanted = Wanted(hash_decides=self._hash_decides(item))
         return next((a for a in self.addresses(item) if self._serves(a, wanted)), None)
+
+    def _hash_decides(self, item: Item) -> bool:
+        """Whether a hash is known that tells a true copy, wherever it comes from."""
+        listed, trust = self._cached.expected(self.folder / item.path)
+        if listed and trust == "tree":
+            return True
+        with suppress(SourceError):  # of a synthetic tree the portal's hashes decide nothing
+            marker = self._cached.marker
+            if marker and marker.invented:
+                return False
+        return bool(item.known or item.content)
 
     def get(self, item: Item, *, progress: bool = True, accept_terms: bool | None = None) -> Record:
         """Return the verified file, downloading it where it is not in the cache."""
@@ -194,10 +205,6 @@ class WebTree:
             )  # fmt: skip
         return found
 
-    def verify(self, item: Item, path: Path) -> Record:
-        """Verify a file of the cache."""
-        return self._cached.verify(item, path)
-
     def _download(self, item: Item, progress: bool) -> Record:
         tried, certain, wrong = [], True, False
         for address in self.addresses(item):
@@ -217,12 +224,10 @@ class WebTree:
     def _from(self, address: str, item: Item, progress: bool) -> Record:
         """Download from one address, verify, and move into place."""
         target, shown = self.folder / item.path, files.redact(address)
-        listed = self._cached.expected(target)
-        decides = _hash_decides(item, listed[0] if listed[1] == "tree" else None)
         most = _MOST_BYTES.get(item.format, Wanted.max_bytes)
         if item.known and not self._base and not item.content:  # a copy may be a synthetic tree
             most = max(known.size_bytes for known in item.known)
-        wanted = Wanted(most, decides)
+        wanted = Wanted(most, self._hash_decides(item))
         found: list[Record] = []
 
         def verify(path: Path) -> None:
@@ -333,11 +338,6 @@ def tree_of(folder: Path) -> WebTree | None:
             if address and (tree := WebTree(address)).folder == folder:
                 return tree
     return None
-
-
-def _hash_decides(item: Item, listed: str | None) -> bool:
-    """Whether a hash is known that tells a true copy, wherever it comes from."""
-    return bool(item.known or item.content or listed)
 
 
 @contextmanager
