@@ -30,7 +30,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from nmc import recomputed
-from nmc.cells import integration
+from nmc.cells import settings
 from nmc.cells.build import cell_spec
 from nmc.cells.package import load_package
 from nmc.cells.protocols import run_cached, step_stimulus
@@ -90,7 +90,7 @@ def error(spikes: np.ndarray, reference: np.ndarray) -> float:
 
 def cross_check(model: str, step: int) -> dict:
     """Distance of second-order runs from the reference, each with half the step of the last."""
-    _, reference = simulate(model, step, integration.TIGHT, "exact", keep=True)
+    _, reference = simulate(model, step, settings.TIGHT, "exact", keep=True)
     found, dt, distance = {}, 2 * HALVED_MS[0], np.nan
     while dt > HALVED_MS[-1] or (not distance <= NEAR_MS and dt > FINEST_MS):
         dt /= 2
@@ -104,8 +104,8 @@ def cross_check(model: str, step: int) -> dict:
 def compare(model: str, step: int, repeat: int) -> dict:
     """One row of the table."""
     package = load_package(model)
-    modes = {mode: integration.choose(package, mode)[:2] for mode in integration.MODES}
-    _, reference = simulate(model, step, integration.TIGHT, "exact", keep=True)
+    modes = {mode: settings.choose(package, mode)[:2] for mode in settings.MODES}
+    _, reference = simulate(model, step, settings.TIGHT, "exact", keep=True)
     row: dict = {"model": model, "step": step, "spikes_reference": len(reference)}
     costs: dict[str, list[float]] = {mode: [] for mode in modes}
     for _ in range(repeat):  # in turns, so that a busy machine is busy for both

@@ -27,7 +27,7 @@ from pathlib import Path
 
 import nmc
 import numpy as np
-from nmc.cells import integration
+from nmc.cells import settings
 from nmc.cells.protocols import run_cached
 from nmc.circuit import network
 from nmc.circuit.continuous import with_continuous_synapses
@@ -73,7 +73,7 @@ def spike_error(found, reference) -> dict:
 def tight(plan):
     """Run with a variable step of small tolerance on exact mechanisms: the reference."""
     params = network.make_params(plan, TSTOP_MS, (), "converged", 0.025, 1)
-    params["integration"] = integration.TIGHT
+    params["integration"] = settings.TIGHT
     packages = [with_continuous_synapses(package) for package in plan.packages.values()]
     found = run_cached("nmc.circuit._network:run", params, packages, synapses=True,
                        keep=False, progress=False)  # fmt: skip
@@ -169,7 +169,7 @@ def as_markdown(results: dict) -> str:
     if part := results.get("step"):
         other, quiet = part["eighth_of_plain"], part["quiet"]
         lines += [f"{part['cells']} busy cells, {part['tstop_ms']:g} ms, against a variable step "
-                  f"of tolerance {integration.TIGHT['atol']:g}:", "",
+                  f"of tolerance {settings.TIGHT['atol']:g}:", "",
                   "| integration | times faster than 0.025 ms | spikes (reference) | "
                   "median shift (ms) | largest shift (ms) |", "|---|---|---|---|---|"]  # fmt: skip
         lines += [

@@ -25,9 +25,9 @@ KINDS = {
     "network": ("nmc.cells.results.result_key('nmc.circuit._network:run', {}, {})",
                 ["nmc.circuit.contacts", "nmc.cells.build"]),
     "row of a sweep": ("nmc.cells.sweep.makings('step')['code_sha256']",
-                       ["nmc.cells._efel", "nmc.cells.integration", "nmc.cells._run"]),
+                       ["nmc.cells.features", "nmc.cells.settings", "nmc.cells._run"]),
     "row of the scoreboard": ("nmc.cells.sweep.makings('rest')['code_sha256']",
-                              ["nmc.cells._efel", "nmc.cells.passive", "nmc.cells.porting"]),
+                              ["nmc.cells.features", "nmc.cells.measures", "nmc.cells.porting"]),
     "row of a pathway": ("nmc.circuit.pathway_scores.makings()['code_sha256']",
                          ["nmc.circuit.psp", "nmc.circuit.contacts", "nmc.circuit._pair"]),
     "row of an ensemble": ("nmc.code_hash.code_hash('nmc.connectome.ensembles')",
@@ -119,7 +119,7 @@ def test_imports_are_followed_in_every_form(tmp_path, monkeypatch, text, found):
 
 
 def test_nothing_is_followed_twice_and_all_that_is_reached_exists():
-    behind = modules_behind("nmc.cells.passive")
+    behind = modules_behind("nmc.cells.measures")
     assert behind == sorted(set(behind)) and "nmc.cells._run" in behind
     assert code_hash("nmc.names", "nmc.errors") == code_hash("nmc.errors", "nmc.names", "nmc.names")
     assert code_hash("nmc.names") != code_hash("nmc.errors")

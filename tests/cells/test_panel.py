@@ -8,8 +8,7 @@ import re
 import nmc
 import numpy as np
 import pytest
-from nmc.cells.runs import make_frames, nearest_recorded, record_sections
-from nmc.cells.view_runs import _extremes, view_runs
+from nmc.cells.runs import _extremes, make_frames, nearest_recorded, record_sections, view_runs
 from nmc.errors import FormatError
 from nmc.viewer3d import MAX_BYTES
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from nmc.cells._run import check_finite
 from nmc.cells.build import build_cell  # noqa: F401 - importable without NEURON
-from nmc.cells.passive import simulate_rest
+from nmc.cells.measures import simulate_rest
 from nmc.cells.protocols import simulate_currents, simulate_step
 from nmc.cells.stimulation import simulate_bombardment, simulate_epsp
 from nmc.errors import PackageError, SimulationError, SimulationTimeout, UnknownNameError
@@ -71,8 +71,8 @@ def test_rest_is_what_the_sample_was_made_with(small):
 
 
 def test_a_stochastic_cell_keeps_the_fixed_step_and_says_so(sample_folder):
-    from nmc.cells.integration import choose
     from nmc.cells.package import read_package
+    from nmc.cells.settings import choose
 
     how, variant, said = choose(read_package(sample_folder / STOCHASTIC), "converged")
     assert how == {"dt_ms": 0.025, "order": 1} and variant == "exact" and "StochKv" in said

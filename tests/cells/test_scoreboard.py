@@ -10,11 +10,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from nmc import names, recomputed
-from nmc.cells import scoreboard
+from nmc import names, recomputed, scoreboard
 from nmc.cells.sweep import load_rows, makings, sweep
-from nmc.cells.verdicts import TOLERANCES
 from nmc.errors import SourceError
+from nmc.scoreboard import TOLERANCES
 
 from .conftest import SMALL
 
@@ -71,7 +70,7 @@ def test_packages_are_compared_without_asking_any_address(monkeypatch):
 def test_a_package_is_hashed_in_its_archive_as_unpacked(tmp_path):
     from nmc import fetch
     from nmc.cells.package import load_package
-    from nmc.cells.unchanged import hash_archive
+    from nmc.recomputed import hash_archive
 
     archive = fetch(f"model/{SMALL}")
     assert hash_archive(archive, "as it is") == load_package(SMALL).content_sha256

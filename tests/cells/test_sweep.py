@@ -7,7 +7,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 from dask import config
-from nmc.cells import passive
+from nmc.cells import measures
 from nmc.cells import sweep as room
 from nmc.cells.package import load_package
 from nmc.cells.protocols import measure_step
@@ -68,7 +68,7 @@ def test_a_row_that_another_sweep_wrote_meanwhile_is_not_taken(tmp_path, monkeyp
         path = tmp_path / f"{package.name}.rest.parquet"
         return {"answer": 42, "settings": "{}" if len(list(path.parent.iterdir())) else "other"}
 
-    monkeypatch.setattr(passive, "measure_rest", rest)
+    monkeypatch.setattr(measures, "measure_rest", rest)
     with pytest.raises(PartsError, match="settings"):
         sweep([SMALL], "rest", folder=tmp_path, progress=False)
 
@@ -98,7 +98,7 @@ def test_failures_are_rows_and_a_second_sweep_runs_only_what_is_missing(tmp_path
             return measure_step(package, amplitude_nA=0.0, timeout_s=0.01)
         return {"answer": 42}
 
-    monkeypatch.setattr(passive, "measure_rest", rest)
+    monkeypatch.setattr(measures, "measure_rest", rest)
     rows = sweep([SMALL, other], "rest", folder=tmp_path, progress=False)
     assert rows["model"].tolist() == [SMALL, other]
     assert pd.isna(rows.loc[0, "error"]) and rows.loc[1, "error"].startswith("SimulationTimeout")

@@ -10,9 +10,8 @@ import pandas as pd
 
 from nmc import names, style
 from nmc.cells.package import Package
-from nmc.cells.plots_voltage import draw_voltages
 from nmc.cells.protocols import STEP_MS, STEP_START_MS, as_package, simulate_step, step_stimulus
-from nmc.cells.runs import make_frames, record_sections
+from nmc.cells.runs import draw_voltages, make_frames, record_sections
 from nmc.cells.stimulation import simulate_bombardment
 from nmc.errors import NMCError
 

@@ -1,4 +1,4 @@
-"""Figures of cells: traces, families of traces, morphologies."""
+"""Figures of cells: traces, e-types in their grid, rate against current, morphologies."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from nmc import style, units
+from nmc import names, style, units
 from nmc.cells.morphology import load_morphology
 from nmc.cells.package import AnyModel, as_package
+from nmc.errors import UnknownNameError
 
 NEURITE_COLOURS = {
     "soma": style.INK,
@@ -156,3 +157,94 @@ def _title(attrs: Mapping) -> str:
     if "amplitude_nA" in attrs:
         parts.append(f"step of {attrs['amplitude_nA']:.3g} nA")
     return ", ".join(filter(None, parts))
+
+
+#: The Petilla scheme: how firing goes on (rows), how it begins (columns).
+PATTERNS = {"ADpyr": "adapting", "AC": "accommodating", "NAC": "non-accommodating",
+            "STUT": "stuttering", "IR": "irregular"}  # fmt: skip
+ONSETS = {"c": "continuous", "b": "burst", "d": "delayed"}
+
+
+def plot_etypes(traces: Mapping[str, pd.DataFrame]) -> np.ndarray:
+    """Draw one trace an e-type in the grid of the Petilla terminology.
+
+    Parameters
+    ----------
+    traces : mapping of str to pandas.DataFrame
+        Model name → trace of a step; of two models of one e-type the last is drawn.
+
+    Returns
+    -------
+    numpy.ndarray of matplotlib Axes, shape (5, 3)
+        Rows `PATTERNS`, columns `ONSETS` (Petilla Interneuron Nomenclature Group 2008, Nature
+        Reviews Neuroscience 9:557-568).
+
+    Raises
+    ------
+    UnknownNameError
+        A name is no model.
+    """
+    from nmc.data import provenance
+
+    with style.context():
+        fig, axes = plt.subplots(
+            len(PATTERNS), len(ONSETS), figsize=(7, 7), sharex=True, sharey=True, squeeze=False
+        )
+    for ax in axes.flat:
+        ax.set_axis_off()
+    rows, columns = list(PATTERNS), list(ONSETS)
+    for model, trace in traces.items():
+        etype = names.parse_model(model).etype
+        if etype[:1] not in ONSETS or etype[1:] not in PATTERNS:
+            raise UnknownNameError.of("e-type of the grid", etype, names.ETYPES)
+        ax = axes[rows.index(etype[1:]), columns.index(etype[0])]
+        ax.clear()
+        ax.plot(trace["t_ms"], trace["v_mV"], lw=0.6, color=style.BLUE)
+        ax.set_title(etype, fontsize=9, loc="center")
+        ax.set_axis_off()
+    _label_grid(axes)
+    _scale_bars(axes[-1, -1])
+    provenance.stamp(fig)
+    return axes
+
+
+def _label_grid(axes: np.ndarray) -> None:
+    for ax, word in zip(axes[0], ONSETS.values(), strict=True):
+        ax.text(0.5, 1.3, word, transform=ax.transAxes, ha="center", fontweight="bold", fontsize=10)
+    for ax, word in zip(axes[:, 0], PATTERNS.values(), strict=True):
+        ax.text(-0.04, 0.5, word, transform=ax.transAxes, rotation=90, ha="right", va="center",
+                fontweight="bold", fontsize=8)  # fmt: skip
+
+
+def _scale_bars(ax: Axes) -> None:
+    """Half a second and 50 mV, in the grid's last corner."""
+    x, y = ax.get_xlim()[1] - 1000, -60
+    ax.plot([x, x, x + 500], [y + 50, y, y], color=style.INK, lw=1.2, clip_on=False)
+    ax.text(x + 250, y - 6, "0.5 s", ha="center", va="top", fontsize=8)
+    ax.text(x - 60, y + 25, "50 mV", ha="right", va="center", fontsize=8)
+
+
+def plot_fi(curves: Mapping[str, pd.DataFrame], *, ax: Axes | None = None) -> Axes:
+    """Draw firing rate against current.
+
+    Parameters
+    ----------
+    curves : mapping of str to pandas.DataFrame
+        Label → table of `nmc.simulate_fi`.
+    ax : matplotlib Axes, optional
+        Where to draw.
+
+    Returns
+    -------
+    matplotlib Axes
+        A line a label.
+    """
+    from nmc.data import provenance
+
+    ax = style.new_axes(ax, height=3.4)
+    for label, table in curves.items():
+        ax.plot(table["amplitude_nA"], table["rate_Hz"], "o-", ms=4, label=label)
+    ax.set(xlabel="step above the holding current (nA)", ylabel="firing rate (Hz)")
+    ax.legend(frameon=False)
+    provenance.stamp(ax)
+    return ax

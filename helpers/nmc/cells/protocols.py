@@ -6,18 +6,17 @@ The step protocol and the rest protocol are those of the packages' ``run.py`` an
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pandas as pd
 
-from nmc import child, names
-from nmc.cells import integration, mechanisms, results
+from nmc import child
+from nmc.cells import mechanisms, results
 from nmc.cells.build import cell_spec
 from nmc.cells.features import compute_features
-from nmc.cells.package import Package, as_package
-from nmc.cells.settings import check_record, check_settings, check_stimuli
+from nmc.cells.package import AnyModel, Package, as_package
+from nmc.cells.settings import check_record, check_settings, check_stimuli, choose
 
 #: The packages' step protocol: holding current all along, a step from 700 to 2700 ms.
 STEP_START_MS, STEP_MS, STEP_TOTAL_MS = 700.0, 2000.0, 3000.0
@@ -30,7 +29,7 @@ _TASK = "nmc.cells._run:run"
 
 
 def simulate_step(
-    model: str | names.Model | Path | Package,
+    model: AnyModel,
     step: int = 1,
     *,
     amplitude_nA: float | None = None,
@@ -56,7 +55,7 @@ def simulate_step(
     hold_nA : float, optional
         Holding current; the package's own unless given.
     mode : {"published", "converged"}
-        The package's own integration, or one that is accurate; see `nmc.cells.integration`.
+        The package's own integration, or one that is accurate; see `nmc.cells.settings`.
     v_init_mV : float
         Start voltage; NEURON's −65 mV, as the package's script leaves it.
     record : mapping of str to str, optional
@@ -119,7 +118,7 @@ def simulate_step(
 
 
 def simulate_currents(
-    model: str | names.Model | Path | Package,
+    model: AnyModel,
     stimuli: list[dict],
     *,
     tstop_ms: float,
@@ -163,7 +162,40 @@ def simulate_currents(
         As `simulate_step`.
     """
     package = as_package(model, trust=trust)
-    how, variant, said = integration.choose(package, mode)
+    return drive(
+        package,
+        stimuli,
+        tstop_ms=tstop_ms,
+        mode=mode,
+        v_init_mV=v_init_mV,
+        record=record,
+        threshold_mV=threshold_mV,
+        settle=settle,
+        timeout_s=timeout_s,
+        progress=progress,
+    )
+
+
+def drive(
+    package: Package,
+    stimuli: Iterable[dict],
+    *,
+    tstop_ms: float,
+    mode: str,
+    v_init_mV: float,
+    record: Mapping[str, str] | None,
+    threshold_mV: float = THRESHOLD_MV,
+    settle: bool = False,
+    task: str = _TASK,
+    more: Mapping | None = None,
+    timeout_s: float,
+    progress: bool,
+) -> pd.DataFrame:
+    """Check what a protocol asks for, run it, and return its trace; see `simulate_currents`.
+
+    ``task`` is the child's side; with ``more``, parameters of its own, it needs the synapses.
+    """
+    how, variant, said = choose(package, mode)
     given = check_settings(
         tstop_ms=tstop_ms, v_init_mV=v_init_mV, threshold_mV=threshold_mV, timeout_s=timeout_s
     )
@@ -177,9 +209,16 @@ def simulate_currents(
         "sampling_ms": SAMPLING_MS,
         "threshold_mV": given["threshold_mV"],
         "settle": bool(settle),
+        **(more or {}),
     }
     meta, arrays = run_cached(
-        _TASK, params, [package], variant=variant, timeout_s=timeout_s, progress=progress
+        task,
+        params,
+        [package],
+        synapses=more is not None,
+        variant=variant,
+        timeout_s=timeout_s,
+        progress=progress,
     )
     table = tidy(arrays, params["record"], params["tstop_ms"])
     table.insert(2, "i_nA", _injected(table["t_ms"].to_numpy(), params["stimuli"]))
@@ -192,8 +231,7 @@ def simulate_currents(
         "threshold_mV": threshold_mV,
         "spike_count": len(arrays["spikes_ms"]),
         "spike_times_ms": arrays["spikes_ms"].tolist(),
-        "segments": meta["segments"],
-        "cpu_s": meta["cpu_s"],
+        **{name: value for name, value in meta.items() if name != "steps"},
     }
     return table
 

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from nmc import child, names
-from nmc.cells import integration, protocols
+from nmc.cells import protocols
 from nmc.cells.build import cell_spec
-from nmc.cells.package import Package
-from nmc.cells.protocols import as_package, simulate_currents
-from nmc.cells.settings import check_record, check_setting, check_settings, check_stimuli
+from nmc.cells.package import AnyModel, Package, as_package
+from nmc.cells.protocols import simulate_currents
+from nmc.cells.settings import check_setting, check_settings
 from nmc.errors import ProtocolError, UnknownNameError
 
 #: A brief strong pulse makes one spike: 5 ms after the cell has come to rest.
@@ -21,7 +20,7 @@ _PULSE_START_MS, _PULSE_MS = 700.0, 5.0
 
 
 def simulate_bap(
-    model: str | names.Model | Path | Package,
+    model: AnyModel,
     *,
     amplitude_nA: float = 1.9,
     mode: str = "converged",
@@ -37,7 +36,7 @@ def simulate_bap(
     amplitude_nA : float
         Pulse of 5 ms into the soma; 1.9 nA makes the portal's L5_TTPC1 spike once.
     mode : {"published", "converged"}
-        See `nmc.cells.integration`.
+        See `nmc.cells.settings`.
     n_places : int
         About how many sections to record, spread over the whole tree.
     **settings
@@ -73,7 +72,7 @@ def simulate_bap(
 
 
 def simulate_epsp(
-    model: str | names.Model | Path | Package,
+    model: AnyModel,
     section: str,
     *,
     weight_nS: float = 1.5,
@@ -134,7 +133,7 @@ def simulate_epsp(
 
 
 def simulate_chirp(
-    model: str | names.Model | Path | Package,
+    model: AnyModel,
     *,
     amplitude_nA: float = 0.02,
     f_max_Hz: float = 50.0,
@@ -202,7 +201,7 @@ def simulate_chirp(
 
 
 def simulate_bombardment(
-    model: str | names.Model | Path | Package,
+    model: AnyModel,
     rates_Hz: Mapping[str, float] | float = 10.0,
     *,
     duration_ms: float = 1000.0,
@@ -240,8 +239,8 @@ def simulate_bombardment(
     Returns
     -------
     pandas.DataFrame
-        ``t_ms``, ``v_mV`` and recorded columns; ``.attrs`` count ``presynaptic_cells`` and
-        ``synapses`` that were on.
+        ``t_ms``, ``v_mV``, ``i_nA`` and recorded columns; ``.attrs`` count the
+        ``presynaptic_cells`` and ``synapses`` that were on.
 
     Raises
     ------
@@ -257,48 +256,27 @@ def simulate_bombardment(
         names.canonical_mtype(mtype): check_setting("rate_Hz", rate, where=f"rate of {mtype} (Hz)")
         for mtype, rate in rates_Hz.items()
     }
-    given = check_settings(
-        duration_ms=duration_ms, seed=seed, v_init_mV=v_init_mV, timeout_s=timeout_s
-    )
+    given = check_settings(duration_ms=duration_ms, seed=seed)
     for mtype in rates:
         if mtype not in present:
             raise UnknownNameError.of(f"m-type presynaptic to {package.name},", mtype, present)
-    how, variant, said = integration.choose(package, "published")
-    params = {
-        "cell": cell_spec(package),
-        "stimuli": check_stimuli(stimuli),
-        "record": {"v_mV": "soma[0](0.5).v", **check_record(record)},
-        "tstop_ms": given["duration_ms"],
-        "v_init_mV": given["v_init_mV"],
-        "integration": how,
-        "sampling_ms": protocols.SAMPLING_MS,
-        "threshold_mV": protocols.THRESHOLD_MV,
-        "rates_Hz": {str(numbers[m]): rate for m, rate in rates.items() if rate > 0},
-        "seed": given["seed"],
-    }
-    meta, arrays = protocols.run_cached(
-        "nmc.cells._synapses:run",
-        params,
-        [package],
-        synapses=True,
+    trace = protocols.drive(
+        package,
+        stimuli,
+        tstop_ms=given["duration_ms"],
+        mode="published",
+        v_init_mV=v_init_mV,
+        record=record,
+        task="nmc.cells._synapses:run",
+        more={
+            "rates_Hz": {str(numbers[m]): rate for m, rate in rates.items() if rate > 0},
+            "seed": given["seed"],
+        },
         timeout_s=timeout_s,
         progress=progress,
     )
-    table = protocols.tidy(arrays, params["record"], params["tstop_ms"])
-    table.attrs = {
-        **protocols.describe(package),
-        "protocol": "bombardment",
-        "mode": "published",
-        "integration": said,
-        "v_init_mV": v_init_mV,
-        "seed": seed,
-        "spike_count": len(arrays["spikes_ms"]),
-        "spike_times_ms": arrays["spikes_ms"].tolist(),
-        "presynaptic_cells": meta["presynaptic_cells"],
-        "synapses": meta["synapses"],
-        "cpu_s": meta["cpu_s"],
-    }
-    return table
+    trace.attrs.update(protocol="bombardment", seed=given["seed"])
+    return trace
 
 
 def measure_places(package: Package, n_places: int | None) -> pd.DataFrame:

@@ -20,10 +20,9 @@ import pandas as pd
 
 from nmc import names, recomputed
 from nmc.cells import mechanisms
-from nmc.cells.integration import MODES
 from nmc.cells.package import Package, load_package
 from nmc.cells.protocols import simulate_currents, simulate_step
-from nmc.cells.settings import COUNTS, RANGES, check_setting, check_settings
+from nmc.cells.settings import COUNTS, MODES, RANGES, check_setting, check_settings
 from nmc.code_hash import code_hash
 from nmc.errors import (
     FormatError,
@@ -38,8 +37,8 @@ _FAILED = "failed"
 #: Protocols a sweep can run: name → function of a package and settings that returns a row.
 PROTOCOLS: Mapping[str, str] = {
     "step": "nmc.cells.protocols:measure_step",
-    "rest": "nmc.cells.passive:measure_rest",
-    "fi": "nmc.cells.fi:measure_fi",
+    "rest": "nmc.cells.measures:measure_rest",
+    "fi": "nmc.cells.measures:measure_fi",
     "chirp": "nmc.cells.stimulation:measure_chirp",
     "bap": "nmc.cells.stimulation:measure_bap",
     "epsp": "nmc.cells.stimulation:measure_epsp",

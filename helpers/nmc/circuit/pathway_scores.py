@@ -15,7 +15,6 @@ import pandas as pd
 
 from nmc import names, recomputed
 from nmc.cells import mechanisms
-from nmc.cells.unchanged import mark_rows
 from nmc.circuit.pairs import SHEET, PairedRecording, simulate_pair
 from nmc.circuit.pathway_list import PATHWAYS, pathways
 from nmc.code_hash import code_hash
@@ -126,7 +125,7 @@ def load_pathway_scores(*, path: Path | None = None) -> pd.DataFrame:
     rows.insert(2, "post", [names.parse_model(model).mtype for _, model in split])
     rows.insert(3, "model", [model for _, model in split])
     rows.insert(4, "kind", [kinds.get((pre, model), "other") for pre, model in split])
-    return _beside_sheets(mark_rows(rows, makings()))
+    return _beside_sheets(recomputed.mark_rows(rows, makings()))
 
 
 def _beside_sheets(rows: pd.DataFrame) -> pd.DataFrame:

@@ -85,7 +85,7 @@ def fit_point_neuron(
     model
         As for `nmc.simulate_step`.
     mode : {"published", "converged"}
-        Integration of the package's runs; see `nmc.cells.integration`.
+        Integration of the package's runs; see `nmc.cells.settings`.
     seed : int
         Of the search (differential evolution, then Nelder and Mead's simplex).
     n_workers : int
@@ -103,8 +103,7 @@ def fit_point_neuron(
     PackageError, SimulationError
         As `nmc.simulate_rest` and `nmc.simulate_fi`.
     """
-    from nmc.cells.fi import simulate_fi
-    from nmc.cells.passive import simulate_rest
+    from nmc.cells.measures import simulate_fi, simulate_rest
 
     seed = as_count(seed, where="seed", error=CircuitError)
     package = as_package(model)

@@ -147,7 +147,7 @@ def scoreboard_command(models, source, workers, rest_only, keep, verify) -> None
     \b
     nmc scoreboard L1_HAC_cNAC187_1 --rest-only
     """
-    from nmc.cells import scoreboard, verdicts
+    from nmc import scoreboard
 
     _use(source)
     if verify:
@@ -157,10 +157,10 @@ def scoreboard_command(models, source, workers, rest_only, keep, verify) -> None
     chosen = select_models(models) or None
     rows = scoreboard.run_scoreboard(chosen, plan=plan, n_workers=workers, keep=keep)
     if keep:
-        click.echo(verdicts.summarise(scoreboard.load_scoreboard()))
+        click.echo(scoreboard.summarise(scoreboard.load_scoreboard()))
         return
     rest = rows[(rows["protocol"] == "rest") & (rows["settings"].str.contains("published"))]
-    click.echo(verdicts.summarise(verdicts.judge(rest.reset_index(drop=True))))
+    click.echo(scoreboard.summarise(scoreboard.judge(rest.reset_index(drop=True))))
 
 
 @click.command("scoreboard-pathways")

@@ -12,12 +12,14 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
 import pandas as pd
 
-from nmc.errors import FormatError, SimulationError, UnknownNameError
+from nmc.data.archive import inspect
+from nmc.errors import ChecksumError, FormatError, SimulationError, UnknownNameError
 
 #: Table → columns that name a run; a newer row replaces the kept one of the same run.
 TABLES: Mapping[str, tuple[str, ...]] = {
@@ -25,8 +27,10 @@ TABLES: Mapping[str, tuple[str, ...]] = {
     "pathways": ("pathway", "protocol", "settings"),
     "integration": ("model", "protocol", "settings"),
 }
+#: What `mark_rows` says of a row's package.
+SAME, OTHER, UNCHECKED = "unchanged", "another", "not at hand"
 #: A number that was computed again is the same within this, relative (absolute below 1).
-SAME = 1e-6
+ROUNDING = 1e-6
 #: Columns that say from what a row was made.
 MAKINGS = ("package_sha256", "code_sha256", "neuron")
 
@@ -146,7 +150,7 @@ def restamp(
     Raises
     ------
     SimulationError
-        A run gave another number, by more than `SAME`, or failed; nothing was stamped.
+        A run gave another number, by more than `ROUNDING`, or failed; nothing was stamped.
     """
     path = path or table_file(table)
     rows, run = _read(path), list(TABLES[table])
@@ -187,7 +191,7 @@ def _same(new, kept) -> bool:
         return new == kept
     if pd.isna(new) or pd.isna(kept):
         return pd.isna(new) and pd.isna(kept)
-    return abs(float(new) - float(kept)) <= SAME * max(1.0, abs(float(kept)))
+    return abs(float(new) - float(kept)) <= ROUNDING * max(1.0, abs(float(kept)))
 
 
 def mark_stale(rows: pd.DataFrame, current: Mapping[str, object]) -> pd.DataFrame:
@@ -215,6 +219,52 @@ def mark_stale(rows: pd.DataFrame, current: Mapping[str, object]) -> pd.DataFram
     marked["stale_because"] = reasons.str.strip().str.replace(" ", ", ")
     marked["stale"] = marked["stale_because"] != ""
     return marked
+
+
+def mark_rows(rows: pd.DataFrame, current: Mapping[str, object]) -> pd.DataFrame:
+    """Mark stale rows as `mark_stale` does, their packages compared too.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        As `load_kept` gives them, with a column ``model``.
+    current : mapping
+        As for `mark_stale`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A copy with ``stale``, ``stale_because`` and ``package``: *unchanged* where the package at
+        hand is the one the row was made from, *another* (then the row is stale), or *not at
+        hand*, where none but an invented one is and so nothing was compared.
+    """
+    kept = rows["package_sha256"]
+    found = rows["model"].map({model: hash_at_hand(model) for model in rows["model"].unique()})
+    marked = mark_stale(rows, {**current, "package_sha256": found.fillna(kept)})
+    word = (found == kept).map({True: SAME, False: OTHER}).astype("str")
+    return marked.assign(package=word.mask(found.isna(), UNCHECKED))
+
+
+def hash_at_hand(model: str) -> str | None:
+    """Hash of a model's package as `Package.content_sha256` has it; None where none is at hand.
+
+    An invented package is no later state of the portal's, so it counts as none.
+    """
+    from nmc.data import at_hand
+
+    try:
+        record = at_hand(f"model/{model}")
+    except ChecksumError:  # altered where it lies: whatever it is, it is not the row's
+        return "altered"
+    if record is None or record.invented:
+        return None
+    return hash_archive(record.path, record.sha256)
+
+
+@cache
+def hash_archive(archive: Path, sha256: str) -> str:
+    """Content digest of the package in an archive whose own hash is known (it keys the memory)."""
+    return inspect(archive)[0]
 
 
 def settings_text(settings: Mapping) -> str:

@@ -1,0 +1,246 @@
+"""A cell at rest, as the packages' own script measures it; many steps; rate against current."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pandas as pd
+
+from nmc import child
+from nmc.cells.features import efel_values
+from nmc.cells.package import AnyModel, Package, as_package
+from nmc.cells.protocols import (
+    STEP_MS,
+    THRESHOLD_MV,
+    describe,
+    simulate_currents,
+    simulate_step,
+    step_stimulus,
+)
+from nmc.cells.settings import check_numbers, check_settings
+from nmc.errors import ProtocolError, SimulationError
+
+#: `run_RmpRiTau.py`: −0.01 nA from 1000 to 2000 ms of 3000, from −70 mV, after settling.
+REST_AMPLITUDE_NA = -0.01
+REST_START_MS, REST_END_MS, REST_TOTAL_MS = 1000.0, 2000.0, 3000.0
+
+_EFEL = ("voltage_base", "steady_state_voltage_stimend", "decay_time_constant_after_stim")
+#: The sheets' time constant: V_ref one sample after the current starts, and the fit of the decay
+#: from 1 to 10 ms after its end, one sample late too; ms.
+_SAMPLE_MS, _FIT_MS = 0.1, (1.1, 10.1)
+
+
+def simulate_rest(
+    model: AnyModel,
+    *,
+    mode: str = "published",
+    v_init_mV: float = -70.0,
+    trust: bool = False,
+    timeout_s: float = child.TIMEOUT_S,
+    progress: bool = True,
+) -> pd.DataFrame:
+    """Measure a cell at rest as the package's ``run_RmpRiTau.py`` does.
+
+    The cell settles by ten steps of a second, then a current of −0.01 nA flows into the soma
+    for a second.  Resting potential: mean voltage before the current (eFEL ``voltage_base``).
+    Input resistance: steady deflection at its end over the current.  Time constant: a line
+    through the logarithm of V − V(1000.1 ms) at 2001.1 ≤ t < 2010.1 ms, which is what the sheets
+    print.  eFEL's own reading (``decay_time_constant_after_stim``) takes each of these times one
+    sample, 0.1 ms, earlier, where V_ref is the voltage at rest; it stands beside the other.
+
+    Parameters
+    ----------
+    model, mode, trust, timeout_s, progress
+        As for `nmc.simulate_step`.
+    v_init_mV : float
+        Voltage from which the cell settles.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The trace: ``t_ms``, ``v_mV``, ``i_nA``. ``.attrs`` hold
+        ``resting_membrane_potential_mV``, ``input_resistance_MOhm``,
+        ``membrane_time_constant_ms`` and ``efel_time_constant_ms``.
+
+    Raises
+    ------
+    SimulationError
+        The cell is not at rest: it fires, or eFEL finds no deflection.
+    """
+    package = as_package(model, trust=trust)
+    trace = simulate_currents(
+        package,
+        [step_stimulus(REST_START_MS, REST_END_MS - REST_START_MS, REST_AMPLITUDE_NA)],
+        tstop_ms=REST_TOTAL_MS,
+        mode=mode,
+        v_init_mV=v_init_mV,
+        settle=True,
+        timeout_s=timeout_s,
+        progress=progress,
+    )
+    trace.attrs.update(
+        protocol="rest",
+        amplitude_nA=REST_AMPLITUDE_NA,
+        stim_start_ms=REST_START_MS,
+        stim_end_ms=REST_END_MS,
+        **_measure(trace, package.name),
+    )
+    return trace
+
+
+def _measure(trace: pd.DataFrame, model: str) -> dict[str, float]:
+    found = efel_values(trace, list(_EFEL), REST_START_MS, REST_END_MS, THRESHOLD_MV)
+    missing = [name for name in _EFEL if found[name] is None or not len(found[name])]
+    if missing:
+        raise SimulationError(f"{model}: eFEL finds no {', '.join(missing)}; is the cell at rest?")
+    base, steady, efel_decay = (float(found[name][0]) for name in _EFEL)
+    return {
+        "resting_membrane_potential_mV": base,
+        "input_resistance_MOhm": (steady - base) / REST_AMPLITUDE_NA,  # mV / nA = MOhm
+        "membrane_time_constant_ms": _fit_decay(trace, model),
+        "efel_time_constant_ms": efel_decay,
+    }
+
+
+def _fit_decay(trace: pd.DataFrame, model: str) -> float:
+    """Time constant by the sheets' definition, ms; see `simulate_rest`."""
+    t, v = trace["t_ms"].to_numpy(), trace["v_mV"].to_numpy()
+    start = np.searchsorted(t, REST_START_MS + _SAMPLE_MS / 2)
+    first, last = np.searchsorted(t, [REST_END_MS + x - _SAMPLE_MS / 2 for x in _FIT_MS])
+    distance = v[start] - v[first:last]
+    if (distance <= 0).any():
+        raise SimulationError(f"{model}: the voltage does not decay; is the cell at rest?")
+    return float(-1 / np.polyfit(t[first:last], np.log(distance), 1)[0])
+
+
+def measure_rest(package: Package, **settings) -> dict:
+    """Run the rest protocol and return its three numbers."""
+    attrs = simulate_rest(package, progress=False, **settings).attrs
+    columns = (
+        "resting_membrane_potential_mV", "input_resistance_MOhm", "membrane_time_constant_ms",
+        "efel_time_constant_ms", "cpu_s", "integration",
+    )  # fmt: skip
+    return {name: attrs[name] for name in columns}
+
+
+#: Amplitudes by default, as shares of the package's weakest step (120 % of threshold).
+SHARES = (0.6, 0.8, 0.9, 1.0, 1.1, 1.2, 1.4, 1.7, 2.0)
+
+
+def simulate_fi(
+    model: AnyModel,
+    amplitudes_nA: Iterable[float] | None = None,
+    *,
+    mode: str = "converged",
+    n_workers: int = 2,
+    **settings,
+) -> pd.DataFrame:
+    """Simulate steps of many amplitudes and count the spikes of each.
+
+    Parameters
+    ----------
+    model
+        As for `nmc.simulate_step`.
+    amplitudes_nA : iterable of float, optional
+        Step amplitudes on top of the holding current; by default `SHARES` of the package's
+        weakest step.
+    mode : {"published", "converged"}
+        See `nmc.cells.settings`.
+    n_workers : int
+        Runs at the same time, each in a process of its own.
+    **settings
+        Further arguments of `nmc.simulate_step`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row an amplitude, ascending: ``amplitude_nA``, ``spike_count``, ``rate_Hz`` (spikes
+        over the 2 s of the step), ``first_spike_ms`` after the step's start (NaN if none) and
+        ``final_rate_Hz``, one over the last interval between spikes (NaN below two spikes).
+
+    Raises
+    ------
+    PackageError, MechanismError, CompilerError, SimulationError
+        As `nmc.simulate_step`.
+    """
+    package = as_package(model)
+    if amplitudes_nA is None:
+        amplitudes_nA = [share * package.steps_nA[0] for share in SHARES]
+    amplitudes = sorted(check_numbers("amplitude_nA", amplitudes_nA))
+    n_workers = check_settings(n_workers=n_workers)["n_workers"]
+
+    def row(amplitude: float) -> dict:
+        trace = simulate_step(package, amplitude_nA=amplitude, mode=mode, **settings)
+        spikes = trace.attrs["spike_times_ms"]
+        during = [t - trace.attrs["stim_start_ms"] for t in spikes]
+        return {
+            "amplitude_nA": amplitude,
+            "spike_count": len(spikes),
+            "rate_Hz": 1000 * len(spikes) / STEP_MS,
+            "first_spike_ms": during[0] if during else float("nan"),
+            "final_rate_Hz": 1000 / (spikes[-1] - spikes[-2]) if len(spikes) > 1 else float("nan"),
+        }
+
+    with ThreadPoolExecutor(n_workers) as pool:  # threads only wait for processes
+        rows = list(pool.map(row, amplitudes))
+    table = pd.DataFrame(rows)
+    table.attrs = {**describe(package), "protocol": "fi", "mode": mode}
+    return table
+
+
+def simulate_steps(
+    models: Iterable[AnyModel],
+    step: int = 1,
+    *,
+    mode: str = "converged",
+    n_workers: int = 2,
+    **settings,
+) -> dict[str, pd.DataFrame]:
+    """Simulate the same step of several models, some at the same time.
+
+    Parameters
+    ----------
+    models : iterable
+        Each as for `nmc.simulate_step`.
+    step : int
+        The packages' own step, 1 (weakest) to 3.
+    mode : {"published", "converged"}
+        See `nmc.cells.settings`; models with stochastic channels keep the fixed step.
+    n_workers : int
+        Runs at the same time, each in a process of its own.
+    **settings
+        Further arguments of `nmc.simulate_step`.
+
+    Returns
+    -------
+    dict of str to pandas.DataFrame
+        Model name → trace, in the order given.
+
+    Raises
+    ------
+    PackageError, MechanismError, CompilerError, SimulationError
+        As `nmc.simulate_step`.
+    """
+    n_workers = check_settings(step=step, n_workers=n_workers)["n_workers"]
+    packages = [as_package(model) for model in models]
+    if not packages:
+        raise ProtocolError("models: the list is empty; name at least one model.")
+    with ThreadPoolExecutor(n_workers) as pool:
+        traces = pool.map(lambda p: simulate_step(p, step, mode=mode, **settings), packages)
+        return {package.name: trace for package, trace in zip(packages, traces, strict=True)}
+
+
+def measure_fi(package: Package, **settings) -> dict:
+    """Count spikes over a range of currents: where firing starts, how steeply it grows."""
+    table = simulate_fi(package, n_workers=1, progress=False, **settings)
+    firing = table[table["spike_count"] > 0]
+    steep = len(firing) > 1
+    return {
+        "lowest_firing_nA": firing["amplitude_nA"].min(),
+        "highest_rate_Hz": table["rate_Hz"].max(),
+        "gain_Hz_per_nA": float(np.polyfit(firing["amplitude_nA"], firing["rate_Hz"], 1)[0])
+        if steep
+        else float("nan"),
+    }
