@@ -91,23 +91,17 @@ def compare(models, *, mode: str = "published") -> pd.DataFrame:
         sheets are the synthetic sample's.
     """
     measured = [{"model": str(m), **simulate_rest(m, mode=mode).attrs} for m in models]
-    table = add_published(pd.DataFrame(measured)[["model", *TOLERANCES]])
-    rows = [
-        {
-            "model": row["model"],
-            "quantity": column,
-            "published": row[f"published_{column}"],
-            "recomputed": row[column],
-            "difference_percent": 100 * (row[column] / row[f"published_{column}"] - 1),
-            "verdict": "agrees" if row[f"agrees_{column}"] else "differs",
-        }
-        for row in table.to_dict("records")
-        for column in TOLERANCES
-    ]
-    found = pd.DataFrame(rows).set_index(["model", "quantity"])
-    if provenance.invented():
-        found["verdict"] = "invented data"
-    return found
+    rows = judge(pd.DataFrame(measured)[["model", *TOLERANCES]]).set_index("model")
+    found = {}
+    for column in TOLERANCES:
+        part = rows[[f"published_{column}", column]].set_axis(["published", "recomputed"], axis=1)
+        part["difference_percent"] = 100 * (part["recomputed"] / part["published"] - 1)
+        agrees = rows[f"agrees_{column}"].map({True: "agrees", False: "differs"})
+        found[column] = part.assign(
+            verdict=agrees.mask(rows["verdict"] == "invented data", "invented data")
+        )
+    table = pd.concat(found, names=["quantity"]).swaplevel()
+    return table.reindex([(m, column) for m in rows.index for column in TOLERANCES])
 
 
 def add_published(rows: pd.DataFrame) -> pd.DataFrame:
