@@ -70,7 +70,7 @@ links: book  ## ask every address the book links to whether it still answers
 	$(BIN)/python -m tools.bookbuild links
 
 lock:  ## pin every dependency with its hashes again
-	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	$(UV) pip compile $(UPGRADE) --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-header --no-annotate --extra book --extra test --extra sweep --extra neuroml \
 	  --extra export pyproject.toml -o requirements.lock
 
