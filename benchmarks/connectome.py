@@ -115,10 +115,10 @@ def compare(folder: Path, task: str, size: int, repeat: int, timeout: float) -> 
         for tool, kept in runs.items():
             if not done_with(kept):
                 kept.append(measure(task, tool, folder, size, timeout))
-    ours = medians(runs["nmc"])
+    ours = medians(runs["nmc"]) | {"processor": _processor()}
     found = [ours | {f"limit_{k}": v for k, v in LIMITS.get(task, {}).items() if size == FULL}]
     for peer in peers:
-        theirs = medians(runs[peer])
+        theirs = medians(runs[peer]) | {"processor": _processor()}
         if "failed" not in theirs and "failed" not in ours:
             theirs["ratio_wall"] = theirs["wall_s"] / ours["wall_s"]
             theirs["ratio_cpu"] = theirs["cpu_s"] / ours["cpu_s"]
@@ -167,7 +167,8 @@ def markdown(results: dict) -> str:
     order = {t: i for i, t in enumerate([*dict.fromkeys(t for t, _, _ in GOALS), *ALONE])}
     rows = sorted(results["comparisons"], key=lambda r: (order[r["task"]], r["neurons"]))
     for r in rows:
-        head = f"| {r['task']} | {r['neurons']:,} | {r['tool']} |"
+        elsewhere = r.get("processor", where["processor"]) != where["processor"]
+        head = f"| {r['task']}{' *' if elsewhere else ''} | {r['neurons']:,} | {r['tool']} |"
         if "failed" in r:
             lines.append(f"{head} {r['failed']} | | | | | {_goal(r)} |")
             continue
@@ -176,6 +177,13 @@ def markdown(results: dict) -> str:
             f"{head} {_digits(r['wall_s'])} | {_digits(r['cpu_s'])} | {r['peak_MB']:.0f} | "
             f"{ratios[0]} | {ratios[1]} | {_goal(r)} |"
         )
+    others = sorted({r.get("processor", where["processor"]) for r in rows} - {where["processor"]})
+    if others:
+        lines += [
+            "",
+            f"\\* Measured later, on {' and '.join(others)}; where wall time is far above CPU time "
+            "that machine was busy, and CPU time compares.",
+        ]
     said = [*_faster(rows), *_short(rows), *_mixing(rows), *_growth(results)]
     return "\n".join([*lines, *said]) + "\n"
 
@@ -301,7 +309,8 @@ def main() -> None:
     if not any(options.folder.glob(f"graph-{FULL}-*.h5")):
         write_hdf5(options.folder, FULL)
     results = json.loads(options.out.read_text()) if options.out.exists() else {}
-    results = {"comparisons": [], "growth": [], "compiling": {}} | results | {"machine": machine()}
+    first = {"comparisons": [], "growth": [], "compiling": {}, "machine": machine()}
+    results = first | results  # each row says if it was measured on another machine
 
     def keep() -> None:
         options.out.parent.mkdir(exist_ok=True)
