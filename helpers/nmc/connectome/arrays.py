@@ -149,6 +149,27 @@ def group_codes(connectome, by: str) -> tuple[np.ndarray, list]:
     return codes.astype(np.int32), list(labels)
 
 
+def pathway_table(labels: list, **columns: np.ndarray) -> pd.DataFrame:
+    """Make a table of all ordered pairs of groups, ``pre`` changing slowest.
+
+    Parameters
+    ----------
+    labels : list
+        Name of each group.
+    **columns : array of as many values as there are pairs, of any shape
+    """
+    names = np.empty(len(labels), dtype=object)
+    names[:] = labels
+    ends = {"pre": np.repeat(names, len(labels)), "post": np.tile(names, len(labels))}
+    return pd.DataFrame(ends | {name: np.ravel(values) for name, values in columns.items()})
+
+
+def ratio(part: np.ndarray, whole: np.ndarray, otherwise: float = np.nan) -> np.ndarray:
+    """Divide where `whole` is above 0, and give `otherwise` elsewhere."""
+    whole = np.asarray(whole)
+    return np.divide(part, whole, out=np.full(whole.shape, otherwise), where=whole > 0)
+
+
 def subgraph(
     indptr: np.ndarray, indices: np.ndarray, members: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:

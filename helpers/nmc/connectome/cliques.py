@@ -160,8 +160,10 @@ def compute_betti_numbers(connectome) -> pd.Series:
        Computing persistent homology of directed flag complexes, Algorithms 13:19.
     """
     indptr, indices = graph_of(connectome)
-    sizes, ranks = _ranks(indptr, indices)
+    with memory_for("the simplices and their boundaries"):
+        sizes, ranks = _ranks(indptr, indices)
     betti = np.array(sizes) - np.array([0, *ranks]) - np.array([*ranks, 0])
+    must_hold("cavities", ((betti >= 0).all(), True))
     return pd.Series(betti, name="betti", dtype="int64").rename_axis("dimension")
 
 

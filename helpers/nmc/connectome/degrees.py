@@ -10,7 +10,7 @@ from numbers import Real
 import numpy as np
 import pandas as pd
 
-from nmc.connectome.arrays import blank_unknown, graph_of, group_codes
+from nmc.connectome.arrays import blank_unknown, graph_of, group_codes, pathway_table, ratio
 from nmc.connectome.kernels.partners import answered, count_by_smaller_degree, count_inputs
 from nmc.connectome.validation import check_choice
 from nmc.errors import ConnectomeError
@@ -106,7 +106,7 @@ def compute_pathway_reciprocity(connectome, by: str = "mtype") -> pd.DataFrame:
     pathway = np.repeat(codes, np.diff(indptr)) * np.int64(len(labels)) + codes[indices]
     counts = np.bincount(pathway, minlength=len(labels) ** 2)
     both = np.bincount(pathway[marks], minlength=len(labels) ** 2)
-    table = _pathway_table(labels, connections=counts, answered=both)
+    table = pathway_table(labels, connections=counts, answered=both)
     table = table[table["connections"] > 0].reset_index(drop=True)
     table["reciprocity"] = table["answered"] / table["connections"]
     return table
@@ -151,7 +151,7 @@ def compute_convergence(connectome, by: str = "mtype") -> pd.DataFrame:
     outputs = _per_neuron(codes[indices], rows, codes.size, len(labels))
     into_mean, into_std = _over_groups(inputs, codes, sizes)  # [pre, post]
     out_mean, out_std = _over_groups(outputs, codes, sizes)  # [post, pre]
-    table = _pathway_table(
+    table = pathway_table(
         labels,
         n_pre=np.repeat(sizes, len(labels)),
         n_post=np.tile(sizes, len(labels)),
@@ -181,14 +181,6 @@ def _over_groups(counts: np.ndarray, codes: np.ndarray, sizes: np.ndarray):
     mean = np.add.reduceat(counts, starts, axis=1) / sizes
     square = np.add.reduceat((counts - np.repeat(mean, sizes, axis=1)) ** 2, starts, axis=1)
     return mean, np.sqrt(square / sizes)
-
-
-def _pathway_table(labels: list, **columns: np.ndarray) -> pd.DataFrame:
-    """Make a table of all ordered pairs of labels, pre changing slowest."""
-    pre = np.repeat(np.arange(len(labels)), len(labels))
-    post = np.tile(np.arange(len(labels)), len(labels))
-    names = np.array(labels, dtype=object)
-    return pd.DataFrame({"pre": names[pre], "post": names[post], **columns})
 
 
 def compute_rich_club(connectome, nulls: Iterable = ()) -> pd.DataFrame:
@@ -250,9 +242,7 @@ def compute_rich_club(connectome, nulls: Iterable = ()) -> pd.DataFrame:
     if curves:
         table["null_mean"] = np.mean(curves, axis=0)
         table["null_std"] = np.std(curves, axis=0)
-        ratio = np.full(density.size, np.nan)
-        np.divide(density, table["null_mean"], out=ratio, where=table["null_mean"] > 0)
-        table["normalised"] = ratio
+        table["normalised"] = ratio(density, table["null_mean"])
     return table
 
 
@@ -301,9 +291,7 @@ def _curve(connectome) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     # A connection lies above k while k is below the smaller degree of its two ends.
     connections = _above(count_by_smaller_degree(indptr, indices, degree, top))
     pairs = neurons * (neurons - 1)
-    density = np.full(neurons.size, np.nan)
-    np.divide(connections, pairs, out=density, where=pairs > 0)
-    return degree, density, neurons, connections
+    return degree, ratio(connections, pairs), neurons, connections
 
 
 def _above(counts: np.ndarray) -> np.ndarray:
@@ -339,18 +327,7 @@ def compute_block_densities(connectome, by: str = "layer") -> pd.DataFrame:
     codes, labels, blocks = _blocks(connectome, by)
     size = np.bincount(codes, minlength=len(labels))
     pairs = np.outer(size, size) - np.diag(size)
-    density = np.full(pairs.shape, np.nan)
-    np.divide(blocks, pairs, out=density, where=pairs > 0)
-    names = np.array(labels, dtype=object)
-    table = pd.DataFrame(
-        {
-            "pre": np.repeat(names, len(labels)),
-            "post": np.tile(names, len(labels)),
-            "pairs": pairs.ravel(),
-            "connections": blocks.ravel(),
-            "density": density.ravel(),
-        }
-    )
+    table = pathway_table(labels, pairs=pairs, connections=blocks, density=ratio(blocks, pairs))
     return blank_unknown(table, connectome, by, ["density"])
 
 

@@ -11,6 +11,7 @@ from nmc.connectome.arrays import (
     group_codes,
     memory_for,
     must_hold,
+    ratio,
     tasks,
 )
 from nmc.connectome.graph import Connectome
@@ -175,7 +176,7 @@ def _table(labels, pairs, connections, width, *, named: bool) -> pd.DataFrame:
         columns["post"] = names[np.tile(np.repeat(np.arange(groups), bins), groups)]
     edge = np.tile(np.arange(bins) * width, groups * groups)
     pairs, connections = pairs.ravel(), connections.ravel()
-    p = np.divide(connections, pairs, out=np.full(pairs.size, np.nan), where=pairs > 0)
+    p = ratio(connections, pairs)
     error = np.sqrt(p * (1 - p) / np.maximum(pairs, 1))
     columns |= {"from_um": edge, "to_um": edge + width, "pairs": pairs}
     columns |= {"connections": connections, "probability": p, "standard_error": error}
@@ -242,7 +243,7 @@ def compute_offset_map(
         counts[1] += np.bincount(flat[linked], minlength=counts.shape[1])
     at = np.indices(shape).reshape(2, -1)
     pairs, connections = counts
-    share = np.divide(connections, pairs, out=np.full(pairs.size, np.nan), where=pairs > 0)
+    share = ratio(connections, pairs)
     return pd.DataFrame(
         {
             "aside_um": (at[0] + 0.5) * bin_um,

@@ -13,6 +13,7 @@ from nmc.connectome.arrays import (
     group_codes,
     memory_for,
     must_hold,
+    ratio,
     subgraph,
     tasks,
     transpose,
@@ -238,8 +239,8 @@ def compute_clustering(connectome) -> pd.DataFrame:
     degree = partners + t.mutual
     return pd.DataFrame(
         {
-            "directed": _ratio(t.directed, degree * (degree - 1) - 2 * t.mutual),
-            "undirected": _ratio(2 * t.undirected, partners * (partners - 1)),
+            "directed": ratio(t.directed, degree * (degree - 1) - 2 * t.mutual, 0.0),
+            "undirected": ratio(2 * t.undirected, partners * (partners - 1), 0.0),
             "triangles": t.undirected,
         },
         index=connectome.neurons.index,
@@ -270,7 +271,3 @@ def compute_transitivity(connectome) -> float:
     partners = t.out_only + t.in_only + t.mutual
     triples = int((partners * (partners - 1) // 2).sum())
     return int(t.undirected.sum()) / triples if triples else 0.0
-
-
-def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    return np.divide(part, whole, out=np.zeros(part.size), where=whole > 0)

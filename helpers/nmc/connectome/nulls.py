@@ -65,7 +65,8 @@ def make_erdos_renyi(connectome: Connectome, *, rng: np.random.Generator | int) 
     from nmc.connectome.kernels import randomise
 
     indptr, indices = graph_of(connectome)
-    indptr, indices = randomise.gnm(indptr.size - 1, indices.size, generator(rng))
+    with memory_for("a random graph"):
+        indptr, indices = randomise.gnm(indptr.size - 1, indices.size, generator(rng))
     return _same_neurons(connectome, indptr, indices, "Erdős–Rényi")
 
 

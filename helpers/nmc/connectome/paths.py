@@ -14,6 +14,8 @@ from nmc.connectome.arrays import (
     group_codes,
     memory_for,
     must_hold,
+    pathway_table,
+    ratio,
     tasks,
     transpose,
 )
@@ -250,18 +252,14 @@ def compute_common_neighbour_bias(
         ):
             np.fill_diagonal(array, within)
     rest_sum, rest = total_sum - linked_sum, total - linked
-    names = np.array(labels, dtype=object)
-    table = pd.DataFrame(
-        {
-            "pre": np.repeat(names, len(labels)),
-            "post": np.tile(names, len(labels)),
-            "connected_pairs": linked.ravel(),
-            "unconnected_pairs": rest.ravel(),
-            "connected_mean": _ratio(linked_sum, linked).ravel(),
-            "unconnected_mean": _ratio(rest_sum, rest).ravel(),
-        }
+    table = pathway_table(
+        labels,
+        connected_pairs=linked,
+        unconnected_pairs=rest,
+        connected_mean=ratio(linked_sum, linked),
+        unconnected_mean=ratio(rest_sum, rest),
     )
-    table["bias"] = _ratio(table["connected_mean"].to_numpy(), table["unconnected_mean"].to_numpy())
+    table["bias"] = ratio(table["connected_mean"], table["unconnected_mean"])
     return table
 
 
@@ -301,7 +299,7 @@ def count_common_neighbours(connectome, kind: str = "both") -> pd.DataFrame:
             "pairs": pairs,
             "connected": connected,
             "reciprocal": linked[2],
-            "probability": _ratio(connected, pairs),
+            "probability": ratio(connected, pairs),
         }
     )
 
@@ -336,7 +334,3 @@ def _fold(connectome, by: str | None, kind: str):
         (sums[..., 0].sum(), shared),
     )
     return codes, labels, histogram, sums, pairs
-
-
-def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    return np.divide(part, whole, out=np.full(np.shape(part), np.nan), where=np.asarray(whole) > 0)

@@ -92,6 +92,23 @@ def rooms(indptr, indices, most):
 
 
 @njit(cache=True)
+def _rooms(tasks, indices, n, room):
+    """Take the memory of all tasks: inside, place, starts, edges, bits; lists, ends, turns."""
+    degree, edges_most, entries, depth = room
+    kind = indices.dtype
+    return (
+        np.zeros((tasks, n), np.uint8),
+        np.empty((tasks, n), kind),
+        np.zeros((tasks, degree + 1), np.uint64),
+        np.empty((tasks, edges_most + 1), kind),
+        np.empty((tasks, degree * ((degree + 63) >> 6)), np.uint64),
+        np.empty((tasks, entries), kind),
+        np.empty((tasks, depth), np.uint64),
+        np.empty((tasks, depth), np.uint64),
+    )
+
+
+@njit(cache=True)
 def _fetch(at, indices):
     """Ask for the beginning of a list."""
     step = np.uint64(LINE // indices.itemsize)
@@ -280,14 +297,10 @@ def count_simplices(indptr, indices, top, room, most, tasks):
         By dimension: neurons, connections, 2-simplices …
     """
     n = indptr.size - 1
-    degree, edges_most, entries, depth = room
     counts = np.zeros((tasks, top + 5), np.int64)
-    all_inside, all_place = np.zeros((tasks, n), np.uint8), np.empty((tasks, n), indices.dtype)
-    all_starts = np.zeros((tasks, degree + 1), np.uint64)
-    all_edges = np.empty((tasks, edges_most + 1), indices.dtype)
-    all_bits = np.empty((tasks, degree * ((degree + 63) >> 6)), np.uint64)
-    all_lists = np.empty((tasks, entries), indices.dtype)
-    all_ends, all_at = np.empty((tasks, depth), np.uint64), np.empty((tasks, depth), np.uint64)
+    all_inside, all_place, all_starts, all_edges, all_bits, all_lists, all_ends, all_at = _rooms(
+        tasks, indices, n, room
+    )
     for c in prange(tasks):
         inside, place, starts, edges = all_inside[c], all_place[c], all_starts[c], all_edges[c]
         bits, lists, ends, at, here = all_bits[c], all_lists[c], all_ends[c], all_at[c], counts[c]
@@ -358,14 +371,10 @@ def count_participation(indptr, indices, room, most, dimensions, tasks):
     int64 array, shape (n, dimensions)
     """
     n = indptr.size - 1
-    degree, edges_most, entries, depth = room
     out = np.zeros((tasks, n, dimensions), np.int64)
-    all_inside, all_place = np.zeros((tasks, n), np.uint8), np.empty((tasks, n), indices.dtype)
-    all_starts = np.zeros((tasks, degree + 1), np.uint64)
-    all_edges = np.empty((tasks, edges_most + 1), indices.dtype)
-    all_bits = np.empty((tasks, degree * ((degree + 63) >> 6)), np.uint64)
-    all_lists = np.empty((tasks, entries), indices.dtype)
-    all_ends, all_at = np.empty((tasks, depth), np.uint64), np.empty((tasks, depth), np.uint64)
+    all_inside, all_place, all_starts, all_edges, all_bits, all_lists, all_ends, all_at = _rooms(
+        tasks, indices, n, room
+    )
     all_marks = np.empty((tasks, dimensions, dimensions), np.int64)
     # Totals, and what they were before the source and before its target.
     all_totals = np.zeros((tasks, 3, dimensions), np.int64)
