@@ -30,7 +30,7 @@ import numpy as np
 from nmc.cells import settings
 from nmc.cells.protocols import run_cached
 from nmc.circuit import network
-from nmc.circuit.continuous import with_continuous_synapses
+from nmc.circuit.network import with_continuous_synapses
 
 COUNTS = {"L23_PC": 8, "L23_LBC": 6, "L23_MC": 4, "L23_NBC": 2}
 TSTOP_MS = 300.0
@@ -75,7 +75,7 @@ def tight(plan):
     params = network.make_params(plan, TSTOP_MS, (), "converged", 0.025, 1)
     params["integration"] = settings.TIGHT
     packages = [with_continuous_synapses(package) for package in plan.packages.values()]
-    found = run_cached("nmc.circuit._network:run", params, packages, synapses=True,
+    found = run_cached("nmc.circuit._neuron:run_circuit", params, packages, synapses=True,
                        keep=False, progress=False)  # fmt: skip
     return network.as_run(plan, params, *found)
 

@@ -58,6 +58,9 @@ def test_lengths_steps_and_rates(plan, pre, bad, tmp_path):
     refuses(SynapseError, nmc.simulate_pair, pre, HAC, 1, dt_ms=bad)
     refuses(SynapseError, nmc.simulate_pair, pre, HAC, 1, window_ms=bad)
     refuses(SynapseError, nmc.simulate_pair, pre, HAC, 1, spikes_ms=[bad])
+    refuses(NMCError, nmc.simulate_pair, pre, HAC, 1, conductance=bad)
+    if bad is not None and bad != -5.0:
+        refuses(SynapseError, nmc.simulate_pair, pre, HAC, 1, hold_mV=bad)
     refuses(SynapseError, nmc.train_times, bad)
     if bad is not None:
         refuses(SynapseError, nmc.train_times, 20.0, 8, bad)

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 from nmc.cells.package import SYNAPSES
 from nmc.cells.protocols import run_cached
-from nmc.circuit.continuous import rewrite, with_continuous_synapses
-from nmc.circuit.network import make_params
+from nmc.circuit.network import make_params, rewrite, with_continuous_synapses
 from nmc.errors import MechanismError, UnknownNameError
 
 COUNTS = {"L5_TTPC1": 2, "L5_MC": 1, "L5_LBC": 1}
@@ -77,7 +76,7 @@ def assert_same_under_a_fixed_step(plan):
     for packages in (list(plan.packages.values()),
                      [with_continuous_synapses(p) for p in plan.packages.values()]):  # fmt: skip
         found.append(
-            run_cached("nmc.circuit._network:run", params, packages, synapses=True,
+            run_cached("nmc.circuit._neuron:run_circuit", params, packages, synapses=True,
                        variant="tabulated", keep=False)[1]
         )  # fmt: skip
     packaged, rewritten = found

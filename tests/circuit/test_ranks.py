@@ -12,7 +12,7 @@ import nmc
 import numpy as np
 import psutil
 import pytest
-from nmc.circuit._network import _ALLOWED
+from nmc.circuit._neuron import ALLOWED
 from nmc.errors import CircuitError, PartsError, TrustError
 
 COUNTS = {"L5_TTPC1": 2, "L5_MC": 2, "L5_LBC": 2}
@@ -41,7 +41,7 @@ def folder(plan, tmp_path):
 def mpiexec(ranks, folder, **environment):
     command = ["mpiexec", "-n", str(ranks), *NMC, "circuit", "run", str(folder)]
     return subprocess.Popen(
-        command, env=os.environ | _ALLOWED | environment, text=True,
+        command, env=os.environ | ALLOWED | environment, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
 
@@ -236,7 +236,7 @@ def test_ranks_end_when_their_caller_is_killed(plan):
 
 
 def test_arrays_are_joined_from_all_parts():
-    from nmc.circuit._network import cells_of, join
+    from nmc.circuit._neuron import cells_of, join
 
     assert sorted(cells_of(0, 3, 8) + cells_of(1, 3, 8) + cells_of(2, 3, 8)) == list(range(8))
     meta = {"segments": 3, "cells": 1, "solve_s": 1.0, "waited_s": 0.5}

@@ -6,6 +6,7 @@ import pytest
 from nmc.cells.build import cell_spec
 from nmc.cells.morphology import section_paths
 from nmc.cells.protocols import run_cached
+from nmc.errors import SynapseError
 
 MODEL = "L5_TTPC1_cADpyr232_1"
 
@@ -76,3 +77,47 @@ def test_a_real_package_has_about_twice_the_sheets_synapses(mirror, monkeypatch)
     assert counts["cells"].sum() == 1041
     assert counts["ratio"].median() == pytest.approx(2.0, abs=0.3)
     assert counts.loc["L5_TTPC1", "cells"] == 121 and counts.loc["L5_TTPC1", "sheet_cells"] == 57
+
+
+@pytest.mark.real
+def test_a_package_without_any_synapse_is_read_and_says_so(mirror, monkeypatch):
+    """L1_SLAC_cACint209_3, one of the portal's 1,035, lists none."""
+    monkeypatch.setenv("NMC_SOURCE", str(mirror))
+    package = nmc.load_package("L1_SLAC_cACint209_3")
+    places = nmc.locate_synapses(package)
+    assert places.empty and places["x_um"].dtype == float
+    assert nmc.count_synaptome(package).empty
+    nmc.plot_synaptome(places)
+    with pytest.raises(SynapseError, match="no synapse from L1_HAC, nor from any other m-type"):
+        nmc.simulate_pair("L1_HAC", package)
+
+
+def test_weights_are_put_beside_the_sheets_conductance():
+    package = nmc.load_package(MODEL)
+    table = nmc.compare_conductances([MODEL], min_senders=1)
+    sheet = nmc.load_pathways()
+    sheet = sheet[sheet["space_clamp_correction_factor"].notna() & (sheet["post"] == "L5_TTPC1")]
+    sheet = sheet[sheet["pre"].astype(str).isin(set(package.synapses["pre_mtype"]))]
+    assert sorted(table.index) == sorted(sheet["pre"].astype(str) + ":L5_TTPC1")
+    for pathway, row in table.iterrows():
+        own = package.synapses[package.synapses["pre_mtype"] == pathway.partition(":")[0]]
+        assert row["senders"] == own["pre_cell"].nunique() and row["contacts"] == len(own)
+        assert row["ratio"] == pytest.approx(
+            own["weight_nS"].mean() / row["gsyn_nS"] / row["factor"]
+        )
+    assert nmc.compare_conductances([MODEL], min_senders=10**6).empty
+    assert nmc.compare_conductances([]).empty
+
+
+@pytest.mark.real
+@pytest.mark.slow
+def test_the_real_packages_carry_the_product_in_four_pathways_only(mirror, monkeypatch):
+    """The table that Record a pair prints: 19 pathways, weight over product 0.44 to 1.71."""
+    monkeypatch.setenv("NMC_SOURCE", str(mirror))
+    models = [m for m in nmc.model_names() if nmc.available(f"model/{m}")]
+    table = nmc.compare_conductances(models)
+    assert len(table) == 19
+    assert table["ratio"].min() == pytest.approx(0.44, abs=0.005)
+    assert table["ratio"].max() == pytest.approx(1.71, abs=0.005)
+    met = table[table["ratio"].between(0.95, 1.05)]
+    assert len(met) == 4 and met.index.str.fullmatch(r"L5_TTPC\d:L5_TTPC\d").all()

@@ -1,15 +1,61 @@
-"""What a whole circuit does: its population rate, and the bursts in it."""
+"""What a circuit did: spikes and voltages, rates, the population's rate and its bursts."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
-from nmc.circuit.network import CircuitRun
+from nmc.circuit.plan import CircuitPlan
 from nmc.errors import CircuitError
 from nmc.numbers import as_number
 
 BIN_MS = 5.0
+
+
+@dataclass(frozen=True)
+class CircuitRun:
+    """What a circuit did.
+
+    Attributes
+    ----------
+    plan : CircuitPlan
+        What was simulated.
+    spikes : DataFrame
+        ``cell`` (row of ``plan.neurons``), ``neuron``, ``mtype``, ``t_ms``; by time, then cell.
+    voltages : DataFrame
+        ``t_ms`` and a column ``cell_<n>_mV`` for each recorded cell.
+    attrs : dict
+        ``tstop_ms``, ``ranks``, ``integration``, ``seed``, ``cpu_s`` …; ``origin`` and
+        ``invented``: where the packages come from, and whether their numbers are synthetic.
+    """
+
+    plan: CircuitPlan
+    spikes: pd.DataFrame
+    voltages: pd.DataFrame
+    attrs: dict = field(default_factory=dict)
+
+    def rates(self, from_ms: float = 0.0) -> pd.DataFrame:
+        """Firing rate of each cell from a time on, Hz: the plan's neurons with ``rate_Hz`` added.
+
+        Raises
+        ------
+        CircuitError
+            `from_ms` is not between 0 and the run's end.
+        """
+        length = _length_from(from_ms, self.attrs["tstop_ms"]) * 1e-3
+        late = self.spikes[self.spikes["t_ms"] >= from_ms]
+        counts = late["cell"].value_counts().reindex(range(len(self.plan.neurons)), fill_value=0)
+        return self.plan.neurons.assign(rate_Hz=counts.to_numpy() / length)
+
+
+def _length_from(from_ms: float, tstop_ms: float) -> float:
+    """How long a run goes on after `from_ms`, ms."""
+    start = as_number(from_ms, where="from_ms", low=0, error=CircuitError)
+    if not start < tstop_ms:
+        raise CircuitError(f"from_ms lies before the run's end, {tstop_ms:g} ms; got {from_ms!r}.")
+    return tstop_ms - start
 
 
 def compute_population_rate(run: CircuitRun, bin_ms: float = BIN_MS) -> pd.DataFrame:

@@ -1,60 +1,47 @@
-"""Small circuits of full me-type packages, wired by a connectome, on one core or on MPI ranks."""
+"""Small circuits of full me-type packages, on one core or on MPI ranks, with any time step.
+
+The packages' synapses multiply their states by ``exp(-dt/tau)`` once a step, with the factor
+computed at the start for one fixed step.  `rewrite` states the same decay as the differential
+equation it solves, ``A' = -A/tau``, which NEURON integrates exactly under a fixed step
+(``cnexp``) and with the rest of the cell under the variable one.  Release stays as it is: it
+draws its random numbers when a spike arrives, never between.  Channels that draw them every step
+have no meaning under a variable step, so circuits with such keep the fixed one.
+
+Every cell takes steps of its own (NEURON's local variable step; Lytton and Hines 2005, Neural
+Computation 17:903-921): a spike that arrives at one cell does not make the others start anew.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
+from pathlib import Path
 
 import pandas as pd
 
 from nmc import child
 from nmc.cells import mechanisms
-from nmc.cells.package import Package
+from nmc.cells.package import SYNAPSES, Package
 from nmc.cells.protocols import run_cached
-from nmc.circuit import continuous
-from nmc.circuit.contacts import origin_of
+from nmc.circuit.activity import CircuitRun
 from nmc.circuit.plan import CircuitPlan, plan_circuit
-from nmc.errors import CircuitError
+from nmc.circuit.synaptome import origin_of
+from nmc.data.files import cache_folder, write_bytes
+from nmc.errors import CircuitError, MechanismError, UnknownNameError
 from nmc.numbers import as_count, as_counts, as_number
 
 V_INIT_MV, THRESHOLD_MV, SAMPLING_MS = -70.0, -20.0, 0.5
 TSTOP_MS, DT_MS = 500.0, 0.05
+MODES = ("fixed", "converged")
+#: `benchmarks/circuit.py` measures what it costs and how far its spikes are from tighter ones'.
+VARIABLE = {"atol": 1e-4, "max_order": 5}
 
-
-@dataclass(frozen=True)
-class CircuitRun:
-    """What a circuit did.
-
-    Attributes
-    ----------
-    plan : CircuitPlan
-        What was simulated.
-    spikes : DataFrame
-        ``cell`` (row of ``plan.neurons``), ``neuron``, ``mtype``, ``t_ms``; by time, then cell.
-    voltages : DataFrame
-        ``t_ms`` and a column ``cell_<n>_mV`` for each recorded cell.
-    attrs : dict
-        ``tstop_ms``, ``ranks``, ``integration``, ``seed``, ``cpu_s`` …; ``origin`` and
-        ``invented``: where the packages come from, and whether their numbers are synthetic.
-    """
-
-    plan: CircuitPlan
-    spikes: pd.DataFrame
-    voltages: pd.DataFrame
-    attrs: dict = field(default_factory=dict)
-
-    def rates(self, from_ms: float = 0.0) -> pd.DataFrame:
-        """Firing rate of each cell from a time on, Hz: the plan's neurons with ``rate_Hz`` added.
-
-        Raises
-        ------
-        CircuitError
-            `from_ms` is not between 0 and the run's end.
-        """
-        length = check_start(from_ms, self.attrs["tstop_ms"]) * 1e-3
-        late = self.spikes[self.spikes["t_ms"] >= from_ms]
-        counts = late["cell"].value_counts().reindex(range(len(self.plan.neurons)), fill_value=0)
-        return self.plan.neurons.assign(rate_Hz=counts.to_numpy() / length)
+_SOLVE = re.compile(r"^([ \t]*SOLVE[ \t]+(\w+))[ \t]*$", re.M)
+_DECAY = re.compile(r"(\w+)[ \t]*=[ \t]*\1[ \t]*\*[ \t]*\1_step")
+#: ``exp(-dt/tau)`` and the packages' ``exp(dt*(( - 1.0 ) / tau))``.
+_FACTOR = r"\b{}_step\s*=\s*exp\(\s*(?:-\s*dt\s*/|dt\s*\*\s*\(\s*\(\s*-\s*1\.0\s*\)\s*/)\s*(\w+)"
 
 
 def simulate_circuit(
@@ -93,7 +80,7 @@ def simulate_circuit(
         Cells (rows of the plan's neurons) whose somatic voltage is kept.
     mode : {"fixed", "converged"}
         Fixed steps of `dt_ms`, first order; or NEURON's variable step, of each cell its own, on
-        synapses whose decay is stated as a differential equation (see `nmc.circuit.continuous`).
+        synapses whose decay is stated as a differential equation (see `rewrite`).
         Circuits with random channels keep the fixed step; ``attrs["integration"]`` says so.
     dt_ms : float
         The fixed step.
@@ -130,18 +117,10 @@ def simulate_circuit(
     if params["ranks"] > 1:
         params["libraries"] = _libraries(packages, variant)
     meta, arrays = run_cached(
-        "nmc.circuit._network:run", params, packages, synapses=True, variant=variant, keep=keep,
-        timeout_s=timeout_s, progress=progress,
+        "nmc.circuit._neuron:run_circuit", params, packages, synapses=True, variant=variant,
+        keep=keep, timeout_s=timeout_s, progress=progress,
     )  # fmt: skip
     return as_run(plan, params, meta, arrays)
-
-
-def check_start(from_ms: float, tstop_ms: float) -> float:
-    """Return how long a run goes on after `from_ms`, ms."""
-    start = as_number(from_ms, where="from_ms", low=0, error=CircuitError)
-    if not start < tstop_ms:
-        raise CircuitError(f"from_ms lies before the run's end, {tstop_ms:g} ms; got {from_ms!r}.")
-    return tstop_ms - start
 
 
 def make_params(plan: CircuitPlan, tstop_ms, record, mode, dt_ms, ranks) -> dict:
@@ -151,7 +130,7 @@ def make_params(plan: CircuitPlan, tstop_ms, record, mode, dt_ms, ranks) -> dict
     if not 1 <= ranks <= cells:
         raise CircuitError(f"A circuit of {cells} cells runs on 1 to {cells} ranks; got {ranks}.")
     dt_ms = check_step(dt_ms)
-    how, said = continuous.choose(plan.packages.values(), mode, dt_ms)
+    how, said = choose_integration(plan.packages.values(), mode, dt_ms)
     return plan.spec | {
         "tstop_ms": check_length(tstop_ms, SAMPLING_MS),
         "record": check_recorded(record, cells),
@@ -192,7 +171,7 @@ def _mechanisms(packages: Iterable[Package], how: dict) -> tuple[list[Package], 
     packages = list(packages)
     if "atol" not in how:
         return packages, "exact"
-    return [continuous.with_continuous_synapses(p) for p in packages], "tabulated"
+    return [with_continuous_synapses(p) for p in packages], "tabulated"
 
 
 def _libraries(packages: list[Package], variant: str) -> list[str]:
@@ -217,3 +196,109 @@ def as_run(plan: CircuitPlan, params: dict, meta: dict, arrays) -> CircuitRun:
         **meta,
     }
     return CircuitRun(plan, spikes, pd.DataFrame({"t_ms": arrays["t_ms"], **voltages}), attrs)
+
+
+# -- synapses for any time step ------------------------------------------------------------------
+
+
+def choose_integration(packages: Iterable[Package], mode: str, dt_ms: float) -> tuple[dict, str]:
+    """Return the integration of a mode for some packages, and a line that says it.
+
+    Parameters
+    ----------
+    packages : iterable of Package
+        The models of the circuit.
+    mode : {"fixed", "converged"}
+        See `nmc.simulate_circuit`.
+    dt_ms : float
+        The fixed step.
+
+    Returns
+    -------
+    how, said : dict, str
+        As the worker takes it, and in words.
+
+    Raises
+    ------
+    UnknownNameError
+        There is no such mode.
+    """
+    if mode not in MODES:
+        raise UnknownNameError.of("mode", mode, MODES)
+    fixed = {"dt_ms": float(dt_ms), "order": 1}
+    said = f"fixed step {dt_ms:g} ms, first order"
+    if mode == "fixed":
+        return fixed, said
+    random = sorted({m for package in packages for m in package.stochastic})
+    if random:
+        return fixed, f"{said} ({', '.join(random)} draws random numbers every step)"
+    order = VARIABLE["max_order"]
+    return VARIABLE, (
+        f"variable step of each cell, tolerance {VARIABLE['atol']:g}, order up to {order}, "
+        "tabulated rates"
+    )
+
+
+def rewrite(text: str) -> str:
+    """State the decay of a synapse's MOD text as differential equations.
+
+    Parameters
+    ----------
+    text : str
+        A MOD file whose ``SOLVE`` calls a procedure of lines ``A = A*A_step``.
+
+    Returns
+    -------
+    str
+        The same with a ``DERIVATIVE`` block in the procedure's place; nothing else differs.
+
+    Raises
+    ------
+    MechanismError
+        The text is not of that form.
+    """
+    solve = _SOLVE.search(text)
+    body = solve and re.search(rf"\bPROCEDURE\s+{solve[2]}\s*\(\s*\)\s*\{{([^}}]*)\}}", text)
+    states = _DECAY.findall(body[1]) if body else []
+    taus = [re.search(_FACTOR.format(state), text) for state in states]
+    if not states or not all(taus) or _DECAY.sub("", body[1]).strip():
+        raise MechanismError(
+            "The decay of this synapse is not a factor a step and a state, exp(-dt/tau); it "
+            "cannot be stated for a variable step. Take a fixed one."
+        )
+    decays = "".join(f"    {s}' = -{s}/{tau[1]}\n" for s, tau in zip(states, taus, strict=True))
+    equations = f"DERIVATIVE {solve[2]} {{\n{decays}}}"
+    text = text.replace(body[0], equations)
+    return _SOLVE.sub(r"\1 METHOD cnexp", text, count=1)
+
+
+def with_continuous_synapses(package: Package) -> Package:
+    """Return a package whose synapses are rewritten; its other files stay where they are.
+
+    Parameters
+    ----------
+    package : Package
+        From `nmc.load_package`.
+
+    Returns
+    -------
+    Package
+        With other ``mods``.
+
+    Raises
+    ------
+    MechanismError
+        The decay of a synapse is of another form.
+    """
+    texts = mechanisms.port_mods(package.needed_mods(True).values())
+    written = {n: _write(n, rewrite(text)) for n, text in texts.items() if n in SYNAPSES}
+    return replace(package, mods={**package.mods, **written})
+
+
+def _write(name: str, text: str) -> Path:
+    """Write a rewritten MOD file into the cache, in one piece."""
+    folder = cache_folder() / "variants" / hashlib.sha256(text.encode()).hexdigest()[:24]
+    path = folder / f"{name}.mod"
+    if not path.is_file():
+        write_bytes(path, text.encode())
+    return path

@@ -5,26 +5,32 @@ The contacts stand where the microcircuit put them: in the package's own ``synap
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from scipy.stats import t as student
+from tqdm import tqdm
 
 from nmc import child, names
 from nmc.cells.build import cell_spec
-from nmc.cells.package import Package
-from nmc.cells.protocols import as_package, run_cached
-from nmc.circuit.contacts import choose_cells, contacts_of, origin_of, to_spec
-from nmc.circuit.psp import FAILURE_mV, measure_psp, psp_amplitudes
+from nmc.cells.package import Package, as_package
+from nmc.cells.protocols import run_cached
+from nmc.circuit.synaptome import choose_cells, contacts_of, origin_of, to_spec
 from nmc.errors import SynapseError, UnknownNameError
+from nmc.factsheets.pathways import load_pathways
 from nmc.numbers import as_count, as_number, as_numbers
 
 CONDUCTANCES = ("package", "sheet")
-_LARGEST_SEED = 40_000  # times 100,000 and a trial, it still fits the generator's 32 bits
 ONSET_MS, WINDOW_MS, SAMPLING_MS, V_INIT_MV = 5.0, 200.0, 0.1, -70.0
+#: A response smaller than this counts as a failure.
+FAILURE_mV = 0.01
+_LARGEST_SEED = 40_000  # times 100,000 and a trial, it still fits the generator's 32 bits
+_RESAMPLES = 10_000
 
 #: Column here → column of `nmc.load_pathways` without ``_mean…`` and its unit.
 SHEET = {
@@ -56,7 +62,7 @@ class PairedRecording:
         Somatic voltage of every trial, by presynaptic cell.
     attrs : dict
         ``origin`` and ``invented``: where the package comes from, and whether its numbers are
-        synthetic; ``seed``, ``conductance``.
+        synthetic; ``seed``, ``conductance``, ``weight_factor``, ``hold_mV``, ``hold_nA``.
     """
 
     pre_mtype: str
@@ -68,25 +74,95 @@ class PairedRecording:
     attrs: dict = field(default_factory=dict)
 
     def compare(self) -> pd.DataFrame:
-        """Put mean and standard deviation over the cells beside the pathway's sheet.
+        """Put the mean over the presynaptic cells beside the pathway's sheet.
 
         Returns
         -------
         pandas.DataFrame
-            Index: the six quantities.  ``simulated``, ``simulated_sd``, ``sheet``, ``sheet_sd``
-            (NaN without a sheet) and ``within_one_sd``: whether the simulated mean lies within
-            the sheet's standard deviation.
+            As `compare_with_sheet`; all sheet values NaN where the sheets lack the pathway.
         """
         sheet = _sheet_row(self.pre_mtype, names.parse_model(self.model).mtype)
-        rows = {}
-        for column, (name, unit) in SHEET.items():
-            end = f"_{unit}" if unit else ""
-            mean, sd = self.cells[column].mean(), self.cells[column].std(ddof=0)
-            printed = np.nan if sheet is None else float(sheet[f"{name}_mean{end}"])
-            spread = np.nan if sheet is None else float(sheet[f"{name}_std{end}"])
-            rows[column] = [mean, sd, printed, spread, bool(abs(mean - printed) <= spread)]
-        columns = ["simulated", "simulated_sd", "sheet", "sheet_sd", "within_one_sd"]
-        return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
+        return compare_with_sheet({column: self.cells[column] for column in SHEET}, sheet)
+
+
+class Summary(NamedTuple):
+    """What is left of single values where only these were kept: mean, deviation, number."""
+
+    mean: float
+    sd: float
+    n: int
+
+
+def compare_with_sheet(
+    values: Mapping[str, Iterable[float] | Summary], sheet: pd.Series | None
+) -> pd.DataFrame:
+    """Compare what single connections gave with a pathway's sheet: ratio of the means.
+
+    Parameters
+    ----------
+    values : mapping of str to sequence of float, or Summary
+        Column of `SHEET` → one value a connection (NaN is left out), or their summary.
+    sheet : Series or None
+        The pathway's row of `nmc.load_pathways`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Index: the quantities.  ``simulated``, ``simulated_sd``, ``n`` (connections), ``sheet``,
+        ``sheet_sd``, ``ratio`` (of the means), ``ratio_low`` and ``ratio_high`` (95 %
+        bootstrap interval over the connections, Student's t interval of a summary; NaN for a
+        single one), ``mark`` (``SD ≥ mean`` or ``SD = 0`` where the sheet's deviation says little
+        or nothing) and ``verdict``: *agrees* when the interval holds 1, *differs* when it does
+        not, empty without interval.
+
+    Notes
+    -----
+    The sheet's mean is taken as exact: it does not print over how many pairs it was taken.  The
+    sheet's deviation plays no part: a test by it passes anything where it is as large as the
+    mean, and nothing where it is 0.
+    """
+    rows = {}
+    for column, (name, unit) in SHEET.items():
+        end = f"_{unit}" if unit else ""
+        (mean, sd, n), low, high = _mean_and_interval(values[column])
+        printed, spread = (
+            np.nan if sheet is None else float(sheet[f"{name}_{kind}{end}"])
+            for kind in ("mean", "std")
+        )
+        scale = printed if printed > 0 else np.nan
+        told = np.isfinite(low / scale)
+        rows[column] = {
+            "simulated": mean,
+            "simulated_sd": sd,
+            "n": n,
+            "sheet": printed,
+            "sheet_sd": spread,
+            "ratio": mean / scale,
+            "ratio_low": low / scale,
+            "ratio_high": high / scale,
+            "mark": "SD = 0" if spread == 0 else "SD ≥ mean" if spread >= printed else "",
+            "verdict": ("agrees" if low <= printed <= high else "differs") if told else "",
+        }
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def _mean_and_interval(values: Iterable[float] | Summary) -> tuple[Summary, float, float]:
+    """Summary of values and 95 % interval of their mean; the same values give the same."""
+    if isinstance(values, Summary):
+        reach = np.nan
+        if values.n > 1:
+            reach = student.ppf(0.975, values.n - 1) * values.sd / np.sqrt(values.n - 1)
+        return values, values.mean - reach, values.mean + reach
+    x = np.asarray(list(values), float)
+    x = x[np.isfinite(x)]
+    if not len(x):
+        return Summary(np.nan, np.nan, 0), np.nan, np.nan
+    found = Summary(float(x.mean()), float(x.std()), len(x))
+    if len(x) == 1:
+        return found, np.nan, np.nan
+    drawn = np.random.default_rng(0).integers(0, len(x), (_RESAMPLES, len(x)))
+    low, high = np.quantile(x[drawn].mean(axis=1), [0.025, 0.975])
+    return found, float(low), float(high)
 
 
 def simulate_pair(
@@ -94,9 +170,10 @@ def simulate_pair(
     post_model: str | names.Model | Path | Package,
     trials: int = 20,
     *,
-    cells: int | None = 8,
+    cells: int | Sequence[int] | None = 8,
     spikes_ms: Sequence[float] = (0.0,),
-    conductance: str = "package",
+    conductance: str | float = "package",
+    hold_mV: float | None = None,
     seed: int = 0,
     dt_ms: float = 0.05,
     window_ms: float = WINDOW_MS,
@@ -112,16 +189,21 @@ def simulate_pair(
     pre_mtype : str
         Presynaptic m-type.
     post_model : str, Model, path or Package
-        The recorded cell, without current injected.
+        The recorded cell.
     trials : int
         Repetitions for each presynaptic cell, each from rest, with random releases of its own.
-    cells : int or None
-        How many presynaptic cells, drawn at random; None takes all that contact the cell.
+    cells : int, sequence of int, or None
+        How many presynaptic cells, drawn at random; which ones (``pre_cell`` of the package's
+        synapses); None takes all that contact the cell.
     spikes_ms : sequence of float
         Presynaptic spike times of a trial.
-    conductance : {"package", "sheet"}
-        Weights as the package has them, or scaled so that their mean is the sheet's conductance
-        times its space-clamp factor where one is given.
+    conductance : {"package", "sheet"} or float
+        Weights as the package has them; or all multiplied by one factor so that their mean is
+        the sheet's conductance times its space-clamp factor (the bare conductance where the
+        sheet prints no factor), or a number of nS.  What packages carry is neither in general:
+        `nmc.compare_conductances` shows it.
+    hold_mV : float, optional
+        Keep the resting soma at this voltage by a constant current; no current unless given.
     seed : int
         Chooses cells and releases; the same seed gives the same numbers to the bit.
     dt_ms : float
@@ -143,7 +225,7 @@ def simulate_pair(
         No such m-type, model or kind of conductance.
     SynapseError
         The package has no synapse of that m-type; a number that cannot be: trials, cells, spike
-        times, step, window, seed.
+        times, conductance, voltage, step, window, seed.
 
     Notes
     -----
@@ -151,99 +233,165 @@ def simulate_pair(
     from the 5 ms before the spike, in the direction of the synapse's sign; *CV* the standard
     deviation of that over its mean; *failures* the share of trials below 0.01 mV.  On the mean of
     the trials that did not fail: *rise* from 20 to 80 % of the peak, *latency* from the presynaptic
-    spike to 5 % of the peak, *decay* the time constant of an exponential through 80 to 20 % of
-    the falling phase.
+    spike to 5 % of the peak, *decay* the time from the peak until 1/e of it is left
+    (``decay_ms``, compared with the sheet); ``decay_fit_ms`` is another definition, the time
+    constant of an exponential through 80 to 20 % of the falling phase.
     """
-    if conductance not in CONDUCTANCES:
+    if isinstance(conductance, str) and conductance not in CONDUCTANCES:
         raise UnknownNameError.of("conductance", conductance, CONDUCTANCES)
     trials = as_count(trials, where="trials", low=1, error=SynapseError)
     seed = as_count(seed, where="seed", high=_LARGEST_SEED, error=SynapseError)
     workers = as_count(workers, where="workers", low=1, error=SynapseError)
-    dt_ms = as_number(dt_ms, where="dt_ms", low=1e-4, high=SAMPLING_MS, error=SynapseError)
-    window_ms = as_number(window_ms, where="window_ms", low=1, high=1e6, error=SynapseError)
-    spikes = as_numbers(list(spikes_ms), where="spikes_ms", low=0, high=window_ms,
-                        error=SynapseError).tolist()  # fmt: skip
-    if not spikes:
+    if hold_mV is not None:
+        hold_mV = as_number(hold_mV, where="hold_mV", low=-120, high=0, error=SynapseError)
+    settings = {
+        "trials": trials,
+        "seed": seed,
+        "onset_ms": ONSET_MS,
+        "window_ms": as_number(window_ms, where="window_ms", low=1, high=1e6, error=SynapseError),
+        "dt_ms": as_number(dt_ms, where="dt_ms", low=1e-4, high=SAMPLING_MS, error=SynapseError),
+        "sampling_ms": SAMPLING_MS,
+        "v_init_mV": V_INIT_MV,
+        "hold_mV": hold_mV,
+        "spikes_ms": as_numbers(list(spikes_ms), where="spikes_ms", low=0, high=window_ms,
+                                error=SynapseError).tolist(),
+    }  # fmt: skip
+    if not settings["spikes_ms"]:
         raise SynapseError("spikes_ms: at least one presynaptic spike is needed; got none.")
     package = as_package(post_model, trust=trust)
     contacts = contacts_of(package, pre_mtype)
     factor = _weight_factor(package, pre_mtype, contacts, conductance)
-    chosen = choose_cells(contacts, cells, np.random.default_rng(seed))
-    excitatory = bool(contacts["excitatory"].iloc[0])
+    chosen = choose_cells(contacts, cells, np.random.default_rng(seed)).tolist()
 
-    def one(pre_cell: int):
-        params = {
-            "cell": cell_spec(package),
-            "contacts": to_spec(contacts[contacts["pre_cell"] == pre_cell], factor),
-            "trials": trials,
-            "seed": seed,
-            "onset_ms": ONSET_MS,
-            "window_ms": window_ms,
-            "dt_ms": dt_ms,
-            "sampling_ms": SAMPLING_MS,
-            "v_init_mV": V_INIT_MV,
-            "spikes_ms": spikes,
-        }
-        return run_cached(
-            "nmc.circuit._pair:run",
-            params,
-            [package],
-            synapses=True,
-            timeout_s=timeout_s,
-        )[1]
+    def record(pre_cell: int):
+        spec = to_spec(contacts[contacts["pre_cell"] == pre_cell], factor)
+        params = {"cell": cell_spec(package), "contacts": spec, **settings}
+        return run_cached("nmc.circuit._neuron:run_pair", params, [package], synapses=True,
+                          timeout_s=timeout_s)  # fmt: skip
 
-    found = dict(zip(chosen.tolist(), _each(one, chosen.tolist(), workers, progress), strict=True))
-    t = next(iter(found.values()))["t_ms"]
-    rows, singles = [], []
-    for pre_cell, arrays in found.items():
-        amplitude = psp_amplitudes(t, arrays["v_mV"], 1 if excitatory else -1)
-        rows.append(
-            {
-                "pre_cell": pre_cell,
-                "contacts": int((contacts["pre_cell"] == pre_cell).sum()),
-                "trials": trials,
-                **measure_psp(t, arrays["v_mV"], 1 if excitatory else -1),
-            }
-        )
-        singles += [
-            {"pre_cell": pre_cell, "trial": k, "amplitude_mV": a, "failure": bool(a < FAILURE_mV)}
-            for k, a in enumerate(amplitude)
-        ]
-    return PairedRecording(
-        names.canonical_mtype(pre_mtype),
-        package.name,
-        pd.DataFrame(rows).set_index("pre_cell"),
-        pd.DataFrame(singles),
-        t,
-        {pre_cell: arrays["v_mV"] for pre_cell, arrays in found.items()},
-        {"seed": seed, "conductance": conductance, **origin_of([package])},
-    )
+    with ThreadPoolExecutor(workers) as pool:  # each thread waits for a process
+        bar = tqdm(pool.map(record, chosen), total=len(chosen), unit="cell", leave=False,
+                   delay=1.0, disable=None if progress else True)  # fmt: skip
+        found = dict(zip(chosen, bar, strict=True))
+    return _as_recording(
+        names.canonical_mtype(pre_mtype), package, contacts, found,
+        {"seed": seed, "conductance": conductance, "weight_factor": factor, "hold_mV": hold_mV},
+    )  # fmt: skip
 
 
-def _weight_factor(package, pre_mtype, contacts, conductance: str) -> float:
+def _weight_factor(package, pre_mtype, contacts, conductance: str | float) -> float:
     if conductance == "package":
         return 1.0
+    mean = contacts["weight_nS"].mean()
+    if conductance != "sheet":
+        wanted = as_number(conductance, where="conductance, nS", low=0, error=SynapseError)
+        return wanted / mean
     row = _sheet_row(names.canonical_mtype(pre_mtype), package.mtype)
     if row is None:
         raise SynapseError(f"The sheets have no pathway {pre_mtype}:{package.mtype}.")
     clamp = row["space_clamp_correction_factor"]
-    clamp = 1.0 if pd.isna(clamp) else float(clamp)
-    return float(row["gsyn_mean_nS"]) * clamp / contacts["weight_nS"].mean()
+    return float(row["gsyn_mean_nS"]) * (1.0 if pd.isna(clamp) else float(clamp)) / mean
 
 
 def _sheet_row(pre: str, post: str) -> pd.Series | None:
-    from nmc.factsheets.pathways import load_pathways
-
     table = load_pathways()
     rows = table[(table["pre"] == pre) & (table["post"] == post)]
     return None if rows.empty else rows.iloc[0]
 
 
-def _each(function, items: list, workers: int, progress: bool) -> list:
-    """Call a function for each item in threads, with a progress bar; each starts a process."""
-    from tqdm import tqdm
+def _as_recording(pre_mtype, package, contacts, found, attrs) -> PairedRecording:
+    """Measure the recordings, by presynaptic cell."""
+    sign = 1 if bool(contacts["excitatory"].iloc[0]) else -1
+    t = next(iter(found.values()))[1]["t_ms"]
+    rows, singles, traces = [], [], {}
+    for pre_cell, (meta, arrays) in found.items():
+        traces[pre_cell] = v = arrays["v_mV"]
+        attrs["hold_nA"] = meta["hold_nA"]
+        rows.append(
+            {
+                "pre_cell": pre_cell,
+                "contacts": int((contacts["pre_cell"] == pre_cell).sum()),
+                "trials": len(v),
+                **measure_psp(t, v, sign),
+            }
+        )
+        singles += [
+            {"pre_cell": pre_cell, "trial": k, "amplitude_mV": a, "failure": bool(a < FAILURE_mV)}
+            for k, a in enumerate(psp_amplitudes(t, v, sign))
+        ]
+    cells = pd.DataFrame(rows).set_index("pre_cell")
+    return PairedRecording(
+        pre_mtype, package.name, cells, pd.DataFrame(singles), t, traces,
+        attrs | origin_of([package]),
+    )  # fmt: skip
 
-    with ThreadPoolExecutor(max(1, workers)) as pool:
-        calls = pool.map(function, items)
-        return list(tqdm(calls, total=len(items), unit="cell", leave=False, delay=1.0,
-                         disable=None if progress else True))  # fmt: skip
+
+# -- measures of postsynaptic potentials -------------------------------------------------------
+
+
+def psp_amplitudes(t_ms: np.ndarray, v_mV: np.ndarray, sign: int) -> np.ndarray:
+    """Largest deflection of each trial from its mean before the spike, mV, (trials,)."""
+    base = v_mV[:, t_ms < 0].mean(axis=1, keepdims=True)
+    return np.maximum((sign * (v_mV - base))[:, t_ms >= 0].max(axis=1), 0.0)
+
+
+def measure_psp(t_ms: np.ndarray, v_mV: np.ndarray, sign: int) -> dict[str, float]:
+    """Measure a set of trials; the definitions stand in `simulate_pair`."""
+    amplitude = psp_amplitudes(t_ms, v_mV, sign)
+    worked = amplitude >= FAILURE_mV
+    mean = amplitude.mean()
+    result = {
+        "amplitude_mV": mean,
+        "cv": amplitude.std() / mean if mean > 0 else np.nan,
+        "failures_percent": 100 * (1 - worked.mean()),
+        "rise_time_ms": np.nan,
+        "latency_ms": np.nan,
+        "decay_ms": np.nan,
+        "decay_fit_ms": np.nan,
+    }
+    if worked.any():
+        psp = sign * (v_mV - v_mV[:, t_ms < 0].mean(axis=1, keepdims=True))[worked].mean(axis=0)
+        result |= _shape(t_ms[t_ms >= 0], psp[t_ms >= 0])
+    return result
+
+
+def _shape(t: np.ndarray, psp: np.ndarray) -> dict[str, float]:
+    top = int(psp.argmax())
+    rising = psp[: top + 1] / psp[top]
+    return {
+        "rise_time_ms": _reached(t, rising, 0.8) - _reached(t, rising, 0.2),
+        "latency_ms": _reached(t, rising, 0.05),
+        "decay_ms": _time_to_fall(t[top:], psp[top:] / psp[top], 1 / np.e),
+        "decay_fit_ms": _fitted_decay(t[top:], psp[top:] / psp[top]),
+    }
+
+
+def _reached(t: np.ndarray, rising: np.ndarray, level: float) -> float:
+    """Last crossing of a level before the peak, linear to the next sample."""
+    below = np.flatnonzero(rising < level)
+    k = int(below[-1]) if len(below) else 0
+    if k == len(rising) - 1:
+        return t[k]
+    step = rising[k + 1] - rising[k]
+    return t[k] + (t[k + 1] - t[k]) * ((level - rising[k]) / step if step > 0 else 0.0)
+
+
+def _time_to_fall(t: np.ndarray, falling: np.ndarray, level: float) -> float:
+    """Time from the peak to a level, linear between samples; NaN if it is not reached."""
+    below = np.flatnonzero(falling <= level)
+    if not len(below):
+        return np.nan
+    k = int(below[0])
+    share = (falling[k - 1] - level) / (falling[k - 1] - falling[k])
+    return t[k - 1] + share * (t[k] - t[k - 1]) - t[0]
+
+
+def _fitted_decay(t: np.ndarray, falling: np.ndarray) -> float:
+    """Time constant of an exponential through 80 to 20 % of the fall; NaN if that is too short."""
+    below = np.flatnonzero(falling < 0.2)
+    end = int(below[0]) if len(below) else len(falling)
+    late = np.flatnonzero(falling <= 0.8)
+    start = int(late[0]) if len(late) else end
+    if end - start <= 5:
+        return np.nan
+    return -1 / np.polyfit(t[start:end], np.log(falling[start:end]), 1)[0]

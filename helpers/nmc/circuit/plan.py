@@ -17,7 +17,8 @@ from nmc import names
 from nmc.cells.build import cell_spec
 from nmc.cells.mechanisms import rename_clashes
 from nmc.cells.package import Package, as_package, load_package
-from nmc.circuit.contacts import contacts_of, to_spec
+from nmc.circuit.synaptome import contacts_of, to_spec
+from nmc.data import available
 from nmc.errors import CircuitError, SynapseError
 from nmc.numbers import as_count, as_counts, as_number
 
@@ -284,8 +285,6 @@ def _neuron_table(sub, numbers, models) -> pd.DataFrame:
 
 def _first_model(mtype: str) -> str:
     """The first model of an m-type that the source has."""
-    from nmc.data import available
-
     for etype in names.etypes_of(mtype):
         for instance in names.INSTANCES:
             model = names.Model(mtype, etype, instance).name

@@ -8,8 +8,9 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from nmc import style
-from nmc.circuit.network import CircuitRun
+from nmc.circuit.activity import CircuitRun, compute_population_rate
 from nmc.circuit.plan import CircuitPlan
+from nmc.data import provenance
 
 _COLOURS = (style.VERMILION, style.ORANGE, style.PURPLE, style.BLUE, style.GREEN, style.SKY)
 
@@ -28,8 +29,6 @@ def plot_circuit(plan: CircuitPlan, *, ax: Axes | None = None) -> Axes:
     -------
     matplotlib Axes
     """
-    from nmc.data import provenance
-
     ax = style.new_axes(ax, width=5.6, height=5.6)
     cells = plan.neurons
     x, y = cells["x_um"].to_numpy(float), cells["y_um"].to_numpy(float)
@@ -74,8 +73,6 @@ def plot_raster(
     -------
     matplotlib Axes
     """
-    from nmc.data import provenance
-
     ax = style.new_axes(ax, height=0.8 + 0.22 * len(run.plan.neurons))
     own = run.plan.neurons["mtype"]
     for colour, mtype in zip(_COLOURS * 10, sorted({*mtypes, *own}), strict=False):
@@ -116,8 +113,6 @@ def plot_rates(
     -------
     matplotlib Axes
     """
-    from nmc.data import provenance
-
     ax = style.new_axes(ax, height=3.8)
     tables = {label: run.rates(from_ms) for label, run in runs.items()}
     cells = next(iter(tables.values()))
@@ -151,9 +146,6 @@ def plot_population(
     -------
     matplotlib Axes
     """
-    from nmc.circuit.activity import compute_population_rate
-    from nmc.data import provenance
-
     ax = style.new_axes(ax, height=0.9 + 0.9 * len(runs))
     rates = {label: compute_population_rate(run, bin_ms) for label, run in runs.items()}
     height = 1.1 * max(max(rate["rate_Hz"].max() for rate in rates.values()), 1e-9)

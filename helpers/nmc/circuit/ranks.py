@@ -18,18 +18,14 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
+from nmc.cells.mechanisms import rename_clashes
 from nmc.cells.package import Package, load_package
-from nmc.circuit import _network
-from nmc.circuit.network import (
-    DT_MS,
-    TSTOP_MS,
-    CircuitRun,
-    as_run,
-    libraries_for,
-    make_params,
-)
+from nmc.circuit import _neuron
+from nmc.circuit.activity import CircuitRun
+from nmc.circuit.network import DT_MS, TSTOP_MS, as_run, libraries_for, make_params
 from nmc.circuit.plan import CircuitPlan
 from nmc.code_hash import code_hash
+from nmc.data.files import write_bytes
 from nmc.errors import CircuitError
 from nmc.parts import RUN_FILE, PartedRun, read_parts, start_run
 
@@ -84,7 +80,7 @@ def write_circuit(
     params = make_params(plan, tstop_ms, record, mode, dt_ms, 1)
     libraries_for(plan.packages.values(), params["integration"])  # refuses what it must
     folder.mkdir(parents=True, exist_ok=True)
-    for name in (_network.CIRCUIT_FILE, RUN_FILE):
+    for name in (_neuron.CIRCUIT_FILE, RUN_FILE):
         (folder / name).unlink(missing_ok=True)
     for old in folder.glob("part-*.npz"):
         old.unlink()
@@ -96,9 +92,7 @@ def write_circuit(
         for cell, model in zip(params["cells"], plan.neurons["model"], strict=True)
     ]
     told = {"params": params, "made_from": _made_from(plan.spec, plan.packages, params)}
-    partial = folder / f"{_network.CIRCUIT_FILE}.part"
-    partial.write_text(json.dumps(told), "utf-8")
-    partial.replace(folder / _network.CIRCUIT_FILE)
+    write_bytes(folder / _neuron.CIRCUIT_FILE, json.dumps(told).encode())
     return folder
 
 
@@ -138,7 +132,7 @@ def read_circuit(plan: CircuitPlan, folder: str | Path) -> CircuitRun:
     covered = sorted(cell for cells in run.parts.values() for cell in cells)
     if covered != list(range(len(plan.neurons))):
         raise CircuitError(f"The parts in {folder} do not cover each cell once. Run it again.")
-    meta, arrays = _network.join(list(parts.values()))
+    meta, arrays = _neuron.join(list(parts.values()))
     told = {"run_id": run.run_id, "code": run.made_from["code"], "neuron": run.made_from["neuron"]}
     return as_run(plan, params | {"ranks": len(parts)}, meta | told, arrays)
 
@@ -184,7 +178,7 @@ def run_folder(folder: str | Path, *, trust: bool = False) -> tuple[PartedRun, i
     for library in libraries:
         if not h.nrn_load_dll(library):
             raise CircuitError(f"NEURON cannot load the compiled mechanisms {library}.")
-    shares = {str(r): _network.cells_of(r, ranks, len(params["cells"])) for r in range(ranks)}
+    shares = {str(r): _neuron.cells_of(r, ranks, len(params["cells"])) for r in range(ranks)}
     run = pc.py_broadcast(start_run(folder, shares, made_from) if rank == 0 else None, 0)
     parent = told.get("parent")
 
@@ -193,7 +187,7 @@ def run_folder(folder: str | Path, *, trust: bool = False) -> tuple[PartedRun, i
             os._exit(3)  # nobody is left to want the result
 
     started = time.process_time()
-    meta, arrays = _network.simulate(h, pc, params, report)
+    meta, arrays = _neuron.simulate_share(h, pc, params, report)
     run.write_part(str(rank), meta | {"solve_s": time.process_time() - started}, arrays)
     pc.barrier()
     return run, rank
@@ -231,15 +225,18 @@ def _join_mpi(h, cells: int) -> tuple[int, int]:
 
 def _prepare(folder: Path, params: dict, made_from: dict, trust: bool) -> list[str]:
     """Check the folder's packages and compile them; the libraries go into the folder."""
-    current = code_hash(_network.__name__)
+    current = code_hash(_neuron.__name__)
     if made_from.get("code") != current:
         raise CircuitError(
             f"The circuit in {folder} was written by another version of nmc "
             f"(code {str(made_from.get('code'))[:12]}, here {current[:12]}). Write it again with "
             "this one, or install that one here."
         )
-    packages = [load_package(path, trust=trust) for path in sorted((folder / _PACKAGES).iterdir())]
-    found = {f"package {package.name}": package.sha256 for package in packages}
+    models = dict.fromkeys(cell["model"] for cell in params["cells"])  # in the plan's order
+    packages = rename_clashes(
+        load_package(folder / _PACKAGES / model, trust=trust) for model in models
+    )
+    found = {f"package {package.name}": package.content_sha256 for package in packages}
     wanted = {name: digest for name, digest in made_from.items() if name.startswith("package ")}
     for name in wanted.keys() | found.keys():
         if found.get(name) != wanted.get(name):
@@ -261,7 +258,7 @@ def _prepare(folder: Path, params: dict, made_from: dict, trust: bool) -> list[s
 
 
 def _read_circuit_file(folder: Path) -> dict:
-    path = folder / _network.CIRCUIT_FILE
+    path = folder / _neuron.CIRCUIT_FILE
     if not path.is_file():
         raise CircuitError(
             f"There is no circuit in {folder}: it has no {path.name}. Write one with "
@@ -283,9 +280,9 @@ def _made_from(spec: dict, packages: dict[str, Package], params: dict) -> dict[s
     return {
         "plan": _hash(spec | {"cells": cells}),
         "settings": _hash(settings),
-        "code": code_hash(_network.__name__),
+        "code": code_hash(_neuron.__name__),
         "neuron": version("neuron"),
-        **{f"package {name}": package.sha256 for name, package in packages.items()},
+        **{f"package {name}": package.content_sha256 for name, package in packages.items()},
     }
 
 

@@ -1,7 +1,12 @@
-"""The synaptome of a cell: where its synapses sit, whose they are, and how many there should be."""
+"""The synaptome of a cell: whose its synapses are, where they sit, how many and how strong.
+
+A *contact* is one row of a package's ``synapses.tsv``; a *sender* is one presynaptic cell, with
+all its contacts on the package.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +14,102 @@ import pandas as pd
 
 from nmc import names, style
 from nmc.cells.morphology import section_paths, section_points
-from nmc.cells.package import Package
-from nmc.cells.protocols import as_package
-from nmc.errors import PackageError
+from nmc.cells.package import Package, as_package
+from nmc.circuit.synapses import check_parameters
+from nmc.errors import PackageError, SynapseError
+from nmc.factsheets.pathways import load_pathways
+from nmc.numbers import as_count, as_counts
+from nmc.viewer3d import view_lines
+
+#: Columns of `Package.synapses` that a worker needs.
+_NEEDED = [
+    "pre_cell", "section", "x", "excitatory", "depression_ms", "facilitation_ms", "utilisation",
+    "decay_ms", "delay_ms", "weight_nS", "NMDA_ratio", "mg_mM", "GABAB_ratio", "e_GABAA_mV",
+    "e_GABAB_mV",
+]  # fmt: skip
+
+
+def contacts_of(package: Package, pre_mtype: str) -> pd.DataFrame:
+    """Return the synapses that cells of an m-type make on a package.
+
+    Parameters
+    ----------
+    package : Package
+        From `nmc.load_package`.
+    pre_mtype : str
+        Presynaptic m-type, in any of its spellings.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Rows of ``package.synapses``, index ``synapse``.
+
+    Raises
+    ------
+    UnknownNameError
+        No such m-type.
+    SynapseError
+        None of the cell's synapses comes from that m-type, or one has impossible parameters.
+    """
+    mtype = names.canonical_mtype(pre_mtype)
+    every = package.synapses
+    rows = every[every["pre_mtype"] == mtype]
+    if rows.empty:
+        there = ", ".join(sorted(every["pre_mtype"].unique()))
+        more = (
+            f"; its presynaptic m-types are {there}." if there else ", nor from any other m-type."
+        )
+        raise SynapseError(f"{package.name} has no synapse from {mtype}{more}")
+    used = rows["utilisation"].to_numpy()
+    # packages draw each contact's U at random and cut it at 0: such a contact never releases
+    check_parameters(np.where(used == 0, 1, used), rows["depression_ms"], rows["facilitation_ms"])
+    return rows
+
+
+def choose_cells(contacts: pd.DataFrame, wanted: int | Sequence[int] | None, rng) -> np.ndarray:
+    """Choose senders among contacts: so many at random, those listed, or all (None); sorted.
+
+    Raises
+    ------
+    SynapseError
+        No sender is asked for, or one that makes none of the contacts.
+    """
+    cells = np.unique(contacts["pre_cell"])
+    if wanted is None:
+        return cells
+    if isinstance(wanted, Iterable) and not isinstance(wanted, str):
+        listed = np.unique(as_counts(list(wanted), where="presynaptic cells", error=SynapseError))
+        absent = np.setdiff1d(listed, cells)
+        if len(absent) or not len(listed):
+            raise SynapseError(
+                f"Presynaptic cells: {absent[:6].tolist() or 'an empty list'} cannot be taken; "
+                f"{len(cells)} cells make these contacts, {cells[:6].tolist()} among them."
+            )
+        return listed
+    number = as_count(wanted, where="presynaptic cells", low=1, error=SynapseError)
+    return cells if number >= len(cells) else np.sort(rng.choice(cells, number, replace=False))
+
+
+def to_spec(contacts: pd.DataFrame, weight_factor: float = 1.0) -> list[dict]:
+    """Turn rows into dictionaries for a worker; what the package does not set is left out."""
+    table = contacts[_NEEDED].assign(weight_nS=contacts["weight_nS"] * weight_factor)
+    return [
+        {"synapse": int(number)} | {k: _plain(v) for k, v in row.items() if v == v}
+        for number, row in zip(table.index, table.to_dict("records"), strict=True)
+    ]
+
+
+def _plain(value):
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def origin_of(packages: Iterable[Package]) -> dict:
+    """Say where packages come from, and whether any of their numbers are synthetic."""
+    packages = list(packages)
+    return {
+        "origin": ", ".join(dict.fromkeys(package.origin for package in packages)),
+        "invented": any(package.invented for package in packages),
+    }
 
 
 def locate_synapses(model: str | names.Model | Package) -> pd.DataFrame:
@@ -55,9 +153,8 @@ def locate_synapses(model: str | names.Model | Package) -> pd.DataFrame:
         at = x * path.along_um[-1]
         place = (np.interp(at, path.along_um, path.points[:, k]) for k in range(3))
         rows.append((*place, path.start_um + at))
-    places = pd.DataFrame(
-        rows, columns=["x_um", "y_um", "z_um", "distance_um"], index=synapses.index
-    )
+    columns = ["x_um", "y_um", "z_um", "distance_um"]
+    places = pd.DataFrame(rows, columns=columns, index=synapses.index, dtype=float)
     kept = synapses[["pre_cell", "pre_mtype", "excitatory", "section", "weight_nS"]]
     table = kept.join(places)
     table.attrs["folder"] = str(package.folder)
@@ -84,8 +181,6 @@ def count_synaptome(model: str | names.Model | Package) -> pd.DataFrame:
     PackageError
         The package cannot be read.
     """
-    from nmc.factsheets.pathways import load_pathways
-
     package = as_package(model)
     grouped = package.synapses.groupby("pre_mtype")
     table = pd.DataFrame(
@@ -106,6 +201,62 @@ def count_synaptome(model: str | names.Model | Package) -> pd.DataFrame:
     return table.sort_values("synapses", ascending=False)
 
 
+def compare_conductances(models: Iterable[str], *, min_senders: int = 10) -> pd.DataFrame:
+    """Put the synaptic weights of packages beside conductance and space-clamp factor of the sheets.
+
+    Only pathways for which the sheets print a factor, and of which at least one package has
+    `min_senders` senders; the contacts of all packages that receive from these are put together.
+
+    Parameters
+    ----------
+    models : iterable of str
+        The receiving packages.
+    min_senders : int
+        See above.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a pathway, index ``pathway``: ``packages``, ``senders``, ``contacts``,
+        ``weight_nS`` (mean over the contacts), ``gsyn_nS`` and ``factor`` of the sheet, and
+        ``ratio``, weight over their product.
+
+    Raises
+    ------
+    UnknownNameError, PackageError
+        No such model; a package cannot be read.
+    SynapseError
+        `min_senders` is no count.
+    """
+    least = as_count(min_senders, where="min_senders", error=SynapseError)
+    sheet = load_pathways()
+    sheet = sheet[sheet["space_clamp_correction_factor"].notna()]
+    keys = sheet["pre"].astype(str) + ":" + sheet["post"].astype(str)
+    parts = []
+    for model in models:
+        package = as_package(model)
+        rows = package.synapses.groupby("pre_mtype").agg(
+            senders=("pre_cell", "nunique"),
+            contacts=("pre_cell", "size"),
+            weight=("weight_nS", "sum"),
+        )
+        rows.index = rows.index.astype(str) + f":{package.mtype}"
+        parts.append(rows[rows.index.isin(keys)])
+    every = pd.concat(parts) if parts else pd.DataFrame(columns=["senders", "contacts", "weight"])
+    found = every.groupby(level=0).agg(
+        packages=("senders", "size"), most=("senders", "max"), senders=("senders", "sum"),
+        contacts=("contacts", "sum"), weight=("weight", "sum"),
+    )  # fmt: skip
+    found = found[found["most"] >= least].rename_axis("pathway")
+    printed = sheet.set_index(keys).loc[found.index]
+    gsyn = printed["gsyn_mean_nS"].astype(float)
+    factor = printed["space_clamp_correction_factor"].astype(float)
+    weight = found["weight"] / found["contacts"]
+    return found[["packages", "senders", "contacts"]].assign(
+        weight_nS=weight, gsyn_nS=gsyn, factor=factor, ratio=weight / (gsyn * factor)
+    )
+
+
 def view_synaptome(places: pd.DataFrame):
     """Show a cell and its synapses in space; turns under the mouse, also on a static page.
 
@@ -119,8 +270,6 @@ def view_synaptome(places: pd.DataFrame):
     object
         Shows itself in a notebook and on a built page.
     """
-    from nmc.viewer3d import view_lines
-
     package = as_package(Path(places.attrs["folder"]))
     dendrites = [points for name, points in section_points(package).items() if name != "soma[0]"]
     segments = np.concatenate([np.stack([p[:-1], p[1:]], axis=1) for p in dendrites])

@@ -173,11 +173,11 @@ def pathways_command(source) -> None:
     \b
     nmc scoreboard-pathways --source /data/nmc
     """
-    from nmc.circuit import pathway_scores
+    from nmc.circuit import scores
 
     _use(source)
-    rows = pathway_scores.run_pathways()
-    click.echo(pathway_scores.summarise(rows).round(2).to_string())
+    rows = scores.run_pathways()
+    click.echo(scores.summarise(rows).round(2).to_string())
     _name_failures(rows[rows["error"].notna()], "pathway")
 
 

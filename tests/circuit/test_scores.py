@@ -1,12 +1,15 @@
 """The kept pathways: recorded anew where missing, beside the sheets of the source in use."""
 
+import json
+
 import nmc
+import numpy as np
 import pandas as pd
 import pytest
 from nmc import names, recomputed
-from nmc.circuit import pathway_scores
+from nmc.circuit import scores as pathway_scores
 from nmc.circuit.pairs import SHEET
-from nmc.circuit.pathway_list import PATHWAYS, pathways
+from nmc.circuit.scores import PATHWAYS, pathways
 from nmc.errors import SourceError
 
 
@@ -38,11 +41,11 @@ def test_kept_rows_hold_no_sheet_value_and_are_joined_at_reading():
     row = scores.iloc[0]
     own = sheet[(sheet["pre"] == row["pre"]) & (sheet["post"] == row["post"])].iloc[0]
     assert row["sheet_amplitude_mV"] == pytest.approx(float(own["psp_amplitude_mean_mV"]))
-    for column in SHEET:
-        inside = (scores[column] - scores[f"sheet_{column}"]).abs() <= scores[f"sheet_sd_{column}"]
-        assert (inside == scores[f"within_{column}"]).all()
+    assert row["ratio_amplitude_mV"] == pytest.approx(
+        row["amplitude_mV"] / row["sheet_amplitude_mV"], rel=1e-4
+    )
     counts = pathway_scores.summarise(scores)
-    assert (counts["within one deviation"] <= counts["pathways"]).all()
+    assert (counts["agree"] + counts["differ"] <= counts["pathways"]).all()
 
 
 @pytest.mark.real
@@ -53,12 +56,12 @@ def test_the_kept_rows_were_made_from_what_stands(mirror, monkeypatch):
     assert set(scores["package"]) == {"unchanged"}
     by_pathway = scores.set_index("pathway")
     row = by_pathway.loc["L5_TTPC1:L5_TTPC1_cADpyr232_1"]
-    for quantity in SHEET:
-        assert row[f"within_{quantity}"], quantity
+    assert (row[[f"verdict_{quantity}" for quantity in SHEET]] == "agrees").sum() >= 5
     # what Record a pair says of the two definitions, without the pathway they were compared on
     others = by_pathway.drop(index=row.name)
-    fit = (others["decay_fit_ms"] - others["sheet_decay_ms"]).abs() <= others["sheet_sd_decay_ms"]
-    assert others["within_decay_ms"].sum() > fit.sum()
+    sheet, allowed = others["sheet_decay_ms"], others["sheet_sd_decay_ms"]
+    near = [((others[c] - sheet).abs() <= allowed).sum() for c in ("decay_ms", "decay_fit_ms")]
+    assert near[0] > near[1]
 
 
 @pytest.mark.neuron
@@ -77,6 +80,23 @@ def test_a_second_run_records_only_what_is_missing(tmp_path, monkeypatch):
     rows = pd.read_parquet(path).assign(code_sha256="other")
     rows.to_parquet(path, index=False)
     assert pathway_scores.load_pathway_scores(path=path)["stale"].all()
+
+
+def test_a_row_of_single_values_is_compared_by_them(tmp_path):
+    """Two rows with the same mean and deviation: one keeps its connections, one does not."""
+    kept = recomputed.load_kept("pathways")
+    row = kept[kept["cells"] == 8].iloc[[0]].assign(amplitude_mV=1.0, amplitude_mV_sd=0.5)
+    values = [0.5, 1.5] * 4
+    path = tmp_path / "pathways.parquet"
+    told = row.assign(settings="b", amplitude_mV_cells=json.dumps(values))
+    pd.concat([row.assign(settings="a"), told]).to_parquet(path)
+    bare, full = (r for _, r in nmc.load_pathway_scores(path=path).iterrows())
+    sheet = bare["sheet_amplitude_mV"]
+    reach = 2.3646 * 0.5 / np.sqrt(7)  # Student's t, 7 degrees of freedom
+    assert bare["ratio_high_amplitude_mV"] == pytest.approx((1 + reach) / sheet, rel=1e-4)
+    assert full["ratio_amplitude_mV"] == pytest.approx(1 / sheet)
+    error = 0.5 / np.sqrt(8)
+    assert full["ratio_high_amplitude_mV"] * sheet == pytest.approx(1 + 1.96 * error, abs=0.05)
 
 
 def test_invented_packages_are_refused():
