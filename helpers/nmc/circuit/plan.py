@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
 import pandas as pd
@@ -212,7 +212,12 @@ def plan_circuit(
 def make_spec(plan: CircuitPlan) -> dict:
     """Turn a plan into plain data for the workers; see `CircuitPlan.spec`."""
     models = plan.neurons["model"].to_numpy()
-    own = _SpecCache(plan.packages)
+    synapses = {m: dict(list(p.synapses.groupby("pre_cell"))) for m, p in plan.packages.items()}
+
+    @cache
+    def own(model: str, source: int) -> list[dict]:
+        return to_spec(synapses[model][source])
+
     contacts = [
         contact
         | {"weight_nS": contact["weight_nS"] * plan.settings["gain"],
@@ -232,21 +237,6 @@ def make_spec(plan: CircuitPlan) -> dict:
         "background_Hz": plan.settings["background_Hz"],
         "seed": plan.settings["seed"],
     }
-
-
-class _SpecCache:
-    """The contacts of a package's presynaptic cells as dictionaries, each made once."""
-
-    def __init__(self, packages: Mapping[str, Package]):
-        self._synapses = {
-            m: dict(list(p.synapses.groupby("pre_cell"))) for m, p in packages.items()
-        }
-        self._made: dict[tuple[str, int], list[dict]] = {}
-
-    def __call__(self, model: str, source: int) -> list[dict]:
-        if (model, source) not in self._made:
-            self._made[model, source] = to_spec(self._synapses[model][source])
-        return self._made[model, source]
 
 
 def _selected(connectome, neurons):
@@ -309,14 +299,19 @@ def _wire(sub, table, packages, background, gain, missing, seed):
     """
     mtypes, models = table["mtype"].to_numpy(), table["model"].to_numpy()
     taken = {post: set(rows["source"]) for post, rows in background.groupby("post")}
-    pools, skipped, blocks = _Pools(packages), [], []
+    skipped, blocks = [], []
+
+    @cache
+    def senders_in(model: str, mtype: str) -> np.ndarray:
+        return np.unique(contacts_of(packages[model], mtype)["pre_cell"])
+
     columns = sub.adjacency.tocsc()
     for post in range(len(table)):
         senders = np.sort(columns.indices[columns.indptr[post] : columns.indptr[post + 1]])
         for mtype in np.unique(mtypes[senders]):
             pre = senders[mtypes[senders] == mtype]
             try:
-                pool = pools(models[post], mtype)
+                pool = senders_in(models[post], mtype)
             except SynapseError as error:
                 if missing == "error":
                     raise CircuitError(
@@ -356,20 +351,6 @@ def _connection_table(table, packages, pre, post, source, gain) -> pd.DataFrame:
         delay_ms=SYNAPTIC_DELAY_ms + distance / VELOCITY_um_per_ms,
         weight_nS=gain * found["sum"].to_numpy(float),
     )
-
-
-class _Pools:
-    """The presynaptic cells of an m-type in a package, looked up once."""
-
-    def __init__(self, packages: Mapping[str, Package]):
-        self._packages = packages
-        self._found: dict[tuple[str, str], np.ndarray] = {}
-
-    def __call__(self, model: str, mtype: str) -> np.ndarray:
-        if (model, mtype) not in self._found:
-            rows = contacts_of(self._packages[model], mtype)
-            self._found[model, mtype] = np.unique(rows["pre_cell"])
-        return self._found[model, mtype]
 
 
 def _background(table, packages, number: int, rng) -> pd.DataFrame:
