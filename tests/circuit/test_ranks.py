@@ -7,11 +7,13 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import nmc
 import numpy as np
 import psutil
 import pytest
+from nmc.cells.mechanisms import rename_clashes
 from nmc.circuit._neuron import ALLOWED
 from nmc.errors import CircuitError, PartsError, TrustError
 
@@ -89,7 +91,7 @@ def test_a_folder_runs_where_it_was_moved_and_again_on_fewer_ranks(plan, expecte
     for ranks in (3, 2):  # what three ranks left does not mix with what two write
         status, told = run(ranks, moved)
         assert status == 0, told
-        assert f"{ranks} ranks done" in told
+        assert f"{ranks} of {ranks} parts done" in told
         found = nmc.read_circuit(plan, moved)
         assert len(expected.spikes) > 3 and found.spikes.equals(expected.spikes)
         assert found.voltages.equals(expected.voltages)
@@ -196,6 +198,28 @@ def test_a_changed_package_or_older_code_is_refused(plan, folder):
         [*NMC, "circuit", "run", str(folder)], capture_output=True, text=True, check=False
     )
     assert done.returncode == 1 and "written by another version of nmc" in done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.neuron
+def test_packages_whose_synapses_differ_run_together_from_a_folder(plan, expected, tmp_path):
+    """The second package's mechanism takes another name, here and where the folder is run."""
+    first, *_, model = plan.packages
+    own = tmp_path / model
+    shutil.copytree(plan.packages[model].folder, own)
+    mod = own / "mechanisms" / "ProbAMPANMDA_EMS.mod"
+    mod.write_text(mod.read_text() + "\n: the same equations in another file\n")
+    changed = {**plan.packages, model: nmc.load_package(own, trust=True)}
+    packages = dict(zip(changed, rename_clashes(changed.values()), strict=True))
+    assert not packages[first].renamed and packages[model].renamed
+    other = replace(plan, packages=packages)
+    assert nmc.simulate_circuit(other, trust=True, **RUN).spikes.equals(expected.spikes)
+    folder = nmc.write_circuit(other, tmp_path / "circuit", trust=True, **RUN)
+    command = [*NMC, "circuit", "run", str(folder)]
+    refused = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert refused.returncode != 0 and "trust" in refused.stderr
+    subprocess.run([*command, "--trust"], check=True, timeout=300)
+    assert nmc.read_circuit(other, folder).spikes.equals(expected.spikes)
 
 
 @needs_mpi

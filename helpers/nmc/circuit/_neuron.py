@@ -51,11 +51,11 @@ def place_contact(h, cell, contact: dict, seed: int, offset: int = 0):
     """
     segment = cell.section(contact["section"])(contact["x"])
     if contact["excitatory"]:
-        synapse = h.ProbAMPANMDA_EMS(segment)
+        synapse = _mechanism(h, cell, "ProbAMPANMDA_EMS")(segment)
         synapse.tau_d_AMPA = contact["decay_ms"]
         settings = {"NMDA_ratio": "NMDA_ratio", "mg_mM": "mg"}
     else:
-        synapse = h.ProbGABAAB_EMS(segment)
+        synapse = _mechanism(h, cell, "ProbGABAAB_EMS")(segment)
         synapse.tau_d_GABAA = contact["decay_ms"]
         rise = h.Random()
         rise.MCellRan4(contact["synapse"] * 100_000 + 100, cell.gid + 250)
@@ -71,6 +71,16 @@ def place_contact(h, cell, contact: dict, seed: int, offset: int = 0):
     _reseed(stream, cell.gid, contact["synapse"] + offset, seed)
     synapse.setRNG(stream)
     return synapse, stream
+
+
+def _build(spec: dict):
+    cell = build_cell(spec)
+    cell.renamed = spec["renamed"]  # where another package of the run has a MOD file of that name
+    return cell
+
+
+def _mechanism(h, cell, name: str):
+    return getattr(h, cell.renamed.get(name, name))
 
 
 def _reseed(stream, gid: int, synapse: int, seed: int) -> None:
@@ -115,7 +125,7 @@ def run_pair(params: dict, report) -> tuple[dict, dict[str, np.ndarray]]:
     """
     from neuron import h
 
-    cell = build_cell(params["cell"])
+    cell = _build(params["cell"])
     placed = [place_contact(h, cell, c, params["seed"]) for c in params["contacts"]]
     connections = [
         _connect(h.NetCon(None, synapse), contact, 0)
@@ -170,7 +180,7 @@ def run_attenuation(params: dict, report) -> tuple[dict, dict[str, np.ndarray]]:
     """
     from neuron import h
 
-    cell = build_cell(params["cell"])
+    cell = _build(params["cell"])
     _run.set_integration(h, {"dt_ms": params["dt_ms"], "order": 1})
     _run.start(h, {"tstop_ms": 1.0, "v_init_mV": params["v_init_mV"], "settle": True})
     _come_to_rest(h)
@@ -244,7 +254,7 @@ def cells_of(rank: int, ranks: int, cells: int) -> list[int]:
 
 
 def _place_cell(h, pc, gid: int, params: dict):
-    cell = build_cell(params["cells"][gid])
+    cell = _build(params["cells"][gid])
     # cells of one model stand in different places of the circuit: their streams differ
     cell.gid = params["cells"][gid]["gid"] * 1000 + gid
     if params["random_channels"][gid]:

@@ -205,7 +205,7 @@ def circuit_run_command(folder, trust) -> None:
         click.echo(f"nmc: {error}", err=True)
         ranks.leave(exit_code(error))
     if rank == 0:
-        click.echo(f"{folder}: run {run.run_id}, {len(run.parts)} ranks done")
+        click.echo(f"{folder}: run {run.run_id}, {len(run.parts)} of {len(run.parts)} parts done")
     ranks.leave()
 
 
