@@ -312,7 +312,7 @@ def at_hand(key: str, source: _Source = None) -> Record | None:
 
 def _ready(tree: sources.Tree, wanted: Item) -> Record | None:
     path = tree.find(wanted)
-    if path is None or not path.exists():
+    if not isinstance(path, Path) or not path.exists():
         return None
     return tree.get(wanted, progress=False, accept_terms=None)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import gzip
 import hashlib
+import io
 import json
 import os
 import re
@@ -21,7 +22,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import IO, NamedTuple, cast
 
 from nmc.data.files import atomic_folder, progress_bar
 from nmc.errors import ArchiveError
@@ -69,12 +70,12 @@ class _Budget:
 
 
 class Member(NamedTuple):
-    """One member: its name as spelt, whether it is a folder, its size, and where to read it."""
+    """One member: its name as spelt, whether it is a folder, its size, where to read a file."""
 
     name: str
     is_folder: bool
     size_bytes: int
-    stream: BinaryIO | None
+    stream: IO[bytes]
 
 
 def unpack(
@@ -185,7 +186,8 @@ def _chunks(member: Member, budget: _Budget) -> Iterator[bytes]:
 
 def _checked(archive: Path, budget: _Budget) -> Iterator[tuple[tuple[str, ...], Member]]:
     """Yield every member with the parts of its name, each checked."""
-    files, folders = set(), {}
+    files: set[tuple[str, ...]] = set()
+    folders: dict[tuple[str, ...], tuple[str, ...]] = {}
     with open_members(archive) as listed:
         for member in listed:
             budget.entry()
@@ -286,7 +288,7 @@ def open_members(archive: Path) -> Iterator[Iterator[Member]]:
             yield _zip_members(archive, raw)
         elif start[:2] == b"\x1f\x8b":
             with gzip.GzipFile(fileobj=raw, mode="rb") as plain:
-                yield _tar_members(plain)
+                yield _tar_members(cast(IO[bytes], plain))
         else:
             try:
                 tarfile.TarInfo.frombuf(start, "utf-8", "strict")
@@ -297,7 +299,7 @@ def open_members(archive: Path) -> Iterator[Iterator[Member]]:
             yield _tar_members(raw)
 
 
-def _zip_members(path: Path, raw: BinaryIO) -> Iterator[Member]:
+def _zip_members(path: Path, raw: IO[bytes]) -> Iterator[Member]:
     _check_directory_size(path, raw)
     with zipfile.ZipFile(raw) as archive:
         for info in archive.infolist():
@@ -312,13 +314,13 @@ def _zip_members(path: Path, raw: BinaryIO) -> Iterator[Member]:
             for reason in (reason for reason, applies in wrong.items() if applies):
                 raise ArchiveError(f"The archive's member {info.filename!a} {reason}: refused.")
             if info.is_dir():
-                yield Member(info.orig_filename, True, 0, None)
+                yield Member(info.orig_filename, True, 0, io.BytesIO())
                 continue
             with archive.open(info) as stream:
                 yield Member(info.orig_filename, False, info.file_size, stream)
 
 
-def _check_directory_size(path: Path, raw: BinaryIO) -> None:
+def _check_directory_size(path: Path, raw: IO[bytes]) -> None:
     """Refuse a list of members that would not fit in memory, before it is read."""
     raw.seek(max(0, path.stat().st_size - (1 << 16) - 22 - 20))
     tail = raw.read()
@@ -331,12 +333,15 @@ def _check_directory_size(path: Path, raw: BinaryIO) -> None:
         raise ArchiveError(f"{path} lists {length:,} bytes of members' names: refused.")
 
 
-def _tar_members(plain: BinaryIO) -> Iterator[Member]:
-    with tarfile.open(fileobj=_Guarded(plain), mode="r:", errors="strict") as archive:
+def _tar_members(plain: IO[bytes]) -> Iterator[Member]:
+    with tarfile.open(
+        fileobj=cast(IO[bytes], _Guarded(plain)), mode="r:", errors="strict"
+    ) as archive:
         for info in archive:
-            archive.members = []  # tarfile keeps every header it has seen
+            # tarfile keeps every header it has seen
+            archive.members = []  # type: ignore[attr-defined]
             if info.isdir():
-                yield Member(info.name, True, 0, None)
+                yield Member(info.name, True, 0, io.BytesIO())
                 continue
             if info.type not in (tarfile.REGTYPE, tarfile.AREGTYPE):
                 raise ArchiveError(
@@ -345,7 +350,7 @@ def _tar_members(plain: BinaryIO) -> Iterator[Member]:
                 )
             safe_parts(info.name)  # says why before the standard library's filter refuses
             tarfile.data_filter(info, "/nowhere")
-            yield Member(info.name, False, info.size, archive.extractfile(info))
+            yield Member(info.name, False, info.size, cast(IO[bytes], archive.extractfile(info)))
         # Read to the end: tarfile takes a lost or damaged header for the end of the archive.
         plain.seek(archive.offset)
         length = 0
@@ -360,7 +365,7 @@ def _tar_members(plain: BinaryIO) -> Iterator[Member]:
 class _Guarded:
     """A stream whose single reads are small: a header that claims gigabytes is refused."""
 
-    def __init__(self, stream: BinaryIO):
+    def __init__(self, stream: IO[bytes]):
         self._stream = stream
         self.seek, self.tell = stream.seek, stream.tell
 

@@ -132,7 +132,8 @@ def _wiring(item: Item, folder: Path, origin: str) -> Record:
     if not kept or kept.get("sha256") != files.sha256_of(target):
         with files.writing(item.key):
             with files.atomic_write(target) as temporary:
-                _write_wiring(mtype, *(p for p, _ in _wiring_files(item, folder)), temporary)
+                (neurons, _), (synapses, _) = _wiring_files(item, folder)
+                _write_wiring(mtype, neurons, synapses, temporary)
             files.write_json(note, {"sha256": files.sha256_of(target)})
     size, digest = target.stat().st_size, files.sha256_of(target)
     return Record(item.key, origin, digest, size, False, "", "catalogue", target)

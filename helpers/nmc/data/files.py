@@ -266,7 +266,7 @@ def parse_sums(content: bytes, where: object) -> dict[str, str]:
     FormatError
         When a line is none; names the list and the line.
     """
-    sums = {}
+    sums: dict[str, str] = {}
     for number, line in enumerate(content.decode("utf-8", "replace").splitlines(), 1):
         if not line.strip():
             continue

@@ -175,11 +175,9 @@ def item(key: str) -> Item:
 
 def _canonical(text: str) -> str:
     head, _, tail = text.rpartition("/")
-    if head in ("", "model"):
-        head, ways = "model", (lambda name: names.parse_model(name).name,)
-    else:
-        ways = (names.canonical_metype, names.canonical_mtype, names.canonical_layer)
-    for canonical in ways:
+    head = head or "model"
+    ways = (names.canonical_metype, names.canonical_mtype, names.canonical_layer)
+    for canonical in (_model,) if head == "model" else ways:
         try:
             found = f"{head}/{canonical(tail)}"
         except NMCError:
@@ -187,6 +185,10 @@ def _canonical(text: str) -> str:
         if found in _rows():
             return found
     return text
+
+
+def _model(name: str) -> str:
+    return names.parse_model(name).name
 
 
 def match(patterns: Iterable[str]) -> list[Item]:
@@ -310,7 +312,7 @@ def plot_package_sizes(ax: Axes | None = None) -> Axes:
 
     packages = [entry for entry in items().values() if entry.key.startswith("model/")]
     layers = [entry.key.removeprefix("model/").split("_")[0] for entry in packages]
-    size_MB = [entry.size_bytes / 1e6 for entry in packages]
+    size_MB = [entry.known[0].size_bytes / 1e6 for entry in packages]
     # Points of a row are spread with a seed of their own, so that the figure is always the same.
     row = np.array([names.LAYERS.index(layer) for layer in layers], dtype=float)
     row += np.random.default_rng(0).uniform(-0.35, 0.35, len(layers))

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Protocol
+from typing import IO, Protocol, cast
 
 from nmc import names
 from nmc.data import archive, files, registry
@@ -56,7 +56,9 @@ class NotInSource(Exception):
 class Tree(Protocol):
     """One tree of the source."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What the tree is called as an origin."""
 
     def find(self, item: Item, *, ask: bool = False) -> Path | str | None:
         """Return where the file is: a path where it is at hand, else None.
@@ -128,9 +130,10 @@ class FolderTree:
         if self._name:
             return self._name
         try:
-            return self.marker.origin or self.folder.name
-        except (SourceError, AttributeError):
-            return self.folder.name
+            marker = self.marker
+        except SourceError:
+            marker = None
+        return marker.origin if marker and marker.origin else self.folder.name
 
     def find(self, item: Item, *, ask: bool = False) -> Path | None:
         """Return the path of the file, of the unpacked package, or of the archive it lies in."""
@@ -353,7 +356,7 @@ def _contents() -> Iterator[tuple[str, bytes]]:
             tarfile.open(fileobj=packed, mode="r|xz") as tar,
         ):
             for member in tar:
-                content = tar.extractfile(member).read()
+                content = cast(IO[bytes], tar.extractfile(member)).read()
                 if hashlib.sha256(content).hexdigest() != left.pop(member.name):
                     raise ChecksumError(f"{member.name} is not the file that is listed")
                 yield member.name, content

@@ -108,9 +108,8 @@ def verify_cache(*, repair: bool = False) -> Iterator[Finding]:
         if repair:
             yield from _forget_lost(tree)
     for root in _folders(cache / "sample"):
-        tree = SampleTree()
-        if root == tree.folder:
-            for found in verify_tree(tree):
+        if root == SampleTree().folder:
+            for found in verify_tree(SampleTree()):
                 yield _removed(found) if repair and not found.is_sound else found
     for root in _folders(cache / "unpacked"):
         why = data.damage(root, read_all=True)
@@ -215,7 +214,8 @@ def export(
     target = files.user_path(target)
     if target.exists():
         raise SourceError(f"{target} exists already: export to a folder that does not.")
-    wanted, left_out = list(patterns), {}
+    wanted = list(patterns)
+    left_out: dict[str, str] = {}
     records = list(_records(wanted, source, left_out, progress))
     if not records:
         raise MissingFileError("Nothing is at hand to export: name keys, and they are fetched.")

@@ -143,7 +143,9 @@ class WebTree:
             shown = files.redact(address)
             try:
                 parts = urlsplit(address)
-                self.name = parts.hostname + (f":{parts.port}" if parts.port else "")
+                self.name = (parts.hostname or "") + (f":{parts.port}" if parts.port else "")
+                if not parts.hostname:
+                    raise ValueError("it names no host")
                 if parts.query or parts.fragment or re.search(r"\s", address):
                     raise ValueError("a tree's address has no space, '?' or '#'")
             except (ValueError, TypeError) as exc:
@@ -157,9 +159,12 @@ class WebTree:
         """Return where the file is looked for, in order."""
         return tuple(join(self._base, p) for p in item.paths) if self._base else item.addresses
 
+    def _fetched(self, item: Item) -> Path | None:
+        return next((p for p in (self.folder / q for q in item.paths) if p.is_file()), None)
+
     def find(self, item: Item, *, ask: bool = False) -> Path | str | None:
         """Return the path of the file where it was fetched before; with `ask`, who serves it."""
-        path = next((p for p in (self.folder / q for q in item.paths) if p.is_file()), None)
+        path = self._fetched(item)
         if path or not ask or files.offline():
             return path
         if item.key == _PAGES and not self._base:
@@ -182,7 +187,7 @@ class WebTree:
         """Return the verified file, downloading it where it is not in the cache."""
         if not self._base:
             provenance.require_terms(self.name, accept_terms)
-        path = self.find(item)
+        path = self._fetched(item)
         if path:
             try:
                 return self._cached.verify(item, path)
@@ -298,7 +303,7 @@ class WebTree:
         return self._cached.verify(item, target)
 
     def _page_or_none(self, item: Item) -> Path | None:
-        path = self.find(item)
+        path = self._fetched(item)
         try:
             return path or self._download(item, progress=False).path
         except NotInSource as missing:
