@@ -15,7 +15,8 @@ from nmc.units import UNITS, label, unit_of
         ("mtype_pre", "mtype pre", ""),
         ("psp_amplitude_mean_mV", "mean PSP amplitude (mV)", "mV"),
         ("d_std_ms", "SD of d (ms)", "ms"),
-        ("cv_psp_amplitude_mean", "mean CV PSP amplitude", ""),
+        ("cv_psp_amplitude_mean", "CV of the PSP amplitude", ""),
+        ("n_neurons", "neurons", ""),
         ("mean_frequency_Hz", "mean frequency (Hz)", "Hz"),
     ],
 )

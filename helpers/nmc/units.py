@@ -18,11 +18,35 @@ UNITS = {
 }  # fmt: skip
 
 _CAPITALS = {"psp": "PSP", "epsp": "EPSP", "cv": "CV"}
+#: Columns whose parts would not say what they are.
+_NAMES = {
+    "n_neurons": "neurons",
+    "n_neurons_listed": "neurons on the layer's own sheet",
+    "n_mtypes": "m-types",
+    "n_etypes": "e-types",
+    "mtype": "m-type",
+    "etype": "e-type",
+    "metype": "me-type",
+    "s_type": "s-type",
+    "pre": "presynaptic",
+    "post": "postsynaptic",
+    "gsyn_mean_nS": "peak conductance of one synapse",
+    "u_mean": "release probability U",
+    "d_mean_ms": "recovery from depression D",
+    "f_mean_ms": "recovery from facilitation F",
+    "cv_psp_amplitude_mean": "CV of the PSP amplitude",
+}
 
 
 def unit_of(column: str) -> str:
     """Return the printed unit of a column name, or an empty string when it has none."""
     return UNITS.get(_suffix(column), "")
+
+
+def name_of(column: str) -> str:
+    """Return what a column holds, in words and without its unit: ``v_mV`` gives ``v``."""
+    suffix = _suffix(column)
+    return _NAMES.get(column) or _words(column.removesuffix(suffix).rstrip("_"))
 
 
 def label(column: str) -> str:
@@ -33,11 +57,8 @@ def label(column: str) -> str:
     >>> label("input_resistance_MOhm")
     'input resistance (MΩ)'
     """
-    suffix = _suffix(column)
-    quantity = _words(column.removesuffix(suffix).rstrip("_"))
-    if not suffix:
-        return quantity
-    return f"{quantity} ({UNITS[suffix]})" if quantity else UNITS[suffix]
+    name, unit = name_of(column), unit_of(column)
+    return f"{name} ({unit})" if name and unit else name or unit
 
 
 def _words(quantity: str) -> str:

@@ -126,7 +126,7 @@ def _meta(tables: dict[str, pd.DataFrame]) -> dict:
                 "count": len(table),
                 "listed": LISTED[kind],
                 "columns": {
-                    column: {"label": _label(column), "unit": units.unit_of(column)}
+                    column: {"label": units.name_of(column), "unit": units.unit_of(column)}
                     for column in table.columns
                     if column not in _HIDDEN.get(kind, ())
                 },
@@ -134,34 +134,6 @@ def _meta(tables: dict[str, pd.DataFrame]) -> dict:
             for kind, table in tables.items()
         },
     }
-
-
-_LABELS = {
-    "n_neurons": "neurons",
-    "n_neurons_listed": "neurons on the layer's own sheet",
-    "n_mtypes": "m-types",
-    "n_etypes": "e-types",
-    "mtype": "m-type",
-    "etype": "e-type",
-    "metype": "me-type",
-    "s_type": "s-type",
-    "pre": "presynaptic",
-    "post": "postsynaptic",
-    "gsyn_mean_nS": "peak conductance of one synapse",
-    "u_mean": "release probability U",
-    "d_mean_ms": "recovery from depression D",
-    "f_mean_ms": "recovery from facilitation F",
-    "psp_amplitude_mean_mV": "PSP amplitude",
-    "cv_psp_amplitude_mean": "CV of the PSP amplitude",
-}
-
-
-def _label(column: str) -> str:
-    if column in _LABELS:
-        return _LABELS[column]
-    unit = units.unit_of(column)
-    text = units.label(column)
-    return text.removesuffix(f" ({unit})") if unit else text
 
 
 def _packed(table: pd.DataFrame) -> dict:

@@ -209,13 +209,7 @@ def _pages(metypes: Iterable[str]) -> Iterator[tuple[Path, str, _Tab]]:
 
 @sheets.once
 def read_metype_page(path: Path, content: bytes) -> tuple[_Tab, ...]:
-    """Return the five tabs of a me-type's page, in the order of its models.
-
-    Raises
-    ------
-    FormatError
-        When the page has not five tabs, or one of them lists no channel.
-    """
+    """Return the five tabs of a me-type's page, in the order of its models; else FormatError."""
     root = sheets.open_page(path, content)
     titles = [li.get("title", "") for li in root.find_class("smw-tab-selector")]
     tabs = [div for div in root.find_class("smw-tab") if div.tag == "div"]
@@ -289,13 +283,7 @@ def _channel_rows(where: str, channel: _Channel) -> Iterator[dict]:
 
 
 def read_currents(package: Path, model: str) -> tuple[float, ...]:
-    """Return holding current and the three steps (nA) out of a package's zip.
-
-    Raises
-    ------
-    FormatError
-        When the package has no ``current_amps.dat`` of four numbers.
-    """
+    """Return holding current and the three steps (nA) of a package's zip; else FormatError."""
     where = f"{package}: {model}/current_amps.dat"
     words = read_member(package, f"{model}/current_amps.dat").split()
     if len(words) != len(CURRENTS):
@@ -311,23 +299,9 @@ _FACTOR = re.compile(r"\(? *(-?[\d.]+(?:[eE][-+]?\d+)?) *\)? *")
 def read_densities(package: Path, model: str) -> dict[tuple[str, str], float]:
     """Return what a package's ``biophysics.hoc`` distributes over its sections.
 
-    Parameters
-    ----------
-    package : Path
-        The package's zip.
-    model : str
-        Its name, which is that of its top folder.
-
-    Returns
-    -------
-    dict
-        (section list, parameter with mechanism) → factor of the distribution: the density
-        itself where uniform, the value at the soma's scale where it grows with distance.
-
-    Raises
-    ------
-    FormatError
-        When the package has no such file, or a line of it cannot be understood.
+    (Section list, parameter with mechanism) → factor of the distribution: the density itself where
+    uniform, the value at the soma's scale where it grows with distance. FormatError when the zip
+    has no such file, or a line of it cannot be understood.
     """
     where = f"{package}: {model}/biophysics.hoc"
     found = {}
@@ -344,10 +318,7 @@ def read_densities(package: Path, model: str) -> dict[tuple[str, str], float]:
 def read_member(package: Path, name: str) -> str:
     """Return one text of a package's zip.
 
-    Raises
-    ------
-    FormatError
-        When the zip is damaged, lacks the text, or the text is larger than any such text is.
+    FormatError when the zip is damaged, lacks the text, or the text is larger than any such is.
     """
     try:
         with zipfile.ZipFile(package) as archive:

@@ -278,15 +278,11 @@ def list_pathway_pages() -> pd.DataFrame:
 def read_pathway_page(path: Path) -> dict[str, str]:
     """Return a page's printed values under the field names of the JSON files.
 
-    Raises
-    ------
-    FormatError
-        When the page prints an unknown fact, a unit that is not the expected one, or a
-        ``mean ± std`` that is none.
+    FormatError when a fact is unknown, has another unit, or is no ``mean ± std`` where it must be.
     """
     values = {}
     for fact in sheets.read_facts(path):
-        if fact.label not in _PAGE or fact.bars:
+        if fact.label not in _PAGE or fact.name is not None:
             raise FormatError(f"{path}: unknown fact {shown(fact.label)} = {shown(fact.text)}.")
         field = _PAGE[fact.label]
         unit = "" if field == _TYPE else {**ANATOMY, **PHYSIOLOGY}[field].unit
@@ -323,10 +319,7 @@ def read_records(
 ) -> dict[str, dict[str, Any]]:
     """Return the records of a pathway file under canonical keys, each an object of `fields`.
 
-    Raises
-    ------
-    FormatError
-        When a key is no pathway or stands twice, or its value is no object of these fields.
+    FormatError when a key is no pathway or stands twice, or its value is no object of these.
     """
     records = {}
     for key, record in sheets.read_json(file, content).items():

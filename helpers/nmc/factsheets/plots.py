@@ -107,7 +107,7 @@ def plot_layers(layers: pd.DataFrame, column: str = "n_neurons", ax: Axes | None
     ax.set(
         ylim=(top[-1], 0),
         ylabel="depth (µm)",
-        xlabel=units.label(column).replace("n neurons", "neurons"),
+        xlabel=units.label(column),
     )
     ax.set_xlim(0, 1.18 * np.nanmax(values))
     ax.xaxis.set_major_locator(MaxNLocator(5))
@@ -184,7 +184,7 @@ def plot_mtypes(mtypes: pd.DataFrame, column: str = "n_neurons", ax: Axes | None
         )  # fmt: skip
     ax.set_xscale("log")
     ax.set(xlim=(left, None), ylim=(position[-1] + 1, -1))
-    ax.set_xlabel(units.label(column).replace("n neurons", "neurons"))
+    ax.set_xlabel(units.label(column))
     ax.legend(loc="lower right")
     return ax
 

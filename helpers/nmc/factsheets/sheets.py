@@ -60,22 +60,14 @@ class Field(NamedTuple):
     missing: bool = False
 
 
-class Bar(NamedTuple):
-    """One row of a list of named numbers: a name, its printed value and unit."""
-
-    name: str
-    text: str
-    unit: str | None
-
-
 class Fact(NamedTuple):
-    """One entry of a sheet: where it stands, its label, its printed value or its list."""
+    """One entry of a sheet as it is printed; `name` is that of its row in a list, or None."""
 
     section: str
     label: str
+    name: str | None
     text: Any
     unit: str | None
-    bars: tuple[Bar, ...] = ()
 
 
 class Value(NamedTuple):
@@ -185,9 +177,13 @@ def facts_of(root) -> Iterator[Fact]:
         elif node.tag == "dt":
             label = _label(node)
         elif has_class(node, "factsheet-value"):
-            yield Fact(section, label, _own_text(node), _unit(node))
-        elif node.find_class("smwbarvalue"):
-            yield Fact(section, label, "", "", tuple(_bars(node)))
+            # An unclosed <dd> may be followed by more: its text ends before its unit.
+            yield Fact(section, label, None, " ".join((node.text or "").split()), _unit(node))
+        else:
+            for row in node.iter("tr"):
+                name, value = row.find_class("smwbar"), row.find_class("smwbarvalue")
+                if name and value:
+                    yield Fact(section, label, text_of(name[0]), text_of(value[0]), _unit(row))
 
 
 def text_of(node) -> str:
@@ -209,30 +205,15 @@ def _label(node) -> str:
     return " ".join("".join(parts).split())
 
 
-def _own_text(node) -> str:
-    """Text of a value before its unit; an unclosed ``<dd>`` may be followed by more."""
-    return " ".join((node.text or "").split())
-
-
 def _unit(node) -> str:
     return next((text_of(span) for span in node.find_class("factsheet-unit")), "")
-
-
-def _bars(node) -> Iterator[Bar]:
-    for row in node.iter("tr"):
-        name, value = row.find_class("smwbar"), row.find_class("smwbarvalue")
-        if name and value:
-            yield Bar(text_of(name[0]), text_of(value[0]), _unit(row))
 
 
 def facts_of_json(data: Mapping[str, Any]) -> Iterator[Fact]:
     """Yield the entries of a JSON object as a page would print them, without units."""
     for label, value in data.items():
-        if isinstance(value, dict):
-            bars = tuple(Bar(name, text, None) for name, text in value.items())
-            yield Fact("", label, None, None, bars)
-        else:
-            yield Fact("", label, value, None)
+        for name, text in value.items() if isinstance(value, dict) else [(None, value)]:
+            yield Fact("", label, name, text, None)
 
 
 def values_of(
@@ -240,42 +221,29 @@ def values_of(
 ) -> Iterator[Value]:
     """Yield the checked numbers of a sheet's facts in their order.
 
-    Parameters
-    ----------
-    file : pathlib.Path
-        The sheet, and `of` what in it the facts are about: both are named in an error.
-    facts : iterable of Fact
-    fields : mapping of str to Field
-        Label → what it becomes.
-
-    Raises
-    ------
-    FormatError
-        When a fact is unknown, stands twice, has another unit, or is no number in its bounds.
+    `fields` gives for each label what it becomes; `file`, and `of` what in it the facts are about,
+    stand in errors: FormatError when a fact is unknown, stands twice, has another unit, or is no
+    number in its bounds.
     """
     place = f"{file}: {of}, " if of else f"{file}: "
     seen: dict[tuple, str] = {}
-    for fact in facts:
-        field = fields.get(fact.label)
+    for section, label, name, text, unit in facts:
+        where = f"{place}{shown(label)}" + ("" if name is None else f", {shown(name)}")
+        field = fields.get(label)
         if field is None:
-            value = shown(fact.text if not fact.bars else dict((b[:2]) for b in fact.bars))
-            raise FormatError(f"{place}unknown fact {shown(fact.label)} = {value}.")
-        for name, text, unit in fact.bars or ((None, fact.text, fact.unit),):
-            where = f"{place}{fact.label!r}" + ("" if name is None else f", {shown(name)}")
-            key = (fact.section, field.column, name)
-            if key in seen:
-                how = "twice" if seen[key] == fact.label else f"also under {seen[key]!r}"
-                raise FormatError(f"{where}: the fact stands {how}.")
-            seen[key] = fact.label
-            if None not in (unit, field.unit) and unit != field.unit:
-                raise FormatError(
-                    f"{where}: the unit {shown(unit)} stands where {field.unit!r} should."
-                )
-            number = as_printed(text, where=where, low=field.low, high=field.high)
-            value = as_count(number.value, where=where) if field.count else number.value
-            yield Value(
-                fact.section, fact.label, field.column, name, value, str(text), number.approximate
+            raise FormatError(f"{place}unknown fact {where.removeprefix(place)} = {shown(text)}.")
+        key = (section, field.column, name)
+        if key in seen:
+            how = "twice" if seen[key] == label else f"also under {seen[key]!r}"
+            raise FormatError(f"{where}: the fact stands {how}.")
+        seen[key] = label
+        if None not in (unit, field.unit) and unit != field.unit:
+            raise FormatError(
+                f"{where}: the unit {shown(unit)} stands where {field.unit!r} should."
             )
+        number = as_printed(text, where=where, low=field.low, high=field.high)
+        value = as_count(number.value, where=where) if field.count else number.value
+        yield Value(section, label, field.column, name, value, str(text), number.approximate)
 
 
 def as_table(
@@ -283,21 +251,11 @@ def as_table(
     records: Mapping[str, Mapping[str, Any]],
     fields: Mapping[str, Field],
 ) -> pd.DataFrame:
-    """Return records as a table of checked numbers, indexed by their keys.
+    """Return records (key → field → value) as a table of checked numbers, indexed by their keys.
 
-    Parameters
-    ----------
-    file : Path, or mapping of key to Path
-        Named in errors; a mapping where each record stands in a file of its own.
-    records : mapping of str to mapping
-        Key → field → value.
-    fields : mapping of str to Field
-        Exactly these fields are in each record; they give the columns, in this order.
-
-    Raises
-    ------
-    FormatError
-        Naming file, key, field and value of the first that is not as it should be.
+    `file` is named in errors, or maps each key to the file that holds its record. Every record has
+    exactly the `fields`, which give the columns in this order; else FormatError names file, key,
+    field and value.
     """
     keys = list(records)
     places = [file[key] if isinstance(file, Mapping) else file for key in keys]

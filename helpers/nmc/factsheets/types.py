@@ -160,26 +160,9 @@ def _sheets(
 
 
 def read_mtype_page(file: Path, mtype: str) -> tuple[dict[str, int], dict[str, float]]:
-    """Return what an m-type's page prints.
+    """Return what an m-type's page prints: neurons by me-type, and column → value (µm, µm³).
 
-    Parameters
-    ----------
-    file : pathlib.Path
-        The page.
-    mtype : str
-        Its m-type.
-
-    Returns
-    -------
-    counts : dict
-        Me-type → number of neurons, for every me-type of the m-type.
-    amounts : dict
-        Column of `load_mtypes` → value (µm, µm³).
-
-    Raises
-    ------
-    FormatError
-        As for `load_mtypes`.
+    FormatError as for `load_mtypes`.
     """
     counts, amounts = {}, {}
     for value in sheets.values_of(file, sheets.read_facts(file), _FIELDS):
