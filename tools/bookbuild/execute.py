@@ -133,20 +133,7 @@ def execute_stale(
 ) -> list[Page]:
     """Run every chapter whose code, helpers, pins, source or data changed; reuse the others.
 
-    Parameters
-    ----------
-    project : Project
-        The book.
-    source : str
-        Where the chapters' data come from, as in ``NMC_SOURCE``.
-    only : str, optional
-        Name of the one chapter to care for, instead of all.
-    jobs : int
-        Chapters that run at the same time.
-    say : callable
-        Gets a line of text for the person who waits.
-    cache : Path, optional
-        The ``NMC_CACHE`` the chapters see; by default that of the caller.
+    `only` names the one chapter to care for; `cache` is the ``NMC_CACHE`` that chapters see.
 
     Raises
     ------

@@ -208,16 +208,19 @@ def code_tree_hash(folder: Path) -> str:
         inside = path.relative_to(folder)
         left_out = any(p in _NOT_RUN or p.endswith(".egg-info") for p in inside.parts)
         if path.is_file() and not left_out:
-            content = _syntax_hash(path) if path.suffix == ".py" else file_hash(path)
+            content = file_hash(path)
+            if path.suffix == ".py":
+                content = _syntax_hash(path, content)
             digest.update(f"{inside.as_posix()}\0{content}\n".encode())
     return digest.hexdigest()
 
 
-def _syntax_hash(path: Path) -> str:
+@cache
+def _syntax_hash(path: Path, content: str) -> str:
     try:
         tree = ast.parse(path.read_text("utf-8"))
     except SyntaxError:
-        return file_hash(path)
+        return content
     for node in ast.walk(tree):
         if isinstance(node, _DOCUMENTED) and ast.get_docstring(node) is not None:
             del node.body[0]

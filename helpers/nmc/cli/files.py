@@ -73,17 +73,11 @@ def list_command(keys, here, source, as_json) -> None:
 
 def _row(item, trees) -> dict:
     return {
-        "key": item.key,
-        "title": item.title,
-        "path": item.path,
+        **item._asdict(),
         "addresses": list(item.addresses),
         "size_bytes": item.size_bytes,
         "sha256": [known.sha256 for known in item.known],
         "trust": "sha256 known" if item.known else "first use",
-        "licence": item.licence,
-        "cite": list(item.cite),
-        "reader": item.reader,
-        "note": item.note,
         "at_hand": next((tree.name for tree in trees if tree.find(item)), ""),
     }
 
