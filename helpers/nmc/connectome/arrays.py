@@ -111,7 +111,8 @@ def transpose(indptr: np.ndarray, indices: np.ndarray) -> tuple[np.ndarray, np.n
     """Return the graph with every connection reversed: rows postsynaptic."""
     from nmc.connectome.kernels.partners import turn_round
 
-    return turn_round(indptr, indices)
+    with memory_for("the connections turned round"):
+        return turn_round(indptr, indices)
 
 
 def group_codes(connectome, by: str) -> tuple[np.ndarray, list]:

@@ -10,7 +10,14 @@ from numbers import Real
 import numpy as np
 import pandas as pd
 
-from nmc.connectome.arrays import blank_unknown, graph_of, group_codes, pathway_table, ratio
+from nmc.connectome.arrays import (
+    blank_unknown,
+    graph_of,
+    group_codes,
+    must_hold,
+    pathway_table,
+    ratio,
+)
 from nmc.connectome.kernels.partners import answered, count_by_smaller_degree, count_inputs
 from nmc.connectome.validation import check_choice
 from nmc.errors import ConnectomeError
@@ -45,6 +52,7 @@ def compute_degrees(connectome) -> pd.DataFrame:
     in_degree = count_inputs(indices, out_degree.size)
     # An answered connection is found in both lists: its targets are those that have one.
     marks = answered(indptr, indices)
+    must_hold("degrees", (in_degree.sum(), indices.size), (marks.sum() % 2, 0))
     table = connectome.neurons[["mtype", "layer", "excitatory"]].copy()
     table["in_degree"] = in_degree
     table["out_degree"] = out_degree
@@ -289,7 +297,9 @@ def _curve(connectome) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     top = int(degree.max(initial=0)) + 1
     neurons = _above(np.bincount(degree, minlength=top))
     # A connection lies above k while k is below the smaller degree of its two ends.
-    connections = _above(count_by_smaller_degree(indptr, indices, degree, top))
+    by_smaller = count_by_smaller_degree(indptr, indices, degree, top)
+    must_hold("the rich club", (by_smaller.sum(), indices.size), (degree.sum(), 2 * indices.size))
+    connections = _above(by_smaller)
     pairs = neurons * (neurons - 1)
     return degree, ratio(connections, pairs), neurons, connections
 
