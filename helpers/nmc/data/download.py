@@ -146,9 +146,7 @@ def exists(address: str, wanted: Wanted, policy: Policy) -> bool:
     Failed
         When the server could not be asked, or redirects where `download` would not follow.
     """
-    import requests
-
-    with requests.Session() as session:
+    with _session() as session:
         try:
             answer = _open(session, "HEAD", address, {}, wanted, policy)
             if answer.status_code in (405, 501):
@@ -165,15 +163,13 @@ class _Downloader:
     """Downloads for pooch; what an attempt got is kept for the next one."""
 
     def __init__(self, target, wanted, policy, verify, progress):
-        import requests
-
         self._wanted, self._policy, self._verify = wanted, policy, verify
         self._part = target.with_name("part")
         self._part.touch()
         self._validator = ""  # an ETag or a date: which version the part is of
         self._wait_s = 0.0
         self._name, self._progress, self._bar = target.name.split(".")[0], progress, None
-        self._session = requests.Session()
+        self._session = _session()
 
     def __enter__(self):
         return self
@@ -256,11 +252,14 @@ class _Downloader:
         self._bar.n = have
 
 
+def _session() -> requests.Session:
+    import requests  # here, since it looks at the network when it is imported
+
+    return requests.Session()
+
+
 def _open(session, method, address, headers, wanted, policy) -> requests.Response:
     """Send a request and follow redirections, as far as they may be followed."""
-    import requests
-    import urllib3
-
     verify = _certificates()
     for _ in range(policy.redirects + 1):
 
@@ -272,12 +271,7 @@ def _open(session, method, address, headers, wanted, policy) -> requests.Respons
 
         try:
             answer = _within(policy.connect_s + policy.silence_s, send)
-        except (
-            requests.RequestException,
-            urllib3.exceptions.HTTPError,
-            OSError,
-            ValueError,
-        ) as exc:
+        except Exception as exc:
             raise _explained(exc) from exc
         if not 300 <= answer.status_code < 400:
             return answer
@@ -324,16 +318,14 @@ def _within(seconds: float, call: Callable[[], requests.Response]) -> requests.R
 
 
 def _next_chunk(answer: requests.Response) -> bytes:
-    import urllib3
-
     try:
         return answer.raw.read1(1 << 16, decode_content=False)
-    except (urllib3.exceptions.HTTPError, OSError) as exc:
+    except Exception as exc:
         raise _explained(exc) from exc
 
 
 def _explained(exc: Exception) -> Exception:
-    """Return an error of this module that says in words what went wrong."""
+    """Return an error of this module for one of the network; any other as it is."""
     import requests
     import urllib3
 
@@ -350,7 +342,7 @@ def _explained(exc: Exception) -> Exception:
             "an address is not valid: its own, one that it redirects to, or that of a proxy "
             f"(HTTP_PROXY, HTTPS_PROXY, ALL_PROXY): {text}"
         )
-    if isinstance(exc, requests.exceptions.ProxyError | requests.exceptions.InvalidProxyURL):
+    if isinstance(exc, requests.exceptions.ProxyError):
         return Failed(f"the proxy that is set (HTTP_PROXY, HTTPS_PROXY, ALL_PROXY) failed: {text}")
     if isinstance(exc, requests.exceptions.SSLError):
         return Failed(f"its TLS certificate is not accepted ({', '.join(_TLS_SETTINGS)}): {text}")
@@ -366,7 +358,8 @@ def _explained(exc: Exception) -> Exception:
         exc, requests.ConnectionError | urllib3.exceptions.ProtocolError | ConnectionError
     ):
         return _Again(f"broke off ({text})")
-    return Failed(f"{type(exc).__name__}: {text}")
+    is_of_the_network = isinstance(exc, OSError | urllib3.exceptions.HTTPError)
+    return Failed(f"{type(exc).__name__}: {text}") if is_of_the_network else exc
 
 
 def _certificates() -> str | bool:
