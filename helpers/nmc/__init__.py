@@ -144,7 +144,7 @@ _PUBLIC = {
     "plot_metypes": "nmc.factsheets.plots",
     "plot_mixing": "nmc.connectome.plots_topology",
     "plot_morphologies": "nmc.cells.plots_morphology",
-    "plot_morphology": "nmc.cells.plots",
+    "plot_morphology": "nmc.cells.plots_morphology",
     "plot_mtypes": "nmc.factsheets.plots",
     "plot_offset_map": "nmc.connectome.plots",
     "plot_package_sizes": "nmc.data.registry",

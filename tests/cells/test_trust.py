@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import shutil
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -128,6 +130,17 @@ def test_a_source_does_not_give_it_for_the_known_one(edited, monkeypatch, tmp_pa
         nmc.simulate_step(SMALL)
     with pytest.raises(TrustError, match="a file that each package has of its own"):
         nmc.simulate_step(tree / layout.package(SMALL))
+
+
+@REAL
+def test_the_command_line_refuses_it_in_one_line(edited):
+    folder = edited("system")
+    done = subprocess.run(
+        [sys.executable, "-m", "nmc", "simulate", f"./{folder.name}"],
+        cwd=folder.parent, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1 and done.stdout == ""
+    assert "--trust" in done.stderr and "Traceback" not in done.stderr
 
 
 @REAL

@@ -14,7 +14,6 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,9 +21,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from nmc import names
 from nmc.cells import known, porting
-from nmc.cells.package import Package, as_package
+from nmc.cells.package import AnyModel, as_package
 from nmc.cells.protocols import STEP_MS, STEP_START_MS, THRESHOLD_MV
 from nmc.errors import PackageError, SimulationTimeout, TrustError
 
@@ -66,14 +64,11 @@ class Command:
         0 when it succeeded.
     output : str
         What it wrote, standard output and error together.
-    seconds : float
-        Wall time.
     """
 
     command: str
     returncode: int
     output: str
-    seconds: float
 
     def __repr__(self) -> str:
         return f"<{self.command}: exit status {self.returncode}>"
@@ -84,13 +79,13 @@ class Command:
         return "\n".join(found[-lines:])
 
 
-def copy_package(model: str | names.Model | Path | Package, folder: Path) -> Path:
+def copy_package(model: AnyModel, folder: Path) -> Path:
     """Copy an unpacked package to a folder where it may be changed and run.
 
     Parameters
     ----------
-    model : str, Model, pathlib.Path or Package
-        As for `nmc.simulate_step`.
+    model : str, path, Model or Package
+        As for `nmc.load_package`.
     folder : pathlib.Path
         Where the package's own folder is put.
 
@@ -113,7 +108,7 @@ def copy_package(model: str | names.Model | Path | Package, folder: Path) -> Pat
         path.chmod(path.stat().st_mode | 0o600 | (0o100 if path.is_dir() else 0))
     for name in ("python_recordings", "hoc_recordings"):  # archives may drop empty folders
         (target / name).mkdir(exist_ok=True)
-    if package.trusted and (package.origin == known.OWN or _is_known(target)):
+    if package.trusted and (package.origin == known.OWN or known.is_known(target)):
         _left[target.resolve()] = _state(target)
     return target
 
@@ -204,7 +199,6 @@ def run_command(
             "and port_package left them. The command could run them with your rights: read them, "
             "and pass trust=True if you trust them."
         )
-    started = time.monotonic()
     environment = {**os.environ, "PATH": path, "NEURON_MODULE_OPTIONS": "-nogui"}
     try:
         done = subprocess.run(
@@ -223,23 +217,18 @@ def run_command(
         _left[Path(folder).resolve()] = _state(folder)  # what the command compiled or wrote
     text = _COLOUR.sub("", done.stdout.decode("utf-8", "replace"))
     text = text.replace(str(Path(folder).resolve()), ".")  # as one reads it, standing there
-    return Command(typed, done.returncode, text, time.monotonic() - started)
+    return Command(typed, done.returncode, text)
 
 
 def _state(folder: Path) -> str:
-    hashes = known.file_hashes(Path(folder))
-    return hashlib.sha256(repr(sorted(hashes.items())).encode()).hexdigest()
-
-
-def _is_known(folder: Path) -> bool:
-    """Whether a folder holds a known package, its scripts included."""
-    digest = known.content_digest(known.file_hashes(folder))
-    return known.find(digest) is not None and known.knows_scripts(folder)
+    """Hash of all files of a folder."""
+    return hashlib.sha256(repr(known.file_hashes(folder)).encode()).hexdigest()
 
 
 def _may_run(folder: Path) -> bool:
-    hashes = known.file_hashes(folder)
-    return not hashes or _left.get(folder.resolve()) == _state(folder) or _is_known(folder)
+    """Whether a folder is empty, as our own calls left it, or a known package."""
+    ours = _left.get(folder.resolve()) == _state(folder)
+    return ours or not known.file_hashes(folder) or known.is_known(folder)
 
 
 def read_recording(folder: Path, step: int = 1) -> pd.DataFrame:

@@ -60,8 +60,10 @@ def find(digest: str) -> Known | None:
     return known_packages().get(digest)
 
 
-def knows_scripts(folder: Path) -> bool:
-    """Whether the scripts that the digest leaves out are those of a release."""
+def is_known(folder: Path) -> bool:
+    """Whether a folder holds a known package, its scripts, too, being those of a release."""
+    if find(content_digest(file_hashes(folder))) is None:
+        return False
     template = _BEGIN.search((folder / "template.hoc").read_bytes())
     for path in filter(Path.is_file, (folder / "run.py", folder / "run_py.sh")):
         content = path.read_bytes()

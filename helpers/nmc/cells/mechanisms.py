@@ -18,6 +18,7 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -25,21 +26,25 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+
+from tqdm import tqdm
 
 from nmc.cells import porting
+from nmc.cells.package import Package
+from nmc.data.files import atomic_folder, cache_folder
 from nmc.errors import CompilerError, MechanismError
 
-if TYPE_CHECKING:
-    from nmc.cells.package import Package
-
-_COMPILE_SECONDS = 600
-_log = logging.getLogger(__name__)
-
+try:
+    import fcntl
+except ImportError:  # Windows, where NEURON has no nrnivmodl either
+    fcntl = None
 
 #: ``exact`` is the ported text as it stands, compiled with NEURON's own flags; ``tabulated``
 #: looks voltage-dependent rates up in tables and is compiled for this processor.
 VARIANTS = ("exact", "tabulated")
+
+_COMPILE_SECONDS = 600
+_log = logging.getLogger(__name__)
 
 
 def libraries_of(
@@ -74,44 +79,7 @@ def libraries_of(
         for name, text in port_mods(package.needed_mods(synapses).values()).items():
             new = package.renamed.get(name, name)
             _add(texts, new, porting.rename(text, name, new))
-    return _library_for(texts, variant)
-
-
-def rename_clashes(packages: Iterable[Package], taken: dict[str, str] | None = None) -> list:
-    """Let packages run in one process whose MOD files differ under one name.
-
-    The first package's mechanism keeps the name; another one of that name is called after its
-    content, in the MOD file and in the HOC code that inserts it, when they are loaded.
-
-    Parameters
-    ----------
-    packages : iterable of Package
-        In the order in which names are given.
-    taken : dict of str to str, optional
-        Mechanism name → content hash of those in the process already; those of the packages
-        are added.
-
-    Returns
-    -------
-    list of Package
-        The same, with ``renamed`` where need be; a warning in the log says which.
-    """
-    taken = {} if taken is None else taken
-    found = []
-    for package in packages:
-        renamed = {}
-        for name, text in port_mods(package.needed_mods(True).values()).items():
-            own = _sha256(text)
-            if taken.setdefault(name, own) != own:
-                renamed[name] = f"{name}_{own[:8]}"
-        if renamed:
-            _log.warning(
-                "%s: %s differ from another package's of the same name; here they are called %s.",
-                package.name, ", ".join(renamed), ", ".join(renamed.values()),
-            )  # fmt: skip
-            package = replace(package, renamed=MappingProxyType(renamed))
-        found.append(package)
-    return found
+    return _libraries(texts, variant)
 
 
 def library_for(mods: Iterable[Path], *, variant: str = "exact") -> tuple[Path, ...]:
@@ -138,25 +106,48 @@ def library_for(mods: Iterable[Path], *, variant: str = "exact") -> tuple[Path, 
     CompilerError
         ``nrnivmodl`` is missing or failed; carries its last lines.
     """
-    return _library_for(port_mods(mods), variant)
+    return _libraries(port_mods(mods), variant)
 
 
-def _library_for(texts: dict[str, str], variant: str) -> tuple[Path, ...]:
-    if variant == "tabulated":
-        texts = {name: porting.tabulate(text) for name, text in texts.items()}
-    if not texts:
-        return ()
-    build = build_tag(variant)
-    wanted = {name: _sha256(text) for name, text in texts.items()}
-    if found := _cover(wanted, build):
-        return found
-    with _locked():
-        if found := _cover(wanted, build):  # another process may have compiled it meanwhile
-            return found
-        present = _disjoint(wanted, build)
-        missing = {n: t for n, t in texts.items() if not any(n in m for _, m in present)}
-        compiled = _compile(missing, build)
-        return (*(library for library, _ in present), compiled)
+def rename_clashes(
+    packages: Iterable[Package], taken: dict[str, str] | None = None
+) -> list[Package]:
+    """Let packages run in one process whose MOD files differ under one name.
+
+    The first package's mechanism keeps the name; another one of that name is called after its
+    content, in the MOD file and in the HOC code that inserts it, when they are loaded.
+
+    Parameters
+    ----------
+    packages : iterable of Package
+        In the order in which names are given.
+    taken : dict of str to str, optional
+        Mechanism name → content hash of those in the process already; those of the packages
+        are added.
+
+    Returns
+    -------
+    list of Package
+        The same, with ``renamed`` where need be; a warning in the log says which.
+    """
+    taken = {} if taken is None else taken
+    found = []
+    for package in packages:
+        texts = port_mods(package.needed_mods(True).values())
+        hashes = {name: _sha256(text) for name, text in texts.items()}
+        renamed = {
+            name: f"{name}_{own[:8]}"
+            for name, own in hashes.items()
+            if taken.setdefault(name, own) != own
+        }
+        if renamed:
+            _log.warning(
+                "%s: %s differ from another package's of the same name; here they are called %s.",
+                package.name, ", ".join(renamed), ", ".join(renamed.values()),
+            )  # fmt: skip
+            package = replace(package, renamed=MappingProxyType(renamed))
+        found.append(package)
+    return found
 
 
 def port_mods(mods: Iterable[Path]) -> dict[str, str]:
@@ -165,14 +156,6 @@ def port_mods(mods: Iterable[Path]) -> dict[str, str]:
     for path in map(Path, mods):
         _add(texts, path.stem, porting.port(path.read_text("utf-8", "replace"))[0])
     return texts
-
-
-def _add(texts: dict[str, str], name: str, text: str) -> None:
-    if texts.setdefault(name, text) != text:
-        raise MechanismError(
-            f"Two different files are called {name}.mod; one NEURON process can hold only one of "
-            "them. Run these models in runs of their own."
-        )
 
 
 def build_tag(variant: str = "exact") -> dict[str, str]:
@@ -200,121 +183,120 @@ def _processor() -> str:
     return _sha256("".join(sorted({line for line in lines if line.startswith("flags")})))[:16]
 
 
-def _root() -> Path:
-    from nmc.data.files import cache_folder
-
-    return cache_folder() / "mechanisms"
-
-
-def _standing(build: dict[str, str]) -> Iterator[tuple[Path, dict[str, str]]]:
-    """Libraries of this build in the cache, with mechanism name → hash; biggest first."""
-    found = []
-    for manifest in _root().glob("*/manifest.json"):
-        entry = json.loads(manifest.read_text("utf-8"))
-        if entry["build"] == build:
-            found.append((manifest.parent / entry["library"], entry["mods"]))
-    return iter(sorted(found, key=lambda item: (-len(item[1]), str(item[0]))))
+def _add(texts: dict[str, str], name: str, text: str) -> None:
+    if texts.setdefault(name, text) != text:
+        raise MechanismError(
+            f"Two different files are called {name}.mod; one NEURON process can hold only one of "
+            "them. Run these models in runs of their own."
+        )
 
 
-def _disjoint(wanted: dict[str, str], build: dict[str, str]) -> list[tuple[Path, dict[str, str]]]:
-    """Pick standing libraries that hold wanted mechanisms and agree with one another.
+def _libraries(texts: dict[str, str], variant: str) -> tuple[Path, ...]:
+    if variant == "tabulated":
+        texts = {name: porting.tabulate(text) for name, text in texts.items()}
+    build, wanted = build_tag(variant), {name: _sha256(text) for name, text in texts.items()}
+    found, held = _in_cache(wanted, build)
+    if held >= wanted.keys():
+        return tuple(found)
+    with _one_at_a_time():
+        found, held = _in_cache(wanted, build)  # another process may have compiled it meanwhile
+        missing = {name: text for name, text in texts.items() if name not in held}
+        return (*found, *([_compile(missing, build)] if missing else []))
+
+
+def _in_cache(wanted: dict[str, str], build: dict[str, str]) -> tuple[list[Path], set[str]]:
+    """Pick libraries of the cache, the biggest first; return them and the mechanisms they hold.
 
     A library may hold more than is wanted, but nothing under a wanted name with other content,
     and no name that a library picked before holds.
     """
-    picked: list[tuple[Path, dict[str, str]]] = []
-    for library, mods in _standing(build):
-        useful = any(wanted.get(name) == digest for name, digest in mods.items())
+    entries = []
+    for manifest in (cache_folder() / "mechanisms").glob("*/manifest.json"):
+        entry = json.loads(manifest.read_text("utf-8"))
+        if entry["build"] == build:
+            entries.append((manifest.parent / entry["library"], entry["mods"]))
+    found: list[Path] = []
+    held: set[str] = set()
+    for library, mods in sorted(entries, key=lambda entry: (-len(entry[1]), str(entry[0]))):
         clash = any(wanted.get(name, digest) != digest for name, digest in mods.items())
-        overlap = any(name in other for _, other in picked for name in mods)
-        if useful and not clash and not overlap:
-            picked.append((library, mods))
-    return picked
-
-
-def _cover(wanted: dict[str, str], build: dict[str, str]) -> tuple[Path, ...]:
-    picked = _disjoint(wanted, build)
-    held = {name for _, mods in picked for name in mods}
-    return tuple(library for library, _ in picked) if held >= set(wanted) else ()
+        if mods.items() & wanted.items() and not clash and not held & mods.keys():
+            found.append(library)
+            held |= mods.keys()
+    return found, held
 
 
 @contextmanager
-def _locked() -> Iterator[None]:
+def _one_at_a_time() -> Iterator[None]:
     """Let one process compile at a time; the others wait and then find the library."""
-    import fcntl
-
-    _root().mkdir(parents=True, exist_ok=True)
-    with (_root() / "lock").open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+    root = cache_folder() / "mechanisms"
+    root.mkdir(parents=True, exist_ok=True)
+    with (root / "lock").open("w") as handle:
+        if fcntl:
+            fcntl.flock(handle, fcntl.LOCK_EX)
         yield
 
 
 def _compile(texts: dict[str, str], build: dict[str, str]) -> Path:
     """Compile ported MOD texts into the cache; nothing is left there when it fails."""
     mods = {name: _sha256(text) for name, text in sorted(texts.items())}
-    key = _sha256(json.dumps([mods, build], sort_keys=True))[:24]
-    work = Path(tempfile.mkdtemp(prefix=".building-", dir=_root()))
-    try:
-        source = work / "mod"
-        source.mkdir()
-        for name, text in texts.items():
-            (source / f"{name}.mod").write_text(text, "utf-8")
-        _run_compiler(work, build["flags"])
-        library = _built_library(work)
-        manifest = {"library": library.name, "mods": mods, "build": build}
-        final = work / "final"
-        final.mkdir()
-        shutil.copy2(library, final / library.name)
-        (final / "manifest.json").write_text(json.dumps(manifest, indent=1), "utf-8")
-        target = _root() / key
+    target = cache_folder() / "mechanisms" / _sha256(json.dumps([mods, build], sort_keys=True))[:24]
+    with tempfile.TemporaryDirectory(prefix="nmc-compile-") as name:
+        work = Path(name)
+        (work / "mod").mkdir()
+        for mechanism, text in texts.items():
+            (work / "mod" / f"{mechanism}.mod").write_text(text, "utf-8")
+        library = _run_compiler(work, build["flags"], len(texts))
         shutil.rmtree(target, ignore_errors=True)  # only ever a damaged one
-        os.replace(final, target)
-        return target / library.name
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
+        with atomic_folder(target) as folder:
+            shutil.copy2(library, folder / library.name)
+            manifest = {"library": library.name, "mods": mods, "build": build}
+            (folder / "manifest.json").write_text(json.dumps(manifest, indent=1), "utf-8")
+    return target / library.name
 
 
-def _run_compiler(work: Path, flags: str) -> None:
-    scripts = sysconfig.get_path("scripts")
-    path = os.pathsep.join([scripts, str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+def _run_compiler(work: Path, flags: str, count: int) -> Path:
+    """Run ``nrnivmodl``, which compiles four files at a time, and return its library."""
+    path = os.pathsep.join(
+        [
+            sysconfig.get_path("scripts"),
+            str(Path(sys.executable).parent),
+            os.environ.get("PATH", ""),
+        ]
+    )
     compiler = shutil.which("nrnivmodl", path=path)
     if compiler is None:
         raise CompilerError(
             "NEURON's mechanism compiler nrnivmodl was not found; reinstall neuron."
         )
-    log = work / "compiler.log"
-    with log.open("wb") as out:
+    command = [compiler, *(["-incflags", flags] if flags else []), "mod"]
+    log, deadline = work / "compiler.log", time.monotonic() + _COMPILE_SECONDS
+    bar = tqdm(total=count, desc="compiling ion channels", leave=False, delay=1.0, disable=None)
+    with log.open("wb") as out, bar:
+        process = subprocess.Popen(
+            command, cwd=work, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
+            env={**os.environ, "PATH": path}, start_new_session=True,
+        )  # fmt: skip
         try:
-            done = subprocess.run(
-                [compiler, *(["-incflags", flags] if flags else []), "mod"],
-                cwd=work,
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=subprocess.STDOUT,
-                env={**os.environ, "PATH": path},
-                timeout=_COMPILE_SECONDS,
-                check=False,
-            )
-        except subprocess.TimeoutExpired as error:
-            raise CompilerError(
-                f"nrnivmodl did not finish within {_COMPILE_SECONDS} s. Its last lines:\n"
-                + _last_lines(log)
-            ) from error
-    if done.returncode:
+            while process.poll() is None:
+                if time.monotonic() > deadline:
+                    raise CompilerError(
+                        f"nrnivmodl did not finish within {_COMPILE_SECONDS} s." + _last_lines(log)
+                    )
+                time.sleep(0.05)
+                bar.update(min(count, len(list(work.glob("*/*.o")))) - bar.n)
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, 9)
+                process.wait()
+    if process.returncode:
         raise CompilerError(
             "nrnivmodl could not compile the mechanisms. It needs a C++ compiler and make "
-            "(Debian and Ubuntu: apt-get install g++ make; macOS: xcode-select --install). "
-            "Its last lines:\n" + _last_lines(log)
+            "(Debian and Ubuntu: apt-get install g++ make; macOS: xcode-select --install)."
+            + _last_lines(log)
         )
-
-
-def _built_library(work: Path) -> Path:
     found = [p for p in work.glob("*/libnrnmech.*") if p.suffix in {".so", ".dylib"}]
     if not found:
-        raise CompilerError(
-            "nrnivmodl left no library behind. Its last lines:\n"
-            + _last_lines(work / "compiler.log")
-        )
+        raise CompilerError("nrnivmodl left no library behind." + _last_lines(log))
     return found[0]
 
 
@@ -322,9 +304,8 @@ def _last_lines(log: Path, count: int = 12) -> str:
     text = log.read_text("utf-8", "replace")
     lines = text.partition("Traceback (most")[0].splitlines()  # nrnivmodl's wrapper adds its own
     telling = [line for line in lines if "error" in line.lower()][:4]
-    return "\n".join([*telling, *lines[-count:]])
+    return " Its last lines:\n" + "\n".join([*telling, *lines[-count:]])
 
 
-def _sha256(content: str | bytes) -> str:
-    raw = content.encode() if isinstance(content, str) else content
-    return hashlib.sha256(raw).hexdigest()
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

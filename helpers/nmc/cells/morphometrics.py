@@ -24,16 +24,19 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
-from nmc import names
 from nmc.cells.known import OWN
 from nmc.cells.morphology import outline_diameter
 from nmc.cells.package import AnyModel, Package, as_package
 from nmc.cells.reconstruction import NEURITES, call, open_file
+from nmc.data import provenance
+from nmc.names import parse_model
+from nmc.published import compare_many
 
-#: Neurite → what the fact sheets' columns begin with.
 _SHEET = {"axon": "axon", "basal dendrite": "basal", "apical dendrite": "apical"}
-#: Measured columns that the fact sheets print for every neurite.
-PRINTED = ("length_um", "volume_um3", "max_branch_order", "max_section_length_um")
+_SIZES = ("length_um", "volume_um3", "max_branch_order", "max_section_length_um")
+#: Neurite and quantity → the fact sheets' column.
+_COLUMNS = {(n, size): f"{start}_{size}" for n, start in _SHEET.items() for size in _SIZES}
+_COLUMNS["soma", "diameter_um"] = "soma_diameter_um"
 #: What is known of the somata whose printed diameter is not that of their outline's area.
 SOMA_REASON = (
     "how the sheets measured somata is not known; of what was tried the outline's area meets most "
@@ -210,17 +213,31 @@ def compare_morphometrics(models: Iterable[str]) -> pd.DataFrame:
     PackageError
         A morphology cannot be read.
     """
-    from nmc.data import provenance
     from nmc.factsheets.models import load_models
 
-    models = [names.parse_model(model).name for model in models]
-    measured = {model: compute_morphometrics(model) for model in models}
+    models = [parse_model(model).name for model in models]
     sheets = load_models(step_currents=False).set_index("model")
-    rows = [row for model in models for row in _beside(model, sheets.loc[model], measured[model])]
-    table = pd.DataFrame(rows).set_index(["model", "neurite", "quantity"])
+    rows = []
+    for model in models:
+        measured = compute_morphometrics(model)
+        for (neurite, quantity), column in _COLUMNS.items():
+            found = measured[quantity].get(neurite, np.nan)
+            rows.append((model, neurite, quantity, sheets.at[model, column], found))
+    columns = ["model", "neurite", "quantity", "published", "recomputed"]
+    table = pd.DataFrame(rows, columns=columns).astype({"published": float, "recomputed": float})
+    table = table[table["published"].notna()].set_index(columns[:3])
+    whole = table.index.get_level_values("quantity") == "max_branch_order"
+    table["rounding"] = table["published"].map(rounding).where(~whole, 0.0)
+    verdict = np.where(_near(table), "agrees", "differs")
+    table["verdict"] = np.where(table["recomputed"].isna(), "not in the file", verdict)
     if provenance.invented():
         table["verdict"] = "invented data"
     return table
+
+
+def _near(table: pd.DataFrame) -> pd.Series:
+    apart = (table["recomputed"] - table["published"]).abs()
+    return apart <= table["rounding"] * (1 + 1e-9)
 
 
 def count_morphometrics(table: pd.DataFrame) -> pd.DataFrame:
@@ -237,9 +254,7 @@ def count_morphometrics(table: pd.DataFrame) -> pd.DataFrame:
         Two rows, the neurites' sizes and the somata's diameters, as
         `nmc.published.compare_many` gives them.
     """
-    from nmc.published import compare_many
-
-    near = (table["recomputed"] - table["published"]).abs() <= table["rounding"] * (1 + 1e-9)
+    near = _near(table)
     soma = table.index.get_level_values("neurite") == "soma"
     told = {
         "neurites": ("lengths, volumes and branch orders of neurites", ~soma, ""),
@@ -262,31 +277,6 @@ def count_morphometrics(table: pd.DataFrame) -> pd.DataFrame:
             )
         )
     return pd.concat(rows)
-
-
-def _beside(model: str, sheet: pd.Series, measured: pd.DataFrame) -> Iterable[dict]:
-    wanted = [(n, q, f"{start}_{q}") for n, start in _SHEET.items() for q in PRINTED]
-    for neurite, quantity, column in [*wanted, ("soma", "diameter_um", "soma_diameter_um")]:
-        published = sheet[column]
-        if pd.isna(published):
-            continue
-        found = measured[quantity].get(neurite, np.nan)
-        half = rounding(published) if quantity != "max_branch_order" else 0.0
-        yield {
-            "model": model,
-            "neurite": neurite,
-            "quantity": quantity,
-            "published": float(published),
-            "recomputed": float(found),
-            "rounding": half,
-            "verdict": _verdict(published, found, half),
-        }
-
-
-def _verdict(published: float, found: float, half: float) -> str:
-    if pd.isna(found):
-        return "not in the file"
-    return "agrees" if abs(found - published) <= half * (1 + 1e-9) else "differs"
 
 
 def rounding(printed: float, digits: int = 2) -> float:

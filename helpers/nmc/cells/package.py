@@ -178,7 +178,7 @@ class Package:
             raise TrustError(
                 f"{self.name} in {self.folder} {known.differences(self.name, self._hashes)}. Its "
                 "MOD, HOC and Python files would run on this machine with your rights: read them, "
-                "and pass trust=True if you trust them."
+                "and pass trust=True (on the command line --trust) if you trust them."
             )
 
     def step_nA(self, step: int) -> float:

@@ -29,10 +29,11 @@ CABLE = ("Ra", "cm", "ena", "ek", "eca", "xraxial", "xg", "xc", "e_extracellular
 
 _LISTS = "|".join(("all", *SECTION_LISTS))
 _COMMENT = re.compile(r"/\*|//")
-_INSERT = re.compile(r"insert\s+(\w+)")
-_SET = re.compile(r"(\w+)(?:\[\d+\])?\s*=\s*(\S+)")
+_NAME = r"([A-Za-z_]\w*)"
+_INSERT = re.compile(rf"insert\s+{_NAME}", re.A)
+_SET = re.compile(rf"{_NAME}(?:\[\d+\])?\s*=\s*(\S+)", re.A)
 _FORSEC = re.compile(rf"forsec\s+\$o1\.({_LISTS})\s*\{{")
-_DISTRIBUTE = re.compile(rf'distribute\(\$o1\.({_LISTS}),\s*"(\w+)",\s*"([^"]+)"\)')
+_DISTRIBUTE = re.compile(rf'distribute\(\$o1\.({_LISTS}),\s*"{_NAME}",\s*"([^"]+)"\)', re.A)
 _INPUT = re.compile(r'\.input\("([^"\n]+)"\)')
 _GID = re.compile(r"gid\s*=\s*(\S+)")
 
@@ -173,12 +174,16 @@ def morphology_name(hoc: str) -> str | None:
 def read_morphology_path(files: Files) -> Path:
     """The morphology that ``morphology.hoc`` reads; it must lie in the package."""
     name = morphology_name(files.hoc("morphology.hoc"))
-    if not name or "\0" in name:
+    try:
+        path = (files.folder / (name or "")).resolve()
+        there = path.is_file()
+    except (OSError, ValueError):  # a name that no file can have
+        name = None
+    if not name:
         files.refuse("morphology.hoc", "names no morphology file.")
-    path = (files.folder / name).resolve()
     if not path.is_relative_to(files.folder):
         files.refuse("morphology.hoc", f"points outside the package: {name!r}.")
-    if not path.is_file():
+    if not there:
         raise PackageError(f"{files.name}: the morphology file {name} is missing.")
     return path
 

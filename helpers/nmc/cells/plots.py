@@ -1,4 +1,4 @@
-"""Figures of cells: traces, e-types in their grid, rate against current, morphologies."""
+"""Figures of cells: traces, e-types in their grid, rate against current."""
 
 from __future__ import annotations
 
@@ -8,11 +8,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator
 
 from nmc import names, style, units
-from nmc.cells.morphology import load_morphology
-from nmc.cells.package import AnyModel, as_package
 from nmc.errors import UnknownNameError
 
 NEURITE_COLOURS = {
@@ -93,58 +90,6 @@ def plot_traces(traces: Mapping[str, pd.DataFrame], *, column: str = "v_mV") -> 
     fig.supylabel(units.label(column), fontsize=11)
     provenance.stamp(fig)
     return axes
-
-
-def plot_morphology(model: AnyModel, *, axon: bool = True, ax: Axes | None = None) -> Axes:
-    """Draw a reconstruction from the side, the pia on top, one colour a kind of neurite.
-
-    Parameters
-    ----------
-    model : str, path, Model or Package
-        As for `nmc.load_package`.
-    axon : bool
-        Draw the axon too; simulations replace it by a stub of 60 µm.
-    ax : matplotlib Axes, optional
-        Where to draw.
-
-    Returns
-    -------
-    matplotlib Axes
-        The scale is the same in both directions.
-
-    Raises
-    ------
-    PackageError
-        MorphIO cannot read the file.
-    """
-    from matplotlib.collections import LineCollection
-
-    from nmc.data import provenance
-
-    package = as_package(model)
-    ax = style.new_axes(ax, width=5.0, height=6.0)
-    points = load_morphology(package)
-    kinds = ["axon", "basal dendrite", "apical dendrite"][0 if axon else 1 :]
-    for kind in kinds:
-        here = points[points["neurite"] == kind]
-        if here.empty:
-            continue
-        groups = [g for _, g in here.groupby("section", sort=False)]
-        lines = [g[["x_um", "y_um"]].to_numpy() for g in groups]
-        widths = [np.clip(g["diameter_um"].median(), 0.5, 3.0) for g in groups]
-        colour = NEURITE_COLOURS[kind]
-        ax.add_collection(
-            LineCollection(lines, colors=colour, linewidths=np.array(widths) * 0.8, label=kind)
-        )
-    soma = points[points["neurite"] == "soma"]
-    ax.fill(soma["x_um"], soma["y_um"], color=NEURITE_COLOURS["soma"], label="soma", zorder=3)
-    ax.autoscale_view()
-    ax.set_aspect("equal")
-    ax.xaxis.set_major_locator(MaxNLocator(4))
-    ax.set(xlabel="x (µm)", ylabel="height above the soma (µm)", title=package.name)
-    ax.legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize=9)
-    provenance.stamp(ax)
-    return ax
 
 
 def _mark_stimulus(ax: Axes, attrs: Mapping) -> None:

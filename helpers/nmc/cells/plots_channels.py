@@ -8,6 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 from matplotlib.colors import LogNorm
 from matplotlib.ticker import NullFormatter
 
@@ -16,6 +17,7 @@ from nmc.cells.densities import density_parameters
 from nmc.cells.morphology import section_paths
 from nmc.cells.package import AnyModel, as_package
 from nmc.cells.package_files import evaluate
+from nmc.data import provenance
 from nmc.errors import UnknownNameError
 
 _GATE_COLOURS = (style.BLUE, style.VERMILION, style.GREEN)
@@ -42,8 +44,6 @@ def plot_channel_kinetics(
     numpy.ndarray of matplotlib Axes, shape (rows, 2 × columns)
         Steady states on the even columns, time constants on the odd ones.
     """
-    from nmc.data import provenance
-
     known = list(dict.fromkeys(tables[0]["channel"]))
     wanted = known if channels is None else list(channels)
     for name in wanted:
@@ -141,8 +141,6 @@ def plot_densities(densities: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     matplotlib Axes
         Channels in rows, parts of the cell in columns.
     """
-    from nmc.data import provenance
-
     mean = densities.pivot_table(
         index="channel", columns="part", values="density_S_per_cm2", aggfunc="mean"
     )
@@ -187,10 +185,6 @@ def plot_density_tree(model: AnyModel, channel: str, *, ax: Axes | None = None) 
     UnknownNameError
         No dendrite of the model has this channel.
     """
-    from matplotlib.collections import LineCollection
-
-    from nmc.data import provenance
-
     package = as_package(model)
     table = density_parameters(package)
     rows = table[table["channel"] == channel].set_index("section_list")

@@ -9,11 +9,14 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
+from matplotlib.ticker import MaxNLocator
 
 from nmc import style
 from nmc.cells.morphology import load_morphology
 from nmc.cells.package import AnyModel, as_package
 from nmc.cells.plots import NEURITE_COLOURS
+from nmc.data import provenance
+from nmc.viewer3d import view_lines
 
 #: A view holds at most this many segments; longer reconstructions are thinned out.
 _MAX_SEGMENTS = 20_000
@@ -33,8 +36,6 @@ def view_morphology(model: AnyModel, *, axon: bool = True):
     -------
     nmc.viewer3d.View3D
     """
-    from nmc.viewer3d import view_lines
-
     package = as_package(model)
     points = load_morphology(package)
     left_out = ["soma"] if axon else ["soma", "axon"]
@@ -60,6 +61,38 @@ def view_morphology(model: AnyModel, *, axon: bool = True):
     )
 
 
+def plot_morphology(model: AnyModel, *, axon: bool = True, ax: Axes | None = None) -> Axes:
+    """Draw a reconstruction from the side, the pia on top, one colour a kind of neurite.
+
+    Parameters
+    ----------
+    model : str, path, Model or Package
+        As for `nmc.load_package`.
+    axon : bool
+        Draw the axon too; simulations replace it by a stub of 60 µm.
+    ax : matplotlib Axes, optional
+        Where to draw.
+
+    Returns
+    -------
+    matplotlib Axes
+        The scale is the same in both directions.
+
+    Raises
+    ------
+    PackageError
+        The package or its morphology cannot be read.
+    """
+    package = as_package(model)
+    ax = style.new_axes(ax, width=5.0, height=6.0)
+    _draw(ax, load_morphology(package), axon)
+    ax.xaxis.set_major_locator(MaxNLocator(4))
+    ax.set(xlabel="x (µm)", ylabel="height above the soma (µm)", title=package.name)
+    ax.legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize=9)
+    provenance.stamp(ax)
+    return ax
+
+
 def plot_morphologies(
     models: Iterable[AnyModel], *, axon: bool = True, columns: int = 4
 ) -> np.ndarray:
@@ -79,8 +112,6 @@ def plot_morphologies(
     -------
     numpy.ndarray of matplotlib Axes, one a model
     """
-    from nmc.data import provenance
-
     packages = [as_package(model) for model in models]
     tables = [load_morphology(package) for package in packages]
     columns = min(columns, len(packages))
@@ -94,7 +125,7 @@ def plot_morphologies(
     for k, ax in enumerate(axes.flat):
         ax.set_axis_off()
         if k < len(packages):
-            _draw(ax, tables[k], axon)
+            _draw(ax, tables[k], axon, thin=True)
             ax.set_title(
                 packages[k].mtype or packages[k].name, fontsize=9, fontweight="normal", loc="center"
             )
@@ -113,18 +144,25 @@ def _room(tables: list[pd.DataFrame], columns: int) -> tuple[float, list[tuple[f
     return half, [(min(y.min(), -200.0) - 60, max(y.max(), 200.0) + 60) for y in rows]
 
 
-def _draw(ax: Axes, points: pd.DataFrame, axon: bool) -> None:
+def _draw(ax: Axes, points: pd.DataFrame, axon: bool, *, thin: bool = False) -> None:
+    """Draw the neurites, as thick as they are or thin, and the soma over them."""
     for kind in ["axon", "basal dendrite", "apical dendrite"][not axon :]:
-        here = points[points["neurite"] == kind]
-        lines = [g[["x_um", "y_um"]].to_numpy() for _, g in here.groupby("section", sort=False)]
-        thin = kind == "axon"
-        collection = LineCollection(
-            lines, colors=NEURITE_COLOURS[kind], linewidths=0.25 if thin else 0.7, rasterized=thin
-        )
-        ax.add_collection(collection)
+        groups = [g for _, g in points[points["neurite"] == kind].groupby("section", sort=False)]
+        if not groups:
+            continue
+        lines = [g[["x_um", "y_um"]].to_numpy() for g in groups]
+        widths = [0.8 * np.clip(g["diameter_um"].median(), 0.5, 3.0) for g in groups]
+        if thin:
+            widths = 0.25 if kind == "axon" else 0.7
+        drawn = LineCollection(
+            lines, colors=NEURITE_COLOURS[kind], linewidths=widths, label=kind,
+            rasterized=thin and kind == "axon",
+        )  # fmt: skip
+        ax.add_collection(drawn)
     soma = points[points["neurite"] == "soma"]
-    ax.fill(soma["x_um"], soma["y_um"], color=NEURITE_COLOURS["soma"], zorder=3)
+    ax.fill(soma["x_um"], soma["y_um"], color=NEURITE_COLOURS["soma"], label="soma", zorder=3)
     ax.autoscale_view()
+    ax.set_aspect("equal")
 
 
 def _scale_bar(ax: Axes, length_um: float = 200.0) -> None:
@@ -153,8 +191,6 @@ def plot_sholl(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     matplotlib Axes
         A line a neurite.
     """
-    from nmc.data import provenance
-
     ax = style.new_axes(ax, height=3.4)
     for kind, rows in table.groupby("neurite", sort=False):
         ax.plot(rows["radius_um"], rows["crossings"], color=NEURITE_COLOURS[kind], label=kind)

@@ -65,17 +65,19 @@ def _use(source: str | None) -> None:
 @_mode
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, and nothing else, on stdout.")
 @click.option("--trace", type=shared.NewFile(), help="Write the trace to this CSV file.")
-def simulate_command(model, protocol, step, mode, as_json, trace) -> None:
-    """Run one protocol on one MODEL and print its numbers.
+@click.option("--trust", is_flag=True, help="Run the code of a package that is not known.")
+def simulate_command(model, protocol, step, mode, as_json, trace, trust) -> None:
+    """Run one protocol on one MODEL, a name or a package's path, and print its numbers.
 
     \b
     nmc simulate L1_HAC_cNAC187_1
+    nmc simulate ./my-cell --trust
     nmc simulate L1_HAC_cNAC187_1 --step 2 --trace trace.csv --json
     """
     table = (
-        nmc.simulate_step(model, step, mode=mode)
+        nmc.simulate_step(model, step, mode=mode, trust=trust)
         if protocol == "step"
-        else nmc.simulate_rest(model, mode=mode)
+        else nmc.simulate_rest(model, mode=mode, trust=trust)
     )
     made = {name: table.attrs[name] for name in ("origin", "invented")}
     if trace:
