@@ -49,8 +49,8 @@ def test_a_density_follows_its_formula(sample_folder):
 def test_a_formula_is_arithmetic_and_nothing_else():
     assert package_files.evaluate("(-0.5 + 2*exp((d-10)*0.1))*3", [10.0]) == pytest.approx([4.5])
     for bad in ("__import__('os')", "d.real", "d**2", "print(d)", "d if d else 1", "1 +"):
-        with pytest.raises(ValueError, match="formula"):
-            package_files.evaluate(bad, [1.0])
+        with pytest.raises(PackageError, match="a file: .*(formula|arithmetic)"):
+            package_files.evaluate(bad, [1.0], where="a file")
 
 
 def test_tables_cannot_be_changed_from_outside(small):

@@ -5,7 +5,6 @@ Every reader is linear in the length of its file, and every number passes `nmc.n
 
 from __future__ import annotations
 
-import ast
 import json
 import re
 from collections.abc import Mapping
@@ -16,9 +15,10 @@ import numpy as np
 import pandas as pd
 
 from nmc import names
+from nmc.cells import formula
 from nmc.cells.build import template_names
 from nmc.errors import PackageError, UnknownNameError
-from nmc.numbers import as_count, as_counts, as_number, as_numbers
+from nmc.numbers import as_count, as_counts, as_number, as_numbers, shown
 
 #: HOC section lists, by the number `synapses.tsv` gives them.
 SECTION_LISTS = ("somatic", "basal", "apical", "axonal")
@@ -38,7 +38,7 @@ _INPUT = re.compile(r'\.input\("([^"\n]+)"\)')
 _GID = re.compile(r"gid\s*=\s*(\S+)")
 
 _LONGEST_MB = 100
-_LONGEST_FORMULA = 1000
+_WORDS = re.compile(r"(?<![\w.])[A-Za-z_]\w*")
 _COLUMNS = (
     "synapse", "pre_cell", "pre_mtype", "sectionlist", "index", "x", "type",
     "depression_ms", "facilitation_ms", "utilisation", "decay_ms", "delay_ms", "weight_nS",
@@ -244,59 +244,31 @@ def read_biophysics(files: Files) -> tuple[dict[str, tuple[str, ...]], pd.DataFr
 
 
 def _parameter(files: Files, row: tuple[str, str, str], mechanisms: set[str]) -> dict:
-    part, full, formula = row
+    part, full, text = row
     # The longest mechanism that ends the name: gK_Tstbar_K_Tst is gK_Tstbar of K_Tst.
     owners = [m for m in mechanisms if full.endswith(f"_{m}")]
     if not owners and full not in CABLE:
         files.refuse("biophysics.hoc", f"sets {full!r}, which nothing inserted has.")
     owner = max(owners, key=len, default="")
-    try:
-        near, far = evaluate(formula, [0.0, 500.0])
-    except ValueError as error:
-        files.refuse("biophysics.hoc", f"sets {full} wrongly: {error}.")
+    near, far = evaluate(text, [0.0, 500.0], where=f"{files.name}: biophysics.hoc: {full}")
     return {
         "section_list": part,
         "mechanism": owner,
         "parameter": full.removesuffix(f"_{owner}") if owner else full,
         "value": near if near == far else np.nan,
-        "formula": formula,
+        "formula": text,
     }
 
 
-def evaluate(formula: str, d) -> np.ndarray:
+def evaluate(text: str, d, *, where: str = "") -> np.ndarray:
     """Value of a distribution formula at path distances `d` (µm); arithmetic and exp only."""
     d = np.asarray(d, float)
-    shown = formula if len(formula) < 80 else f"{formula[:80]}…"
-    try:
-        if len(formula) > _LONGEST_FORMULA:
-            raise SyntaxError
-        tree = ast.parse(formula, mode="eval").body
-        with np.errstate(all="ignore"):
-            value = np.asarray(_value(tree, d, shown), float)
-    except (SyntaxError, RecursionError, MemoryError, OverflowError, ZeroDivisionError) as error:
-        raise ValueError(f"the formula {shown!r} is not arithmetic") from error
+    if "**" in text or not set(_WORDS.findall(text)) <= {"d", "exp"}:
+        raise PackageError(f"{where}: {shown(text)} holds more than arithmetic and exp.")
+    value = formula.evaluate(text, {"d": d}, where=where, error=PackageError)
     if not np.isfinite(value).all():
-        raise ValueError(f"the formula {shown!r} is not finite")
-    return np.broadcast_to(value, d.shape).copy()
-
-
-_BINARY = {ast.Add: np.add, ast.Sub: np.subtract, ast.Mult: np.multiply, ast.Div: np.divide}
-
-
-def _value(node: ast.expr, d: np.ndarray, formula: str):
-    match node:
-        case ast.Constant(value=int() | float() as value) if not isinstance(value, bool):
-            return float(value)
-        case ast.Name(id="d"):
-            return d
-        case ast.UnaryOp(op=ast.USub()):
-            return -_value(node.operand, d, formula)
-        case ast.BinOp() if type(node.op) in _BINARY:
-            left, right = (_value(side, d, formula) for side in (node.left, node.right))
-            return _BINARY[type(node.op)](left, right)
-        case ast.Call(func=ast.Name(id="exp"), args=[argument], keywords=[]):
-            return np.exp(_value(argument, d, formula))
-    raise ValueError(f"the formula {formula!r} holds something other than arithmetic and exp")
+        raise PackageError(f"{where}: the formula {shown(text)} is not finite.")
+    return np.broadcast_to(value.astype(float), d.shape).copy()
 
 
 def read_currents(files: Files) -> tuple[float, tuple[float, ...]]:
