@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from nmc import names
+from nmc.cells.neuroml.cell import NeuroMLCell
+from nmc.cells.neuroml.channel import CELSIUS, mechanism_of
 from nmc.cells.package import Package, as_package
-from nmc.errors import UnknownNameError
+from nmc.cells.protocols import run_cached
+from nmc.errors import ProtocolError, UnknownNameError
+from nmc.numbers import as_numbers
 
 #: What the sweeps visit: voltages without the whole numbers at which old MOD files step aside.
 V_MV = np.arange(-120.25, 60.0, 2.5)
@@ -42,8 +44,8 @@ def compute_channel_kinetics(
 
     Parameters
     ----------
-    model : str, Model, pathlib.Path, Package or NeuroMLCell
-        A package (or its name), or a NeuroML2 cell from `nmc.load_neuroml`.
+    model : str, path, Model, Package or NeuroMLCell
+        As for `nmc.load_package`, or a NeuroML2 cell from `nmc.load_neuroml`.
     channels : iterable of str, optional
         Which channels; all of the model's unless given.
     v_mV : array_like
@@ -66,21 +68,21 @@ def compute_channel_kinetics(
     ------
     UnknownNameError
         The model has no such channel.
+    ProtocolError
+        A voltage or concentration that cannot be.
     TrustError, MechanismError, CompilerError, SimulationError
         See `nmc.simulate_step`.
     """
-    v, calcium = (
-        np.atleast_1d(np.asarray(v_mV, float)),
-        np.atleast_1d(np.asarray(calcium_mM, float)),
+    v = as_numbers(np.atleast_1d(v_mV), where="v_mV", low=-500, high=500, error=ProtocolError)
+    calcium = as_numbers(
+        np.atleast_1d(calcium_mM), where="calcium_mM", low=0, high=1000, error=ProtocolError
     )
-    if isinstance(model, str | names.Model | Path | Package):
-        return _from_package(as_package(model, trust=trust), channels, v, calcium)
-    return _from_neuroml(model, channels, v, calcium)
+    if isinstance(model, NeuroMLCell):
+        return _from_neuroml(model, channels, v, calcium)
+    return _from_package(as_package(model, trust=trust), channels, v, calcium)
 
 
 def _from_package(package: Package, channels, v, calcium) -> pd.DataFrame:
-    from nmc.cells.protocols import run_cached
-
     mods = {n: path.read_text("utf-8", "replace") for n, path in package.needed_mods().items()}
     known = {n: "ca" if reads_calcium(t) else "v" for n, t in mods.items() if is_channel(t)}
     wanted = _pick(package.name, channels, known)
@@ -108,8 +110,6 @@ def _from_package(package: Package, channels, v, calcium) -> pd.DataFrame:
 
 
 def _from_neuroml(cell, channels, v, calcium) -> pd.DataFrame:
-    from nmc.cells.neuroml.channel import CELSIUS, mechanism_of
-
     known = {mechanism_of(n): cell.channel(n) for n in cell.channels}
     known = {name: channel for name, channel in known.items() if channel.gates}
     parts = []
@@ -141,14 +141,14 @@ def _table(parts: list[pd.DataFrame], source: str, model: str, celsius: float) -
 
 def is_channel(mod: str) -> bool:
     """Whether a MOD file is a membrane channel: a density mechanism that passes a current."""
-    density = re.search(r"^\s*SUFFIX\s", mod, re.M)
+    density = re.search(r"^[ \t]*SUFFIX\s", mod, re.M)
     current = re.search(r"\bWRITE\s+i\w+|\bNONSPECIFIC_CURRENT\b", mod)
     return bool(density and current)
 
 
 def reads_calcium(mod: str) -> bool:
     """Whether a mechanism's gates read the calcium concentration inside."""
-    return re.search(r"^\s*USEION\s+ca\s+READ\s+[^\n]*\bcai\b", mod, re.M) is not None
+    return re.search(r"^[ \t]*USEION[ \t]+ca[ \t]+READ[ \t][^\n]*\bcai\b", mod, re.M) is not None
 
 
 def compare_kinetics(one: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:

@@ -11,15 +11,16 @@ from __future__ import annotations
 import csv
 import hashlib
 import re
-import zipfile
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import NamedTuple
 
+from nmc.data import at_hand, fetch_folder
 from nmc.data.archive import RELEASE_FILES, content_digest
 from nmc.data.registry import known_content, sample_packages
+from nmc.errors import NMCError
 
 #: What origin says of a package that is not known.
 OWN = "own package"
@@ -114,20 +115,11 @@ def _told(verb: str, paths) -> str:
 
 def _hashes_at_hand(model: str) -> dict[str, str] | None:
     """Hashes of the known package of a name, where the source has it without a download."""
-    from nmc.data import at_hand
-    from nmc.errors import NMCError
-
     try:
-        record = at_hand(f"model/{model}")
-        if record is None:
+        if at_hand(f"model/{model}") is None:
             return None
-        with zipfile.ZipFile(record.path) as archive:
-            hashes = {
-                name.partition("/")[2]: hashlib.sha256(archive.read(name)).hexdigest()
-                for name in archive.namelist()
-                if not name.endswith("/") and "/." not in name
-            }
-    except (NMCError, OSError, zipfile.BadZipFile):
+        hashes = file_hashes(fetch_folder(f"model/{model}", progress=False))
+    except NMCError:
         return None
     return hashes if find(content_digest(hashes)) else None
 
