@@ -23,7 +23,7 @@ import pandas as pd
 
 from nmc import child
 from nmc.cells import mechanisms
-from nmc.cells.package import SYNAPSES, Package
+from nmc.cells.package import SYNAPSES, AnyModel, Package
 from nmc.cells.protocols import run_cached
 from nmc.circuit.activity import CircuitRun
 from nmc.circuit.plan import CircuitPlan, plan_circuit
@@ -49,7 +49,7 @@ def simulate_circuit(
     neurons: Sequence[int] | None = None,
     *,
     tstop_ms: float = TSTOP_MS,
-    models: Mapping[str, str | Sequence[str]] | None = None,
+    models: Mapping[str, AnyModel | Sequence[AnyModel]] | None = None,
     drive: float = 0.9,
     background_Hz: float = 5.0,
     background_cells: int = 20,

@@ -16,7 +16,7 @@ import pandas as pd
 from nmc import names
 from nmc.cells.build import cell_spec
 from nmc.cells.mechanisms import rename_clashes
-from nmc.cells.package import Package, as_package, load_package
+from nmc.cells.package import AnyModel, Package, as_package
 from nmc.circuit.synaptome import contacts_of, to_spec
 from nmc.data import available
 from nmc.errors import CircuitError, SynapseError
@@ -137,7 +137,7 @@ def plan_circuit(
     connectome,
     neurons: Sequence[int] | None = None,
     *,
-    models: Mapping[str, str | Sequence[str]] | None = None,
+    models: Mapping[str, AnyModel | Sequence[AnyModel]] | None = None,
     drive: float = 0.9,
     background_Hz: float = 5.0,
     background_cells: int = 20,
@@ -153,8 +153,9 @@ def plan_circuit(
         From `nmc.load_connectome`, or a null of one.
     neurons : sequence of int, optional
         Which neurons; all of the connectome unless given.
-    models : mapping of str to str or list of str, optional
-        M-type → model, or models to alternate; unless given the first the source has.
+    models : mapping of str to model or list of models, optional
+        M-type → model, or models to alternate, each as for `nmc.load_package`; unless given
+        the first the source has. Mechanisms that differ under one name get names of their own.
     drive : float
         Constant current into each soma, as a share of the cell's rheobase.
     background_Hz, background_cells : float, int
@@ -193,9 +194,7 @@ def plan_circuit(
     background_cells = as_count(background_cells, where="background_cells", error=CircuitError)
     seed = as_count(seed, where="seed", high=2**31 - 1, error=CircuitError)
     sub, numbers = _selected(connectome, neurons)
-    table = _neuron_table(sub, numbers, models)
-    models = table["model"].unique()
-    packages = dict(zip(models, rename_clashes(map(load_package, models)), strict=True))
+    table, packages = _neuron_table(sub, numbers, models)
     # the background is drawn first, so that it is the same whatever the wiring
     number = background_cells if background_Hz > 0 else 0
     background = _background(table, packages, number, np.random.default_rng([seed, 1]))
@@ -252,25 +251,38 @@ def _selected(connectome, neurons):
     return connectome.select(numbers), numbers
 
 
-def _neuron_table(sub, numbers, models) -> pd.DataFrame:
+def _neuron_table(sub, numbers, models) -> tuple[pd.DataFrame, dict[str, Package]]:
+    """Neurons with the name of a package each, and the packages by name."""
     models = {names.canonical_mtype(m): v for m, v in (models or {}).items()}
     table = sub.neurons[["mtype", "excitatory", "x_um", "y_um", "z_um"]].reset_index(drop=True)
     table["mtype"] = table["mtype"].astype(str)
     table.insert(0, "neuron", numbers)
-    choice: dict[str, list[str]] = {}
+    choice: dict[str, list[Package]] = {}
     for mtype in table["mtype"].unique():
-        given = models.get(mtype, None)
-        if given is not None and not len(given):
+        given = models.get(mtype)
+        if given is None:
+            given = [_first_model(mtype)]
+        elif isinstance(given, AnyModel):
+            given = [given]
+        if not len(given):
             raise CircuitError(f"No model of {mtype} is named.")
-        choice[mtype] = (
-            [_first_model(mtype)]
-            if given is None
-            else [names.parse_model(m).name for m in ([given] if isinstance(given, str) else given)]
-        )
+        choice[mtype] = [as_package(model) for model in given]
     turn = table.groupby("mtype").cumcount()
     chosen = [choice[m][k % len(choice[m])] for m, k in zip(table["mtype"], turn, strict=True)]
-    table.insert(2, "model", chosen)
-    return table
+    packages = {package.content_sha256: package for package in chosen}
+    named = _name(rename_clashes(packages.values()))
+    keys = {package.content_sha256: name for name, package in named.items()}
+    table.insert(2, "model", [keys[package.content_sha256] for package in chosen])
+    return table, named
+
+
+def _name(packages: list[Package]) -> dict[str, Package]:
+    """Packages by name; a second one of a name gets the start of its digest, too."""
+    named: dict[str, Package] = {}
+    for package in packages:
+        twice = package.name in named
+        named[f"{package.name}-{package.content_sha256[:8]}" if twice else package.name] = package
+    return named
 
 
 def _first_model(mtype: str) -> str:

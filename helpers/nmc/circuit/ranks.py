@@ -120,6 +120,7 @@ def read_circuit(plan: CircuitPlan, folder: str | Path) -> CircuitRun:
         packages or other settings.
     """
     folder = Path(folder)
+    plan = plan.trusting()  # nothing of it is run here
     params = _read_circuit_file(folder)["params"]
     if not (folder / RUN_FILE).is_file():
         raise CircuitError(
@@ -232,11 +233,12 @@ def _prepare(folder: Path, params: dict, made_from: dict, trust: bool) -> list[s
             f"(code {str(made_from.get('code'))[:12]}, here {current[:12]}). Write it again with "
             "this one, or install that one here."
         )
-    models = dict.fromkeys(cell["model"] for cell in params["cells"])  # in the plan's order
-    packages = rename_clashes(
-        load_package(folder / _PACKAGES / model, trust=trust) for model in models
-    )
-    found = {f"package {package.name}": package.content_sha256 for package in packages}
+    places = [folder / place for place in dict.fromkeys(c["folder"] for c in params["cells"])]
+    packages = rename_clashes(load_package(place, trust=trust) for place in places)
+    found = {
+        f"package {place.name}": package.content_sha256
+        for place, package in zip(places, packages, strict=True)
+    }
     wanted = {name: digest for name, digest in made_from.items() if name.startswith("package ")}
     for name in wanted.keys() | found.keys():
         if found.get(name) != wanted.get(name):
