@@ -5,7 +5,7 @@ import shutil
 import nmc
 import numpy as np
 import pytest
-from nmc.errors import CircuitError, UnknownNameError
+from nmc.errors import CircuitError, TrustError, UnknownNameError
 
 COUNTS = {"L5_TTPC1": 2, "L5_MC": 2, "L5_LBC": 2}
 RUN = {"tstop_ms": 120.0, "dt_ms": 0.1}
@@ -91,6 +91,24 @@ def test_bad_input_is_named(connectome, neurons, plan):
         nmc.simulate_circuit(plan, record=[6])
     with pytest.raises(CircuitError, match="'error' or 'skip'"):
         nmc.plan_circuit(connectome, neurons, missing="ignore")
+
+
+def test_own_packages_stand_beside_known_ones(connectome, tmp_path):
+    """By name, path or package; a different Ih gets a name of its own, and code needs trust."""
+    neurons = nmc.choose_neurons(connectome, {"L5_MC": 2}, rng=2)
+    settings = {"missing": "skip", "background_Hz": 0}
+    [known] = nmc.plan_circuit(connectome, neurons, **settings).packages.values()
+    own = nmc.copy_package(known, tmp_path).rename(tmp_path / "my-cell")
+    mod = own / "mechanisms" / "Ih.mod"
+    mod.write_text(mod.read_text() + "\nCOMMENT\nmine\nENDCOMMENT\n")
+    for models in ([known.name, str(own)], [known, own], [nmc.load_package(known.name), own]):
+        plan = nmc.plan_circuit(connectome, neurons, models={"L5_MC": models}, **settings)
+        assert list(plan.packages) == plan.neurons["model"].tolist() == [known.name, "my-cell"]
+        assert [set(p.renamed) for p in plan.packages.values()] == [set(), {"Ih"}]
+    with pytest.raises(TrustError, match="my-cell"):
+        plan.spec  # noqa: B018
+    cells = plan.trusting().spec["cells"]
+    assert [list(cell["renamed"]) for cell in cells] == [[], ["Ih"]]
 
 
 def test_an_mtype_without_a_package_is_named(connectome, neurons, tmp_path, monkeypatch):

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 
 from nmc import style
 from nmc.cells.package import read_package
-from nmc.cells.plots import plot_morphology
+from nmc.cells.plots_morphology import plot_morphology
 from nmc.circuit.pairs import SHEET, PairedRecording
 from nmc.circuit.synapses import compute_response, load_synapse_parameters, train_times
 from nmc.data import provenance
