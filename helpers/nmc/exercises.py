@@ -193,8 +193,9 @@ def _same(given: Any, wanted: Any, tolerance: float) -> bool:
     if isinstance(wanted, bool) or isinstance(given, bool):
         return given is wanted
     if isinstance(wanted, Real):
+        right = float(wanted)
         try:
-            return abs(float(given) - wanted) <= tolerance * abs(wanted) + 1e-12
+            return abs(float(given) - right) <= tolerance * abs(right) + 1e-12
         except (TypeError, ValueError):
             return False
     return _same_collections(given, wanted, tolerance)

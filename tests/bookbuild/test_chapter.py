@@ -214,10 +214,12 @@ def test_a_picture_without_words_is_found_and_a_hidden_one_may_stay():
 def test_a_solution_that_its_own_check_refuses_is_found():
     from nmc.exercises import Verdict
 
-    def shown(correct: bool) -> nbformat.NotebookNode:
+    def shown(correct: bool | None) -> nbformat.NotebookNode:
         said = Verdict("ex-one", correct, "so it is.")._repr_markdown_()
         output = nbformat.v4.new_output("execute_result", data={"text/markdown": said})
         return nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("x", outputs=[output])])
 
     assert problems(shown(True)) == []
-    assert problems(shown(False)) == [(1, "is a solution that its own check refuses: so it is.")]
+    for refused in (False, None):
+        said = [(1, "is a solution that its own check refuses: so it is.")]
+        assert problems(shown(refused)) == said
