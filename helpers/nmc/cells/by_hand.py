@@ -1,6 +1,6 @@
-"""Running a package by hand: a copy of one's own, its old code ported, its own commands.
+"""Running a package by hand: a copy to work on, its old code ported, its own commands.
 
-The other calls of this wing never run a package's scripts.  These do, in the copy's folder and
+The other calls never run a package's scripts.  These do, in the copy's folder and
 in processes of their own, and show what the commands say.  A copy is trusted as long as its files
 are as these calls left them in this process; whatever else stands in a folder needs ``trust``.
 """

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -14,11 +12,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from nmc.cells import known
+from nmc.cells.known import file_hashes
 from nmc.cells.package import AnyModel, Package, as_package, read_package
 from nmc.cells.package_files import SECTION_ARRAYS, SECTION_LISTS, evaluate
 from nmc.cells.stimulation import measure_places
-from nmc.data.files import cache_folder
+from nmc.data.archive import content_digest
+from nmc.data.files import atomic_folder, cache_folder
 from nmc.errors import PackageError, UnknownNameError
 from nmc.numbers import as_number
 
@@ -139,25 +138,13 @@ def scale_channels(
 def _copy(package: Package, biophysics: str) -> Path:
     """Write a copy with another ``biophysics.hoc`` into the cache, unless it stands there."""
     own = hashlib.sha256(biophysics.encode()).hexdigest()
-    digest = known.content_digest(known.file_hashes(package.folder) | {"biophysics.hoc": own})
-    root, key = cache_folder() / "variants", digest[:24]
-    target = root / key / package.name
-    if target.is_dir():
-        if known.content_digest(known.file_hashes(target)) == digest:
-            return target
-        shutil.rmtree(root / key)  # somebody changed it
-    root.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=".variant-", dir=root))
-    try:
-        copy = Path(shutil.copytree(package.folder, work / key / package.name))
-        file = copy / "biophysics.hoc"
-        file.chmod(0o644)
-        file.write_bytes(biophysics.encode())
-        try:
-            os.replace(work / key, root / key)
-        except OSError:
-            if not target.is_dir():  # else another process wrote the same copy first
-                raise
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
+    digest = content_digest(file_hashes(package.folder) | {"biophysics.hoc": own})
+    target = cache_folder() / "variants" / digest[:24] / package.name
+    if target.is_dir() and content_digest(file_hashes(target)) == digest:
+        return target
+    shutil.rmtree(target.parent, ignore_errors=True)  # somebody changed it
+    with atomic_folder(target.parent) as work:
+        copy = Path(shutil.copytree(package.folder, work / target.name))
+        (copy / "biophysics.hoc").chmod(0o644)
+        (copy / "biophysics.hoc").write_bytes(biophysics.encode())
     return target

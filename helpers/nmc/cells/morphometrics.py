@@ -226,8 +226,8 @@ def compare_morphometrics(models: Iterable[str]) -> pd.DataFrame:
     columns = ["model", "neurite", "quantity", "published", "recomputed"]
     table = pd.DataFrame(rows, columns=columns).astype({"published": float, "recomputed": float})
     table = table[table["published"].notna()].set_index(columns[:3])
-    whole = table.index.get_level_values("quantity") == "max_branch_order"
-    table["rounding"] = table["published"].map(rounding).where(~whole, 0.0)
+    counted = table.index.get_level_values("quantity") == "max_branch_order"
+    table["rounding"] = table["published"].map(rounding).where(~counted, 0.0)
     verdict = np.where(_near(table), "agrees", "differs")
     table["verdict"] = np.where(table["recomputed"].isna(), "not in the file", verdict)
     if provenance.invented():
