@@ -131,21 +131,21 @@ def _(graph):
 def _(graph):
     import networkx
 
-    twin = networkx.from_scipy_sparse_array(graph.adjacency, create_using=networkx.DiGraph)
-    return lambda: networkx.triadic_census(twin)
+    peer = networkx.from_scipy_sparse_array(graph.adjacency, create_using=networkx.DiGraph)
+    return lambda: networkx.triadic_census(peer)
 
 
 @way("paths", "networkit")
 def _(graph):
     import networkit
 
-    twin = _networkit(graph)
+    peer = _networkit(graph)
     # The distances of every source, counted at once: no n × n matrix is kept.
 
     def run():
-        n = twin.numberOfNodes()
+        n = peer.numberOfNodes()
         for source in range(n):
-            search = networkit.distance.BFS(twin, source, False)
+            search = networkit.distance.BFS(peer, source, False)
             search.run()
             np.unique(np.asarray(search.getDistances()), return_counts=True)
 
@@ -156,14 +156,14 @@ def _(graph):
 def _(graph):
     import networkit
 
-    twin = _networkit(graph)
-    return lambda: networkit.distance.APSP(twin).run()
+    peer = _networkit(graph)
+    return lambda: networkit.distance.APSP(peer).run()
 
 
 @way("paths", "igraph")
 def _(graph):
-    twin = _igraph(graph)
-    return lambda: twin.path_length_hist(directed=True)
+    peer = _igraph(graph)
+    return lambda: peer.path_length_hist(directed=True)
 
 
 @way("simplices", "pyflagser")
@@ -184,8 +184,8 @@ def _(graph):
 
 @way("clustering", "igraph")
 def _(graph):
-    twin = _igraph(graph).as_undirected()
-    return lambda: twin.transitivity_local_undirected(mode="zero")
+    peer = _igraph(graph).as_undirected()
+    return lambda: peer.transitivity_local_undirected(mode="zero")
 
 
 @way("clustering", "networkit")
@@ -196,9 +196,9 @@ def _(graph):
     pre, post = (graph.adjacency + graph.adjacency.T).nonzero()
     once = pre < post
     pre, post = pre[once].astype(np.int64), post[once].astype(np.int64)
-    twin = networkit.GraphFromCoo((pre, post), n=n, directed=False)
-    twin.sortEdges()
-    return lambda: networkit.centrality.LocalClusteringCoefficient(twin, turbo=True).run()
+    peer = networkit.GraphFromCoo((pre, post), n=n, directed=False)
+    peer.sortEdges()
+    return lambda: networkit.centrality.LocalClusteringCoefficient(peer, turbo=True).run()
 
 
 @way("clustering", "scipy")
@@ -280,11 +280,11 @@ def _(graph):
 def _(graph):
     import networkit
 
-    twin = _networkit(graph)
+    peer = _networkit(graph)
 
     def run():
         trade = networkit.randomization.GlobalCurveball(
-            twin, 10, allowSelfLoops=False, degreePreservingShufflePreprocessing=False
+            peer, 10, allowSelfLoops=False, degreePreservingShufflePreprocessing=False
         )
         trade.run()
         return trade.getGraph()
@@ -313,18 +313,18 @@ def _(graph):
 
 @way("degrees", "igraph, in and out only")
 def _(graph):
-    twin = _igraph(graph)
-    return lambda: (twin.indegree(), twin.outdegree())
+    peer = _igraph(graph)
+    return lambda: (peer.indegree(), peer.outdegree())
 
 
 @way("degrees", "igraph, reciprocal too")
 def _(graph):
-    twin = _igraph(graph)
+    peer = _igraph(graph)
 
     def run():
-        mutual = np.array(twin.is_mutual())
-        reciprocal = np.bincount(graph.adjacency.indices[mutual], minlength=twin.vcount())
-        return twin.indegree(), twin.outdegree(), reciprocal
+        mutual = np.array(peer.is_mutual())
+        reciprocal = np.bincount(graph.adjacency.indices[mutual], minlength=peer.vcount())
+        return peer.indegree(), peer.outdegree(), reciprocal
 
     return run
 

@@ -1,4 +1,4 @@
-"""Small graphs for the tests of the measures, and their networkx twins."""
+"""Small graphs for the tests of the measures, and networkx graphs of them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def from_edges(n, edges, **columns):
 
 
 def random_graph(n, p, seed, reciprocal=0.0, **columns):
-    """Make a random directed graph; each connection is answered with probability `reciprocal`."""
+    """Make a random directed graph; `reciprocal` is the chance that a connection has a reverse."""
     rng = np.random.default_rng(seed)
     matrix = rng.random((n, n)) < p
     matrix |= (rng.random((n, n)) < reciprocal) & matrix.T
@@ -39,7 +39,7 @@ def random_graph(n, p, seed, reciprocal=0.0, **columns):
 
 
 def to_networkx(connectome) -> nx.DiGraph:
-    """Return the networkx twin."""
+    """Return a networkx graph."""
     return nx.from_scipy_sparse_array(
         connectome.adjacency.astype(int), create_using=nx.DiGraph, edge_attribute="w"
     )

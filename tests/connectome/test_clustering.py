@@ -28,12 +28,12 @@ def test_complete_graph_is_all_ones():
 @pytest.mark.parametrize("seed", range(3))
 def test_agrees_with_networkx(seed):
     graph = random_graph(70, (0.03, 0.15, 0.5)[seed], seed, reciprocal=0.3)
-    twin = to_networkx(graph)
+    peer = to_networkx(graph)
     table = compute_clustering(graph)
-    directed, undirected = nx.clustering(twin), nx.clustering(twin.to_undirected())
+    directed, undirected = nx.clustering(peer), nx.clustering(peer.to_undirected())
     assert np.allclose(table["directed"], [directed[i] for i in range(70)])
     assert np.allclose(table["undirected"], [undirected[i] for i in range(70)])
-    assert compute_transitivity(graph) == pytest.approx(nx.transitivity(twin.to_undirected()))
+    assert compute_transitivity(graph) == pytest.approx(nx.transitivity(peer.to_undirected()))
 
 
 def test_nothing_to_cluster():

@@ -30,10 +30,10 @@ def test_modularity_by_hand():
 def test_densities_agree_with_networkx(seed):
     layers = np.array(["L1", "L4", "L5"])[np.random.default_rng(seed).integers(0, 3, 40)]
     graph = random_graph(40, 0.2, seed, layer=layers)
-    twin = to_networkx(graph)
-    nx.set_node_attributes(twin, dict(enumerate(layers.tolist())), "layer")
+    peer = to_networkx(graph)
+    nx.set_node_attributes(peer, dict(enumerate(layers.tolist())), "layer")
     place = {layer: i for i, layer in enumerate(np.unique(layers))}
-    mixing = nx.attribute_mixing_matrix(twin, "layer", mapping=place, normalized=False)
+    mixing = nx.attribute_mixing_matrix(peer, "layer", mapping=place, normalized=False)
     for row in compute_block_densities(graph).itertuples():
         pairs = (layers == row.pre).sum() * ((layers == row.post).sum() - (row.pre == row.post))
         assert row.connections == mixing[place[row.pre], place[row.post]]

@@ -56,25 +56,25 @@ def test_a_block_that_is_not_in_the_file_is_unknown_not_zero():
 @pytest.mark.parametrize("seed", range(3))
 def test_agrees_with_networkx(seed):
     graph = random_graph(50, 0.15, seed, reciprocal=0.4)
-    twin = to_networkx(graph)
+    peer = to_networkx(graph)
     table = compute_degrees(graph)
-    assert table["in_degree"].tolist() == [d for _, d in twin.in_degree()]
-    assert table["out_degree"].tolist() == [d for _, d in twin.out_degree()]
-    assert compute_reciprocity(graph) == pytest.approx(nx.overall_reciprocity(twin))
+    assert table["in_degree"].tolist() == [d for _, d in peer.in_degree()]
+    assert table["out_degree"].tolist() == [d for _, d in peer.out_degree()]
+    assert compute_reciprocity(graph) == pytest.approx(nx.overall_reciprocity(peer))
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_pathways_agree_with_networkx(seed):
-    """Inputs from one type, outputs to one type, answered connections: all from its edge lists."""
+    """Inputs from a type, outputs to a type, reciprocal connections: all from its edge lists."""
     kinds = np.array(list("ABC"))[np.random.default_rng(seed).integers(0, 3, 40)]
     graph = random_graph(40, 0.2, seed, reciprocal=0.3, mtype=kinds)
-    twin = to_networkx(graph)
+    peer = to_networkx(graph)
     table = compute_convergence(graph).set_index(["pre", "post"])
-    answered = compute_pathway_reciprocity(graph).set_index(["pre", "post"])["answered"]
+    reciprocal = compute_pathway_reciprocity(graph).set_index(["pre", "post"])["reciprocal"]
     for pre, post in table.index:
         here, there = np.flatnonzero(kinds == pre), np.flatnonzero(kinds == post)
-        within = twin.subgraph(here).edges
-        edges = list(within if pre == post else nx.edge_boundary(twin, here, there))
+        within = peer.subgraph(here).edges
+        edges = list(within if pre == post else nx.edge_boundary(peer, here, there))
         inputs = [sum(b == i for _, b in edges) for i in there]
         outputs = [sum(a == i for a, _ in edges) for i in here]
         row = table.loc[(pre, post)]
@@ -83,7 +83,7 @@ def test_pathways_agree_with_networkx(seed):
         assert row["convergence_std"] == pytest.approx(np.std(inputs))
         assert row["divergence_mean"] == pytest.approx(np.mean(outputs))
         assert row["divergence_std"] == pytest.approx(np.std(outputs))
-        assert answered[(pre, post)] == sum(twin.has_edge(b, a) for a, b in edges)
+        assert reciprocal[(pre, post)] == sum(peer.has_edge(b, a) for a, b in edges)
 
 
 def test_no_connections_no_reciprocity():

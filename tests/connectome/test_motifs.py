@@ -44,8 +44,8 @@ def test_within_groups_drops_connections_between_them():
     graph = random_graph(40, 0.3, 5, reciprocal=0.2, mtype=kinds)
     table = count_triads(graph, by="mtype")
     for kind in ("L1_DAC", "L1_HAC"):
-        twin = to_networkx(graph).subgraph(np.flatnonzero(kinds == kind))
-        expected = nx.triadic_census(twin)
+        peer = to_networkx(graph).subgraph(np.flatnonzero(kinds == kind))
+        expected = nx.triadic_census(peer)
         assert table.loc[kind].to_dict() == {c: expected[c] for c in TRIADS}
 
 

@@ -41,16 +41,16 @@ def test_agrees_with_networkx_where_it_is_defined():
 def test_directed_curve_and_hubs_agree_with_networkx(seed):
     """Of each subgraph that networkx makes of the neurons above a degree."""
     graph = random_graph(50, 0.12, seed, reciprocal=0.3)
-    twin = to_networkx(graph)
-    degree = dict(twin.degree())
+    peer = to_networkx(graph)
+    degree = dict(peer.degree())
     table = compute_rich_club(graph)
     assert len(table) == max(degree.values())
     for row in table.itertuples():
-        club = twin.subgraph(i for i, d in degree.items() if d > row.degree)
+        club = peer.subgraph(i for i, d in degree.items() if d > row.degree)
         assert (row.neurons, row.connections) == (len(club), club.number_of_edges())
         if len(club) > 1:
             assert row.density == pytest.approx(nx.density(club))
-    for kind, of in (("degree", twin.degree), ("in_degree", twin.in_degree)):
+    for kind, of in (("degree", peer.degree), ("in_degree", peer.in_degree)):
         least = sorted(dict(of()).values())[-5]
         hubs = compute_hubs(graph, 0.1, kind=kind)
         assert set(hubs.index) == {i for i, d in of() if d >= least}

@@ -43,10 +43,10 @@ def test_a_complete_network_by_hand():
 
 def test_agrees_with_networkx():
     graph = ring(60, 4, 0.1, 5)
-    twin = to_networkx(graph)
+    peer = to_networkx(graph)
     index = compute_small_world(graph, rng=2, n_random=1)
-    assert index["clustering"] == pytest.approx(nx.average_clustering(twin))
-    lengths = dict(nx.all_pairs_shortest_path_length(twin))
+    assert index["clustering"] == pytest.approx(nx.average_clustering(peer))
+    lengths = dict(nx.all_pairs_shortest_path_length(peer))
     finite = [d for found in lengths.values() for d in found.values() if d]
     assert index["path_length"] == pytest.approx(np.mean(finite))
 

@@ -109,10 +109,10 @@ def must_hold(what: str, *equal: tuple[object, object]) -> None:
 
 def transpose(indptr: np.ndarray, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the graph with every connection reversed: rows postsynaptic."""
-    from nmc.connectome.kernels.partners import turn_round
+    from nmc.connectome.kernels.partners import transpose_graph
 
-    with memory_for("the connections turned round"):
-        return turn_round(indptr, indices)
+    with memory_for("the transposed connections"):
+        return transpose_graph(indptr, indices)
 
 
 def group_codes(connectome, by: str) -> tuple[np.ndarray, list]:

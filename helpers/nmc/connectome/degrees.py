@@ -18,7 +18,7 @@ from nmc.connectome.arrays import (
     pathway_table,
     ratio,
 )
-from nmc.connectome.kernels.partners import answered, count_by_smaller_degree, count_inputs
+from nmc.connectome.kernels.partners import count_by_smaller_degree, count_inputs, mark_reciprocal
 from nmc.connectome.validation import check_choice
 from nmc.errors import ConnectomeError
 
@@ -50,8 +50,8 @@ def compute_degrees(connectome) -> pd.DataFrame:
     indptr, indices = graph_of(connectome)
     out_degree = np.diff(indptr)
     in_degree = count_inputs(indices, out_degree.size)
-    # An answered connection is found in both lists: its targets are those that have one.
-    marks = answered(indptr, indices)
+    # A reciprocal connection is found in both lists: its targets are those that have one.
+    marks = mark_reciprocal(indptr, indices)
     must_hold("degrees", (in_degree.sum(), indices.size), (marks.sum() % 2, 0))
     table = connectome.neurons[["mtype", "layer", "excitatory"]].copy()
     table["in_degree"] = in_degree
@@ -62,7 +62,7 @@ def compute_degrees(connectome) -> pd.DataFrame:
 
 
 def compute_reciprocity(connectome) -> float:
-    """Compute the share of connections that are answered by one in the other direction.
+    """Compute the share of connections that have one in the other direction.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ def compute_reciprocity(connectome) -> float:
         If this is no `Connectome`, or a neuron connects to itself.
     """
     indptr, indices = graph_of(connectome)
-    marks = answered(indptr, indices)
+    marks = mark_reciprocal(indptr, indices)
     return float(marks.mean()) if marks.size else float("nan")
 
 
@@ -96,7 +96,7 @@ def compute_pathway_reciprocity(connectome, by: str = "mtype") -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row a pathway with connections: ``pre``, ``post``, ``connections``, ``answered``
+        One row a pathway with connections: ``pre``, ``post``, ``connections``, ``reciprocal``
         (connections whose reverse exists), ``reciprocity`` (their share).
 
     Raises
@@ -110,13 +110,13 @@ def compute_pathway_reciprocity(connectome, by: str = "mtype") -> pd.DataFrame:
     """
     indptr, indices = graph_of(connectome)
     codes, labels = group_codes(connectome, by)
-    marks = answered(indptr, indices)
+    marks = mark_reciprocal(indptr, indices)
     pathway = np.repeat(codes, np.diff(indptr)) * np.int64(len(labels)) + codes[indices]
     counts = np.bincount(pathway, minlength=len(labels) ** 2)
     both = np.bincount(pathway[marks], minlength=len(labels) ** 2)
-    table = pathway_table(labels, connections=counts, answered=both)
+    table = pathway_table(labels, connections=counts, reciprocal=both)
     table = table[table["connections"] > 0].reset_index(drop=True)
-    table["reciprocity"] = table["answered"] / table["connections"]
+    table["reciprocity"] = table["reciprocal"] / table["connections"]
     return table
 
 

@@ -1,4 +1,4 @@
-"""Partners of neurons: turned round, answered, by degree, in triangles, in common."""
+"""Partners of neurons: the transposed graph, reciprocal ones, degrees, triangles, common ones."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from numba import njit, prange
 
 
 @njit(cache=True)
-def turn_round(indptr, indices):
+def transpose_graph(indptr, indices):
     """Return the graph with every connection reversed, by counting: rows postsynaptic.
 
     Parameters
@@ -37,7 +37,7 @@ def turn_round(indptr, indices):
 
 
 @njit(cache=True)
-def answered(indptr, indices):
+def mark_reciprocal(indptr, indices):
     """Mark every connection whose reverse exists, without turning the graph round.
 
     Neurons are taken in turn. What a target j asks of its own list, whether it holds i, moves
