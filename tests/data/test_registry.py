@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import os
 import re
 
 import nmc
@@ -169,3 +170,40 @@ def _urls(nodes) -> list[str]:
 
 def _texts(nodes) -> list[str]:
     return [t for n in nodes for t in [n["text"], *_texts(n.get("nodes", []))]]
+
+
+def test_a_list_of_sheets_costs_little_and_writes_nothing(tmp_path):
+    import resource
+    import subprocess
+    import sys
+
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    environment = {**os.environ, "NMC_CACHE": str(tmp_path / "cache"), "NMC_SOURCE": "sample"}
+    command = [sys.executable, "-m", "nmc", "list", "sheet"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert done.stdout.count("sample") == 5 and not (tmp_path / "cache").exists()
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 1.5
+
+
+@pytest.mark.real
+def test_a_fetch_in_a_fresh_process_computes_no_registry(mirror, tmp_path):
+    import subprocess
+    import sys
+
+    code = """
+import sys
+import nmc.data
+calls = 0
+def count(frame, event, argument):
+    global calls
+    calls += event == "call"
+sys.setprofile(count)
+nmc.data.fetch("sheet/layers")
+sys.setprofile(None)
+print(calls)
+"""
+    environment = {**os.environ, "NMC_CACHE": str(tmp_path), "NMC_SOURCE": str(mirror)}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 3_000

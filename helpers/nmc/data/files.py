@@ -218,12 +218,15 @@ def forget_sha256() -> None:
 
 def compute_sha256(path: Path, *, progress: bool = False) -> str:
     """Read a file and return its sha256."""
-    digest, size = hashlib.sha256(), path.stat().st_size
-    bar = progress_bar(f"Verifying {path.name}", total=size, shown=progress and size >= _LARGE)
-    with path.open("rb") as stream, bar:
-        while chunk := stream.read(_CHUNK):
-            digest.update(chunk)
-            bar.update(len(chunk))
+    size = path.stat().st_size
+    with path.open("rb") as stream:
+        if not progress or size < _LARGE:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+        digest = hashlib.sha256()
+        with progress_bar(f"Verifying {path.name}", total=size) as bar:
+            while chunk := stream.read(_CHUNK):
+                digest.update(chunk)
+                bar.update(len(chunk))
     return digest.hexdigest()
 
 
