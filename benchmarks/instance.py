@@ -12,8 +12,8 @@ from scipy import sparse
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))  # for the sample's maker
 
-from tools.sample import rule
-from tools.sample.facts import N_NEURONS, mtype_counts
+from tools.sample import column
+from tools.sample.column import N_NEURONS, mtype_counts
 from tools.sample.wiring import make_instance, make_neurons
 
 SIZES = (1000, 2000, 4000, 8000, 16000, N_NEURONS)
@@ -27,14 +27,14 @@ def pathway_strengths():
     Reach and shape of each pathway are the sample's rule; its strength is the connection
     probability of the source in use.
     """
-    table = rule.pathways()
+    table = column.pathways()
     printed = nmc.load_pathways().set_index(["pre", "post"])["connection_probability_percent"]
     pairs = list(zip(table["pre"], table["post"], strict=True))
     strength = printed.reindex(pairs).to_numpy(float)
     table = table[np.isfinite(strength)].copy()
     strength = strength[np.isfinite(strength)] / 100
-    table["expected"] *= strength / table["peak"]
-    factor = rule.N_CONNECTIONS / table["expected"].sum()
+    table["expected"] *= strength * column.DENSER / table["peak"]
+    factor = column.N_CONNECTIONS / table["expected"].sum()
     table["peak"] = strength * factor
     table["expected"] *= factor
     return table

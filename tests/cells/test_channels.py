@@ -10,9 +10,9 @@ from nmc.cells.channels import is_channel, reads_calcium
 from nmc.cells.package import read_package
 from nmc.errors import PackageError, UnknownNameError
 
-from tools.sample.cells import channels as truth
-from tools.sample.cells.package import mechanism_text
+from tools.sample.packages import mechanism_text
 
+from . import kinetics_by_hand as truth
 from .conftest import PYRAMIDAL
 
 pytestmark = pytest.mark.neuron

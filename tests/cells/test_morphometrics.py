@@ -91,10 +91,10 @@ def test_rounding_is_half_of_the_last_printed_place(printed, half):
 
 
 def test_the_sample_measures_as_it_was_drawn(sample_folder):
-    from tools.sample.cells import expected_anatomy
+    from tools.sample.packages import anatomy_row
 
     for model in (PYRAMIDAL, SMALL):
-        truth = expected_anatomy(model).loc[model]
+        truth = anatomy_row(model)
         table = compute_morphometrics(sample_folder / model)
         for neurite, start in (("axon", "axon"), ("basal dendrite", "basal")):
             for column in ("length_um", "volume_um3", "max_section_length_um"):

@@ -21,7 +21,8 @@ from nmc.errors import (
     UnknownNameError,
 )
 
-from tools.sample.neuroml import NETS, neuroml_members
+from tools.sample import NEUROML_MODELS
+from tools.sample.neuroml import NETS
 
 from .conftest import SMALL, STOCHASTIC
 
@@ -32,11 +33,10 @@ REAL_NETS = (
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
-    """Return a folder with the sample's twins of two models."""
-    place = tmp_path_factory.mktemp("twins")
-    for name, text in neuroml_members((SMALL, STOCHASTIC)).items():
-        (place / name).write_text(text, "utf-8")
-    return place
+    """Return a folder with the sample's NeuroML2 files."""
+    found = nmc.fetch_folder("neuroml/subset", source="sample")
+    (cells,) = {path.parent for path in Path(found).rglob("*.cell.nml")}
+    return Path(shutil.copytree(cells, tmp_path_factory.mktemp("neuroml") / "files"))
 
 
 @pytest.fixture
@@ -175,7 +175,7 @@ def test_a_model_without_a_neuroml2_version_is_told_those_that_have_one(mirror, 
 
 def test_the_sample_lists_its_twins():
     table = nmc.list_neuroml()
-    assert len(table) == len(nmc.available_models()) and table["step_net"].sum() == len(NETS)
+    assert len(table) == len(NEUROML_MODELS) and table["step_net"].sum() == len(NETS)
     assert table.loc[nmc.load_package(SMALL).template, "mtype"] == "L1_HAC"
 
 

@@ -58,9 +58,7 @@ def test_more_current_more_spikes(small, trace):
 
 
 def test_rest_is_what_the_sample_was_made_with(small):
-    from tools.sample.cells import expected_rest
-
-    truth = expected_rest(SMALL).loc[SMALL]
+    truth = nmc.load_models(step_currents=False).set_index("model").loc[SMALL]
     found = simulate_rest(small, mode="converged").attrs
     for column, relative in (
         ("resting_membrane_potential_mV", 1e-3),

@@ -1,7 +1,6 @@
 """The variable step of circuits: the same synapses, closer to the truth, whatever the ranks."""
 
 import shutil
-from importlib.resources import files
 
 import nmc
 import numpy as np
@@ -10,6 +9,8 @@ from nmc.cells.package import SYNAPSES
 from nmc.cells.protocols import run_cached
 from nmc.circuit.network import make_params, rewrite, with_continuous_synapses
 from nmc.errors import MechanismError, UnknownNameError
+
+from tools.sample.packages import mechanism_text
 
 COUNTS = {"L5_TTPC1": 2, "L5_MC": 1, "L5_LBC": 1}
 TSTOP_MS = 100.0
@@ -26,7 +27,7 @@ def plan():
 
 def test_only_the_decay_is_restated():
     for name in SYNAPSES:
-        text = (files("tools.sample") / "cells" / "mechanisms" / f"{name}.mod").read_text("utf-8")
+        text = mechanism_text(name)
         new = rewrite(text)
         kept = set(text.splitlines()) & set(new.splitlines())
         gone = [line for line in text.splitlines() if line not in kept]

@@ -108,7 +108,7 @@ def test_compares_every_value_of_every_pathway_with_its_page(real_findings):
 
 
 def test_finds_exactly_what_is_planted_in_the_sample(monkeypatch):
-    from tools.sample import PLANTED
+    from tools.sample.sheets import PLANTED
 
     monkeypatch.setenv("NMC_SOURCE", "sample")
     found = nmc.check_factsheets()

@@ -1,18 +1,19 @@
-"""One synthetic tree a session, and an independent way to open its connectomes."""
+"""The frozen sample's tree, and an independent way to open its connectomes."""
 
 from __future__ import annotations
 
 import io
 import tarfile
+import zipfile
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import h5py
+import nmc
 import numpy as np
 import pytest
 from nmc import layout, names
-
-from tools import sample
 
 
 @dataclass(frozen=True)
@@ -49,14 +50,32 @@ def open_tar(path: Path) -> Opened:
 
 
 @pytest.fixture(scope="session")
-def tree(tmp_path_factory) -> Path:
-    """A default synthetic tree without packages."""
-    return sample.write_tree(tmp_path_factory.mktemp("portal"), models=[])
+def tree() -> Path:
+    """The unpacked sample that the package ships."""
+    path = nmc.fetch("sheet/layers", source="sample")
+    return path.parents[len(Path(layout.LAYERS_JSON).parents) - 1]
 
 
 @pytest.fixture(scope="session")
-def mc2(tree) -> Opened:
+def opened(tree):
+    """Return a function: an instance by its path in the tree, read once a session."""
+    return cache(lambda path: open_tar(tree / path))
+
+
+@pytest.fixture(scope="session")
+def mc2(opened) -> Opened:
     """The instance the sheets are measured on."""
-    opened = open_tar(tree / layout.average(2))
+    opened = opened(layout.average(2))
     assert opened.mtypes == list(names.MTYPES)
     return opened
+
+
+@pytest.fixture(scope="session")
+def members():
+    """Return a function: the text of every file of a model's package, by its path inside."""
+
+    def read(model: str) -> dict[str, str]:
+        with zipfile.ZipFile(nmc.fetch(f"model/{model}", source="sample")) as archive:
+            return {n.partition("/")[2]: archive.read(n).decode() for n in archive.namelist()}
+
+    return read

@@ -2,25 +2,22 @@
 
 import io
 import re
-import zipfile
 
 import numpy as np
 import pytest
 from lxml import html
 from nmc import layout, names
 
-from tools import sample
-from tools.sample import planted
+from tools.sample import sheets as planted
+from tools.sample.physiology import pathway_table
 
 MODELS = ("L5_TTPC1_cADpyr232_1", "L23_LBC_cSTUT189_1")
 
 
 @pytest.fixture(scope="module", params=MODELS)
-def package(request, tmp_path_factory):
-    """A model's name and its opened package."""
-    path = sample.write_package(tmp_path_factory.mktemp("packages"), request.param)
-    with zipfile.ZipFile(path) as archive:
-        yield request.param, archive
+def package(request, members):
+    """A model's name and the text of its package's files."""
+    return request.param, members(request.param)
 
 
 def _tab(tree, model: str):
@@ -41,10 +38,9 @@ def test_lengths_of_the_morphology_file(tree, package, tmp_path):
     """Sum of the segments of the package's own .asc, read by MorphIO."""
     import morphio
 
-    model, archive = package
-    (member,) = [n for n in archive.namelist() if n.endswith(".asc")]
+    model, files = package
     path = tmp_path / "cell.asc"
-    path.write_bytes(archive.read(member))
+    path.write_text(next(text for name, text in files.items() if name.endswith(".asc")))
     tab = _tab(tree, model)
     for label, kind in (("axon length", morphio.SectionType.axon),
                         ("basal length", morphio.SectionType.basal_dendrite)):  # fmt: skip
@@ -58,8 +54,8 @@ def test_lengths_of_the_morphology_file(tree, package, tmp_path):
 
 def test_channel_densities_of_the_template(tree, package):
     """Uniform values of the page are the package's, but for the planted ones."""
-    model, archive = package
-    hoc = archive.read(f"{model}/biophysics.hoc").decode()
+    model, files = package
+    hoc = files["biophysics.hoc"]
     found = {
         (section, name): float(value)
         for section, name, value in re.findall(
@@ -86,13 +82,10 @@ def test_channel_densities_of_the_template(tree, package):
 
 
 def test_synapses_are_drawn_from_the_pathways(package):
-    model, archive = package
-    folder = f"{model}/synapses"
-    table = np.loadtxt(io.StringIO(archive.read(f"{folder}/synapses.tsv").decode()), skiprows=1)
-    kinds = dict(
-        line.split() for line in archive.read(f"{folder}/mtype_map.tsv").decode().splitlines()
-    )
-    pathways = sample.pathway_table()
+    model, files = package
+    table = np.loadtxt(io.StringIO(files["synapses/synapses.tsv"]), skiprows=1)
+    kinds = dict(line.split() for line in files["synapses/mtype_map.tsv"].splitlines())
+    pathways = pathway_table()
     post = names.parse_model(model).mtype
     pre = np.array([kinds[str(int(k))] for k in table[:, 2]])
     assert {f"{m}:{post}" for m in set(pre)} <= set(pathways.index)

@@ -1,19 +1,18 @@
-"""Synthetic packages: the portal's format, the same bytes each time, and a shape that is known."""
+"""The sample's packages: the portal's format, e-types that differ, synapses of the sheets."""
 
+import io
 import json
 import re
-import zipfile
 
+import nmc
 import numpy as np
+import pandas as pd
 import pytest
-from nmc import layout, names
-from nmc.errors import UnknownNameError
+from nmc import names
 
-from tools.sample import DEFAULT_MODELS, SEED, pathway_table, write_package
-from tools.sample.cells import biophysics, expected_anatomy, expected_rest, package_members
-from tools.sample.cells.channels import CHANNELS, open_fraction, sk_fraction
-from tools.sample.cells.morphology import APIC, AXON, DEND, make_tree
-from tools.sample.cells.synapses import CUT, synapse_table
+from tools.sample import MODELS, biophysics, packages
+from tools.sample.physiology import pathway_table
+from tools.sample.trees import APIC, DEND, make_tree
 
 L5 = "L5_TTPC1_cADpyr232_1"
 HAC = "L1_HAC_cNAC187_1"
@@ -21,115 +20,93 @@ LBC = "L23_LBC_cSTUT189_1"
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    where = tmp_path_factory.mktemp("tree")
-    path = write_package(where, L5)
-    assert path == where / layout.package(L5)
-    with zipfile.ZipFile(path) as archive:
-        archive.extractall(where)
-    return where / L5
+def rest():
+    return nmc.load_models(step_currents=False).set_index("model")
 
 
-def test_same_seed_same_bytes_and_another_seed_others(tmp_path):
-    one = write_package(tmp_path / "a", HAC).read_bytes()
-    assert write_package(tmp_path / "b", HAC).read_bytes() == one
-    assert write_package(tmp_path / "c", HAC, seed=SEED + 1).read_bytes() != one
-    assert not list(tmp_path.rglob("*.part"))
+def test_every_etype_and_layer_has_a_model():
+    models = [names.parse_model(m) for m in nmc.available_models("sample")]
+    assert tuple(m.name for m in models) == tuple(sorted(MODELS, key=names.model_names().index))
+    assert {m.etype for m in models} == set(names.ETYPES)
+    assert {m.layer for m in models} == set(names.LAYERS)
 
 
-def test_a_model_does_not_depend_on_what_was_written_before(tmp_path):
-    first = write_package(tmp_path / "a", L5).read_bytes()
-    write_package(tmp_path / "b", HAC)
-    assert write_package(tmp_path / "b", L5).read_bytes() == first
+@pytest.mark.parametrize("model", MODELS)
+def test_the_shipped_package_is_what_the_maker_writes(members, model):
+    """Byte for byte, with the currents that were measured then."""
+    shipped = members(model)
+    currents = [float(c) for c in shipped["current_amps.dat"].split()]
+    made = packages.package_members(model, currents)
+    assert made == shipped
+    assert {"template.hoc", "biophysics.hoc", "current_amps.dat", "run.py"} <= set(made)
+    assert not [n for n, text in made.items() if re.search(r"@[A-Z_0-9]+@", text)]
 
 
-def test_unknown_model_is_refused_and_nothing_written(tmp_path):
-    with pytest.raises(UnknownNameError, match="Did you mean .L5_TTPC1_cADpyr232_"):
-        write_package(tmp_path, "L5_TTPC1_cADpyr232_9")
-    assert not list(tmp_path.iterdir())
-
-
-def test_every_one_of_the_1035_names_gives_a_package():
-    for model in names.model_names()[::45]:
-        members = package_members(model)
-        assert {"template.hoc", "biophysics.hoc", "current_amps.dat", "run.py"} <= set(members)
-        assert not [n for n, text in members.items() if re.search(r"@[A-Z_0-9]+@", text)]
-
-
-def test_templates_are_named_as_the_portal_names_them():
-    text = package_members("L1_NGC-DA_cACint209_2")["template.hoc"]
+def test_templates_are_named_as_the_portal_names_them(members):
+    text = members("L1_NGC-DA_cACint209_1")["template.hoc"]
     assert re.search(r"^begintemplate cACint209_L1_NGCDA_[0-9a-f]{10}$", text, re.M)
 
 
-def test_same_etype_same_biophysics():
-    one = package_members("L5_MC_bAC217_1")["biophysics.hoc"]
-    assert package_members("L23_BTC_bAC217_4")["biophysics.hoc"] == one
+def test_same_etype_same_biophysics(members):
+    one = members("L5_MC_bAC217_1")["biophysics.hoc"]
+    assert members("L23_BTC_bAC217_1")["biophysics.hoc"] == one
 
 
-def test_random_channels_only_in_stuttering_and_irregular_cells():
-    for model in DEFAULT_MODELS:
-        etype = names.parse_model(model).etype
-        random = etype.endswith(("STUT", "IR"))
-        members = package_members(model)
-        assert ("mechanisms/StochKv.mod" in members) == random, model
-        assert bool(re.search(r"re_init_rng\(\d+\)", members["template.hoc"])) == random, model
+@pytest.mark.parametrize("model", MODELS)
+def test_random_channels_only_in_stuttering_and_irregular_cells(members, model):
+    random = names.parse_model(model).etype.endswith(("STUT", "IR"))
+    files = members(model)
+    assert ("mechanisms/StochKv.mod" in files) == random
+    assert bool(re.search(r"re_init_rng\(\d+\)", files["template.hoc"])) == random
 
 
-def test_all_eleven_etypes_are_among_the_defaults():
-    assert {names.parse_model(m).etype for m in DEFAULT_MODELS} == set(names.ETYPES)
-
-
-def test_old_idioms_are_there_to_be_ported():
-    members = package_members(LBC)
+def test_old_idioms_are_there_to_be_ported(members):
+    files = members(LBC)
     for name in ("StochKv", "ProbAMPANMDA_EMS", "ProbGABAAB_EMS"):
-        assert "double nrn_random_pick(void* r);" in members[f"mechanisms/{name}.mod"]
-    assert "scop_random(1)" in members["mechanisms/ProbAMPANMDA_EMS.mod"]
+        assert "double nrn_random_pick(void* r);" in files[f"mechanisms/{name}.mod"]
+    assert "scop_random(1)" in files["mechanisms/ProbAMPANMDA_EMS.mod"]
 
 
-def test_cellinfo_names_the_cell(folder):
-    info = json.loads((folder / "cellinfo.json").read_text())
-    assert info["m-type"] == "L5_TTPC1"
-    assert info["e-type"] == "L5PC"
-    assert (folder / "morphology" / f"{info['morphology']}.asc").is_file()
+def test_cellinfo_names_the_cell(members):
+    files = members(L5)
+    info = json.loads(files["cellinfo.json"])
+    assert info["m-type"] == "L5_TTPC1" and info["e-type"] == "L5PC"
+    assert f"morphology/{info['morphology']}.asc" in files
 
 
-def test_morphio_measures_the_expected_anatomy(folder):
-    import morphio
-
-    (path,) = (folder / "morphology").glob("*.asc")
-    morphology = morphio.Morphology(path)
-    truth = expected_anatomy(L5).loc[L5]
-    for code, name in ((AXON, "axon"), (DEND, "basal"), (APIC, "apical")):
-        lengths, volume = [], 0.0
-        for section in morphology.iter():
-            if int(section.type) == code:
-                steps = np.linalg.norm(np.diff(section.points, axis=0), axis=1)
-                radius = section.diameters / 2
-                lengths.append(steps.sum())
-                volume += (
-                    np.pi
-                    * float(steps @ (radius[1:] ** 2 + radius[1:] * radius[:-1] + radius[:-1] ** 2))
-                    / 3
-                )
-        assert np.sum(lengths) == pytest.approx(truth[f"{name}_length_um"], rel=1e-5)
-        assert np.max(lengths) == pytest.approx(truth[f"{name}_max_section_length_um"], rel=1e-5)
-        assert volume == pytest.approx(truth[f"{name}_volume_um3"], rel=1e-4)
-    wide = np.ptp(morphology.soma.points[:, 0])
-    assert wide == pytest.approx(truth["soma_diameter_um"], rel=0.01)
+def test_sheets_print_the_anatomy_that_the_package_measures():
+    beside = nmc.compare_morphometrics(nmc.available_models("sample"))
+    assert len(beside) > 9 * len(MODELS)
+    off = (beside["recomputed"] - beside["published"]).abs() > beside["rounding"] * (1 + 1e-9)
+    assert beside["recomputed"].notna().all() and not off.any(), beside[off]
 
 
 def test_anatomy_differs_between_types_as_it_should():
-    table = expected_anatomy([L5, HAC, "L23_BP_bIR215_1"])
-    assert table.loc[L5, "apical_length_um"] > 1000
-    assert np.isnan(table.loc[HAC, "apical_length_um"])
-    assert table.loc["L23_BP_bIR215_1", "basal_length_um"] < table.loc[L5, "basal_length_um"]
+    length = {m: nmc.compute_morphometrics(m)["length_um"] for m in (L5, HAC, "L23_BP_bIR215_1")}
+    assert length[L5]["apical dendrite"] > 1000 and "apical dendrite" not in length[HAC]
+    assert length["L23_BP_bIR215_1"]["basal dendrite"] < length[L5]["basal dendrite"]
 
 
-def test_synapses_are_those_of_the_sheets():
+@pytest.mark.parametrize("model", MODELS)
+def test_trees_branch_and_taper_like_neurons(model):
+    """Dendrites: angles of tens of degrees, thinner tips than stems, paths longer than chords."""
+    tree = make_tree(model)
+    dendrites = np.flatnonzero((tree.kind == DEND) | (tree.kind == APIC))
+    stems = [i for i in dendrites if tree.parent[i] == 0]
+    tips = [i for i in dendrites if i not in set(tree.parent)]
+    thick = lambda sections: np.mean([tree.points[i][-1, 3] for i in sections])  # noqa: E731
+    assert thick(tips) < 0.75 * thick(stems)
+    long = [i for i in tips if tree.length_um[i] > 40]
+    chord = [np.linalg.norm(np.diff(tree.points[i][[0, -1], :3], axis=0)) for i in long]
+    assert 1.02 < (tree.length_um[long] / chord).mean() < 1.5
+    assert len(tips) > 2 * names.parse_model(model).mtype.count("L")
+
+
+def test_synapses_are_those_of_the_sheets(members):
     """Presynaptic m-types, numbers and dynamics follow the pathway table, times the cut."""
-    table = synapse_table(L5)
-    pathways = pathway_table(SEED).query("post == 'L5_TTPC1'")
-    expected = CUT * (pathways["convergence"] * pathways["contacts"]).sum()
+    table = np.loadtxt(io.StringIO(members(L5)["synapses/synapses.tsv"]), skiprows=1)
+    pathways = pathway_table().query("post == 'L5_TTPC1'")
+    expected = packages.CUT * (pathways["convergence"] * pathways["contacts"]).sum()
     assert len(table) == pytest.approx(expected, rel=0.15)
     mtypes = [names.MTYPES[int(i)] for i in np.unique(table[:, 2])]
     assert set(mtypes) <= set(pathways["pre"])
@@ -142,43 +119,28 @@ def test_synapses_are_those_of_the_sheets():
             )
 
 
-def test_synapses_stand_on_sections_that_exist():
-    for model in (L5, LBC):
-        tree = make_tree(model, SEED)
-        count = {0: 1, 1: len(tree.of(DEND)), 2: len(tree.of(APIC))}
-        table = synapse_table(model)
-        assert all(
-            table[table[:, 3] == k][:, 4].max(initial=0) < max(n, 1) for k, n in count.items()
-        )
-        assert set(table[:, 3]) <= {k for k, n in count.items() if n}
-        assert ((table[:, 5] > 0) & (table[:, 5] < 1)).all()
-        assert (table[:, 7:] > 0).all()
-        assert (table[:, 9] < 1).all()
+@pytest.mark.parametrize("model", [L5, LBC])
+def test_synapses_stand_on_sections_that_exist(members, model):
+    tree = make_tree(model)
+    count = {0: 1, 1: len(tree.of(DEND)), 2: len(tree.of(APIC))}
+    table = np.loadtxt(io.StringIO(members(model)["synapses/synapses.tsv"]), skiprows=1)
+    assert all(table[table[:, 3] == k][:, 4].max(initial=0) < max(n, 1) for k, n in count.items())
+    assert set(table[:, 3]) <= {k for k, n in count.items() if n}
+    assert ((table[:, 5] > 0) & (table[:, 5] < 1)).all()
+    assert (table[:, 7:] > 0).all() and (table[:, 9] < 1).all()
 
 
-def test_channel_kinetics_have_the_printed_half_points():
-    """Boltzmann midpoints printed in the papers that the MOD files cite."""
-    by_name = {c.parameter.rpartition("_")[2]: c for c in CHANNELS}
-    shu = next(c for c in CHANNELS if c.parameter.endswith("KdShu2007"))
-    assert shu.gates[0][0](np.array([-43.0]))[0] == pytest.approx(0.5)  # Shu et al. 2007
-    assert shu.gates[1][0](np.array([-67.0]))[0] == pytest.approx(0.5)
-    assert by_name["Im"].gates[0][0](np.array([-35.0]))[0] == pytest.approx(0.5)  # Adams 1982
-    assert sk_fraction(np.array([0.00043])) == pytest.approx(0.5)  # Koehler 1996
-    assert 0 < open_fraction(by_name["Ih"], np.array([-70.0])) < 1
+def test_rest_of_all_models_is_plausible(rest):
+    assert len(rest) == 1035
+    assert rest["resting_membrane_potential_mV"].between(-80, -65).all()
+    assert rest["input_resistance_MOhm"].between(30, 1500).all()
+    assert rest["membrane_time_constant_ms"].between(3, 60).all()
 
 
-def test_expected_rest_is_quick_and_plausible_for_all_models():
-    table = expected_rest(names.model_names())
-    assert len(table) == 1035
-    assert table["resting_membrane_potential_mV"].between(-80, -65).all()
-    assert table["input_resistance_MOhm"].between(30, 1500).all()
-    assert table["membrane_time_constant_ms"].between(3, 60).all()
-
-
-def test_expected_rest_of_one_equals_its_row_among_many():
-    many = expected_rest([L5, HAC, LBC])
-    alone = expected_rest(HAC)
-    assert alone.loc[HAC].to_numpy() == pytest.approx(many.loc[HAC].to_numpy(), rel=1e-6)
+def test_steps_are_120_130_and_140_percent(members):
+    for model in MODELS:
+        steps = np.array([float(c) for c in members(model)["current_amps.dat"].split()])[1:]
+        assert steps / steps[0] == pytest.approx([1, 1.3 / 1.2, 1.4 / 1.2], abs=1e-5)
 
 
 def test_densities_as_a_table():
@@ -186,3 +148,72 @@ def test_densities_as_a_table():
     ih = table.query("section_list == 'apical' and mechanism == 'Ih'")
     assert "exp((%g" in ih["formula"].item()
     assert set(table["section_list"]) == set(biophysics.SECTION_LISTS)
+
+
+# Simulated -------------------------------------------------------------------------------------
+
+
+def intervals(model: str, step: int = 2):
+    """Delay of the first spike, and the intervals between spikes, ms."""
+    times = np.array(nmc.simulate_step(model, step).attrs["spike_times_ms"])
+    return times[0] - 700, np.diff(times)
+
+
+@pytest.mark.neuron
+@pytest.mark.parametrize("model", [HAC, "L5_MC_bAC217_1"])
+def test_measured_rest_is_the_printed_one(rest, model):
+    """Six digits are printed; time constants are rounded by the fit's own sampling."""
+    found = nmc.simulate_rest(model).attrs
+    for column in packages.REST:
+        assert found[column] == pytest.approx(rest.loc[model, column], rel=1e-4), column
+
+
+@pytest.mark.neuron
+def test_the_holding_current_holds(members):
+    trace = nmc.simulate_step(HAC, 1)
+    before = trace.query("500 < t_ms < 699")["v_mV"]
+    assert before.mean() == pytest.approx(-84.0, abs=0.3)  # as the portal's: -83.4 to -84.6 mV
+
+
+@pytest.mark.neuron
+def test_steps_fire_accommodating_and_non_accommodating_cells_differently():
+    _, accommodating = intervals("L5_LBC_cACint209_1")
+    _, regular = intervals(HAC)
+    assert accommodating[-1] > 1.3 * accommodating[0]
+    assert regular.std() / regular.mean() < 0.05
+
+
+@pytest.mark.neuron
+@pytest.mark.slow
+def test_etypes_are_distinct_and_fire_more_at_a_larger_step():
+    delay: dict[str, list[float]] = {}
+    for model in MODELS:
+        counts = [nmc.simulate_step(model, step).attrs["spike_count"] for step in (1, 2, 3)]
+        assert min(counts) >= 3, (model, counts)
+        assert biophysics.is_stochastic(model) or counts == sorted(counts), (model, counts)
+        first, isi = intervals(model, step=1)
+        etype = nmc.parse_model(model).etype
+        delay.setdefault(etype, []).append(first)
+        variation = isi.std() / isi.mean()
+        if etype.endswith(("STUT", "IR")):
+            assert variation > 0.25, (model, variation)
+        elif etype.endswith("NAC") and not etype.startswith("b"):
+            assert variation < 0.15, (model, variation)
+        if etype.startswith("b") and etype.endswith("AC"):
+            assert isi[0] < 0.8 * np.median(isi), (model, isi[:4])
+        if etype in ("cADpyr", "cAC", "bAC"):
+            assert isi[-1] > 1.3 * isi[0], (model, isi[[0, -1]])
+    assert min(delay["dNAC"]) > 4 * max(delay["cNAC"])
+
+
+@pytest.mark.neuron
+@pytest.mark.slow
+def test_the_maker_measures_the_same_digits_again(rest, members, tmp_path, monkeypatch):
+    """On another machine the printed digits are the same: `make sample` compared, cell by cell."""
+    monkeypatch.setattr(packages, "_STORE", tmp_path)
+    for model, found in packages.measured(MODELS).items():
+        printed = [float(c) for c in members(model)["current_amps.dat"].split()]
+        again = [found[c] for c in packages.CURRENTS]
+        assert again == pytest.approx(printed, abs=2e-7), model
+        row = pd.Series({c: found[c] for c in packages.REST})
+        assert row.to_numpy() == pytest.approx(rest.loc[model, row.index].to_numpy(float), rel=1e-5)

@@ -1,9 +1,10 @@
 """The sample's files are built as the portal's are: keys, nesting, types, labels and units."""
 
-import hashlib
 import io
 import json
+import re
 import tarfile
+import zipfile
 from pathlib import Path
 
 import h5py
@@ -11,9 +12,6 @@ import numpy as np
 import pytest
 from lxml import html
 from nmc import layout, names
-
-from tools import sample
-from tools.sample import average_instance, contacts, hdf5
 
 
 def _json(root: Path, path: str):
@@ -276,32 +274,26 @@ def test_mtype_totals_are_cells_times_their_mean_model(tree):
         assert float(shown.text.replace(",", "")) == pytest.approx(total, rel=0.05), mtype
 
 
-# Same seed, same bytes -------------------------------------------------------------------------
+@pytest.mark.slow
+@pytest.mark.neuron
+def test_the_maker_writes_what_is_shipped(tree, tmp_path):
+    """`make sample` again: every file byte for byte, currents (seven digits) by their numbers."""
+    from tools.sample.tree import write_tree
 
-
-def _sums(root: Path) -> dict[str, str]:
-    files = sorted(p for p in root.rglob("*") if p.is_file())
-    return {str(p.relative_to(root)): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
-
-
-def test_same_seed_gives_the_same_bytes(tmp_path):
-    one = _sums(sample.write_tree(tmp_path / "one", n_neurons=150, models=[]))
-    two = _sums(sample.write_tree(tmp_path / "two", n_neurons=150, models=[]))
-    assert one == two
-    other = _sums(sample.write_tree(tmp_path / "other", seed=7, n_neurons=150, models=[]))
-    assert set(other) == set(one)
-    changed = {path for path in one if one[path] != other[path]}
-    assert {layout.average(0), layout.ANATOMY_JSON, layout.PHYSIOLOGY_JSON,
-            layout.MODELS_JSON} <= changed  # fmt: skip
-
-
-def test_size_is_what_was_asked_for(tmp_path):
-    sample.write_tree(tmp_path, n_neurons=300, models=[])
-    assert _json(tmp_path, layout.CIRCUIT_JSON)["No. of neurons"] == 300
-
-
-def test_nothing_but_the_file_is_left_behind(tmp_path):
-    instance = average_instance(0, n_neurons=150)
-    target = tmp_path / "deep" / "cons_locs_pathways_mc0_Column.tar"
-    hdf5.write_tar(target, instance, contacts.count(instance), kind="AVERAGE")
-    assert [p.name for p in target.parent.iterdir()] == [target.name]
+    made = write_tree(tmp_path)
+    paths = {p.relative_to(tree).as_posix() for p in tree.rglob("*") if p.is_file()}
+    paths.remove("SHA256SUMS")
+    assert {p.relative_to(made).as_posix() for p in made.rglob("*") if p.is_file()} == paths
+    for path in sorted(paths):
+        if path.endswith(".zip"):
+            here, there = ({n: z.read(n) for n in z.namelist()}
+                           for z in map(zipfile.ZipFile, (made / path, tree / path)))  # fmt: skip
+            assert here.keys() == there.keys()
+            for name in here:
+                if name.endswith(("current_amps.dat", "net.nml")):
+                    ours, theirs = (re.findall(rb"-?\d+\.\d+", x[name]) for x in (here, there))
+                    assert np.allclose(np.float64(ours), np.float64(theirs), atol=2e-7, rtol=0)
+                else:
+                    assert here[name] == there[name], (path, name)
+        else:
+            assert (made / path).read_bytes() == (tree / path).read_bytes(), path

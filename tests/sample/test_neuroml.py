@@ -12,59 +12,49 @@ from nmc import layout, names
 from nmc.cells.neuroml.cell import read_cell
 from nmc.cells.neuroml.channel import read_channel
 
-from tools.sample import SEED
-from tools.sample.cells import DEFAULT_MODELS, channels, morphology
-from tools.sample.cells.biophysics import densities
-from tools.sample.cells.package import template_name
-from tools.sample.neuroml import NETS, neuroml_members, write_neuroml
-from tools.sample.neuroml.cell import channel_of
-
-MODEL = "L5_TTPC1_cADpyr232_1"
+from tests.cells import kinetics_by_hand as channels
+from tools.sample import NEUROML_MODELS
+from tools.sample.biophysics import densities
+from tools.sample.neuroml import NETS, channel_of
+from tools.sample.packages import template_name
+from tools.sample.trees import APIC, DEND, make_tree
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def folder(tree, tmp_path_factory):
     place = tmp_path_factory.mktemp("neuroml")
-    with zipfile.ZipFile(write_neuroml(place)) as archive:
+    with zipfile.ZipFile(tree / layout.NEUROML_SUBSET) as archive:
         archive.extractall(place)
     return place
 
 
-def test_the_same_seed_gives_the_same_bytes_and_another_gives_others(folder, tmp_path):
-    first = (folder / layout.NEUROML_SUBSET).read_bytes()
-    assert write_neuroml(tmp_path).read_bytes() == first
-    assert not list(tmp_path.rglob("*.part"))
-    one, two = (neuroml_members([MODEL], seed=seed) for seed in (SEED, SEED + 1))
-    assert set(one) != set(two)
-
-
 def test_every_file_is_xml_and_says_that_it_is_invented(folder):
     files = [p for p in (folder / "NMC/NeuroML2").iterdir() if p.suffix in (".nml", ".xml")]
-    assert len(files) == 15 + 1 + len(DEFAULT_MODELS) + 3 * len(NETS)
+    assert len(files) == 15 + 1 + len(NEUROML_MODELS) + 3 * len(NETS)
     for path in files:
         etree.parse(str(path))
         assert "invented" in path.read_text()
 
 
 @pytest.mark.real
-def test_names_are_those_of_the_public_conversion(folder, mirror):
+def test_names_are_those_of_the_public_conversion(tree, mirror):
     def kinds(path):
         with zipfile.ZipFile(path) as archive:
             found = {re.sub(r"_[0-9a-f]{10}", "_HASH", n) for n in archive.namelist()}
         return {n for n in found if not n.endswith("/")}
 
-    real, ours = kinds(mirror / layout.NEUROML_SUBSET), kinds(folder / layout.NEUROML_SUBSET)
+    real, ours = kinds(mirror / layout.NEUROML_SUBSET), kinds(tree / layout.NEUROML_SUBSET)
     shared = {n for n in real if ".channel." in n or "LEMS_L" in n or "stepcurrent3" in n}
     assert shared <= ours and len(shared) == 15 + 5 + 5
     assert "NMC/NeuroML2/CaDynamics_E2_NML2.nml" in real & ours
 
 
-@pytest.mark.parametrize("model", DEFAULT_MODELS)
+@pytest.mark.parametrize("model", NEUROML_MODELS)
 def test_a_twin_has_the_tree_and_the_densities_of_its_package(model, folder):
     model = names.parse_model(model)
-    tree = morphology.make_tree(model, SEED)
-    twin = read_cell(folder / f"NMC/NeuroML2/{template_name(model, SEED)}_0_0.cell.nml")
-    for group, kind in (("basal", morphology.DEND), ("apical", morphology.APIC)):
+    tree = make_tree(model)
+    twin = read_cell(folder / f"NMC/NeuroML2/{template_name(model)}_0_0.cell.nml")
+    for group, kind in (("basal", DEND), ("apical", APIC)):
         length = tree.length_um[tree.of(kind)].sum()
         found = twin.morphology["length_um"].get(group, 0.0)
         assert found == pytest.approx(length, rel=1e-4)

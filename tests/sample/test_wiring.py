@@ -1,30 +1,28 @@
-"""What was put into the wiring is found in it again."""
+"""What was put into the wiring is found in the sample's connectomes again."""
 
+import nmc
 import numpy as np
 import pytest
-from nmc import names
-from scipy import sparse
+from nmc import layout, names
 
-from tools.sample import average_instance, control_instance, individual_instance, rule
-from tools.sample.facts import borders_um, footprint_mm2, mtype_counts, neurons_per_area
-
-
-@pytest.fixture(scope="module")
-def instance():
-    return average_instance(0)
+from tools.sample import column
+from tools.sample.column import borders_um, footprint_mm2, mtype_counts
 
 
 @pytest.fixture(scope="module")
-def control(instance):
-    return control_instance(instance, 0, 0)
+def mc0(opened):
+    return opened(layout.average(0))
 
 
-def test_counts_and_order(instance):
-    neurons = instance.neurons
-    assert len(neurons) == instance.adjacency.shape[0] == 1500
-    assert neurons["mtype"].is_monotonic_increasing
-    counts = neurons["mtype"].value_counts()
-    assert set(counts.index) == set(names.MTYPES) and counts.min() >= 2
+@pytest.fixture(scope="module")
+def control(opened):
+    return opened(layout.control(0, 0))
+
+
+def test_counts_and_order(mc0):
+    counts = np.bincount(mc0.code)
+    assert mc0.mtypes == list(names.MTYPES) and len(mc0.code) == 4000
+    assert counts.min() >= 3
 
 
 def test_full_size_has_the_published_counts():
@@ -36,132 +34,118 @@ def test_full_size_has_the_published_counts():
 
 def test_footprint_gives_the_published_volume():
     # 0.29 mm³ and 2,082 µm, circuit fact sheet.
-    assert footprint_mm2(31_346) * 2.082 == pytest.approx(0.29, abs=0.005)
-    assert neurons_per_area() == pytest.approx(31_346 / footprint_mm2(31_346))
+    assert footprint_mm2() * 2.082 == pytest.approx(0.29, abs=0.005)
 
 
-def test_cells_stand_in_their_layer(instance):
-    for layer, (low, high) in borders_um().items():
-        y = instance.neurons.loc[instance.neurons["layer6"] == layer, "y_um"]
-        assert len(y) and y.min() >= low and y.max() <= high
+def test_the_column_is_as_wide_and_high_as_the_portals(mc2):
+    """462 by 400 by 2,082 µm: the hexagon of that area, and the layers' thicknesses."""
+    x, y, z = np.ptp(mc2.places, axis=0)
+    assert sorted((x, z)) == pytest.approx([400, 462], abs=12)
+    assert y == pytest.approx(2082, abs=12)
 
 
-def test_layer_2_comes_before_layer_3(instance):
-    layers = instance.neurons.loc[instance.neurons["mtype"] == "L23_PC", "layer6"].to_numpy()
-    assert layers[0] == "L2" and layers[-1] == "L3"
-    assert (np.diff(layers == "L3") != 0).sum() == 1
+def test_cells_stand_in_their_layer(mc2):
+    for mtype in mc2.mtypes:
+        y = mc2.places[mc2.code == mc2.mtypes.index(mtype), 1]
+        layer = names.layer_of(mtype)
+        ends = [borders_um()[k] for k in (("L3", "L2") if layer == "L23" else (layer,))]
+        assert y.min() >= ends[0][0] and y.max() <= ends[-1][1], mtype
 
 
-def test_cells_fill_a_hexagon_evenly(instance):
+def test_layer_2_comes_before_layer_3(mc2):
+    y = mc2.places[mc2.code == mc2.mtypes.index("L23_PC"), 1]
+    upper = y >= borders_um()["L2"][0]
+    assert upper[0] and not upper[-1] and (np.diff(upper.astype(int)) != 0).sum() == 1
+
+
+def test_cells_fill_a_hexagon_evenly(mc0):
     """Area and second moment of a regular hexagon (side s: A = 3√3/2 s², mean r² = 5 s²/12)."""
-    x, z = instance.neurons["x_um"].to_numpy(), instance.neurons["z_um"].to_numpy()
-    side2 = footprint_mm2(1500) * 1e6 * 2 / (3 * np.sqrt(3))
-    assert (x**2 + z**2).max() <= side2 * 1.0001
-    assert (x**2 + z**2).mean() == pytest.approx(5 / 12 * side2, rel=0.1)
+    r2 = (mc0.places[:, [0, 2]] ** 2).sum(axis=1)
+    side2 = footprint_mm2() * 1e6 * 2 / (3 * np.sqrt(3))
+    assert r2.max() <= side2 * 1.0001
+    assert r2.mean() == pytest.approx(5 / 12 * side2, rel=0.05)
 
 
-def test_exactly_the_pathways_of_the_rule_have_connections(instance):
-    ranges = instance.ranges()
-    found = {
-        f"{a}:{b}"
-        for a in names.MTYPES
-        for b in names.MTYPES
-        if instance.adjacency[ranges[a], ranges[b]].nnz
-    }
+def test_exactly_the_pathways_of_the_rule_have_connections(mc0):
+    found = {f"{a}:{b}" for a in mc0.mtypes for b in mc0.mtypes if mc0.block(a, b).any()}
     assert len(found) == 1932
-    assert found == set(rule.pathways().index)
+    assert found == set(column.pathways().index)
 
 
-def test_no_self_connections_and_clean_storage(instance, control):
-    for each in (instance, control):
-        assert each.adjacency.diagonal().sum() == 0
-        assert each.adjacency.has_canonical_format or each.adjacency.has_sorted_indices
-        assert each.adjacency.dtype == bool
+def test_no_self_connections(mc0, control):
+    for each in (mc0, control):
+        assert not np.diagonal(each.matrix).any() and set(np.unique(each.matrix)) == {0, 1}
 
 
-def test_probability_falls_with_distance(instance):
-    rows = instance.ranges()["L23_PC"]
-    places = instance.neurons[["x_um", "y_um", "z_um"]].to_numpy()[rows]
+def test_distance_curves_have_ten_filled_points_in_each_direction():
+    connectome = nmc.load_connectome("connectome/average/mc2", source="sample")
+    for axis in ("3d", "horizontal", "vertical"):
+        profile = nmc.compute_distance_profile(connectome, axis=axis)
+        filled = profile[(profile["pairs"] >= 100) & (profile["connections"] >= 10)]
+        assert len(filled) >= 10, axis
+
+
+def test_probability_falls_with_distance(mc2):
+    rows = np.flatnonzero(mc2.code == mc2.mtypes.index("L23_PC"))
+    places, block = mc2.places[rows], mc2.matrix[np.ix_(rows, rows)]
     apart = np.linalg.norm(places[:, None] - places[None], axis=-1)
-    block = instance.adjacency[rows, rows].toarray()
     other = ~np.eye(len(block), dtype=bool)
     shares = [block[(apart >= a) & (apart < b) & other].mean() for a, b in
               ((0, 100), (100, 200), (200, 300), (300, 500))]  # fmt: skip
     assert all(near > 1.3 * far for near, far in zip(shares, shares[1:], strict=False))
 
 
-def test_control_keeps_numbers_and_loses_the_rest(instance, control):
-    ranges = instance.ranges()
-    for key, row in rule.pathways().iterrows():
-        a, b = ranges[row["pre"]], ranges[row["post"]]
-        assert control.adjacency[a, b].nnz == instance.adjacency[a, b].nnz, key
-    assert control.neurons is instance.neurons
-    assert _reciprocity(control) < 0.85 * _reciprocity(instance)  # the rule puts in 1.2 to 1.3
-    assert _transitive(control) < 0.8 * _transitive(instance)
+def test_reciprocal_pairs_are_tens_where_a_type_is_large(mc2):
+    for mtype in ("L23_PC", "L4_PC", "L5_TTPC1", "L5_TTPC2", "L6_IPC"):
+        block = mc2.block(mtype, mtype).astype(bool)
+        assert (block & block.T).sum() / 2 >= 20, mtype
 
 
-def test_groups_share_targets_beyond_distance(instance, control):
+def test_control_keeps_numbers_and_loses_the_rest(mc0, control):
+    for key, row in column.pathways().iterrows():
+        a, b = row["pre"], row["post"]
+        assert control.block(a, b).sum() == mc0.block(a, b).sum(), key
+    assert np.array_equal(control.places, mc0.places)
+    assert _reciprocity(control) < 0.85 * _reciprocity(mc0)  # the rule puts in 1.2 to 1.3
+    assert _transitive(control) < 0.85 * _transitive(mc0)
+
+
+def test_groups_share_targets_beyond_distance(mc0, control):
     """More connected pairs share partners than in the control: the groups and hubs put in."""
-    assert _common(instance) > 1.2 * _common(control)
+    assert _common(mc0) > 1.1 * _common(control)
 
 
-def test_polarised_types_make_directed_paths(instance):
+def test_polarised_types_make_directed_paths(mc0):
     """Layer 5 pyramids lean downwards by the rule: the presynaptic cell tends to lie higher."""
-    assert rule.pathways().loc["L5_TTPC1:L5_TTPC1", "lean"] > 0
-    rows = instance.ranges()["L5_TTPC1"]
-    y = instance.neurons["y_um"].to_numpy()[rows]
-    pre, post = instance.adjacency[rows, rows].nonzero()
+    assert column.pathways().loc["L5_TTPC1:L5_TTPC1", "lean"] > 0
+    y = mc0.places[mc0.code == mc0.mtypes.index("L5_TTPC1"), 1]
+    pre, post = mc0.block("L5_TTPC1", "L5_TTPC1").nonzero()
     assert (y[pre] > y[post]).mean() > 0.6
 
 
 def test_full_column_aims_at_the_published_connections():
     # 7.7 to 7.8 million in the files of the average instances.
-    assert rule.pathways()["expected"].sum() == pytest.approx(7.78e6)
+    assert column.pathways()["expected"].sum() == pytest.approx(7.78e6)
 
 
-@pytest.mark.slow
-def test_full_size_instance():
-    full = average_instance(2, n_neurons=31_346)
-    assert full.adjacency.shape == (31_346, 31_346)
-    assert full.adjacency.nnz == pytest.approx(7.78e6, rel=0.02)
+def test_individuals_and_instances_differ_from_the_average(opened, mc0, mc2):
+    one = opened(layout.individual("P14-13", 0))
+    assert len(one.code) != len(mc0.code)
+    assert abs(one.places[:, 1].max() - mc0.places[:, 1].max()) > 5
+    assert not np.array_equal(np.bincount(mc0.code), np.bincount(mc2.code))
 
 
-def test_individuals_differ_from_the_average(instance):
-    one, other = (individual_instance(a, 0) for a in ("P14-13", "P14-14"))
-    heights = {round(i.neurons["y_um"].max()) for i in (instance, one, other)}
-    sizes = {len(i.neurons) for i in (instance, one, other)}
-    assert len(heights) == 3 and len(sizes) == 3
+def _reciprocity(opened) -> float:
+    return (opened.matrix & opened.matrix.T).sum() / opened.matrix.sum()
 
 
-def test_instances_differ_and_repeat(instance):
-    assert (average_instance(0).adjacency != instance.adjacency).nnz == 0
-    other = average_instance(1)
-    assert len(other.neurons) == 1500
-    assert other.neurons["mtype"].value_counts().to_dict() != (
-        instance.neurons["mtype"].value_counts().to_dict()
-    )
-    assert average_instance(0, seed=7).adjacency.nnz != instance.adjacency.nnz
+def _transitive(opened) -> float:
+    a = opened.matrix.astype(np.float32)
+    return float(((a @ a) * a).sum())
 
 
-def test_too_few_neurons_is_said_plainly():
-    with pytest.raises(ValueError, match="ask for 110 or more"):
-        average_instance(0, n_neurons=50)
-    assert len(average_instance(0, n_neurons=110).neurons) == 110
-
-
-def _reciprocity(instance) -> float:
-    adjacency = instance.adjacency
-    return adjacency.multiply(adjacency.T).nnz / adjacency.nnz
-
-
-def _transitive(instance) -> int:
-    a = instance.adjacency.astype(np.int64)
-    return int((a @ a).multiply(a).sum())
-
-
-def _common(instance) -> float:
-    rows = instance.ranges()["L6_IPC"]
-    a = sparse.csr_array(instance.adjacency[rows, rows]).astype(float).toarray()
+def _common(opened) -> float:
+    a = opened.block("L6_IPC", "L6_IPC").astype(float)
     common = a.T @ a + a @ a.T
     linked = (a + a.T) > 0
     apart = ~linked & ~np.eye(len(a), dtype=bool)

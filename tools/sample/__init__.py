@@ -2,33 +2,31 @@
 
 `write_tree` writes a source tree with the files, names, layouts and units of the portal's, from
 a seed; `write_package` writes one me-type package.  Every number is invented, its truth is known
-(`tools.sample.rule`, `tools.sample.physiology`), and the few disagreements put in on purpose are
+(`tools.sample.column`, `tools.sample.physiology`), and the few disagreements put in on purpose are
 listed in `PLANTED`.  `pack` puts a tree into the archive that the package ships.
 """
 
 from __future__ import annotations
 
-from importlib import import_module
-
 #: Seed of the sample that the book is built with.
 SEED = 2015
 
-_PUBLIC = {
-    "DEFAULT_MODELS": "tools.sample.cells",
-    "PLANTED": "tools.sample.planted",
-    "average_instance": "tools.sample.tree",
-    "control_instance": "tools.sample.tree",
-    "individual_instance": "tools.sample.tree",
-    "pack": "tools.sample.archive",
-    "pathway_table": "tools.sample.sheets",
-    "write_package": "tools.sample.cells",
-    "write_tree": "tools.sample.tree",
-}
+#: The packages of the sample: all eleven e-types, and what chapters and tests open.
+MODELS = (
+    "L1_HAC_cNAC187_1", "L1_NGC-DA_cACint209_1", "L1_NGC-DA_cSTUT189_1",
+    "L23_BP_bIR215_1", "L23_BP_dSTUT214_1", "L23_BTC_bAC217_1", "L23_LBC_cSTUT189_1",
+    "L23_MC_bAC217_1", "L23_NBC_cNAC187_1", "L23_NBC_dNAC222_5", "L23_PC_cADpyr229_1",
+    "L4_ChC_dNAC222_1", "L4_PC_cADpyr230_1", "L4_SBC_dNAC222_1", "L4_SS_cADpyr230_1",
+    "L5_DBC_bSTUT213_1", "L5_LBC_bAC217_1", "L5_LBC_cACint209_1", "L5_MC_bAC217_1",
+    "L5_NGC_bNAC219_1", "L5_TTPC1_cADpyr232_1", "L5_TTPC1_cADpyr232_2", "L5_TTPC2_cADpyr232_1",
+    "L6_BPC_cADpyr231_1", "L6_IPC_cADpyr231_1", "L6_LBC_bIR215_1", "L6_MC_cIR216_1",
+    "L6_NBC_bAC217_1",
+)  # fmt: skip
 
-__all__ = ["SEED", *_PUBLIC]
-
-
-def __getattr__(name: str):
-    if name in _PUBLIC:
-        return getattr(import_module(_PUBLIC[name]), name)
-    raise AttributeError(f"module 'tools.sample' has no attribute {name!r}")
+#: Models with a NeuroML2 version: those of the public conversion, and one of each e-type.
+NEUROML_MODELS = (
+    "L5_TTPC1_cADpyr232_1", "L23_PC_cADpyr229_1", "L1_HAC_cNAC187_1", "L23_NBC_cNAC187_1",
+    "L23_LBC_cSTUT189_1", "L5_LBC_cACint209_1", "L5_MC_bAC217_1", "L5_NGC_bNAC219_1",
+    "L4_ChC_dNAC222_1", "L5_DBC_bSTUT213_1", "L23_BP_dSTUT214_1", "L6_MC_cIR216_1",
+    "L23_BP_bIR215_1",
+)  # fmt: skip

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from nmc import names
 
-from tools.sample import contacts, rule
+from tools.sample import SEED, column, wiring
 
 _STREAM = 91
 
@@ -58,22 +58,22 @@ _MEASURED = {
 def synapse_class(pre: str, post: str) -> str:
     """Synaptic class of a pathway; which cells make which class is a rule of the sample's own."""
     same_layer = names.layer_of(pre) == names.layer_of(post)
-    to_e = rule.sign(post) == "E"
-    if rule.sign(pre) == "E":
-        if rule.suffix(post) == "MC":
+    to_e = column.sign(post) == "E"
+    if column.sign(pre) == "E":
+        if column.suffix(post) == "MC":
             return "Excitatory, facilitating"
-        corticothalamic = names.layer_of(pre) == "L6" and rule.suffix(pre) in ("TPC_L4", "BPC")
+        corticothalamic = names.layer_of(pre) == "L6" and column.suffix(pre) in ("TPC_L4", "BPC")
         linear = corticothalamic and to_e and same_layer
         return "Excitatory, pseudo-linear" if linear else "Excitatory, depressing"
-    if rule.suffix(pre) == "SBC" and to_e:
+    if column.suffix(pre) == "SBC" and to_e:
         return "Inhibitory, facilitating"
-    if rule.suffix(pre) in ("BTC", "NBC") and to_e and same_layer:
+    if column.suffix(pre) in ("BTC", "NBC") and to_e and same_layer:
         return "Inhibitory, pseudo-linear"
     return "Inhibitory, depressing"
 
 
 @cache
-def dynamics(seed: int) -> pd.DataFrame:
+def dynamics() -> pd.DataFrame:
     """Synapses of all pathways, unrounded: class, short-term dynamics, conductance.
 
     Returns
@@ -83,25 +83,24 @@ def dynamics(seed: int) -> pd.DataFrame:
         not measured), ``contacts`` (synapses per connection), and for ``u``, ``d`` (ms), ``f``
         (ms) and ``gsyn`` (nS) a ``…_mean`` and a ``…_std``.
     """
-    pathways = rule.pathways()
-    rng = np.random.default_rng([seed, _STREAM])
+    pathways = column.pathways()
+    rng = np.random.default_rng([SEED, _STREAM])
     out = pathways[["pre", "post"]].copy()
     pairs = zip(out["pre"], out["post"], strict=True)
     out["synapse_type"] = [synapse_class(pre, post) for pre, post in pairs]
     out["space_clamp_correction_factor"] = out.index.map(_MEASURED).astype(float)
-    out["contacts"] = contacts.mean_contacts()
+    out["contacts"] = wiring.mean_contacts()
     excitatory = _is_excitatory(out)
     _add_dynamics(out, excitatory, rng)
     _add_conductance(out, excitatory, rng)
     return out
 
 
-@cache
-def table(seed: int) -> pd.DataFrame:
+def table(rest: pd.DataFrame) -> pd.DataFrame:
     """Physiology of all pathways, unrounded: `dynamics` and the response they give.
 
     The postsynaptic cell is the mean of its m-type's models, at rest, as the sample's packages
-    have it.
+    have it (`packages.rest_table`).
 
     Returns
     -------
@@ -109,14 +108,36 @@ def table(seed: int) -> pd.DataFrame:
         The columns of `dynamics`, and ``epsp`` (mV), ``risetime`` (ms), ``decay`` (ms),
         ``latency`` (ms), ``failures`` (%) and ``cv_psp_amplitude`` as ``…_mean``, ``…_std``.
     """
-    from tools.sample.cells import expected_rest
-
-    rest = expected_rest(names.model_names(), seed=seed)
     rest = rest.groupby([names.parse_model(m).mtype for m in rest.index]).mean()
-    out = dynamics(seed).copy()
-    rng = np.random.default_rng([seed, _STREAM, 1])
+    out = dynamics().copy()
+    rng = np.random.default_rng([SEED, _STREAM, 1])
     _add_response(out, rest.loc[out["post"]], rng)
     return out
+
+
+def pathway_table() -> pd.DataFrame:
+    """What one pathway is like, for whoever builds synapses of single models.
+
+    Returns
+    -------
+    DataFrame
+        Index ``pre:post``; ``pre, post, synapse_type, U, D_ms, F_ms, gsyn_nS, space_clamp_factor``
+        (NaN where not measured), ``tau_decay_ms`` (1.7 excitatory, 8.3 inhibitory),
+        ``contacts`` (synapses per connection) and ``convergence`` (presynaptic cells per
+        postsynaptic cell in a column of 31,346 neurons).
+    """
+    table = dynamics()
+    excitatory = table["synapse_type"].str.startswith("Excitatory")
+    n_post = table["post"].map(column.MTYPE_COUNTS).astype(float)
+    return pd.DataFrame({
+        "pre": table["pre"], "post": table["post"], "synapse_type": table["synapse_type"],
+        "U": table["u_mean"], "D_ms": table["d_mean"], "F_ms": table["f_mean"],
+        "gsyn_nS": table["gsyn_mean"],
+        "space_clamp_factor": table["space_clamp_correction_factor"],
+        "tau_decay_ms": np.where(excitatory, 1.7, 8.3),
+        "contacts": table["contacts"],
+        "convergence": column.pathways()["expected"] / n_post,
+    })  # fmt: skip
 
 
 def _is_excitatory(table: pd.DataFrame) -> np.ndarray:
@@ -158,7 +179,7 @@ def _add_response(out: pd.DataFrame, rest: pd.DataFrame, rng) -> None:
         "epsp": charge / (1e3 * tau / resistance) * np.where(excitatory, *_REACHES_SOMA),
         "risetime": np.where(excitatory, 2.0, 3.9),
         "decay": 1.8 * tau,
-        "latency": 1.7 + rule.pathways()["gap_um"].to_numpy() / _SPEED_um_per_ms,
+        "latency": 1.7 + column.pathways()["gap_um"].to_numpy() / _SPEED_um_per_ms,
         "failures": 100 * _mean_failure(n, u),
         "cv_psp_amplitude": np.sqrt((1 - u) / (n * u) + 0.25**2),
     }

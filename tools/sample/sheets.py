@@ -1,15 +1,133 @@
-"""The two pathway files of the Downloads page, for a synthetic microcircuit.
+"""The sheets of the Downloads page, as numbers and as the portal writes them in JSON.
 
-Anatomy is measured on instance mc2 of the same sample, physiology is that of `physiology`.
+What the JSON files and the fact sheet pages print of the circuit, its layers and pathways is
+measured on instance mc2 of the same sample (`tree.measure`) and on its cells.  The disagreements
+that the sample holds on purpose, like those of the portal's own data, are listed in `PLANTED`:
+all else agrees, and a check of the fact sheets must find exactly these.
 """
 
 from __future__ import annotations
 
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
+from nmc import names
 
-from tools.sample import SEED, facts, physiology, rule
-from tools.sample.jsontext import percent, rounded
+from tools.sample import column, physiology
+from tools.sample.wiring import Instance
+
+
+@dataclass(frozen=True)
+class Planted:
+    """One planted disagreement.
+
+    Attributes
+    ----------
+    name : str
+        What it is called.
+    file : str
+        Kind of file that is wrong: the catalogue's key.
+    item : str
+        What in it is wrong, in the words of the check that must find it.
+    truth : str
+        What would be right.
+    """
+
+    name: str
+    file: str
+    item: str
+    truth: str
+
+
+#: Every planted disagreement.
+PLANTED = (
+    Planted(
+        "l6_bp_count", "sheet/layers", "L6_BP",
+        "The layer file and page print a tenth of the L6_BP cells of the connectome.",
+    ),
+    Planted(
+        "l6_layer_total", "sheet/circuit", "No. of neurons per layer",
+        "The circuit sheet's layers take over the wrong L6_BP, so they fall short of its total.",
+    ),
+    Planted(
+        "l23_half", "sheet/layers", "L23",
+        "The layer file holds the L3 half only; the page has L2 and L3.",
+    ),
+    Planted(
+        "l23_keys", "sheet/layers", "L23",
+        "'number of possible pathways' for 'No. of possible pathways'; the dendrites of L3 under "
+        "'dendritic length', those of L2 under 'total dendritic length'.",
+    ),
+    Planted(
+        "l4_etype_total", "sheet/layers", "L4",
+        "The cADpyr cells of L4 outnumber its excitatory cells.",
+    ),
+    Planted(
+        "pathway_total", "sheet/circuit",
+        "No. of unique types of synaptic connections between m-types",
+        "The circuit sheet says nine more than the pathway files hold.",
+    ),
+    Planted(
+        "pathway_page", "page/pathways", "L4_PC:L4_PC",
+        "The page prints half the total synapse count of the anatomy file.",
+    ),
+    Planted(
+        "channel_densities", "page/metype/L5_TTPC1_cADpyr", "ion channels",
+        "The page prints seven times the apical gImbar and nine times the apical gSKv3_1bar of "
+        "the packages.",
+    ),
+    Planted(
+        "input_resistance", "sheet/models", "L4_SS_cADpyr230_3",
+        "The summary gives 1.2 times the input resistance of page and package.",
+    ),
+)  # fmt: skip
+
+#: Factor by which the L6_BP count is too small, and what is added to the two others.
+L6_BP_FACTOR = 10
+EXTRA_CADPYR = 5
+EXTRA_PATHWAYS = 9
+
+#: Pathway, field of the anatomy file, and the factor its page is off by.
+WRONG_PATHWAY = ("L4_PC:L4_PC", "total_synapse_count", 0.5)
+#: Me-type, and by section list the factors its page is off by.
+WRONG_DENSITIES = ("L5_TTPC1_cADpyr", {"apical": {"gImbar_Im": 7.0, "gSKv3_1bar_SKv3_1": 9.0}})
+#: Model, and the factor the summary is off by.
+WRONG_RIN = ("L4_SS_cADpyr230_3", 1.2)
+
+
+def wrong_l6_bp(count: int) -> int:
+    """The L6_BP count as the layer sheets misprint it."""
+    return max(1, count // L6_BP_FACTOR)
+
+
+# JSON ----------------------------------------------------------------------------------------
+
+
+def write_json(path: Path, content: object) -> Path:
+    """Write ``content`` with four spaces of indent and no space after a colon."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content, indent=4, separators=(",", ":")) + "\n", encoding="utf-8")
+    return path
+
+
+def rounded(value: float, digits: int = 2) -> int | float:
+    """Round to significant digits as the sheets do; whole numbers become ``int``."""
+    if not np.isfinite(value) or value == 0:
+        return 0
+    number = float(f"{value:.{digits}g}")
+    return int(number) if number.is_integer() else number
+
+
+def percent(fraction: float) -> int | float:
+    """A fraction in percent, rounded before it is scaled: ``0.0056`` gives 0.5599999999999999."""
+    number = float(f"{fraction:.2g}") * 100
+    return int(number) if number.is_integer() else number
+
+
+# Pathways ------------------------------------------------------------------------------------
 
 _ANATOMY = {
     "number_of_convergent_neuron_mean": "convergence_mean",
@@ -25,31 +143,6 @@ _PHYSIOLOGY = (
 )  # fmt: skip
 
 
-def pathway_table(seed: int = SEED) -> pd.DataFrame:
-    """What one pathway is like, for whoever builds synapses of single models.
-
-    Returns
-    -------
-    DataFrame
-        Index ``pre:post``; ``pre, post, synapse_type, U, D_ms, F_ms, gsyn_nS, space_clamp_factor``
-        (NaN where not measured), ``tau_decay_ms`` (1.7 excitatory, 8.3 inhibitory),
-        ``contacts`` (synapses per connection) and ``convergence`` (presynaptic cells per
-        postsynaptic cell in a column of 31,346 neurons).
-    """
-    table = physiology.dynamics(seed)
-    excitatory = table["synapse_type"].str.startswith("Excitatory")
-    n_post = table["post"].map(facts.MTYPE_COUNTS).astype(float)
-    return pd.DataFrame({
-        "pre": table["pre"], "post": table["post"], "synapse_type": table["synapse_type"],
-        "U": table["u_mean"], "D_ms": table["d_mean"], "F_ms": table["f_mean"],
-        "gsyn_nS": table["gsyn_mean"],
-        "space_clamp_factor": table["space_clamp_correction_factor"],
-        "tau_decay_ms": np.where(excitatory, 1.7, 8.3),
-        "contacts": table["contacts"],
-        "convergence": rule.pathways()["expected"] / n_post,
-    })  # fmt: skip
-
-
 def anatomy_json(anatomy: pd.DataFrame) -> dict[str, dict]:
     """Content of the pathway anatomy file: two digits, probability in percent."""
     content = {}
@@ -61,10 +154,10 @@ def anatomy_json(anatomy: pd.DataFrame) -> dict[str, dict]:
     return content
 
 
-def physiology_json(seed: int) -> dict[str, dict]:
-    """Content of the pathway physiology file."""
+def physiology_json(rest: pd.DataFrame) -> dict[str, dict]:
+    """Content of the pathway physiology file; ``rest`` is `packages.rest_table`."""
     content = {}
-    for key, row in physiology.table(seed).iterrows():
+    for key, row in physiology.table(rest).iterrows():
         entry: dict[str, object] = {"synapse_type": row["synapse_type"]}
         for name in _PHYSIOLOGY:
             entry[f"{name}_mean"] = rounded(row[f"{name}_mean"])
@@ -74,3 +167,180 @@ def physiology_json(seed: int) -> dict[str, dict]:
         entry["space_clamp_correction_factor"] = factor if measured else physiology.NOT_MEASURED
         content[key] = entry
     return content
+
+
+# Circuit and layers --------------------------------------------------------------------------
+
+_SIX = tuple(column.THICKNESS_UM)
+
+
+def cell_counts(instance: Instance) -> pd.DataFrame:
+    """Cells by m-type (rows) in each of the six layers (columns)."""
+    neurons = instance.neurons
+    return pd.crosstab(neurons["mtype"], neurons["layer6"]).reindex(columns=_SIX, fill_value=0)
+
+
+def metype_counts(counts: pd.DataFrame) -> pd.DataFrame:
+    """Cells by me-type (rows) in each of the six layers (columns), from those by m-type."""
+    rows = {}
+    for mtype, by_layer in counts.iterrows():
+        split = {k: column.etype_counts(mtype, int(n)) for k, n in by_layer.items()}
+        for etype in names.etypes_of(mtype):
+            rows[f"{mtype}_{etype}"] = [split[k][etype] for k in _SIX]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=list(_SIX))
+
+
+def layer_facts(
+    counts: pd.DataFrame, anatomy: pd.DataFrame, sizes: pd.DataFrame
+) -> dict[str, dict[str, object]]:
+    """Facts of the six layers, with pathway numbers under ``L1, L23, L4, L5, L6``.
+
+    Parameters
+    ----------
+    counts : DataFrame
+        From `cell_counts`.
+    anatomy : DataFrame
+        From `tree.measure`.
+    sizes : DataFrame
+        Mean cell of each me-type, from `mean_sizes`.
+
+    Returns
+    -------
+    dict
+        Layer → key of the sheet → value.
+    """
+    metypes = metype_counts(counts)
+    received = _synapses_received(counts, anatomy)
+    sheets: dict[str, dict[str, object]] = {}
+    for layer in _SIX:
+        here = counts[layer][counts[layer] > 0]
+        total = sizes.mul(metypes[layer], axis=0).sum()
+        volume = column.footprint_mm2() * column.THICKNESS_UM[layer] * 1e-3
+        mtypes = {m: int(n) for m, n in here.items()}
+        if layer == "L6":
+            mtypes["L6_BP"] = wrong_l6_bp(mtypes["L6_BP"])
+        sheets[layer] = {
+            "No. of neurons per electrical types": _etype_totals(metypes[layer], layer),
+            "No. of neurons per morphological types": mtypes,
+            "total axonal length": round(float(total["axon_length_um"]), 2),
+            "total axonal volume": round(float(total["axon_volume_um3"]), 2),
+            "total dendritic length": round(
+                float(total["apical_length_um"] + total["basal_length_um"]), 2
+            ),
+            "total dendritic volume": round(
+                float(total["apical_volume_um3"] + total["basal_volume_um3"]), 2
+            ),
+            "synapse density": float(round(received[layer] / volume)),
+        }
+    for layer in names.LAYERS:
+        sheets.setdefault(layer, {}).update(_pathway_facts(layer, anatomy))
+    return sheets
+
+
+def _etype_totals(metypes: pd.Series, layer: str) -> dict[str, int]:
+    totals = dict.fromkeys(names.ETYPES, 0)
+    for metype, cells in metypes.items():
+        totals[metype.rpartition("_")[2]] += int(cells)
+    if layer == "L4":
+        totals["cADpyr"] += EXTRA_CADPYR
+    return {etype: cells for etype, cells in totals.items() if cells}
+
+
+def _synapses_received(counts: pd.DataFrame, anatomy: pd.DataFrame) -> pd.Series:
+    """Synapses on the cells of each layer, those from outside the column included."""
+    post = anatomy.index.str.split(":").str[1]
+    by_mtype = anatomy["all_synapses"].groupby(post).sum()
+    share = counts.div(counts.sum(axis=1), axis=0)
+    return share.mul(by_mtype.reindex(share.index).fillna(0), axis=0).sum()
+
+
+def _pathway_facts(layer: str, anatomy: pd.DataFrame) -> dict[str, int]:
+    keys = [names.parse_pathway(k) for k in anatomy.index]
+    mine = [(a, b) for a, b in keys if names.layer_of(a) == layer]
+    excitatory = sum(names.is_excitatory(a) for a, _ in mine)
+    within = sum(names.layer_of(b) == layer for _, b in mine)
+    types = sum(names.layer_of(m) == layer for m in names.MTYPES)
+    return {
+        "No. of possible pathways": types * len(names.MTYPES),
+        "number of viable pathways": len(mine),
+        "number of excitatory pathways": excitatory,
+        "number of inhibitory pathways": len(mine) - excitatory,
+        "number of intralaminar pathways": within,
+        "number of interlaminar pathways": len(mine) - within,
+    }
+
+
+def layer_json(sheets: dict[str, dict[str, object]]) -> dict[str, dict[str, object]]:
+    """Content of the layer file: five layers, and of L23 the L3 half only, under odd keys."""
+    content = {layer: dict(sheets[layer]) for layer in ("L6", "L23", "L5", "L4", "L1")}
+    half = content["L23"] = {**sheets["L3"], **content["L23"]}
+    half["number of possible pathways"] = half.pop("No. of possible pathways")
+    half["dendritic length"] = half["total dendritic length"]
+    half["total dendritic length"] = sheets["L2"]["total dendritic length"]
+    return content
+
+
+def circuit_facts(counts: pd.DataFrame, anatomy: pd.DataFrame) -> dict[str, object]:
+    """Facts of the circuit sheet, keys as it prints them; approximate ones as text."""
+    cells = counts.sum()
+    height_mm = sum(column.THICKNESS_UM.values()) * 1e-3
+    true_bp = int(counts.loc["L6_BP"].sum())
+    per_layer = {
+        "L1": int(cells["L1"]), "L23": int(cells["L2"] + cells["L3"]), "L4": int(cells["L4"]),
+        "L5": int(cells["L5"]), "L6": int(cells["L6"]) - true_bp + wrong_l6_bp(true_bp),
+    }  # fmt: skip
+    inside = anatomy[["connections", "synapses"]].sum()
+    outside = anatomy[["all_connections", "all_synapses"]].sum().to_numpy() - inside.to_numpy()
+    return {
+        "Microcircuit volume": float(f"{column.footprint_mm2() * height_mm:.2g}"),
+        "No. of neurons": int(cells.sum()),
+        "No. of layers": len(_SIX),
+        "No. of morphological types": len(names.MTYPES),
+        "No. of neurons per layer": per_layer,
+        "No. of morphoelectrical types": len(names.METYPES),
+        "No. of electrical types": len(names.ETYPES),
+        "No. of unique types of synaptic connections between m-types":
+            len(anatomy) + EXTRA_PATHWAYS,
+        "No. of unique types of synaptic connections between me-types": _metype_pathways(anatomy),
+        "No. of s-types": 6,
+        "No. of intrinsic connections": about(inside["connections"]),
+        "No. of intrinsic synapses": about(inside["synapses"]),
+        "No. of extrinsic connections": about(outside[0]),
+        "No. of extrinsic synapses": about(outside[1]),
+        "Layer thicknesses": {k: int(v) for k, v in column.THICKNESS_UM.items()},
+        "Neuron densities": {
+            k: int(float(f"{cells[k] / (column.footprint_mm2() * t * 1e-3):.4g}"))
+            for k, t in column.THICKNESS_UM.items()
+        },
+    }  # fmt: skip
+
+
+def _metype_pathways(anatomy: pd.DataFrame) -> int:
+    pairs = [names.parse_pathway(k) for k in anatomy.index]
+    return sum(len(names.etypes_of(a)) * len(names.etypes_of(b)) for a, b in pairs)
+
+
+def about(number: float) -> str:
+    """A large number as the sheet rounds it: ``~8.1 million``, ``~45 thousand``."""
+    unit, word = (1e6, "million") if number >= 1e6 else (1e3, "thousand")
+    return f"~{float(f'{number / unit:.2g}'):g} {word}"
+
+
+#: Columns of a mean cell's size.
+PARTS = (
+    "axon_length_um", "axon_volume_um3", "apical_length_um", "apical_volume_um3",
+    "basal_length_um", "basal_volume_um3",
+)  # fmt: skip
+
+
+def mean_sizes(model_anatomy: pd.DataFrame) -> pd.DataFrame:
+    """Mean cell of each me-type: the average of its five models; no apical tree counts as 0.
+
+    Parameters
+    ----------
+    model_anatomy : DataFrame
+        Index model, from `packages.anatomy_table`.
+    """
+    metype = [names.parse_model(m).metype for m in model_anatomy.index]
+    sizes = model_anatomy[list(PARTS)].astype(float).fillna(0.0)
+    return sizes.groupby(metype).mean().loc[list(names.METYPES)]

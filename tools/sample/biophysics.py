@@ -14,7 +14,8 @@ import pandas as pd
 from nmc import names
 
 SECTION_LISTS = ("somatic", "basal", "apical", "axonal")
-RA, CM, ENA, EK = 100.0, 1.0, 50.0, -85.0
+RA, CM, ENA, EK, E_H = 100.0, 1.0, 50.0, -85.0, -45.0
+CA_OUT_mM, CA_REST_mM, SHELL_um = 2.0, 1e-4, 0.1
 
 UNIFORM = "(0.0 * %g + 1.0)*{value:f}"
 #: Kole et al. (2006), J. Neuroscience 26:1677: Ih grows exponentially away from the soma.

@@ -1,18 +1,97 @@
-"""A sample cell in NeuroML2: the tree, densities and input of its package, written once more."""
+"""The sample's cells in NeuroML2, laid out as the public conversion of 13 cells.
+
+Cells have the tree, the densities and the input of their package.  Channels stand as files in
+``templates/neuroml``: the equations of their MOD files, in NeuroML's own rate laws or, where it
+has none, in a component type of their own.
+"""
 
 from __future__ import annotations
 
-import numpy as np
-from nmc import names
+import zipfile
+from pathlib import Path
 
-from tools.sample.cells import biophysics, currents, morphology
-from tools.sample.cells.cable import STUB_UM, stub_diameters
-from tools.sample.cells.channels import CA_OUT_mM, CA_REST_mM
-from tools.sample.cells.morphology import APIC, CONTOUR_POINTS, DEND
-from tools.sample.cells.package import gid_of, package_hash, template_name
-from tools.sample.neuroml.channels import CHANNELS, NOTE, document
+import numpy as np
+from nmc import layout, names
+
+from tools.sample import NEUROML_MODELS, biophysics
+from tools.sample.biophysics import E_H, EK, ENA, CA_OUT_mM, CA_REST_mM, SHELL_um
+from tools.sample.packages import CURRENTS, gid_of, measured, package_hash, template_name
+from tools.sample.trees import APIC, CONTOUR_POINTS, DEND, Tree, make_tree, stub_diameters
+
+NOTE = "Synthetic: invented for the sample of the package nmc, CC BY 4.0."
+TOP = "NMC/NeuroML2/"
+#: Models with a step-current net: those of the public conversion.
+NETS = (
+    "L5_TTPC1_cADpyr232_1", "L23_PC_cADpyr229_1", "L1_HAC_cNAC187_1", "L23_NBC_cNAC187_1",
+    "L23_LBC_cSTUT189_1",
+)  # fmt: skip
+#: Channel → ion and reversal potential (mV); calcium reverses at Nernst's.
+CHANNELS: dict[str, tuple[str, float | None]] = {
+    **dict.fromkeys(("NaTa_t", "NaTs2_t", "Nap_Et2"), ("na", ENA)),
+    **dict.fromkeys(("SKv3_1", "K_Tst", "K_Pst", "Im", "SK_E2", "KdShu2007",
+                     "StochKv_deterministic"), ("k", EK)),
+    **dict.fromkeys(("Ca", "Ca_HVA", "Ca_LVAst"), ("ca", None)),
+    "Ih": ("hcn", E_H),
+}  # fmt: skip
+_FILES = Path(__file__).parent / "templates" / "neuroml"
+_STEP = 3
+_EPOCH = (2015, 10, 7, 0, 0, 0)  # the same bytes on every day
+_HEAD = (
+    '<?xml version="1.0" encoding="UTF-8"?>\n'
+    '<neuroml xmlns="http://www.neuroml.org/schema/neuroml2" '
+    'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" '
+    'xsi:schemaLocation="http://www.neuroml.org/schema/neuroml2 '
+    'https://raw.github.com/NeuroML/NeuroML2/development/Schemas/NeuroML2/NeuroML_v2.3.xsd" '
+    'id="{id}">\n'
+)
+
+
+def _document(name: str, body: str) -> str:
+    return f"{_HEAD.format(id=name)}{body}</neuroml>\n"
+
+
+def write_neuroml(folder: Path) -> None:
+    """Write the archive below ``folder``, where the public conversion stands in a tree."""
+    path = folder / layout.NEUROML_SUBSET
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+        for name, text in neuroml_members().items():
+            info = zipfile.ZipInfo(TOP + name, _EPOCH)
+            info.create_system, info.external_attr = 3, 0o100644 << 16
+            archive.writestr(info, text.encode())
+
+
+def neuroml_members() -> dict[str, str]:
+    """Return the text of every file of the archive, by its name inside the top folder."""
+    models = [names.parse_model(m) for m in NEUROML_MODELS]
+    files = {p.name: p.read_text("utf-8") for p in _FILES.iterdir() if p.suffix in (".nml", ".md")}
+    files[f"{_POOL}.nml"] = _pools_file(models)
+    for model in models:
+        template = template_name(model)
+        files[f"{template}_0_0.cell.nml"] = cell_file(model)
+        if model.name in NETS:
+            files[f"{template}.net.nml"] = _net_file(model, None)
+            files[f"{template}.stepcurrent{_STEP}.net.nml"] = _net_file(model, _STEP)
+            files[f"LEMS_{model.name}.xml"] = _lems_file(model, _STEP)
+    return dict(sorted(files.items()))
+
+
+def _pools_file(models: list[names.Model]) -> str:
+    found = {name: values for model in models for name, values in pools(model).items()}
+    lines = [
+        f'    <concentrationModel id="{name}" ion="ca" type="concentrationModelShell" '
+        f'minCai="{CA_REST_mM:g} mM" gamma="{gamma:g}" decay="{decay:g} ms" '
+        f'depth="{SHELL_um:g} um"/>\n'
+        for name, (_, gamma, decay) in sorted(found.items())
+    ]
+    kind = (_FILES / "concentration.xml").read_text("utf-8")
+    return _document(_POOL, f"    <notes>{NOTE}</notes>\n" + "".join(lines) + kind)
+
+
+# Cells ---------------------------------------------------------------------------------------
 
 V_INIT_mV = -80.0
+_STUB_UM = 30.0
 #: NEURON's import makes 21 discs of a soma's contour.
 _DISCS = 21
 _POOL = "CaDynamics_E2_NML2"
@@ -37,35 +116,33 @@ def pool_id(model: names.Model, group: str) -> str:
     return f"{_POOL}__{model.etype_id}_{group}"
 
 
-def cell_file(model: names.Model | str, *, seed: int) -> str:
+def cell_file(model: names.Model | str) -> str:
     """Text of ``TEMPLATE_0_0.cell.nml``."""
     model = names.parse_model(model)
-    tree = morphology.make_tree(model, seed)
-    points = morphology.make_points(tree, model, seed)
-    sections = _sections(tree, points)
+    sections = _sections(make_tree(model))
     includes = [f"{name}.channel.nml" for name in channels_of(model)] + [f"{_POOL}.nml"]
     lines = [f'    <include href="{name}"/>' for name in includes]
-    lines += [f'    <cell id="{template_name(model, seed)}_0_0">', f"        <notes>{NOTE}</notes>"]
-    lines += [f'        <property tag="BBP:{tag}" value="{v}"/>' for tag, v in _who(model, seed)]
+    lines += [f'    <cell id="{template_name(model)}_0_0">', f"        <notes>{NOTE}</notes>"]
+    lines += [f'        <property tag="BBP:{tag}" value="{v}"/>' for tag, v in _who(model)]
     lines += ['        <morphology id="morphology">']
     lines += _segments(sections) + _groups(sections)
     lines += ["        </morphology>", '        <biophysicalProperties id="biophys">']
     lines += _membrane(model) + _inside(model)
     lines += ["        </biophysicalProperties>", "    </cell>", ""]
-    return document("synthetic", "\n".join(lines))
+    return _document("synthetic", "\n".join(lines))
 
 
-def _who(model: names.Model, seed: int) -> list[tuple[str, str]]:
-    shape = f"synthetic-{package_hash(model, seed)}"
+def _who(model: names.Model) -> list[tuple[str, str]]:
+    shape = f"synthetic-{package_hash(model)}"
     return [
         ("cell name", f"{model.etype_id}_{model.mtype}_{model.instance}_{shape}"),
         ("gid", str(gid_of(model))), ("m-type", model.mtype), ("morphology", shape),
     ]  # fmt: skip
 
 
-def _sections(tree: morphology.Tree, points: list[np.ndarray]) -> list[dict]:
+def _sections(tree: Tree) -> list[dict]:
     """Sections as the package's template makes them: name, points, parent section, where."""
-    reach = np.cos(np.pi / CONTOUR_POINTS) * tree.length_um[0] / 2
+    reach = np.cos(np.pi / CONTOUR_POINTS) * tree.soma_diameter_um / 2
     x = np.linspace(-reach, reach, _DISCS)
     radius = np.sqrt(np.maximum(reach**2 - x**2, 0))
     radius[[0, -1]] = radius[[1, -2]] / 2
@@ -76,11 +153,10 @@ def _sections(tree: morphology.Tree, points: list[np.ndarray]) -> list[dict]:
         for n, i in enumerate(tree.of(kind)):
             name_of[int(i)] = f"{array}_{n}"
             parent = name_of[int(tree.parent[i])]
-            found.append(
-                {"name": name_of[int(i)], "group": group, "points": points[i], "parent": parent}
-            )
-    near, far = (float(d[0]) for d in stub_diameters([tree]))
-    y = -np.array([0.0, STUB_UM, 2 * STUB_UM])
+            rest = {"group": group, "points": tree.points[i], "parent": parent}
+            found.append({"name": name_of[int(i)], **rest})
+    near, far = stub_diameters(tree)
+    y = -np.array([0.0, _STUB_UM, 2 * _STUB_UM])
     for n, (thick, parent) in enumerate(((near, "soma_0"), (far, "axon_0"))):
         line = np.array([[reach, y[n], 0, thick], [reach, y[n + 1], 0, thick]])
         found.append({"name": f"axon_{n}", "group": "axonal", "points": line, "parent": parent})
@@ -166,7 +242,7 @@ def _membrane(model: names.Model) -> list[str]:
             continue
         group, erev = density.section_list, leak.get(density.section_list)
         kind = CHANNELS.get(channel)
-        ion, erev = ("non_specific", erev) if kind is None else (kind.species, kind.erev)
+        ion, erev = kind or ("non_specific", erev)
         who = f'id="{group}_{density.parameter}" ionChannel="{channel}" ion="{ion}"'
         scale = _PS_PER_UM2 if density.mechanism == "StochKv" else 1.0
         value = f'condDensity="{density.value * scale:.10g} S_per_cm2" segmentGroup="{group}"'
@@ -230,13 +306,13 @@ def _inside(model: names.Model) -> list[str]:
     ]  # fmt: skip
 
 
-def net_file(model: names.Model | str, *, seed: int, step: int | None) -> str:
+def _net_file(model: names.Model, step: int | None) -> str:
     """Text of the cell's net, without input or with the package's holding current and a step."""
-    model = names.parse_model(model)
-    cell = f"{template_name(model, seed)}_0_0"
+    cell = f"{template_name(model)}_0_0"
     pulses, inputs = [], []
     if step:
-        amplitudes = currents.step_currents(model, seed=seed)
+        found = measured([model.name])[model.name]
+        amplitudes = [found[name] for name in CURRENTS]
         for name, delay, duration, amplitude in (
             (f"stepcurrent{step}_hyp", 0, 3000, amplitudes[0]),
             (f"stepcurrent{step}", 700, 2000, amplitudes[step]),
@@ -250,7 +326,7 @@ def net_file(model: names.Model | str, *, seed: int, step: int | None) -> str:
                 f'component="{name}">\n            <input id="0" target="../Pop_{cell}/0/{cell}" '
                 'destination="synapses"/>\n        </inputList>\n'
             )
-    return document(
+    return _document(
         "synthetic_net",
         f'    <notes>{NOTE}</notes>\n    <include href="{cell}.cell.nml"/>\n{"".join(pulses)}'
         '    <network id="network" type="networkWithTemperature" temperature="34 degC">\n'
@@ -260,10 +336,9 @@ def net_file(model: names.Model | str, *, seed: int, step: int | None) -> str:
     )
 
 
-def lems_file(model: names.Model | str, *, seed: int, step: int) -> str:
+def _lems_file(model: names.Model, step: int) -> str:
     """Text of the LEMS file that runs a cell's step-current net for three seconds."""
-    model = names.parse_model(model)
-    template = template_name(model, seed)
+    template = template_name(model)
     cell = f"{template}_0_0"
     files = ["Cells.xml", "Networks.xml", "Simulation.xml",
              f"{template}.stepcurrent{step}.net.nml", f"{cell}.cell.nml",
