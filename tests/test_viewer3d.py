@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 import pytest
+from nmc.errors import FigureError
 from nmc.viewer3d import MAX_BYTES, view_lines, view_points
 
 from tools.bookbuild.pdf import find_browser
@@ -61,13 +62,13 @@ def test_nothing_is_loaded_from_elsewhere():
     ],
 )
 def test_what_cannot_be_shown(xyz, groups, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(FigureError, match=message):
         view_points(xyz, list(groups))
 
 
 def test_a_view_too_large_for_a_page_is_refused():
     n = MAX_BYTES // 8
-    with pytest.raises(ValueError, match="show fewer"):
+    with pytest.raises(FigureError, match="show fewer"):
         view_lines(np.random.default_rng(0).random((n, 2, 3)), ["a"] * n)
 
 

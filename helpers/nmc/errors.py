@@ -127,3 +127,7 @@ class CircuitError(NMCError, ValueError):
 
 class ConnectomeError(NMCError, ValueError):
     """What a connectome, or something asked of one, cannot be; names the value and the way out."""
+
+
+class FigureError(NMCError, ValueError):
+    """What cannot be drawn or shown as asked; names the number and the way out."""

@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from nmc import style
+from nmc.errors import FigureError
 
 #: A view larger than this many bytes is refused: a page should open at once.
 MAX_BYTES = 2_000_000
@@ -90,7 +91,7 @@ def view_points(
 
     Raises
     ------
-    ValueError
+    FigureError
         When the view would be too large for a page; show fewer points.
     """
     return _view(
@@ -132,7 +133,7 @@ def view_lines(
 
     Raises
     ------
-    ValueError
+    FigureError
         When the view would be too large for a page.
     """
     return _view(
@@ -146,16 +147,16 @@ def view_lines(
 def _view(points, segments, point_groups, line_groups, *, colours, connections, point_names,
           widths, point_size, unit, alt, aspect) -> View3D:  # fmt: skip
     if len(points) != len(point_groups) or len(segments) != len(line_groups):
-        raise ValueError(
+        raise FigureError(
             f"{len(points)} points have {len(point_groups)} groups, and {len(segments)} lines "
             f"{len(line_groups)}; one each is needed."
         )
     ends = np.concatenate([points, segments.reshape(-1, 3)])
     if not len(ends) or not np.isfinite(ends).all():
-        raise ValueError("A view needs at least one point or line, all of finite positions.")
+        raise FigureError("A view needs at least one point or line, all of finite positions.")
     labels = list(dict.fromkeys(map(str, [*point_groups, *line_groups])))
     if len(labels) > 255:
-        raise ValueError(f"A view has room for 255 groups, not {len(labels)}.")
+        raise FigureError(f"A view has room for 255 groups, not {len(labels)}.")
     palette = _palette(labels, colours)
     low, span = ends.min(axis=0), np.maximum(np.ptp(ends, axis=0), 1e-9)
     index = {label: k for k, label in enumerate(labels)}
@@ -189,7 +190,7 @@ def _view(points, segments, point_groups, line_groups, *, colours, connections, 
     picture = _picture(ends, len(points), codes, palette, labels, point_size, aspect)
     text = _page_part(data, picture, alt)
     if len(text) > MAX_BYTES:
-        raise ValueError(
+        raise FigureError(
             f"The view takes {len(text) / 1e6:.1f} MB, more than {MAX_BYTES / 1e6:.0f}; show fewer "
             "points, lines or connections."
         )
@@ -199,7 +200,7 @@ def _view(points, segments, point_groups, line_groups, *, colours, connections, 
 def _links(connections, n: int) -> dict:
     indptr, indices = connections
     if n > 65_536 or len(indptr) != n + 1:
-        raise ValueError(
+        raise FigureError(
             f"Connections need a row for each of the {n} points, and 65,536 points at most."
         )
     return {"indptr": _pack(indptr, np.uint32), "indices": _pack(indices, np.uint16)}

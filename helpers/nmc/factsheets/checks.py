@@ -7,7 +7,7 @@ another, item by item.  The columns stand in `nmc.factsheets.columns`.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from operator import eq
 from typing import Any, NamedTuple
 
@@ -58,7 +58,8 @@ def check_factsheets() -> pd.DataFrame:
     """
     from tqdm import tqdm
 
-    sheets, compared, findings = Sheets(), Counter(), []
+    sheets, findings = Sheets(), []
+    compared: Counter[str] = Counter()
     steps = [*COMPARISONS, None]
     for row in tqdm(steps, desc="checking fact sheets", delay=2, leave=False, disable=None):
         if row is None:
@@ -94,8 +95,8 @@ class Comparison(NamedTuple):
 
     check: str
     file: str
-    found: Callable[[Sheets], Mapping[Hashable, Any]]
-    expected: Callable[[Sheets], Mapping[Hashable, Any]]
+    found: Callable[[Sheets], Mapping[Any, Any]]
+    expected: Callable[[Sheets], Mapping[Any, Any]]
     remark: str | Callable[[Sheets, Any, Any], str]
     same: Callable[[Any, Any], bool] = eq
     shown: Callable[[Any], object] = lambda value: value

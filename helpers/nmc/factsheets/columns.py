@@ -133,7 +133,7 @@ def _held(sheets: Sheets, layer: str) -> str:
 def layer_page(sheets: Sheets) -> dict[str, float]:
     """Facts and counts of the layer pages, of the part of a layer that the file holds."""
     facts, counts = sheets["layer pages"]
-    values = {}
+    values: dict[str, float] = {}
     for layer, held in sheets["held"].items():
         own = facts[(facts["layer"] == layer) & facts["sublayer"].isin([held, layer])]
         found = dict(zip(own["quantity"], own["value"], strict=True))
@@ -234,7 +234,8 @@ def pathway_values(sheets: Sheets) -> dict[tuple[str, str], tuple[str, object]]:
 
 def pathway_prints(sheets: Sheets) -> dict[tuple[str, str], str]:
     """What the pathway pages print of `pathway_values`."""
-    printed, asked = {}, pathway_values(sheets)
+    asked = pathway_values(sheets)
+    printed: dict[tuple[str, str], str] = {}
     for key in dict.fromkeys(key for key, _ in asked):
         page = pathways.read_pathway_page(sheets["pathway pages"][0][key])
         printed |= {(key, field): text for field, text in page.items() if (key, field) in asked}

@@ -198,7 +198,7 @@ def load_neuroml(model: str | names.Model | Path, *, progress: bool = True) -> N
         libNeuroML is not installed.
     """
     if isinstance(model, Path) or str(model).endswith(".nml"):
-        return read_cell(Path(model))
+        return read_cell(Path(str(model)))
     package = nmc.load_package(model)
     for key, folder in _folders(progress):
         for name in (f"{package.template}_0_0.cell.nml", f"{package.template}.cell.nml"):
@@ -287,7 +287,7 @@ def read_cell(path: str | os.PathLike, model: str = "", *, key: str = "") -> Neu
              getattr(biophysics, "intracellular_properties", None))  # fmt: skip
     if None in parts:
         raise FormatError(f"{path.name}: the cell has no morphology or no biophysical properties.")
-    start = parts[2].init_memb_potentials
+    start = biophysics.membrane_properties.init_memb_potentials
     record = fetch_record(key) if key else None
     return NeuroMLCell(
         name=cell.id,
@@ -407,7 +407,7 @@ def _densities(path: Path, cell) -> pd.DataFrame:
 
 def _pools(path: Path) -> dict[str, dict[str, str]]:
     """Calcium pools: libNeuroML knows no such component type, so the files are asked."""
-    found = {}
+    found: dict[str, dict[str, str]] = {}
     included = [
         path.parent / str(element.get("href", ""))
         for element in parse_xml(path).iter("{*}include")
