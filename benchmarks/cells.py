@@ -259,9 +259,16 @@ def main() -> None:
     parser.add_argument("--halve", action="store_true", help="cross-check the reference")
     parser.add_argument("--startup", action="store_true", help="measure the start-up")
     parser.add_argument("--sweep", action="store_true", help="sweep on one and on two workers")
+    parser.add_argument(
+        "--verify", type=int, metavar="N",
+        help="run N recorded rows of each step again; if all are the same, stamp the rows",
+    )  # fmt: skip
     parser.add_argument("--report", action="store_true", help="measure nothing")
     parser.add_argument("models", nargs="*")
     given = parser.parse_args()
+    if given.verify:
+        sys.stdout.write(f"{verify(given.verify)} rows stamped\n")
+        return
     for task in () if given.report else (measure, *([halve] if given.halve else []), again):
         for model, step in RUNS:
             if not given.models or model in given.models:
@@ -277,6 +284,21 @@ def main() -> None:
     if read()["rows"]:
         write(read())
         sys.stdout.write("\n".join(verdict(read())) + "\n")
+
+
+def verify(n: int) -> int:
+    """Compare recorded rows with runs by today's code; see `nmc.recomputed.restamp`."""
+    rows = recomputed.draw_sample(recomputed.load_kept("integration"), n, seed=0)
+    again = []
+    for row in rows.to_dict("records"):
+        found = compare(row["model"], json.loads(row["settings"])["step"], 1)
+        names = [name for name in row if name.startswith(("spikes_", "error_")) and name in found]
+        again.append({
+            **{name: row[name] for name in recomputed.TABLES["integration"]},
+            "package_sha256": load_package(row["model"]).content_sha256,
+            **{name: found[name] for name in names},
+        })  # fmt: skip
+    return recomputed.restamp("integration", pd.DataFrame(again), makings("step"))
 
 
 def measure(model: str, step: int, repeat: int) -> None:

@@ -6,8 +6,16 @@ import math
 from pathlib import Path
 
 import pytest
-from nmc.published import Claim, Comparison, claim, claims
-from nmc.published._shown import PAPERS, shown_printed, shown_recomputed, shown_tolerance
+from nmc.published import (
+    PAPERS,
+    Claim,
+    Comparison,
+    claim,
+    claims,
+    shown_printed,
+    shown_recomputed,
+    shown_tolerance,
+)
 
 from tools.bookbuild.pages import short_references
 

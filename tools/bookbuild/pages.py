@@ -16,8 +16,7 @@ from posixpath import dirname, join, normpath
 import nbformat
 import nmc
 from nbformat import NotebookNode
-from nmc.published import Claim, claims
-from nmc.published._shown import shown_printed, shown_recomputed
+from nmc.published import Claim, claims, shown_printed, shown_recomputed
 from pybtex.database import parse_file
 from pybtex.richtext import Text
 

@@ -28,7 +28,10 @@ def run(params: dict, report) -> tuple[dict, dict[str, np.ndarray]]:
         ``record`` (name → ``"dend[3](0.5).v"``), ``tstop_ms``, ``v_init_mV``,
         ``integration`` (``{"dt_ms", "order"}`` or
         ``{"atol", "max_order"}``), ``sampling_ms``,
-        ``threshold_mV`` and, for the package's rest protocol, ``settle: true``.
+        ``threshold_mV``; for the package's rest protocol ``settle: true``; under synaptic
+        input ``rates_Hz`` (m-type number → rate) and ``seed``: each presynaptic cell is then one
+        Poisson source of its own random stream, as each is one NetStim in the package, and
+        synapses keep the package's seeds and weights.
     report : callable
         Takes the fraction that is done.
 
@@ -36,11 +39,14 @@ def run(params: dict, report) -> tuple[dict, dict[str, np.ndarray]]:
     -------
     meta, arrays
         ``t_ms`` (regular for a fixed step, the integrator's own steps for a variable one), one
-        array a recording, and ``spikes_ms``.
+        array a recording, and ``spikes_ms``.  Under synaptic input the meta count
+        ``presynaptic_cells`` and ``synapses``.
     """
     from neuron import h
 
-    cell = build_cell(params["cell"])
+    synaptic = "rates_Hz" in params
+    cell = build_cell(params["cell"], synapses=synaptic)
+    sources = activate(h, cell, params["rates_Hz"], params["seed"]) if synaptic else {}
     kept = [add_stimulus(cell, stimulus) for stimulus in params["stimuli"]]
     variable = set_integration(h, params["integration"])
     sampling = None if variable else params["sampling_ms"]
@@ -55,8 +61,26 @@ def run(params: dict, report) -> tuple[dict, dict[str, np.ndarray]]:
     for name, values in arrays.items():
         check_finite(cell.model, name, values, arrays["t_ms"])
     arrays["spikes_ms"] = crossings(np.array(fine_t), np.array(fine_v), params["threshold_mV"])
-    meta = {"segments": sum(s.nseg for s in cell.hoc.all), "steps": len(fine_t)}
-    return meta, arrays
+    segments = sum(s.nseg for s in cell.hoc.all)
+    return {"segments": segments, "steps": len(fine_t), **sources}, arrays
+
+
+def activate(h, cell, rates: dict[str, float], seed: int) -> dict[str, int]:
+    """Give the synapses of the chosen m-types their weights, and their sources their rates."""
+    room = cell.hoc.synapses
+    # The template keeps the weights (nS) in the order of its list of connections.
+    weight = {c.hname(): w for c, w in zip(room.netcon_list, room.weights, strict=True)}
+    counts = {"presynaptic_cells": 0, "synapses": 0}
+    for number, rate in rates.items():
+        i = int(number)
+        for connection in room.pre_mtype_netconlists.o(i):
+            connection.weight[0] = weight[connection.hname()]
+            counts["synapses"] += 1
+        for place, source in enumerate(room.pre_mtype_netstimlists.o(i)):
+            source.interval = 1000.0 / rate
+            source.noiseFromRandom123(cell.gid, i * 100_000 + place, seed)
+            counts["presynaptic_cells"] += 1
+    return counts
 
 
 def set_integration(h, how: dict) -> bool:

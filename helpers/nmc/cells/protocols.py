@@ -186,14 +186,13 @@ def drive(
     record: Mapping[str, str] | None,
     threshold_mV: float = THRESHOLD_MV,
     settle: bool = False,
-    task: str = _TASK,
-    more: Mapping | None = None,
+    synaptic: Mapping | None = None,
     timeout_s: float,
     progress: bool,
 ) -> pd.DataFrame:
     """Check what a protocol asks for, run it, and return its trace; see `simulate_currents`.
 
-    ``task`` is the child's side; with ``more``, parameters of its own, it needs the synapses.
+    ``synaptic`` holds ``rates_Hz`` and ``seed`` of presynaptic m-types; see `nmc.cells._run.run`.
     """
     how, variant, said = choose(package, mode)
     given = check_settings(
@@ -209,13 +208,13 @@ def drive(
         "sampling_ms": SAMPLING_MS,
         "threshold_mV": given["threshold_mV"],
         "settle": bool(settle),
-        **(more or {}),
+        **(synaptic or {}),
     }
     meta, arrays = run_cached(
-        task,
+        _TASK,
         params,
         [package],
-        synapses=more is not None,
+        synapses=synaptic is not None,
         variant=variant,
         timeout_s=timeout_s,
         progress=progress,

@@ -267,8 +267,7 @@ def simulate_bombardment(
         mode="published",
         v_init_mV=v_init_mV,
         record=record,
-        task="nmc.cells._synapses:run",
-        more={
+        synaptic={
             "rates_Hz": {str(numbers[m]): rate for m, rate in rates.items() if rate > 0},
             "seed": given["seed"],
         },

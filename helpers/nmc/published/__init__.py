@@ -18,19 +18,21 @@ Values of single models are not here: they are read from the fact sheets through
 from __future__ import annotations
 
 import json
+import math
 import os
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cache
+from html import escape
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from nmc.errors import FormatError, UnknownNameError
-from nmc.published._shown import shown_tolerance
-from nmc.published._table import Comparison
 
 #: A folder; when set, `compare` keeps each comparison there as a JSON line for the last chapter.
 RESULTS_ENV = "NMC_RESULTS"
@@ -221,3 +223,160 @@ def _keep(rows: list[dict]) -> None:
     with (path / f"compare-{os.getpid()}.jsonl").open("a", encoding="utf-8") as out:
         for row in rows:
             out.write(json.dumps(row, default=float) + "\n")
+
+
+# -- what a reader sees -------------------------------------------------------------------------
+
+#: What the claims cite, as the book's bibliography shortens it; the package travels without it.
+PAPERS = {
+    "barber": "Barber & Sainudiin",
+    "gal2017": "Gal et al., 2017",
+    "gleeson2019": "Gleeson et al., 2019",
+    "hay2011": "Hay et al., 2011",
+    "lutgehetmann2020": "Lütgehetmann et al., 2020",
+    "markram2015": "Markram et al., 2015",
+    "neuromotifs": "Gal et al., 2025",
+    "ramaswamy2015": "Ramaswamy et al., 2015",
+    "reimann2015": "Reimann et al., 2015",
+    "reimann2017": "Reimann et al., 2017",
+}
+
+#: Digits beyond the tolerance's first after which a rounded number is what it was.
+_MORE = 6
+
+
+def shown_tolerance(absolute: float, relative: float) -> str:
+    """Return how far from a printed number another may lie, in words."""
+    if relative:
+        return f"±{100 * relative:g} %"
+    return f"±{_plain(absolute)}" if absolute else "exact"
+
+
+def shown_printed(value: Any) -> list[str]:
+    """Return each number of a printed value with all the digits that are printed."""
+    return [_absent(part) or _plain(part) for part in _parts(value)]
+
+
+def shown_recomputed(value: Any, known: Claim | None = None) -> list[str]:
+    """Return each number of a recomputed value, as fine as its claim's tolerance deserves.
+
+    Parameters
+    ----------
+    value : float, str or iterable of float
+        What was recomputed; text stays as it is.
+    known : Claim, optional
+        What it is held against; without one, or with no tolerance, four digits of a number
+        below 1,000 are shown, and all that matter of a larger one.
+    """
+    parts = _parts(value)
+    digits = _digits(parts, known)
+    return [_absent(part) or _one(part, digits) for part in parts]
+
+
+def _digits(parts: list, known: Claim | None) -> int | None:
+    """Return digits after the point (negative: before) that say as much as the tolerance."""
+    if known is None or any(_absent(part) for part in parts):
+        return None
+    values = known.value if isinstance(known.value, tuple) else (known.value,)
+    finest = min(max(known.tolerance, known.relative * abs(value)) for value in values)
+    if not finest > 0:
+        return None
+    power = math.floor(math.log10(finest))
+    digits = -power + (finest / 10**power < 2)  # a tolerance of 1 asks for tenths, of 5 for ones
+    # A rounded number must not look as if it lay on the other side of the tolerance.
+    for more in range(_MORE):
+        if known.allows([round(part, digits + more) for part in parts]) == known.allows(parts):
+            return digits + more
+    return None
+
+
+def _one(part: float, digits: int | None) -> str:
+    if digits is not None:
+        return f"{round(part, digits):,.{max(digits, 0)}f}"
+    return f"{part:,.10g}" if abs(part) >= 1000 else f"{part:.4g}"
+
+
+def _plain(number: float) -> str:
+    """Return a number without a power of ten."""
+    return f"{Decimal(f'{number:.10g}'):,f}"
+
+
+def _absent(part: Any) -> str:
+    """Return the text that stands for a part that is no number; "" for a number."""
+    if isinstance(part, str):
+        return part
+    return "no number" if part is None or math.isnan(part) else ""
+
+
+def _parts(value: Any) -> list:
+    many = isinstance(value, Iterable) and not isinstance(value, str)
+    return list(value) if many else [value]
+
+
+#: Without these it is some other table, and looks like one.
+_NEEDED = ("claim", "published", "recomputed", "verdict")
+#: Vectors longer than this are cut in the page, never in the data.
+_SHOWN = 16
+
+
+class Comparison(pd.DataFrame):
+    """Printed and recomputed numbers, a row a claim.
+
+    A `pandas.DataFrame` in every respect; in a notebook it shows the claim with its key and where
+    it is printed in one cell, and numbers as a paper prints them.
+    """
+
+    @property
+    def _constructor(self) -> type[Comparison]:
+        return Comparison
+
+    def _repr_html_(self) -> str | None:
+        if not set(_NEEDED) <= set(self.columns):
+            return pd.DataFrame(self)._repr_html_()
+        heads = "".join(f'<th scope="col" {_LEFT}>{name}</th>' for name in _NEEDED)
+        rows = [_row(key, row) for key, row in self.to_dict("index").items()]
+        return (
+            f'<table class="nmc-comparison"><thead><tr>{heads}</tr></thead>'
+            f"<tbody>{''.join(rows)}</tbody></table>{_sources(self)}"
+        )
+
+
+_LEFT = 'style="text-align:left;vertical-align:top"'
+
+
+def _row(key: str, row: dict[str, Any]) -> str:
+    unit = _text(row.get("unit"))
+    paper = _text(row.get("citation"))
+    where = ": ".join(filter(None, (PAPERS.get(paper, paper), _text(row.get("where")))))
+    small = [f"<code>{escape(str(key))}</code>", escape(where)]
+    claim = escape(_text(row["claim"])) + "".join(f"<br><small>{s}</small>" for s in small if s)
+    printed, found = row["published"], row["recomputed"]
+    published = "" if _missing(printed) else _joined(shown_printed(printed), unit)
+    if published and _text(row.get("tolerance")):
+        published += f"<br><small>{escape(_text(row['tolerance']))}</small>"
+    known = claims().get(key)
+    recomputed = "" if _missing(found) else _joined(shown_recomputed(found, known), unit)
+    cells = (claim, published, recomputed, escape(_text(row["verdict"])))
+    return "<tr>" + "".join(f"<td {_LEFT}>{cell}</td>" for cell in cells) + "</tr>"
+
+
+def _sources(table: pd.DataFrame) -> str:
+    """Name the sources once, below the table: they rarely differ between its rows."""
+    if "source" not in table:
+        return ""
+    named = (_text(source).removeprefix("Data: ") for source in table["source"])
+    told = "; ".join(dict.fromkeys(named))
+    return f"<p><small>Recomputed from: {escape(told)}</small></p>" if told else ""
+
+
+def _text(value: Any) -> str:
+    return "" if _missing(value) else str(value)
+
+
+def _missing(value: Any) -> bool:
+    return value is None or (isinstance(value, float) and math.isnan(value))
+
+
+def _joined(numbers: list[str], unit: str) -> str:
+    text = "; ".join(numbers[:_SHOWN]) + ("; …" if len(numbers) > _SHOWN else "")
+    return escape(f"{text} {unit}".strip())

@@ -159,6 +159,8 @@ def restamp(
         raise FormatError(f"Rows of {table} can only be stamped by runs that are kept there.")
     for row in both.to_dict("records"):
         name = ", ".join(str(row[key]) for key in run)
+        if row["package_sha256"] != row["package_sha256_kept"]:
+            raise SimulationError(f"{name}: the package is another; nothing was stamped.")
         if isinstance(row.get("error"), str):
             raise SimulationError(f"{name} failed: {row['error']}; nothing was stamped.")
         for column in [c for c in again if f"{c}_kept" in row and c not in (*MAKINGS, "error")]:
