@@ -18,7 +18,7 @@ PYTHON  ?= $(shell for v in 3.12 3.11 3.13; do \
 
 export NMC_SOURCE := $(SOURCE)
 
-.PHONY: help book sample test test-full test-neuron8 scoreboard site-test pdf links lock clean check style
+.PHONY: help book sample test test-full test-neuron8 scoreboard stamps site-test pdf links lock clean check style
 
 help:  ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -62,6 +62,11 @@ test-neuron8:  ## the mechanism and cell tests under NEURON 8
 
 scoreboard: $(VENV)/.installed  ## the long comparisons with the published numbers (resumable)
 	$(BIN)/nmc scoreboard --keep --source '$(SOURCE)'
+
+stamps: $(VENV)/.installed  ## run a sample of the recorded rows again; if all are the same, stamp them
+	$(BIN)/nmc scoreboard --verify 4 --source '$(SOURCE)'
+	$(BIN)/nmc scoreboard-pathways --verify 2 --source '$(SOURCE)'
+	$(BIN)/python benchmarks/cells.py --verify 1
 
 pdf: book  ## the whole book as one PDF, printed by a headless Chromium
 	$(BIN)/python -m tools.bookbuild pdf

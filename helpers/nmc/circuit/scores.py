@@ -125,6 +125,37 @@ def run_pathways(
     return load_pathway_scores(path=path)
 
 
+def verify(n: int = 1, *, seed: int = 0, path: Path | None = None) -> int:
+    """Record a sample of the kept pathways again; if all are the same, stamp the rows.
+
+    Parameters
+    ----------
+    n : int
+        How many pathways, drawn by `seed`.
+    path : pathlib.Path, optional
+        Another file than the store's own.
+
+    Returns
+    -------
+    int
+        How many rows were stamped as of today's code; see `nmc.recomputed.restamp`.
+
+    Raises
+    ------
+    SimulationError
+        A pathway gave another number than is kept; nothing was stamped.
+    SourceError
+        The packages are the synthetic sample's.
+    """
+    rows = pd.read_parquet(path or recomputed.table_file("pathways"))
+    drawn = recomputed.draw_sample(rows[rows["error"].isna()], n, seed)
+    wanted = [text.split(":") for text in drawn["pathway"]]
+    for _, model in wanted:
+        _refuse_invented(model)
+    again = pd.DataFrame([measure(pre, model) for pre, model in wanted])
+    return recomputed.restamp("pathways", again, makings(), path=path)
+
+
 def measure(pre: str, model: str) -> dict:
     """Record one pathway; a failure becomes the row's ``error``."""
     row: dict = {"pathway": f"{pre}:{model}", "protocol": "pair",

@@ -25,6 +25,12 @@ _step = click.option(
     "--step", type=click.IntRange(1, 3), default=1, show_default=True, help="Step current."
 )
 _workers = click.option("--workers", default=2, show_default=True, help="Models at the same time.")
+_verify = click.option(
+    "--verify",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Run N kept rows of each kind again; if all are the same, stamp the rows.",
+)
 _packages = click.option("--source", help="Where the packages come from; NMC_SOURCE unless given.")
 
 
@@ -138,8 +144,7 @@ def _name_failures(rows, column: str) -> None:
 @_workers
 @click.option("--rest-only", is_flag=True, help="Only the comparison with the fact sheets.")
 @click.option("--keep", is_flag=True, help="Update the kept rows that come with the package.")
-@click.option("--verify", type=int, metavar="N", help="Run N kept rows of each kind again; if all "
-              "give the same numbers, stamp the rows as of today's code.")  # fmt: skip
+@_verify
 def scoreboard_command(models, source, workers, rest_only, keep, verify) -> None:
     """Compare MODELS at rest with their fact sheets, and count their spikes.
 
@@ -167,7 +172,8 @@ def scoreboard_command(models, source, workers, rest_only, keep, verify) -> None
 
 @click.command("scoreboard-pathways")
 @_packages
-def pathways_command(source) -> None:
+@_verify
+def pathways_command(source, verify) -> None:
     """Record the listed pathways on the source's packages and compare them with their sheets.
 
     Takes about an hour on one core; started again it records only what is missing or stale.
@@ -178,6 +184,9 @@ def pathways_command(source) -> None:
     from nmc.circuit import scores
 
     _use(source)
+    if verify:
+        click.echo(f"{scores.verify(verify)} rows stamped")
+        return
     rows = scores.run_pathways()
     click.echo(scores.summarise(rows).round(2).to_string())
     _name_failures(rows[rows["error"].notna()], "pathway")
