@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import subprocess
+import tomllib
 from pathlib import Path
 
 import grimp
@@ -14,14 +15,16 @@ import networkx as nx
 
 ROOT = Path(__file__).resolve().parents[1]
 #: Python outside tests/ and benchmarks/, all lines counted.
-MOST_LINES, MOST_FILES = 40_000, 200
+MOST_LINES, MOST_FILES = 35_500, 150
 #: A module is a topic that one reads from top to bottom.
 LONGEST_MODULE = 500
 KNOWN_LONG: set[str] = set()
 #: Imports inside functions: for heavy or optional libraries only.
-MOST_INNER_IMPORTS = 215
+MOST_INNER_IMPORTS = 110
 #: Groups of modules that import one another.
-MOST_CIRCLES = 4
+MOST_CIRCLES = 1
+#: Modules that the type checker does not follow everywhere yet (pyproject.toml).
+MOST_UNTYPED = 48
 IMPORTS = (ast.Import, ast.ImportFrom)
 
 
@@ -50,7 +53,7 @@ def test_the_code_fits_its_budget():
 
 def test_no_module_is_long():
     lengths = {name: len(text.splitlines()) for name, text in sources().items()}
-    assert {name: n for name, n in lengths.items() if n > LONGEST_MODULE}.keys() <= KNOWN_LONG
+    assert {name: n for name, n in lengths.items() if n > LONGEST_MODULE} == {}
 
 
 def test_imports_stand_at_the_top():
@@ -68,3 +71,10 @@ def test_no_modules_import_one_another():
     parts = nx.strongly_connected_components(nx.DiGraph(arrows))
     circles = [sorted(part) for part in parts if len(part) > 1]
     assert len(circles) <= MOST_CIRCLES, circles
+
+
+def test_the_list_of_modules_with_open_types_only_shrinks():
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["mypy"]
+    lenient = [one for one in settings["overrides"] if "disable_error_code" in one]
+    assert sum(len(one["module"]) for one in lenient) <= MOST_UNTYPED
+    assert not [one for one in settings["overrides"] if one.get("ignore_errors")]
