@@ -72,6 +72,18 @@ def test_a_folder_names_no_place_outside_itself(plan, folder):
     assert all((folder / cell["folder"] / "template.hoc").is_file() for cell in told)
 
 
+def test_a_folder_of_something_else_is_left_alone(plan, folder, tmp_path):
+    other = tmp_path / "mine"
+    (other / "packages").mkdir(parents=True)
+    (other / "packages" / "thesis.txt").write_text("years of work")
+    with pytest.raises(CircuitError, match="name an empty folder"):
+        nmc.write_circuit(plan, other, **RUN)
+    assert (other / "packages" / "thesis.txt").read_text() == "years of work"
+    (folder / "part-0.npz").write_text("old")
+    nmc.write_circuit(plan, folder, **RUN)  # a circuit's own folder is written anew
+    assert not list(folder.glob("part-*"))
+
+
 def test_an_unknown_mechanism_is_refused_when_the_circuit_is_written(plan, tmp_path):
     model, package = next(iter(plan.packages.items()))
     own = tmp_path / model
@@ -131,7 +143,7 @@ def test_a_part_that_went_or_came_from_elsewhere_is_named(plan, folder, tmp_path
 @needs_mpi
 @pytest.mark.neuron
 def test_a_killed_rank_ends_the_run_and_its_cells_are_named(plan, tmp_path):
-    folder = nmc.write_circuit(plan, tmp_path, tstop_ms=100_000.0, dt_ms=0.1)
+    folder = nmc.write_circuit(plan, tmp_path / "circuit", tstop_ms=100_000.0, dt_ms=0.1)
     process = mpiexec(2, folder)
     children = []
     while not (folder / "run.json").is_file():  # the cells are placed and the run begins

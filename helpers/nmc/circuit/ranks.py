@@ -24,6 +24,7 @@ from nmc.circuit import _neuron
 from nmc.circuit.activity import CircuitRun
 from nmc.circuit.network import DT_MS, TSTOP_MS, as_run, libraries_for, make_params
 from nmc.circuit.plan import CircuitPlan
+from nmc.circuit.synaptome import origin_of
 from nmc.code_hash import code_hash
 from nmc.data.files import write_bytes
 from nmc.errors import CircuitError
@@ -54,8 +55,8 @@ def write_circuit(
     plan : CircuitPlan
         From `nmc.plan_circuit`.
     folder : path
-        Made if need be; a circuit that stands there is replaced, its results are deleted. The
-        packages are copied into it, and the ranks write their results there.
+        Made if need be, else empty or a circuit's: that is replaced, and its results are deleted.
+        The packages are copied into it, and the ranks write their results there.
     tstop_ms, record, mode, dt_ms, trust
         As for `nmc.simulate_circuit`.
 
@@ -67,7 +68,8 @@ def write_circuit(
     Raises
     ------
     CircuitError
-        A cell to record that is not there; a length or step that cannot be.
+        A cell to record that is not there; a length or step that cannot be; a folder that holds
+        something else.
     UnknownNameError
         There is no such mode.
     TrustError
@@ -79,12 +81,13 @@ def write_circuit(
     plan = plan.trusting() if trust else plan
     params = make_params(plan, tstop_ms, record, mode, dt_ms, 1)
     libraries_for(plan.packages.values(), params["integration"])  # refuses what it must
+    if (folder / _neuron.CIRCUIT_FILE).is_file():
+        for old in (folder / RUN_FILE, *folder.glob("part-*.npz")):
+            old.unlink(missing_ok=True)
+        shutil.rmtree(folder / _PACKAGES, ignore_errors=True)
+    elif folder.is_dir() and any(folder.iterdir()):
+        raise CircuitError(f"{folder} holds something else than a circuit: name an empty folder.")
     folder.mkdir(parents=True, exist_ok=True)
-    for name in (_neuron.CIRCUIT_FILE, RUN_FILE):
-        (folder / name).unlink(missing_ok=True)
-    for old in folder.glob("part-*.npz"):
-        old.unlink()
-    shutil.rmtree(folder / _PACKAGES, ignore_errors=True)
     for name, package in plan.packages.items():
         shutil.copytree(package.folder, folder / _PACKAGES / name)
     params["cells"] = [
@@ -284,6 +287,7 @@ def _made_from(spec: dict, packages: dict[str, Package], params: dict) -> dict[s
         "settings": _hash(settings),
         "code": code_hash(_neuron.__name__),
         "neuron": version("neuron"),
+        "source": origin_of(packages.values())["origin"],
         **{f"package {name}": package.content_sha256 for name, package in packages.items()},
     }
 
