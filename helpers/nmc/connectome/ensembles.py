@@ -4,6 +4,8 @@ resumable, on Dask when there are many.
 
 from __future__ import annotations
 
+import logging
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -232,11 +234,17 @@ def _with_dask(jobs: list, progress: bool) -> list[dict]:
     try:
         client, own = default_client(), None
     except ValueError:
-        own = LocalCluster(threads_per_worker=1, dashboard_address=None)
+        own = LocalCluster(
+            threads_per_worker=1,
+            host="127.0.0.1",  # nobody else is listened to
+            dashboard_address=None,
+            worker_dashboard_address="127.0.0.1:0",
+            silence_logs=logging.CRITICAL,  # what goes wrong is raised, once
+        )
         client = Client(own)
     try:
         futures = [client.submit(_row, *job, pure=False) for job in jobs]
-        if progress:
+        if progress and sys.stderr.isatty():
             show(futures, notebook=False)
         return client.gather(futures)
     finally:
