@@ -16,7 +16,8 @@ from html import escape
 from pathlib import Path
 
 import pandas as pd
-from nmc import labels, layout, names
+from nmc import layout, names
+from nmc.factsheets import models as sheets_of_models
 
 from tools.sample import sheets as wrong
 from tools.sample.biophysics import channel_densities
@@ -190,7 +191,7 @@ def summary_json(rest: pd.DataFrame) -> dict[str, dict[str, str]]:
     content = {}
     for model, row in rest.iterrows():
         entry = {}
-        for field, (column, unit) in labels.MODEL_SUMMARY.items():
+        for field, (column, unit, *_) in sheets_of_models.SUMMARY.items():
             entry[field], entry[f"{field}_Units"] = f"{row[column]:.6g}", unit
         content[model] = entry
     model, factor = wrong.WRONG_RIN
@@ -227,7 +228,7 @@ def _tab(model: names.Model, shape: pd.Series, rest: pd.Series, channels: str) -
         entries = " ".join(
             f"<dt title='{label}'>{label}</dt> <dd class=\"factsheet-value\">"
             f'{printed(table[name], digits)} <span class="factsheet-unit">{unit}</span>'
-            for label, (name, unit) in facts.items()
+            for label, (name, unit, *_) in facts.items()
             if pd.notna(table[name])
         )
         return (f'<div class="span3"> <h6 class="title-fact">{title}</h6> '
@@ -237,8 +238,8 @@ def _tab(model: names.Model, shape: pd.Series, rest: pd.Series, channels: str) -
     package = f"./{layout.STATIC}/METypes/{names.portal_metype(model.metype)}/{name}.zip"
     return (
         '<div class="smw-panel-highlight"> <div class="row-fluid"> '
-        f"{column('Anatomy', shape, labels.MODEL_ANATOMY, 2)} "
-        f"{column('Physiology', rest, labels.MODEL_PHYSIOLOGY, 5)} "
+        f"{column('Anatomy', shape, sheets_of_models.ANATOMY_FACTS, 2)} "
+        f"{column('Physiology', rest, sheets_of_models.PHYSIOLOGY_FACTS, 5)} "
         f'<div class="span6"> <h6 class="title-fact">Channel mechanisms</h6> {channels} '
         f'<a class="btn smw-detail-button" href="{package}">download model</a> </div> </div> </div>'
     )

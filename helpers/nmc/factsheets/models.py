@@ -13,21 +13,43 @@ from typing import NamedTuple
 import pandas as pd
 
 import nmc
-from nmc import labels, names
+from nmc import names
 from nmc.data import local
 from nmc.errors import FormatError
 from nmc.factsheets import sheets
 from nmc.numbers import as_number, as_numbers, shown
 
-_PARTIAL = ("apical_length_um", "apical_volume_um3", "apical_max_branch_order",
-            "apical_max_section_length_um")  # fmt: skip
-_BOUNDS = {"resting_membrane_potential_mV": {"low": -120, "high": 0}}
-#: Label on a me-type page → column.
-FACTS = {
-    label: sheets.Field(column, unit, missing=column in _PARTIAL, **_BOUNDS.get(column, {"low": 0}))
-    for label, (column, unit) in {**labels.MODEL_PHYSIOLOGY, **labels.MODEL_ANATOMY}.items()
+#: Label on a me-type page → column: physiology, then anatomy in the page's own order and spelling.
+PHYSIOLOGY_FACTS = {
+    "resting membrane potential": sheets.Field(
+        "resting_membrane_potential_mV", "mV", low=-120, high=0
+    ),
+    "input resistance": sheets.Field("input_resistance_MOhm", "MOhm", low=0),
+    "membrane time constant": sheets.Field("membrane_time_constant_ms", "ms", low=0),
 }
-PHYSIOLOGY = tuple(column for column, _ in labels.MODEL_PHYSIOLOGY.values())
+#: Cells without an apical dendrite lack its facts.
+ANATOMY_FACTS = {
+    label: sheets.Field(column, unit, low=0, missing=label.startswith("apical"))
+    for label, column, unit in (
+        ("axon length", "axon_length_um", "µm"),
+        ("axon volume", "axon_volume_um3", "µm³"),
+        ("axon maximum branch order", "axon_max_branch_order", ""),
+        ("axon maximum section length", "axon_max_section_length_um", "µm"),
+        ("apical length", "apical_length_um", "µm"),
+        ("apical volume", "apical_volume_um3", "µm³"),
+        ("apical maximum branch order", "apical_max_branch_order", ""),
+        ("apical maximal section length", "apical_max_section_length_um", "µm"),
+        ("basal volume", "basal_volume_um3", "µm³"),
+        ("basal maximum branch order", "basal_max_branch_order", ""),
+        ("basal length", "basal_length_um", "µm"),
+        ("basal maximum section length", "basal_max_section_length_um", "µm"),
+        ("soma diameter", "soma_diameter_um", "µm"),
+    )
+}
+FACTS = {**PHYSIOLOGY_FACTS, **ANATOMY_FACTS}
+#: Field of ``RmpRiTau_summary.json`` → column, and the unit its ``…_Units`` names.
+SUMMARY = dict(zip(("Rmp", "Rin", "Tau"), PHYSIOLOGY_FACTS.values(), strict=True))
+PHYSIOLOGY = tuple(field.column for field in SUMMARY.values())
 CURRENTS = ("holding_current_nA", "step1_current_nA", "step2_current_nA", "step3_current_nA")
 
 _MEMBER_BYTES = 1 << 20  # no text of a package that is read here is longer
@@ -112,22 +134,18 @@ def read_model_summary(path: str | os.PathLike | None = None) -> pd.DataFrame:
         When a model is unknown or missing, or a value is no number in the expected unit.
     """
     file = nmc.fetch("sheet/models") if path is None else Path(path)
-    fields = {
-        name: sheets.Field(column, unit, **_BOUNDS.get(column, {"low": 0}))
-        for name, (column, unit) in labels.MODEL_SUMMARY.items()
-    }
     records = {}
     for key, record in sheets.read_json(file).items():
         model = sheets.spelled(f"{file}", names.parse_model, key).name
         if not isinstance(record, dict) or model in records:
             raise FormatError(f"{file}: key {key!r} stands twice, or holds no object.")
-        for name, field in fields.items():
+        for name, field in SUMMARY.items():
             unit = record.get(f"{name}_Units", field.unit)
             if unit != field.unit:
                 raise FormatError(f"{file}: key {key!r}, field '{name}_Units': {shown(unit)} "
                                   f"stands where {field.unit!r} should.")  # fmt: skip
-        records[model] = {name: record[name] for name in fields if name in record}
-    table = sheets.as_table(file, records, fields)
+        records[model] = {name: record[name] for name in SUMMARY if name in record}
+    table = sheets.as_table(file, records, SUMMARY)
     sheets.check_complete(f"{file}", records, names.model_names(), "model")
     return table.loc[list(names.model_names())].rename_axis("model")
 
