@@ -40,7 +40,8 @@ def run(params: dict, report) -> tuple[dict, dict[str, np.ndarray]]:
     h.celsius = params["celsius"]
     h.cvode_active(0)
     h.secondorder = 0
-    gates, arrays = {}, {}
+    gates: dict[str, dict[str, int | None]] = {}
+    arrays: dict[str, np.ndarray] = {}
     for done, (mechanism, varied) in enumerate(params["mechanisms"].items()):
         points = _points(params, varied)
         bench = _Bench(h, mechanism, *points)

@@ -12,7 +12,7 @@ import tempfile
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -65,7 +65,7 @@ class Cell:
         The cell's number in the reconstructed circuit.
     """
 
-    hoc: object
+    hoc: Any
     model: str
     gid: int
     keep: list = field(default_factory=list, repr=False)
@@ -76,7 +76,7 @@ class Cell:
         return self.hoc.soma[0]
 
     @cached_property
-    def sections(self) -> dict[str, object]:
+    def sections(self) -> dict[str, Any]:
         """Every section by its short name, e.g. ``dend[12]``."""
         return {s.name().rpartition(".")[2]: s for s in self.hoc.all}
 

@@ -129,6 +129,7 @@ def port_package(folder: Path) -> pd.DataFrame:
     """
     folder = Path(folder)
     ours = _left.get(folder.resolve()) == _state(folder)
+    jobs: list[tuple[Path, tuple[porting.Rule, ...]]]
     jobs = [(path, porting.RULES) for path in sorted((folder / "mechanisms").glob("*.mod"))]
     jobs += [(path, SCRIPT_RULES) for path in sorted(folder.glob("*.py"))]
     rows = []

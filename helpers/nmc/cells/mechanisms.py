@@ -37,7 +37,7 @@ from nmc.errors import CompilerError, MechanismError
 try:
     import fcntl
 except ImportError:  # Windows, where NEURON has no nrnivmodl either
-    fcntl = None
+    fcntl = None  # type: ignore[assignment]
 
 #: ``exact`` is the ported text as it stands, compiled with NEURON's own flags; ``tabulated``
 #: looks voltage-dependent rates up in tables and is compiled for this processor.

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -225,7 +226,9 @@ def as_package(model: AnyModel, *, trust: bool = False) -> Package:
         return replace(model, trusted=True) if trust and not model.trusted else model
     path = _as_path(model)
     if path is None:
-        return read_package(fetch_folder(f"model/{names.parse_model(model).name}"), trust=trust)
+        return read_package(
+            fetch_folder(f"model/{names.parse_model(str(model)).name}"), trust=trust
+        )
     if path.is_file():
         path = unpack_once(path.resolve(), compute_sha256(path))
     return read_package(_package_folder(path), trust=trust)
@@ -315,7 +318,7 @@ def read_package(folder: Path, *, trust: bool = False) -> Package:
     )
 
 
-def _as_path(model: object) -> Path | None:
+def _as_path(model: Any) -> Path | None:
     """Where a package lies, or None for the name of a model."""
     if isinstance(model, names.Model):
         return None

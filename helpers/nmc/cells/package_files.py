@@ -130,11 +130,11 @@ def read_types(files: Files, template: str) -> tuple[str, str]:
         (info.get("m-type"), info.get("e-type")),
         (rest.rpartition("_")[0].replace("NGCDA", "NGC-DA").replace("NGCSA", "NGC-SA"), etype),
     )
-    for mtype, etype in told:
+    for place, (m, e) in enumerate(told):
         try:
-            return names.canonical_mtype(mtype), names.canonical_etype(etype)
+            return names.canonical_mtype(str(m)), names.canonical_etype(str(e))
         except UnknownNameError as error:
-            if mtype is info.get("m-type") and mtype is not None:
+            if place == 0 and m is not None:
                 files.refuse("cellinfo.json", f"names no type of cell: {error}")
     return "", ""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -74,7 +75,9 @@ def _draw_channel(pair, name: str, tables) -> None:
     for number, table in enumerate(tables):
         here = table[table["channel"] == name]
         calcium = here["calcium_mM"].nunique() > 1
-        look = {"lw": 3.2, "alpha": 0.45} if number == 0 and len(tables) > 1 else {"lw": 1.6}
+        look: dict[str, Any] = (
+            {"lw": 3.2, "alpha": 0.45} if number == 0 and len(tables) > 1 else {"lw": 1.6}
+        )
         if number:
             look = {"lw": 1.2, "ls": (0, (4, 3))}
         for k, (gate, points) in enumerate(here.groupby("gate", sort=False)):

@@ -52,7 +52,7 @@ def view_morphology(model: AnyModel, *, axon: bool = True):
     return view_lines(
         np.concatenate(ends),
         kinds,
-        widths=np.concatenate(widths),
+        widths=np.concatenate(widths).tolist(),
         colours=NEURITE_COLOURS,
         points=np.zeros((1, 3)),
         point_groups=["soma"],
@@ -153,7 +153,7 @@ def _draw(ax: Axes, points: pd.DataFrame, axon: bool, *, thin: bool = False) -> 
         lines = [g[["x_um", "y_um"]].to_numpy() for g in groups]
         widths = [0.8 * np.clip(g["diameter_um"].median(), 0.5, 3.0) for g in groups]
         if thin:
-            widths = 0.25 if kind == "axon" else 0.7
+            widths = [0.25 if kind == "axon" else 0.7]
         drawn = LineCollection(
             lines, colors=NEURITE_COLOURS[kind], linewidths=widths, label=kind,
             rasterized=thin and kind == "axon",
