@@ -5,6 +5,7 @@ The contacts stand where the microcircuit put them: in the package's own ``synap
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -361,7 +362,7 @@ def _shape(t: np.ndarray, psp: np.ndarray) -> dict[str, float]:
     return {
         "rise_time_ms": _reached(t, rising, 0.8) - _reached(t, rising, 0.2),
         "latency_ms": _reached(t, rising, 0.05),
-        "decay_ms": _time_to_fall(t[top:], psp[top:] / psp[top], 1 / np.e),
+        "decay_ms": _time_to_fall(t[top:], psp[top:] / psp[top], 1 / math.e),
         "decay_fit_ms": _fitted_decay(t[top:], psp[top:] / psp[top]),
     }
 
