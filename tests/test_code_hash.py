@@ -1,4 +1,4 @@
-"""The one code hash: whatever a kept result depends on changes its key."""
+"""The one code hash: whatever a cached result depends on changes its key."""
 
 from __future__ import annotations
 

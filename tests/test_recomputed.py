@@ -1,4 +1,4 @@
-"""Kept rows: merged in one piece, stale when what made them has changed."""
+"""Recorded rows: merged in one piece, stale when what made them has changed."""
 
 from __future__ import annotations
 

@@ -269,7 +269,7 @@ def run_scoreboard(
 
 
 def verify(n: int = 4, *, seed: int = 0, path: Path | None = None) -> int:
-    """Run a sample of the kept rows again; if all are the same, stamp the rows as of today's code.
+    """Run some recorded rows again; if all are the same, stamp the rows as of today's code.
 
     Parameters
     ----------
@@ -336,7 +336,7 @@ def _keep(rows: pd.DataFrame, path: Path | None) -> None:
 def load_scoreboard(
     protocol: str = "rest", *, mode: str = "published", sheets: bool = True
 ) -> pd.DataFrame:
-    """Read the kept rows of a protocol, beside the fact sheets of the source in use.
+    """Read the recorded rows of a protocol, beside the fact sheets of the source in use.
 
     Parameters
     ----------

@@ -81,7 +81,7 @@ def test_what_the_script_wrote_is_read_as_a_trace(copy):
 
 @pytest.mark.real
 def test_what_a_real_package_needs_today(real, tmp_path):
-    """Two synapses for NEURON 9, one line of a script for Python 3; see also StochKv's twin."""
+    """Two synapses for NEURON 9, one line of a script for Python 3."""
     changes = port_package(copy_package(real(SMALL), tmp_path))
     assert set(changes["file"]) >= {
         "mechanisms/ProbAMPANMDA_EMS.mod",

@@ -1,4 +1,4 @@
-"""NeuroML2 twins: read, compared with their packages, and run."""
+"""NeuroML2 versions: read, compared with their packages, and run."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def folder(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def damaged(folder, tmp_path) -> Path:
-    """Return a copy of the twins that a test may damage."""
+    """Return a copy of the NeuroML2 versions that a test may damage."""
     return Path(shutil.copytree(folder, tmp_path / "twins"))
 
 

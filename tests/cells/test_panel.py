@@ -1,4 +1,4 @@
-"""The control panel: a live widget, and its static twin in a browser."""
+"""The control panel: a live widget, and its static version in a browser."""
 
 from __future__ import annotations
 

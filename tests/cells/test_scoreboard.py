@@ -43,7 +43,7 @@ def test_rows_of_other_code_are_stale(monkeypatch):
 
 
 def code_of_the_rows(monkeypatch, code: str = "") -> None:
-    """Let the code of today be that which the kept rows name, or some other."""
+    """Let the code of today be that which the recorded rows name, or some other."""
     kept = recomputed.load_kept("models")
     made = {**makings("rest"), "code_sha256": code or kept["code_sha256"].iloc[0]}
     monkeypatch.setattr(scoreboard, "makings", lambda _: made)

@@ -146,7 +146,7 @@ _AXON_REACH_E = {"L23": 650.0, "L4": 650.0, "L5": 700.0, "L6": 420.0}
 #: Cells with an apical dendrite receive in the layers above them as well.
 _APICAL_REACH = {"L23": 120.0, "L4": 260.0, "L5": 650.0, "L6": 300.0}
 _BASE = {("E", "E"): 0.125, ("E", "I"): 0.050, ("I", "E"): 0.150, ("I", "I"): 0.085}
-#: How many times more often a connection is answered than distance and type explain.
+#: How many times more often a connection is reciprocal than distance and type explain.
 RECIPROCITY = {("E", "E"): 1.25, ("E", "I"): 1.3, ("I", "E"): 1.3, ("I", "I"): 1.2}
 
 

@@ -3,7 +3,7 @@
 Cells stand in a hexagonal column of the published size and layer thicknesses, an eighth as many
 as in the portal's, and each connection is the likelier (`column.DENSER`).  Connections follow
 `column`: distance, pathway strength, cells that give or take more than others, groups of cells
-(think of a shared morphology) that prefer each other, and answered connections.  So there is
+(think of a shared morphology) that prefer each other, and reciprocal connections.  So there is
 something to find beyond distance, and it is known how much was put in.
 """
 
@@ -139,7 +139,7 @@ def make_control(instance: Instance, seed: tuple[int, ...]) -> Instance:
     """Rewire an instance by distance alone, every pathway keeping its number of connections.
 
     The counterpart of the portal's controls, where connections follow the overlap of average
-    arbours: same cells, same places, no groups, no preferred cells, no answered connections.
+    arbours: same cells, same places, no groups, no preferred cells, no extra reciprocal ones.
     """
     cells, ranges = _Cells.of(instance.neurons), instance.ranges()
     ends = []

@@ -30,7 +30,7 @@ def results_folder() -> Path:
 
 
 def clear_results() -> int:
-    """Delete every kept result.
+    """Delete every cached result.
 
     Returns
     -------
@@ -55,7 +55,7 @@ def result_key(task: str, params: dict, build: dict) -> str:
 
 
 def load_result(key: str) -> tuple[dict, dict[str, np.ndarray]] | None:
-    """Return a kept result, or None; a damaged file counts as none."""
+    """Return a cached result, or None; a damaged file counts as none."""
     path = results_folder() / f"{key}.npz"
     try:
         with np.load(path) as stored:
