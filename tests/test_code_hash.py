@@ -30,6 +30,7 @@ KINDS = {
                               ["nmc.cells.features", "nmc.cells.measures", "nmc.cells.porting"]),
     "row of a pathway": ("nmc.circuit.scores.makings()['code_sha256']",
                          ["nmc.circuit.pairs", "nmc.circuit.synaptome", "nmc.circuit._neuron"]),
+    "opened connectome": ("nmc.connectome.read.compact_name('0')", ["nmc.connectome.hdf5"]),
     "row of an ensemble": ("nmc.code_hash.code_hash('nmc.connectome.ensembles')",
                            ["nmc.connectome.ensembles", "nmc.connectome.kernels.simplices"]),
 }  # fmt: skip

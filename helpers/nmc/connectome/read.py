@@ -1,9 +1,9 @@
 """Load a connectome: a key of the catalogue or a path → `Connectome`.
 
 A file is read once, in a child process, into a compact form that is kept in the cache under the
-file's sha256: a folder of plain arrays (``indptr`` and ``indices`` of the adjacency, ``mtypes``,
-``positions``, four counts) that are memory-mapped, so that opening costs no time and several
-processes share one copy.  The folder appears when it is complete.
+file's sha256 and the reading code's hash: a folder of plain arrays (``indptr`` and ``indices`` of
+the adjacency, ``mtypes``, ``positions``, four counts) that are memory-mapped, so that opening
+costs no time and several processes share one copy.  The folder appears when it is complete.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from scipy import sparse
 
 from nmc import layout
 from nmc.child import run_child
+from nmc.code_hash import code_hash
 from nmc.connectome.graph import COUNTS, Connectome, Coverage, make_neurons
 from nmc.connectome.validation import check_number
 from nmc.data import available, fetch, fetch_folder
@@ -24,10 +25,8 @@ from nmc.data.provenance import provenance
 from nmc.errors import FormatError, MissingFileError, UnknownNameError
 
 HDF5_SUFFIXES = (".h5", ".hdf5")
-#: What the child process runs.
-TASK = "nmc.connectome.hdf5:read"
-#: Part of the cache's key: a change of the compact form makes old entries unused.
-VERSION = 2
+#: What the child process runs, and the module it stands in.
+TASK, READER = "nmc.connectome.hdf5:read", "nmc.connectome.hdf5"
 #: How an HDF5 file begins, or what follows a user block of 512 bytes, 1,024, 2,048 …
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _OTHERS = {
@@ -272,9 +271,20 @@ def _check_signature(path: Path) -> None:
     )
 
 
+def compact_name(sha256: str) -> str:
+    """Name of a file's compact form in the cache: by its content and by the code that reads it.
+
+    Parameters
+    ----------
+    sha256 : str
+        Of the file.
+    """
+    return f"{sha256}-{code_hash(READER)[:16]}"
+
+
 def _compact_form(path: Path, progress: bool) -> Path:
     """Folder of the compact form of a file, written now when it is not there yet."""
-    folder = cache_folder() / "connectome" / f"{sha256_of(path)}-v{VERSION}"
+    folder = cache_folder() / "connectome" / compact_name(sha256_of(path))
     if folder.is_dir():
         return folder
     _check_signature(path)
