@@ -18,7 +18,7 @@ PYTHON  ?= $(shell for v in 3.12 3.11 3.13; do \
 
 export NMC_SOURCE := $(SOURCE)
 
-.PHONY: help book sample test test-full test-neuron8 scoreboard stamps site-test pdf links lock clean check style
+.PHONY: help book chapter sample test test-full test-neuron8 scoreboard stamps site-test pdf links lock clean check style
 
 help:  ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16

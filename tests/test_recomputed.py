@@ -34,7 +34,7 @@ def test_a_row_that_does_not_say_what_made_it_is_refused_and_nothing_is_lost(tmp
     before = file.read_bytes()
     with pytest.raises(FormatError, match="code_sha256"):
         recomputed.keep_rows("models", rows().drop(columns="code_sha256"), path=file)
-    with pytest.raises(FormatError, match="nothing was kept"):
+    with pytest.raises(FormatError, match="nothing was recorded"):
         recomputed.keep_rows("models", rows(model=None), path=file)
     with pytest.raises((TypeError, ValueError, OverflowError)):  # cannot be written as Parquet
         recomputed.keep_rows("models", rows(value=object()), path=file)
@@ -73,7 +73,7 @@ def test_rows_are_stamped_only_when_a_sample_run_again_gives_the_same(tmp_path):
             again = rows(**{"error": None, **wrong})
             recomputed.restamp("models", again, today, path=file)
     assert set(pd.read_parquet(file)["code_sha256"]) == {"old"}
-    with pytest.raises(FormatError, match="only be stamped by runs that are kept"):
+    with pytest.raises(FormatError, match="only be stamped by runs that are recorded"):
         recomputed.restamp("models", rows("L1_DAC_bNAC219_1"), today, path=file)
     assert recomputed.restamp("models", rows(value=1.0 + 1e-9), today, path=file) == 2
     stamped = pd.read_parquet(file).set_index("value")["code_sha256"]

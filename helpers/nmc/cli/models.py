@@ -29,7 +29,7 @@ _verify = click.option(
     "--verify",
     type=click.IntRange(1),
     metavar="N",
-    help="Run N kept rows of each kind again; if all are the same, stamp the rows.",
+    help="Run N recorded rows of each kind again; if all are the same, stamp the rows.",
 )
 _packages = click.option("--source", help="Where the packages come from; NMC_SOURCE unless given.")
 
@@ -143,7 +143,7 @@ def _name_failures(rows, column: str) -> None:
 @_packages
 @_workers
 @click.option("--rest-only", is_flag=True, help="Only the comparison with the fact sheets.")
-@click.option("--keep", is_flag=True, help="Update the kept rows that come with the package.")
+@click.option("--keep", is_flag=True, help="Update the recorded rows that come with the package.")
 @_verify
 def scoreboard_command(models, source, workers, rest_only, keep, verify) -> None:
     """Compare MODELS at rest with their fact sheets, and count their spikes.

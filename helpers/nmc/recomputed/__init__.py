@@ -104,7 +104,9 @@ def keep_rows(table: str, rows: pd.DataFrame, *, path: Path | None = None) -> Pa
     path = path or table_file(table)
     missing = [name for name in (*run, *MAKINGS) if name not in rows]
     if missing or rows[run].isna().any(axis=None):
-        raise FormatError(f"Rows of {table} need {', '.join(missing or run)}; nothing was kept.")
+        raise FormatError(
+            f"Rows of {table} need {', '.join(missing or run)}; nothing was recorded."
+        )
     both = [_read(path), rows] if path.is_file() else [rows]
     merged = pd.concat(both, ignore_index=True).drop_duplicates(run, keep="last")
     _write(merged.sort_values(run, ignore_index=True), path)
@@ -156,7 +158,7 @@ def restamp(
     rows, run = _read(path), list(TABLES[table])
     both = again.merge(rows, on=[c for c in run if c in again], suffixes=("", "_kept"))
     if len(both) != len(again) or again.empty:
-        raise FormatError(f"Rows of {table} can only be stamped by runs that are kept there.")
+        raise FormatError(f"Rows of {table} can only be stamped by runs that are recorded there.")
     for row in both.to_dict("records"):
         name = ", ".join(str(row[key]) for key in run)
         if row["package_sha256"] != row["package_sha256_kept"]:
@@ -167,8 +169,8 @@ def restamp(
             new, kept = row[column], row[f"{column}_kept"]
             if not _same(new, kept):
                 raise SimulationError(
-                    f"{name}: {column} is {new} and not {kept} as kept; nothing was stamped. Run "
-                    "what is kept again (make scoreboard)."
+                    f"{name}: {column} is {new} and not the recorded {kept}; nothing was stamped. "
+                    "Run what is recorded again (make scoreboard)."
                 )
     kinds = set(zip(again["protocol"], again["settings"], strict=True))
     of_kind = [kind in kinds for kind in zip(rows["protocol"], rows["settings"], strict=True)]
@@ -288,7 +290,7 @@ def _note(table: str, path: Path) -> None:
     provenance.remember(
         provenance.Record(
             key=f"recomputed/{table}",
-            origin="kept recomputed values",
+            origin="recorded recomputed values",
             sha256=hashlib.sha256(content).hexdigest(),
             size_bytes=len(content),
             invented=False,
