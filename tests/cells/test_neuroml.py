@@ -12,12 +12,14 @@ from mutations import assert_survives
 from nmc import published
 from nmc.cells.neuroml import cell, simulate
 from nmc.cells.neuroml.channel import evaluate, quantity, read_channel, read_document
+from nmc.cells.neuroml.sources import is_known
 from nmc.cells.package import read_package
 from nmc.errors import (
     FormatError,
     MissingFileError,
     MissingLibraryError,
     SimulationError,
+    TrustError,
     UnknownNameError,
 )
 
@@ -260,7 +262,93 @@ def test_what_jneuroml_cannot_translate_is_an_error(small, damaged):
     path = damaged / "Ih.channel.nml"
     path.write_text(path.read_text().replace('type="HHExpRate"', 'type="HHMagicRate"'))
     with pytest.raises(nmc.errors.SimulationError, match="jNeuroML cannot translate"):
+        nmc.simulate_neuroml(twin_in(damaged, small), trust=True)
+
+
+def edit_net(folder: Path, old: str, new: str) -> None:
+    path = folder / f"LEMS_{SMALL}.xml"
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+@pytest.fixture
+def ran(monkeypatch) -> list[str]:
+    """What simulate_neuroml would have run; nothing is."""
+    started: list[str] = []
+
+    def run_child(task, params, **_):
+        started.extend(sorted(p.name for p in Path(params["folder"]).iterdir()))
+        raise SimulationError("started")
+
+    monkeypatch.setattr(simulate.child, "run_child", run_child)
+    monkeypatch.setattr(simulate.results, "load_result", lambda key: None)
+    monkeypatch.setattr(simulate.shutil, "which", lambda name: name)
+    return started
+
+
+def test_files_of_a_known_archive_run_unasked_wherever_they_lie(small, damaged, ran):
+    with pytest.raises(SimulationError, match="started"):
         nmc.simulate_neuroml(twin_in(damaged, small))
+    assert f"LEMS_{SMALL}.xml" in ran and "Ih.channel.nml" in ran
+
+
+@pytest.mark.parametrize("name", ["Ih.channel.nml", f"LEMS_{SMALL}.xml"])
+def test_files_of_ones_own_run_only_where_trusted(small, damaged, ran, name):
+    path = damaged / name
+    path.write_text(path.read_text() + "<!-- mine -->")
+    with pytest.raises(TrustError, match=rf"^{name} in .*trust=True"):
+        nmc.simulate_neuroml(twin_in(damaged, small))
+    assert not ran
+    with pytest.raises(SimulationError, match="started"):
+        nmc.simulate_neuroml(twin_in(damaged, small), trust=True)
+    assert ran
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["r' if print('ran') else 'r", "r&quot;) print(&quot;", "r\\", "r&#10;print", "x;y", "../r",
+     "a(1)"],
+)  # fmt: skip
+def test_names_that_would_be_code_are_refused_even_where_trusted(small, damaged, ran, name):
+    edit_net(damaged, "<Target ", f'<Target reportFile="{name}" ')
+    for trust, error in ((False, TrustError), (True, FormatError)):
+        with pytest.raises(error):
+            nmc.simulate_neuroml(twin_in(damaged, small), trust=trust)
+    assert not ran
+
+
+def test_texts_and_document_types_cannot_hide_code(small, damaged, ran):
+    was = (damaged / f"LEMS_{SMALL}.xml").read_text()
+    for text in ("<Lems>" + 3 * "'", "<!DOCTYPE Lems [<!ENTITY x 'y'>]><Lems>"):
+        edit_net(damaged, "<Lems>", text)
+        with pytest.raises(FormatError):
+            nmc.simulate_neuroml(twin_in(damaged, small), trust=True)
+        (damaged / f"LEMS_{SMALL}.xml").write_text(was)
+    assert not ran
+
+
+def test_only_neuroml_files_that_are_included_are_taken(small, damaged, ran):
+    (damaged / "stdgui.hoc").write_text("print 1\n")
+    edit_net(damaged, "<Lems>", '<Lems><!-- <Include file="stdgui.hoc"/> -->')
+    with pytest.raises(SimulationError, match="started"):
+        nmc.simulate_neuroml(twin_in(damaged, small), trust=True)
+    assert ran and not [name for name in ran if name.endswith(".hoc")]
+    ran.clear()
+    edit_net(damaged, "<!-- <Include", "<Include")
+    edit_net(damaged, "/> -->", "/>")
+    with pytest.raises(FormatError, match=r"stdgui\.hoc"):
+        nmc.simulate_neuroml(twin_in(damaged, small), trust=True)
+    assert not ran
+
+
+@pytest.mark.real
+def test_the_list_of_the_public_conversion_is_its_archives(mirror):
+    folder = nmc.fetch_folder("neuroml/subset", source=mirror)
+    paths = [p for p in folder.rglob("*") if p.suffix in (".nml", ".xml")]
+    contents = {p.name: p.read_bytes() for p in paths}
+    assert is_known(contents) and len(contents) == len(paths) == 48
+    assert not is_known(contents | {"Ih.channel.nml": contents["Im.channel.nml"]})
 
 
 @pytest.mark.neuron

@@ -212,6 +212,16 @@ def test_pathway_pages(tree, mirror):
     assert _labels(texts[1]) == _labels(texts[0]) - extra
 
 
+def test_the_list_of_what_the_archives_hold_is_theirs(tree):
+    from tools.sample.__main__ import TARGET, list_inner
+
+    paths = [p for p in tree.rglob("*") if p.suffix == ".tar" or "NeuroML2" in p.name]
+    rows = list_inner({p.relative_to(tree).as_posix(): p.read_bytes() for p in paths})
+    lines = (TARGET / "inner.csv").read_text().splitlines()[1:]
+    assert lines == [",".join(map(str, row)) for row in rows]
+    assert {Path(name).suffix for name, *_ in rows} == {".h5", ".nml", ".xml"}
+
+
 # Content ---------------------------------------------------------------------------------------
 
 

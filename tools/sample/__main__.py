@@ -13,17 +13,19 @@ from pathlib import Path
 
 from nmc import layout
 from nmc.cells.known import RELEASE_FILES, content_digest
+from nmc.data.registry import item
 
 from tools.sample.tree import entry, write_tree
 
 TARGET = Path(__file__).resolve().parents[2] / "helpers" / "nmc" / "data" / "sample"
 
+_NEUROML = (".nml", ".xml")
 #: The largest archive that may go into the package.
 MOST_BYTES = 4_000_000
 
 
 def pack(root: Path, folder: Path) -> Path:
-    """Write ``sample.tar.xz`` and its lists ``files.csv`` and ``packages.csv``.
+    """Write ``sample.tar.xz`` and its lists ``files.csv``, ``packages.csv``, ``inner.csv``.
 
     The same tree gives the same bytes: members are sorted and have no owner, mode or time of
     their own.
@@ -33,7 +35,7 @@ def pack(root: Path, folder: Path) -> Path:
     root : Path
         A tree that `write_tree` wrote.
     folder : Path
-        Where the three files go; made if need be.
+        Where the four files go; made if need be.
 
     Returns
     -------
@@ -59,11 +61,35 @@ def pack(root: Path, folder: Path) -> Path:
         hashes = {name: _sha256(content) for name, content in read_members(path).items()}
         n_members = len(hashes.keys() - set(RELEASE_FILES))
         packages.append((path.stem, n_members, content_digest(hashes)))
+    inner = list_inner({name: path.read_bytes() for name, path in paths.items()})
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "sample.tar.xz").write_bytes(packed)
     _write(folder / "files.csv", ("path", "size_bytes", "sha256"), files)
     _write(folder / "packages.csv", ("model", "n_members", "content_sha256"), packages)
+    _write(folder / "inner.csv", ("file", "size_bytes", "sha256"), inner)
     return folder / "sample.tar.xz"
+
+
+def list_inner(files: dict[str, bytes]) -> list[tuple[str, int, str]]:
+    """Return name, size and sha256 of the connectomes and NeuroML2 files inside the archives.
+
+    Parameters
+    ----------
+    files : dict
+        Every file of the sample by its path.
+    """
+    found = set()
+    for name, content in files.items():
+        if name.endswith(".tar"):
+            with tarfile.open(fileobj=io.BytesIO(content)) as tar:
+                inside = {m.name: tar.extractfile(m).read() for m in tar if m.name.endswith(".h5")}
+        elif name == item("neuroml/subset").path:
+            with zipfile.ZipFile(io.BytesIO(content)) as archive:
+                inside = {n: archive.read(n) for n in archive.namelist() if n[-4:] in _NEUROML}
+        else:
+            continue
+        found |= {(n.rpartition("/")[2], len(c), _sha256(c)) for n, c in inside.items()}
+    return sorted(found)
 
 
 def read_members(package: Path) -> dict[str, bytes]:

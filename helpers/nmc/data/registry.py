@@ -263,6 +263,13 @@ def sample_sha256() -> frozenset[str]:
 
 
 @cache
+def sample_inner() -> frozenset[tuple[str, str]]:
+    """Return name and sha256 of the connectomes and NeuroML2 files in the sample's archives."""
+    with sample_file("inner.csv").open(encoding="utf-8") as lines:
+        return frozenset((row["file"], row["sha256"]) for row in csv.DictReader(lines))
+
+
+@cache
 def sample_packages() -> dict[str, str]:
     """Return every model the sample has a package of → the digest of its content."""
     with sample_file("packages.csv").open(encoding="utf-8") as lines:

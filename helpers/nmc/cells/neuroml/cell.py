@@ -420,11 +420,13 @@ def _pools(path: Path) -> dict[str, dict[str, str]]:
     return found
 
 
-def parse_xml(path: Path):
+def parse_xml(path: Path, content: bytes | None = None):
     """Parse an XML file without its entities and without a network; FormatError if it is none."""
     from lxml import etree
 
+    content = path.read_bytes() if content is None else content
     try:
-        return etree.parse(str(path), etree.XMLParser(resolve_entities=False, no_network=True))
+        parser = etree.XMLParser(resolve_entities=False, no_network=True)
+        return etree.fromstring(content, parser).getroottree()
     except etree.XMLSyntaxError as error:
         raise FormatError(f"{path.name} cannot be read as XML: {error}.") from error

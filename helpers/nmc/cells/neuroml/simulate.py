@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import os
-import re
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -20,6 +19,7 @@ from nmc.cells import mechanisms, results
 from nmc.cells._run import advance, check_finite, crossings
 from nmc.cells.neuroml.cell import NeuroMLCell, load_neuroml, parse_xml
 from nmc.cells.neuroml.channel import quantity, read_document
+from nmc.cells.neuroml.sources import check_sources, read_sources
 from nmc.cells.protocols import SAMPLING_MS, THRESHOLD_MV, tidy
 from nmc.errors import (
     FormatError,
@@ -32,9 +32,6 @@ from nmc.numbers import as_number
 
 _HERE = "nmc.cells.neuroml.simulate"
 _EXPORT_SECONDS = 300
-_INCLUDE = re.compile(r'<include\s+(?:file|href)\s*=\s*"([^"]+)"', re.I)
-#: Files of LEMS's own library, which jNeuroML brings.
-_CORE = ("Cells.xml", "Networks.xml", "Simulation.xml", "NeuroML2CoreTypes.xml", "Inputs.xml")
 
 
 def simulate_neuroml(
@@ -65,7 +62,8 @@ def simulate_neuroml(
     threshold_mV : float
         Soma voltage whose upward crossings count as spikes.
     trust : bool
-        Compile generated mechanisms even when they hold C code.
+        Run files that are none of a known NeuroML2 archive's (the public conversion's and the
+        sample's, by content): programs are written from them.
     timeout_s : float
         Limit of wall time.
     progress : bool
@@ -82,6 +80,10 @@ def simulate_neuroml(
     ------
     MissingFileError
         There is no step-current net.
+    TrustError
+        The files are neither known nor trusted; nothing of them was run.
+    FormatError
+        A file holds a name that cannot be one, or includes what is no NeuroML2 file.
     MissingLibraryError
         pyNeuroML or a Java runtime is not installed.
     SimulationError
@@ -94,7 +96,8 @@ def simulate_neuroml(
             f"There is no step-current net for {cell.name} beside its file; "
             "nmc.list_neuroml() says which cells have one."
         )
-    sources = _sources(lems_file)
+    sources = read_sources(lems_file)
+    check_sources(sources, lems_file.parent, trust=trust)
     length, step = _simulation(lems_file)
     params = {"model": cell.model or cell.name, "sampling_ms": SAMPLING_MS}
     for name, value, low, high in (
@@ -105,7 +108,7 @@ def simulate_neuroml(
         params[name] = as_number(value, where=name, low=low, high=high, error=SimulationError)
     meta, arrays = _run(params, lems_file, sources, trust, timeout_s, progress)
     table = tidy(arrays, ["v_mV"], params["tstop_ms"])
-    pulses = [pulse for path in sources for pulse in _pulses(path)]
+    pulses = [pulse for name in sources for pulse in _pulses(lems_file.parent / name)]
     t = table["t_ms"].to_numpy()
     current = sum(((t >= d) & (t < d + length)) * a for d, length, a in pulses) + 0.0 * t
     table.insert(2, "i_nA", current)
@@ -144,8 +147,8 @@ def _run(params, lems_file, sources, trust, timeout_s, progress):
             "Running NeuroML2 in NEURON needs pyNeuroML: pip install 'nmc[neuroml]'."
         )
     digest = hashlib.sha256()
-    for path in sorted(sources, key=lambda p: p.name):
-        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    for name, content in sorted(sources.items()):
+        digest.update(name.encode() + b"\0" + content)
     said = {**params, "sources": digest.hexdigest(), "pyneuroml": version("pyneuroml")}
     key = results.result_key(f"{_HERE}:run_net", said, mechanisms.build_tag())
     if found := results.load_result(key):
@@ -156,18 +159,18 @@ def _run(params, lems_file, sources, trust, timeout_s, progress):
             "on the PATH: install one (Debian and Ubuntu: apt-get install default-jre-headless; "
             "macOS: brew install openjdk; conda: conda install openjdk)."
         )
-    with tempfile.TemporaryDirectory(prefix="nmc-run-neuroml-") as name:
-        folder = Path(name)
-        for path in sources:
-            shutil.copyfile(path, folder / path.name)
-        given = {"folder": name, "lems": lems_file.name, "model": params["model"]}
+    with tempfile.TemporaryDirectory(prefix="nmc-run-neuroml-") as place:
+        folder = Path(place)
+        for name, content in sources.items():
+            (folder / name).write_bytes(content)
+        given = {"folder": place, "lems": lems_file.name, "model": params["model"]}
         limits = {"label": params["model"], "progress": progress}
         written, _ = child.run_child(
             f"{_HERE}:translate", given, timeout_s=_EXPORT_SECONDS, **limits
         )
         meta, arrays = child.run_child(
             f"{_HERE}:run_net",
-            {**params, "folder": name, "script": written["script"]},
+            {**params, "folder": place, "script": written["script"]},
             libraries=_libraries(folder, trust),
             timeout_s=timeout_s,
             **limits,
@@ -237,10 +240,10 @@ def run_net(params: dict, report: Callable[[float], None]) -> tuple[dict, dict[s
     meta, arrays
         As `nmc.cells._run.run`: ``t_ms``, ``v_mV`` of the soma, ``spikes_ms``.
     """
+    os.chdir(params["folder"])  # the script reads and writes beside itself
     from neuron import h
 
     h.load_file("stdrun.hoc")
-    os.chdir(params["folder"])  # the script reads and writes beside itself
     spec = importlib.util.spec_from_file_location("generated", params["script"])
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -257,24 +260,6 @@ def run_net(params: dict, report: Callable[[float], None]) -> tuple[dict, dict[s
     arrays["spikes_ms"] = crossings(np.array(fine_t), np.array(fine_v), params["threshold_mV"])
     segments = sum(s.nseg for s in h.allsec())
     return {"segments": segments, "v_init_mV": start, "celsius": h.celsius}, arrays
-
-
-def _sources(lems_file: Path) -> list[Path]:
-    """Return a LEMS file and all that it includes, each once; all lie in one folder."""
-    found, waiting = [], [lems_file.name]
-    while waiting:
-        name = waiting.pop()
-        path = lems_file.parent / name
-        if name in _CORE or path in found:
-            continue
-        if "/" in name or not path.is_file():
-            raise MissingFileError(
-                f"{lems_file.name} includes {name!r}, which is not beside it. Fetch the archive "
-                "again."
-            )
-        found.append(path)
-        waiting += _INCLUDE.findall(path.read_text("utf-8", "replace"))
-    return found
 
 
 def _simulation(lems_file: Path) -> tuple[float, float]:
