@@ -35,7 +35,7 @@ def test_the_best_connected_of_the_type_or_of_all(connectome):
 
 def test_inputs_and_outputs_are_drawn_as_the_matrix_has_them(connectome, monkeypatch):
     monkeypatch.setattr(portrait, "_draw_branches", lambda ax, package, soma: soma[None])
-    package = SimpleNamespace(model=SimpleNamespace(mtype="L6_BP"))
+    package = SimpleNamespace(mtype="L6_BP")
     ax = portrait.plot_portrait(connectome, package)
     arcs = [len(collection.get_segments()) for collection in ax.collections[1::2]]
     assert arcs == [1, 2], "one input, two outputs of neuron 2"

@@ -6,6 +6,7 @@ import json
 
 import pytest
 from nmc import layout
+from pathway_rows import ANATOMY, PHYSIOLOGY
 
 
 @pytest.fixture
@@ -30,27 +31,6 @@ def small_tree(tmp_path, monkeypatch):
     return put
 
 
-ANATOMY = {
-    "connection_probability": 8.8,
-    "number_of_convergent_neuron_mean": 51,
-    "number_of_convergent_neuron_std": 25,
-    "number_of_divergent_neuron_mean": 51,
-    "number_of_divergent_neuron_std": 33,
-    "mean_number_of_synapse_per_connection": 6.0,
-    "number_of_synapse_per_connection_std": 2.4,
-    "total_synapse_count": 1200,
-    "common_neighbor_bias": 1.9,
-}
-PHYSIOLOGY = {
-    "synapse_type": "Excitatory, depressing",
-    "space_clamp_correction_factor": 5.1,
-    **{
-        f"{name}_{kind}": 0.5
-        for name in ("gsyn", "u", "d", "f", "epsp", "cv_psp_amplitude", "risetime", "latency",
-                     "decay", "failures")
-        for kind in ("mean", "std")
-    },
-}  # fmt: skip
 NOT_MEASURED = "Synaptic conductance not measured experimentally"
 
 

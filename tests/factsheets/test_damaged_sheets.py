@@ -9,11 +9,11 @@ import nmc
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import ANATOMY, PHYSIOLOGY
 from mutations import assert_linear, assert_survives
 from nmc import names
 from nmc.factsheets import layers, models, pathways, types
 from nmc.factsheets.sheets import facts_of, open_page, read_json
+from pathway_rows import ANATOMY, PHYSIOLOGY
 from test_refusals import bars, fact, layer_sheet, metype_page
 
 KEY = "L5_TTPC1:L5_MC"
