@@ -169,6 +169,11 @@ def _define(h, folder: Path, suffix: str, synapses: bool, renamed: dict[str, str
     Without synapses their template is left empty: NEURON 8 refuses to read the package's when
     the synapses' mechanisms are not loaded, and a package may have none.
     """
+    written = [*renamed, *renamed.values(), suffix]  # into HOC code, as is the folder
+    if not all(re.fullmatch(r"\w+", name) for name in written) or re.search(
+        r'["\\\n\r]', str(folder)
+    ):
+        raise PackageError(f"{str(folder)!r}, {written}: HOC code cannot hold such names.")
     paths = {name: folder / name for name in _FILES if (folder / name).is_file()}
     texts = {name: path.read_text("utf-8", "replace") for name, path in paths.items()}
     if not synapses:

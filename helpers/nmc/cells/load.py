@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Iterator
+from contextlib import chdir, contextmanager
 from pathlib import Path
 
 from nmc.cells import mechanisms
@@ -17,7 +20,8 @@ def load_cell(model: AnyModel, *, synapses: bool = False, trust: bool = False) -
     """Place a model's cell in this process's own NEURON.
 
     The only call that runs NEURON in the caller's process, for work that the protocols do not
-    cover.  What the package's HOC code does, it does here: a crash ends the session.
+    cover.  What the package's HOC code does, it does here: a crash ends the session.  Mechanisms
+    compiled in the working folder are not loaded with it; import neuron first if you want them.
 
     Parameters
     ----------
@@ -43,16 +47,27 @@ def load_cell(model: AnyModel, *, synapses: bool = False, trust: bool = False) -
     """
     [package] = mechanisms.rename_clashes([as_package(model, trust=trust)], _TAKEN)
     libraries = mechanisms.libraries_of([package], synapses=synapses)
-    from neuron import h
+    with empty_folder():
+        from neuron import h
 
-    for library in libraries:
-        if library in _LOADED:
-            continue
-        try:
-            h.nrn_load_dll(str(library))
-        except RuntimeError as error:
-            raise SimulationError(
-                f"{package.name}: its mechanisms cannot be loaded in this session: {error}"
-            ) from error
-        _LOADED.add(library)
-    return build_cell(cell_spec(package), synapses=synapses)
+        for library in libraries:
+            if library in _LOADED:
+                continue
+            try:
+                h.nrn_load_dll(str(library))
+            except RuntimeError as error:
+                raise SimulationError(
+                    f"{package.name}: its mechanisms cannot be loaded in this session: {error}"
+                ) from error
+            _LOADED.add(library)
+        return build_cell(cell_spec(package), synapses=synapses)
+
+
+@contextmanager
+def empty_folder() -> Iterator[None]:
+    """Work in an empty folder: NEURON loads libraries and HOC files that lie where it is started.
+
+    Paths used inside must be absolute.
+    """
+    with tempfile.TemporaryDirectory(prefix="nmc-empty-") as folder, chdir(folder):
+        yield

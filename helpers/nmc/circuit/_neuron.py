@@ -26,6 +26,8 @@ from nmc.parts import read_parts
 
 #: The file of a circuit's folder that says what to simulate.
 CIRCUIT_FILE = "circuit.json"
+#: Variable that tells the ranks started here, as JSON, their folder and the libraries to load.
+HANDED = "NMC_CIRCUIT_HANDED"
 _REST_MS, _REST_STEP_MS = 500.0, 1.0
 _CLAMP_MOHM = 1e-3  # series resistance of the clamp that finds a holding current
 _BACKGROUND = 50_000_000  # random streams of the background lie apart from the connections'
@@ -295,13 +297,15 @@ def _on_ranks(params: dict, report) -> tuple[dict, dict[str, np.ndarray]]:
     """Run the circuit on ranks that are started here, in a folder that goes afterwards."""
     ranks = params["ranks"]
     with tempfile.TemporaryDirectory(prefix="nmc-circuit-") as folder:
+        handed = json.dumps([folder, params["libraries"]])  # never in a file: it names code to run
+        params = {name: value for name, value in params.items() if name != "libraries"}
         told = {"params": params, "made_from": {}, "parent": os.getpid()}
         (Path(folder) / CIRCUIT_FILE).write_text(json.dumps(told), "utf-8")
         command = [sys.executable, "-P", "-m", "nmc", "circuit", "run", folder]
         try:
             done = subprocess.run(
                 ["mpiexec", "-n", str(ranks), *command],
-                env=os.environ | ALLOWED,
+                env=os.environ | ALLOWED | {HANDED: handed},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,

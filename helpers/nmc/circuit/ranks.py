@@ -18,6 +18,8 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
+from nmc.cells.build import cell_spec
+from nmc.cells.load import empty_folder
 from nmc.cells.mechanisms import rename_clashes
 from nmc.cells.package import Package, load_package
 from nmc.circuit import _neuron
@@ -30,7 +32,7 @@ from nmc.data.files import write_bytes
 from nmc.errors import CircuitError
 from nmc.parts import RUN_FILE, PartedRun, read_parts, start_run
 
-_PACKAGES = "packages"
+_PACKAGES, _MECHANISMS = "packages", "mechanisms"
 #: Where launchers say how many processes they started: Open MPI; MPICH and Intel MPI; MVAPICH;
 #: Slurm's srun.
 _SIZES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MV2_COMM_WORLD_SIZE", "SLURM_STEP_NUM_TASKS")
@@ -84,7 +86,8 @@ def write_circuit(
     if (folder / _neuron.CIRCUIT_FILE).is_file():
         for old in (folder / RUN_FILE, *folder.glob("part-*.npz")):
             old.unlink(missing_ok=True)
-        shutil.rmtree(folder / _PACKAGES, ignore_errors=True)
+        for name in (_PACKAGES, _MECHANISMS):
+            shutil.rmtree(folder / name, ignore_errors=True)
     elif folder.is_dir() and any(folder.iterdir()):
         raise CircuitError(f"{folder} holds something else than a circuit: name an empty folder.")
     folder.mkdir(parents=True, exist_ok=True)
@@ -124,7 +127,7 @@ def read_circuit(plan: CircuitPlan, folder: str | Path) -> CircuitRun:
     """
     folder = Path(folder)
     plan = plan.trusting()  # nothing of it is run here
-    params = _read_circuit_file(folder)["params"]
+    params = _read_circuit_file(folder)["params"] | plan.spec
     if not (folder / RUN_FILE).is_file():
         raise CircuitError(
             f"The circuit in {folder} has not run; run 'mpiexec -n 2 nmc circuit run {folder}'."
@@ -141,7 +144,9 @@ def read_circuit(plan: CircuitPlan, folder: str | Path) -> CircuitRun:
     return as_run(plan, params | {"ranks": len(parts)}, meta | told, arrays)
 
 
-def run_folder(folder: str | Path, *, trust: bool = False) -> tuple[PartedRun, int]:
+def run_folder(
+    folder: str | Path, *, trust: bool = False, libraries: Sequence[str] | None = None
+) -> tuple[PartedRun, int]:
     """Simulate this process's share of the circuit in a folder: what each MPI rank does.
 
     Parameters
@@ -150,6 +155,9 @@ def run_folder(folder: str | Path, *, trust: bool = False) -> tuple[PartedRun, i
         From `write_circuit`.
     trust : bool
         Run the code of packages that are not among the known ones.
+    libraries : sequence of path, optional
+        Compiled mechanisms to load, from the caller that has written the folder itself and has
+        checked its packages: then nothing in it is checked again.
 
     Returns
     -------
@@ -159,25 +167,23 @@ def run_folder(folder: str | Path, *, trust: bool = False) -> tuple[PartedRun, i
     Raises
     ------
     CircuitError
-        No circuit in the folder; written by another version of this package; more ranks than
-        cells; this process was started as one of several and finds itself alone.
+        No circuit in the folder; written by another version of this package, or changed since;
+        more ranks than cells; this process was started as one of several and finds itself alone.
     PackageError, TrustError, MechanismError, CompilerError, SimulationError
         As `nmc.simulate_circuit`.
     """
     folder = Path(folder).resolve()
     told = _read_circuit_file(folder)
     params, made_from = told["params"], told["made_from"]
-    params["cells"] = [c | {"folder": str(folder / c["folder"])} for c in params["cells"]]
     os.environ.setdefault("NEURON_MODULE_OPTIONS", "-nogui")
-    from neuron import h
+    with empty_folder():
+        from neuron import h
 
-    rank, ranks = _join_mpi(h, len(params["cells"]))
+        rank, ranks = _join_mpi(h, len(params["cells"]))
     pc = h.ParallelContext()
-    libraries = params.get("libraries")  # absolute paths, where the ranks are started by nmc
     if libraries is None:
-        libraries = pc.py_broadcast(
-            _prepare(folder, params, made_from, trust) if rank == 0 else None, 0
-        )
+        prepared = _prepare(folder, told, trust) if rank == 0 else None
+        libraries, params["cells"] = pc.py_broadcast(prepared, 0)
         made_from = made_from | {"neuron": version("neuron")}
     for library in libraries:
         if not h.nrn_load_dll(library):
@@ -191,10 +197,17 @@ def run_folder(folder: str | Path, *, trust: bool = False) -> tuple[PartedRun, i
             os._exit(3)  # nobody is left to want the result
 
     started = time.process_time()
-    meta, arrays = _neuron.simulate_share(h, pc, params, report)
+    with empty_folder():
+        meta, arrays = _neuron.simulate_share(h, pc, params, report)
     run.write_part(str(rank), meta | {"solve_s": time.process_time() - started}, arrays)
     pc.barrier()
     return run, rank
+
+
+def handed(folder: str | Path) -> list[str] | None:
+    """Libraries for a folder, if nmc wrote it and has started this process to run it."""
+    place, libraries = json.loads(os.environ.get(_neuron.HANDED, "[null, null]"))
+    return libraries if place == str(folder) else None
 
 
 def leave(status: int = 0) -> None:
@@ -227,8 +240,12 @@ def _join_mpi(h, cells: int) -> tuple[int, int]:
     return int(pc.id()), ranks
 
 
-def _prepare(folder: Path, params: dict, made_from: dict, trust: bool) -> list[str]:
-    """Check the folder's packages and compile them; the libraries go into the folder."""
+def _prepare(folder: Path, told: dict, trust: bool) -> tuple[list[str], list[dict]]:
+    """Check the folder's packages and compile them; the libraries go into the folder.
+
+    Returns them, and the cells as the packages say them: what the file says is not run.
+    """
+    params, made_from = told["params"], told["made_from"]
     current = code_hash(_neuron.__name__)
     if made_from.get("code") != current:
         raise CircuitError(
@@ -236,11 +253,16 @@ def _prepare(folder: Path, params: dict, made_from: dict, trust: bool) -> list[s
             f"(code {str(made_from.get('code'))[:12]}, here {current[:12]}). Write it again with "
             "this one, or install that one here."
         )
-    places = [folder / place for place in dict.fromkeys(c["folder"] for c in params["cells"])]
-    packages = rename_clashes(load_package(place, trust=trust) for place in places)
+    if made_from.get("params") != _hash_params(params):
+        raise CircuitError(
+            f"{folder / _neuron.CIRCUIT_FILE} is not as it was written. Copy it again, or write "
+            "the circuit again with nmc.write_circuit."
+        )
+    places = {name: folder / name for name in dict.fromkeys(c["folder"] for c in params["cells"])}
+    packages = rename_clashes(load_package(place, trust=trust) for place in places.values())
     found = {
         f"package {place.name}": package.content_sha256
-        for place, package in zip(places, packages, strict=True)
+        for place, package in zip(places.values(), packages, strict=True)
     }
     wanted = {name: digest for name, digest in made_from.items() if name.startswith("package ")}
     for name in wanted.keys() | found.keys():
@@ -249,17 +271,13 @@ def _prepare(folder: Path, params: dict, made_from: dict, trust: bool) -> list[s
                 f"{folder / _PACKAGES}: {name} is not the one that the circuit was written with. "
                 "Copy the folder again."
             )
-    shared = folder / "mechanisms"
-    shared.mkdir(exist_ok=True)
     copies = []
     for library in map(Path, libraries_for(packages, params["integration"])):
-        copy = shared / f"{library.parent.name}-{library.name}"
-        if not copy.is_file():
-            partial = shared / f".{copy.name}.{os.getpid()}"  # a library in use is never rewritten
-            shutil.copy2(library, partial)
-            partial.replace(copy)
+        copy = folder / _MECHANISMS / f"{library.parent.name}-{library.name}"
+        write_bytes(copy, library.read_bytes())  # whatever lies there; one in use is kept by it
         copies.append(str(copy))
-    return copies
+    specs = dict(zip(places, map(cell_spec, packages), strict=True))
+    return copies, [specs[cell["folder"]] for cell in params["cells"]]
 
 
 def _read_circuit_file(folder: Path) -> dict:
@@ -273,6 +291,8 @@ def _read_circuit_file(folder: Path) -> dict:
         told = json.loads(path.read_text("utf-8"))
         if not told["params"]["cells"] or not isinstance(told["made_from"], dict):
             raise ValueError("no cells")
+        if "libraries" in told["params"]:
+            raise ValueError("it names libraries, which no circuit's file does")
         return told
     except (ValueError, KeyError, TypeError) as error:
         raise CircuitError(f"{path} is damaged ({error}). Write the circuit again.") from error
@@ -281,15 +301,21 @@ def _read_circuit_file(folder: Path) -> dict:
 def _made_from(spec: dict, packages: dict[str, Package], params: dict) -> dict[str, str]:
     """Say what a circuit's result depends on."""
     settings = {k: v for k, v in params.items() if k not in spec and k != "ranks"}
-    cells = [{k: v for k, v in cell.items() if k != "folder"} for cell in spec["cells"]]
     return {
-        "plan": _hash(spec | {"cells": cells}),
+        "plan": _hash_params(spec),
         "settings": _hash(settings),
+        "params": _hash_params(params),
         "code": code_hash(_neuron.__name__),
         "neuron": version("neuron"),
         "source": origin_of(packages.values())["origin"],
         **{f"package {name}": package.content_sha256 for name, package in packages.items()},
     }
+
+
+def _hash_params(params: dict) -> str:
+    """Hash what is to be simulated, without the places of the packages."""
+    cells = [{k: v for k, v in cell.items() if k != "folder"} for cell in params["cells"]]
+    return _hash(params | {"cells": cells})
 
 
 def _hash(value: object) -> str:
