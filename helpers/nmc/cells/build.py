@@ -130,13 +130,14 @@ def build_cell(spec: dict, *, synapses: bool = False) -> Cell:
     h.celsius = spec["celsius"]
     suffix = spec["content_sha256"][:10] + ("s" if synapses else "")
     name = f"{spec['template']}_{suffix}"
+    folder = Path(spec["folder"])
+    # Before each cell, not only the first: NEURON reads the synapses' files anew for each.
+    if known.content_digest(known.file_hashes(folder)) != spec["content_sha256"]:
+        raise PackageError(
+            f"{spec['model']}: the files in {folder} were changed after the package was "
+            "loaded; load it again."
+        )
     if not hasattr(h, name):
-        folder = Path(spec["folder"])
-        if known.content_digest(known.file_hashes(folder)) != spec["content_sha256"]:
-            raise PackageError(
-                f"{spec['model']}: the files in {folder} were changed after the package was "
-                "loaded; load it again."
-            )
         _define(h, folder, suffix, synapses, spec["renamed"])
     try:
         hoc = getattr(h, name)(1 if synapses else 0)

@@ -32,6 +32,11 @@ TIMEOUT_S = 600.0
 #: Copies made in this process: folder → digest of its files as our own calls left them.
 _left: dict[Path, str] = {}
 
+#: Files that differ from release to release, so that a known package may have any.
+_FREE = {"README", "VERSION", "CHANGELOG"}
+#: Hidden files that archives and desktops add; none runs unless a command names it.
+_ADDED = re.compile(r"^/\.provenance\.json$|/\.DS_Store$|/\._[^/]*$")
+
 #: A terminal's colours.
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -108,7 +113,8 @@ def copy_package(model: AnyModel, folder: Path) -> Path:
         path.chmod(path.stat().st_mode | 0o600 | (0o100 if path.is_dir() else 0))
     for name in ("python_recordings", "hoc_recordings"):  # archives may drop empty folders
         (target / name).mkdir(exist_ok=True)
-    if package.trusted and (package.origin == known.OWN or known.is_known(target)):
+    own = package.origin == known.OWN and known.file_hashes(target) == package._hashes
+    if package.trusted and (own or known.is_known(target)):
         _left[target.resolve()] = _state(target)
     return target
 
@@ -193,12 +199,12 @@ def run_command(
     program = shutil.which(command[0], path=path)
     if program is None:
         raise PackageError(f"There is no program {command[0]!r} on this machine.")
-    typed, ours = " ".join(command), _may_run(Path(folder))
+    typed, ours = " ".join(command), _may_run(Path(folder), command)
     if not (ours or trust):
         raise TrustError(
-            f"{typed}: the files in {folder} are not those of a known package, nor as copy_package "
-            "and port_package left them. The command could run them with your rights: read them, "
-            "and pass trust=True if you trust them."
+            f"{typed}: the files in {folder}, or one that the command names, are not those of a "
+            "known package, nor as copy_package and port_package left them. The command could run "
+            "them with your rights: read them, and pass trust=True if you trust them."
         )
     environment = {**os.environ, "PATH": path, "NEURON_MODULE_OPTIONS": "-nogui"}
     try:
@@ -222,14 +228,28 @@ def run_command(
 
 
 def _state(folder: Path) -> str:
-    """Hash of all files of a folder."""
-    return hashlib.sha256(repr(known.file_hashes(folder)).encode()).hexdigest()
+    """Hash of all files of a folder but `_ADDED`."""
+    return hashlib.sha256(repr(_files(folder)).encode()).hexdigest()
 
 
-def _may_run(folder: Path) -> bool:
-    """Whether a folder is empty, as our own calls left it, or a known package."""
-    ours = _left.get(folder.resolve()) == _state(folder)
-    return ours or not known.file_hashes(folder) or known.is_known(folder)
+def _files(folder: Path) -> dict[str, str]:
+    """Hashes of a folder's files, hidden ones too, but for `_ADDED`."""
+    every = known.file_hashes(folder, hidden=True).items()
+    return {path: found for path, found in every if not _ADDED.search(f"/{path}")}
+
+
+def _may_run(folder: Path, command: Sequence[str]) -> bool:
+    """Whether a folder is empty, as our own calls left it, or a known package.
+
+    A command that names one of the files that no digest covers may not run in any of them.
+    """
+    files, every = _files(folder), known.file_hashes(folder, hidden=True).keys()
+    free = {Path(path).name for path in (every - files.keys()) | (every & _FREE)}
+    if any(name in part for part in command for name in free):
+        return False
+    if not files or _left.get(folder.resolve()) == _state(folder):
+        return True
+    return not any("/." in f"/{path}" for path in files) and known.is_known(folder)
 
 
 def read_recording(folder: Path, step: int = 1) -> pd.DataFrame:

@@ -114,11 +114,11 @@ def scale_channels(
     UnknownNameError
         The model has no such channel.
     PackageError
-        A factor is negative or not finite.
+        A factor is negative or not finite, or files changed after the package was loaded.
     """
     package = as_package(model, trust=trust)
     table = density_parameters(package)
-    text = (package.folder / "biophysics.hoc").read_text("utf-8", "replace")
+    text = package.text("biophysics.hoc")
     for channel, factor in factors.items():
         if channel not in set(table["channel"]):
             raise UnknownNameError.of(f"channel in {package.name}:", channel, table["channel"])
@@ -138,13 +138,16 @@ def scale_channels(
 def _copy(package: Package, biophysics: str) -> Path:
     """Write a copy with another ``biophysics.hoc`` into the cache, unless it stands there."""
     own = hashlib.sha256(biophysics.encode()).hexdigest()
-    digest = content_digest(file_hashes(package.folder) | {"biophysics.hoc": own})
+    digest = content_digest({**package._hashes, "biophysics.hoc": own})
     target = cache_folder() / "variants" / digest[:24] / package.name
     if target.is_dir() and content_digest(file_hashes(target)) == digest:
         return target
     shutil.rmtree(target.parent, ignore_errors=True)  # somebody changed it
     with atomic_folder(target.parent) as work:
-        copy = Path(shutil.copytree(package.folder, work / target.name))
+        hidden = shutil.ignore_patterns(".*")
+        copy = Path(shutil.copytree(package.folder, work / target.name, ignore=hidden))
         (copy / "biophysics.hoc").chmod(0o644)
         (copy / "biophysics.hoc").write_bytes(biophysics.encode())
+        if content_digest(file_hashes(copy)) != digest:
+            raise package.changed()
     return target

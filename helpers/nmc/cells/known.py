@@ -24,7 +24,8 @@ from nmc.errors import NMCError
 
 #: What origin says of a package that is not known.
 OWN = "own package"
-
+#: In place of a hash: a link, or what is neither file nor folder; what it leads to is not hashed.
+NOT_PLAIN = "no plain file"
 
 _BEGIN = re.compile(rb"begintemplate (\w+)")
 
@@ -36,15 +37,21 @@ class Known(NamedTuple):
     origin: str
 
 
-def file_hashes(folder: Path) -> dict[str, str]:
+def file_hashes(folder: Path, *, hidden: bool = False) -> dict[str, str]:
     """Return the sha256 of every file of a package, by its path in the folder.
 
-    Hidden files are left out: nothing runs them, and archives and desktops add some.
+    Hidden files are left out unless asked for: no call but `nmc.run_command` could run them, and
+    archives and desktops add some.  A link, wherever it leads, and what is neither file nor folder
+    get `NOT_PLAIN`, so that no folder that holds one is known.
     """
     found = {}
     for path in sorted(folder.rglob("*")):
         parts = path.relative_to(folder).parts
-        if path.is_file() and not any(part.startswith(".") for part in parts):
+        if not hidden and any(part.startswith(".") for part in parts):
+            continue
+        if path.is_symlink() or not (path.is_file() or path.is_dir()):
+            found["/".join(parts)] = NOT_PLAIN
+        elif path.is_file():
             found["/".join(parts)] = hashlib.sha256(path.read_bytes()).hexdigest()
     return found
 
@@ -63,7 +70,8 @@ def find(digest: str) -> Known | None:
 
 def is_known(folder: Path) -> bool:
     """Whether a folder holds a known package, its scripts, too, being those of a release."""
-    if find(content_digest(file_hashes(folder))) is None:
+    hashes = file_hashes(folder)
+    if NOT_PLAIN in hashes.values() or find(content_digest(hashes)) is None:
         return False
     template = _BEGIN.search((folder / "template.hoc").read_bytes())
     for path in filter(Path.is_file, (folder / "run.py", folder / "run_py.sh")):

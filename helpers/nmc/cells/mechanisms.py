@@ -29,7 +29,7 @@ from types import MappingProxyType
 
 from tqdm import tqdm
 
-from nmc.cells import porting
+from nmc.cells import known, porting
 from nmc.cells.package import Package
 from nmc.data.files import atomic_folder, cache_folder
 from nmc.errors import CompilerError, MechanismError
@@ -70,16 +70,20 @@ def libraries_of(
     ------
     TrustError
         A package is neither known nor trusted; nothing is compiled.
+    PackageError
+        A MOD file was changed after its package was loaded.
     MechanismError, CompilerError
         As `library_for`.
     """
     texts: dict[str, str] = {}
+    ours = True
     for package in packages:
         package.check_trusted()
-        for name, text in port_mods(package.needed_mods(synapses).values()).items():
+        ours = ours and known.find(package.content_sha256) is not None
+        for name, text in ported(package, synapses).items():
             new = package.renamed.get(name, name)
             _add(texts, new, porting.rename(text, name, new))
-    return _libraries(texts, variant)
+    return _libraries(texts, variant, ours)
 
 
 def library_for(mods: Iterable[Path], *, variant: str = "exact") -> tuple[Path, ...]:
@@ -133,7 +137,7 @@ def rename_clashes(
     taken = {} if taken is None else taken
     found = []
     for package in packages:
-        texts = port_mods(package.needed_mods(True).values())
+        texts = ported(package, True)
         hashes = {name: _sha256(text) for name, text in texts.items()}
         renamed = {
             name: f"{name}_{own[:8]}"
@@ -148,6 +152,14 @@ def rename_clashes(
             package = replace(package, renamed=MappingProxyType(renamed))
         found.append(package)
     return found
+
+
+def ported(package: Package, synapses: bool = False) -> dict[str, str]:
+    """Ported text of a package's `needed_mods`, as they were when it was loaded."""
+    return {
+        name: porting.port(package.text(f"mechanisms/{name}.mod", path))[0]
+        for name, path in package.needed_mods(synapses).items()
+    }
 
 
 def port_mods(mods: Iterable[Path]) -> dict[str, str]:
@@ -191,7 +203,8 @@ def _add(texts: dict[str, str], name: str, text: str) -> None:
         )
 
 
-def _libraries(texts: dict[str, str], variant: str) -> tuple[Path, ...]:
+def _libraries(texts: dict[str, str], variant: str, ours: bool = False) -> tuple[Path, ...]:
+    """Find or compile; ``ours`` says that all texts are of known packages."""
     if variant == "tabulated":
         texts = {name: porting.tabulate(text) for name, text in texts.items()}
     build, wanted = build_tag(variant), {name: _sha256(text) for name, text in texts.items()}
@@ -201,19 +214,22 @@ def _libraries(texts: dict[str, str], variant: str) -> tuple[Path, ...]:
     with _one_at_a_time():
         found, held = _in_cache(wanted, build)  # another process may have compiled it meanwhile
         missing = {name: text for name, text in texts.items() if name not in held}
-        return (*found, *([_compile(missing, build)] if missing else []))
+        return (*found, *([_compile(missing, build, ours)] if missing else []))
 
 
 def _in_cache(wanted: dict[str, str], build: dict[str, str]) -> tuple[list[Path], set[str]]:
     """Pick libraries of the cache, the biggest first; return them and the mechanisms they hold.
 
-    A library may hold more than is wanted, but nothing under a wanted name with other content,
-    and no name that a library picked before holds.
+    A library of known packages may hold more than is wanted, but nothing under a wanted name with
+    other content, and no name that a library picked before holds.  Any other holds code that runs
+    only if trusted, so it is picked only if all of it is wanted.
     """
     entries = []
     for manifest in (cache_folder() / "mechanisms").glob("*/manifest.json"):
         entry = json.loads(manifest.read_text("utf-8"))
-        if entry["build"] == build:
+        if entry["build"] == build and (
+            entry.get("known") or entry["mods"].items() <= wanted.items()
+        ):
             entries.append((manifest.parent / entry["library"], entry["mods"]))
     found: list[Path] = []
     held: set[str] = set()
@@ -236,7 +252,7 @@ def _one_at_a_time() -> Iterator[None]:
         yield
 
 
-def _compile(texts: dict[str, str], build: dict[str, str]) -> Path:
+def _compile(texts: dict[str, str], build: dict[str, str], ours: bool = False) -> Path:
     """Compile ported MOD texts into the cache; nothing is left there when it fails."""
     mods = {name: _sha256(text) for name, text in sorted(texts.items())}
     target = cache_folder() / "mechanisms" / _sha256(json.dumps([mods, build], sort_keys=True))[:24]
@@ -249,7 +265,7 @@ def _compile(texts: dict[str, str], build: dict[str, str]) -> Path:
         shutil.rmtree(target, ignore_errors=True)  # only ever a damaged one
         with atomic_folder(target) as folder:
             shutil.copy2(library, folder / library.name)
-            manifest = {"library": library.name, "mods": mods, "build": build}
+            manifest = {"library": library.name, "mods": mods, "build": build, "known": ours}
             (folder / "manifest.json").write_text(json.dumps(manifest, indent=1), "utf-8")
     return target / library.name
 

@@ -6,6 +6,7 @@ out.  Whatever does not follow the portal's own grammar is refused, naming packa
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from collections.abc import Mapping
@@ -167,6 +168,21 @@ class Package:
             if name in inserted or (synapses and name in SYNAPSES)
         }
 
+    def text(self, file: str, path: Path | None = None) -> str:
+        """Text of a file by its path in the package; `PackageError` if it changed since loading."""
+        path = path or self.folder / file
+        content = path.read_bytes() if path.is_file() else b""
+        if hashlib.sha256(content).hexdigest() != self._hashes.get(file):
+            raise self.changed(file)
+        return content.decode("utf-8", "replace").replace("\r\n", "\n").replace("\r", "\n")
+
+    def changed(self, what: str = "files") -> PackageError:
+        """The error that says that files were changed after the package was loaded."""
+        return PackageError(
+            f"{self.name}: {what} in {self.folder} changed after the package was loaded; load it "
+            "again."
+        )
+
     def check_trusted(self) -> None:
         """Refuse to run the code of a package that is neither known nor trusted.
 
@@ -271,6 +287,11 @@ def read_package(folder: Path, *, trust: bool = False) -> Package:
     """Read the package that stands unpacked in a folder."""
     folder = Path(folder).resolve()
     hashes = known.file_hashes(folder)
+    if odd := [path for path, found in hashes.items() if found == known.NOT_PLAIN]:
+        raise PackageError(
+            f"{folder.name}: {odd[0]} is a link, or no file at all; a package holds plain files "
+            "only (cp -rL makes a copy with the files in place of the links)."
+        )
     digest = known.content_digest(hashes)
     found = known.find(digest)
     files = Files(found.model if found else folder.name, folder)

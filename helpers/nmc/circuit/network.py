@@ -290,15 +290,18 @@ def with_continuous_synapses(package: Package) -> Package:
     MechanismError
         The decay of a synapse is of another form.
     """
-    texts = mechanisms.port_mods(package.needed_mods(True).values())
-    written = {n: _write(n, rewrite(text)) for n, text in texts.items() if n in SYNAPSES}
-    return replace(package, mods={**package.mods, **written})
+    texts = mechanisms.ported(package, True)
+    texts = {name: rewrite(text) for name, text in texts.items() if name in SYNAPSES}
+    written = {name: _write(name, text) for name, text in texts.items()}
+    hashes = {f"mechanisms/{n}.mod": hashlib.sha256(t.encode()) for n, t in texts.items()}
+    hashes = package._hashes | {file: found.hexdigest() for file, found in hashes.items()}
+    return replace(package, mods={**package.mods, **written}, _hashes=hashes)
 
 
 def _write(name: str, text: str) -> Path:
     """Write a rewritten MOD file into the cache, in one piece."""
     folder = cache_folder() / "variants" / hashlib.sha256(text.encode()).hexdigest()[:24]
     path = folder / f"{name}.mod"
-    if not path.is_file():
+    if not path.is_file() or path.read_bytes() != text.encode():
         write_bytes(path, text.encode())
     return path

@@ -1,0 +1,192 @@
+"""A folder that is changed around or after loading: what it holds then neither runs nor counts."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import nmc
+import pytest
+from nmc.cells import known, mechanisms
+from nmc.cells.build import build_cell, cell_spec
+from nmc.cells.package import read_package
+from nmc.circuit.network import with_continuous_synapses
+from nmc.errors import PackageError, TrustError
+
+SAY = ["python", "-c", "print(1)"]
+
+
+def append(path: Path, text: str = "\n: changed\n") -> None:
+    path.write_text(path.read_text() + text)
+
+
+def folder_link(folder: Path, name: str) -> None:
+    (folder.parent / "elsewhere").mkdir()
+    (folder.parent / "elsewhere/__init__.py").write_text("")
+    (folder / name).unlink(missing_ok=True)
+    (folder / name).symlink_to(folder.parent / "elsewhere")
+
+
+def pipe(folder: Path, name: str) -> None:
+    (folder / name).unlink(missing_ok=True)
+    os.mkfifo(folder / name)
+
+
+def file_link(folder: Path, name: str) -> None:
+    (folder / name).rename(folder.parent / "moved")
+    (folder / name).symlink_to(folder.parent / "moved")
+
+
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [
+        (folder_link, "numpy"), (folder_link, "x86_64"), (folder_link, "run.py"),
+        (pipe, "run.py"), (pipe, "more.hoc"), (file_link, "README"), (file_link, "template.hoc"),
+    ],
+)  # fmt: skip
+def test_a_package_with_a_link_or_a_pipe_is_not_known(copy, change, name):
+    assert known.is_known(copy)
+    change(copy, name)
+    assert not known.is_known(copy)
+    with pytest.raises(TrustError):
+        nmc.run_command(SAY, copy)
+    with pytest.raises(PackageError, match=f"{name} is a link, or no file"):
+        read_package(copy, trust=True)
+
+
+def test_a_folder_with_a_link_is_not_empty(tmp_path):
+    (tmp_path / "mine").mkdir()
+    folder_link(tmp_path / "mine", "numpy")
+    with pytest.raises(TrustError):
+        nmc.run_command(["python", "-m", "numpy"], tmp_path / "mine")
+
+
+def test_a_mod_file_changed_after_loading_is_not_compiled(copy, monkeypatch):
+    monkeypatch.setattr(mechanisms, "_libraries", lambda *a: pytest.fail("would be compiled"))
+    package = read_package(copy)
+    for name in ("Ih", "ProbAMPANMDA_EMS"):
+        path = package.mods[name]
+        kept = path.read_text()
+        append(path)
+        for call in (
+            lambda: mechanisms.libraries_of([package], synapses=True),
+            lambda: mechanisms.rename_clashes([package]),
+            lambda: with_continuous_synapses(package),
+        ):
+            with pytest.raises(PackageError, match=rf"{name}\.mod .*changed after .* was loaded"):
+                call()
+        path.write_text(kept)
+    package.mods["Ih"].unlink()
+    with pytest.raises(PackageError, match="changed after"):
+        mechanisms.libraries_of([package])
+
+
+def test_rewritten_synapses_pass_and_their_copy_in_the_cache_is_renewed(small, monkeypatch):
+    monkeypatch.setattr(mechanisms, "_libraries", lambda texts, *_: texts)
+    package = with_continuous_synapses(small)
+    texts = mechanisms.libraries_of([package], synapses=True)
+    assert "METHOD cnexp" in texts["ProbAMPANMDA_EMS"]
+    append(package.mods["ProbAMPANMDA_EMS"])
+    with pytest.raises(PackageError, match="changed after"):
+        mechanisms.libraries_of([package], synapses=True)
+    again = with_continuous_synapses(small)
+    assert mechanisms.libraries_of([again], synapses=True) == texts
+
+
+@pytest.mark.parametrize("file", ["morphology.hoc", "biophysics.hoc", "mechanisms/Ih.mod"])
+def test_scaling_does_not_trust_what_was_changed_after_loading(copy, file):
+    package = read_package(copy)
+    append(copy / file)
+    with pytest.raises(PackageError, match="changed after the package was loaded"):
+        nmc.scale_channels(package, {"Ih": 1.25})
+
+
+@pytest.mark.parametrize("file", ["morphology.hoc", "run.py"])
+def test_a_copy_does_not_trust_what_was_changed_after_loading(copy, tmp_path, file):
+    (copy / "mine.hoc").write_text("// mine\n")
+    package = read_package(copy, trust=True)
+    good = nmc.copy_package(package, tmp_path / "good")
+    assert nmc.run_command(SAY, good).returncode == 0
+    with (copy / file).open("a") as out:
+        out.write("\n")
+    with pytest.raises(TrustError):
+        nmc.run_command(SAY, nmc.copy_package(package, tmp_path / "bad"))
+
+
+def library(cache: Path, name: str, mods: dict, **more) -> Path:
+    folder = cache / "mechanisms" / name
+    folder.mkdir(parents=True)
+    manifest = {"library": "lib.so", "mods": mods, "build": mechanisms.build_tag()} | more
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    return folder / "lib.so"
+
+
+def test_a_library_with_code_that_nobody_asked_for_is_not_loaded(small, tmp_path, monkeypatch):
+    monkeypatch.setenv("NMC_CACHE", str(tmp_path))
+    texts = mechanisms.ported(small)
+    wanted = {name: mechanisms._sha256(text) for name, text in texts.items()}
+    compiled = []
+    monkeypatch.setattr(mechanisms, "_compile", lambda *a: compiled.append(a) or Path("new"))
+    library(tmp_path, "a", wanted | {"foreign": "0"})
+    assert mechanisms.libraries_of([small]) == (Path("new"),)
+    assert compiled.pop()[2]  # all of it known, and noted so
+    exact = library(tmp_path, "b", wanted)
+    assert mechanisms.libraries_of([small]) == (exact,) and not compiled
+    theirs = library(tmp_path, "c", wanted | {"more": "0"}, known=True)
+    assert mechanisms.libraries_of([small]) == (theirs,) and not compiled
+
+
+def test_a_library_is_noted_as_known_only_if_all_packages_are(small, copy, tmp_path, monkeypatch):
+    monkeypatch.setenv("NMC_CACHE", str(tmp_path / "cache"))
+    found = tmp_path / "libnrnmech.so"
+    found.write_text("")
+    monkeypatch.setattr(mechanisms, "_run_compiler", lambda *a: found)
+    append(copy / "mechanisms/Ih.mod")
+    own = read_package(copy, trust=True)
+    for packages, noted in (([own], False), ([small], True)):
+        (path, *_) = mechanisms.libraries_of(packages)
+        manifest = json.loads((path.parent / "manifest.json").read_text())
+        assert manifest["known"] is noted
+        shutil.rmtree(path.parent)
+    mechanisms.library_for([own.mods["Ih"]])
+    [path] = (tmp_path / "cache/mechanisms").glob("*/manifest.json")
+    assert json.loads(path.read_text())["known"] is False
+
+
+def test_a_cell_is_not_built_again_from_changed_files(copy, monkeypatch):
+    """Of a template that NEURON has already; its synapses' files are read for each cell."""
+    spec = cell_spec(read_package(copy))
+    name = f"{spec['template']}_{spec['content_sha256'][:10]}s"
+    h = SimpleNamespace(load_file=lambda *_: 1, **{name: lambda synapses: "a cell"})
+    monkeypatch.setitem(sys.modules, "neuron", SimpleNamespace(h=h))
+    assert build_cell(spec, synapses=True).hoc == "a cell"
+    append(copy / "synapses/synconf.txt", "changed")
+    with pytest.raises(PackageError, match="changed after the package was loaded"):
+        build_cell(spec, synapses=True)
+
+
+@pytest.mark.parametrize("name", ["README", "VERSION", "CHANGELOG", "._run.py", "x/.DS_Store"])
+def test_a_file_that_no_digest_covers_is_not_named_in_a_command(copy, tmp_path, name):
+    (copy / name).parent.mkdir(exist_ok=True)
+    (copy / name).write_text("echo mine")
+    assert nmc.run_command(SAY, copy).returncode == 0
+    for folder in (copy, nmc.copy_package(copy, tmp_path / "copied")):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text("echo mine")
+        with pytest.raises(TrustError, match="one that the command names"):
+            nmc.run_command(["sh", f"./{name}"], folder)
+
+
+@pytest.mark.parametrize("name", [".evil.py", ".libs/libnrnmech.so", ".x/._y/z.py"])
+def test_a_hidden_file_makes_a_folder_one_s_own(copy, tmp_path, name):
+    (tmp_path / "empty").mkdir()
+    for folder in (copy, nmc.copy_package(copy, tmp_path / "copied"), tmp_path / "empty"):
+        assert nmc.run_command(SAY, folder).returncode == 0
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("")
+        with pytest.raises(TrustError):
+            nmc.run_command(SAY, folder)
