@@ -97,7 +97,7 @@ def test_two_at_once_compile_once_and_only_what_is_missing(tmp_path, empty_cache
     a, b = mod(tmp_path, "chana"), mod(tmp_path, "chanb")
     compiled = []
     run = mechanisms._compile
-    monkeypatch.setattr(mechanisms, "_compile", lambda t, b: compiled.append(set(t)) or run(t, b))
+    monkeypatch.setattr(mechanisms, "_compile", lambda *a: compiled.append(set(a[0])) or run(*a))
     with ThreadPoolExecutor(2) as pool:
         libraries = list(pool.map(lambda _: mechanisms.library_for([a]), range(2)))
     assert compiled == [{"chana"}] and libraries[0] == libraries[1]
