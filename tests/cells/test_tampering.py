@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import nmc
 import pytest
-from nmc.cells import known, mechanisms
+from nmc.cells import by_hand, known, mechanisms
 from nmc.cells.build import build_cell, cell_spec
 from nmc.cells.package import read_package
 from nmc.circuit.network import with_continuous_synapses
@@ -190,3 +190,14 @@ def test_a_hidden_file_makes_a_folder_one_s_own(copy, tmp_path, name):
         (folder / name).write_text("")
         with pytest.raises(TrustError):
             nmc.run_command(SAY, folder)
+
+
+def test_tables_say_that_their_package_is_invented(copy):
+    (copy / "python_recordings").mkdir(exist_ok=True)
+    (copy / "python_recordings/soma_voltage_step1.dat").write_text("0 -70\n0.1 10\n")
+    for table in (
+        nmc.compute_morphometrics(copy),
+        nmc.compute_sholl(copy),
+        by_hand.read_recording(copy),
+    ):
+        assert table.attrs["invented"] and table.attrs["origin"] in {"sample", "own package"}

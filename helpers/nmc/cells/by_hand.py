@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 
 from nmc.cells import known, porting
-from nmc.cells.package import AnyModel, as_package
+from nmc.cells.package import AnyModel, as_package, read_package
 from nmc.cells.protocols import STEP_MS, STEP_START_MS, THRESHOLD_MV
 from nmc.errors import PackageError, SimulationTimeout, TrustError
 
@@ -265,8 +265,8 @@ def read_recording(folder: Path, step: int = 1) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        ``t_ms`` and ``v_mV``, with the step's times and ``spike_count`` in ``.attrs`` as
-        `nmc.simulate_step` has them.
+        ``t_ms`` and ``v_mV``, with the step's times, ``spike_count`` and the package's
+        ``origin`` and ``invented`` in ``.attrs`` as `nmc.simulate_step` has them.
 
     Raises
     ------
@@ -279,6 +279,7 @@ def read_recording(folder: Path, step: int = 1) -> pd.DataFrame:
     t, v = np.loadtxt(path).T
     trace = pd.DataFrame({"t_ms": t, "v_mV": v})
     trace.attrs = {
+        **(read_package(folder).source if (Path(folder) / "template.hoc").is_file() else {}),
         "model": Path(folder).name,
         "stim_start_ms": STEP_START_MS,
         "stim_end_ms": STEP_START_MS + STEP_MS,

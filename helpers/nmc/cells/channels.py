@@ -106,7 +106,9 @@ def _from_package(package: Package, channels, v, calcium) -> pd.DataFrame:
             told["steady_state"] = arrays[f"{name}/{gate}/steady"]
             told["tau_ms"] = arrays[f"{name}/{gate}/tau"]
             parts.append(pd.DataFrame(told))
-    return _table(parts, "MOD", package.name, package.celsius)
+    table = _table(parts, "MOD", package.name, package.celsius)
+    table.attrs |= package.source
+    return table
 
 
 def _from_neuroml(cell, channels, v, calcium) -> pd.DataFrame:

@@ -83,7 +83,7 @@ def compute_channel_densities(model: AnyModel) -> pd.DataFrame:
         table["conductance_nS"] = density * area_cm2 * 1e9
         parts.append(table)
     found = pd.concat(parts, ignore_index=True)
-    found.attrs = {"model": package.name}
+    found.attrs = package.source
     return found
 
 

@@ -91,7 +91,7 @@ def compute_morphometrics(model: AnyModel) -> pd.DataFrame:
     table = table[[*(c for c in table.columns if c != "diameter_um"), "diameter_um"]]
     counts = ["stems", "sections", "bifurcations", "tips", "max_branch_order"]
     table[counts] = table[counts].astype("Int64")
-    table.attrs = {"model": package.name, "morphology": package.morphology.stem}
+    table.attrs = package.source | {"morphology": package.morphology.stem}
     return table
 
 
@@ -172,7 +172,7 @@ def compute_sholl(model: AnyModel, *, step_um: float = 20.0) -> pd.DataFrame:
         if crossings.any()
     ]
     table = pd.concat(tables, ignore_index=True)
-    table.attrs = {"model": package.name, "step_um": step_um}
+    table.attrs = package.source | {"step_um": step_um}
     return table
 
 

@@ -168,6 +168,11 @@ class Package:
             if name in inserted or (synapses and name in SYNAPSES)
         }
 
+    @property
+    def source(self) -> dict:
+        """What a table made from the package says of it in its ``.attrs``."""
+        return {"model": self.name, "origin": self.origin, "invented": self.invented}
+
     def text(self, file: str, path: Path | None = None) -> str:
         """Text of a file by its path in the package; `PackageError` if it changed since loading."""
         path = path or self.folder / file
