@@ -15,7 +15,7 @@ import networkx as nx
 
 ROOT = Path(__file__).resolve().parents[1]
 #: Python outside tests/ and benchmarks/, all lines counted.
-MOST_LINES, MOST_FILES = 35_500, 150
+MOST_LINES, MOST_FILES = 35_600, 150
 #: A module is a topic that one reads from top to bottom.
 LONGEST_MODULE = 500
 KNOWN_LONG: set[str] = set()

@@ -23,7 +23,7 @@ from nmc import names
 from nmc.cells import known, package_files
 from nmc.cells.package_files import Files
 from nmc.cells.reconstruction import Reconstruction, read_reconstruction
-from nmc.data import fetch_folder, unpack_once
+from nmc.data import fetch_folder, provenance, unpack_once
 from nmc.data.files import compute_sha256
 from nmc.errors import PackageError, TrustError, UnknownNameError
 
@@ -252,7 +252,30 @@ def as_package(model: AnyModel, *, trust: bool = False) -> Package:
         )
     if path.is_file():
         path = unpack_once(path.resolve(), compute_sha256(path))
-    return read_package(_package_folder(path), trust=trust)
+    package = read_package(_package_folder(path), trust=trust)
+    _remember(package)
+    return package
+
+
+def _remember(package: Package) -> None:
+    """Note a package that was given by its path: its content says whether it is real."""
+    own = package.origin == known.OWN
+    fetched = [entry for entry in provenance.records() if entry.key == f"model/{package.name}"]
+    if not own and any(entry.invented == package.invented for entry in fetched):
+        return
+    provenance.remember(
+        provenance.Record(
+            key=str(package.folder),
+            origin="portal" if package.origin == "NMC portal" else package.origin,
+            sha256=package.content_sha256,
+            size_bytes=sum(p.stat().st_size for p in package.folder.rglob("*") if p.is_file()),
+            invented=package.invented,
+            release="" if own or package.invented else package.version,
+            trust="format" if own else "sample" if package.invented else "catalogue",
+            path=package.folder,
+            confirmed=not own,
+        )
+    )
 
 
 def load_package(model: AnyModel, *, trust: bool = False) -> Package:

@@ -234,13 +234,18 @@ def from_parquet(folder: str | Path) -> Connectome:
             part_of=str(told.get("part_of", "")),
             self_connections=int(told.get("self_connections", 0)),
         )
-        instance = str(known.get("instance", ""))
+        instance, invented = str(known.get("instance", "")), known.get("invented") is True
     except (ValueError, TypeError, AttributeError) as error:
         raise FormatError(
             f"neurons.parquet: what it says of itself is damaged: {error}."
         ) from error
     return replace(
-        connectome, coverage=coverage, name=name or "connectome", origin=origin, instance=instance
+        connectome,
+        coverage=coverage,
+        name=name or "connectome",
+        origin=origin,
+        instance=instance,
+        invented=invented,
     )
 
 

@@ -145,7 +145,11 @@ def to_parquet(connectome: Connectome, folder: str | Path) -> Path:
         "origin": connectome.origin,
         "coverage": str(connectome.coverage),
         "nmc": json.dumps(
-            {"coverage": asdict(connectome.coverage), "instance": connectome.instance}
+            {
+                "coverage": asdict(connectome.coverage),
+                "instance": connectome.instance,
+                "invented": connectome.invented,
+            }
         ),
     }
     pre, post = _ends(connectome)

@@ -105,7 +105,9 @@ class Connectome:
     name : str
         What to call it in a figure.
     origin : str
-        Where its file came from.
+        Where its file came from: ``sample`` for one of the sample's, wherever it lies.
+    invented : bool
+        Whether its numbers are synthetic.
     instance : str
         Which of the portal's instances it is, or is a part of (``mc2``, ``individual/P14-13/mc0``,
         ``control/mc0/0``); empty when that is not known.
@@ -122,6 +124,7 @@ class Connectome:
     name: str = "connectome"
     origin: str = ""
     instance: str = ""
+    invented: bool = False
     attrs: dict = field(default_factory=dict)
 
     def __post_init__(self):

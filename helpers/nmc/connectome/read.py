@@ -9,6 +9,7 @@ costs no time and several processes share one copy.  The folder appears when it 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,8 @@ from nmc.connectome.graph import COUNTS, Connectome, Coverage, make_neurons
 from nmc.connectome.validation import check_number
 from nmc.data import available, fetch, fetch_folder
 from nmc.data.files import atomic_folder, cache_folder, sha256_of
-from nmc.data.provenance import provenance
+from nmc.data.provenance import records, remember_path
+from nmc.data.registry import item
 from nmc.errors import FormatError, MissingFileError, UnknownNameError
 
 HDF5_SUFFIXES = (".h5", ".hdf5")
@@ -84,14 +86,17 @@ def load_connectome(
     under ``connectome/`` and takes about 4 bytes a connection.
     """
     path = connectome_file(instance, source=source, progress=progress)
-    name, origin, part_of, mc = path.stem, path.name, "", ""
+    folder = _compact_form(path, progress)
+    name, part_of, mc = path.stem, "", ""
     if _is_key(instance):
         name = str(instance).removeprefix("connectome/")
-        origin = provenance().loc[str(instance), "origin"]
+        record = next(entry for entry in records() if entry.key == item(str(instance)).key)
         kind, mc = name.split("/")[:2]
         part_of = mc if kind == "extract" else ""
         mc = mc if kind in ("average", "extract") else name
-    return _open(_compact_form(path, progress), name, origin, part_of, mc)
+    else:
+        record = remember_path(path, sha256_of(path), path.name)
+    return replace(_open(folder, name, record.origin, part_of, mc), invented=record.invented)
 
 
 def connectome_file(

@@ -96,6 +96,44 @@ def remember(entry: Record) -> None:
     _log[entry.key] = entry
 
 
+def remember_path(path: Path, sha256: str, origin: str) -> Record:
+    """Remember a file that was given by its path: its content says what it is.
+
+    Parameters
+    ----------
+    path, sha256 : pathlib.Path, str
+        The file, and its hash.
+    origin : str
+        What to call it where neither the catalogue nor the sample has it.
+
+    Returns
+    -------
+    Record
+        Its key is the path; a file that was fetched before keeps its own record.
+    """
+    if found := next((entry for entry in records() if _holds(entry, sha256)), None):
+        return found
+    size, release = path.stat().st_size, registry.known_sha256().get(sha256)
+    if sha256 in registry.sample_sha256():
+        entry = Record(str(path), "sample", sha256, size, True, "", "sample", path)
+    elif release is not None:
+        entry = Record(str(path), "portal", sha256, size, False, release, "catalogue", path)
+    else:
+        entry = Record(str(path), origin, sha256, size, False, "", "format", path, False)
+    remember(entry)
+    return entry
+
+
+def _holds(entry: Record, sha256: str) -> bool:
+    """Whether a file is a fetched one, or lay in a fetched archive of connectomes."""
+    if entry.sha256 == sha256 or not entry.key.startswith("connectome/"):
+        return entry.sha256 == sha256
+    root = files.cache_folder() / "unpacked"
+    lists = [root / f"{entry.sha256[:24]}{end}" / "members.json" for end in ("", "-nested")]
+    members = [one for path in lists for one in (files.read_json(path) or {}).values()]
+    return any(one["sha256"] == sha256 for one in members)
+
+
 def records() -> tuple[Record, ...]:
     """Return what this process fetched, in the order of the first fetch."""
     return tuple(_log.values())

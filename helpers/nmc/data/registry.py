@@ -258,8 +258,14 @@ def sample_files() -> dict[str, str]:
 
 @cache
 def sample_sha256() -> frozenset[str]:
-    """Return the sha256 of the sample's files."""
-    return frozenset(sample_files().values())
+    """Return the sha256 of the sample's files, and of those inside its archives."""
+    return frozenset(sample_files().values()) | {sha256 for _, sha256 in sample_inner()}
+
+
+@cache
+def known_sha256() -> dict[str, str]:
+    """Return the sha256 of every file of the portal that is known → its release."""
+    return {known.sha256: known.release for entry in items().values() for known in entry.known}
 
 
 @cache

@@ -1,0 +1,107 @@
+"""What is given by its path is noted as what it is, by content: nothing invented reads as real."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import nmc
+import numpy as np
+import pytest
+from nmc.connectome.export import to_parquet
+from nmc.data import provenance
+from nmc.data.provenance import Record
+from nmc.factsheets.layers import load_layer_counts
+
+MODEL, AVERAGE = "L1_HAC_cNAC187_1", "connectome/average/mc2"
+INVENTED = "Data: synthetic sample, invented numbers"
+REAL = Record("sheet/x", "mirror", "0" * 64, 1, False, "1.0.10", "catalogue", Path("x"))
+
+
+def copied(path: Path, target: Path) -> Path:
+    """A copy elsewhere; what was fetched to make it is forgotten."""
+    copy = shutil.copytree if path.is_dir() else shutil.copyfile
+    copy(path, target)
+    provenance._log.clear()
+    return target
+
+
+@pytest.fixture
+def package(tmp_path) -> Path:
+    return copied(nmc.fetch_folder(f"model/{MODEL}", source="sample"), tmp_path / MODEL)
+
+
+@pytest.fixture
+def column(tmp_path) -> Path:
+    folder = nmc.fetch_folder(AVERAGE, source="sample")
+    return copied(next(folder.rglob("*.h5")), tmp_path / "mine.h5")
+
+
+def test_a_package_of_the_sample_is_noted_as_invented(package):
+    assert nmc.load_package(package).invented
+    assert provenance.note() == INVENTED and provenance.invented()
+    provenance.remember(REAL)
+    assert "synthetic sample" in provenance.note()
+
+
+def test_a_package_of_ones_own_is_not_noted_as_the_portals(package):
+    (package / "mechanisms" / "Ih.mod").write_text("mine")
+    for path in [*package.glob("*.hoc"), package / "LICENSE", package / "README"]:
+        if path.is_file():
+            text = path.read_text().replace("synthetic me-type", "me-type")
+            path.write_text(text.replace("This package is synthetic", "Mine"))
+    assert not nmc.load_package(package).invented
+    assert provenance.note() == "Data: own package, not confirmed as the portal's"
+
+
+def test_a_connectome_of_the_sample_is_noted_as_invented(column, tmp_path):
+    found = nmc.load_connectome(column, progress=False)
+    assert found.invented and found.origin == "sample" and found.name == "mine"
+    assert provenance.note() == INVENTED
+    assert found.select(np.arange(found.n_neurons) < 9).invented
+    to_parquet(found, tmp_path / "tables")
+    assert nmc.from_parquet(tmp_path / "tables").invented
+    provenance.remember(REAL)
+    assert "synthetic sample" in provenance.note()
+
+
+def test_a_connectome_of_ones_own_is_neither(column):
+    column.write_bytes(column.read_bytes() + b"\0")
+    found = nmc.load_connectome(column, progress=False)
+    assert not found.invented and found.origin == "mine.h5"
+    assert provenance.note() == "Data: mine.h5, not confirmed as the portal's"
+
+
+def test_the_file_of_a_fetched_connectome_keeps_its_record():
+    by_key = nmc.load_connectome(AVERAGE, source="sample", progress=False)
+    assert by_key.invented and by_key.origin == "sample"
+    before = provenance.records()
+    (path,) = nmc.fetch_folder(AVERAGE, source="sample").rglob("*.h5")
+    assert nmc.load_connectome(path, progress=False).invented
+    assert provenance.records() == before
+
+
+def test_a_sheet_of_the_sample_is_noted_as_invented(tmp_path):
+    path = copied(nmc.fetch("sheet/layers", source="sample"), tmp_path / "mine.json")
+    nmc.load_layers(path, circuit=nmc.fetch("sheet/circuit", source="sample"))
+    assert provenance.note() == INVENTED
+    provenance._log.clear()
+    load_layer_counts(path)
+    assert provenance.note() == INVENTED
+
+
+@pytest.mark.real
+def test_a_real_package_by_path_is_the_portals(mirror):
+    path = nmc.fetch_folder("model/L4_NBC_cACint209_1", source=mirror)
+    provenance._log.clear()
+    assert not nmc.load_package(path).invented
+    assert provenance.note().startswith("Data: portal, NMC portal, release 1.0.1")
+
+
+@pytest.mark.real
+def test_a_real_connectome_by_path_keeps_what_was_fetched(mirror):
+    key = "connectome/extract/mc2/L5_TTPC2"
+    path = nmc.fetch(key, source=mirror)
+    before = provenance.records()
+    found = nmc.load_connectome(path, progress=False)
+    assert not found.invented and provenance.records() == before
