@@ -99,6 +99,23 @@ def test_a_file_that_has_gone_is_noticed(toy, tree):
         ran(toy, tree)
 
 
+def test_a_file_that_a_chapter_makes_and_removes_does_not_run_it_again(toy, tree):
+    made = (
+        "import tempfile\nfrom pathlib import Path\n\nimport nmc\n\n"
+        "with tempfile.TemporaryDirectory() as folder:\n"
+        "    own = Path(folder, nmc.data.registry.item('sheet/layers').path)\n"
+        "    own.parent.mkdir(parents=True)\n"
+        '    marker = \'{"origin": "own", "invented": true}\'\n'
+        "    Path(folder, 'nmc-tree.json').write_text(marker)\n"
+        "    own.write_text(nmc.fetch('sheet/layers').read_text() + ' ')\n"
+        "    nmc.fetch('sheet/layers', source=folder)\n"
+    )
+    text = (toy.root / "book/two.md").read_text()
+    toy.chapter("two", f"{text}\n\n```{{code-cell}} ipython3\n{made}```\n")
+    assert "book/two" in ran(toy, tree)
+    assert ran(toy, tree) == set()
+
+
 def test_a_broken_hidden_assert_is_an_error_with_the_chapters_name(toy, tree):
     toy.chapter("one", (toy.root / "book/one.md").read_text().replace("> 0", "> 100"))
     with pytest.raises(BookError, match=r"(?s)book/one\.md failed.*AssertionError"):

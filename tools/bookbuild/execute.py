@@ -212,7 +212,12 @@ def execute(chapter: Chapter, source: str, folder: Path, *, cache: Path | None =
             raise BookError(f"{chapter.name}.md failed:\n{said}")
         notebook = nbformat.read(path, as_version=4)
         tidy(notebook)
-        read = {(e.get("key"), e.get("path")): e for e in read_lines(scratch / "fetched.jsonl")}
+        # What a chapter made and removed itself is no input: it follows from the chapter's code.
+        read = {
+            (entry.get("key"), entry.get("path")): entry
+            for entry in read_lines(scratch / "fetched.jsonl")
+            if not entry.get("path") or Path(entry["path"]).exists()
+        }
         results = sorted((scratch / "results").glob("*.jsonl"))
         run = Run(
             chapter=chapter.name,
