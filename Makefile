@@ -77,7 +77,7 @@ links: book  ## ask every address the book links to whether it still answers
 lock:  ## pin every dependency with its hashes again
 	$(UV) pip compile $(UPGRADE) --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-header --no-annotate --extra book --extra test --extra sweep --extra neuroml \
-	  --extra export pyproject.toml -o requirements.lock
+	  --extra export --extra analysis pyproject.toml -o requirements.lock
 
 sample: $(VENV)/.installed  ## make the synthetic sample that the package ships again (maintainers)
 	$(BIN)/python -m tools.sample
