@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import cycle
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
 
 from nmc import style
@@ -14,18 +16,21 @@ from nmc.cells.package import read_package
 from nmc.cells.plots_morphology import plot_morphology
 from nmc.circuit.pairs import SHEET, PairedRecording
 from nmc.circuit.synapses import compute_response, load_synapse_parameters, train_times
-from nmc.data import provenance
+from nmc.data.figures import framed
 from nmc.errors import SynapseError
+from nmc.factsheets import pathways
 from nmc.numbers import as_numbers
 
-_SIGNS = (style.VERMILION, style.ORANGE, style.BLUE, style.GREEN)
+_COLOURS = (style.BLUE, style.ORANGE, style.GREEN, style.VERMILION, style.PURPLE, style.SKY)
+_SIGNS = {"EE": style.VERMILION, "EI": style.ORANGE, "IE": style.BLUE, "II": style.GREEN}
 _LABELS = {
     "amplitude_mV": "amplitude", "cv": "CV", "failures_percent": "failures",
     "rise_time_ms": "rise", "latency_ms": "latency", "decay_ms": "decay",
 }  # fmt: skip
-S_TYPES = ("E1", "E2", "E3", "I1", "I2", "I3")
+_S_TYPES = list(pathways.S_TYPES.values())
 
 
+@framed(height=3.6)
 def plot_trains(trains: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     """Draw the responses to a train, relative to the first, one line a pathway.
 
@@ -33,27 +38,18 @@ def plot_trains(trains: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     ----------
     trains : DataFrame
         From `nmc.compute_train`.
-    ax : matplotlib Axes, optional
-        Where to draw.
-
-    Returns
-    -------
-    matplotlib Axes
     """
-    ax = style.new_axes(ax, height=3.6)
-    with style.context():
-        for marker, (pathway, rows) in zip(
-            "osD^vP*X" * 50, trains.groupby("pathway", sort=False), strict=False
-        ):
-            ax.plot(rows["t_ms"], rows["relative"], f"-{marker}", ms=5, label=pathway)
+    groups = trains.groupby("pathway", sort=False)
+    for marker, (pathway, rows) in zip(cycle("osD^vP*X"), groups, strict=False):
+        ax.plot(rows["t_ms"], rows["relative"], f"-{marker}", ms=5, label=pathway)
     ax.axhline(1, color=style.GREY, lw=0.8, ls=":")
     ax.set(xlabel="time of the spike (ms)", ylabel="response ÷ first response", ylim=(0, None))
-    if trains["pathway"].nunique() <= 8:
+    if len(groups) <= 8:
         ax.legend(fontsize=9)
-    provenance.stamp(ax)
     return ax
 
 
+@framed(height=3.4)
 def plot_rate_dependence(synapses, rates_Hz, *, spike: int = 20, ax: Axes | None = None) -> Axes:
     """Draw how the response late in a train depends on the train's rate.
 
@@ -65,28 +61,19 @@ def plot_rate_dependence(synapses, rates_Hz, *, spike: int = 20, ax: Axes | None
         Rates of the trains.
     spike : int
         Which spike of the train, from 1.
-    ax : matplotlib Axes, optional
-        Where to draw.
-
-    Returns
-    -------
-    matplotlib Axes
     """
     rates_Hz = as_numbers(list(rates_Hz), where="rates_Hz", error=SynapseError)
-    ax = style.new_axes(ax, height=3.4)
     table = load_synapse_parameters(synapses)
-    for pathway, (U, D, F) in table.iterrows():
-        late = []
-        for rate in rates_Hz:
-            u, R = compute_response(U, D, F, train_times(rate, spike, None))
-            late.append(u[-1] * R[-1] / U)
-        ax.semilogx(rates_Hz, late, label=pathway)
+    U, D, F = table.to_numpy().T
+    trains = [compute_response(U, D, F, train_times(r, spike, None)) for r in rates_Hz]
+    late = [u[:, -1] * R[:, -1] / u[:, 0] for u, R in trains]
+    ax.semilogx(rates_Hz, late, label=list(table.index))
     ax.set(xlabel="rate (Hz)", ylabel=f"response {spike} ÷ first response", ylim=(0, None))
     ax.legend(fontsize=9)
-    provenance.stamp(ax)
     return ax
 
 
+@framed(height=3.6)
 def plot_releases(
     released: np.ndarray, times_ms, response: np.ndarray | None = None, *, ax: Axes | None = None
 ) -> Axes:
@@ -100,28 +87,20 @@ def plot_releases(
         Spike times.
     response : array, (n,), optional
         The deterministic response u·R.
-    ax : matplotlib Axes, optional
-        Where to draw.
-
-    Returns
-    -------
-    matplotlib Axes
     """
-    ax = style.new_axes(ax, height=3.6)
     share = released.mean(axis=1)
     for trial in share[:12]:
         ax.plot(times_ms, trial, color=style.GREY, lw=0.6, alpha=0.6)
-    ax.plot(
-        times_ms, share.mean(axis=0), "o-", color=style.BLUE, label=f"mean of {len(share)} trials"
-    )
+    label = f"mean of {len(share)} trials"
+    ax.plot(times_ms, share.mean(axis=0), "o-", color=style.BLUE, label=label)
     if response is not None:
         ax.plot(times_ms, response, "x--", color=style.VERMILION, ms=8, label="deterministic u·R")
     ax.set(xlabel="time of the spike (ms)", ylabel="contacts that release", ylim=(-0.03, 1.03))
     ax.legend(fontsize=9)
-    provenance.stamp(ax)
     return ax
 
 
+@framed(width=5.4, height=4.6)
 def plot_recovered_types(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     """Draw how many pathways of each labelled type fall into each recovered one.
 
@@ -129,32 +108,17 @@ def plot_recovered_types(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes
     ----------
     table : DataFrame
         From `nmc.classify_pathways`.
-    ax : matplotlib Axes, optional
-        Where to draw.
-
-    Returns
-    -------
-    matplotlib Axes
     """
-    ax = style.new_axes(ax, width=5.4, height=4.6)
     counts = pd.crosstab(table["label"], table["recovered"])
-    counts = counts.reindex(index=list(S_TYPES), columns=list(S_TYPES), fill_value=0)
+    counts = counts.reindex(index=_S_TYPES, columns=_S_TYPES, fill_value=0)
     share = counts.div(counts.sum(axis=1).clip(lower=1), axis=0)
-    ax.imshow(share.where(counts > 0), cmap=style.SEQUENTIAL, vmin=0, vmax=1)
-    for row, label in enumerate(counts.index):
-        for column, recovered in enumerate(counts.columns):
-            number = counts.loc[label, recovered]
-            if number:
-                dark = share.iloc[row, column] > 0.5
-                ax.text(column, row, f"{number:,}", ha="center", va="center",
-                        color="white" if dark else style.INK, fontsize=9)  # fmt: skip
+    sns.heatmap(share, vmin=0, vmax=1, cmap=style.SEQUENTIAL, mask=counts == 0, annot=counts,
+                fmt=",", annot_kws={"size": 9}, cbar=False, square=True, ax=ax)  # fmt: skip
     ax.set(xlabel="recovered from U, D and F", ylabel="the sheet's label")
-    ax.set_xticks(range(6), S_TYPES)
-    ax.set_yticks(range(6), S_TYPES)
-    provenance.stamp(ax)
     return ax
 
 
+@framed(height=3.4)
 def plot_fit(times_ms, amplitudes, fit: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     """Draw measured responses and the fitted synapse.
 
@@ -164,24 +128,17 @@ def plot_fit(times_ms, amplitudes, fit: pd.DataFrame, *, ax: Axes | None = None)
         What was fitted.
     fit : DataFrame
         From `nmc.fit_tsodyks_markram`.
-    ax : matplotlib Axes, optional
-        Where to draw.
-
-    Returns
-    -------
-    matplotlib Axes
     """
-    ax = style.new_axes(ax, height=3.4)
     U, D, F, A = fit["estimate"]
     u, R = compute_response(U, D, F, times_ms)
     ax.plot(times_ms, amplitudes, "o", color=style.BLUE, label="measured")
     ax.plot(times_ms, A * u * R, "x-", color=style.VERMILION, label="fitted")
     ax.set(xlabel="time of the spike (ms)", ylabel="response", ylim=(0, None))
     ax.legend(fontsize=9)
-    provenance.stamp(ax)
     return ax
 
 
+@framed(height=3.6)
 def plot_pair(
     recording: PairedRecording, pre_cell: int | None = None, *, ax: Axes | None = None
 ) -> Axes:
@@ -193,30 +150,20 @@ def plot_pair(
         From `nmc.simulate_pair`.
     pre_cell : int, optional
         Which presynaptic cell; the first unless given.
-    ax : matplotlib Axes, optional
-        Where to draw.
-
-    Returns
-    -------
-    matplotlib Axes
     """
-    ax = style.new_axes(ax, height=3.6)
     chosen = next(iter(recording.v_mV)) if pre_cell is None else pre_cell
     traces = recording.v_mV[chosen]
     traces = traces - traces[:, recording.t_ms < 0].mean(axis=1, keepdims=True)
     ax.plot(recording.t_ms, traces.T, color=style.GREY, lw=0.5, alpha=0.5)
     ax.plot(recording.t_ms, traces.mean(axis=0), color=style.BLUE, lw=2, label="mean")
     contacts = int(recording.cells.loc[chosen, "contacts"])
-    ax.set(
-        xlabel="time after the presynaptic spike (ms)",
-        ylabel="deflection of the soma (mV)",
-        title=f"{recording.pre_mtype} → {recording.model}: {contacts} contacts",
-    )
+    ax.set(xlabel="time after the presynaptic spike (ms)", ylabel="deflection of the soma (mV)",
+           title=f"{recording.pre_mtype} → {recording.model}: {contacts} contacts")  # fmt: skip
     ax.legend(fontsize=9)
-    provenance.stamp(ax)
     return ax
 
 
+@framed(height=3.8)
 def plot_pair_summary(
     recordings: PairedRecording | Iterable[PairedRecording], *, ax: Axes | None = None
 ) -> Axes:
@@ -226,16 +173,8 @@ def plot_pair_summary(
     ----------
     recordings : PairedRecording, or several
         From `nmc.simulate_pair`.
-    ax : matplotlib Axes, optional
-        Where to draw.
-
-    Returns
-    -------
-    matplotlib Axes
     """
-    ax = style.new_axes(ax, height=3.8)
     several = [recordings] if isinstance(recordings, PairedRecording) else list(recordings)
-    colours = (style.BLUE, style.ORANGE, style.GREEN, style.VERMILION, style.PURPLE)
     width = 0.8 / len(several)
     for k, recording in enumerate(several):
         table = recording.compare()
@@ -244,13 +183,12 @@ def plot_pair_summary(
         ax.bar(x, 2 * table["sheet_sd"] / scale, width * 0.9, bottom=1 - table["sheet_sd"] / scale,
                color=style.GREY, alpha=0.25, lw=0)  # fmt: skip
         ax.errorbar(x, table["simulated"] / scale, table["simulated_sd"] / scale, fmt="o", ms=5,
-                    color=colours[k % 5], label=f"{recording.pre_mtype} → {recording.model}",
+                    color=_COLOURS[k % 5], label=f"{recording.pre_mtype} → {recording.model}",
         )  # fmt: skip
     ax.axhline(1, color=style.INK, lw=0.8)
     ax.set_xticks(range(len(SHEET)), [_LABELS[c] for c in SHEET])
     ax.set(ylabel="simulated ÷ sheet", ylim=(0, None))
     ax.legend(fontsize=9)
-    provenance.stamp(ax)
     return ax
 
 
@@ -281,15 +219,15 @@ def plot_synaptome(
         colours = [style.EXCITATORY, style.INHIBITORY]
     else:
         groups = {m: places[places["pre_mtype"] == m] for m in mtypes}
-        colours = [style.BLUE, style.ORANGE, style.GREEN, style.VERMILION, style.PURPLE, style.SKY]
-    for (label, rows), colour in zip(groups.items(), colours * 9, strict=False):
+        colours = list(_COLOURS)
+    for (label, rows), colour in zip(groups.items(), cycle(colours), strict=False):
         ax.scatter(rows["x_um"], rows["y_um"], s=5, color=colour, lw=0, alpha=0.7, zorder=4,
                    label=f"{label} ({len(rows):,})")  # fmt: skip
     ax.legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize=9, markerscale=2)
-    provenance.stamp(ax)
     return ax
 
 
+@framed(width=6.2, height=4.8)
 def plot_pathway_scores(
     scores: pd.DataFrame, quantity: str = "amplitude_mV", *, ax: Axes | None = None
 ) -> Axes:
@@ -303,35 +241,25 @@ def plot_pathway_scores(
         From `nmc.load_pathway_scores`.
     quantity : str
         One of `nmc.circuit.pairs.SHEET`.
-    ax : matplotlib Axes, optional
-        Where to draw.
-
-    Returns
-    -------
-    matplotlib Axes
     """
-    ax = style.new_axes(ax, width=6.2, height=4.8)
     rows = scores[scores[quantity].gt(0) & scores[f"sheet_{quantity}"].gt(0)]
-    colours = dict(zip(("EE", "EI", "IE", "II"), _SIGNS, strict=True))
-    for signs, colour in colours.items():
+    for signs, colour in _SIGNS.items():
         own = rows[[k[0] + k[-1] == signs for k in rows["kind"]]]
         for agrees, face in ((True, colour), (False, "white")):
             part = own[(own[f"verdict_{quantity}"] == "agrees") == agrees]
             label = f"{signs[0]} → {signs[1]}" if agrees else None
+            x, y = part[f"sheet_{quantity}"], part[quantity]
             ax.errorbar(
-                part[f"sheet_{quantity}"], part[quantity],
-                xerr=np.minimum(part[f"sheet_sd_{quantity}"], 0.95 * part[f"sheet_{quantity}"]),
-                yerr=np.minimum(part[f"{quantity}_sd"], 0.95 * part[quantity]),
+                x, y, xerr=np.minimum(part[f"sheet_sd_{quantity}"], 0.95 * x),
+                yerr=np.minimum(part[f"{quantity}_sd"], 0.95 * y),
                 fmt="o", ms=6, mfc=face, color=colour, elinewidth=0.7, label=label,
             )  # fmt: skip
-    ax.set(xscale="log", yscale="log")
-    both = [rows[quantity].min(), rows[f"sheet_{quantity}"].min(),
-            rows[quantity].max(), rows[f"sheet_{quantity}"].max()]  # fmt: skip
-    ends = 0.6 * min(both), 1.7 * max(both)
+    both = rows[[quantity, f"sheet_{quantity}"]].to_numpy(float)
+    ends = 0.6 * both.min(), 1.7 * both.max()
     ax.plot(ends, ends, color=style.GREY, lw=0.8, zorder=0)
     unit = SHEET[quantity][1].replace("percent", "%")
-    ax.set(xlim=ends, ylim=ends, xlabel=f"{_LABELS[quantity]} on the sheet ({unit})",
+    ax.set(xscale="log", yscale="log", xlim=ends, ylim=ends,
+           xlabel=f"{_LABELS[quantity]} on the sheet ({unit})",
            ylabel=f"simulated {_LABELS[quantity]} ({unit})")  # fmt: skip
     ax.legend(fontsize=9)
-    provenance.stamp(ax)
     return ax

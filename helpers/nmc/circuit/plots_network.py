@@ -2,34 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 
 from nmc import style
 from nmc.circuit.activity import CircuitRun, compute_population_rate
 from nmc.circuit.plan import CircuitPlan
-from nmc.data import provenance
+from nmc.data.figures import framed
 
 _COLOURS = (style.VERMILION, style.ORANGE, style.PURPLE, style.BLUE, style.GREEN, style.SKY)
+_OUTSIDE: Any = {"loc": "upper left", "bbox_to_anchor": (1, 1), "fontsize": 9}
 
 
+def _by_mtype(cells: pd.DataFrame, more: Iterable[str] = ()) -> Iterator[tuple]:
+    """Colour, name and rows of each m-type of the cells, in the order of the names."""
+    for colour, mtype in zip(_COLOURS * 10, sorted({*more, *cells["mtype"]}), strict=False):
+        rows = cells[cells["mtype"] == mtype]
+        if len(rows):
+            yield colour, mtype, rows
+
+
+@framed(width=5.6, height=5.6)
 def plot_circuit(plan: CircuitPlan, *, ax: Axes | None = None) -> Axes:
-    """Draw the cells where their somata lie (x and depth) and an arrow for each connection.
+    """Draw the cells where their somata lie (x and height) and an arrow for each connection.
 
     Parameters
     ----------
     plan : CircuitPlan
         From `nmc.plan_circuit`.
-    ax : matplotlib Axes, optional
-        Where to draw.
-
-    Returns
-    -------
-    matplotlib Axes
     """
-    ax = style.new_axes(ax, width=5.6, height=5.6)
     cells = plan.neurons
     x, y = cells["x_um"].to_numpy(float), cells["y_um"].to_numpy(float)
     for row in plan.connections.itertuples():
@@ -38,17 +43,17 @@ def plot_circuit(plan: CircuitPlan, *, ax: Axes | None = None) -> Axes:
                  "lw": 0.4 + 0.12 * row.contacts,
                  "shrinkA": 6, "shrinkB": 6, "connectionstyle": "arc3,rad=0.12"}  # fmt: skip
         ax.annotate("", (x[row.post], y[row.post]), (x[row.pre], y[row.pre]), arrowprops=arrow)
-    for colour, (mtype, rows) in zip(_COLOURS * 10, cells.groupby("mtype"), strict=False):
+    for colour, mtype, rows in _by_mtype(cells):
         marker = "^" if rows["excitatory"].all() else "o"
         ax.scatter(rows["x_um"], rows["y_um"], s=60, marker=marker, color=colour, label=mtype,
                    zorder=3, edgecolor="white")  # fmt: skip
     ax.set(xlabel="x (µm)", ylabel="height (µm)")
     ax.margins(0.15)
-    ax.legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize=9)
-    provenance.stamp(ax)
+    ax.legend(**_OUTSIDE)
     return ax
 
 
+@framed(height=lambda run: 0.8 + 0.22 * len(run.plan.neurons))
 def plot_raster(
     run: CircuitRun,
     *,
@@ -66,35 +71,30 @@ def plot_raster(
         Label → another run of the same cells, drawn in grey below each cell's own line.
     mtypes : iterable of str, optional
         M-types of a larger circuit that these cells are part of: each keeps its colour there.
-    ax : matplotlib Axes, optional
-        Where to draw.
-
-    Returns
-    -------
-    matplotlib Axes
     """
-    ax = style.new_axes(ax, height=0.8 + 0.22 * len(run.plan.neurons))
-    own = run.plan.neurons["mtype"]
-    for colour, mtype in zip(_COLOURS * 10, sorted({*mtypes, *own}), strict=False):
-        at = np.flatnonzero(own == mtype)
-        if not at.size:
-            continue
-        times = [run.spikes.loc[run.spikes["cell"] == cell, "t_ms"].to_numpy() for cell in at]
-        ax.eventplot(times, lineoffsets=at - 0.1, linelengths=0.5, colors=colour, label=mtype)
+    cells = run.plan.neurons
+    numbers = np.arange(len(cells))
+    for colour, mtype, rows in _by_mtype(cells.reset_index(drop=True), mtypes):
+        at = rows.index.to_numpy()
+        ax.eventplot(_times(run, at), lineoffsets=at - 0.1, linelengths=0.5, colors=colour,
+                     label=mtype)  # fmt: skip
     for label, other in (against or {}).items():
-        ax.eventplot(
-            [other.spikes.loc[other.spikes["cell"] == c, "t_ms"] for c in range(len(own))],
-            lineoffsets=np.arange(len(own)) + 0.3, linelengths=0.25, colors="0.5", label=label,
-        )  # fmt: skip
+        ax.eventplot(_times(other, numbers), lineoffsets=list(numbers + 0.3), linelengths=0.25,
+                     colors="0.5", label=label)  # fmt: skip
     ax.set(xlabel="time (ms)", ylabel="cell", xlim=(0, run.attrs["tstop_ms"]))
-    ax.set_ylim(len(own) - 0.5, -0.5)
+    ax.set_ylim(len(cells) - 0.5, -0.5)
     handles, labels = ax.get_legend_handles_labels()
     first = dict(zip(reversed(labels), reversed(handles), strict=True))
-    ax.legend(first.values(), first.keys(), loc="upper left", bbox_to_anchor=(1, 1), fontsize=9)
-    provenance.stamp(ax)
+    ax.legend(first.values(), first.keys(), **_OUTSIDE)
     return ax
 
 
+def _times(run: CircuitRun, cells: np.ndarray) -> list[np.ndarray]:
+    spikes = run.spikes
+    return [spikes.loc[spikes["cell"] == cell, "t_ms"].to_numpy() for cell in cells]
+
+
+@framed(height=3.8)
 def plot_rates(
     runs: dict[str, CircuitRun], *, from_ms: float = 0.0, ax: Axes | None = None
 ) -> Axes:
@@ -106,28 +106,19 @@ def plot_rates(
         Label → run; all with the same neurons.
     from_ms : float
         Spikes before are left out.
-    ax : matplotlib Axes, optional
-        Where to draw.
-
-    Returns
-    -------
-    matplotlib Axes
     """
-    ax = style.new_axes(ax, height=3.8)
-    tables = {label: run.rates(from_ms) for label, run in runs.items()}
-    cells = next(iter(tables.values()))
-    labels = list(tables)
-    for colour, (mtype, rows) in zip(_COLOURS * 10, cells.groupby("mtype"), strict=False):
-        values = np.array([table.loc[rows.index, "rate_Hz"] for table in tables.values()])
+    tables = [run.rates(from_ms) for run in runs.values()]
+    for colour, mtype, rows in _by_mtype(tables[0]):
+        values = np.array([table.loc[rows.index, "rate_Hz"] for table in tables])
         ax.plot(values, color=colour, lw=0.7, alpha=0.5)
         ax.plot(values.mean(axis=1), "o-", color=colour, label=mtype)
-    ax.set_xticks(range(len(labels)), labels)
+    ax.set_xticks(range(len(runs)), list(runs))
     ax.set(ylabel="rate (Hz)", ylim=(0, None))
-    ax.legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize=9)
-    provenance.stamp(ax)
+    ax.legend(**_OUTSIDE)
     return ax
 
 
+@framed(height=lambda runs: 0.9 + 0.9 * len(runs))
 def plot_population(
     runs: dict[str, CircuitRun], *, bin_ms: float = 5.0, ax: Axes | None = None
 ) -> Axes:
@@ -139,24 +130,15 @@ def plot_population(
         Label → run.
     bin_ms : float
         Width of a bin.
-    ax : matplotlib Axes, optional
-        Where to draw.
-
-    Returns
-    -------
-    matplotlib Axes
     """
-    ax = style.new_axes(ax, height=0.9 + 0.9 * len(runs))
-    rates = {label: compute_population_rate(run, bin_ms) for label, run in runs.items()}
-    height = 1.1 * max(max(rate["rate_Hz"].max() for rate in rates.values()), 1e-9)
-    for row, rate in enumerate(reversed(rates.values())):
-        ax.fill_between(
-            rate["t_ms"], row, row + rate["rate_Hz"] / height, step="mid", lw=0,
-            color=_COLOURS[(len(rates) - 1 - row) % len(_COLOURS)],
-        )  # fmt: skip
-    ax.set_yticks(np.arange(len(rates)), list(reversed(rates)))
+    rates = [compute_population_rate(run, bin_ms) for run in runs.values()]
+    highest = max(max(rate["rate_Hz"].max() for rate in rates), 1e-9)
+    for place, rate in enumerate(rates, start=1):
+        row = len(rates) - place
+        ax.fill_between(rate["t_ms"], row, row + rate["rate_Hz"] / (1.1 * highest), step="mid",
+                        lw=0, color=_COLOURS[(place - 1) % len(_COLOURS)])  # fmt: skip
+    ax.set_yticks(np.arange(len(rates)), list(reversed(runs)))
     ax.set(xlabel="time (ms)", xlim=(0, max(r.attrs["tstop_ms"] for r in runs.values())))
-    ax.set_title(f"population rate, {height / 1.1:.0f} Hz at the highest", fontsize=10)
+    ax.set_title(f"population rate, {highest:.0f} Hz at the highest", fontsize=10)
     ax.set_ylim(0, len(rates))
-    provenance.stamp(ax)
     return ax

@@ -1,10 +1,6 @@
-"""Figures of layers and types of neurons, and the frame that every figure of this room shares."""
+"""Figures of layers and types of neurons."""
 
 from __future__ import annotations
-
-import inspect
-from collections.abc import Callable
-from functools import wraps
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -13,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from nmc import names, style, units
+from nmc.data.figures import framed
 from nmc.data.provenance import stamp
 from nmc.factsheets.sheets import column_of
 
@@ -27,35 +24,6 @@ ETYPE_COLOURS = dict(
         strict=True,
     )
 )  # fmt: skip
-
-
-def framed(*, width: float = 7.0, height: float = 4.0) -> Callable:
-    """Draw in the book's style, on new axes where none are given, and say where the data are from.
-
-    The decorated function takes `ax`, and always gets one.
-
-    Parameters
-    ----------
-    width, height : float
-        Size of a new figure, in inches.
-    """
-
-    def frame(draw: Callable[..., Axes]) -> Callable[..., Axes]:
-        signature = inspect.signature(draw)
-
-        @wraps(draw)
-        def drawn(*args, **options) -> Axes:
-            given = signature.bind(*args, **options)
-            with style.context():
-                ax = style.new_axes(given.arguments.get("ax"), width=width, height=height)
-                given.arguments["ax"] = ax
-                drawn_on = draw(*given.args, **given.kwargs)
-                stamp(ax)
-            return drawn_on
-
-        return drawn
-
-    return frame
 
 
 def draw_column(ax: Axes, x: float, values: np.ndarray, *, colour: str, size: float) -> np.ndarray:

@@ -10,8 +10,9 @@ from matplotlib.patches import PathPatch, Rectangle
 from matplotlib.path import Path as Outline
 
 from nmc import names, style, units
+from nmc.data.figures import framed
 from nmc.factsheets.pathways import S_TYPES, layer_flow, pathway_matrix
-from nmc.factsheets.plots import draw_column, framed, layer_lines, short_number
+from nmc.factsheets.plots import draw_column, layer_lines, short_number
 from nmc.factsheets.sheets import column_of
 
 #: Excitatory classes warm, inhibitory ones cold; facilitating light, depressing dark.

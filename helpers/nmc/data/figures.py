@@ -1,0 +1,66 @@
+"""The frame of figures: axes in the book's style, and a line that says where the data are from."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+
+from nmc import style
+from nmc.data.provenance import stamp
+
+_Given = ParamSpec("_Given")
+_Drawn = TypeVar("_Drawn")
+_AX = "ax : matplotlib Axes, optional\n    Where to draw; a new figure unless given."
+_SECTION = re.compile(r"\n\n(?:Returns|Raises|Notes|Examples)\n---")
+
+
+def framed(
+    *, width: float = 7.0, height: float | Callable[[Any], float] = 4.0
+) -> Callable[[Callable[_Given, _Drawn]], Callable[_Given, _Drawn]]:
+    """Draw in the book's style, on new axes where none are given, and stamp the figure.
+
+    The decorated function takes `ax` and always gets one; where its docstring does not say so,
+    or not what it returns (the axes), that is added.
+
+    Parameters
+    ----------
+    width, height : float
+        Size of a new figure, in inches; the height may be a function of what is drawn, the
+        first argument.
+    """
+
+    def frame(draw: Callable[_Given, _Drawn]) -> Callable[_Given, _Drawn]:
+        signature = inspect.signature(draw)
+
+        @wraps(draw)
+        def drawn(*args: _Given.args, **options: _Given.kwargs) -> _Drawn:
+            given = signature.bind(*args, **options)
+            high = height(given.args[0]) if callable(height) else height
+            with style.context():
+                ax = style.new_axes(given.arguments.get("ax"), width=width, height=high)
+                given.arguments["ax"] = ax
+                drawn_on = draw(*given.args, **given.kwargs)
+                stamp(ax)
+            return drawn_on
+
+        drawn.__doc__ = _complete(inspect.getdoc(draw) or "")
+        return drawn
+
+    return frame
+
+
+def _complete(doc: str) -> str:
+    """Add to a docstring what all figures have in common."""
+    if "\nax : " not in doc:
+        found = _SECTION.search(doc)
+        at = found.start() if found else len(doc)
+        before = "\n" if "\nParameters\n---" in doc[:at] else "\n\nParameters\n----------\n"
+        doc = doc[:at] + before + _AX + doc[at:]
+    if "\nReturns\n---" not in doc:
+        found = _SECTION.search(doc)
+        at = found.start() if found else len(doc)
+        doc = f"{doc[:at]}\n\nReturns\n-------\nmatplotlib Axes{doc[at:]}"
+    return doc
