@@ -1,7 +1,6 @@
-"""The command ``nmc``: one group whose commands are loaded when they are called.
+"""The command ``nmc``; its commands stand in `nmc.cli.files` (data) and `nmc.cli.models`.
 
-A room adds a command by writing a click command in `nmc.cli.files` (data) or `nmc.cli.models`
-(everything else) and one line here.
+These modules import nothing heavy, so that help and completion answer at once.
 """
 
 from __future__ import annotations
@@ -10,45 +9,12 @@ import logging
 import os
 import sys
 from difflib import get_close_matches
-from importlib import import_module
 
 import click
 
 from nmc import errors
-
-#: Command → (module, attribute, what ``nmc --help`` says of it).
-COMMANDS = {
-    "list": ("nmc.cli.files", "list_command", "Show what there is to fetch."),
-    "fetch": ("nmc.cli.files", "fetch_command", "Get files and print their paths."),
-    "verify": ("nmc.cli.files", "verify_command", "Read every file again and compare its sha256."),
-    "cite": ("nmc.cli.files", "cite_command", "Say what to cite, in BibTeX or APA style."),
-    "terms": ("nmc.cli.files", "terms_command", "Show, accept or withdraw the data terms."),
-    "export": ("nmc.cli.files", "export_command", "Copy the cache into one folder."),
-    "import": ("nmc.cli.files", "import_command", "Take an exported folder into the cache."),
-    "simulate": ("nmc.cli.models", "simulate_command", "Run one protocol on one model."),
-    "sweep": ("nmc.cli.models", "sweep_command", "Run one protocol over many models."),
-    "scoreboard": ("nmc.cli.models", "scoreboard_command", "Compare models with fact sheets."),
-    "scoreboard-pathways": (
-        "nmc.cli.models",
-        "pathways_command",
-        "Compare pathways with their sheets.",
-    ),
-    "circuit": ("nmc.cli.models", "circuit_command", "Run a written circuit, under mpiexec."),
-    "check": ("nmc.cli.models", "check_command", "List what the fact sheets disagree on."),
-    "explorer": ("nmc.cli.models", "explorer_command", "Write pages to look anything up."),
-    "completion": ("nmc.cli.files", "completion_command", "Let the shell complete commands."),
-}
-
-#: The first match counts, so that the narrower classes stand first; all others give 1.
-EXIT_CODES: tuple[tuple[type[Exception], int], ...] = (
-    (errors.UnknownNameError, 2),
-    (errors.MissingFileError, 3),
-    (errors.DownloadError, 4),
-    (errors.ChecksumError, 5),
-    (errors.ArchiveError, 5),
-    (errors.FormatError, 5),
-    (errors.TermsError, 6),
-)
+from nmc.cli import files, models
+from nmc.cli.shared import exit_code
 
 _EPILOG = """\
 \b
@@ -72,37 +38,25 @@ Try:
 """
 
 
-class LazyGroup(click.Group):
-    """A group that knows its commands' names and help, and imports only the one that is called."""
+class GuessingGroup(click.Group):
+    """A group that lists its commands in their order and guesses a mistyped one."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the commands in the order of `COMMANDS`."""
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        """Import one command."""
-        if name not in COMMANDS:
-            return None
-        module, attribute, _ = COMMANDS[name]
-        return getattr(import_module(module), attribute)
+        """Return the commands in the order they were added."""
+        return list(self.commands)
 
     def resolve_command(self, ctx: click.Context, args: list[str]):
         """Find the command, or say which one may have been meant."""
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as exc:
-            near = get_close_matches(args[0], COMMANDS, n=1)
+            near = get_close_matches(args[0], self.commands, n=1)
             hint = f" Did you mean {near[0]!r}?" if near else ""
             raise click.UsageError(f"{exc.message}{hint}", ctx) from None
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the commands without importing them."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, entry[2]) for name, entry in COMMANDS.items()])
-
 
 @click.group(
-    cls=LazyGroup, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]}
+    cls=GuessingGroup, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]}
 )
 @click.version_option(package_name="nmc")
 def group() -> None:
@@ -113,9 +67,8 @@ def group() -> None:
     """
 
 
-def exit_code(error: Exception) -> int:
-    """Return the exit code of ``nmc`` for an error."""
-    return next((code for kind, code in EXIT_CODES if isinstance(error, kind)), 1)
+for _command in (*files.COMMANDS, *models.COMMANDS):
+    group.add_command(_command)
 
 
 def main(args: list[str] | None = None) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 
@@ -45,7 +44,7 @@ _keys = click.argument("keys", nargs=-1, type=KeyType(), metavar="[KEY]...")
 @shared.source
 @shared.as_json
 def list_command(keys, here, source, as_json) -> None:
-    """Show what there is to fetch, and which tree of the source has it at hand.
+    """Show what there is to fetch, and what is at hand.
 
     Without KEY, one line for each family of keys. KEY may be a family (sheet), the beginning of
     a key up to a slash (connectome/average), or a pattern ('model/L5_*_1').
@@ -63,7 +62,7 @@ def list_command(keys, here, source, as_json) -> None:
     if as_json:
         shared.show_json(rows)
     elif keys or here:
-        shown = [{**row, "size": shared.size_text(row["size_bytes"])} for row in rows]
+        shown = [{**row, "size": _size(row["size_bytes"])} for row in rows]
         shared.show_rows(shown, ("key", "size", "trust", "at_hand", "title"))
         _notes(rows)
     else:
@@ -82,15 +81,19 @@ def _row(item, trees) -> dict:
     }
 
 
+def _size(size_bytes: int | None) -> str:
+    return "?" if size_bytes is None else tqdm.format_sizeof(size_bytes, "B")
+
+
 def _families(rows: list[dict]) -> list[dict]:
-    family = [row["key"].split("/")[0] for row in rows]
-    files = Counter(family)
-    here = Counter(name for name, row in zip(family, rows, strict=True) if row["at_hand"])
-    first = dict(reversed([*zip(family, (row["key"] for row in rows), strict=True)]))
-    return [
-        {"family": name, "files": files[name], "at_hand": here[name], "for example": first[name]}
-        for name in files
-    ]
+    found: dict[str, dict] = {}
+    for row in rows:
+        name = row["key"].split("/")[0]
+        new = {"family": name, "files": 0, "at_hand": 0, "for example": row["key"]}
+        family = found.setdefault(name, new)
+        family["files"] += 1
+        family["at_hand"] += bool(row["at_hand"])
+    return [*found.values()]
 
 
 def _notes(rows: list[dict]) -> None:
@@ -110,7 +113,7 @@ def _notes(rows: list[dict]) -> None:
               show_default=True, help="How to print the citations.")  # fmt: skip
 @shared.as_json
 def cite_command(keys, style, as_json) -> None:
-    """Say what to cite when you use these files; without KEY, everything.
+    """Say what to cite, for some files or for everything.
 
     \b
     nmc cite connectome/average/mc2
@@ -129,10 +132,10 @@ def cite_command(keys, style, as_json) -> None:
 @click.option("--withdraw", is_flag=True, help="Forget that they were accepted.")
 @shared.as_json
 def terms_command(accept, withdraw, as_json) -> None:
-    """Show the terms of the portal's data, in our own words; accept or withdraw them.
+    """Show, accept or withdraw the portal's data terms.
 
-    The sources 'portal' and 'extracts' need an acceptance once for each cache. The date and the
-    sha256 of the text are recorded.
+    They are shown in our own words. The sources 'portal' and 'extracts' need an acceptance once
+    for each cache; the date and the sha256 of the text are recorded.
 
     \b
     nmc terms
@@ -168,7 +171,7 @@ def terms_command(accept, withdraw, as_json) -> None:
 @shared.quiet
 @shared.as_json
 def fetch_command(keys, folder, accept_terms, source, quiet, as_json) -> None:
-    """Get files and print the paths of the verified copies, one a line.
+    """Get verified files and print their paths, one a line.
 
     KEY is a key, a family or a pattern, as for 'nmc list'. A file that is at hand already is
     verified and not fetched again.
@@ -197,7 +200,7 @@ def fetch_command(keys, folder, accept_terms, source, quiet, as_json) -> None:
 @shared.as_json
 @click.pass_context
 def verify_command(context, repair, source, quiet, as_json) -> None:
-    """Read every file of the cache again and compare it with its sha256.
+    """Compare every file of the cache with its sha256.
 
     Unpacked archives are compared member by member. Ends with exit code 5 when something is
     damaged and was not repaired.
@@ -208,9 +211,7 @@ def verify_command(context, repair, source, quiet, as_json) -> None:
     nmc verify --source /data/nmc
     """
     if source and repair:
-        raise click.UsageError(
-            "--repair mends the cache only; a tree of yours is never written to."
-        )
+        raise click.UsageError("--repair mends the cache only, never a tree of yours.")
     if source and not Path(source).is_dir():
         raise click.UsageError(f"{source} is no folder.")
     tree = FolderTree(Path(source).absolute()) if source else None
@@ -235,11 +236,11 @@ def verify_command(context, repair, source, quiet, as_json) -> None:
 @shared.quiet
 @shared.as_json
 def export_command(folder, keys, source, quiet, as_json) -> None:
-    """Copy files into a new FOLDER laid out as the portal's tree, with SHA256SUMS.
+    """Copy files into a FOLDER for a class or a cluster.
 
-    For a classroom or a cluster without a network. Without KEY, all that is at hand is copied;
-    with KEY, these files, fetched where need be. The folder is a source: set NMC_SOURCE to it,
-    or take it into a cache with 'nmc import'.
+    It is laid out as the portal's tree, with SHA256SUMS, and needs no network: set NMC_SOURCE to
+    it, or take it into a cache with 'nmc import'. Without KEY, all that is at hand is copied;
+    with KEY, these files, fetched where need be.
 
     \b
     nmc export ~/nmc-course --source portal
@@ -249,16 +250,11 @@ def export_command(folder, keys, source, quiet, as_json) -> None:
 
 
 @click.command("import")
-@click.argument(
-    "origins",
-    nargs=-1,
-    required=True,
-    metavar="PATH...",
-    type=click.Path(exists=True, path_type=Path),
-)
+@click.argument("origins", nargs=-1, required=True, metavar="PATH...",
+                type=click.Path(exists=True, path_type=Path))  # fmt: skip
 @shared.as_json
 def import_command(origins, as_json) -> None:
-    """Take files into the cache, each under its key; every file is verified.
+    """Take files into the cache, each of them verified.
 
     PATH is a file with the name that the portal gave it, an exported folder, a folder of
     downloads, or an unpacked package. Afterwards the source 'portal' has these files without a
@@ -284,7 +280,7 @@ def _report(done, verb: str, as_json: bool) -> None:
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def completion_command(context, shell: str) -> None:
-    """Print a script that lets the shell complete commands, options and keys.
+    """Print a script that completes commands and keys.
 
     \b
     bash:  echo 'eval "$(nmc completion bash)"' >> ~/.bashrc
@@ -295,3 +291,9 @@ def completion_command(context, shell: str) -> None:
     assert complete is not None, "the choices above are click's own"
     script = complete(context.find_root().command, {}, "nmc", "_NMC_COMPLETE")
     click.echo(script.source())
+
+
+COMMANDS = (
+    list_command, fetch_command, verify_command, cite_command, terms_command, export_command,
+    import_command, completion_command,
+)  # fmt: skip

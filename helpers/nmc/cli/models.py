@@ -10,27 +10,23 @@ import click
 
 import nmc
 from nmc import names
-from nmc.cli import exit_code, shared
+from nmc.cli import shared
 from nmc.errors import NMCError, UnknownNameError
 
 _PROTOCOLS = ("step", "rest", "fi", "chirp", "bap", "epsp", "bombardment")
 _mode = click.option(
-    "--mode",
-    type=click.Choice(["published", "converged"]),
-    default="published",
-    show_default=True,
+    "--mode", type=click.Choice(["published", "converged"]), default="published", show_default=True,
     help="The package's own time step, or an accurate and faster integration.",
-)
+)  # fmt: skip
 _step = click.option(
     "--step", type=click.IntRange(1, 3), default=1, show_default=True, help="Step current."
 )
 _workers = click.option("--workers", default=2, show_default=True, help="Models at the same time.")
 _verify = click.option(
-    "--verify",
-    type=click.IntRange(1),
-    metavar="N",
+    "--verify", type=click.IntRange(1), metavar="N",
     help="Run N recorded rows of each kind again; if all are the same, stamp the rows.",
-)
+)  # fmt: skip
+_trust = click.option("--trust", is_flag=True, help="Run the code of packages that are not known.")
 _packages = click.option("--source", help="Where the packages come from; NMC_SOURCE unless given.")
 
 
@@ -69,11 +65,13 @@ def _use(source: str | None) -> None:
 @_protocol("step", "rest")
 @_step
 @_mode
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, and nothing else, on stdout.")
+@shared.as_json
 @click.option("--trace", type=shared.NewFile(), help="Write the trace to this CSV file.")
-@click.option("--trust", is_flag=True, help="Run the code of a package that is not known.")
+@_trust
 def simulate_command(model, protocol, step, mode, as_json, trace, trust) -> None:
-    """Run one protocol on one MODEL, a name or a package's path, and print its numbers.
+    """Run one protocol on one MODEL and print its numbers.
+
+    MODEL is a name or a package's path.
 
     \b
     nmc simulate L1_HAC_cNAC187_1
@@ -89,7 +87,7 @@ def simulate_command(model, protocol, step, mode, as_json, trace, trust) -> None
     if trace:
         table.assign(**made).to_csv(trace, index=False)
     if as_json:
-        click.echo(json.dumps(table.attrs))
+        shared.show_json(table.attrs)
         return
     click.echo(f"data: {made['origin']}" + (", invented numbers" if made["invented"] else ""))
     for name, value in table.attrs.items():
@@ -102,9 +100,8 @@ def simulate_command(model, protocol, step, mode, as_json, trace, trust) -> None
 @_protocol(*_PROTOCOLS)
 @_step
 @_mode
-@click.option(
-    "--folder", type=click.Path(path_type=Path), required=True, help="Where the rows are kept."
-)
+@click.option("--folder", type=click.Path(path_type=Path), required=True,
+              help="Where the rows are kept.")  # fmt: skip
 @_workers
 @click.option("--scheduler", help="Address of a Dask scheduler, instead of this machine.")
 @click.option(
@@ -113,9 +110,10 @@ def simulate_command(model, protocol, step, mode, as_json, trace, trust) -> None
 )  # fmt: skip
 @click.pass_context
 def sweep_command(context, models, protocol, step, mode, folder, workers, scheduler, more) -> None:
-    """Run one protocol over MODELS: names, m-types, me-types, or 'all'.
+    """Run one protocol over many MODELS.
 
-    Started again with the same folder it runs only what is missing, failed or out of date.
+    MODELS are names, m-types, me-types, layers, or 'all'. Started again with the same folder it
+    runs only what is missing, failed or out of date.
     Ends with exit code 1 when a model failed; the others' rows are there.
 
     \b
@@ -146,10 +144,10 @@ def _name_failures(rows, column: str) -> None:
 @click.option("--keep", is_flag=True, help="Update the recorded rows that come with the package.")
 @_verify
 def scoreboard_command(models, source, workers, rest_only, keep, verify) -> None:
-    """Compare MODELS at rest with their fact sheets, and count their spikes.
+    """Compare MODELS with their fact sheets.
 
-    All models of the source by default.  Started again it runs only what is missing, failed or
-    out of date.
+    At rest, and by their counts of spikes; all models of the source by default. Started again it
+    runs only what is missing, failed or out of date.
 
     \b
     nmc scoreboard L1_HAC_cNAC187_1 --rest-only
@@ -174,7 +172,7 @@ def scoreboard_command(models, source, workers, rest_only, keep, verify) -> None
 @_packages
 @_verify
 def pathways_command(source, verify) -> None:
-    """Record the listed pathways on the source's packages and compare them with their sheets.
+    """Record pathways and compare them with their sheets.
 
     Takes about an hour on one core; started again it records only what is missing or stale.
 
@@ -194,12 +192,12 @@ def pathways_command(source, verify) -> None:
 
 @click.group("circuit")
 def circuit_command() -> None:
-    """Run a circuit that nmc.write_circuit wrote into a folder."""
+    """Run a circuit that nmc.write_circuit wrote."""
 
 
 @circuit_command.command("run")
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--trust", is_flag=True, help="Run the code of packages that are not known.")
+@_trust
 def circuit_run_command(folder, trust) -> None:
     """Simulate the circuit in FOLDER; under mpiexec each rank simulates its share of the cells.
 
@@ -214,7 +212,7 @@ def circuit_run_command(folder, trust) -> None:
         run, rank = ranks.run_folder(folder, trust=trust, libraries=ranks.handed(folder))
     except NMCError as error:  # one rank's failure ends all of them
         click.echo(f"nmc: {error}", err=True)
-        ranks.leave(exit_code(error))
+        ranks.leave(shared.exit_code(error))
     if rank == 0:
         click.echo(f"{folder}: run {run.run_id}, {len(run.parts)} of {len(run.parts)} parts done")
     ranks.leave()
@@ -235,7 +233,7 @@ def select_models(given) -> list[str]:
 @click.command("check")
 @shared.as_json
 def check_command(as_json: bool) -> None:
-    """List every disagreement between the fact sheets of the source.
+    """List what the fact sheets of the source disagree on.
 
     Nothing is repaired. The last line says how many values were compared.
 
@@ -259,9 +257,10 @@ def check_command(as_json: bool) -> None:
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--home", default="../index.html", show_default=True, help="Address of the book.")
 def explorer_command(folder: Path, home: str) -> None:
-    """Write the fact sheet explorer into FOLDER and print its first page.
+    """Write the fact sheet explorer into FOLDER.
 
-    The pages work from a disk, without a server or a network; what FOLDER held is replaced.
+    Its first page's path is printed. The pages work from a disk, without a server or a network;
+    what FOLDER held is replaced.
 
     \b
     nmc explorer explorer
@@ -271,3 +270,9 @@ def explorer_command(folder: Path, home: str) -> None:
     if folder.is_dir() and any(folder.iterdir()) and not (folder / "explorer.js").is_file():
         raise click.UsageError(f"{folder} holds something else than an explorer: name another.")
     click.echo(build_explorer(folder, home=home))
+
+
+COMMANDS = (
+    simulate_command, sweep_command, scoreboard_command, pathways_command, circuit_command,
+    check_command, explorer_command,
+)  # fmt: skip

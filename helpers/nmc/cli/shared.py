@@ -1,4 +1,4 @@
-"""What the commands share: options, checked arguments, and how a table is shown."""
+"""What the commands share: options, a checked argument, exit codes, and how results are shown."""
 
 from __future__ import annotations
 
@@ -9,16 +9,31 @@ from pathlib import Path
 
 import click
 
-as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
+from nmc import errors
 
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, and nothing else.")
+quiet = click.option("--quiet", "-q", is_flag=True, help="No progress bar.")
 source = click.option(
-    "--source",
-    metavar="LIST",
+    "--source", metavar="LIST",
     help="Trees to use, in order: sample, portal, extracts, a folder, an address. "
     "Default: NMC_SOURCE, else sample.",
+)  # fmt: skip
+
+#: The first match counts, so that the narrower classes stand first; all others give 1.
+EXIT_CODES: tuple[tuple[type[Exception], int], ...] = (
+    (errors.UnknownNameError, 2),
+    (errors.MissingFileError, 3),
+    (errors.DownloadError, 4),
+    (errors.ChecksumError, 5),
+    (errors.ArchiveError, 5),
+    (errors.FormatError, 5),
+    (errors.TermsError, 6),
 )
 
-quiet = click.option("--quiet", "-q", is_flag=True, help="No progress bar.")
+
+def exit_code(error: Exception) -> int:
+    """Return the exit code of ``nmc`` for an error."""
+    return next((code for kind, code in EXIT_CODES if isinstance(error, kind)), 1)
 
 
 class NewFile(click.Path):
@@ -46,20 +61,8 @@ def show_json(value: object) -> None:
 def show_rows(rows: Iterable[Mapping[str, object]], columns: Iterable[str]) -> None:
     """Print rows as a plain table, its columns as wide as they need to be."""
     columns = list(columns)
-    shown = [{name: "" if row.get(name) is None else str(row[name]) for name in columns}
-             for row in rows]  # fmt: skip
-    widths = {name: max([len(name), *(len(row[name]) for row in shown)]) for name in columns}
-    for row in [{name: name for name in columns}, *shown]:
-        click.echo("  ".join(row[name].ljust(widths[name]) for name in columns).rstrip())
-
-
-def size_text(size_bytes: int | None) -> str:
-    """Return a size as people read it: ``2.1 MB``; a question mark when it is not known."""
-    if size_bytes is None:
-        return "?"
-    value = float(size_bytes)
-    for unit in ("B", "kB", "MB"):
-        if value < 1000:
-            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
-        value /= 1000
-    return f"{value:.1f} GB"
+    shown = [columns, *(["" if r.get(c) is None else str(r[c]) for c in columns] for r in rows)]
+    widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
+    for row in shown:
+        cells = (text.ljust(width) for text, width in zip(row, widths, strict=True))
+        click.echo("  ".join(cells).rstrip())
