@@ -21,11 +21,6 @@ MOST_GROUPS = 1000
 def graph_of(connectome) -> tuple[np.ndarray, np.ndarray]:
     """Return the connections as CSR arrays, rows presynaptic.
 
-    Parameters
-    ----------
-    connectome : Connectome
-        Anything with an ``adjacency``, a square scipy CSR of n neurons.
-
     Returns
     -------
     indptr : int64 array, shape (n + 1,)
@@ -35,8 +30,7 @@ def graph_of(connectome) -> tuple[np.ndarray, np.ndarray]:
     Raises
     ------
     ConnectomeError
-        If this is no connectome, or a neuron connects to itself: no measure here is defined
-        for that.
+        If this is no connectome, or a neuron connects to itself: no measure is defined for that.
     """
     check_connectome(connectome)
     adjacency = connectome.adjacency
@@ -54,13 +48,8 @@ def graph_of(connectome) -> tuple[np.ndarray, np.ndarray]:
 def tasks(bytes_each: int = 0) -> int:
     """Return how many tasks a kernel deals its rows out to: one a thread, fewer for large ones.
 
-    A kernel takes the memory of all its tasks before they begin: the error of an allocation that
-    fails inside ``prange`` is lost, and its counts would be wrong.
-
-    Parameters
-    ----------
-    bytes_each : int
-        What one task takes; all together take at most `ROOM_BYTES`, or are a single one.
+    All together take at most `ROOM_BYTES`, or are a single one. A kernel takes their memory
+    before they begin: the error of an allocation that fails inside ``prange`` is lost.
     """
     from numba import get_num_threads
 
@@ -69,12 +58,7 @@ def tasks(bytes_each: int = 0) -> int:
 
 @contextmanager
 def memory_for(what: str) -> Iterator[None]:
-    """Turn a failed allocation into a sentence that says what there was no memory for.
-
-    Raises
-    ------
-    ConnectomeError
-    """
+    """Turn a failed allocation into a `ConnectomeError` that says what there was no memory for."""
     try:
         yield
     except MemoryError as error:
@@ -85,20 +69,7 @@ def memory_for(what: str) -> Iterator[None]:
 
 
 def must_hold(what: str, *equal: tuple[object, object]) -> None:
-    """Check sums that a correct count cannot miss.
-
-    Parameters
-    ----------
-    what : str
-        What was counted.
-    *equal : pair of numbers or of arrays
-        Each pair must be equal.
-
-    Raises
-    ------
-    ConnectomeError
-        When one is not: the counts are wrong, by a fault of this package or of the machine.
-    """
+    """Raise a `ConnectomeError` unless each pair is equal: sums a correct count cannot miss."""
     for found, expected in equal:
         if not np.array_equal(found, expected):
             raise ConnectomeError(
@@ -116,25 +87,12 @@ def transpose(indptr: np.ndarray, indices: np.ndarray) -> tuple[np.ndarray, np.n
 
 
 def group_codes(connectome, by: str) -> tuple[np.ndarray, list]:
-    """Number the groups of a column of the neuron table.
-
-    Parameters
-    ----------
-    connectome : Connectome
-    by : str
-        A column of ``neurons``: ``"mtype"``, ``"layer"``, ``"excitatory"`` …
-
-    Returns
-    -------
-    codes : int32 array, shape (n,)
-    labels : list
-        Label of each code, in order of first appearance.
+    """Number the groups of a column of the neuron table: codes (int32) and the label of each.
 
     Raises
     ------
     ConnectomeError
-        If the neuron table has no such column, a neuron has no value in it, or there are more
-        groups than `MOST_GROUPS`.
+        If there is no such column, a neuron has no value in it, or it has more than `MOST_GROUPS`.
     """
     if not isinstance(by, str) or by not in connectome.neurons:
         known = ", ".join(map(str, connectome.neurons.columns))
@@ -151,14 +109,7 @@ def group_codes(connectome, by: str) -> tuple[np.ndarray, list]:
 
 
 def pathway_table(labels: list, **columns: np.ndarray) -> pd.DataFrame:
-    """Make a table of all ordered pairs of groups, ``pre`` changing slowest.
-
-    Parameters
-    ----------
-    labels : list
-        Name of each group.
-    **columns : array of as many values as there are pairs, of any shape
-    """
+    """Make a table of all ordered pairs of groups, ``pre`` changing slowest."""
     names = np.empty(len(labels), dtype=object)
     names[:] = labels
     ends = {"pre": np.repeat(names, len(labels)), "post": np.tile(names, len(labels))}
@@ -185,20 +136,7 @@ def subgraph(
 def blank_unknown(
     table: pd.DataFrame, connectome, by: str, numbers: list[str], count: str = "connections"
 ) -> pd.DataFrame:
-    """Blank the rows of pathways of which the connectome's file had no matrix: unknown, not zero.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        One row a pathway, columns ``pre`` and ``post``.
-    connectome : Connectome
-    by : str
-        What the pathways run between; only those of m-types can be missing in a file.
-    numbers : list of str
-        Columns to set to NaN.
-    count : str
-        Column of counts, nullable afterwards.
-    """
+    """Blank `numbers` and `count` of pathways that the file had no matrix of: unknown, not zero."""
     unknown = set(getattr(getattr(connectome, "coverage", None), "missing_blocks", ()))
     if by == "mtype" and unknown:
         lost = [pair in unknown for pair in zip(table["pre"], table["post"], strict=True)]

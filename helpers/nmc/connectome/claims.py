@@ -118,12 +118,10 @@ def check_connectome_claims(
 ) -> pd.DataFrame:
     """Check every printed number about a connectome that the source has the file for.
 
-    What is recomputed is kept beside what is printed, as `nmc.compare` does.
-
     Parameters
     ----------
     claims : str or iterable of str, optional
-        Names of claims, without ``connectome/``; default all.
+        Names of claims, without ``connectome/``; default all. Another is an `UnknownNameError`.
     source : str, optional
         See `nmc.fetch`.
 
@@ -134,11 +132,6 @@ def check_connectome_claims(
         ``where``.  The verdict is *agrees* or *differs*; *invented data* for a synthetic file;
         *needs the full file* or *needs the extract*, with its key, when the source does not
         have it; *number not available* where the paper's number could not be read.
-
-    Raises
-    ------
-    UnknownNameError
-        For a claim that does not exist.
     """
     if claims is None:
         claims = [k.split("/", 1)[1] for k in published.claims() if k.startswith("connectome/")]

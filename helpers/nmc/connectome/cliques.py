@@ -1,4 +1,10 @@
-"""Directed cliques, simplices of the directed flag complex, and the cavities they enclose."""
+"""Directed cliques, simplices of the directed flag complex, and the cavities they enclose
+(Reimann et al. 2017, Cliques of neurons bound into cavities provide a missing link between
+structure and function, Front Comput Neurosci 11:48).
+
+Each call raises `ConnectomeError` for what is no `Connectome` or connects a neuron to itself, and
+when there is not enough memory.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +27,7 @@ def count_simplices(connectome) -> pd.Series:
 
     A directed k-simplex is an ordered tuple of k + 1 neurons in which each contacts all later
     ones: dimension 0 are the neurons, 1 the connections, 2 the feed-forward triangles.
-    Reciprocal connections make different tuples of the same neurons, all counted [1]_.
+    Reciprocal connections make different tuples of the same neurons, all counted.
 
     Parameters
     ----------
@@ -31,16 +37,6 @@ def count_simplices(connectome) -> pd.Series:
     -------
     pandas.Series
         Counts (int64), index ``dimension`` 0, 1, … up to the largest that occurs.
-
-    Raises
-    ------
-    ConnectomeError
-        If this is no Connectome, a neuron connects to itself, or there is not enough memory.
-
-    References
-    ----------
-    .. [1] Reimann et al. (2017), Cliques of neurons bound into cavities provide a missing link
-       between structure and function, Front Comput Neurosci 11:48.
     """
     with memory_for("counting simplices"):
         indptr, indices, room, own = _inputs(connectome)
@@ -65,15 +61,6 @@ def compute_participation(connectome) -> pd.DataFrame:
     pandas.DataFrame
         n rows, index of the neuron table; one column a dimension (0 is 1 for everyone, 1 the
         degree). A column's sum is (dimension + 1) times the number of its simplices.
-
-    Raises
-    ------
-    ConnectomeError
-        If this is no Connectome, a neuron connects to itself, or there is not enough memory.
-
-    References
-    ----------
-    .. [1] Reimann et al. (2017), Front Comput Neurosci 11:48.
     """
     all_counts = count_simplices(connectome).to_numpy()
     dimensions = all_counts.size
@@ -100,11 +87,6 @@ def compute_euler_characteristic(counts: pd.Series) -> int:
     Returns
     -------
     int
-
-    Raises
-    ------
-    ConnectomeError
-        If these are no counts by dimension.
     """
     if not isinstance(counts, pd.Series):
         raise ConnectomeError(
@@ -135,7 +117,7 @@ def compute_betti_numbers(connectome) -> pd.Series:
     loops, 2 hollow volumes. Simplices are ordered tuples, so the two connections of a
     reciprocal pair are different 1-simplices and enclose a loop: an undirected simplex tree
     would give other numbers. Of each boundary matrix only the rank is needed; it is reduced by
-    its shorter side.
+    its shorter side (Lütgehetmann et al. 2020, Algorithms 13:19).
 
     Parameters
     ----------
@@ -148,16 +130,6 @@ def compute_betti_numbers(connectome) -> pd.Series:
     pandas.Series
         Betti numbers (int64), index ``dimension`` 0, 1, …, one for each dimension in which
         there are simplices.
-
-    Raises
-    ------
-    ConnectomeError
-        If this is no `Connectome`, or a neuron connects to itself.
-
-    References
-    ----------
-    .. [1] Reimann et al. (2017), Front Comput Neurosci 11:48; Lütgehetmann et al. (2020),
-       Computing persistent homology of directed flag complexes, Algorithms 13:19.
     """
     indptr, indices = graph_of(connectome)
     with memory_for("the simplices and their boundaries"):

@@ -1,5 +1,8 @@
 """How many partners neurons have: degrees, reciprocity, convergence, hubs and their rich club,
 and how densely groups of neurons are wired to one another.
+
+Each raises `ConnectomeError` for what is no `Connectome` or connects a neuron to itself, and for
+a `by` that is no column of the neuron table.
 """
 
 from __future__ import annotations
@@ -24,7 +27,7 @@ from nmc.errors import ConnectomeError
 
 
 def compute_degrees(connectome) -> pd.DataFrame:
-    """Count the partners of every neuron.
+    """Count the partners of every neuron (Newman 2003, SIAM Rev 45:167).
 
     Parameters
     ----------
@@ -37,15 +40,6 @@ def compute_degrees(connectome) -> pd.DataFrame:
         n rows, index of the neuron table: ``mtype``, ``layer``, ``excitatory`` as there;
         ``in_degree`` (presynaptic partners), ``out_degree`` (postsynaptic), ``reciprocal``
         (partners in both ways), ``degree`` (in + out); int64. Only partners in the graph count.
-
-    Raises
-    ------
-    ConnectomeError
-        If this is no `Connectome`, or a neuron connects to itself.
-
-    References
-    ----------
-    .. [1] Newman (2003), The structure and function of complex networks, SIAM Rev 45:167.
     """
     indptr, indices = graph_of(connectome)
     out_degree = np.diff(indptr)
@@ -73,11 +67,6 @@ def compute_reciprocity(connectome) -> float:
     float
         0 … 1; NaN without connections. In a random graph it equals the connection probability
         (Newman, Forrest and Balthrop 2002, Phys Rev E 66:035101).
-
-    Raises
-    ------
-    ConnectomeError
-        If this is no `Connectome`, or a neuron connects to itself.
     """
     indptr, indices = graph_of(connectome)
     marks = mark_reciprocal(indptr, indices)
@@ -85,7 +74,7 @@ def compute_reciprocity(connectome) -> float:
 
 
 def compute_pathway_reciprocity(connectome, by: str = "mtype") -> pd.DataFrame:
-    """Compute reciprocity pathway by pathway.
+    """Compute reciprocity pathway by pathway (as `compute_reciprocity`).
 
     Parameters
     ----------
@@ -98,15 +87,6 @@ def compute_pathway_reciprocity(connectome, by: str = "mtype") -> pd.DataFrame:
     pandas.DataFrame
         One row a pathway with connections: ``pre``, ``post``, ``connections``, ``reciprocal``
         (connections whose reverse exists), ``reciprocity`` (their share).
-
-    Raises
-    ------
-    ConnectomeError
-        If this is no `Connectome`, a neuron connects to itself, or there is no column `by`.
-
-    References
-    ----------
-    .. [1] Newman, Forrest and Balthrop (2002), Phys Rev E 66:035101, within each pathway.
     """
     indptr, indices = graph_of(connectome)
     codes, labels = group_codes(connectome, by)
@@ -121,12 +101,12 @@ def compute_pathway_reciprocity(connectome, by: str = "mtype") -> pd.DataFrame:
 
 
 def compute_convergence(connectome, by: str = "mtype") -> pd.DataFrame:
-    """Compute convergence and divergence of every pathway as the fact sheets define them.
+    """Compute convergence and divergence of every pathway as the portal's fact sheets define them.
 
     Convergence is the number of presynaptic neurons of one type that contact a neuron of the
     other, divergence the number of postsynaptic ones it contacts; mean and standard deviation
     are over all neurons, those without a partner included, and only partners inside the
-    volume count.
+    volume count. It is this definition that gives the sheets' values from the connectome.
 
     Parameters
     ----------
@@ -140,16 +120,6 @@ def compute_convergence(connectome, by: str = "mtype") -> pd.DataFrame:
         One row an ordered pair of groups: ``pre``, ``post``, ``n_pre``, ``n_post``,
         ``connections``, ``convergence_mean``, ``convergence_std``, ``divergence_mean``,
         ``divergence_std``. NaN where the connectome's coverage lacks the block.
-
-    Raises
-    ------
-    ConnectomeError
-        If this is no `Connectome`, a neuron connects to itself, or there is no column `by`.
-
-    References
-    ----------
-    .. [1] Pathway fact sheets of the Neocortical Microcircuit portal; the definition is the one
-       that reproduces their values from the connectome.
     """
     indptr, indices = graph_of(connectome)
     codes, labels = group_codes(connectome, by)
@@ -215,15 +185,12 @@ def compute_rich_club(connectome, nulls: Iterable = ()) -> pd.DataFrame:
     Raises
     ------
     ConnectomeError
-        If this is no `Connectome`, or a neuron connects to itself; if a null's neurons do not
-        have the degrees of the connectome.
+        If a null's neurons do not have the degrees of the connectome.
 
     References
     ----------
-    .. [1] Colizza, Flammini, Serrano and Vespignani (2006), Detecting rich-club ordering in
-       complex networks, Nat Phys 2:110.
-    .. [2] Gal et al. (2017), Rich cell-type-specific network topology in neocortical
-       microcircuitry, Nat Neurosci 20:1004.
+    .. [1] Colizza, Flammini, Serrano and Vespignani (2006), Nat Phys 2:110.
+    .. [2] Gal et al. (2017), Nat Neurosci 20:1004, on neocortical microcircuitry.
     """
     degree, density, neurons, connections = _curve(connectome)
     table = pd.DataFrame(
@@ -255,14 +222,13 @@ def compute_rich_club(connectome, nulls: Iterable = ()) -> pd.DataFrame:
 
 
 def compute_hubs(connectome, share: float = 0.01, *, kind: str = "degree") -> pd.DataFrame:
-    """Find the neurons with the most partners.
+    """Find the hubs, the neurons with the most partners (van den Heuvel and Sporns 2013).
 
     Parameters
     ----------
     connectome : Connectome
     share : float
-        Share of all neurons to call hubs, above 0 and at most 1. All that tie with the last are
-        in.
+        Share of all neurons to call hubs, above 0 and at most 1; with all that tie with the last.
     kind : {"degree", "in_degree", "out_degree"}
         What to rank by.
 
@@ -270,16 +236,6 @@ def compute_hubs(connectome, share: float = 0.01, *, kind: str = "degree") -> pd
     -------
     pandas.DataFrame
         Rows of the degree table (`compute_degrees`) of the hubs, largest first.
-
-    Raises
-    ------
-    ConnectomeError
-        If this is no `Connectome`, or a neuron connects to itself; for another kind or share.
-
-    References
-    ----------
-    .. [1] Van den Heuvel and Sporns (2013), Network hubs in the human brain, Trends Cogn Sci
-       17:683; in this microcircuit: Gal et al. (2017), Nat Neurosci 20:1004.
     """
     check_choice(kind, "What hubs are ranked by", ("degree", "in_degree", "out_degree"))
     if not isinstance(share, Real) or not 0 < share <= 1:
@@ -312,6 +268,8 @@ def _above(counts: np.ndarray) -> np.ndarray:
 def compute_block_densities(connectome, by: str = "layer") -> pd.DataFrame:
     """Compute the density of connections between every two groups of neurons.
 
+    The densities of a stochastic blockmodel (Holland, Laskey and Leinhardt 1983, Soc Netw 5:109).
+
     Parameters
     ----------
     connectome : Connectome
@@ -322,17 +280,8 @@ def compute_block_densities(connectome, by: str = "layer") -> pd.DataFrame:
     -------
     pandas.DataFrame
         One row an ordered pair of groups: ``pre``, ``post``, ``pairs`` (ordered, without a neuron
-        and itself), ``connections``, ``density`` (0 … 1, NaN without pairs). NaN too where the
+        and itself), ``connections``, ``density`` (0 … 1). NaN without pairs, and where the
         connectome's coverage lacks the block.
-
-    Raises
-    ------
-    ConnectomeError
-        If this is no `Connectome`, a neuron connects to itself, or there is no column `by`.
-
-    References
-    ----------
-    .. [1] Holland, Laskey and Leinhardt (1983), Stochastic blockmodels, Soc Netw 5:109.
     """
     codes, labels, blocks = _blocks(connectome, by)
     size = np.bincount(codes, minlength=len(labels))
@@ -358,11 +307,6 @@ def compute_modularity(connectome, by: str = "layer") -> float:
     -------
     float
         Below 1; 0 for chance; NaN without connections.
-
-    Raises
-    ------
-    ConnectomeError
-        If this is no `Connectome`, a neuron connects to itself, or there is no column `by`.
     """
     _, _, blocks = _blocks(connectome, by)
     m = int(blocks.sum())

@@ -1,4 +1,8 @@
-"""Connection probability against the distance between somata, and around a presynaptic one."""
+"""Connection probability against the distance between somata, and around a presynaptic one.
+
+Each call raises `ConnectomeError` for what is no `Connectome`, for a neuron that connects to
+itself or has no position, and for bins that are not above 0 µm or more than fit in memory.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +41,7 @@ MOST_COUNTS = 4_000_000
 def compute_distance_profile(
     connectome, *, bin_um: float = 25.0, axis: str = "3d", by: str | None = None
 ) -> pd.DataFrame:
-    """Compute connection probability against soma distance over all pairs of neurons.
+    """Compute connection probability against soma distance over all pairs of neurons [1]_.
 
     Parameters
     ----------
@@ -56,12 +60,6 @@ def compute_distance_profile(
         ``pre``, ``post`` (if `by`), ``from_um``, ``to_um``, ``pairs`` (ordered),
         ``connections``, ``probability`` (0 … 1, NaN without pairs) and ``standard_error``
         (binomial); one row a bin that holds a pair or stands before one that does.
-
-    Raises
-    ------
-    ConnectomeError
-        If this is no `Connectome`, a neuron connects to itself or has no position; for an unknown
-        `axis` or column, or a width that is not above 0 or gives more bins than fit in memory.
 
     References
     ----------
@@ -89,7 +87,7 @@ def compute_distance_profile(
 def compute_pathway_probability(
     connectome, *, within_um: float = 100.0, by: str = "mtype"
 ) -> pd.DataFrame:
-    """Compute the connection probability of every pathway as the fact sheets define it.
+    """Compute the connection probability of every pathway as the portal's fact sheets define it.
 
     The share of ordered pairs of neurons, their somata less than 100 µm apart in space, that
     are connected.
@@ -106,18 +104,8 @@ def compute_pathway_probability(
     -------
     pandas.DataFrame
         One row an ordered pair of groups: ``pre``, ``post``, ``pairs``, ``connections``,
-        ``probability`` (0 … 1, NaN without pairs), ``standard_error``. NaN where the
+        ``probability`` (0 … 1), ``standard_error``. NaN without pairs, and where the
         connectome's coverage lacks the block.
-
-    Raises
-    ------
-    ConnectomeError
-        If this is no `Connectome`, a neuron connects to itself or has no position; for an unknown
-        column, or a distance that is not above 0.
-
-    References
-    ----------
-    .. [1] Pathway fact sheets of the Neocortical Microcircuit portal ("within 100 µm").
     """
     check_connectome(connectome)
     check_width(within_um, "The sphere", finite=False)
@@ -190,7 +178,7 @@ _MOST_BINS = 1_000_000
 def compute_offset_map(
     connectome: Connectome, *, bin_um: float = 50.0, aside_um: float = 500.0, up_um: float = 600.0
 ) -> pd.DataFrame:
-    """Compute connection probability by the place of the postsynaptic soma.
+    """Compute connection probability by the place of the postsynaptic soma, aside and up.
 
     Parameters
     ----------
@@ -207,16 +195,6 @@ def compute_offset_map(
         ``aside_um`` (horizontal distance, middle of the bin), ``up_um`` (height of the
         postsynaptic above the presynaptic soma; negative is deeper), ``pairs``,
         ``connections``, ``probability`` (NaN without pairs).
-
-    Raises
-    ------
-    ConnectomeError
-        If this is no `Connectome`, a neuron connects to itself or has no position; for a bin or a
-        reach that is not above 0 and finite, or more than a million bins.
-
-    References
-    ----------
-    .. [1] Perin, Berger and Markram (2011), PNAS 108:5419, for distance; here aside and up apart.
     """
     graph_of(connectome)
     check_width(bin_um)

@@ -103,21 +103,13 @@ def compute_summary(connectome: Connectome, measures: Iterable[str] = DEFAULT) -
     Parameters
     ----------
     connectome : Connectome
-        What to measure.
     measures : str or iterable of str
-        Names in `MEASURES`.
+        Names in `MEASURES`; another is an `UnknownNameError`.
 
     Returns
     -------
     dict
         Column name → number.
-
-    Raises
-    ------
-    UnknownNameError
-        For a measure that does not exist.
-    ConnectomeError
-        If this is no `Connectome`, or a neuron connects to itself.
     """
     check_connectome(connectome)
     row: dict = {}
@@ -206,11 +198,6 @@ def compute_spread(ensemble: pd.DataFrame, by: str = "kind") -> pd.DataFrame:
     pandas.DataFrame
         Rows the groups, columns ``(measure, mean | std | count)``; std with n − 1, missing for
         a single instance.
-
-    Raises
-    ------
-    ConnectomeError
-        For another table, or another `by`.
     """
     check_choice(by, "Instances are grouped by", ("kind", "group"))
     check_table(ensemble, (by,), "nmc.compute_ensemble")

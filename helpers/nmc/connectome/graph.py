@@ -111,11 +111,6 @@ class Connectome:
     instance : str
         Which of the portal's instances it is, or is a part of (``mc2``, ``individual/P14-13/mc0``,
         ``control/mc0/0``); empty when that is not known.
-
-    Raises
-    ------
-    ConnectomeError
-        If the table lacks a column, or the adjacency is no CSR matrix of as many neurons.
     """
 
     neurons: pd.DataFrame
@@ -164,10 +159,7 @@ class Connectome:
 
     @property
     def positions(self) -> np.ndarray:
-        """Soma positions, (N, 3) float64, µm, columns x, y (vertical), z.
-
-        A `ConnectomeError` if one is not a finite number: distances to it are not defined.
-        """
+        """Soma positions, (N, 3) float64, µm, columns x, y (vertical), z; all finite."""
         return finite(np.ascontiguousarray(self.neurons[list(POSITION)].to_numpy(float)))
 
     @property
@@ -197,11 +189,6 @@ class Connectome:
         Returns
         -------
         Connectome
-
-        Raises
-        ------
-        ConnectomeError
-            If it is not square with as many rows as there are neurons.
         """
         if not (sparse.issparse(adjacency) or isinstance(adjacency, np.ndarray)):
             raise ConnectomeError(
@@ -285,8 +272,7 @@ class Connectome:
         UnknownNameError
             For a layer or m-type that does not exist, or is not in this connectome.
         ConnectomeError
-            For `excitatory` that is no bool, a distance that is none, a point that is not of
-            three finite numbers or stands without a distance.
+            For a condition of another kind, or a point without a distance.
         """
         if not (excitatory is None or isinstance(excitatory, bool | np.bool_)):
             raise ConnectomeError(f"excitatory is True, False or None, not {excitatory!r}.")
@@ -337,10 +323,7 @@ class Connectome:
 def canonical(adjacency: sparse.sparray) -> sparse.csr_array:
     """Return a square 0/1 matrix as bool CSR with sorted int32 indices and no stored zero.
 
-    Raises
-    ------
-    ConnectomeError
-        For more neurons or connections than int32 can number.
+    A `ConnectomeError` for more neurons or connections than int32 can number.
     """
     for number, what in (
         (max(adjacency.shape, default=0), "neurons"),
@@ -369,16 +352,9 @@ def canonical(adjacency: sparse.sparray) -> sparse.csr_array:
 def make_neurons(
     mtype_codes: np.ndarray, positions: np.ndarray, counts: dict[str, np.ndarray] | None = None
 ) -> pd.DataFrame:
-    """Build the neuron table.
+    """Build the neuron table from indices in `nmc.names.MTYPES`, (N,), and positions, (N, 3) in µm.
 
-    Parameters
-    ----------
-    mtype_codes : (N,) int array
-        Index of each neuron's m-type in `nmc.names.MTYPES`.
-    positions : (N, 3) float array
-        Soma positions x, y, z in µm; y is vertical.
-    counts : mapping of str to (N,) int array, optional
-        Columns of `COUNTS`; a negative number stands for an unknown one.
+    `counts` holds columns of `COUNTS`; a negative number stands for an unknown one.
     """
     layers = np.array([names.LAYERS.index(names.layer_of(m)) for m in names.MTYPES])
     excitatory = np.array([names.is_excitatory(m) for m in names.MTYPES])

@@ -37,7 +37,7 @@ _NOT_ONES = np.uint64(0xFEFEFEFEFEFEFEFE)
 
 
 def read(params: Mapping, report: Callable[[float], None]) -> tuple[dict, dict[str, np.ndarray]]:
-    """Read a connectome file.
+    """Read a connectome file; a task of `nmc.child`.
 
     Parameters
     ----------
@@ -347,13 +347,7 @@ def _flat_ones(flat: np.ndarray) -> np.ndarray | None:
 
 
 def read_sonata(params: Mapping, report: Callable) -> tuple[dict, dict[str, np.ndarray]]:
-    """Read the files of a SONATA circuit; a task of `nmc.child`.
-
-    Raises
-    ------
-    FormatError
-        For files that are no SONATA.
-    """
+    """Read the files of a SONATA circuit; a task of `nmc.child`."""
     path = Path(params["path"])
     try:
         config = json.loads(path.read_text("utf-8"))

@@ -1,4 +1,7 @@
-"""Three neurons: the exact triad census, and clustering, from one list of all triangles."""
+"""Three neurons: the exact triad census, and clustering, from one list of all triangles.
+
+Each call raises `ConnectomeError` for what is no `Connectome` or connects a neuron to itself.
+"""
 
 from __future__ import annotations
 
@@ -44,13 +47,7 @@ class Triangles(NamedTuple):
 
 
 def list_triangles(indptr: np.ndarray, indices: np.ndarray) -> Triangles:
-    """Count every triangle once, at its neuron of least degree.
-
-    Raises
-    ------
-    ConnectomeError
-        If there is not enough memory.
-    """
+    """Count every triangle once, at its neuron of least degree."""
     with memory_for("listing triangles"):
         return _list_triangles(indptr, indices)
 
@@ -166,7 +163,6 @@ def count_triads(connectome, by: str | None = None, *, unconnected: bool = False
     Parameters
     ----------
     connectome : Connectome
-        n neurons.
     by : str, optional
         A column of the neuron table, e.g. ``"mtype"``: count within each of its groups,
         connections to other groups left out. Default: the whole graph.
@@ -178,16 +174,10 @@ def count_triads(connectome, by: str | None = None, *, unconnected: bool = False
     pandas.Series or pandas.DataFrame
         Counts (int64) by class, in the order of `TRIADS`; one row a group if `by` is given.
 
-    Raises
-    ------
-    ConnectomeError
-        If this is no `Connectome`, a neuron connects to itself, or there is no column `by`.
-
     References
     ----------
     .. [1] Holland and Leinhardt (1976), Local structure in social networks.
-    .. [2] Batagelj and Mrvar (2001), A subquadratic triad census algorithm, Soc Netw 23:237;
-       Latapy (2008), Main-memory triangle computations, Theor Comput Sci 407:458.
+    .. [2] Batagelj and Mrvar (2001), Soc Netw 23:237; Latapy (2008), Theor Comput Sci 407:458.
     """
     names = [*(UNCONNECTED if unconnected else ()), *TRIADS]
     indptr, indices = graph_of(connectome)
@@ -223,16 +213,10 @@ def compute_clustering(connectome) -> pd.DataFrame:
         n rows, index of the neuron table; ``directed``, ``undirected`` (0 … 1), ``triangles``
         (undirected triangles at the neuron).
 
-    Raises
-    ------
-    ConnectomeError
-        If this is no `Connectome`, or a neuron connects to itself.
-
     References
     ----------
-    .. [1] Fagiolo (2007), Clustering in complex directed networks, Phys Rev E 76:026107.
-    .. [2] Watts and Strogatz (1998), Collective dynamics of 'small-world' networks,
-       Nature 393:440.
+    .. [1] Fagiolo (2007), Phys Rev E 76:026107.
+    .. [2] Watts and Strogatz (1998), Nature 393:440.
     """
     t = list_triangles(*graph_of(connectome))
     partners = t.out_only + t.in_only + t.mutual
@@ -261,11 +245,6 @@ def compute_transitivity(connectome) -> float:
     -------
     float
         0 … 1; 0 if no neuron has two partners.
-
-    Raises
-    ------
-    ConnectomeError
-        If this is no `Connectome`, or a neuron connects to itself.
     """
     t = list_triangles(*graph_of(connectome))
     partners = t.out_only + t.in_only + t.mutual

@@ -13,7 +13,9 @@ pathway_preserving   the number of connections of each pathway (pre m-type → p
 general_biological   the number of connections in each bin of distance of each pathway
 ===================  ==========================================================================
 
-The portal's own controls keep still more (see `load_control`).
+The portal's own controls keep still more (see `load_control`).  Each raises `ConnectomeError` for
+what is no `Connectome`, for a neuron that connects to itself, or has no position where distance
+counts, for `bin_um` not above 0, and for an `rng` that is neither a generator nor a seed.
 """
 
 from __future__ import annotations
@@ -40,27 +42,16 @@ MOST_CLASSES = 2_000_000
 def make_erdos_renyi(connectome: Connectome, *, rng: np.random.Generator | int) -> Connectome:
     """Return a graph drawn uniformly among those with as many neurons and connections.
 
+    The directed G(n, m) of Erdős and Rényi (1959), without self-connections.
+
     Parameters
     ----------
     connectome : Connectome
-        What to randomise; only its size matters.
     rng : numpy.random.Generator or int
-        Source of randomness, or the seed of one.
 
     Returns
     -------
     Connectome
-        The same neurons, as many connections, drawn at random.
-
-    Raises
-    ------
-    ConnectomeError
-        If this is no `Connectome`, a neuron connects to itself, or `rng` is neither a generator
-        nor a seed.
-
-    Notes
-    -----
-    The directed G(n, m) of Erdős and Rényi (1959), without self-connections.
     """
     from nmc.connectome.kernels import randomise
 
@@ -78,9 +69,7 @@ def make_degree_preserving(
     Parameters
     ----------
     connectome : Connectome
-        What to randomise.
     rng : numpy.random.Generator or int
-        Source of randomness, or the seed of one.
     rounds : int, optional
         Rounds of curveball trades; in each every neuron trades its targets with one other.
         Default: 20, and in a graph of fewer than 500 neurons as many as make 10,000 trades.
@@ -88,13 +77,6 @@ def make_degree_preserving(
     Returns
     -------
     Connectome
-        The same neurons, each with as many inputs and outputs as before.
-
-    Raises
-    ------
-    ConnectomeError
-        If this is no `Connectome`, a neuron connects to itself, `rounds` is no whole number
-        from 0 on, or `rng` neither a generator nor a seed.
 
     Notes
     -----
@@ -125,30 +107,19 @@ def make_distance_dependent(
 ) -> Connectome:
     """Return a graph with as many connections in each bin of soma distance.
 
+    Pairs connect by distance alone, as in the random graphs of Waxman (1988), IEEE J. Sel. Areas
+    Commun. 6:1617; here the numbers by bin are kept, not a formula's.
+
     Parameters
     ----------
     connectome : Connectome
-        What to randomise.
     rng : numpy.random.Generator or int
-        Source of randomness, or the seed of one.
     bin_um : float
         Width of a bin of 3-D distance, µm.
 
     Returns
     -------
     Connectome
-        The same neurons, as many connections in each bin of distance.
-
-    Raises
-    ------
-    ConnectomeError
-        If this is no `Connectome`, a neuron connects to itself or has no position, `bin_um` is
-        not above 0, or `rng` is neither a generator nor a seed.
-
-    Notes
-    -----
-    Pairs connect by distance alone, as in the random graphs of Waxman (1988), IEEE J. Sel. Areas
-    Commun. 6:1617; here the numbers by bin are kept, not a formula's.
     """
     return _keep_classes(connectome, False, bin_um, rng, "distance kept")
 
@@ -158,28 +129,17 @@ def make_pathway_preserving(
 ) -> Connectome:
     """Return a graph with as many connections in each pathway, pre m-type → post m-type.
 
+    A stochastic block model whose blocks are the m-types (Holland, Laskey and Leinhardt 1983, Soc.
+    Netw. 5:109), with the numbers of connections kept exactly.
+
     Parameters
     ----------
     connectome : Connectome
-        What to randomise.
     rng : numpy.random.Generator or int
-        Source of randomness, or the seed of one.
 
     Returns
     -------
     Connectome
-        The same neurons, as many connections in each pathway.
-
-    Raises
-    ------
-    ConnectomeError
-        If this is no `Connectome`, a neuron connects to itself, or `rng` is neither a generator
-        nor a seed.
-
-    Notes
-    -----
-    A stochastic block model whose blocks are the m-types (Holland, Laskey and Leinhardt 1983, Soc.
-    Netw. 5:109), with the numbers of connections kept exactly.
     """
     return _keep_classes(connectome, True, np.inf, rng, "pathways kept")
 
@@ -189,30 +149,19 @@ def make_general_biological(
 ) -> Connectome:
     """Return a graph with as many connections in each distance bin of each pathway.
 
+    The "general biological" control of Reimann et al. (2017), Front. Comput. Neurosci. 11:48, as a
+    public reimplementation does it: shuffled within pathway and 75 µm of distance.
+
     Parameters
     ----------
     connectome : Connectome
-        What to randomise.
     rng : numpy.random.Generator or int
-        Source of randomness, or the seed of one.
     bin_um : float
         Width of a bin of 3-D distance, µm.
 
     Returns
     -------
     Connectome
-        The same neurons, as many connections in each bin of distance of each pathway.
-
-    Raises
-    ------
-    ConnectomeError
-        If this is no `Connectome`, a neuron connects to itself or has no position, `bin_um` is
-        not above 0, or `rng` is neither a generator nor a seed.
-
-    Notes
-    -----
-    The "general biological" control of Reimann et al. (2017), Front. Comput. Neurosci. 11:48,
-    as a public reimplementation does it: shuffled within pathway and 75 µm of distance.
     """
     return _keep_classes(connectome, True, bin_um, rng, "pathways and distance kept")
 
@@ -226,23 +175,14 @@ def compute_mixing(
     Parameters
     ----------
     connectome : Connectome
-        What is shuffled.
     rounds : iterable of int
-        Numbers of rounds of curveball trades.
+        Numbers of rounds of curveball trades; each starts from the connectome again.
     rng : numpy.random.Generator or int
-        Source of randomness, or the seed of one; every number of rounds starts from the
-        connectome again.
 
     Returns
     -------
     pandas.DataFrame
         ``rounds`` and ``in_place``, the share of the connections that are where they were.
-
-    Raises
-    ------
-    ConnectomeError
-        If this is no `Connectome`, a neuron connects to itself, a number of rounds is no whole
-        number from 0 on, or `rng` neither a generator nor a seed.
     """
     rng = generator(rng)
     rounds = list(rounds) if isinstance(rounds, Iterable) else [rounds]
@@ -279,27 +219,15 @@ def make_null(
     Parameters
     ----------
     connectome : Connectome
-        What to randomise.
     kind : str
-        A name in `NULLS`.
+        A name in `NULLS`; another is an `UnknownNameError`.
     rng : numpy.random.Generator or int
-        Source of randomness, or the seed of one.
     **how
         Further arguments of that null model.
 
     Returns
     -------
     Connectome
-        The same neurons with random connections.
-
-    Raises
-    ------
-    UnknownNameError
-        For a name that is not there.
-    TypeError
-        For an argument that this null model does not take.
-    ConnectomeError
-        As that null model raises it.
     """
     if not isinstance(kind, str) or kind not in NULLS:
         raise UnknownNameError.of("null model", kind, NULLS)
@@ -309,30 +237,21 @@ def make_null(
 def load_control(mc: int = 0, instance: int = 0, *, source: str | None = None) -> Connectome:
     """Load one of the portal's control instances.
 
+    In a control, connectivity follows the overlap of average morphologies, the number of
+    connections of each pathway being that of the average instance (the portal's download page).
+
     Parameters
     ----------
     mc : int
         The average instance it is the control of, 0 to 6.
     instance : int
-        Which of its five, 0 to 4.
+        Which of its five, 0 to 4; none of these is an `UnknownNameError`.
     source : str, optional
         See `nmc.fetch`.
 
     Returns
     -------
     Connectome
-
-    Raises
-    ------
-    UnknownNameError
-        When there is no such control.
-    MissingFileError
-        When the source does not have it.
-
-    Notes
-    -----
-    In a control, connectivity follows the overlap of average morphologies, the number of
-    connections of each pathway being that of the average instance (the portal's download page).
     """
     from nmc.connectome.read import load_connectome
 

@@ -1,4 +1,7 @@
-"""Beyond one connection: shortest paths, the small world, and neighbours in common."""
+"""Beyond one connection: shortest paths, the small world, and neighbours in common.
+
+Each call raises `ConnectomeError` for what is no `Connectome` or connects a neuron to itself.
+"""
 
 from __future__ import annotations
 
@@ -50,16 +53,6 @@ def compute_path_lengths(connectome, sources: np.ndarray | None = None) -> pd.Da
     pandas.DataFrame
         ``length`` (1, 2, …, and infinity for pairs without a path), ``pairs``, ``share`` (of all
         ordered pairs).
-
-    Raises
-    ------
-    ConnectomeError
-        If this is no `Connectome`, or a neuron connects to itself; if `sources` is neither a mask
-        of all neurons nor indices of some.
-
-    References
-    ----------
-    .. [1] Watts and Strogatz (1998), Collective dynamics of 'small-world' networks, Nature 393:440.
     """
     indptr, indices = graph_of(connectome)
     n = indptr.size - 1
@@ -86,18 +79,13 @@ def summarise_paths(lengths: pd.DataFrame) -> pd.Series:
     Parameters
     ----------
     lengths : pandas.DataFrame
-        From `compute_path_lengths`.
+        From `compute_path_lengths`; another table is a `ConnectomeError`.
 
     Returns
     -------
     pandas.Series
         ``mean`` over pairs with a path (NaN if there is none), ``reachable`` (their share),
         ``longest`` (the diameter of what is reachable).
-
-    Raises
-    ------
-    ConnectomeError
-        For another table.
     """
     check_table(lengths, ("length", "pairs", "share"), "nmc.compute_path_lengths")
     finite = lengths[np.isfinite(lengths["length"])]
@@ -114,7 +102,7 @@ def compute_small_world(
 
     ``S = (C / C_random) / (L / L_random)``, with C the mean directed clustering (Fagiolo) and L the
     mean length of the shortest paths that exist; random graphs have as many neurons and
-    connections. S above 1 is called a small world [1]_.
+    connections. S above 1 is called a small world (Humphries and Gurney 2008, PLoS ONE 3:e0002051).
 
     Parameters
     ----------
@@ -132,17 +120,6 @@ def compute_small_world(
         ``clustering``, ``clustering_random`` (mean), ``clustering_random_std``, ``path_length``,
         ``path_length_random``, ``path_length_random_std``, ``clustering_ratio``,
         ``path_length_ratio``, ``small_world_index``; NaN where a random graph has no triangle.
-
-    Raises
-    ------
-    ConnectomeError
-        If this is no `Connectome`, or a neuron connects to itself; if `n_random` is no whole
-        number from 1 on, or `rng` neither a generator nor a seed.
-
-    References
-    ----------
-    .. [1] Humphries and Gurney (2008), Network 'small-world-ness', PLoS ONE 3:e0002051; Watts and
-       Strogatz (1998), Nature 393:440.
     """
     check_number(n_random, "n_random, the number of random graphs,", 1)
     rng = generator(rng)
@@ -202,7 +179,7 @@ def compute_common_neighbour_bias(
 
     ``"factsheet"``
         Shared sources plus shared targets. Within a group a pair counts as connected if there
-        is a connection either way; this reproduces the portal's values [1]_. Between groups,
+        is a connection either way; this reproduces the portal's values. Between groups,
         where a fact sheet stands for each direction, if pre contacts post.
     ``"efferent"``
         Shared targets only, a pair connected if pre contacts post, as in later studies of the
@@ -222,17 +199,6 @@ def compute_common_neighbour_bias(
         ``unconnected_pairs``, ``connected_mean``, ``unconnected_mean`` (common neighbours of such
         a pair), ``bias`` (their ratio). NaN where there is no pair to average or divide by. Common
         neighbours of any group count, inside the graph.
-
-    Raises
-    ------
-    ConnectomeError
-        If this is no `Connectome`, a neuron connects to itself, or for an unknown definition or
-        column.
-
-    References
-    ----------
-    .. [1] Pathway fact sheets of the Neocortical Microcircuit portal; the effect: Perin, Berger and
-       Markram (2011), PNAS 108:5419.
     """
     check_choice(definition, "The definition", ("factsheet", "efferent"))
     kind = "both" if definition == "factsheet" else "efferent"
@@ -264,7 +230,7 @@ def compute_common_neighbour_bias(
 
 
 def count_common_neighbours(connectome, kind: str = "both") -> pd.DataFrame:
-    """Count pairs of neurons by the number of neighbours they share, connected or not.
+    """Count pairs by the number of neighbours they share (Perin et al. 2011, PNAS 108:5419).
 
     Parameters
     ----------
@@ -278,15 +244,6 @@ def count_common_neighbours(connectome, kind: str = "both") -> pd.DataFrame:
     pandas.DataFrame
         ``common`` (0, 1, …), ``pairs``, ``connected`` (pairs with a connection either way),
         ``reciprocal`` (both ways), ``probability`` (connected / pairs, NaN without pairs).
-
-    Raises
-    ------
-    ConnectomeError
-        If this is no `Connectome`, a neuron connects to itself, or for an unknown kind.
-
-    References
-    ----------
-    .. [1] Perin, Berger and Markram (2011), PNAS 108:5419.
     """
     check_choice(kind, "The kind", KINDS)
     _, _, histogram, _, _ = _fold(connectome, None, kind)

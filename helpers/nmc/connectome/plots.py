@@ -1,13 +1,20 @@
-"""Figures of neurons, their connections and distances, against null models and in space."""
+"""Figures of neurons, their connections and distances, against null models and in space.
+
+Each draws on `ax`, or on new axes, and returns them; a table that is not the one it names is a
+`ConnectomeError`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import wraps
+from typing import ParamSpec, TypeVar
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
@@ -26,22 +33,85 @@ from nmc.data.provenance import stamp
 from nmc.errors import ConnectomeError
 from nmc.viewer3d import View3D, view_points
 
-_AXIS_NAMES = {None: "distance", "3d": "soma distance", "horizontal": "horizontal distance",
-               "vertical": "vertical distance"}  # fmt: skip
-
-_PROFILE = ("from_um", "to_um", "pairs", "probability", "standard_error")
+P = ParamSpec("P")
+Drawn = TypeVar("Drawn", Axes, Figure)
 
 
-@style.context()
+def figure(draw: Callable[P, Drawn]) -> Callable[P, Drawn]:
+    """Let a function draw in the book's style, and note below where the data came from."""
+
+    @wraps(draw)
+    def drawn(*args: P.args, **kwargs: P.kwargs) -> Drawn:
+        with style.context():
+            where = draw(*args, **kwargs)
+            stamp(where)
+        return where
+
+    return drawn
+
+
+def titled(
+    tables: pd.DataFrame | Mapping[str, pd.DataFrame], columns: Iterable[str], maker: str
+) -> Mapping[str, pd.DataFrame]:
+    """Return title → table of `maker`, checked; one table alone has no title."""
+    tables = {"": tables} if isinstance(tables, pd.DataFrame) else tables
+    check_named(tables, f"the table of {maker}")
+    for table in tables.values():
+        check_table(table, columns, maker)
+    return tables
+
+
+def line_with_band(ax: Axes, x: pd.Series, y: pd.Series, error: pd.Series, **how) -> None:
+    """Draw shares as percentages, within twice their error."""
+    (line,) = ax.plot(x, 100 * y, **how)
+    ax.fill_between(x, 100 * (y - 2 * error), 100 * (y + 2 * error), alpha=0.2, linewidth=0,
+                    color=line.get_color())  # fmt: skip
+    ax.set_ylim(bottom=0)
+
+
+def dots_in_rows(ax: Axes, rows: Mapping[str, np.ndarray], colours: Iterable[str]) -> None:
+    """Draw a row of dots for each name, and a line at their mean."""
+    for at, (values, colour) in enumerate(zip(rows.values(), colours, strict=False)):
+        spread = np.linspace(-0.17, 0.17, len(values)) if len(values) > 1 else np.zeros(1)
+        ax.plot(values, at + spread, "o", color=colour, markersize=5, alpha=0.7)
+        ax.plot([values.mean()], [at], "|", color=style.INK, markersize=21, markeredgewidth=2)
+    ax.set_yticks(range(len(rows)), [TITLES.get(name, name) for name in rows])
+    ax.set_ylim(len(rows) - 0.5, -0.5)
+
+
+def plain_log(axis: Axis) -> None:
+    """Write the numbers of a logarithmic axis out."""
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}"))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def _picture(
+    ax: Axes, values: np.ndarray, label: str, *, log: LogNorm | None = None, **how
+) -> None:
+    """Draw a matrix with a colour bar, both without a frame."""
+    image = ax.imshow(values, cmap=style.SEQUENTIAL, norm=log, interpolation="nearest", **how)
+    bar = ax.figure.colorbar(image, ax=ax, shrink=0.8, label=label)
+    bar.outline.set_visible(False)
+    if log is not None:
+        plain_log(bar.ax.yaxis)
+
+
+def _no_frame(ax: Axes) -> None:
+    ax.tick_params(length=0)
+    for spine in ax.spines.values():
+        spine.set_visible(False)
+
+
+@figure
 def plot_somata(connectome: Connectome, ax: Axes | None = None, *, most: int = 8000) -> Axes:
     """Draw the somata of a connectome seen from the side, layers in colour.
 
     Parameters
     ----------
     connectome : Connectome
-        What to draw.
+        With a neuron and its position at least.
     ax : matplotlib Axes, optional
-        Where to draw.
     most : int
         Draw every n-th neuron only when there are more.
 
@@ -50,17 +120,11 @@ def plot_somata(connectome: Connectome, ax: Axes | None = None, *, most: int = 8
     matplotlib Axes
         Horizontal position x and height y, µm; filled dots are excitatory or unknown, rings
         inhibitory.
-
-    Raises
-    ------
-    ConnectomeError
-        If this is no `Connectome`, has no neuron or no position, or `most` no whole number from 1.
     """
     check_connectome(connectome, least=1)
     check_number(most, "most", 1)
     ax = style.new_axes(ax, width=4.2, height=5.6)
-    step = max(1, -(-connectome.n_neurons // most))
-    neurons = connectome.neurons.iloc[::step]
+    neurons = connectome.neurons.iloc[:: max(1, -(-connectome.n_neurons // most))]
     if neurons[["x_um", "y_um"]].isna().all(axis=None):
         raise ConnectomeError("No neuron has a position to draw it at: give make_connectome some.")
     colours = style.layer_colours(neurons["layer"])
@@ -78,13 +142,11 @@ def plot_somata(connectome: Connectome, ax: Axes | None = None, *, most: int = 8
         )  # fmt: skip
     middle, width = neurons["x_um"].agg(["min", "max"]).mean(), np.ptp(neurons["x_um"])
     ax.set_xlim(middle - max(0.54 * width, 250), middle + max(0.54 * width, 250))
-    ax.set(xlabel="x (µm)", ylabel="height y (µm)")
-    ax.set_aspect("equal")
-    stamp(ax)
+    ax.set(xlabel="x (µm)", ylabel="height y (µm)", aspect="equal")
     return ax
 
 
-@style.context()
+@figure
 def plot_adjacency(
     connectome: Connectome, ax: Axes | None = None, *, cells: int | None = None
 ) -> Axes:
@@ -93,9 +155,8 @@ def plot_adjacency(
     Parameters
     ----------
     connectome : Connectome
-        What to draw.
+        With a neuron at least.
     ax : matplotlib Axes, optional
-        Where to draw.
     cells : int, optional
         Squares along each side of the picture; each shows the share of its pairs connected.
         Default: about twelve neurons a square, 300 squares at most.
@@ -104,11 +165,6 @@ def plot_adjacency(
     -------
     matplotlib Axes
         Presynaptic neurons down, postsynaptic neurons across; lines part the layers.
-
-    Raises
-    ------
-    ConnectomeError
-        If this is no `Connectome` or has no neuron, or `cells` no whole number from 1 on.
     """
     check_connectome(connectome, least=1)
     check_number(1 if cells is None else cells, "cells", 1)
@@ -123,18 +179,23 @@ def plot_adjacency(
     counts = np.histogram2d(rows, place[graph.indices], bins=(edges, edges))[0]
     share = 100 * counts / np.outer(np.diff(edges), np.diff(edges))
     positive = share[share > 0]
-    norm = LogNorm(*np.quantile(positive, [0.02, 0.998])) if positive.size else None
+    norm = LogNorm(*np.quantile(positive, [0.02, 0.998])) if positive.size else LogNorm()
     masked = np.ma.masked_equal(share, 0)
-    image = ax.imshow(masked, extent=(0, n, n, 0), norm=norm, interpolation="nearest",
-                      cmap=style.SEQUENTIAL)  # fmt: skip
-    _part_layers(ax, layer.iloc[order])
-    _plain_bar(ax, image, "pairs connected (%)", log=True)
+    _picture(ax, masked, "pairs connected (%)", log=norm, extent=(0, n, n, 0))
+    codes = layer.iloc[order].cat.codes.to_numpy()
+    starts = np.flatnonzero(np.diff(codes, prepend=-1))
+    for edge in starts[1:]:
+        ax.axhline(edge, color="white", linewidth=0.8)
+        ax.axvline(edge, color="white", linewidth=0.8)
+    middles = (starts + np.append(starts[1:], n)) / 2
+    ax.set_xticks(middles, layer.cat.categories[codes[starts]])
+    ax.set_yticks(middles, layer.cat.categories[codes[starts]])
+    _no_frame(ax)
     ax.set(xlabel="postsynaptic neuron", ylabel="presynaptic neuron")
-    stamp(ax)
     return ax
 
 
-@style.context()
+@figure
 def plot_adjacencies(connectomes: Mapping[str, Connectome], *, cells: int = 60) -> Figure:
     """Draw several adjacency matrices side by side, each as `plot_adjacency` does.
 
@@ -148,11 +209,6 @@ def plot_adjacencies(connectomes: Mapping[str, Connectome], *, cells: int = 60) 
     Returns
     -------
     matplotlib Figure
-
-    Raises
-    ------
-    ConnectomeError
-        If this is no mapping of titles to connectomes, or an empty one.
     """
     check_named(connectomes, "Connectome")
     check_number(cells, "cells", 1)
@@ -160,47 +216,24 @@ def plot_adjacencies(connectomes: Mapping[str, Connectome], *, cells: int = 60) 
         check_connectome(connectome, least=1)
     columns = min(3, len(connectomes))
     rows = -(-len(connectomes) // columns)
-    figure, axes = plt.subplots(rows, columns, figsize=(3.4 * columns, 3.2 * rows), squeeze=False)
+    drawing, axes = plt.subplots(rows, columns, figsize=(3.4 * columns, 3.2 * rows), squeeze=False)
     for ax in axes.flat[len(connectomes) :]:
         ax.axis("off")
     for ax, (text, connectome) in zip(axes.flat, connectomes.items(), strict=False):
         plot_adjacency(connectome, ax, cells=min(cells, connectome.n_neurons))
         ax.set_title(TITLES.get(text, text), fontsize=10)
         ax.set(xlabel="", ylabel="")
-    stamp(figure)
-    return figure
+    return drawing
 
 
-def _plain_bar(ax: Axes, image, label: str, *, log: bool) -> None:
-    """Add a colour bar with plain numbers and without a frame."""
-    bar = ax.figure.colorbar(image, ax=ax, shrink=0.8, label=label)
-    bar.outline.set_visible(False)
-    if log:
-        bar.ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}"))
-        bar.ax.yaxis.set_minor_formatter(NullFormatter())
+_AXIS_NAMES = {None: "distance", "3d": "soma distance", "horizontal": "horizontal distance",
+               "vertical": "vertical distance"}  # fmt: skip
+_PROFILE = ("from_um", "to_um", "pairs", "probability", "standard_error")
 
 
-def _part_layers(ax: Axes, layer: pd.Series) -> None:
-    """Name the layers along both axes and draw thin lines between them."""
-    codes = layer.cat.codes.to_numpy()
-    starts = np.flatnonzero(np.diff(codes, prepend=-1))
-    ends = [*starts[1:], len(codes)]
-    middles = [(a + b) / 2 for a, b in zip(starts, ends, strict=True)]
-    labels = [layer.cat.categories[codes[a]] for a in starts]
-    for edge in starts[1:]:
-        ax.axhline(edge, color="white", linewidth=0.8)
-        ax.axvline(edge, color="white", linewidth=0.8)
-    ax.set_xticks(middles, labels)
-    ax.set_yticks(middles, labels)
-    ax.tick_params(length=0)
-    for spine in ax.spines.values():
-        spine.set_visible(False)
-
-
-@style.context()
+@figure
 def plot_distance(
-    profiles: pd.DataFrame | dict[str, pd.DataFrame],
+    profiles: pd.DataFrame | Mapping[str, pd.DataFrame],
     ax: Axes | None = None,
     *,
     axis: str | None = "3d",
@@ -213,7 +246,6 @@ def plot_distance(
     profiles : pandas.DataFrame or mapping of str to DataFrame
         From `nmc.compute_distance_profile`; several are told apart by their key.
     ax : matplotlib Axes, optional
-        Where to draw.
     axis : str, optional
         What the distance is: ``3d``, ``horizontal`` or ``vertical``; None when they differ.
     least_pairs : int
@@ -223,39 +255,26 @@ def plot_distance(
     -------
     matplotlib Axes
         Distance (µm) on x, probability (%) on y.
-
-    Raises
-    ------
-    ConnectomeError
-        For another table, or an unknown `axis`.
     """
-    ax = style.new_axes(ax)
-    if isinstance(profiles, pd.DataFrame):
-        profiles = {"": profiles}
-    check_named(profiles, "the table of nmc.compute_distance_profile")
+    profiles = titled(profiles, _PROFILE, "nmc.compute_distance_profile")
     check_choice(axis, "The axis", _AXIS_NAMES)
+    ax = style.new_axes(ax)
     for text, profile in profiles.items():
-        check_table(profile, _PROFILE, "nmc.compute_distance_profile")
-        some = profile[profile["pairs"] >= least_pairs]
-        p = some["probability"].to_numpy(float)
-        error = some["standard_error"].to_numpy(float)
-        x = (some["from_um"] + some["to_um"]).to_numpy(float) / 2
-        (line,) = ax.plot(x, 100 * p, marker="o", markersize=3.5, label=text or None)
-        ax.fill_between(x, 100 * (p - 2 * error), 100 * (p + 2 * error), alpha=0.2,
-                        color=line.get_color(), linewidth=0)  # fmt: skip
+        some = profile[profile["pairs"] >= least_pairs].astype(float)
+        middle = (some["from_um"] + some["to_um"]) / 2
+        line_with_band(ax, middle, some["probability"], some["standard_error"], marker="o",
+                       markersize=3.5, label=text or None)  # fmt: skip
     ax.set(xlabel=f"{_AXIS_NAMES[axis]} (µm)", ylabel="pairs connected (%)")
-    ax.set_ylim(bottom=0)
     ax.set_xlim(left=0)
     if any(profiles):
         ax.legend()
-    stamp(ax)
     return ax
 
 
-@style.context()
+@figure
 def plot_against_nulls(
     observed: float,
-    nulls: dict[str, np.ndarray],
+    nulls: Mapping[str, np.ndarray],
     ax: Axes | None = None,
     *,
     quantity: str = "value",
@@ -270,7 +289,6 @@ def plot_against_nulls(
     nulls : mapping of str to array
         Values of each null model, one for each draw; names in `nulls.NULLS` are put in words.
     ax : matplotlib Axes, optional
-        Where to draw.
     quantity : str
         What it is a value of.
     percent : bool
@@ -279,11 +297,6 @@ def plot_against_nulls(
     Returns
     -------
     matplotlib Axes
-
-    Raises
-    ------
-    ConnectomeError
-        If there is no null model, or one without a value.
     """
     check_named(nulls, "values, one for each draw")
     if not all(np.ndim(values) == 1 and np.size(values) for values in nulls.values()):
@@ -293,20 +306,14 @@ def plot_against_nulls(
     ax.axvline(scale * observed, color=style.OBSERVED, linewidth=2)
     ax.annotate("connectome", (scale * observed, 1.0), xycoords=("data", "axes fraction"),
                 color=style.OBSERVED, ha="center", va="bottom", fontweight="bold")  # fmt: skip
-    for at, values in enumerate(nulls.values()):
-        values = scale * np.asarray(values, float)
-        spread = np.linspace(-0.18, 0.18, len(values)) if len(values) > 1 else [0.0]
-        ax.plot(values, at + np.asarray(spread), "o", color=style.NULL, markersize=4, alpha=0.6)
-        ax.plot([values.mean()], [at], "|", color=style.INK, markersize=22, markeredgewidth=2)
-    ax.set_yticks(range(len(nulls)), [TITLES.get(kind, kind) for kind in nulls])
-    ax.set_ylim(len(nulls) - 0.5, -0.5)
+    rows = {kind: scale * np.asarray(values, float) for kind, values in nulls.items()}
+    dots_in_rows(ax, rows, [style.NULL] * len(rows))
     ax.set_xlabel(f"{quantity} (%)" if percent else quantity)
     ax.xaxis.set_major_locator(MaxNLocator(6))
-    stamp(ax)
     return ax
 
 
-@style.context()
+@figure
 def plot_blocks(
     table: pd.DataFrame,
     value: str,
@@ -325,7 +332,6 @@ def plot_blocks(
     value : str
         The column to draw.
     ax : matplotlib Axes, optional
-        Where to draw.
     quantity : str
         What the colour scale says; default the column's name.
     log : bool
@@ -336,11 +342,6 @@ def plot_blocks(
     Returns
     -------
     matplotlib Axes
-
-    Raises
-    ------
-    ConnectomeError
-        For a table without ``pre``, ``post`` or the column `value`.
     """
     check_table(table, ("pre", "post", value), "nmc.compute_block_densities or alike", least=1)
     matrix = table.pivot(index="pre", columns="post", values=value)
@@ -348,22 +349,18 @@ def plot_blocks(
     ax = style.new_axes(ax, width=min(3 + 0.32 * n_columns, 9), height=min(2 + 0.3 * n_rows, 8))
     values = matrix.to_numpy(float) * (100 if percent else 1)
     values = np.ma.masked_invalid(np.where(values == 0, np.nan, values) if log else values)
-    norm = LogNorm() if log and values.count() else None
-    image = ax.imshow(values, cmap=style.SEQUENTIAL, norm=norm, interpolation="nearest")
     quantity = quantity or value.replace("_", " ")
-    _plain_bar(ax, image, f"{quantity} (%)" if percent else quantity, log=log)
+    norm = LogNorm() if log and values.count() else None
+    _picture(ax, values, f"{quantity} (%)" if percent else quantity, log=norm)
     size = 10 if n_columns <= 12 else 7.5
     ax.set_xticks(range(n_columns), matrix.columns.astype(str), rotation=90, fontsize=size)
     ax.set_yticks(range(n_rows), matrix.index.astype(str), fontsize=size)
-    ax.tick_params(length=0)
-    for spine in ax.spines.values():
-        spine.set_visible(False)
+    _no_frame(ax)
     ax.set(xlabel="postsynaptic", ylabel="presynaptic")
-    stamp(ax)
     return ax
 
 
-@style.context()
+@figure
 def plot_offset_map(table: pd.DataFrame, ax: Axes | None = None, *, least_pairs: int = 30) -> Axes:
     """Draw connection probability around a presynaptic soma.
 
@@ -372,7 +369,6 @@ def plot_offset_map(table: pd.DataFrame, ax: Axes | None = None, *, least_pairs:
     table : pandas.DataFrame
         From `compute_offset_map`.
     ax : matplotlib Axes, optional
-        Where to draw.
     least_pairs : int
         Bins of fewer pairs stay white.
 
@@ -381,11 +377,6 @@ def plot_offset_map(table: pd.DataFrame, ax: Axes | None = None, *, least_pairs:
     matplotlib Axes
         Horizontal distance on x, as far as there are pairs; height above (+) and below (−) the
         presynaptic soma on y.
-
-    Raises
-    ------
-    ConnectomeError
-        For another table.
     """
     check_table(table, ("aside_um", "up_um", "pairs", "probability"), "nmc.compute_offset_map")
     ax = style.new_axes(ax, width=4.8, height=5.2)
@@ -395,12 +386,9 @@ def plot_offset_map(table: pd.DataFrame, ax: Axes | None = None, *, least_pairs:
     grid = grid.loc[:, : seen.max()] if len(seen) else grid
     half = (grid.columns[1] - grid.columns[0]) / 2 if len(grid.columns) > 1 else 25.0
     box = (0, grid.columns[-1] + half, grid.index[0] - half, grid.index[-1] + half)
-    image = ax.imshow(grid, origin="lower", extent=box, cmap=style.SEQUENTIAL)
+    _picture(ax, grid, "pairs connected (%)", origin="lower", extent=box)
     ax.plot(0, 0, "^", color=style.VERMILION, markersize=11, clip_on=False)
-    bar = ax.figure.colorbar(image, ax=ax, shrink=0.75, label="pairs connected (%)")
-    bar.outline.set_visible(False)
     ax.set(xlabel="horizontal distance (µm)", ylabel="postsynaptic soma above (µm)")
-    stamp(ax)
     return ax
 
 
@@ -412,7 +400,7 @@ def view_column(
     Parameters
     ----------
     connectome : Connectome
-        What to show.
+        With a neuron at least, and positions of all.
     by : str
         What the colours tell apart: ``layer`` or ``excitatory``.
     most : int
@@ -424,12 +412,6 @@ def view_column(
     -------
     nmc.viewer3d.View3D
         Displayed by a notebook; ``.save(path)`` writes it as a page.
-
-    Raises
-    ------
-    ConnectomeError
-        If this is no `Connectome` or has no neuron, or one without a position; for another `by`,
-        `most` below 1 or `most_links` below 0.
     """
     check_connectome(connectome, least=1)
     check_choice(by, "Colours tell apart by", ("layer", "excitatory"))
@@ -442,25 +424,19 @@ def view_column(
         if some.n_connections <= most_links:
             break
         step += 1
-    groups, colours = _groups(some, by)
-    alt = (
-        f"The somata of {some.n_neurons:,} neurons in space, coloured by {by}; "
-        "the cortical surface is at the top."
-    )
+    column = some.neurons[by]
+    colours = style.layer_colours(column)
+    if by == "excitatory":
+        column = column.astype("boolean").map({True: "excitatory", False: "inhibitory"})
+        column = column.fillna("unknown")
+        colours = {"excitatory": style.EXCITATORY, "inhibitory": style.INHIBITORY,
+                   "unknown": style.GREY}  # fmt: skip
     return view_points(
         some.positions,
-        groups,
+        column.astype(str).tolist(),
         colours=colours,
         connections=(some.adjacency.indptr, some.adjacency.indices),
         point_names=some.neurons["mtype"].astype(str).tolist(),
-        alt=alt,
+        alt=f"The somata of {some.n_neurons:,} neurons in space, coloured by {by}; "
+        "the cortical surface is at the top.",
     )
-
-
-def _groups(connectome: Connectome, by: str) -> tuple[list[str], dict[str, str]]:
-    column = connectome.neurons[by]
-    if by == "excitatory":
-        colours = {"excitatory": style.EXCITATORY, "inhibitory": style.INHIBITORY}
-        signs = column.astype("boolean").map({True: "excitatory", False: "inhibitory"})
-        return signs.fillna("unknown").tolist(), colours | {"unknown": style.GREY}
-    return column.astype(str).tolist(), style.layer_colours(column)

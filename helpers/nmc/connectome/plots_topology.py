@@ -1,30 +1,37 @@
-"""Figures of degrees, motifs, paths, hubs, cliques and ensembles."""
+"""Figures of degrees, motifs, paths, hubs, cliques and ensembles.
+
+Each draws on `ax`, or on new axes, and returns them; a table that is not the one it names is a
+`ConnectomeError`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import MaxNLocator
 
 from nmc import names, style
 from nmc.connectome.motifs import TRIADS
 from nmc.connectome.nulls import TITLES
-from nmc.connectome.validation import (
-    check_choice,
-    check_named,
-    check_table,
-)
-from nmc.data.provenance import stamp
+from nmc.connectome.plots import dots_in_rows, figure, line_with_band, plain_log, titled
+from nmc.connectome.validation import check_choice, check_named, check_table
 from nmc.errors import ConnectomeError
 
-_CORNERS = {"A": (0.0, 0.62), "B": (-0.55, -0.35), "C": (0.55, -0.35)}
 _COLOURS = (style.GREY, style.BLUE, style.ORANGE, style.GREEN, style.SKY, style.PURPLE)
 
 
-@style.context()
+def _coloured(tables: Mapping[str, Any]) -> Iterator[tuple[str, Any, str]]:
+    """Give title, table and colour of each; the first is what was observed."""
+    colours = (style.OBSERVED, *_COLOURS)
+    for (text, table), colour in zip(tables.items(), colours, strict=False):
+        yield text, table, colour
+
+
+@figure
 def plot_mixing(mixing: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """Draw how many connections are still in place after so many rounds of shuffling.
 
@@ -33,26 +40,22 @@ def plot_mixing(mixing: pd.DataFrame, ax: Axes | None = None) -> Axes:
     mixing : pandas.DataFrame
         From `nmc.compute_mixing`.
     ax : matplotlib Axes, optional
-        Where to draw.
 
     Returns
     -------
     matplotlib Axes
-
-    Raises
-    ------
-    ConnectomeError
-        For another table.
     """
     check_table(mixing, ("rounds", "in_place"), "nmc.compute_mixing")
     ax = style.new_axes(ax)
     ax.plot(mixing["rounds"], 100 * mixing["in_place"], "o-", color=style.OBSERVED)
     ax.set(xlabel="rounds of trades", ylabel="connections still in place (%)", ylim=(0, 103))
-    stamp(ax)
     return ax
 
 
-@style.context()
+_CORNERS = {"A": (0.0, 0.62), "B": (-0.55, -0.35), "C": (0.55, -0.35)}
+
+
+@figure
 def plot_triads(
     observed: pd.Series, nulls: Mapping[str, pd.DataFrame], ax: Axes | None = None
 ) -> Axes:
@@ -65,18 +68,12 @@ def plot_triads(
     nulls : mapping of str to DataFrame
         Counts in random networks, one row a network, columns the classes.
     ax : matplotlib Axes, optional
-        Where to draw.
 
     Returns
     -------
     matplotlib Axes
         One column a class, its picture below; on y the count over the null model's mean, on a
         logarithmic axis.  Classes that a null model never showed have no point.
-
-    Raises
-    ------
-    ConnectomeError
-        For other tables, or no null model.
     """
     check_named(nulls, "a table of counts in random networks")
     if not isinstance(observed, pd.Series) or not set(observed.index) <= set(TRIADS):
@@ -84,28 +81,23 @@ def plot_triads(
     for counts in nulls.values():
         check_table(counts, observed.index, "nmc.count_triads, a row a network")
     ax = style.new_axes(ax, width=8.2, height=4.6)
-    names = list(observed.index)
     shift = np.linspace(-0.2, 0.2, len(nulls)) if len(nulls) > 1 else [0.0]
     for (text, counts), dx, colour in zip(nulls.items(), shift, _COLOURS, strict=False):
-        mean = counts[names].mean().to_numpy(float)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            ratio = np.where(mean > 0, observed.to_numpy(float) / mean, np.nan)
-            draws = np.where(mean > 0, counts[names].to_numpy(float) / mean, np.nan)
-        seen = mean > 0
-        x = np.arange(len(names)) + dx
-        low, high = np.quantile(draws[:, seen], [0.025, 0.975], axis=0)
-        ax.vlines(x[seen], np.maximum(low, 0.3), high, color=colour, alpha=0.35, linewidth=5)
-        ax.plot(x, np.where(ratio > 0, ratio, np.nan), "o", color=colour, label=f"over {text}")
+        mean = counts[observed.index].mean().astype(float)
+        mean = mean.where(mean > 0)
+        x, over = np.arange(len(mean)) + dx, observed / mean
+        low, high = (counts[observed.index] / mean).quantile([0.025, 0.975]).to_numpy()
+        ax.vlines(x, np.maximum(low, 0.3), high, color=colour, alpha=0.35, linewidth=5)
+        ax.plot(x, over.where(over > 0), "o", color=colour, label=f"over {text}")
     ax.axhline(1, color=style.INK, linewidth=0.8)
     ax.set_yscale("log")
-    _plain_log(ax)
-    ax.set(ylabel="count over random", xlim=(-0.6, len(names) - 0.4))
-    ax.set_xticks(range(len(names)), names)
+    plain_log(ax.yaxis)
+    ax.set(ylabel="count over random", xlim=(-0.6, len(observed) - 0.4))
+    ax.set_xticks(range(len(observed)), observed.index)
     ax.tick_params(axis="x", length=0, pad=58)
-    for at, name in enumerate(names):
+    for at, name in enumerate(observed.index):
         _draw_triad(ax, name, at)
     ax.legend(loc="upper left")
-    stamp(ax)
     return ax
 
 
@@ -123,11 +115,10 @@ def _draw_triad(ax: Axes, name: str, at: float) -> None:
                  "color": style.VERMILION if both else style.INK, "mutation_scale": 7,
                  "linewidth": 1}  # fmt: skip
         box.annotate("", _CORNERS[b], _CORNERS[a], arrowprops=arrow)
-    for x, y in _CORNERS.values():
-        box.plot(x, y, "o", color=style.INK, markersize=3)
+    box.plot(*zip(*_CORNERS.values(), strict=True), "o", color=style.INK, markersize=3)
 
 
-@style.context()
+@figure
 def plot_common_neighbours(
     tables: pd.DataFrame | Mapping[str, pd.DataFrame],
     ax: Axes | None = None,
@@ -141,41 +132,29 @@ def plot_common_neighbours(
     tables : pandas.DataFrame or mapping of str to DataFrame
         From `nmc.count_common_neighbours`.
     ax : matplotlib Axes, optional
-        Where to draw.
     least_pairs : int
         Numbers of common neighbours that fewer pairs have are left out.
 
     Returns
     -------
     matplotlib Axes
-
-    Raises
-    ------
-    ConnectomeError
-        For another table.
     """
+    tables = titled(tables, ("common", "pairs", "probability"), "nmc.count_common_neighbours")
     ax = style.new_axes(ax)
-    tables = {"": tables} if isinstance(tables, pd.DataFrame) else tables
-    check_named(tables, "the table of nmc.count_common_neighbours")
-    for (text, table), colour in zip(tables.items(), (style.OBSERVED, *_COLOURS), strict=False):
-        check_table(table, ("common", "pairs", "probability"), "nmc.count_common_neighbours")
-        some = table[table["pairs"] >= least_pairs]
-        p = some["probability"].to_numpy(float)
-        error = np.sqrt(p * (1 - p) / some["pairs"].to_numpy(float))
-        x = some["common"].to_numpy(float)
-        ax.plot(x, 100 * p, "o-", markersize=3.5, color=colour, label=text or None)
-        ax.fill_between(x, 100 * (p - 2 * error), 100 * (p + 2 * error), color=colour,
-                        alpha=0.2, linewidth=0)  # fmt: skip
+    for text, table, colour in _coloured(tables):
+        some = table[table["pairs"] >= least_pairs].astype(float)
+        p = some["probability"]
+        error = np.sqrt(p * (1 - p) / some["pairs"])
+        line_with_band(ax, some["common"], p, error, marker="o", markersize=3.5, color=colour,
+                       label=text or None)  # fmt: skip
     ax.set(xlabel="common neighbours of a pair", ylabel="pairs connected (%)")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    ax.set_ylim(bottom=0)
     if any(tables):
         ax.legend()
-    stamp(ax)
     return ax
 
 
-@style.context()
+@figure
 def plot_path_lengths(tables: Mapping[str, pd.DataFrame], ax: Axes | None = None) -> Axes:
     """Draw which share of all ordered pairs lies how many connections apart.
 
@@ -184,26 +163,16 @@ def plot_path_lengths(tables: Mapping[str, pd.DataFrame], ax: Axes | None = None
     tables : mapping of str to DataFrame
         From `nmc.compute_path_lengths`.
     ax : matplotlib Axes, optional
-        Where to draw.
 
     Returns
     -------
     matplotlib Axes
-
-    Raises
-    ------
-    ConnectomeError
-        For other tables, or none.
     """
-    check_named(tables, "the table of nmc.compute_path_lengths")
-    for table in tables.values():
-        check_table(table, ("length", "share"), "nmc.compute_path_lengths")
+    tables = titled(tables, ("length", "share"), "nmc.compute_path_lengths")
     ax = style.new_axes(ax)
     lengths = sorted({length for t in tables.values() for length in t["length"]})
     width = 0.8 / len(tables)
-    for k, ((text, table), colour) in enumerate(
-        zip(tables.items(), (style.OBSERVED, *_COLOURS), strict=False)
-    ):
+    for k, (text, table, colour) in enumerate(_coloured(tables)):
         share = table.set_index("length")["share"].reindex(lengths, fill_value=0)
         x = np.arange(len(lengths)) + (k - (len(tables) - 1) / 2) * width
         ax.bar(x, 100 * share, width, color=colour, label=text)
@@ -211,11 +180,10 @@ def plot_path_lengths(tables: Mapping[str, pd.DataFrame], ax: Axes | None = None
     ax.set_xticks(range(len(lengths)), labels)
     ax.set(xlabel="connections on the shortest path", ylabel="ordered pairs (%)")
     ax.legend()
-    stamp(ax)
     return ax
 
 
-@style.context()
+@figure
 def plot_rich_club(table: pd.DataFrame, ax: Axes | None = None, *, least: int = 10) -> Axes:
     """Draw how densely neurons above each degree are connected, and what their degrees explain.
 
@@ -224,7 +192,6 @@ def plot_rich_club(table: pd.DataFrame, ax: Axes | None = None, *, least: int = 
     table : pandas.DataFrame
         From `nmc.compute_rich_club`, with nulls.
     ax : matplotlib Axes, optional
-        Where to draw.
     least : int
         Degrees above which there are fewer neurons are left out.
 
@@ -233,30 +200,21 @@ def plot_rich_club(table: pd.DataFrame, ax: Axes | None = None, *, least: int = 
     matplotlib Axes
         Degree on x, share of pairs connected (%) on y; the band is two standard deviations of
         the networks of the same degrees.
-
-    Raises
-    ------
-    ConnectomeError
-        For another table, or one without nulls.
     """
     columns = ("degree", "neurons", "density", "null_mean", "null_std")
     check_table(table, columns, "nmc.compute_rich_club with nulls")
     ax = style.new_axes(ax)
-    some = table[table["neurons"] >= least]
-    x = some["degree"].to_numpy(float)
+    some = table[table["neurons"] >= least].astype(float)
+    x = some["degree"]
     ax.plot(x, 100 * some["density"], color=style.OBSERVED, label="connectome", linewidth=2)
-    mean, std = some["null_mean"].to_numpy(float), some["null_std"].to_numpy(float)
-    ax.plot(x, 100 * mean, color=style.NULL, label="degrees kept")
-    ax.fill_between(x, 100 * (mean - 2 * std), 100 * (mean + 2 * std), color=style.NULL,
-                    alpha=0.25, linewidth=0)  # fmt: skip
+    line_with_band(ax, x, some["null_mean"], some["null_std"], color=style.NULL,
+                   label="degrees kept")  # fmt: skip
     ax.set(xlabel="neurons with more partners than", ylabel="pairs connected (%)")
-    ax.set_ylim(bottom=0)
     ax.legend()
-    stamp(ax)
     return ax
 
 
-@style.context()
+@figure
 def plot_simplices(counts: Mapping[str, pd.Series | pd.DataFrame], ax: Axes | None = None) -> Axes:
     """Draw the number of directed simplices of each dimension, on a logarithmic axis.
 
@@ -266,16 +224,10 @@ def plot_simplices(counts: Mapping[str, pd.Series | pd.DataFrame], ax: Axes | No
         From `nmc.count_simplices`; a DataFrame holds several networks, one a row, and is drawn
         as its mean and range.
     ax : matplotlib Axes, optional
-        Where to draw.
 
     Returns
     -------
     matplotlib Axes
-
-    Raises
-    ------
-    ConnectomeError
-        If there are no counts.
     """
     check_named(counts, "the counts of nmc.count_simplices")
     for values in counts.values():
@@ -284,28 +236,22 @@ def plot_simplices(counts: Mapping[str, pd.Series | pd.DataFrame], ax: Axes | No
         if not pd.api.types.is_numeric_dtype(dimensions):
             raise ConnectomeError("Counts are what nmc.count_simplices returns.")
     ax = style.new_axes(ax)
-    for k, ((text, values), colour) in enumerate(
-        zip(counts.items(), (style.OBSERVED, *_COLOURS), strict=False)
-    ):
+    for text, values, colour in _coloured(counts):
         table = values.to_frame().T if isinstance(values, pd.Series) else values.fillna(0)
         mean = table.mean().astype(float)
-        x = mean.index.to_numpy(float)
-        ax.plot(
-            x, mean.where(mean > 0), "o-", color=colour, label=TITLES.get(text, text),
-            linewidth=2 if k == 0 else 1.4,
-        )  # fmt: skip
-        low, high = table.min().where(mean > 0), table.max()
-        ax.fill_between(x, np.maximum(low.to_numpy(float), 0.5), high, color=colour, alpha=0.15,
+        x, low = mean.index.to_numpy(float), table.min().where(mean > 0).to_numpy(float)
+        ax.plot(x, mean.where(mean > 0), "o-", color=colour, label=TITLES.get(text, text),
+                linewidth=2 if colour == style.OBSERVED else 1.4)  # fmt: skip
+        ax.fill_between(x, np.maximum(low, 0.5), table.max(), color=colour, alpha=0.15,
                         linewidth=0)  # fmt: skip
     ax.set_yscale("log")
     ax.xaxis.get_major_locator().set_params(integer=True)
     ax.set(xlabel="dimension (neurons − 1)", ylabel="directed simplices")
     ax.legend()
-    stamp(ax)
     return ax
 
 
-@style.context()
+@figure
 def plot_ensemble(
     ensemble: pd.DataFrame,
     column: str,
@@ -323,7 +269,6 @@ def plot_ensemble(
     column : str
         What to draw.
     ax : matplotlib Axes, optional
-        Where to draw.
     by : str
         Column whose values make the rows: ``group`` or ``kind``.
     quantity : str, optional
@@ -332,38 +277,22 @@ def plot_ensemble(
     Returns
     -------
     matplotlib Axes
-
-    Raises
-    ------
-    ConnectomeError
-        For a column that is not there.
     """
     check_choice(by, "The rows", ("group", "kind"))
     check_table(ensemble, ("kind", by, column), "nmc.compute_ensemble")
-    groups = list(dict.fromkeys(ensemble[by]))
-    ax = style.new_axes(ax, height=1.2 + 0.45 * len(groups))
+    parts = dict(iter(ensemble.groupby(by, sort=False)))
+    ax = style.new_axes(ax, height=1.2 + 0.45 * len(parts))
     colours = {"average": style.VERMILION, "individual": style.BLUE, "control": style.GREY}
-    for at, group in enumerate(groups):
-        some = ensemble[ensemble[by] == group]
-        values = some[column].to_numpy(float)
-        spread = np.linspace(-0.15, 0.15, len(values)) if len(values) > 1 else [0.0]
-        colour = colours.get(some["kind"].iloc[0], style.GREEN)
-        ax.plot(values, at + np.asarray(spread), "o", color=colour, markersize=6, alpha=0.8)
-        ax.plot([values.mean()], [at], "|", color=style.INK, markersize=20, markeredgewidth=1.8)
-    ax.set_yticks(range(len(groups)), groups)
-    ax.set_ylim(len(groups) - 0.5, -0.5)
+    dots_in_rows(
+        ax,
+        {group: some[column].to_numpy(float) for group, some in parts.items()},
+        [colours.get(some["kind"].iloc[0], style.GREEN) for some in parts.values()],
+    )
     ax.set_xlabel(quantity or column.replace("_", " "))
-    stamp(ax)
     return ax
 
 
-def _plain_log(ax: Axes) -> None:
-    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    ax.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}"))
-    ax.yaxis.set_minor_formatter(NullFormatter())
-
-
-@style.context()
+@figure
 def plot_degrees(
     degrees: pd.DataFrame, ax: Axes | None = None, *, null: pd.DataFrame | None = None
 ) -> Axes:
@@ -374,7 +303,6 @@ def plot_degrees(
     degrees : pandas.DataFrame
         From `nmc.compute_degrees`.
     ax : matplotlib Axes, optional
-        Where to draw.
     null : pandas.DataFrame, optional
         Degrees of a null model; drawn in grey (inputs).
 
@@ -382,15 +310,9 @@ def plot_degrees(
     -------
     matplotlib Axes
         Degree on x, share of neurons per unit of degree on y.
-
-    Raises
-    ------
-    ConnectomeError
-        For another table.
     """
-    for table in (degrees, null):
-        if table is not None or table is degrees:
-            check_table(table, ("in_degree", "out_degree"), "nmc.compute_degrees", least=1)
+    for table in (degrees,) if null is None else (degrees, null):
+        check_table(table, ("in_degree", "out_degree"), "nmc.compute_degrees", least=1)
     ax = style.new_axes(ax)
     top = max(degrees["in_degree"].max(), degrees["out_degree"].max(), 1)
     bins = np.unique(np.linspace(0, top + 1, min(45, top + 2)).round())
@@ -405,7 +327,6 @@ def plot_degrees(
                 color=colour, label=text)  # fmt: skip
     ax.set(xlabel="connections of a neuron", ylabel="density of neurons", xlim=(0, top + 1))
     ax.legend()
-    stamp(ax)
     return ax
 
 
@@ -417,7 +338,7 @@ def _kind(mtype: str, neuron: pd.Series) -> tuple[str, bool]:
     return str(layer), bool(pd.isna(excitatory) or excitatory)
 
 
-@style.context()
+@figure
 def plot_degrees_by_type(
     degrees: pd.DataFrame, column: str = "in_degree", ax: Axes | None = None
 ) -> Axes:
@@ -430,18 +351,12 @@ def plot_degrees_by_type(
     column : str
         ``in_degree`` or ``out_degree``.
     ax : matplotlib Axes, optional
-        Where to draw.
 
     Returns
     -------
     matplotlib Axes
         One line an m-type from the lower to the upper quartile, a dot at the median; filled
         for excitatory types, hollow for inhibitory ones, coloured by layer.
-
-    Raises
-    ------
-    ConnectomeError
-        For another table, or a column it has not.
     """
     check_table(degrees, ("mtype", column), "nmc.compute_degrees")
     by_type = degrees.groupby("mtype", observed=True)
@@ -459,5 +374,4 @@ def plot_degrees_by_type(
     ax.set_ylim(len(table) - 0.3, -0.7)
     ax.set(xlabel=f"{column.replace('_', '-')}: quartiles and median")
     ax.grid(axis="x", color="#E4E6E8", linewidth=0.8)
-    stamp(ax)
     return ax

@@ -75,15 +75,8 @@ def load_connectome(
     ------
     FormatError
         When the file is not a connectome file, or damaged; names the place in the file.
-    MissingFileError
-        When no tree of the source, and no path, has it.
-    UnknownNameError
-        For a key that is not in the catalogue.
-
-    Notes
-    -----
-    The matrices are read in slabs and never held whole.  The compact form stands in the cache
-    under ``connectome/`` and takes about 4 bytes a connection.
+    MissingFileError, UnknownNameError
+        When no tree of the source, and no path, has it; for a key that is not in the catalogue.
     """
     path = connectome_file(instance, source=source, progress=progress)
     folder = _compact_form(path, progress)
@@ -102,25 +95,9 @@ def load_connectome(
 def connectome_file(
     instance: str | Path, *, source: str | None = None, progress: bool = True
 ) -> Path:
-    """Return the HDF5 file of a connectome, fetched and unpacked where need be.
+    """Return the path of a connectome's HDF5 file, fetched and unpacked where need be.
 
-    Parameters
-    ----------
-    instance, source, progress
-        As for `load_connectome`.
-
-    Returns
-    -------
-    pathlib.Path
-
-    Raises
-    ------
-    FormatError
-        When a folder does not hold just one HDF5 file.
-    MissingFileError
-        When no tree of the source, and no path, has it.
-    UnknownNameError
-        For a key that is not in the catalogue.
+    Arguments and errors are those of `load_connectome`.
     """
     if not isinstance(instance, str | Path) or not str(instance).strip():
         raise MissingFileError(
@@ -140,18 +117,13 @@ def instance_keys(kind: str | None = None, *, source: str | None = None) -> list
     ----------
     kind : str, optional
         ``average`` (7 on the portal), ``individual`` (5 animals × 7) or ``control`` (7 × 5);
-        default all.
+        default all. Another is an `UnknownNameError`.
     source : str, optional
         See `nmc.fetch`.
 
     Returns
     -------
     list of str
-
-    Raises
-    ------
-    UnknownNameError
-        For another kind.
     """
     wanted = KINDS if kind is None else (kind,)
     keys = [key for one in wanted for key in _all_keys(one)]
@@ -159,17 +131,7 @@ def instance_keys(kind: str | None = None, *, source: str | None = None) -> list
 
 
 def connectome_keys(*, source: str | None = None) -> list[str]:
-    """Return the keys of every connectome the source has: whole instances, then extracts.
-
-    Parameters
-    ----------
-    source : str, optional
-        See `nmc.fetch`.
-
-    Returns
-    -------
-    list of str
-    """
+    """Return the keys of every connectome the source has: whole instances, then extracts."""
     parts = [key for key in EXTRACTS if available(key, source=source)]
     return instance_keys(source=source) + parts
 
@@ -186,22 +148,7 @@ def _all_keys(kind: str) -> list[str]:
 
 
 def default_key(*, min_mtypes: int = 1, source: str | None = None) -> str:
-    """Key of the first whole instance the source has, else of its largest extract.
-
-    Parameters
-    ----------
-    min_mtypes : int
-        Pass over extracts that hold fewer m-types.
-    source : str, optional
-        See `nmc.fetch`.
-
-    Raises
-    ------
-    MissingFileError
-        When the source has no connectome at all, or none with enough m-types.
-    ConnectomeError
-        If `min_mtypes` is no whole number.
-    """
+    """Key of the first whole instance the source has, else of its largest extract."""
     check_number(min_mtypes, "min_mtypes", 0)
     whole = _all_keys("average") + _all_keys("individual")
     extracts = [key for key, n_mtypes in EXTRACTS.items() if n_mtypes >= min_mtypes]
@@ -221,8 +168,10 @@ def default_connectome(
 
     Parameters
     ----------
-    min_mtypes, source, progress
-        As for `default_key` and `load_connectome`.
+    min_mtypes : int
+        Pass over extracts that hold fewer m-types.
+    source, progress
+        As for `load_connectome`.
 
     Returns
     -------
@@ -232,9 +181,7 @@ def default_connectome(
     Raises
     ------
     MissingFileError
-        When the source has no connectome at all, or none with enough m-types.
-    FormatError
-        When the file is damaged.
+        When the source has no connectome of so many m-types.
     """
     key = default_key(min_mtypes=min_mtypes, source=source)
     return load_connectome(key, source=source, progress=progress)
@@ -277,13 +224,7 @@ def _check_signature(path: Path) -> None:
 
 
 def compact_name(sha256: str) -> str:
-    """Name of a file's compact form in the cache: by its content and by the code that reads it.
-
-    Parameters
-    ----------
-    sha256 : str
-        Of the file.
-    """
+    """Name of a file's compact form in the cache: by its content and by the code that reads it."""
     return f"{sha256}-{code_hash(READER)[:16]}"
 
 

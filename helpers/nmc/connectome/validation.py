@@ -1,4 +1,6 @@
-"""What a call was given, looked at once: a clear sentence instead of an error from deep inside."""
+"""What a call was given, looked at once: a `ConnectomeError` of one clear sentence that shows the
+way out, instead of an error from deep inside.
+"""
 
 from __future__ import annotations
 
@@ -13,13 +15,7 @@ from nmc.errors import ConnectomeError
 
 
 def check_connectome(what, *, least: int = 0) -> None:
-    """Refuse what is no connectome, or one of fewer neurons than `least`.
-
-    Raises
-    ------
-    ConnectomeError
-        With the way from there to a connectome.
-    """
+    """Refuse what is no connectome, or one of fewer neurons than `least`."""
     if hasattr(what, "adjacency") and hasattr(what, "neurons"):
         if len(what.neurons) < least:
             raise ConnectomeError("There is no neuron to draw: choose a part that has some.")
@@ -35,13 +31,7 @@ def check_connectome(what, *, least: int = 0) -> None:
 
 
 def generator(rng: np.random.Generator | int) -> np.random.Generator:
-    """Return the generator itself, or the one that a seed starts.
-
-    Raises
-    ------
-    ConnectomeError
-        For anything else.
-    """
+    """Return the generator itself, or the one that a seed starts."""
     seed = isinstance(rng, Integral) and not isinstance(rng, bool) and rng >= 0
     if seed or isinstance(rng, np.random.Generator):
         return np.random.default_rng(rng)
@@ -51,13 +41,7 @@ def generator(rng: np.random.Generator | int) -> np.random.Generator:
 
 
 def check_width(value: float, what: str = "A bin", *, finite: bool = True) -> None:
-    """Refuse a length that is not above 0 µm.
-
-    Raises
-    ------
-    ConnectomeError
-        For a length of 0 or below, or no number; for infinity too if it must be `finite`.
-    """
+    """Refuse a length that is not above 0 µm; infinity too if it must be `finite`."""
     _check_real(value, what)
     if not value > 0:
         raise ConnectomeError(f"{what} must be wider than 0 µm, not {value}.")
@@ -66,36 +50,20 @@ def check_width(value: float, what: str = "A bin", *, finite: bool = True) -> No
 
 
 def check_distance(value: float, what: str) -> None:
-    """Refuse a distance below 0 µm, or no number; infinity is one.
-
-    Raises
-    ------
-    ConnectomeError
-    """
+    """Refuse a distance below 0 µm, or no number; infinity is one."""
     _check_real(value, what)
     if not value >= 0:
         raise ConnectomeError(f"{what} is a distance in µm, 0 or more, not {value}.")
 
 
 def check_number(value: int, what: str, least: int) -> None:
-    """Refuse what is no whole number, or a smaller one.
-
-    Raises
-    ------
-    ConnectomeError
-    """
+    """Refuse what is no whole number, or a smaller one."""
     if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
         raise ConnectomeError(f"{what} is a whole number, {least} or more, not {value!r}.")
 
 
 def check_table(table, columns: Iterable[str], maker: str, *, least: int = 0) -> None:
-    """Refuse a table that is not the one `maker` returns, or has fewer rows than `least`.
-
-    Raises
-    ------
-    ConnectomeError
-        Naming the columns it lacks.
-    """
+    """Refuse a table that is not the one `maker` returns, or has fewer rows than `least`."""
     if not isinstance(table, pd.DataFrame):
         raise ConnectomeError(f"This takes the table of {maker}, not a {type(table).__name__}.")
     lacking = [column for column in columns if column not in table]
@@ -108,24 +76,13 @@ def check_table(table, columns: Iterable[str], maker: str, *, least: int = 0) ->
 
 
 def check_named(tables, what: str) -> None:
-    """Refuse what is no mapping of titles to something, or an empty one.
-
-    Raises
-    ------
-    ConnectomeError
-    """
+    """Refuse what is no mapping of titles to something, or an empty one."""
     if not isinstance(tables, Mapping) or not tables:
         raise ConnectomeError(f"This takes a dict of title → {what}, one at least.")
 
 
 def listed(given, what: str) -> list:
-    """Return several things as a list; a name or a path alone is a list of one.
-
-    Raises
-    ------
-    ConnectomeError
-        For what is neither.
-    """
+    """Return several things as a list; a name or a path alone is a list of one."""
     if isinstance(given, str | Path):
         return [given]
     if not isinstance(given, Iterable):
@@ -134,26 +91,14 @@ def listed(given, what: str) -> list:
 
 
 def check_choice(value, what: str, choices: Iterable) -> None:
-    """Refuse what is none of a few choices.
-
-    Raises
-    ------
-    ConnectomeError
-        Listing them.
-    """
+    """Refuse what is none of a few choices."""
     choices = list(choices)
     if not any(value is one or (type(value) is type(one) and value == one) for one in choices):
         raise ConnectomeError(f"{what} is {_words(choices)}, not {value!r}.")
 
 
 def chosen_neurons(chosen, n: int) -> np.ndarray:
-    """Turn a mask of n neurons, or indices of some, into indices: ascending, each once, int64.
-
-    Raises
-    ------
-    ConnectomeError
-        For a mask of another length, or what is no neuron's index.
-    """
+    """Turn a mask of n neurons, or indices of some, into indices: ascending, each once, int64."""
     chosen = np.asarray(chosen)
     if chosen.dtype == bool and chosen.shape == (n,):
         return np.flatnonzero(chosen)
@@ -170,13 +115,7 @@ def chosen_neurons(chosen, n: int) -> np.ndarray:
 
 
 def finite(positions: np.ndarray) -> np.ndarray:
-    """Return soma positions, or refuse them.
-
-    Raises
-    ------
-    ConnectomeError
-        If one is not a finite number: distances to it are not defined.
-    """
+    """Return soma positions; one that is no finite number is refused: it has no distances."""
     bad = ~np.isfinite(positions)
     if bad.any():
         neuron = int(np.flatnonzero(bad.reshape(len(positions), -1).any(axis=1))[0])

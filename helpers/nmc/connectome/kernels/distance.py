@@ -25,9 +25,6 @@ def pairs_by_distance(x, y, z, starts, width, bins, tasks):
         Positions, neurons of a group together; zeros for an axis that shall not count.
     starts : int64 array, shape (groups + 1,)
         First neuron of each group, and n.
-    width : float
-    bins, tasks : int
-        Number of bins; of tasks that rows are dealt out to.
 
     Returns
     -------
@@ -71,12 +68,7 @@ def _bin_row(x0, y0, z0, x, y, z, per_width, bins, where):
 
 @njit(cache=True, parallel=True)
 def connections_by_distance(indptr, indices, x, y, z, groups, n_groups, width, bins, tasks):
-    """Count connections by pre group, post group and distance bin, as `pairs_by_distance` does.
-
-    Returns
-    -------
-    int64 array, shape (n_groups, n_groups, bins)
-    """
+    """Count connections by pre group, post group and distance bin, as `pairs_by_distance` does."""
     n = x.size
     per_width = over(width)
     counts = np.zeros((tasks, n_groups, n_groups, bins), np.int64)
@@ -100,24 +92,9 @@ def _class_of(i, j, groups, n_groups, xyz, per_width, n_bins):
 
 @njit(cache=True, parallel=True)
 def count_classes(indptr, indices, groups, n_groups, xyz, width, n_bins, tasks):
-    """Count pairs and connections of every class.
+    """Count pairs and connections of every class, both of shape (n_groups ** 2 * n_bins,).
 
-    Parameters
-    ----------
-    indptr, indices : int array
-        The graph; no self-connections.
-    groups : int array, shape (n,)
-        Group of each neuron, from 0 to ``n_groups`` − 1.
-    xyz : float array, shape (n, 3)
-        Positions.
-    width : float
-        Of a distance bin; infinity puts every pair into the first.
-    n_bins : int
-        Number of distance bins; the last takes everything beyond.
-
-    Returns
-    -------
-    pairs, connections : int64 array, shape (n_groups ** 2 * n_bins,)
+    A `width` of infinity puts every pair into the first bin; the last takes everything beyond.
     """
     n, per_width = indptr.size - 1, over(width)
     size = n_groups * n_groups * n_bins
@@ -141,19 +118,8 @@ def draw_classes(pairs, connections, groups, n_groups, xyz, width, n_bins, rng):
 
     One pass over all pairs: a pair is taken with probability (still wanted) / (still to come)
     of its class, Knuth's selection sampling (The Art of Computer Programming 2, 3.4.2,
-    algorithm S), which makes every such graph equally likely.
-
-    Parameters
-    ----------
-    pairs, connections : int64 array
-        From `count_classes`; both are used up.
-    rng : numpy.random.Generator
-        Source of randomness.
-
-    Returns
-    -------
-    indptr, indices : int32 array
-        The new graph, columns ascending.
+    algorithm S), which makes every such graph equally likely. What `count_classes` gave is
+    used up; returns int32 indptr and indices, columns ascending.
     """
     n, per_width = groups.size, over(width)
     indptr = np.zeros(n + 1, np.int32)

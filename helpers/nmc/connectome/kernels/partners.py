@@ -8,19 +8,7 @@ from numba import njit, prange
 
 @njit(cache=True)
 def transpose_graph(indptr, indices):
-    """Return the graph with every connection reversed, by counting: rows postsynaptic.
-
-    Parameters
-    ----------
-    indptr, indices : int array
-        The graph of n neurons.
-
-    Returns
-    -------
-    t_indptr : int64 array, shape (n + 1,)
-    t_indices : int32 array
-        Presynaptic neurons, ascending within a row.
-    """
+    """Return the graph with every connection reversed, by counting: int64 indptr, int32 indices."""
     n = indptr.size - 1
     t_indptr = np.zeros(n + 1, np.int64)
     for j in indices:
@@ -38,20 +26,10 @@ def transpose_graph(indptr, indices):
 
 @njit(cache=True)
 def mark_reciprocal(indptr, indices):
-    """Mark every connection whose reverse exists, without turning the graph round.
+    """Mark every connection whose reverse exists, in the order of `indices`.
 
-    Neurons are taken in turn. What a target j asks of its own list, whether it holds i, moves
-    on only as i grows, so a place in each list is kept and every list is walked through once.
-
-    Parameters
-    ----------
-    indptr, indices : int array
-        The graph of n neurons.
-
-    Returns
-    -------
-    bool array, shape (connections,)
-        In the order of `indices`.
+    Neurons are taken in turn. What a target j asks of its own list, whether it holds i, moves on
+    only as i grows, so a place in each list is kept and every list is walked through once.
     """
     n = indptr.size - 1
     marks = np.zeros(indices.size, np.bool_)
@@ -70,20 +48,7 @@ def mark_reciprocal(indptr, indices):
 
 @njit(cache=True)
 def count_by_smaller_degree(indptr, indices, degree, top):
-    """Count connections by the smaller degree of their two ends.
-
-    Parameters
-    ----------
-    indptr, indices : int array
-        The graph of n neurons.
-    degree : int32 array, shape (n,)
-    top : int
-        More than the largest degree.
-
-    Returns
-    -------
-    int64 array, shape (top,)
-    """
+    """Count connections by the smaller degree of their two ends; `top` is above all degrees."""
     counts = np.zeros(top, np.int64)
     for i in range(indptr.size - 1):
         for j in indices[indptr[i] : indptr[i + 1]]:
@@ -142,8 +107,8 @@ def rank_half(indptr, indices, t_indptr, t_indices, rank):
 
     Parameters
     ----------
-    indptr, indices : int array
-        The graph, and ``t_indptr, t_indices`` its transpose.
+    indptr, indices, t_indptr, t_indices : int array
+        The graph and its transpose.
     rank : int32 array, shape (n,)
         A permutation of ``0 … n - 1``.
 
@@ -172,18 +137,11 @@ def rank_half(indptr, indices, t_indptr, t_indices, rank):
 
 @njit(cache=True, parallel=True)
 def count_triangles(half_indptr, packed, tasks):
-    """Count triangles by the directions of their three sides.
+    """Count triangles by the directions of their three sides, from the half graph of `rank_half`.
 
     For each neuron *i* mark its higher-ranked partners; for each partner *j*, every marked
     partner *k* of *j* closes a triangle. Each one is met exactly once, at its lowest rank.
     The work is one table look-up per ordered wedge (Latapy 2008, doi:10.1016/j.tcs.2008.07.017).
-
-    Parameters
-    ----------
-    half_indptr, packed : int array
-        The ranked half graph of `rank_half`.
-    tasks : int
-        Rows are dealt out to this many tasks, each with counters of its own.
 
     Returns
     -------
@@ -248,16 +206,10 @@ def fold_common(
 
     Parameters
     ----------
-    indptr, indices, t_indptr, t_indices : int array
-        The graph of n neurons and its transpose.
     use_out, use_in : bool
         Count shared targets, shared sources, or both added.
-    groups : int32 array, shape (n,)
-    n_groups : int
     most : int
         No pair has more common neighbours than this.
-    tasks : int
-        Tasks that rows are dealt out to.
 
     Returns
     -------

@@ -16,22 +16,7 @@ def gnm(n: int, m: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarra
 
     Somewhat more than m pairs are drawn, repeats and a random surplus thrown away: by symmetry
     every set of m pairs stays equally likely (Erdős and Rényi 1959; Batagelj and Brandes 2005).
-
-    Parameters
-    ----------
-    n, m : int
-        Neurons and connections; no neuron connects to itself.
-    rng : numpy.random.Generator
-
-    Returns
-    -------
-    indptr : int64 array, shape (n + 1,)
-    indices : int32 array, shape (m,)
-
-    Raises
-    ------
-    ValueError
-        If m is more than the n(n − 1) ordered pairs.
+    A `ValueError` for more connections than there are ordered pairs.
     """
     pairs = n * (n - 1)
     if not 0 <= m <= pairs:
@@ -75,29 +60,16 @@ def curveball(
     """Randomise connections by trades of whole out-lists; every degree is kept.
 
     In a round all neurons pair up at random; two partners pool the targets that only one of
-    them has and deal them out again, each keeping its number [1]_ [2]_.  Then some connections
+    them has and deal them out again, each keeping its number [1]_ [2]_. Then some connections
     a→b→c are tried: where they close to a three-cycle whose sides are all one-way, it is turned
-    round.  Ten rounds leave an overlap with the start near that of the equilibrium; show it with
-    `overlap`.
-
-    Parameters
-    ----------
-    indptr, indices : int array
-        Rows ascending, no neuron connected to itself; left as they are.
-    rounds : int
-        How many times each neuron trades.
-    seed : int
-        The same seed gives the same graph, whatever the number of threads.
-
-    Returns
-    -------
-    indptr, indices : int64 and int32 array
+    round. A target never moves to itself. The same seed gives the same graph, whatever the
+    number of threads.
 
     Notes
     -----
-    A target never moves to itself.  Trades alone do not reach graphs to which only the reversal
-    of a directed three-cycle leads [1]_; trades and reversals together reach every graph with
-    these degrees [3]_, and since each step is as likely as its reverse, all equally often.
+    Trades alone do not reach graphs to which only the reversal of a directed three-cycle leads
+    [1]_; trades and reversals together reach every graph with these degrees [3]_, and since each
+    step is as likely as its reverse, all equally often.
 
     References
     ----------

@@ -65,14 +65,8 @@ LINES = 4
 def rooms(indptr, indices, most):
     """Bound what the targets of one neuron of at most `most` targets can take.
 
-    Returns
-    -------
-    degree : int
-        The largest out-degree of those neurons.
-    edges : int
-        None of them has more connections among its targets.
-    row : int
-        No target contacts more of the other targets.
+    Returns the largest out-degree of those neurons, the most connections among the targets of
+    one, and the most that one target has among the others.
     """
     degree, edges, row = 0, 0, 0
     for v in range(indptr.size - 1):
@@ -270,7 +264,7 @@ def _count_from(targets, words, starts, edges, bits, indptr, indices, lists, end
 
 @njit(cache=True, parallel=True)
 def count_simplices(indptr, indices, top, room, most, tasks):
-    """Count directed simplices by dimension.
+    """Count directed simplices by dimension, shape (top + 5,) with `top` the largest out-degree.
 
     A directed simplex is a tuple of neurons, each contacting all later ones (Reimann et al.
     2017, doi:10.3389/fncom.2017.00048).  All memory is taken before the tasks begin: an error
@@ -278,23 +272,13 @@ def count_simplices(indptr, indices, top, room, most, tasks):
 
     Parameters
     ----------
-    indptr : int64 array, shape (n + 1,)
-    indices : unsigned int array
+    indptr, indices : int64 and unsigned int array
         The graph of n neurons.
-    top : int
-        The largest out-degree.
     room : (int, int, int, int)
         Largest out-degree up to `most` and connections among targets, from `rooms`; entries
         and depth of the lists of a walk.
     most : int
         The targets of a neuron that has more are not compared by bits.
-    tasks : int
-        Tasks that sources are dealt out to.
-
-    Returns
-    -------
-    int64 array, shape (top + 5,)
-        By dimension: neurons, connections, 2-simplices …
     """
     n = indptr.size - 1
     counts = np.zeros((tasks, top + 5), np.int64)
@@ -357,18 +341,9 @@ def _credit(
 
 @njit(cache=True, parallel=True)
 def count_participation(indptr, indices, room, most, dimensions, tasks):
-    """Count, for every neuron, the directed simplices of each dimension it is part of.
+    """Count, for every neuron, the simplices of each of `dimensions` (2 at least), by neuron.
 
-    Parameters
-    ----------
-    indptr, indices, room, most, tasks
-        As for `count_simplices`.
-    dimensions : int
-        Number of dimensions there are, from `count_simplices`; at least 2.
-
-    Returns
-    -------
-    int64 array, shape (n, dimensions)
+    Arguments are those of `count_simplices`, which gives the number of dimensions.
     """
     n = indptr.size - 1
     out = np.zeros((tasks, n, dimensions), np.int64)

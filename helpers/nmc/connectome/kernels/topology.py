@@ -15,24 +15,11 @@ BATCH = 256
 
 @njit(cache=True, parallel=True)
 def count_distances(indptr, indices, t_indptr, t_indices, sources, tasks):
-    """Count shortest paths by length, from each source to every neuron it reaches.
+    """Count shortest paths by length, from each source to every neuron it reaches; ``[d]`` pairs.
 
     A neuron's words hold a bit for each source that has reached it. A step ORs the words of its
     inputs, so one pass over the connections advances 256 searches, and stops early where all
     have arrived (multi-source BFS: Then et al. 2014, VLDB 8:449).
-
-    Parameters
-    ----------
-    indptr, indices, t_indptr, t_indices : int array
-        The graph of n neurons and its transpose.
-    sources : int64 array
-    tasks : int
-        Tasks that batches of sources are dealt out to.
-
-    Returns
-    -------
-    int64 array, shape (n + 1,)
-        ``[d]`` ordered pairs at distance d ≥ 1.
     """
     n = indptr.size - 1
     counts = np.zeros((tasks, n + 1), np.int64)
@@ -127,8 +114,6 @@ def extend(start, last, indptr, indices):
         For each simplex of the dimension below, its first extension, and their number.
     last : int32 array
         Last neuron of each simplex of this dimension.
-    indptr, indices : int array
-        The graph.
 
     Returns
     -------
@@ -156,19 +141,10 @@ def extend(start, last, indptr, indices):
 
 @njit(cache=True)
 def faces_of(simplices, skip, index, start, last, depth):
-    """Walk one neuron further down the tree for every simplex, `skip` left out.
+    """Walk one neuron further down the tree for every simplex, the one at place `skip` left out.
 
-    Parameters
-    ----------
-    simplices : int32 array, shape (m, k + 1)
-    skip : int
-        The neuron, by place, that the face lacks.
-    index : int64 array, shape (m,)
-        The first `depth` neurons of the face, as an index in their dimension; moved on in place.
-    start, last : int array
-        The tree from that dimension to the next.
-    depth : int
-        Neurons of the face found so far, at least 1.
+    `index` holds the first `depth` neurons of each face, as an index in their dimension, and is
+    moved on in place; `start` and `last` lead from that dimension to the next.
     """
     place = depth + (depth >= skip)
     for s in range(index.size):
@@ -183,17 +159,7 @@ def rank_mod2(start, entries, rows):
     Columns are reduced from left to right: while the lowest entry of a column is that of an
     earlier one, that one is added (Edelsbrunner, Letscher and Zomorodian 2002). The column at
     work is a bit set, searched downwards only, since its lowest entry never sinks again.
-
-    Parameters
-    ----------
-    start : int64 array, shape (columns + 1,)
-    entries : int32 array
-        Rows that are 1 in column c: ``entries[start[c] : start[c + 1]]``, ascending.
-    rows : int
-
-    Returns
-    -------
-    int
+    Column c has ones in the rows ``entries[start[c] : start[c + 1]]``, ascending.
     """
     owner = np.full(rows, -1, np.int64)  # the reduced column with this lowest entry
     store = np.empty(max(entries.size, 16), np.int32)
