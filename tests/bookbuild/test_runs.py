@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tools.bookbuild import BookError
@@ -123,6 +126,43 @@ def test_a_broken_hidden_assert_is_an_error_with_the_chapters_name(toy, tree):
     assert ran_again_fails(toy, tree), "a failure is never taken from the store"
 
 
+def test_a_failure_is_told_while_other_chapters_still_run(toy, tree):
+    """The second chapter waits for a file that is written when the first one's failure is told."""
+    told = toy.root / "told"
+    wait = f"import pathlib, time\nwhile not pathlib.Path({str(told)!r}).exists(): time.sleep(0.1)"
+    toy.chapter("one", "# One\n\n```{code-cell} ipython3\n1 / 0\n```\n")
+    toy.chapter("two", f"# Two\n\n```{{code-cell}} ipython3\n{wait}\n```\n")
+
+    def say(line: str) -> None:
+        if "ZeroDivisionError" in line and "book/one.md" in line:
+            told.touch()
+
+    with pytest.raises(BookError, match=r"(?s)book/one\.md failed.*ZeroDivisionError"):
+        execute_stale(Project(toy.root), tree, say=say)
+    assert told.exists()
+
+
+def test_a_build_that_is_ended_ends_its_chapters(toy, tree):
+    started, mark = toy.root / "started", "sleep(612.5)"
+    code = f"import pathlib, time\npathlib.Path({str(started)!r}).touch()\ntime.sleep(612.5)"
+    child = (
+        "import subprocess, sys\n"
+        f"subprocess.Popen([sys.executable, '-c', 'import time; time.{mark}'])"
+    )
+    toy.chapter("one", f"# One\n\n```{{code-cell}} ipython3\n{child}\n{code}\n```\n")
+    command = [*COMMAND, "--root", str(toy.root), "book", "--source", tree, "--jobs", "1"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as build:
+        while not started.exists():
+            assert build.poll() is None
+            time.sleep(0.1)
+        family = psutil.Process(build.pid).children(recursive=True)
+        assert any(mark in " ".join(one.cmdline()) for one in family)
+        build.terminate()
+        assert build.wait(timeout=20) == 128 + signal.SIGTERM
+    gone, alive = psutil.wait_procs(family, timeout=5)
+    assert not alive
+
+
 def ran_again_fails(toy, tree) -> bool:
     try:
         ran(toy, tree)
@@ -133,16 +173,7 @@ def ran_again_fails(toy, tree) -> bool:
 
 def run_book(toy, source) -> subprocess.CompletedProcess:
     return subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "tools.bookbuild",
-            "--root",
-            str(toy.root),
-            "book",
-            "--source",
-            source,
-        ],
+        [*COMMAND, "--root", str(toy.root), "book", "--source", source],
         capture_output=True,
         text=True,
         timeout=300,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import sys
 import tempfile
 from dataclasses import replace
@@ -215,7 +216,11 @@ def _joined(outputs: list[NotebookNode]) -> list[str]:
 
 
 def run() -> None:
-    """Call the command line; an error of the book's is one message and exit code 1."""
+    """Call the command line; an error of the book's is one message and exit code 1.
+
+    SIGTERM is an exception as Ctrl-C is, so that what the build has started ends with it.
+    """
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         main(standalone_mode=False)
     except BookError as error:

@@ -12,7 +12,9 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
+from threading import Event
 
 import matplotlib as mpl
 import nbformat
@@ -151,19 +153,24 @@ def execute_stale(
         provenance.tell_terms(f"the source {source!r}")
     for page in pages.values():
         store.show(page)
-    failures = []
+    failures, stop = [], Event()
     with ThreadPoolExecutor(max(1, jobs)) as pool:
-        runs = {pool.submit(execute, one, source, project.runs, cache=cache): one for one in stale}
-        for run in as_completed(runs):
-            chapter = runs[run]
-            try:
-                pages[chapter] = page = run.result()
-            except BookError as error:
-                failures.append(str(error))
-                say(f"  {'FAILED':>8}  {chapter.name}")
-            else:
-                store.keep(page)
-                say(f"  {page.run.seconds:6.1f} s  {chapter.name}")
+        run = partial(execute, source=source, folder=project.runs, cache=cache, stop=stop)
+        runs = {pool.submit(run, one): one for one in stale}
+        try:
+            for done in as_completed(runs):
+                chapter = runs[done]
+                try:
+                    pages[chapter] = page = done.result()
+                except BookError as error:  # said at once: the others may take long
+                    failures.append(str(error))
+                    say(f"  {'FAILED':>8}  {chapter.name}\n{error}")
+                else:
+                    store.keep(page)
+                    say(f"  {page.run.seconds:6.1f} s  {chapter.name}")
+        finally:  # a build that is ended takes its chapters with it
+            stop.set()
+            pool.shutdown(wait=False, cancel_futures=True)
     if failures:
         raise BookError("\n\n".join(failures))
     return [pages[one] for one in chapters]
@@ -187,8 +194,10 @@ def last_runs(project: Project, *, say: Say = print) -> tuple[Store, list[Page]]
     return draft, pages
 
 
-def execute(chapter: Chapter, source: str, folder: Path, *, cache: Path | None = None) -> Page:
-    """Run a chapter from top to bottom in a new folder below `folder`.
+def execute(
+    chapter: Chapter, source: str, folder: Path, *, stop: Event, cache: Path | None = None
+) -> Page:
+    """Run a chapter from top to bottom in a new folder below `folder`; `stop` ends it.
 
     Raises
     ------
@@ -206,7 +215,7 @@ def execute(chapter: Chapter, source: str, folder: Path, *, cache: Path | None =
             f"--rootdir={path.parent}", str(path),
         ]  # fmt: skip
         environment = _environment(source, scratch) | ({"NMC_CACHE": str(cache)} if cache else {})
-        done = watch(command, env=environment, cwd=scratch)
+        done = watch(command, env=environment, cwd=scratch, stop=stop)
         if done.returncode:
             said = done.text[max(0, done.text.find("= FAILURES =")) :]
             raise BookError(f"{chapter.name}.md failed:\n{said}")
@@ -284,23 +293,27 @@ class Watched:
     peak_gb: float
 
 
-def watch(command: list[str], *, env: dict[str, str], cwd: Path) -> Watched:
-    """Run a command to its end; nothing that it started outlives it."""
+def watch(
+    command: list[str], *, env: dict[str, str], cwd: Path, stop: Event | None = None
+) -> Watched:
+    """Run a command to its end, or until `stop` is set; nothing that it started outlives it."""
+    stop = stop or Event()
     started, peak = time.perf_counter(), 0.0
     cpu: dict[int, float] = {}
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as said:
         process = psutil.Popen(command, env=env, cwd=cwd, stdout=said, stderr=subprocess.STDOUT)
         family = [process]
         try:
-            while process.poll() is None:
+            while process.poll() is None and not stop.is_set():
                 family = [process, *(_ask(process, "children", recursive=True) or [])]
                 held = [
                     (one.pid, _ask(one, "memory_info"), _ask(one, "cpu_times")) for one in family
                 ]
                 peak = max(peak, sum(memory.rss for _, memory, _ in held if memory) / 2**30)
                 cpu |= {pid: times.user + times.system for pid, _, times in held if times}
-                time.sleep(PERIOD)
+                stop.wait(PERIOD)
         finally:
+            family += _ask(process, "children", recursive=True) or []
             for one in reversed(family):
                 _ask(one, "kill")
             process.wait()
