@@ -1,4 +1,4 @@
-# Everything a contributor types. Needs Python 3.11-3.13, a C++ compiler and make; sets up the rest.
+# Everything a contributor types. Needs Python 3.11-3.14, a C++ compiler and make; sets up the rest.
 # `make help` lists the commands.
 
 SHELL   := /bin/bash
@@ -11,9 +11,9 @@ MIRROR  ?= $(or $(NMC_MIRROR),../shared/nmc-mirror)
 UV      ?= uv
 # Optional extras of the package that the lock does not pin: make book EXTRAS=extracts SOURCE=...
 EXTRAS  ?=
-PYTHON  ?= $(shell for v in 3.12 3.11 3.13; do \
+PYTHON  ?= $(shell for v in 3.12 3.11 3.13 3.14; do \
 	python$$v -c 'import venv, ensurepip' >/dev/null 2>&1 && { command -v python$$v; exit; }; done; \
-	python3 -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
+	python3 -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' \
 	>/dev/null 2>&1 && command -v python3)
 
 export NMC_SOURCE := $(SOURCE)
@@ -49,6 +49,7 @@ test-full: $(VENV)/.installed  ## make test, and everything that takes longer
 	$(BIN)/python -m pytest -q --full -m slow
 	$(BIN)/python -m tools.bookbuild twice --jobs $(JOBS)
 	$(BIN)/python -m tools.bookbuild memory --limit-gb 2
+	test -z '$(filter extracts,$(EXTRAS))' || NMC_ACCEPT_TERMS=1 $(BIN)/python -m tools.bookbuild --build _build/extracts book --source extracts,sample --jobs $(JOBS)
 	test ! -d '$(MIRROR)' || $(BIN)/python -m tools.bookbuild --build _build/mirror book --source '$(MIRROR)' --jobs $(JOBS)
 	$(MAKE) site-test
 
@@ -86,7 +87,7 @@ clean:  ## remove what is generated (not the environment, not downloaded data)
 	rm -rf _build notebooks .cache .pytest_cache .ruff_cache
 
 $(VENV)/.installed: requirements.lock pyproject.toml
-	@test -n '$(PYTHON)' || { echo 'No Python 3.11, 3.12 or 3.13 with venv was found: install one, or give PYTHON=/path/to/python.'; exit 1; }
+	@test -n '$(PYTHON)' || { echo 'No Python 3.11 to 3.14 with venv was found: install one, or give PYTHON=/path/to/python.'; exit 1; }
 	@command -v c++ >/dev/null || command -v g++ >/dev/null || { echo 'No C++ compiler was found: install g++ (Debian, Ubuntu), gcc-c++ (Fedora) or the Xcode command line tools (macOS).'; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --require-hashes --no-deps -r requirements.lock

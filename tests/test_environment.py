@@ -27,7 +27,7 @@ def locked() -> set[str]:
 def test_the_lock_pins_every_dependency_with_hashes_and_names_no_index():
     extras = PROJECT["optional-dependencies"]
     wanted = [*PROJECT["dependencies"]]
-    for extra in ("book", "test", "sweep", "neuroml", "export"):
+    for extra in ("book", "test", "sweep", "neuroml", "export", "analysis"):
         wanted += extras[extra]
     names = {re.match(r"[\w.-]+", line)[0].lower().replace("_", "-") for line in wanted}
     assert names - locked() == set(), "run 'make lock'"
@@ -40,6 +40,7 @@ def test_the_lock_pins_every_dependency_with_hashes_and_names_no_index():
 def test_no_strong_copyleft_is_a_dependency():
     for name in ("igraph", "networkit", "pyflagser"):
         assert name not in locked()
+    assert "lfpykit" not in " ".join(PROJECT["dependencies"]).lower(), "an optional extra only"
 
 
 def test_binder_takes_the_same_pins_as_its_own_rules_want_them():
@@ -105,9 +106,64 @@ def test_workflows_are_whole(name):
     assert all(re.search(rf"^{target}:", makefile, re.MULTILINE) for target in targets)
 
 
-def test_the_public_book_never_falls_back_to_the_sample():
-    text = (ROOT / ".github/workflows/publish.yml").read_text()
-    assert "SOURCE=portal,extracts" in text and "sample" not in re.sub(r"(?m)^#.*$", "", text)
+@pytest.mark.parametrize("name", ["ci", "weekly", "publish"])
+def test_workflows_pin_actions_by_hash_and_ask_for_the_least_rights(name):
+    text = (ROOT / f".github/workflows/{name}.yml").read_text()
+    used = re.findall(r"uses: (.+)", text)
+    assert used
+    assert all(re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v[\d.]+", action) for action in used)
+    assert yaml.safe_load(text)["permissions"] == {"contents": "read"}
+    assert text.count("actions/checkout@") == text.count("persist-credentials: false")
+
+
+def test_the_public_book_falls_back_to_the_sample_only_when_a_maintainer_asks():
+    workflow = yaml.safe_load((ROOT / ".github/workflows/publish.yml").read_text())
+    triggers = workflow[True]  # YAML reads the key "on" as a boolean
+    assert set(triggers) == {"push", "workflow_dispatch"} and set(triggers["push"]) == {"tags"}
+    asked = triggers["workflow_dispatch"]["inputs"]["source"]
+    assert asked["options"] == ["portal,extracts", "extracts,sample"]
+    assert asked["default"] == "portal,extracts"
+    source = workflow["jobs"]["build"]["env"]["SOURCE"]
+    assert source == "${{ inputs.source || 'portal,extracts' }}"
+
+
+def test_the_site_shows_the_newest_book_and_every_version(tmp_path):
+    def book(path, words):
+        (tmp_path / "html").mkdir(exist_ok=True)
+        (tmp_path / "html/index.html").write_text(words)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        subprocess.run(["tar", "-C", tmp_path, "-czf", path, "html"], check=True)
+
+    book(tmp_path / "new.tar.gz", "newest")
+    for tag in ("v0.9", "v0.10"):
+        book(tmp_path / f"kept/{tag}/book.tar.gz", tag)
+    command = [ROOT / ".ci/site-versions", tmp_path / "new.tar.gz", tmp_path / "kept"]
+    subprocess.run([*command, tmp_path / "site"], check=True)
+    pages = {p.relative_to(tmp_path / "site").as_posix() for p in tmp_path.glob("site/**/*.html")}
+    assert pages == {"index.html", "v0.9/index.html", "v0.10/index.html", "versions.html"}
+    assert (tmp_path / "site/index.html").read_text() == "newest"
+    assert (tmp_path / "site/v0.9/index.html").read_text() == "v0.9"
+    links = re.findall(r'href="([^"]+)"', (tmp_path / "site/versions.html").read_text())
+    assert links == ["./", "v0.10/", "v0.9/"]
+    again = subprocess.run([*command, tmp_path / "site"], capture_output=True, text=True)
+    assert again.returncode == 1 and "is there already" in again.stderr
+
+    (tmp_path / "kept/v1;touch").mkdir()
+    book(tmp_path / "kept/v1;touch/book.tar.gz", "?")
+    bad = subprocess.run([*command, tmp_path / "other"], capture_output=True, text=True)
+    assert bad.returncode == 1 and "not a version" in bad.stderr
+
+
+def test_community_files_are_there_and_name_one_version():
+    assert json.loads((ROOT / ".zenodo.json").read_text())["license"] == "BSD-3-Clause"
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert citation["version"] == PROJECT["version"] and citation["date-released"]
+    for name in ("CHANGELOG.md", "CODE_OF_CONDUCT.md", "SECURITY.md", "CONTRIBUTING.md"):
+        assert (ROOT / name).stat().st_size > 500, name
+    for form in (ROOT / ".github/ISSUE_TEMPLATE").glob("*.yml"):
+        parsed = yaml.safe_load(form.read_text())
+        assert {"name", "description", "body"} <= set(parsed)
+    assert (ROOT / ".github/pull_request_template.md").is_file()
 
 
 def test_the_ci_calls_the_readmes_test_command():
