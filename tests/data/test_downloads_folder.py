@@ -150,6 +150,6 @@ def test_packages_are_taken_out_of_the_archive_of_all_models_too(heap, mirror):
     both = nmc.available_models(heap)
     assert len(both) == 2 + 8
     record = data.fetch_record(f"model/{both[-1]}", source=heap)
-    assert record.confirmed and record.path.parent.parent.name == "packed"
+    assert record.confirmed and record.path.parent.parent.name == "made"
     record.path.write_bytes(b"damaged")
     assert data.fetch_record(f"model/{both[-1]}", source=heap).sha256 == record.sha256

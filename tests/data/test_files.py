@@ -45,6 +45,22 @@ def test_a_hash_is_remembered_until_the_file_changes(tmp_path, monkeypatch):
     assert files.sha256_of(path) == hashlib.sha256(b"three").hexdigest()
 
 
+def _write_twice(text, target):
+    target.write_text(text * 2)
+
+
+def test_what_is_made_in_the_cache_is_made_once_for_each_state_of_its_code(cache, monkeypatch):
+    made = files.made_once("a.txt", "version 1", _write_twice, "x")
+    assert made.read_text() == "xx"
+    made_again = files.made_once("a.txt", "version 1", _write_twice, "y")  # not run again
+    assert made_again == made and made.read_text() == "xx"
+    made.write_text("altered")
+    assert files.made_once("a.txt", "version 1", _write_twice, "x").read_text() == "xx"
+    assert files.made_once("a.txt", "version 2", _write_twice, "y").read_text() == "yy"
+    monkeypatch.setattr(files, "code_hash", lambda module: f"other code of {module}")
+    assert files.made_once("a.txt", "version 1", _write_twice, "z").read_text() == "zz"
+
+
 def test_new_files_can_be_read_by_others(tmp_path):
     files.write_bytes(tmp_path / "a", b"x")
     mask = os.umask(0)

@@ -114,12 +114,12 @@ def test_available_and_fetch_follow_the_same_redirections(cache, site, content):
     with serve(Site(files={known.path: content, unknown.path: content})) as other:
         site.elsewhere = other.base
         site.faults = dict.fromkeys((known.path, unknown.path), "redirect elsewhere")
-        assert tree_at(site).find(known, ask=True)  # its hash decides
-        assert not tree_at(site).find(unknown, ask=True)
+        assert tree_at(site).serves(known)  # its hash decides
+        assert not tree_at(site).serves(unknown)
         with pytest.raises(NotInSource, match="another host"):
             tree_at(site).get(unknown)
         site.faults[unknown.path] = "redirect nowhere"
-        assert not tree_at(site).find(unknown, ask=True)
+        assert not tree_at(site).serves(unknown)
 
 
 def test_a_synthetic_tree_has_no_hashes_that_would_tell_a_copy_elsewhere(cache, site, content):
@@ -129,7 +129,7 @@ def test_a_synthetic_tree_has_no_hashes_that_would_tell_a_copy_elsewhere(cache, 
         site.elsewhere, site.faults = other.base, {layers.path: "redirect elsewhere"}
         with pytest.raises(NotInSource, match="another host"):
             tree_at(site).get(layers)
-        assert not tree_at(site).find(layers, ask=True)
+        assert not tree_at(site).serves(layers)
 
 
 # Time --------------------------------------------------------------------------------------------
@@ -141,7 +141,7 @@ def test_headers_at_a_byte_a_time_are_bounded_in_total(cache, site, sheet, conte
     policy = download.Policy(attempts=2, connect_s=0.2, silence_s=0.3)
     start = time.monotonic()
     if ask:
-        assert tree_at(site, policy).find(sheet, ask=True) is None
+        assert not tree_at(site, policy).serves(sheet)
     else:
         with pytest.raises(NotInSource, match="timed out"):
             tree_at(site, policy).get(sheet)

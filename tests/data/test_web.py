@@ -29,7 +29,7 @@ def test_a_file_is_fetched_once_and_trusted_on_first_use(cache, site, sheet, con
     assert first.path.read_bytes() == content
     assert first.trust == again.trust == "first use"
     assert site.asked[sheet.path] == 1
-    record = json.loads(tree_at(site)._cached.first_use(first.path).read_text())
+    record = tree_at(site).first_use(first.path)
     assert record["sha256"] == first.sha256 and record["address"].startswith(site.base)
     assert not parts(cache)
 

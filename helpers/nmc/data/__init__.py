@@ -41,11 +41,7 @@ _log = logging.getLogger(__name__)
 
 
 def fetch(
-    key: str,
-    *,
-    source: _Source = None,
-    progress: bool = True,
-    accept_terms: bool | None = None,
+    key: str, *, source: _Source = None, progress: bool = True, accept_terms: bool | None = None
 ) -> Path:
     """Return the path of a verified file, getting it first where need be.
 
@@ -78,7 +74,8 @@ def fetch(
     ChecksumError
         When the file a tree has is altered or truncated.
     SourceError
-        When a tree does not say whether its numbers are real, and the content does not tell.
+        When there is no such tree, or one does not say whether its numbers are real, and the
+        content does not tell.
     TermsError
         When the terms have not been accepted.
 
@@ -91,11 +88,7 @@ def fetch(
 
 
 def fetch_record(
-    key: str,
-    *,
-    source: _Source = None,
-    progress: bool = True,
-    accept_terms: bool | None = None,
+    key: str, *, source: _Source = None, progress: bool = True, accept_terms: bool | None = None
 ) -> Record:
     """As `fetch`, and return the whole record: path, origin, sha256, size, release."""
     wanted = item(key)
@@ -114,11 +107,7 @@ def fetch_record(
 
 
 def fetch_folder(
-    key: str,
-    *,
-    source: _Source = None,
-    progress: bool = True,
-    accept_terms: bool | None = None,
+    key: str, *, source: _Source = None, progress: bool = True, accept_terms: bool | None = None
 ) -> Path:
     """Fetch an archive and return the folder it unpacks to.
 
@@ -141,14 +130,10 @@ def fetch_folder(
     ------
     FormatError
         When the key's file is no archive.
-    ArchiveError
-        When the archive is damaged, or tries to write where it must not.
     PackageError
         When a model's archive has not one top folder.
-
-    See Also
-    --------
-    nmc.fetch : for the other errors.
+    NMCError
+        The others of `nmc.fetch`; a damaged or hostile archive is a ChecksumError.
     """
     wanted = item(key)
     if wanted.format not in ("zip", "tar"):
@@ -168,16 +153,9 @@ def fetch_folder(
 
 
 def unpack_once(path: Path, sha256: str, *, nested: bool = False, progress: bool = False) -> Path:
-    """Return the folder of the cache that an archive unpacks to, damaged ones made anew.
+    """Return the folder of the cache that an archive of that hash unpacks to, made anew if damaged.
 
-    Parameters
-    ----------
-    path, sha256 : pathlib.Path, str
-        The archive, and its hash.
-    nested : bool
-        Whether archives inside are unpacked, too.
-    progress : bool
-        Show a progress bar.
+    With `nested`, archives inside are unpacked, too.
     """
     root = files.cache_folder() / "unpacked" / f"{sha256[:24]}{'-nested' if nested else ''}"
     damaged = damage(root) if root.is_dir() else ""
@@ -195,12 +173,7 @@ def unpack_once(path: Path, sha256: str, *, nested: bool = False, progress: bool
 def damage(root: Path, *, read_all: bool = False) -> str:
     """Say what is wrong with an unpacked archive; an empty text when nothing is.
 
-    Parameters
-    ----------
-    root : pathlib.Path
-        A folder of the cache's ``unpacked``.
-    read_all : bool
-        Read every file, not only those whose size or time of change differ.
+    Only files whose size or time of change differ are read, unless `read_all`.
     """
     members = files.read_json(root / _LIST)
     if members is None:
@@ -222,29 +195,12 @@ def damage(root: Path, *, read_all: bool = False) -> str:
 
 
 def available(key: str, source: _Source = None) -> bool:
-    """Whether some tree of the source has the file; nothing is downloaded.
+    """Whether some tree of the source (as for `fetch`) has the file; nothing is downloaded.
 
-    Parameters
-    ----------
-    key : str
-        A key of `nmc.catalogue`.
-    source : str, path or sequence, optional
-        As for `fetch`.
-
-    Returns
-    -------
-    bool
-        Servers are asked whether they have it; offline, only what was fetched before counts.
-
-    Raises
-    ------
-    UnknownNameError
-        When there is no such key.
-    SourceError
-        When a name of the source is none that is known.
+    Servers are asked whether they have it; offline, only what was fetched before counts.
     """
     wanted = item(key)
-    return any(tree.find(wanted, ask=True) for tree in trees(source))
+    return any(tree.serves(wanted) for tree in trees(source))
 
 
 def available_models(source: _Source = None) -> tuple[str, ...]:
@@ -261,11 +217,6 @@ def available_models(source: _Source = None) -> tuple[str, ...]:
         In the order of `nmc.model_names`: what lies in the sample or in a folder, or was
         fetched before from an address; with the portal among the trees, and not offline, all.
 
-    Raises
-    ------
-    SourceError
-        When a name of the source is none that is known.
-
     Examples
     --------
     >>> "L5_TTPC1_cADpyr232_1" in available_models("sample")
@@ -278,25 +229,17 @@ def available_models(source: _Source = None) -> tuple[str, ...]:
 
 
 def local(key: str, source: _Source = None) -> Path | None:
-    """Return the verified file if it is at hand already, else None.
+    """Return the verified file if it lies ready in the tree that would serve it, else None.
 
-    Nothing is downloaded or unpacked: the file lies in a folder of the source, was fetched
-    before, or (for the sample) was unpacked before.
-
-    Parameters
-    ----------
-    key : str
-        A key of `nmc.catalogue`.
-    source : str, path or sequence, optional
-        As for `fetch`.
+    Nothing is downloaded or unpacked, and no later tree stands in for the one that serves it.
     """
     wanted = item(key)
     for tree in trees(source):
         if found := _ready(tree, wanted):
             provenance.record(found)
             return found.path
-        if tree.find(wanted, ask=True):
-            return None  # this tree would serve it: a later one must not stand in for it
+        if tree.serves(wanted):
+            return None
     return None
 
 
@@ -310,31 +253,17 @@ def at_hand(key: str, source: _Source = None) -> Record | None:
     return next((record for record in found if record), None)
 
 
-def _ready(tree: sources.Tree, wanted: Item) -> Record | None:
+def _ready(tree: sources.FolderTree, wanted: Item) -> Record | None:
     path = tree.find(wanted)
-    if not isinstance(path, Path) or not path.exists():
-        return None
-    return tree.get(wanted, progress=False, accept_terms=None)
+    return tree.get(wanted) if path and path.exists() else None
 
 
-def trees(source: str | os.PathLike | list | tuple | None = None) -> tuple[sources.Tree, ...]:
-    """Return the trees of a source, in order.
-
-    Parameters
-    ----------
-    source : str, path or sequence, optional
-        As for ``NMC_SOURCE``: ``sample``, ``portal``, ``extracts``, a folder, an ``http(s)``
-        address, or several of them in order.
-
-    Raises
-    ------
-    SourceError
-        When a name is none of these, or a folder does not exist.
-    """
+def trees(source: _Source = None) -> tuple[sources.FolderTree, ...]:
+    """Return the trees of a source (as for `fetch`), in order."""
     return tuple(_tree(name) for name in files.source_names(source))
 
 
-def _tree(name: str) -> sources.Tree:
+def _tree(name: str) -> sources.FolderTree:
     if name == "sample":
         return sources.SampleTree()
     if name == "portal" or name.startswith(("http://", "https://")):

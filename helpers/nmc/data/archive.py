@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 import gzip
 import hashlib
-import io
 import json
 import os
 import re
@@ -35,13 +34,13 @@ _HEADER_BYTES = 1 << 20  # no header of a sound archive is longer
 _DIRECTORY_BYTES = 64 << 20
 _END_BYTES = 16 << 20  # zeros that fill up the last block
 _TIME = (2015, 10, 7, 0, 0, 0)  # the release's day: archives made twice are equal
-_DRIVE = re.compile(r"[A-Za-z]:")
 _RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)(\..*)?", re.I)
-#: What a damaged or hostile archive may raise while it is read.
+#: What a damaged or hostile file may raise while it is read.
 _READ_ERRORS = (
     zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, struct.error,
     NotImplementedError, UnicodeError, ValueError, OverflowError, RecursionError, LookupError,
 )  # fmt: skip
+_Parts = tuple[str, ...]
 
 
 class Limits(NamedTuple):
@@ -58,24 +57,18 @@ class _Budget:
         allowed = max(limits.free_bytes, limits.ratio * archive.stat().st_size)
         self.bytes, self.entries = min(allowed, limits.total_bytes), limits.entries
 
-    def entry(self) -> None:
-        self.entries -= 1
+    def spend(self, *, entries: int = 0, count: int = 0) -> None:
+        self.entries, self.bytes = self.entries - entries, self.bytes - count
         if self.entries < 0:
             raise ArchiveError("The archive has more members than are unpacked here.")
-
-    def spend(self, count: int) -> None:
-        self.bytes -= count
         if self.bytes < 0:
             raise ArchiveError("The archive unpacks to more than its size allows: refused.")
 
 
-class Member(NamedTuple):
-    """One member: its name as spelt, whether it is a folder, its size, where to read a file."""
-
-    name: str
-    is_folder: bool
+class _Member(NamedTuple):
+    name: str  # as spelt
     size_bytes: int
-    stream: IO[bytes]
+    stream: IO[bytes] | None  # None for a folder
 
 
 def unpack(
@@ -119,7 +112,7 @@ def unpack(
         with atomic_folder(folder) as temporary, bar:
             if archive.suffix == ".h5":
                 with archive.open("rb") as stream:
-                    alone = Member(archive.name, False, archive.stat().st_size, stream)
+                    alone = _Member(archive.name, archive.stat().st_size, stream)
                     members[alone.name] = _write(alone, temporary / alone.name, budget)
             else:
                 _unpack(archive, temporary, (), budget, members, int(nested), bar)
@@ -128,42 +121,34 @@ def unpack(
     return members
 
 
-def _unpack(archive, root, prefix, budget, members, depth, bar) -> None:
-    inner: list[tuple[str, ...]] = []
-    with _reading(archive):
-        for parts, member in _checked(archive, budget):
-            full = (*prefix, *parts)
-            if member.is_folder:
-                root.joinpath(*full).mkdir(parents=True, exist_ok=True)
-                continue
-            members["/".join(full)] = _write(member, root.joinpath(*full), budget)
-            if depth and parts[-1].lower().endswith((".zip", ".tar", ".tar.gz", ".tgz")):
-                inner.append(full)
-            bar.update(1)
-    for full in inner:
-        _unpack_inner(root, full, budget, members, depth, bar)
-
-
-def _unpack_inner(root, full, budget, members, depth, bar) -> None:
-    """Replace an archive that lies in the folder by what it holds, in a folder of its name."""
-    path = root.joinpath(*full)
-    own = re.sub(r"\.(tar\.gz|tgz|zip|tar)$", "", full[-1], flags=re.I)
-    if path.with_name(own).exists():
-        raise ArchiveError(f"The archive holds both {'/'.join(full)!a} and a folder of that name.")
-    with _reading(path):
+def _unpack(archive: Path, root: Path, prefix: _Parts, budget, members, depth: int, bar) -> None:
+    inner = []
+    for parts, member in _checked(archive, budget):
+        full = (*prefix, *parts)
+        if member.stream is None:
+            root.joinpath(*full).mkdir(parents=True, exist_ok=True)
+            continue
+        members["/".join(full)] = _write(member, root.joinpath(*full), budget)
+        if depth and parts[-1].lower().endswith((".zip", ".tar", ".tar.gz", ".tgz")):
+            inner.append(full)
+        bar.update(1)
+    for full in inner:  # each is replaced by what it holds, in a folder of its name
+        path = root.joinpath(*full)
+        own = re.sub(r"\.(tar\.gz|tgz|zip|tar)$", "", full[-1], flags=re.I)
+        if path.with_name(own).exists():
+            raise ArchiveError(f"The archive holds {'/'.join(full)!a} and a folder of that name.")
         tops = {parts[:1] for parts, _ in _checked(path, budget)}
-    prefix = full[:-1] if tops == {(own,)} else (*full[:-1], own)  # its only folder: not doubled
-    _unpack(path, root, prefix, budget, members, depth - 1, bar)
-    path.unlink()
-    del members["/".join(full)]
+        doubled = tops == {(own,)}  # its only folder bears the name already
+        _unpack(path, root, full[:-1] if doubled else (*full[:-1], own), budget, members,
+                depth - 1, bar)  # fmt: skip
+        path.unlink()
+        del members["/".join(full)]
 
 
-def _write(member: Member, path: Path, budget: _Budget) -> dict:
-    """Stream one member to a new file, counting and hashing; never through a link."""
+def _write(member: _Member, path: Path, budget: _Budget) -> dict:
     path.parent.mkdir(parents=True, exist_ok=True)
     digest, size = hashlib.sha256(), 0
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
-    with os.fdopen(os.open(path, flags, 0o644), "wb") as out:
+    with path.open("xb") as out:  # never through a link, never over another file
         for chunk in _chunks(member, budget):
             digest.update(chunk)
             size += out.write(chunk)
@@ -171,12 +156,13 @@ def _write(member: Member, path: Path, budget: _Budget) -> dict:
     return {"size_bytes": size, "sha256": digest.hexdigest(), "mtime_ns": mtime_ns}
 
 
-def _chunks(member: Member, budget: _Budget) -> Iterator[bytes]:
+def _chunks(member: _Member, budget: _Budget) -> Iterator[bytes]:
     size = 0
-    while chunk := member.stream.read(_CHUNK):
-        budget.spend(len(chunk))
-        size += len(chunk)
-        yield chunk
+    with _reading():
+        while member.stream and (chunk := member.stream.read(_CHUNK)):
+            budget.spend(count=len(chunk))
+            size += len(chunk)
+            yield chunk
     if size != member.size_bytes:
         raise ArchiveError(f"The archive's member {member.name!a} is cut short.")
 
@@ -184,36 +170,32 @@ def _chunks(member: Member, budget: _Budget) -> Iterator[bytes]:
 # Reading ---------------------------------------------------------------------------------------
 
 
-def _checked(archive: Path, budget: _Budget) -> Iterator[tuple[tuple[str, ...], Member]]:
-    """Yield every member with the parts of its name, each checked."""
-    files: set[tuple[str, ...]] = set()
-    folders: dict[tuple[str, ...], tuple[str, ...]] = {}
-    with open_members(archive) as listed:
-        for member in listed:
-            budget.entry()
-            parts = safe_parts(member.name)
-            if not parts and not member.is_folder:
+@contextmanager
+def _reading() -> Iterator[None]:
+    """Turn what the standard library raises for a damaged file into an ArchiveError."""
+    try:
+        yield
+    except (*_READ_ERRORS, OSError) as exc:
+        # Other errors of the system are no damage; these seek a place that is not in the file.
+        if isinstance(exc, OSError) and exc.errno not in (errno.EINVAL, None):
+            raise
+        raise ArchiveError(f"The file is damaged: {str(exc) or type(exc).__name__}.") from exc
+
+
+def _checked(archive: Path, budget: _Budget) -> Iterator[tuple[_Parts, _Member]]:
+    """Yield every member with the parts of its name, each checked; read it before the next."""
+    claimed: tuple[set, dict] = set(), {}
+    with _reading(), archive.open("rb") as raw:
+        for member in _members(raw):
+            budget.spend(entries=1)
+            parts, is_folder = safe_parts(member.name), member.stream is None
+            if not parts and not is_folder:
                 raise ArchiveError("A member of the archive has no name: refused.")
-            _claim(files, folders, parts, member.is_folder)
+            _claim(*claimed, parts, is_folder)
             yield parts, member
 
 
-@contextmanager
-def _reading(archive: Path) -> Iterator[None]:
-    """Turn what the standard library raises for a damaged archive into an ArchiveError."""
-    try:
-        yield
-    except ArchiveError:
-        raise
-    except _READ_ERRORS as exc:
-        raise ArchiveError(f"{archive} is damaged: {str(exc) or type(exc).__name__}.") from exc
-    except OSError as exc:
-        if exc.errno not in (errno.EINVAL, None):  # else a place that is not in the file was sought
-            raise
-        raise ArchiveError(f"{archive} is damaged: {str(exc) or type(exc).__name__}.") from exc
-
-
-def _claim(files: set, folders: dict, parts: tuple[str, ...], is_folder: bool) -> None:
+def _claim(files: set[_Parts], folders: dict[_Parts, _Parts], parts: _Parts, is_folder: bool):
     """Refuse a name that some file system would take for another one seen before."""
     for depth in range(1, len(parts) + 1):
         part, key = parts[:depth], clash_key(parts[:depth])
@@ -229,26 +211,25 @@ def _claim(files: set, folders: dict, parts: tuple[str, ...], is_folder: bool) -
             )
 
 
-def clash_key(parts: tuple[str, ...]) -> tuple[str, ...]:
+def clash_key(parts: _Parts) -> _Parts:
     """Return what two names share when some file system takes them for one."""
     return tuple(unicodedata.normalize("NFC", part).casefold() for part in parts)
 
 
-def safe_parts(name: str) -> tuple[str, ...]:
+def safe_parts(name: str) -> _Parts:
     """Return the parts of a member's name; none for the archive's own root (``./``).
 
     Raises
     ------
     ArchiveError
-        For a name that is absolute, climbs (``..``), has a drive letter, a backslash, a control
-        character, a name that some system reserves, or that is too long.
+        For a name that some system would put elsewhere, not take, or show as another.
     """
     parts = tuple(part for part in name.split("/") if part not in ("", "."))
     wrong = {
         "its name is empty": not name,
         "its path is absolute": name.startswith("/"),
         "its name holds a backslash": "\\" in name,
-        "its name begins with a drive letter": _DRIVE.match(name),
+        "its name begins with a drive letter": re.match("[A-Za-z]:", name),
         "its path climbs out with '..'": ".." in parts,
         "its name is too long": len(name) > 1024 or name.count("/") > 40
         or any(len(part.encode("utf-8", "replace")) > 255 for part in parts),
@@ -260,97 +241,73 @@ def safe_parts(name: str) -> tuple[str, ...]:
         ),
         "its name is reserved on some systems": any(map(_RESERVED.fullmatch, parts)),
     }  # fmt: skip
-    for reason in (reason for reason, applies in wrong.items() if applies):
-        shown = ascii(name if len(name) < 120 else name[:117] + "…")
-        raise ArchiveError(f"The archive's member {shown} is refused: {reason}.")
+    _refuse(name, wrong)
     return parts
 
 
-@contextmanager
-def open_members(archive: Path) -> Iterator[Iterator[Member]]:
-    """Open an archive by what it is, not by what its name says.
-
-    Yields
-    ------
-    iterator of Member
-        In the archive's own order; read each before the next is asked for.
-
-    Raises
-    ------
-    ArchiveError
-        When the file is neither a zip nor a (gzipped) tar, or holds anything but plain files and
-        folders.
-    """
-    with archive.open("rb") as raw:
-        start = raw.read(512)
-        raw.seek(0)
-        if start[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
-            yield _zip_members(archive, raw)
-        elif start[:2] == b"\x1f\x8b":
-            with gzip.GzipFile(fileobj=raw, mode="rb") as plain:
-                yield _tar_members(cast(IO[bytes], plain))
-        else:
-            try:
-                tarfile.TarInfo.frombuf(start, "utf-8", "strict")
-            except (tarfile.HeaderError, UnicodeError):
-                raise ArchiveError(
-                    f"{archive} is neither a zip nor a tar archive, or its start is lost."
-                ) from None
-            yield _tar_members(raw)
+def _refuse(name: str, wrong: Mapping[str, object]) -> None:
+    for reason in (reason for reason, applies in wrong.items() if applies):
+        shown = ascii(name if len(name) < 120 else name[:117] + "…")
+        raise ArchiveError(f"The archive's member {shown} is refused: {reason}.")
 
 
-def _zip_members(path: Path, raw: IO[bytes]) -> Iterator[Member]:
-    _check_directory_size(path, raw)
+def _members(raw: IO[bytes]) -> Iterator[_Member]:
+    """Read an archive by what it is, not by what its name says."""
+    start = raw.read(512)
+    raw.seek(0)
+    if start[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
+        yield from _zip_members(raw)
+    elif start[:2] == b"\x1f\x8b":
+        with gzip.GzipFile(fileobj=raw, mode="rb") as plain:
+            yield from _tar_members(cast(IO[bytes], plain))
+    else:
+        try:
+            tarfile.TarInfo.frombuf(start, "utf-8", "strict")
+        except (tarfile.HeaderError, UnicodeError):
+            raise ArchiveError(
+                "The file is neither a zip nor a tar archive, or its start is lost."
+            ) from None
+        yield from _tar_members(raw)
+
+
+def _zip_members(raw: IO[bytes]) -> Iterator[_Member]:
+    # A list of members that would not fit in memory is refused before zipfile reads it.
+    raw.seek(max(0, raw.seek(0, os.SEEK_END) - (1 << 16) - 22 - 20))
+    tail = raw.read()
+    at = tail.rfind(b"PK\x05\x06")
+    if at < 0 or len(tail) < at + 22:
+        raise ArchiveError("The zip archive is cut short: its list of members is missing.")
+    length = struct.unpack_from("<L", tail, at + 12)[0]
+    if length > _DIRECTORY_BYTES:
+        raise ArchiveError(f"The archive lists {length:,} bytes of members' names: refused.")
     with zipfile.ZipFile(raw) as archive:
         for info in archive.infolist():
             kind = stat.S_IFMT(info.external_attr >> 16)
-            wrong = {
-                "is a link or a device": kind not in (0, stat.S_IFREG, stat.S_IFDIR),
-                "is a folder with content": info.is_dir() and info.file_size,
-                "is encrypted": info.flag_bits & 0x1,
-                "is packed in a way that is not read here": info.compress_type
-                not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED),
-            }
-            for reason in (reason for reason, applies in wrong.items() if applies):
-                raise ArchiveError(f"The archive's member {info.filename!a} {reason}: refused.")
+            is_packed_oddly = info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+            _refuse(info.filename, {
+                "it is a link or a device": kind not in (0, stat.S_IFREG, stat.S_IFDIR),
+                "it is a folder with content": info.is_dir() and info.file_size,
+                "it is encrypted": info.flag_bits & 0x1,
+                "it is packed in a way that is not read here": is_packed_oddly,
+            })  # fmt: skip
             if info.is_dir():
-                yield Member(info.orig_filename, True, 0, io.BytesIO())
+                yield _Member(info.orig_filename, 0, None)
                 continue
             with archive.open(info) as stream:
-                yield Member(info.orig_filename, False, info.file_size, stream)
+                yield _Member(info.orig_filename, info.file_size, stream)
 
 
-def _check_directory_size(path: Path, raw: IO[bytes]) -> None:
-    """Refuse a list of members that would not fit in memory, before it is read."""
-    raw.seek(max(0, path.stat().st_size - (1 << 16) - 22 - 20))
-    tail = raw.read()
-    raw.seek(0)
-    at = tail.rfind(b"PK\x05\x06")
-    if at < 0 or len(tail) < at + 22:
-        raise ArchiveError(f"{path} is cut short: the zip archive's list of members is missing.")
-    length = struct.unpack_from("<L", tail, at + 12)[0]
-    if length > _DIRECTORY_BYTES:
-        raise ArchiveError(f"{path} lists {length:,} bytes of members' names: refused.")
-
-
-def _tar_members(plain: IO[bytes]) -> Iterator[Member]:
-    with tarfile.open(
-        fileobj=cast(IO[bytes], _Guarded(plain)), mode="r:", errors="strict"
-    ) as archive:
+def _tar_members(plain: IO[bytes]) -> Iterator[_Member]:
+    guarded = cast(IO[bytes], _Guarded(plain))
+    with tarfile.open(fileobj=guarded, mode="r:", errors="strict") as archive:
         for info in archive:
-            # tarfile keeps every header it has seen
-            archive.members = []  # type: ignore[attr-defined]
+            archive.members = []  # type: ignore[attr-defined]  # it keeps every header it has seen
             if info.isdir():
-                yield Member(info.name, True, 0, io.BytesIO())
+                yield _Member(info.name, 0, None)
                 continue
-            if info.type not in (tarfile.REGTYPE, tarfile.AREGTYPE):
-                raise ArchiveError(
-                    f"The archive's member {info.name!a} is a link, a device or a sparse file: "
-                    "refused."
-                )
-            safe_parts(info.name)  # says why before the standard library's filter refuses
-            tarfile.data_filter(info, "/nowhere")
-            yield Member(info.name, False, info.size, cast(IO[bytes], archive.extractfile(info)))
+            is_plain = info.type in (tarfile.REGTYPE, tarfile.AREGTYPE)
+            _refuse(info.name, {"it is a link, a device or a sparse file": not is_plain})
+            yield _Member(info.name, info.size, archive.extractfile(info))
         # Read to the end: tarfile takes a lost or damaged header for the end of the archive.
         plain.seek(archive.offset)
         length = 0
@@ -400,54 +357,79 @@ def content_digest(hashes: Mapping[str, str]) -> str:
     return hashlib.sha256("".join(f"{hashes[p]}  {p}\n" for p in counted).encode()).hexdigest()
 
 
-def inspect(archive: Path) -> tuple[str, str]:
-    """Read an archive to its end; say what a package in it is.
+def inspect(path: Path, kind: str = "zip") -> tuple[str, str]:
+    """Read a file to its end as what it should be; say what a package in an archive is.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file.
+    kind : str
+        ``json``, ``html``, ``h5`` (its beginning only), ``gz``, else an archive of any format.
 
     Returns
     -------
     digest, release : str
-        `content_digest` of what lies below the archive's folders, and the first number in a
-        ``VERSION`` file there; empty when it has none.
+        Of an archive: `content_digest` of what lies below its folders, and the first number in a
+        ``VERSION`` file there; else empty.
 
     Raises
     ------
     ArchiveError
-        When the archive is damaged or hostile.
+        When the file is damaged or hostile.
     """
-    hashes, release, budget = {}, "", _Budget(archive, Limits())
-    with _reading(archive):
-        for parts, member in _checked(archive, budget):
-            if member.is_folder:
-                continue
-            digest = hashlib.sha256()
-            for chunk in _chunks(member, budget):
-                digest.update(chunk)
-                if parts[1:] == ("VERSION",) and not release:
-                    words = chunk[:200].decode("utf-8", "replace").split()
-                    release = next((word for word in words if word[:1].isdigit()), "")
+    with _reading():
+        if kind == "json":
+            json.loads(path.read_bytes())
+        elif kind == "html":
+            content = path.read_bytes()
+            if b"<" not in content[:4096] or b"\0" in content:
+                raise ArchiveError("It holds no markup.")
+        elif kind == "h5":
+            with path.open("rb") as stream:
+                if stream.read(8) != b"\x89HDF\r\n\x1a\n":
+                    raise ArchiveError("It does not begin as an HDF5 file does.")
+        elif kind == "gz":
+            with gzip.open(path) as stream:
+                while stream.read(_CHUNK):
+                    pass
+        else:
+            return _inspect_archive(path)
+    return "", ""
+
+
+def _inspect_archive(path: Path) -> tuple[str, str]:
+    hashes, release, budget = {}, "", _Budget(path, Limits())
+    for parts, member in _checked(path, budget):
+        digest = hashlib.sha256()
+        for chunk in _chunks(member, budget):
+            digest.update(chunk)
+            if parts[1:] == ("VERSION",) and not release:
+                words = chunk[:200].decode("utf-8", "replace").split()
+                release = next((word for word in words if word[:1].isdigit()), "")
+        if member.stream is not None:
             hashes["/".join(parts[1:])] = digest.hexdigest()
     return content_digest(hashes), release
 
 
 def list_members(archive: Path) -> list[str]:
     """Return the names of an archive's files, without their folders."""
-    with _reading(archive):
-        members = _checked(archive, _Budget(archive, Limits()))
-        return [parts[-1] for parts, member in members if not member.is_folder]
+    members = _checked(archive, _Budget(archive, Limits()))
+    return [parts[-1] for parts, member in members if member.stream is not None]
 
 
-def take_out(archive: Path, target: Path, name: str) -> None:
+def take_out(archive: Path, name: str, target: Path) -> None:
     """Copy the file of a name, whatever its folder, out of an archive."""
     budget = _Budget(archive, Limits())
-    with _reading(archive), target.open("wb") as out:
-        for parts, member in _checked(archive, budget):
-            if not member.is_folder and parts[-1] == name:
+    for parts, member in _checked(archive, budget):
+        if member.stream is not None and parts[-1] == name:
+            with target.open("wb") as out:
                 out.writelines(_chunks(member, budget))
-                return
+            return
     raise ArchiveError(f"{archive} holds no {name}.")
 
 
-def pack(folder: Path, target: Path, name: str) -> None:
+def pack(folder: Path, name: str, target: Path) -> None:
     """Write an unpacked package as a zip with one top folder, the same bytes each time."""
     with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as out:
         for path in sorted(folder.rglob("*")):
@@ -455,35 +437,3 @@ def pack(folder: Path, target: Path, name: str) -> None:
                 info = zipfile.ZipInfo(f"{name}/{path.relative_to(folder).as_posix()}", _TIME)
                 info.external_attr = 0o644 << 16
                 out.writestr(info, path.read_bytes())
-
-
-def check_format(path: Path, kind: str) -> str:
-    """Say what is wrong with a file of a format; an empty text when nothing is.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        The file.
-    kind : str
-        ``json``, ``html``, ``zip``, ``tar``, ``h5`` or ``gz``.
-    """
-    try:
-        if kind == "json":
-            json.loads(path.read_bytes())
-        elif kind == "html":
-            content = path.read_bytes()
-            if b"<" not in content[:4096] or b"\0" in content:
-                return "it holds no markup"
-        elif kind == "h5":
-            with path.open("rb") as stream:
-                if stream.read(8) != b"\x89HDF\r\n\x1a\n":
-                    return "it does not begin as an HDF5 file does"
-        elif kind == "gz":
-            with gzip.open(path) as stream:
-                while stream.read(_CHUNK):
-                    pass
-        else:
-            inspect(path)
-    except (ArchiveError, *_READ_ERRORS, gzip.BadGzipFile) as exc:
-        return str(exc).rstrip(".") or type(exc).__name__
-    return ""

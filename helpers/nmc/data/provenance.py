@@ -33,38 +33,19 @@ _COLUMNS = ("key", "origin", "sha256", "size_bytes", "invented", "release", "tru
 
 @dataclass(frozen=True)
 class Record:
-    """One fetched file.
+    """One fetched file."""
 
-    Attributes
-    ----------
-    key : str
-        Its key in the catalogue.
-    origin : str
-        The tree it came from: ``sample``, ``portal``, ``extracts``, a folder's name or an address.
-    sha256, size_bytes
-        Of the file as it was verified.
-    invented : bool
-        Whether its numbers are synthetic.
-    release : str
-        Release of the file where several exist, else empty.
-    trust : str
-        What the file was verified against: ``catalogue``, ``sample`` (it is one of its files),
-        ``tree`` (a list of hashes that came with it), ``format`` (its content only), ``first use``.
-    path : pathlib.Path
-        The file.
-    confirmed : bool
-        False when nothing but its place says that the file is the portal's: neither its sha256
-        nor the tree it came from.
-    """
-
-    key: str
-    origin: str
+    key: str  #: its key in the catalogue
+    origin: str  #: the tree it came from: ``sample``, ``portal``, a folder's name, an address
     sha256: str
     size_bytes: int
-    invented: bool
-    release: str
+    invented: bool  #: whether its numbers are synthetic
+    release: str  #: where several exist, else empty
+    #: What it was verified against: ``catalogue``, ``sample`` (it is one of its files), ``tree``
+    #: (a list of hashes that came with it), ``format`` (its content only), ``first use``.
     trust: str
     path: Path
+    #: False when nothing but its place says that the file is the portal's.
     confirmed: bool = True
 
 
@@ -99,17 +80,8 @@ def remember(entry: Record) -> None:
 def remember_path(path: Path, sha256: str, origin: str) -> Record:
     """Remember a file that was given by its path: its content says what it is.
 
-    Parameters
-    ----------
-    path, sha256 : pathlib.Path, str
-        The file, and its hash.
-    origin : str
-        What to call it where neither the catalogue nor the sample has it.
-
-    Returns
-    -------
-    Record
-        Its key is the path; a file that was fetched before keeps its own record.
+    `origin` is what to call it where neither the catalogue nor the sample has it.  A file that was
+    fetched before keeps its own record.
     """
     if found := next((entry for entry in records() if _holds(entry, sha256)), None):
         return found
@@ -183,12 +155,7 @@ def _origins(entries: list[Record], confirmed: bool) -> str:
 
 
 def stamp(where) -> None:
-    """Write `note` below a figure.
-
-    Parameters
-    ----------
-    where : matplotlib Axes or Figure
-    """
+    """Write `note` below a figure or axes of matplotlib."""
     from nmc import style
 
     style.add_note(where, note())
@@ -220,21 +187,13 @@ def terms_text() -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def terms_markdown() -> str:
-    """Return the terms as Markdown, for a page."""
-    return "\n\n".join(f"**{clause.title}.** {clause.text}" for clause in clauses()) + "\n"
-
-
 def terms_sha256() -> str:
     """Return the sha256 of the terms' text."""
     return hashlib.sha256(terms_text().encode()).hexdigest()
 
 
 def acceptance() -> dict | None:
-    """Return when and which text of the terms was accepted for this cache, or None.
-
-    An acceptance of another text does not count: terms that changed are accepted anew.
-    """
+    """Return when and how today's text of the terms was accepted for this cache, or None."""
     accepted = files.read_json(_acceptance_file())
     return accepted if accepted and accepted.get("sha256") == terms_sha256() else None
 
@@ -253,19 +212,9 @@ def withdraw_terms() -> None:
 
 
 def require_terms(origin: str, accept_terms: bool | None = None) -> None:
-    """Return if the terms are accepted, else raise; never ask.
+    """Return if the terms are accepted, else raise TermsError; never ask.
 
-    Parameters
-    ----------
-    origin : str
-        The tree that needs them.
-    accept_terms : bool, optional
-        True accepts them; None lets ``NMC_ACCEPT_TERMS=1`` do so; False does not.
-
-    Raises
-    ------
-    TermsError
-        When nobody accepted them.
+    True for `accept_terms` accepts them, None lets ``NMC_ACCEPT_TERMS=1`` do so.
     """
     if acceptance():
         return
@@ -281,15 +230,7 @@ def require_terms(origin: str, accept_terms: bool | None = None) -> None:
 
 
 def tell_terms(origin: str, cite: tuple[str, ...] = ()) -> None:
-    """Say, once for each cache, that the terms apply and what to cite (as a log message).
-
-    Parameters
-    ----------
-    origin : str
-        Where the data come from.
-    cite : tuple of str, optional
-        Keys of `apa`; each is told once. Default: all of them.
-    """
+    """Log, once for each cache, that the terms apply and what to cite (all, if `cite` is empty)."""
     new = [key for key in cite or citations_for([]) if _first_time(key)]
     if new:
         lines = "\n".join(f"  {apa(key)}" for key in new)
@@ -323,13 +264,7 @@ def citations_for(keys: Iterable[str]) -> tuple[str, ...]:
 
 
 def bibtex(key: str) -> str:
-    """Return one citation as a BibTeX entry.
-
-    Raises
-    ------
-    UnknownNameError
-        When there is no such citation.
-    """
+    """Return one citation as a BibTeX entry."""
     entry = _citation(key)
     fields = ("author", "title", "journal", "year", "volume", "number", "pages", "doi")
     lines = [f"  {name} = {{{entry[name]}}}," for name in fields if name in entry]
@@ -337,13 +272,7 @@ def bibtex(key: str) -> str:
 
 
 def apa(key: str) -> str:
-    """Return one citation as a line in APA style.
-
-    Raises
-    ------
-    UnknownNameError
-        When there is no such citation.
-    """
+    """Return one citation as a line in APA style."""
     e = _citation(key)
     volume = f"{e['volume']}({e['number']})" if "number" in e else e["volume"]
     pages = e["pages"].replace("--", "–")

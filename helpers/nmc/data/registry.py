@@ -53,43 +53,19 @@ class Known(NamedTuple):
 
 
 class Item(NamedTuple):
-    """One row of the registry.
-
-    Attributes
-    ----------
-    key : str
-        What `nmc.fetch` is asked for.
-    path : str
-        Where the portal kept the file, relative to a tree's root.
-    title : str
-        What the file holds.
-    format : str
-        ``json``, ``html``, ``zip``, ``tar`` (also compressed), ``h5``, ``gz``.
-    reader, licence, cite
-        Which call reads it, its licence, keys of `nmc.data.provenance.bibtex`.
-    known : tuple of Known
-        Sizes and sha256 that are right; empty when none was ever published or seen.
-    content : tuple of str
-        Of a model package: the digests of its content that are right, whatever its packing.
-    on_portal : bool
-        False for files that only copies of the tree hold, such as a part of a connectome.
-    also : tuple of str
-        Other paths under which the portal kept the same file.
-    note : str
-        What else to know.
-    """
+    """One row of the registry."""
 
     key: str
-    path: str
+    path: str  #: where the portal kept the file, relative to a tree's root
     title: str
-    format: str
-    reader: str
+    format: str  #: ``json``, ``html``, ``zip``, ``tar`` (also compressed), ``h5``, ``gz``
+    reader: str  #: which call reads it
     licence: str
-    cite: tuple[str, ...]
-    known: tuple[Known, ...] = ()
-    content: tuple[str, ...] = ()
-    on_portal: bool = True
-    also: tuple[str, ...] = ()
+    cite: tuple[str, ...]  #: keys of `nmc.data.provenance.bibtex`
+    known: tuple[Known, ...] = ()  #: empty when no sha256 was ever published or seen
+    content: tuple[str, ...] = ()  #: of a model package: the digests of its content, however packed
+    on_portal: bool = True  #: False for what only copies of the tree hold
+    also: tuple[str, ...] = ()  #: other paths of the same file
     note: str = ""
 
     @property
@@ -147,17 +123,12 @@ def items() -> dict[str, Item]:
 
 
 def item(key: str) -> Item:
-    """Return one item of the registry.
-
-    Parameters
-    ----------
-    key : str
-        A key; the portal's spelling of a name is understood, and so is a bare model name.
+    """Return one item by its key, by the portal's spelling of it, or by a bare model name.
 
     Raises
     ------
     UnknownNameError
-        When there is no such key; the message suggests the nearest one.
+        When there is no such key; suggests the nearest one.
     """
     text = str(key).strip().strip("/")
     if text in _rows():
@@ -192,17 +163,12 @@ def _model(name: str) -> str:
 
 
 def match(patterns: Iterable[str]) -> list[Item]:
-    """Return the items whose keys match any of the patterns.
-
-    Parameters
-    ----------
-    patterns : iterable of str
-        Keys, beginnings of keys that end at a ``/``, or patterns with ``*`` and ``?``.
+    """Return the items of keys, of beginnings of keys up to a ``/``, of patterns with ``*``, ``?``.
 
     Raises
     ------
     UnknownNameError
-        When a pattern matches nothing.
+        When one matches nothing.
 
     Examples
     --------
@@ -229,17 +195,15 @@ def by_file_name() -> dict[str, str]:
 
 @cache
 def known_content() -> dict[str, str]:
-    """Return every known content digest of a model package → the model's name.
+    """Return every known content digest of a model package → the model's name."""
+    every = ((key, row[12]) for key, rows in _rows().items() for row in rows)
+    return {digest: key.removeprefix("model/") for key, digest in every if digest}
 
-    The digest is the sha256 of one line ``SHA256␠␠PATH`` a member, sorted by path, over all
-    members but hidden ones and the five files in which releases 1.0.10 and 1.0.11 differ.
-    """
-    return {
-        row[12]: key.removeprefix("model/")
-        for key, rows in _rows().items()
-        for row in rows
-        if row[12]
-    }
+
+@cache
+def known_sha256() -> dict[str, str]:
+    """Return the sha256 of every file of the portal that is known → its release."""
+    return {known.sha256: known.release for entry in items().values() for known in entry.known}
 
 
 def sample_file(name: str) -> Traversable:
@@ -247,13 +211,21 @@ def sample_file(name: str) -> Traversable:
     return resources.files("nmc.data").joinpath("sample", name)
 
 
+def _sample_list(name: str) -> list[tuple[str, str]]:
+    with sample_file(name).open(encoding="utf-8") as lines:
+        return [(row[0], row[2]) for row in csv.reader(lines)][1:]
+
+
 @cache
 def sample_files() -> dict[str, str]:
     """Return the sha256 of every file of the sample: such a file is invented wherever it lies."""
-    with sample_file("files.csv").open(encoding="utf-8") as lines:
-        found = {path: sha256 for path, _, sha256 in csv.reader(lines)}
-    del found["path"]  # the heading
-    return found
+    return dict(_sample_list("files.csv"))
+
+
+@cache
+def sample_inner() -> frozenset[tuple[str, str]]:
+    """Return name and sha256 of the connectomes and NeuroML2 files in the sample's archives."""
+    return frozenset(_sample_list("inner.csv"))
 
 
 @cache
@@ -263,23 +235,9 @@ def sample_sha256() -> frozenset[str]:
 
 
 @cache
-def known_sha256() -> dict[str, str]:
-    """Return the sha256 of every file of the portal that is known → its release."""
-    return {known.sha256: known.release for entry in items().values() for known in entry.known}
-
-
-@cache
-def sample_inner() -> frozenset[tuple[str, str]]:
-    """Return name and sha256 of the connectomes and NeuroML2 files in the sample's archives."""
-    with sample_file("inner.csv").open(encoding="utf-8") as lines:
-        return frozenset((row["file"], row["sha256"]) for row in csv.DictReader(lines))
-
-
-@cache
 def sample_packages() -> dict[str, str]:
     """Return every model the sample has a package of → the digest of its content."""
-    with sample_file("packages.csv").open(encoding="utf-8") as lines:
-        return {row["model"]: row["content_sha256"] for row in csv.DictReader(lines)}
+    return dict(_sample_list("packages.csv"))
 
 
 def catalogue() -> pd.DataFrame:
@@ -289,8 +247,7 @@ def catalogue() -> pd.DataFrame:
     -------
     pandas.DataFrame
         Columns ``title, path, addresses, format, size_bytes, sha256, release, licence, cite,
-        reader, note``.  `size_bytes` and `sha256` are missing where they are not known: then
-        the first copy fetched is trusted and recorded.
+        reader, note``; `size_bytes` and `sha256` are missing where they are not known.
     """
     import pandas as pd
 

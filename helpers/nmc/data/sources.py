@@ -12,74 +12,36 @@ import lzma
 import os
 import re
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
-from functools import lru_cache, partial
+from functools import lru_cache
 from pathlib import Path
-from typing import IO, Protocol, cast
+from typing import IO, cast
 
 from nmc import names
 from nmc.data import archive, files, registry
 from nmc.data.files import MARKER, SUMS, Marker, parse_marker, parse_sums
 from nmc.data.provenance import Record
-from nmc.data.registry import (
-    Item,
-    sample_file,
-    sample_files,
-    sample_packages,
-    sample_sha256,
-)
+from nmc.data.registry import Item, sample_file, sample_files, sample_packages, sample_sha256
 from nmc.errors import ArchiveError, ChecksumError, NMCError, SourceError
 
 _MOST_FILES = 200_000  # of a folder of downloads
 _log = logging.getLogger(__name__)
 _WAY_OUT = "Get a fresh copy, or remove the file from the cache with 'nmc verify --repair'."
+_seen: dict[Path, Marker] = {}  # markers this process has read: one that vanishes is an error
+_inspections: dict[tuple[str, str], tuple[str, str]] = {}  # key, sha256 → what was found
 
 
 class NotInSource(Exception):
-    """A tree does not have a file; says where was looked and why it is not there.
+    """A tree does not have a file: each address that was tried, and why it is not there.
 
-    Attributes
-    ----------
-    tried : tuple of (str, str)
-        Each address and the reason.
-    certain : bool
-        True when the tree certainly lacks the file; False when it could not be asked.
+    `certain` is False where the tree could not be asked.
     """
 
     def __init__(self, *tried: tuple[str, str], certain: bool = True):
         super().__init__("; ".join(f"{where}: {why}" for where, why in tried))
         self.tried = tried
         self.certain = certain
-
-
-class Tree(Protocol):
-    """One tree of the source."""
-
-    @property
-    def name(self) -> str:
-        """What the tree is called as an origin."""
-
-    def find(self, item: Item, *, ask: bool = False) -> Path | str | None:
-        """Return where the file is: a path where it is at hand, else None.
-
-        With `ask`, servers are asked too, and an address or the like is returned for what the
-        tree would have to fetch or unpack.
-        """
-
-    def get(self, item: Item, *, progress: bool, accept_terms: bool | None) -> Record:
-        """Return the verified file; raises `NotInSource` when the tree does not have it."""
-
-
-_seen: dict[Path, Marker] = {}  # markers this process has read: one that vanishes is an error
-
-
-@lru_cache(maxsize=8)
-def _sums(path: Path, mtime_ns: int) -> dict[str, str]:
-    return parse_sums(path.read_bytes(), path)
-
-
-# Folders -----------------------------------------------------------------------------------------
 
 
 class FolderTree:
@@ -127,15 +89,12 @@ class FolderTree:
     @property
     def name(self) -> str:
         """What the tree is called as an origin."""
-        if self._name:
-            return self._name
-        try:
-            marker = self.marker
-        except SourceError:
-            marker = None
-        return marker.origin if marker and marker.origin else self.folder.name
+        with suppress(SourceError):
+            if not self._name and (marker := self.marker):
+                return marker.origin or self.folder.name
+        return self._name or self.folder.name
 
-    def find(self, item: Item, *, ask: bool = False) -> Path | None:
+    def find(self, item: Item) -> Path | None:
         """Return the path of the file, of the unpacked package, or of the archive it lies in."""
         for path in (self.folder / part for part in item.paths):
             if path.is_file():
@@ -145,64 +104,49 @@ class FolderTree:
         if len(found) == 1:
             return found[0]
         boxes = listed.get("models/all", []) if item.key.startswith("model/") else []
-        if len(boxes) == 1 and _archive_name(item) in _members(boxes[0], _mtime(boxes[0])):
+        if len(boxes) == 1 and _zip_name(item) in _members(boxes[0], _mtime(boxes[0])):
             return boxes[0]
         return None
+
+    def serves(self, item: Item) -> bool:
+        """Whether the tree has the file, or would fetch or make it; servers are asked."""
+        return self.find(item) is not None
 
     def get(
         self, item: Item, *, progress: bool = False, accept_terms: bool | None = None
     ) -> Record:
-        """Verify the file where it lies and return it."""
+        """Return the verified file; raises `NotInSource` when the tree does not have it."""
         path = self.find(item)
         if path is None:
             several = _listing(self.folder).get(item.key, [])
             why = f"{len(several)} files of that name" if several else "no such file"
             raise NotInSource(*((str(self.folder / part), why) for part in item.paths))
-        name = _archive_name(item)
+        name = _zip_name(item)
         if path.is_dir():
-            pack = partial(archive.pack, path, name=name.removesuffix(".zip"))
-            return self._in_cache(item, _stamp(path), pack)
-        if item.key.startswith("model/") and path.name != name:
+            path = files.made_once(name, _stamp(path), archive.pack, path, item.key[6:])
+        elif item.key.startswith("model/") and path.name != name:
             box = self.verify(registry.item("models/all"), path, progress=progress)
-            return self._in_cache(item, box.sha256, partial(archive.take_out, path, name=name))
+            path = files.made_once(name, box.sha256, archive.take_out, path, name)
         return self.verify(item, path, progress=progress)
-
-    def _in_cache(self, item: Item, version: str, make: Callable[..., None]) -> Record:
-        """Return a package's zip that is made in the cache, once for each version."""
-        target = files.cache_folder() / "packed" / version[:24] / _archive_name(item)
-        if target.is_file():
-            with suppress(ChecksumError):  # else it was damaged: it is made again
-                return self.verify(item, target)
-        with files.writing(item.key), files.atomic_write(target) as temporary:
-            make(target=temporary)
-        return self.verify(item, target)
 
     def expected(self, path: Path) -> tuple[str | None, str]:
         """Return the sha256 a file of the tree should have, if any, and who says so."""
         sums = self.folder / SUMS
         if sums.is_file() and path.is_relative_to(self.folder):
-            listed = _sums(sums, sums.stat().st_mtime_ns)
+            listed = _sums(sums, _mtime(sums))
             if digest := listed.get(path.relative_to(self.folder).as_posix()):
                 return digest, "tree"
         return None, "format"
 
     def verify(
-        self,
-        item: Item,
-        path: Path,
-        *,
-        place: Path | None = None,
-        shown: str = "",
-        progress: bool = False,
+        self, item: Item, path: Path, *, place: Path | None = None, shown="", progress=False
     ) -> Record:
         """Verify a file by its content, and say what it is.
 
         Parameters
         ----------
-        item : Item
-            What the file should be.
-        path : pathlib.Path
-            The file.
+        item, path
+            What the file should be, and the file.
         place : pathlib.Path, optional
             Where the file belongs in the tree; default where it is.
         shown : str
@@ -224,6 +168,13 @@ class FolderTree:
             origin = "sample" if trust == "sample" else self.name
             return Record(item.key, origin, digest, size, invented, release, trust, path, confirmed)
 
+        def altered(expected: str) -> ChecksumError:
+            own = " Load an edited package by its path." if item.content else ""
+            return ChecksumError(
+                f"{shown} ({item.key}) was altered or truncated: {expected}, "
+                f"it has {size:,} bytes with sha256 {digest}. {_WAY_OUT}{own}"
+            )
+
         if digest in sample_sha256():
             return record("sample", invented=True)
         for known in item.known:
@@ -232,7 +183,7 @@ class FolderTree:
         listed, trust = self.expected(place or path)
         if listed not in (None, digest):
             who = "it was recorded at first use with" if trust == "first use" else "its tree lists"
-            raise _altered(item, shown, f"{who} sha256 {listed}", size, digest)
+            raise altered(f"{who} sha256 {listed}")
         content, release = _inspected(item, path, digest, shown)
         if content in item.content:
             return record("catalogue", release)
@@ -242,41 +193,30 @@ class FolderTree:
         if marker and marker.invented:
             return record(trust, release, invented=True)
         if item.known and item.on_portal:
-            known = item.known[0]
-            expected = f"{known.size_bytes:,} bytes with sha256 {known.sha256} are expected"
-            raise _altered(item, shown, expected, size, digest)
+            size_bytes, sha256, _ = item.known[0]
+            raise altered(f"{size_bytes:,} bytes with sha256 {sha256} are expected")
         return record(trust, release, confirmed=bool(marker))
-
-
-def _altered(item: Item, shown: str, expected: str, size: int, digest: str) -> ChecksumError:
-    own = " Load an edited package by its path." if item.content else ""
-    return ChecksumError(
-        f"{shown} ({item.key}) was altered or truncated: {expected}, "
-        f"it has {size:,} bytes with sha256 {digest}. {_WAY_OUT}{own}"
-    )
-
-
-_inspections: dict[tuple[str, str], tuple[str, str]] = {}  # key, sha256 → what was found
 
 
 def _inspected(item: Item, path: Path, digest: str, shown: str) -> tuple[str, str]:
     """Check a file's format; of a model package return the digest of its content, and release."""
-    if (item.key, digest) in _inspections:
-        return _inspections[item.key, digest]
-    try:
-        found, wrong = ("", ""), ""
-        if item.content:
-            found = archive.inspect(path)
-        else:
-            wrong = archive.check_format(path, "h5" if path.suffix == ".h5" else item.format)
-    except ArchiveError as exc:
-        wrong = str(exc).rstrip(".")
-    if not wrong and item.key.startswith("page/pathway/") and b"factsheet" not in path.read_bytes():
-        wrong = "it is a page, but no fact sheet"  # such as that of a login, or of a move
-    if wrong:
-        raise ChecksumError(f"{shown} is not a complete {item.format} file: {wrong}. {_WAY_OUT}")
-    _inspections[item.key, digest] = found
-    return found
+    if (item.key, digest) not in _inspections:
+        try:
+            found = archive.inspect(path, "h5" if path.suffix == ".h5" else item.format)
+            if item.key.startswith("page/pathway/") and b"factsheet" not in path.read_bytes():
+                raise ArchiveError("it is a page, but no fact sheet")  # but of a login, or a move
+        except ArchiveError as exc:
+            wrong = str(exc).rstrip(".")
+            raise ChecksumError(
+                f"{shown} is not a complete {item.format} file: {wrong}. {_WAY_OUT}"
+            ) from exc
+        _inspections[item.key, digest] = found if item.content else ("", "")
+    return _inspections[item.key, digest]
+
+
+@lru_cache(maxsize=8)
+def _sums(path: Path, mtime_ns: int) -> dict[str, str]:
+    return parse_sums(path.read_bytes(), path)
 
 
 # The sample ---------------------------------------------------------------------------------------
@@ -295,17 +235,25 @@ class SampleTree(FolderTree):
         """What the sample is, whatever lies in the cache."""
         return Marker("sample", True)
 
-    def find(self, item: Item, *, ask: bool = False) -> Path | None:
-        """Return where the file is, or will be once unpacked; with `ask`, groups of models too."""
-        listed = item.path in sample_files() or ask and _models_of(item)
-        return self.folder / item.path if listed else None
+    def find(self, item: Item) -> Path | None:
+        """Return where the file is, or will be once unpacked."""
+        return self.folder / item.path if item.path in sample_files() else None
+
+    def serves(self, item: Item) -> bool:
+        """Whether the sample has the file, or models of the group."""
+        return bool(self.find(item) or _models_of(item))
 
     def get(
         self, item: Item, *, progress: bool = False, accept_terms: bool | None = None
     ) -> Record:
         """Return the verified file, unpacking the sample first where need be."""
-        path, models = self.folder / item.path, _models_of(item)
-        if not self.find(item, ask=True):
+        if models := _models_of(item):
+            zips = [self.get(registry.item(f"model/{model}")).path for model in models]
+            name = Path(item.path)
+            tar = files.made_once(name.name, self.folder.name, _pack_group, name.stem, zips)
+            return self.verify(item, tar)
+        path = self.find(item)
+        if path is None:
             listed = f"it has the packages of {', '.join(sample_packages())} only"
             why = listed if item.key.startswith("model") else "no such file"
             raise NotInSource(("sample", why))
@@ -313,23 +261,20 @@ class SampleTree(FolderTree):
             with files.writing("The sample"), files.atomic_folder(self.folder) as temporary:
                 _unpack(temporary)
         if not path.is_file():
-            with files.writing(item.key), files.atomic_write(path) as temporary:
-                if models:
-                    self._pack_group(models, path.stem, temporary)
-                else:
-                    wanted = (content for name, content in _contents() if name == item.path)
-                    temporary.write_bytes(next(wanted))
+            with files.writing(item.key):
+                content = (content for name, content in _contents() if name == item.path)
+                files.write_bytes(path, next(content))
         return self.verify(item, path)
 
-    def _pack_group(self, models: list[str], top: str, target: Path) -> None:
-        """Write a tar of packages, as the portal packed the groups of models."""
-        with tarfile.open(target, "w", format=tarfile.USTAR_FORMAT) as tar:
-            for model in models:
-                path = self.get(registry.item(f"model/{model}")).path
-                info = tarfile.TarInfo(f"{top}/{model}.zip")
-                info.size = path.stat().st_size
-                with path.open("rb") as content:
-                    tar.addfile(info, content)
+
+def _pack_group(top: str, zips: list[Path], target: Path) -> None:
+    """Write a tar of packages, as the portal packed the groups of models."""
+    with tarfile.open(target, "w", format=tarfile.USTAR_FORMAT) as tar:
+        for path in zips:
+            info = tarfile.TarInfo(f"{top}/{path.name}")
+            info.size = path.stat().st_size
+            with path.open("rb") as content:
+                tar.addfile(info, content)
 
 
 def _models_of(item: Item) -> list[str]:
@@ -342,13 +287,7 @@ def _models_of(item: Item) -> list[str]:
 
 
 def _contents() -> Iterator[tuple[str, bytes]]:
-    """Read the archive from beginning to end, comparing each file with the list.
-
-    Raises
-    ------
-    ChecksumError
-        When the installed archive is damaged.
-    """
+    """Read the archive from beginning to end, comparing each file with the list."""
     left = dict(sample_files())
     try:
         with (
@@ -406,10 +345,8 @@ def _walk(root: Path, folders: dict[str, int]) -> Iterator[tuple[str, Path]]:
         inside[:] = [name for name in inside if not name.startswith((".", "__"))]
         if "template.hoc" in listed:  # an unpacked package
             inside.clear()
-            try:
+            with suppress(NMCError):  # a package of another name is loaded by its path
                 yield f"model/{names.parse_model(folder.name).name}", folder
-            except NMCError:
-                pass  # a package of another name: it is loaded by its path
             continue
         for name in listed:
             key = names_of.get(name) or names_of.get(re.sub(r"\.h5$", ".tar", name))
@@ -426,14 +363,11 @@ def _mtime(path: str | Path) -> int:
 
 def _stamp(folder: Path) -> str:
     """Return what changes when a file of a folder does."""
-    digest = hashlib.sha256(str(folder).encode())
-    for path in sorted(folder.rglob("*")):
-        status = path.stat()
-        digest.update(f"{path} {status.st_size} {status.st_mtime_ns}\n".encode())
-    return digest.hexdigest()
+    states = ((path, path.stat()) for path in sorted(folder.rglob("*")))
+    return "\n".join(f"{path} {state.st_size} {state.st_mtime_ns}" for path, state in states)
 
 
-def _archive_name(item: Item) -> str:
+def _zip_name(item: Item) -> str:
     return f"{item.key.removeprefix('model/')}.zip"
 
 

@@ -13,7 +13,7 @@ from nmc import data
 from nmc.data import files, provenance
 from nmc.data.files import MARKER, SUMS, parse_marker, parse_sums
 from nmc.data.provenance import Record
-from nmc.data.registry import Item, by_file_name, item, items, match
+from nmc.data.registry import by_file_name, item, items, match
 from nmc.data.sources import FolderTree, NotInSource, SampleTree
 from nmc.data.web import CachedTree, WebTree, tree_of
 from nmc.errors import FormatError, MissingFileError, NMCError, SourceError
@@ -32,25 +32,14 @@ The data come under the portal's terms, told below in our own words, and are to 
 
 @dataclass(frozen=True)
 class Finding:
-    """One file, or one unpacked archive, and what was found.
-
-    Attributes
-    ----------
-    path : pathlib.Path
-        The file or folder.
-    state : str
-        ``sound``, ``damaged``, ``undecided`` (as it was fetched, but what its tree says now is
-        something else, or cannot be read), ``left over`` (of a process that was killed), or after
-        a repair ``fetched again`` or ``removed``.
-    why : str
-        What is wrong with it; empty when nothing is.
-    key, origin : str
-        Its key in the registry and the tree it belongs to; empty when it has none.
-    """
+    """One file, or one unpacked archive, and what was found."""
 
     path: Path
+    #: ``sound``, ``damaged``, ``undecided`` (as it was fetched, but what its tree says now is
+    #: something else, or cannot be read), ``left over`` (of a process that was killed), or after a
+    #: repair ``fetched again`` or ``removed``.
     state: str
-    why: str = ""
+    why: str = ""  #: what is wrong with it
     key: str = ""
     origin: str = ""
 
@@ -61,17 +50,7 @@ class Finding:
 
 
 def verify_tree(tree: FolderTree) -> Iterator[Finding]:
-    """Read every file of the registry that a tree holds, and compare its sha256.
-
-    Parameters
-    ----------
-    tree : nmc.data.sources.FolderTree
-
-    Yields
-    ------
-    Finding
-        ``sound`` or ``damaged``, one for each file, as it is read.
-    """
+    """Read every file of the registry that a tree holds; yield what was found, as it is read."""
     files.forget_sha256()
     for entry in items().values():
         paths = [path for path in (tree.folder / p for p in entry.paths) if path.is_file()]
@@ -99,81 +78,77 @@ def verify_cache(*, repair: bool = False) -> Iterator[Finding]:
     """
     cache = files.cache_folder()
     for root in _folders(cache / "web"):
-        tree = CachedTree(root, root.name)
-        yield from _verify_lists(root, repair)
+        tree = tree_of(root)
+        yield from _repaired(_verify_lists(root), repair)
         for found in verify_tree(tree):
-            if not found.is_sound and tree.is_as_fetched(found.path):
-                found = replace(found, state="undecided")
+            first = tree.first_use(found.path).get("sha256")
+            if not found.is_sound and found.path.is_file() and files.sha256_of(found.path) == first:
+                found = replace(found, state="undecided")  # as it was when it was fetched
             yield _repair_download(found, tree) if repair and found.state == "damaged" else found
         if repair:
-            yield from _forget_lost(tree)
-    for root in _folders(cache / "sample"):
-        if root == SampleTree().folder:
-            for found in verify_tree(SampleTree()):
-                yield _removed(found) if repair and not found.is_sound else found
+            yield from _repaired(_lost(tree), repair)
+    if SampleTree().folder.is_dir():
+        yield from _repaired(verify_tree(SampleTree()), repair)
     for root in _folders(cache / "unpacked"):
         why = data.damage(root, read_all=True)
-        found = Finding(root, "damaged" if why else "sound", why)
-        yield _removed(found) if repair and why else found
-    yield from _left_over(cache, repair)
+        yield from _repaired([Finding(root, "damaged" if why else "sound", why)], repair)
+    yield from _repaired(_left_over(cache), repair)
 
 
-def _verify_lists(root: Path, repair: bool) -> Iterator[Finding]:
+def _repaired(found: Iterable[Finding], repair: bool) -> Iterator[Finding]:
+    """Remove what is made again, the same, when it is next asked for."""
+    for finding in found:
+        if not repair or finding.is_sound:
+            yield finding
+            continue
+        if finding.path.is_dir():
+            shutil.rmtree(finding.path, ignore_errors=True)
+        else:
+            finding.path.unlink(missing_ok=True)
+        yield replace(finding, state="removed")
+
+
+def _verify_lists(root: Path) -> Iterator[Finding]:
     """Look at what a tree says of itself first: what cannot be read says nothing of its files."""
     for path, parse in ((root / MARKER, parse_marker), (root / SUMS, parse_sums)):
         try:
             if path.is_file():
                 parse(path.read_bytes(), path)
         except (FormatError, SourceError) as exc:
-            found = Finding(path, "damaged", str(exc))
-            yield _removed(found) if repair else found
+            yield Finding(path, "damaged", str(exc))
 
 
 def _repair_download(found: Finding, tree: CachedTree) -> Finding:
     """Get a damaged download again, and remove it with the record of its first use if need be."""
     found.path.unlink(missing_ok=True)
-    tree.first_use(found.path).unlink(missing_ok=True)
-    origin = tree_of(tree.folder)
-    if origin is not None:
-        with suppress(NotInSource, NMCError):
-            again = origin.get(item(found.key), progress=False)
-            return replace(found, path=again.path, state="fetched again")
+    tree.first_use_file(found.path).unlink(missing_ok=True)
+    with suppress(NotInSource, NMCError):
+        again = tree.get(item(found.key), progress=False)
+        return replace(found, path=again.path, state="fetched again")
     return replace(found, state="removed")
 
 
-def _removed(found: Finding) -> Finding:
-    """Remove what is made again, the same, when it is next asked for."""
-    if found.path.is_dir():
-        shutil.rmtree(found.path, ignore_errors=True)
-    else:
-        found.path.unlink(missing_ok=True)
-    return replace(found, state="removed")
-
-
-def _forget_lost(tree: CachedTree) -> Iterator[Finding]:
-    """Forget the first hash of files that are gone, so that another copy may be trusted."""
-    records = tree.first_use(tree.folder / "x").parent
+def _lost(tree: CachedTree) -> Iterator[Finding]:
+    """Find the first hash of files that are gone, so that another copy may be trusted."""
+    records = tree.first_use_file(tree.folder / "x").parent
     for path in sorted(records.rglob("*.json")):
         if not (tree.folder / path.relative_to(records).with_suffix("")).exists():
-            yield _removed(Finding(path, "", "the record of a file that is gone"))
+            yield Finding(path, "left over", "the record of a file that is gone")
 
 
-def _left_over(cache: Path, repair: bool) -> Iterator[Finding]:
+def _left_over(cache: Path) -> Iterator[Finding]:
     now = time.time()
-    for path in sorted(cache.rglob(".*")) if cache.is_dir() else ():
+    for path in sorted(cache.rglob(".*")):
         with suppress(FileNotFoundError):
             # A dotted name in an unpacked archive is part of it, not one of our temporary files.
             inside = any(parent.name == "content" for parent in path.relative_to(cache).parents)
             if not inside and now - path.stat().st_mtime >= _STALE_S:
-                found = Finding(path, "left over", "a process was killed while it wrote this")
-                yield _removed(found) if repair else found
+                yield Finding(path, "left over", "a process was killed while it wrote this")
 
 
 def _folders(root: Path) -> list[Path]:
-    if not root.is_dir():
-        return []
-    folders = (path for path in root.iterdir() if path.is_dir())
-    return sorted(p for p in folders if not p.name.startswith(".") and p.suffix != ".first-use")
+    folders = (path for path in root.glob("[!.]*") if path.is_dir())
+    return sorted(path for path in folders if path.suffix != ".first-use")
 
 
 # Exports and imports -----------------------------------------------------------------------------
@@ -181,7 +156,7 @@ def _folders(root: Path) -> list[Path]:
 
 @dataclass(frozen=True)
 class Moved:
-    """What an export or an import did: records written, and paths left out with the reason."""
+    """What an export or an import did: keys written, and keys left out with the reason."""
 
     folder: Path
     written: tuple[str, ...]
@@ -199,10 +174,8 @@ def export(
         A folder that does not exist yet.
     patterns : iterable of str
         What to copy, fetching it where need be; nothing means all that is at hand.
-    source : str, path or sequence, optional
+    source, progress
         As for `nmc.fetch`.
-    progress : bool
-        Show a progress bar, on stderr.
 
     Raises
     ------
@@ -214,9 +187,8 @@ def export(
     target = files.user_path(target)
     if target.exists():
         raise SourceError(f"{target} exists already: export to a folder that does not.")
-    wanted = list(patterns)
     left_out: dict[str, str] = {}
-    records = list(_records(wanted, source, left_out, progress))
+    records = list(_records(list(patterns), source, left_out, progress))
     if not records:
         raise MissingFileError("Nothing is at hand to export: name keys, and they are fetched.")
     if len({entry.invented for entry in records}) > 1:
@@ -277,7 +249,7 @@ def import_(*origins: Path) -> Moved:
     ChecksumError
         When a file is damaged; nothing of that file is copied.
     """
-    target, written, left_out = WebTree().folder, [], {}
+    cache, written, left_out = WebTree(), [], {}
     for origin in map(files.user_path, origins):
         if not origin.exists():
             raise SourceError(f"{origin} does not exist.")
@@ -289,25 +261,21 @@ def import_(*origins: Path) -> Moved:
         if not found:
             raise FormatError(f"{origin} holds no file of the registry that is known by its name.")
         for entry in found:
-            if entry.on_portal:
-                with files.writing(entry.key):
-                    _import_one(tree, entry, CachedTree(target, "portal"))
-                written.append(entry.key)
-            else:
+            if not entry.on_portal:
                 left_out[entry.key] = "no file of the portal: name its folder in NMC_SOURCE"
-    return Moved(target, tuple(written), left_out)
-
-
-def _import_one(tree: FolderTree, entry: Item, cache: CachedTree) -> None:
-    found = tree.get(entry)
-    if found.invented:
-        raise SourceError(
-            f"{found.path} is synthetic: name its tree in NMC_SOURCE instead of importing it."
-        )
-    place = cache.folder / entry.path
-    with files.atomic_write(place) as temporary:
-        shutil.copyfile(found.path, temporary)
-        tree.verify(entry, temporary)
-        if found.trust != "catalogue":
-            first = replace(found, trust="first use")  # no list comes with it into the cache
-            cache.record_first_use(place, first, str(found.path))
+                continue
+            record = tree.get(entry)
+            if record.invented:
+                raise SourceError(
+                    f"{record.path} is synthetic: name its tree in NMC_SOURCE instead of "
+                    "importing it."
+                )
+            place = cache.folder / entry.path
+            with files.writing(entry.key), files.atomic_write(place) as temporary:
+                shutil.copyfile(record.path, temporary)
+                tree.verify(entry, temporary)
+                if record.trust != "catalogue":  # no list comes with it into the cache
+                    first = replace(record, trust="first use")
+                    cache.record_first_use(place, first, str(record.path))
+            written.append(entry.key)
+    return Moved(cache.folder, tuple(written), left_out)

@@ -7,11 +7,8 @@ import hashlib
 import io
 import json
 import logging
-import os
 import re
-import shutil
 import tarfile
-import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +19,7 @@ from urllib.parse import urlsplit
 
 from nmc import layout, names
 from nmc.data import files, provenance, registry
-from nmc.data.download import Absent, Failed, Policy, Unreachable, Wanted, download, exists
+from nmc.data.download import Absent, Failed, Policy, Wanted, download, exists
 from nmc.data.files import MARKER, SUMS, Marker, parse_marker, parse_sums
 from nmc.data.provenance import Record
 from nmc.data.registry import Item, join
@@ -38,9 +35,6 @@ _PAGES, _PAGES_LIST = "page/pathways", "tree/pathways_list"
 _down: dict[str, float] = {}  # hosts that did not answer → when; asked again after a while
 _asked: set[Path] = set()  # trees whose marker was asked for by this process
 _refused: dict[Path, str] = {}  # of these, the ones whose server would not give it
-
-
-# Trees -------------------------------------------------------------------------------------------
 
 
 class CachedTree(FolderTree):
@@ -64,33 +58,25 @@ class CachedTree(FolderTree):
             listed, trust = super().expected(path)
             if listed is not None:
                 return listed, trust
-        return (files.read_json(self.first_use(path)) or {}).get("sha256"), "first use"
+        return self.first_use(path).get("sha256"), "first use"
 
     def verify(
-        self,
-        item: Item,
-        path: Path,
-        *,
-        place: Path | None = None,
-        shown: str = "",
-        progress: bool = False,
+        self, item: Item, path: Path, *, place: Path | None = None, shown="", progress=False
     ) -> Record:
         """Verify a file; one that was imported unconfirmed stays so."""
         found = super().verify(item, path, place=place, shown=shown, progress=progress)
-        if found.trust == "catalogue":
+        if found.trust == "catalogue" or self.first_use(place or path).get("confirmed", True):
             return found
-        first = files.read_json(self.first_use(place or path)) or {}
-        return replace(found, confirmed=False) if first.get("confirmed") is False else found
+        return replace(found, confirmed=False)
 
-    def first_use(self, path: Path) -> Path:
+    def first_use_file(self, path: Path) -> Path:
         """Return where the first hash of a file of the tree is recorded."""
         name = path.relative_to(self.folder).as_posix() if path.is_relative_to(self.folder) else ""
         return self.folder.with_name(f"{self.folder.name}.first-use") / f"{name}.json"
 
-    def is_as_fetched(self, path: Path) -> bool:
-        """Whether a file is what it was when it was fetched, whatever anybody says of it now."""
-        first = files.read_json(self.first_use(path)) or {}
-        return path.is_file() and first.get("sha256") == files.sha256_of(path)
+    def first_use(self, path: Path) -> dict:
+        """Return what was recorded of a file at first use; empty where nothing was."""
+        return files.read_json(self.first_use_file(path)) or {}
 
     def record_first_use(self, path: Path, found: Record, address: str) -> None:
         """Record the hash of a file; where none is known, the first process to do so wins.
@@ -100,26 +86,25 @@ class CachedTree(FolderTree):
         ChecksumError
             When none is known, and another was recorded before.
         """
-        place = self.first_use(path)
+        place = self.first_use_file(path)
         entry = {
             "sha256": found.sha256, "size_bytes": found.size_bytes, "address": address,
             "date": provenance.now(), "confirmed": found.confirmed,
         }  # fmt: skip
         if found.trust != "first use":
             files.write_json(place, entry)
-            return
-        if files.write_json_once(place, entry):
-            return
-        first = files.read_json(place) or {}
-        if first.get("sha256") != found.sha256:
-            raise ChecksumError(
-                f"{address} has another {path.name} than at first use: sha256 {found.sha256}, "
-                f"at first {first.get('sha256')} ({first.get('date')}, {first.get('address')}). "
-                "To trust it instead, remove the first with 'nmc verify --repair'."
-            )
+        elif not files.write_json_once(place, entry):
+            first = self.first_use(path)
+            if first.get("sha256") != found.sha256:
+                raise ChecksumError(
+                    f"{address} has another {path.name} than at first use: sha256 {found.sha256}, "
+                    f"at first {first.get('sha256')} ({first.get('date')}, "
+                    f"{first.get('address')}). To trust it instead, remove the first with "
+                    "'nmc verify --repair'."
+                )
 
 
-class WebTree:
+class WebTree(CachedTree):
     """A tree that is downloaded from, file by file, into the cache.
 
     Parameters
@@ -138,12 +123,12 @@ class WebTree:
     def __init__(self, address: str = "portal", policy: Policy | None = None):
         self._base = "" if address == "portal" else address
         self._policy = policy or Policy()
-        self.name = slug = "portal"
+        name = slug = "portal"
         if self._base:
             shown = files.redact(address)
             try:
                 parts = urlsplit(address)
-                self.name = (parts.hostname or "") + (f":{parts.port}" if parts.port else "")
+                name = (parts.hostname or "") + (f":{parts.port}" if parts.port else "")
                 if not parts.hostname:
                     raise ValueError("it names no host")
                 if parts.query or parts.fragment or re.search(r"\s", address):
@@ -152,34 +137,36 @@ class WebTree:
                 raise SourceError(f"{shown!r} is no address of a tree: {exc}.") from exc
             slug = re.sub(r"[^\w.-]+", "_", shown.partition("//")[2]).strip("_")[:60]
             slug += f"-{hashlib.sha256(shown.encode()).hexdigest()[:8]}"
-        self.folder = files.cache_folder() / "web" / slug
-        self._cached = CachedTree(self.folder, self.name)
+        super().__init__(files.cache_folder() / "web" / slug, name)
 
     def addresses(self, item: Item) -> tuple[str, ...]:
         """Return where the file is looked for, in order."""
         return tuple(join(self._base, p) for p in item.paths) if self._base else item.addresses
 
-    def _fetched(self, item: Item) -> Path | None:
+    def find(self, item: Item) -> Path | None:
+        """Return the path of the file where it was fetched before."""
         return next((p for p in (self.folder / q for q in item.paths) if p.is_file()), None)
 
-    def find(self, item: Item, *, ask: bool = False) -> Path | str | None:
-        """Return the path of the file where it was fetched before; with `ask`, who serves it."""
-        path = self._fetched(item)
-        if path or not ask or files.offline():
-            return path
+    def serves(self, item: Item) -> bool:
+        """Whether the file was fetched before, or a server that is asked has it."""
+        if self.find(item) or files.offline():
+            return self.find(item) is not None
         if item.key == _PAGES and not self._base:
-            return self.find(registry.item(_PAGES_LIST), ask=True)
+            return self.serves(registry.item(_PAGES_LIST))
         wanted = Wanted(hash_decides=self._hash_decides(item))
-        return next((a for a in self.addresses(item) if self._serves(a, wanted)), None)
+        for address in self.addresses(item):
+            with suppress(Failed), _unless_down(address):
+                if exists(address, wanted, self._policy):
+                    return True
+        return False
 
     def _hash_decides(self, item: Item) -> bool:
         """Whether a hash is known that tells a true copy, wherever it comes from."""
-        listed, trust = self._cached.expected(self.folder / item.path)
+        listed, trust = self.expected(self.folder / item.path)
         if listed and trust == "tree":
             return True
         with suppress(SourceError):  # of a synthetic tree the portal's hashes decide nothing
-            marker = self._cached.marker
-            if marker and marker.invented:
+            if self.marker and self.marker.invented:
                 return False
         return bool(item.known or item.content)
 
@@ -187,10 +174,9 @@ class WebTree:
         """Return the verified file, downloading it where it is not in the cache."""
         if not self._base:
             provenance.require_terms(self.name, accept_terms)
-        path = self._fetched(item)
-        if path:
+        if path := self.find(item):
             try:
-                return self._cached.verify(item, path)
+                return self.verify(item, path)
             except ChecksumError:
                 if files.offline():
                     raise
@@ -202,7 +188,7 @@ class WebTree:
             self._learn()
             if item.key == _PAGES and not self._base:
                 return self._assemble_pages(item, progress)
-        found = self._download(item, progress)
+            found = self._download(item, progress)
         if found.trust == "first use" and not found.invented:
             _log.warning(
                 "No sha256 of %s is known: this first copy is trusted and recorded (%s).",
@@ -215,10 +201,9 @@ class WebTree:
         for address in self.addresses(item):
             try:
                 return self._from(address, item, progress)
-            except Absent as exc:
-                tried.append((files.redact(address), str(exc)))
-            except (Failed, ChecksumError) as exc:
-                certain, wrong = False, wrong or isinstance(exc, ChecksumError)
+            except (Absent, Failed, ChecksumError) as exc:
+                certain = certain and isinstance(exc, Absent)
+                wrong = wrong or isinstance(exc, ChecksumError)
                 tried.append((files.redact(address), str(exc)))
         if wrong:
             lines = "".join(f"\n  {where}: {why}" for where, why in tried)
@@ -229,27 +214,19 @@ class WebTree:
     def _from(self, address: str, item: Item, progress: bool) -> Record:
         """Download from one address, verify, and move into place."""
         target, shown = self.folder / item.path, files.redact(address)
-        most = _MOST_BYTES.get(item.format, Wanted.max_bytes)
+        most = _MOST_BYTES.get(item.format, Wanted().max_bytes)
         if item.known and not self._base and not item.content:  # a copy may be a synthetic tree
             most = max(known.size_bytes for known in item.known)
         wanted = Wanted(most, self._hash_decides(item))
         found: list[Record] = []
 
-        def verify(path: Path) -> None:
-            found[:] = [self._cached.verify(item, path, place=target, shown=shown)]
+        def accept(path: Path) -> None:
+            found.append(self.verify(item, path, place=target, shown=shown))
+            self.record_first_use(target, found[0], shown)
 
-        with files.writing(item.key), _room(target) as room:
-            with _unless_down(address):
-                place = room / target.name
-                download(address, place, wanted, self._policy, verify, progress=progress)
-            self._cached.record_first_use(target, found[0], shown)
-            os.replace(room / target.name, target)
+        with _unless_down(address):
+            download(address, target, wanted, self._policy, accept, progress=progress)
         return replace(found[0], path=target)
-
-    def _serves(self, address: str, wanted: Wanted) -> bool:
-        with suppress(Failed), _unless_down(address):
-            return exists(address, wanted, self._policy)
-        return False
 
     def _learn(self) -> None:
         """Ask a copy of the tree, once a process, what it says of itself and its hashes."""
@@ -260,16 +237,14 @@ class WebTree:
         _refused.pop(self.folder, None)
         for name, parse in ((MARKER, parse_marker), (SUMS, parse_sums)):
             address = join(self._base, name)
-            shown, target = files.redact(address), self.folder / name
+            shown = files.redact(address)
 
-            def check(path: Path, parse=parse, shown=shown) -> None:
+            def accept(path: Path, parse=parse, shown=shown) -> None:
                 parse(path.read_bytes(), shown)  # a login page must not replace what is there
 
             try:
-                with _room(target) as room:
-                    wanted = Wanted(max_bytes=1 << 26)
-                    download(address, room / name, wanted, self._policy, check)
-                    os.replace(room / name, target)
+                wanted = Wanted(max_bytes=1 << 26)
+                download(address, self.folder / name, wanted, self._policy, accept)
             except Absent as exc:
                 if exc.refused and name == MARKER:
                     _refused[self.folder] = f"{shown}: {exc}"
@@ -284,8 +259,7 @@ class WebTree:
         listed = json.loads(self.get(registry.item(_PAGES_LIST)).path.read_bytes())
         if not isinstance(listed, list) or not all(isinstance(p, str) for p in listed):
             raise FormatError(f"{_PAGES_LIST}: it is no list of pathways 'pre:post'.")
-        pages = [_page(*names.parse_pathway(pathway)) for pathway in listed]
-        target = self.folder / item.path
+        pages = [_page(item, *names.parse_pathway(pathway)) for pathway in listed]
         with ThreadPoolExecutor(_PAGES_AT_ONCE) as pool:
             try:
                 results = pool.map(self._page_or_none, pages)
@@ -298,26 +272,24 @@ class WebTree:
                 raise
         if not found:
             raise NotInSource((f"{layout.FACTS}/pathway/", "no pathway page is there"))
-        with files.atomic_write(target) as temporary:
+        with files.atomic_write(self.folder / item.path) as temporary:
             _pack_pages(found, temporary)
-        return self._cached.verify(item, target)
+        return self.verify(item, self.folder / item.path)
 
     def _page_or_none(self, item: Item) -> Path | None:
-        path = self._fetched(item)
         try:
-            return path or self._download(item, progress=False).path
+            return self.find(item) or self._download(item, progress=False).path
         except NotInSource as missing:
             if missing.certain:  # the menu lists pathways that have no page
                 return None
             raise
 
 
-def _page(pre: str, post: str) -> Item:
+def _page(every: Item, pre: str, post: str) -> Item:
     """Return the item of a pathway's page; the filled pages have the portal's own type names."""
     name = f"{names.portal_mtype(pre)}-{names.portal_mtype(post)}"
     path = f"{layout.FACTS}/pathway/{name}.html"
-    whole = registry.item(_PAGES)
-    return whole._replace(key=f"page/pathway/{name}", path=path, format="html", known=(),
+    return every._replace(key=f"page/pathway/{name}", path=path, format="html", known=(),
                           on_portal=True)  # fmt: skip
 
 
@@ -334,26 +306,15 @@ def _pack_pages(pages: list[Path], target: Path) -> None:
             tar.addfile(info, io.BytesIO(content))
 
 
-def tree_of(folder: Path) -> WebTree | None:
-    """Return the web tree whose files lie in a folder of the cache, where that is known."""
+def tree_of(folder: Path) -> CachedTree:
+    """Return the tree whose files lie in a folder of the cache, with its address where known."""
     origin = files.read_json(folder.with_name(f"{folder.name}.origin.json")) or {}
     named = [name for name in files.source_names() if name.startswith("http")]  # with credentials
     for address in (*named, origin.get("address"), "portal"):
         with suppress(SourceError):
             if address and (tree := WebTree(address)).folder == folder:
                 return tree
-    return None
-
-
-@contextmanager
-def _room(target: Path) -> Iterator[Path]:
-    """Give a hidden folder beside a file's place, for what belongs to one download."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    room = tempfile.mkdtemp(prefix=f".{target.name[:40]}.", dir=target.parent)
-    try:
-        yield Path(room)
-    finally:
-        shutil.rmtree(room, ignore_errors=True)
+    return CachedTree(folder, folder.name)
 
 
 @contextmanager
@@ -361,9 +322,10 @@ def _unless_down(address: str) -> Iterator[None]:
     """Remember a host that does not answer, so that it is not waited for again at once."""
     host = urlsplit(address).netloc
     if time.monotonic() - _down.get(host, -_DOWN_S) < _DOWN_S:
-        raise Unreachable("its host did not answer a moment ago")
+        raise Failed("its host did not answer a moment ago")
     try:
         yield
-    except Unreachable:
-        _down[host] = time.monotonic()
+    except Failed as exc:
+        if exc.is_down:
+            _down[host] = time.monotonic()
         raise
