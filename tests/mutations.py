@@ -11,10 +11,12 @@ raises one of the package's own errors, within two seconds.  Any test folder may
 
 from __future__ import annotations
 
+import multiprocessing
 import random
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +108,53 @@ def assert_survives(
         took = time.process_time() - start
         assert took <= SECONDS, f"{took:.1f} s: {told}"
     return counts
+
+
+@contextmanager
+def in_child(read: Callable[[Path], Any], crash: Exception) -> Iterator[Callable[[Path], Any]]:
+    """Let a process of its own read file after file, for parsers that damage can end.
+
+    What the reader returns or raises comes back; where the process died instead, `crash` is
+    raised, and the next file is read by a new one.
+    """
+    context = multiprocessing.get_context("fork")
+    running: list = []
+
+    def serve(ours) -> None:
+        while path := ours.recv():
+            start = time.process_time()
+            try:
+                told = read(path)
+            except Exception as error:
+                told = error
+            ours.send((told, time.process_time() - start))
+
+    def ask(path: Path) -> Any:
+        if not running:
+            theirs, ours = context.Pipe()
+            process = context.Process(target=serve, args=(ours,), daemon=True)
+            process.start()
+            ours.close()
+            running[:] = theirs, process
+        theirs, process = running
+        try:
+            theirs.send(path)
+            assert theirs.poll(60), "the reader hangs"
+            told, took = theirs.recv()
+        except (EOFError, ConnectionError):
+            process.join()
+            running.clear()
+            raise crash from None
+        assert took <= SECONDS, f"{took:.1f} s"
+        if isinstance(told, Exception):
+            raise told
+        return told
+
+    try:
+        yield ask
+    finally:
+        for process in running[1:]:
+            process.kill()
 
 
 def assert_linear(

@@ -21,8 +21,6 @@ LONGEST_MODULE = 500
 KNOWN_LONG: set[str] = set()
 #: Imports inside functions: for heavy or optional libraries only.
 MOST_INNER_IMPORTS = 110
-#: Groups of modules that import one another.
-MOST_CIRCLES = 1
 #: Modules that the type checker does not follow everywhere yet (pyproject.toml).
 MOST_UNTYPED = 37
 IMPORTS = (ast.Import, ast.ImportFrom)
@@ -69,8 +67,7 @@ def test_no_modules_import_one_another():
         for other in graph.find_modules_directly_imported_by(module) - {"nmc"}
     ]
     parts = nx.strongly_connected_components(nx.DiGraph(arrows))
-    circles = [sorted(part) for part in parts if len(part) > 1]
-    assert len(circles) <= MOST_CIRCLES, circles
+    assert [sorted(part) for part in parts if len(part) > 1] == []
 
 
 def test_the_list_of_modules_with_open_types_only_shrinks():

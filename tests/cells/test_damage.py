@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import shutil
+from functools import partial
 
 import numpy as np
 import pandas as pd
 import pytest
-from mutations import assert_survives
+from mutations import assert_survives, in_child
 from nmc import names
 from nmc.cells import package_files
 from nmc.cells.package_files import SECTION_ARRAYS, Files
 from nmc.cells.reconstruction import read_reconstruction
+from nmc.errors import PackageError
+
+from .test_morphometrics import BY_HAND
 
 SECTIONS = {"soma": 1, "dend": 200, "apic": 200, "axon": 2}
 
@@ -84,18 +88,33 @@ def test_damaged_synapses_are_an_error_or_can_be(small, memory_path, n_mutations
     mtypes = dict(small.mtype_map)
     assert_survives(
         lambda _: package_files.read_synapses(Files("own", folder), mtypes, SECTIONS),
-        accept_synapses, [(folder / file).read_bytes()], n_mutations // 10, folder / file,
+        accept_synapses, [(folder / file).read_bytes()], n_mutations, folder / file,
     )  # fmt: skip
 
 
-def test_a_damaged_morphology_never_ends_this_process(small, memory_path):
-    """Each in a child process, so a few only."""
-    path = memory_path / "cell.asc"
+def accept_tree(tree) -> bool:
+    return (
+        len(tree.points) == len(tree.diameters) == tree.starts[-1]
+        and len(tree.parents) == len(tree.types) == len(tree.starts) - 1
+        and (tree.parents < np.arange(len(tree.parents))).all()
+        and all(np.isfinite(part).all() for part in (tree.soma, tree.points, tree.diameters))
+    )
 
-    def accept(tree) -> bool:
-        return len(tree.points) == tree.starts[-1] and len(tree.parents) == len(tree.types)
 
+def test_a_damaged_morphology_is_an_error_or_a_tree(small, memory_path, n_mutations):
+    """Where damage ends the parser's process, a known package's would be this one."""
+    samples = [small.morphology.read_bytes(), BY_HAND.encode()]
+    read = partial(read_reconstruction, model="own", known=True)
+    with in_child(read, PackageError("the process crashed")) as reader:
+        counts = assert_survives(
+            reader, accept_tree, samples, n_mutations, memory_path / "cell.asc"
+        )
+    assert min(counts.values()) > 0
+
+
+def test_what_ends_the_parser_does_not_end_this_process(small, memory_path):
+    """The package's own way: a child process a file, so a few only."""
     assert_survives(
-        lambda place: read_reconstruction(place, "own", known=False),
-        accept, [small.morphology.read_bytes()], 12, path,
+        partial(read_reconstruction, model="own", known=False), accept_tree,
+        [small.morphology.read_bytes()], 12, memory_path / "cell.asc",
     )  # fmt: skip

@@ -18,6 +18,7 @@ from nmc.cells.morphometrics import (
 from nmc.cells.package import read_package
 from nmc.cells.reconstruction import open_file
 from nmc.errors import PackageError
+from nmc.factsheets.models import load_models
 
 from .conftest import PYRAMIDAL, SMALL
 
@@ -108,7 +109,7 @@ def test_the_sample_measures_as_it_was_drawn(sample_folder):
 
 
 def test_beside_invented_sheets_no_verdict_is_given():
-    table = compare_morphometrics([SMALL])
+    table = compare_morphometrics([SMALL], load_models(step_currents=False))
     assert set(table["verdict"]) == {"invented data"}
     assert ((table["recomputed"] - table["published"]).abs() <= 1.001 * table["rounding"]).all()
     counted = count_morphometrics(table)
@@ -121,7 +122,7 @@ def test_what_comes_back_is_counted_apart_for_neurites_and_somata(monkeypatch):
     from nmc.data import provenance
 
     monkeypatch.setattr(provenance, "_log", {})
-    table = compare_morphometrics([SMALL])
+    table = compare_morphometrics([SMALL], load_models(step_currents=False))
     monkeypatch.setattr(provenance, "_log", {})  # as if what follows were not invented
     table.loc[(SMALL, "soma", "diameter_um"), "recomputed"] *= 2
     table.loc[(SMALL, "axon", "length_um"), "recomputed"] = np.nan  # not in the file
@@ -152,7 +153,7 @@ def test_every_real_morphology_beside_its_sheet(mirror, monkeypatch):
     monkeypatch.setattr(provenance, "_log", {})  # what other tests fetched was invented
     models = [name for name in nmc.model_names() if nmc.available(f"model/{name}")]
     assert len(models) >= 105
-    table = compare_morphometrics(models).reset_index()
+    table = compare_morphometrics(models, load_models(step_currents=False)).reset_index()
     counts = table.groupby(["quantity", "verdict"]).size().unstack(fill_value=0)
     soma = counts.loc["diameter_um"]
     assert soma["agrees"] >= 65 and soma["agrees"] + soma["differs"] == len(models)

@@ -86,10 +86,9 @@ def test_pathway_files(memory_path, n_mutations):
 def test_model_summaries(memory_path, n_mutations):
     record = {"Rmp": "-70.1", "Rmp_Units": "mV", "Rin": 300.5, "Tau": "1e1"}
     samples = [json.dumps(dict.fromkeys(names.model_names()[:3], record)).encode()]
-    # A file of all models is slow to damage: in one of three, the others are what is missing. An
-    # unknown name costs the search for the nearest of 1,035: fewer cases.
+    # A file of all models is slow to damage: in one of three, the others are what is missing.
     counts = assert_survives(
-        models.read_model_summary, lambda table: False, samples, n_mutations // 4,
+        models.read_model_summary, lambda table: False, samples, n_mutations,
         memory_path / "summary.json",
     )  # fmt: skip
     assert counts["read"] == 0
@@ -169,20 +168,20 @@ def test_texts_of_packages(memory_path, n_mutations):
     def accept(result) -> bool:
         return len(result[0]) == 4 and np.isfinite([*result[0], *result[1].values()]).all()
 
-    counts = assert_survives(read, accept, [pack(currents, hoc)], n_mutations // 2, path)
+    counts = assert_survives(read, accept, [pack(currents, hoc)], n_mutations, path)
     assert min(counts.values()) > 0
 
     def read_packed(file):
         pack(file.read_bytes(), hoc)
         return read(path)
 
-    assert_survives(read_packed, accept, [currents], n_mutations // 4, memory_path / "currents")
+    assert_survives(read_packed, accept, [currents], n_mutations, memory_path / "currents")
 
     def read_hoc(file):
         pack(currents, file.read_bytes())
         return read(path)
 
-    assert_survives(read_hoc, accept, [hoc], n_mutations // 4, memory_path / "hoc")
+    assert_survives(read_hoc, accept, [hoc], n_mutations, memory_path / "hoc")
 
 
 @pytest.mark.parametrize(

@@ -75,7 +75,9 @@ def test_cellinfo_names_the_cell(members):
 
 
 def test_sheets_print_the_anatomy_that_the_package_measures():
-    beside = nmc.compare_morphometrics(nmc.available_models("sample"))
+    beside = nmc.compare_morphometrics(
+        nmc.available_models("sample"), nmc.load_models(step_currents=False)
+    )
     assert len(beside) > 9 * len(MODELS)
     off = (beside["recomputed"] - beside["published"]).abs() > beside["rounding"] * (1 + 1e-9)
     assert beside["recomputed"].notna().all() and not off.any(), beside[off]

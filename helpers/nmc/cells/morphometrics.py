@@ -191,13 +191,15 @@ def _cross(params: dict, report) -> tuple[dict, dict[str, np.ndarray]]:
     return {}, {"radius_um": radii} | {n: np.asarray(c, int) for n, c in arrays.items()}
 
 
-def compare_morphometrics(models: Iterable[str]) -> pd.DataFrame:
+def compare_morphometrics(models: Iterable[str], sheets: pd.DataFrame) -> pd.DataFrame:
     """Put the measured anatomy of some models beside what their fact sheets print.
 
     Parameters
     ----------
     models : iterable of str
         Which models.
+    sheets : pandas.DataFrame
+        From `nmc.load_models`.
 
     Returns
     -------
@@ -213,12 +215,8 @@ def compare_morphometrics(models: Iterable[str]) -> pd.DataFrame:
     PackageError
         A morphology cannot be read.
     """
-    from nmc.factsheets.models import load_models
-
-    models = [parse_model(model).name for model in models]
-    sheets = load_models(step_currents=False).set_index("model")
-    rows = []
-    for model in models:
+    sheets, rows = sheets.set_index("model"), []
+    for model in (parse_model(model).name for model in models):
         measured = compute_morphometrics(model)
         for (neurite, quantity), column in _COLUMNS.items():
             found = measured[quantity].get(neurite, np.nan)

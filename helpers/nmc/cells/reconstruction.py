@@ -13,12 +13,14 @@ import numpy as np
 
 from nmc.child import run_child
 from nmc.errors import PackageError
+from nmc.numbers import as_numbers
 
 #: MorphIO's section types → the names that the package uses, and the HOC array of such sections.
 NEURITES = {2: "axon", 3: "basal dendrite", 4: "apical dendrite"}
 ARRAYS = {2: "axon", 3: "dend", 4: "apic"}
 
 _SECONDS = 120.0
+_FARTHEST_UM = 1e6
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +100,7 @@ def read_arrays(params: dict, report) -> tuple[dict, dict[str, np.ndarray]]:
         raise PackageError(f"{_where(params)} holds sections that are neither axon nor dendrite.")
     lengths = [len(section.points) for section in sections]
     soma = morphology.soma
-    return {}, {
+    arrays = {
         "soma": np.array(soma.points, float).reshape(-1, 3),
         "soma_diameters": np.array(soma.diameters, float),
         "centre": np.array(soma.center, float),
@@ -108,6 +110,12 @@ def read_arrays(params: dict, report) -> tuple[dict, dict[str, np.ndarray]]:
         "parents": np.array([-1 if s.is_root else number[s.parent.id] for s in sections], int),
         "types": types,
     }
+    for name in ("soma", "soma_diameters", "points", "diameters"):
+        low = 0 if name.endswith("diameters") else -_FARTHEST_UM
+        where = f"{_where(params)}: {name}"
+        as_numbers(arrays[name].ravel(), where=where, low=low, high=_FARTHEST_UM,
+                   error=PackageError)  # fmt: skip
+    return {}, arrays
 
 
 def open_file(params: dict, *, joined: bool = False):
@@ -136,9 +144,9 @@ def open_file(params: dict, *, joined: bool = False):
         if not joined:
             return morphio.Morphology(params["path"], warning_handler=quiet)
         morphology = morphio.mut.Morphology(params["path"], warning_handler=quiet)
-    except (morphio.MorphioError, RuntimeError) as error:
-        first = str(error).strip().splitlines()[-1]
-        raise PackageError(f"{_where(params)} cannot be read: {first}") from error
+    except Exception as error:  # MorphIO lets those of C++ through, and texts that are no UTF-8
+        last = str(error).strip().rpartition("\n")[2]
+        raise PackageError(f"{_where(params)} cannot be read: {last}") from error
     morphio.set_ignored_warning(morphio.Warning.only_child, True)
     try:
         morphology.remove_unifurcations()
