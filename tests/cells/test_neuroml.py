@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import shutil
+import zipfile
 from pathlib import Path
 
 import nmc
 import numpy as np
 import pytest
+from lxml import etree
 from mutations import assert_survives
+from neuroml.loaders import NeuroMLLoader
 from nmc import published
 from nmc.cells.neuroml import cell, simulate
-from nmc.cells.neuroml.channel import evaluate, quantity, read_channel, read_document
+from nmc.cells.neuroml.channel import read_channel
+from nmc.cells.neuroml.elements import evaluate, quantity
 from nmc.cells.neuroml.sources import is_known
 from nmc.cells.package import read_package
+from nmc.data.registry import item
 from nmc.errors import (
     FormatError,
     MissingFileError,
@@ -91,6 +96,28 @@ def test_what_the_source_gives_says_where_it_comes_from(small):
     assert nmc.load_neuroml(str(found.path)).segments.equals(found.segments)
 
 
+def test_a_cell_is_read_as_libneuroml_reads_it(small, folder):
+    """The field's own library reads the same file."""
+    twin = twin_in(folder, small)
+    (theirs,) = NeuroMLLoader.load(str(twin.path)).cells
+    ends = [(s.distal.x, s.distal.y, s.distal.z, s.distal.diameter)
+            for s in theirs.morphology.segments]  # fmt: skip
+    assert np.array_equal(twin.segments[["x1_um", "y1_um", "z1_um", "d1_um"]], ends)
+    membrane = theirs.biophysical_properties.membrane_properties
+    listed = [
+        (d.segment_groups, d.ion_channel, float(d.cond_density.split()[0]))
+        for d in (*membrane.channel_densities, *membrane.channel_density_nernsts)
+    ]
+    ours = twin.densities.query("parameter == 'g'").dropna()
+    assert listed == list(zip(ours["section_list"], ours["channel"], ours["value"], strict=True))
+    for name in twin.channels:
+        channel = twin.channel(name)
+        (theirs,) = NeuroMLLoader.load(str(channel.path)).ion_channel
+        assert channel.species == (theirs.species or "")
+        gates = [(g.id, g.instances) for g in theirs.gates]
+        assert gates == [(g.name, g.instances) for g in channel.gates]
+
+
 def test_a_changed_density_is_found(small, damaged):
     path = damaged / f"{small.template}_0_0.cell.nml"
     was = 'id="somatic_gNaTs2_tbar_NaTs2_t" ionChannel="NaTs2_t" ion="na" condDensity="0.4 '
@@ -140,7 +167,7 @@ def test_missing_and_broken_files_are_named(small, damaged):
     with pytest.raises(FormatError, match="0 ion channels"):
         read_channel(damaged / "CaDynamics_E2_NML2.nml")
     with pytest.raises(MissingFileError, match=r"nothing\.nml"):
-        read_document(damaged / "nothing.nml")
+        read_channel(damaged / "nothing.nml")
 
 
 def test_an_unknown_rate_law_is_named(damaged):
@@ -189,17 +216,10 @@ def test_without_java_there_is_one_clear_sentence(small, folder, monkeypatch):
     assert "default-jre" in str(raised.value) and "\n" not in str(raised.value)
 
 
-@pytest.mark.parametrize(("module", "call"), [("pyneuroml", "run"), ("neuroml.loaders", "read")])
-def test_without_the_extra_there_is_one_clear_sentence(small, folder, monkeypatch, module, call):
-    twin = twin_in(folder, small)
-    if call == "run":
-        monkeypatch.setattr(simulate.importlib.util, "find_spec", lambda name: None)
-        with pytest.raises(MissingLibraryError, match=r"pip install 'nmc\[neuroml\]'"):
-            nmc.simulate_neuroml(twin)
-    else:
-        monkeypatch.setitem(__import__("sys").modules, module, None)
-        with pytest.raises(MissingLibraryError, match=r"pip install 'nmc\[neuroml\]'"):
-            twin.channel("Im")
+def test_without_the_extra_there_is_one_clear_sentence(small, folder, monkeypatch):
+    monkeypatch.setattr(simulate.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(MissingLibraryError, match=r"pip install 'nmc\[neuroml\]'"):
+        nmc.simulate_neuroml(twin_in(folder, small))
 
 
 @pytest.mark.parametrize("settings", [{"dt_ms": 0}, {"dt_ms": np.nan}, {"tstop_ms": -1},
@@ -210,10 +230,15 @@ def test_settings_that_cannot_be_are_named_before_a_run(small, folder, settings)
 
 
 def test_any_damage_to_a_cell(small, folder, memory_path, n_mutations):
-    """Parsing takes milliseconds: fewer cases than for the other readers."""
+    """A cell of a few segments: damage to a large file is rarely telling."""
     name = f"{small.template}_0_0.cell.nml"
     for path in folder.glob("*.nml"):
         shutil.copyfile(path, memory_path / path.name)
+    tree = etree.parse(folder / name)
+    for path in ("{*}segment", "{*}segmentGroup/{*}member", "{*}segmentGroup/{*}include"):
+        for element in tree.findall(f"{{*}}cell/{{*}}morphology/{path}")[3:]:
+            element.getparent().remove(element)
+    (memory_path / name).write_bytes(etree.tostring(tree))
 
     def accept(found: cell.NeuroMLCell) -> bool:
         finite = np.isfinite(found.segments.select_dtypes("number").to_numpy()).all()
@@ -222,8 +247,8 @@ def test_any_damage_to_a_cell(small, folder, memory_path, n_mutations):
     counts = assert_survives(
         cell.read_cell,
         accept,
-        [(folder / name).read_bytes()],
-        n_mutations // 20,
+        [(memory_path / name).read_bytes()],
+        n_mutations,
         memory_path / name,
     )
     assert min(counts.values()) > 0
@@ -302,6 +327,26 @@ def test_files_of_ones_own_run_only_where_trusted(small, damaged, ran, name):
     assert not ran
     with pytest.raises(SimulationError, match="started"):
         nmc.simulate_neuroml(twin_in(damaged, small), trust=True)
+    assert ran
+
+
+def test_the_archive_of_all_runs_only_where_trusted(small, damaged, ran, tmp_path, monkeypatch):
+    """Nobody knows its content: it is asked for as every other file is."""
+    tree = tmp_path / "tree"
+    for key in (f"model/{SMALL}", "neuroml/all"):
+        (tree / item(key).path).parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(nmc.fetch(f"model/{SMALL}", source="sample"), tree / item(f"model/{SMALL}").path)
+    path = damaged / "Ih.channel.nml"
+    path.write_text(path.read_text() + "<!-- another -->")
+    with zipfile.ZipFile(tree / item("neuroml/all").path, "w") as archive:
+        for path in damaged.iterdir():
+            archive.write(path, f"NMC/NeuroML2/{path.name}")
+    monkeypatch.setenv("NMC_SOURCE", str(tree))
+    with pytest.raises(TrustError, match=r"^Ih.channel.nml in .*trust=True"):
+        nmc.simulate_neuroml(SMALL)
+    assert not ran
+    with pytest.raises(SimulationError, match="started"):
+        nmc.simulate_neuroml(SMALL, trust=True)
     assert ran
 
 

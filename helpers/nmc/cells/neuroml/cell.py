@@ -1,4 +1,4 @@
-"""The NeuroML2 version of a cell, read by libNeuroML: shape, channel densities, calcium, input."""
+"""The NeuroML2 version of a cell: shape, channel densities, calcium, input."""
 
 from __future__ import annotations
 
@@ -16,16 +16,11 @@ import pandas as pd
 import nmc
 from nmc import names
 from nmc.cells import formula
-from nmc.cells.neuroml.channel import (
-    NeuroMLChannel,
-    mechanism_of,
-    quantity,
-    read_channel,
-    read_document,
-)
+from nmc.cells.neuroml.channel import NeuroMLChannel, mechanism_of, read_channel
+from nmc.cells.neuroml.elements import local, parse_xml, quantity, read_bytes, the_one
 from nmc.data import available, fetch_folder, fetch_record
 from nmc.errors import FormatError, MissingFileError, UnknownNameError
-from nmc.numbers import as_numbers
+from nmc.numbers import as_counts, as_numbers
 
 #: Archives that hold cells, in the order in which they are looked through: the public conversion
 #: of 13 cells, and the portal's own.
@@ -34,7 +29,6 @@ KEYS = ("neuroml/subset", "neuroml/all")
 GROUPS = ("somatic", "basal", "apical", "axonal")
 #: What origin says of a file that no archive of the source holds.
 OWN = "own file"
-_CELL = re.compile(r"(?P<template>\w+?)(?:_0_0)?\.cell\.nml")
 _TEMPLATE = re.compile(r"([a-zA-Z]+\d+)_(L\w+)_[0-9a-f]{10}")
 
 
@@ -112,7 +106,8 @@ class NeuroMLCell:
 
     @cached_property
     def _channels(self) -> Mapping[str, NeuroMLChannel]:
-        return {name: read_channel(channel_file(self.path.parent, name)) for name in self.channels}
+        beside = self.path.parent
+        return {name: read_channel(beside / f"{name}.channel.nml") for name in self.channels}
 
     def channel(self, name: str) -> NeuroMLChannel:
         """Return one of the cell's channels."""
@@ -123,12 +118,16 @@ class NeuroMLCell:
     @property
     def step_net(self) -> Path | None:
         """The LEMS file that runs this cell under the packages' third step, where there is one."""
-        stem = self.path.name.removesuffix("_0_0.cell.nml").removesuffix(".cell.nml")
-        net = f"{stem}.stepcurrent3.net.nml"
+        net = f"{_template(self.path)}.stepcurrent3.net.nml"
         for path in sorted(self.path.parent.glob("LEMS_*.xml")):
             if net in path.read_text("utf-8", "replace"):
                 return path
         return None
+
+
+def _template(path: Path) -> str:
+    """Name of the template of a cell's package, which its file bears."""
+    return path.name.removesuffix(".cell.nml").removesuffix("_0_0")
 
 
 def list_neuroml(*, progress: bool = True) -> pd.DataFrame:
@@ -153,18 +152,11 @@ def list_neuroml(*, progress: bool = True) -> pd.DataFrame:
     rows = []
     for _, folder in _folders(progress):
         for path in sorted(folder.rglob("*.cell.nml")):
-            found = _CELL.fullmatch(path.name)
-            template = found["template"] if found else path.name.removesuffix(".cell.nml")
+            template = _template(path)
             types = _TEMPLATE.fullmatch(template)
-            rows.append(
-                {
-                    "cell": template,
-                    "etype_id": types[1] if types else "",
-                    "mtype": types[2] if types else "",
-                    "step_net": (path.parent / f"{template}.stepcurrent3.net.nml").is_file(),
-                    "file": path.name,
-                }
-            )
+            etype_id, mtype = types.groups() if types else ("", "")
+            step_net = (path.parent / f"{template}.stepcurrent3.net.nml").is_file()
+            rows.append((template, etype_id, mtype, step_net, path.name))
     columns = ["cell", "etype_id", "mtype", "step_net", "file"]
     return pd.DataFrame(rows, columns=columns).drop_duplicates("cell").set_index("cell")
 
@@ -194,8 +186,6 @@ def load_neuroml(model: str | names.Model | Path, *, progress: bool = True) -> N
         The source has no NeuroML2 version of this model; names those it has.
     FormatError
         The file is no NeuroML2 cell.
-    MissingLibraryError
-        libNeuroML is not installed.
     """
     if isinstance(model, Path) or str(model).endswith(".nml"):
         return read_cell(Path(str(model)))
@@ -233,8 +223,6 @@ def load_neuroml_channel(name: str | Path, *, progress: bool = True) -> NeuroMLC
         The source has no such channel.
     FormatError
         The file is no NeuroML2 channel.
-    MissingLibraryError
-        libNeuroML is not installed.
     """
     if isinstance(name, Path) or name.endswith(".nml"):
         return read_channel(Path(name))
@@ -254,85 +242,73 @@ def _folders(progress: bool) -> Iterator[tuple[str, Path]]:
         yield key, fetch_folder(key, progress=progress)
 
 
-def channel_file(folder: Path, name: str) -> Path:
-    """File of a channel beside a cell's."""
-    path = folder / f"{name}.channel.nml"
-    if not path.is_file():
-        raise MissingFileError(
-            f"The NeuroML2 channel {name!r} is missing: there is no {path.name} beside the cell "
-            f"(looked in {folder}). Fetch the archive again."
-        )
-    return path
-
-
 def read_cell(path: str | os.PathLike, model: str = "", *, key: str = "") -> NeuroMLCell:
     """Read the one cell of a ``*.cell.nml`` file; see `load_neuroml`.
 
-    Parameters
-    ----------
-    path : path
-        The file.
-    model : str
-        Name of the package that it was converted from.
-    key : str
-        Catalogue key of the archive that holds the file; its record says where it comes from.
+    `model` names the package that it was converted from, `key` the archive that holds the file:
+    its record says where it comes from.
     """
     path = Path(path)
-    document = read_document(path)
-    if len(document.cells) != 1:
-        raise FormatError(f"{path.name} holds {len(document.cells)} cells, not one.")
-    cell = document.cells[0]
-    biophysics = cell.biophysical_properties
-    parts = (cell.morphology, biophysics, getattr(biophysics, "membrane_properties", None),
-             getattr(biophysics, "intracellular_properties", None))  # fmt: skip
-    if None in parts:
+    content = read_bytes(path)
+    root, cell = the_one(path, content, "cell", "cell")
+    inside = "{*}biophysicalProperties/{*}"
+    morphology, membrane, cytoplasm = map(
+        cell.find,
+        ("{*}morphology", f"{inside}membraneProperties", f"{inside}intracellularProperties"),
+    )
+    if morphology is None or membrane is None or cytoplasm is None:
         raise FormatError(f"{path.name}: the cell has no morphology or no biophysical properties.")
-    start = biophysics.membrane_properties.init_memb_potentials
+    start = membrane.find("{*}initMembPotential")
     record = fetch_record(key) if key else None
     return NeuroMLCell(
-        name=cell.id,
+        name=cell.get("id"),
         model=model,
         path=path,
-        properties=MappingProxyType({p.tag: p.value for p in cell.properties}),
-        v_init_mV=quantity(start[0].value, "mV", where=path.name) if start else np.nan,
+        properties=MappingProxyType(
+            {p.get("tag"): p.get("value") for p in cell.findall("{*}property")}
+        ),
+        v_init_mV=np.nan if start is None else quantity(start.get("value"), "mV", where=path.name),
         origin=record.origin if record else OWN,
         # An own file may be a copy of one of the sample's: its text says so.
-        invented=record.invented if record else b"synthetic" in path.read_bytes()[:4096],
-        _densities=_densities(path, cell),
-        _segments=_segments(path, cell.morphology),
+        invented=record.invented if record else b"synthetic" in content[:4096],
+        _densities=_densities(path, membrane, cytoplasm, _pools(path, root)),
+        _segments=_segments(path, morphology),
     )
 
 
 def _segments(path: Path, morphology) -> pd.DataFrame:
-    groups = {group.id: group for group in morphology.segment_groups}
-    of: dict[int, str] = {}
+    groups = {group.get("id"): group for group in morphology.findall("{*}segmentGroup")}
+    of: dict[str, str] = {}
     for name in GROUPS:
         for member in _members(groups, name):
             of.setdefault(member, name)
-    distal = {s.id: s.distal for s in morphology.segments}
-    rows = []
-    for segment in morphology.segments:
-        parent = segment.parent.segments if segment.parent is not None else -1
-        near = segment.proximal or distal.get(parent)
-        if near is None or segment.distal is None:
-            raise FormatError(f"{path.name}: segment {segment.id} has no beginning or no end.")
-        ends = [getattr(end, k) for end in (near, segment.distal) for k in ("x", "y", "z")]
-        rows.append([segment.id, parent, *ends, near.diameter, segment.distal.diameter])
-    columns = [
-        "segment",
-        "parent",
-        *(f"{k}{i}_um" for i in (0, 1) for k in "xyz"),
-        "d0_um",
-        "d1_um",
-    ]
-    if not rows or len(distal) < len(rows):
+    segments = morphology.findall("{*}segment")
+    distal = {s.get("id"): s.find("{*}distal") for s in segments}
+    if not segments or len(distal) < len(segments):
         raise FormatError(f"{path.name} holds no segment, or two of one number.")
-    values = zip(columns, zip(*rows, strict=True), strict=True)
-    table = pd.DataFrame(
-        {c: as_numbers(v, where=f"{path.name}: {c} of the segments") for c, v in values}
-    ).astype({"segment": int, "parent": int})
-    table = table.set_index("segment")
-    table.insert(1, "group", table.index.map(of).astype("str"))
+    rows = []
+    for segment in segments:
+        before, near = segment.find("{*}parent"), segment.find("{*}proximal")
+        parent = "-1" if before is None else before.get("segment")
+        ends = [distal.get(parent) if near is None else near, distal[segment.get("id")]]
+        if None in ends:
+            raise FormatError(
+                f"{path.name}: segment {segment.get('id')} has no beginning or no end."
+            )
+        places = [end.get(k) for end in ends for k in "xyz"]
+        rows.append([segment.get("id"), parent, *places, *(end.get("diameter") for end in ends)])
+    places = [f"{k}{i}_um" for i in (0, 1) for k in "xyz"]
+    columns = ["segment", "parent", *places, "d0_um", "d1_um"]
+    found = {}
+    for column, values in zip(columns, zip(*rows, strict=True), strict=True):
+        where = f"{path.name}: {column} of the segments"
+        if column.endswith("_um"):
+            low = 0 if column[0] == "d" else -np.inf
+            found[column] = as_numbers(values, where=where, low=low)
+        else:
+            found[column] = as_counts(values, where=where, low=-1)
+    table = pd.DataFrame(found).set_index("segment")
+    table.insert(1, "group", pd.array([of.get(s.get("id")) for s in segments], dtype="str"))
     near, far = (table[[f"{k}{i}_um" for k in "xyz"]].to_numpy() for i in (0, 1))
     length = np.linalg.norm(far - near, axis=1)
     d0, d1 = table["d0_um"], table["d1_um"]
@@ -342,91 +318,75 @@ def _segments(path: Path, morphology) -> pd.DataFrame:
     return table
 
 
-def _members(groups: Mapping, first: str) -> list[int]:
+def _members(groups: Mapping, first: str) -> list[str]:
     """Segments of a group and of the groups that it includes, each group once."""
     found, seen, waiting = [], set(), [first]
     while waiting:
         name = waiting.pop()
         if name in groups and name not in seen:
             seen.add(name)
-            found += [member.segments for member in groups[name].members]
-            waiting += [include.segment_groups for include in groups[name].includes]
+            found += [m.get("segment") for m in groups[name].findall("{*}member")]
+            waiting += [i.get("segmentGroup") for i in groups[name].findall("{*}include")]
     return found
 
 
-def _densities(path: Path, cell) -> pd.DataFrame:
+def _densities(path: Path, membrane, cytoplasm, pools: Mapping[str, Mapping]) -> pd.DataFrame:
     """Channel densities, cable properties and calcium pools; see `NeuroMLCell.densities`."""
     rows: list[tuple] = []
 
-    def add(group: str | None, channel: str, parameter: str, value: float, unit: str,
-            text: str | None = None, mechanism: str | None = None) -> None:  # fmt: skip
+    def add(place, channel, parameter, value, unit, printed, text=None, mechanism=None) -> None:
+        if not isinstance(value, float):
+            value = quantity(value, unit or None, where=f"{path.name}: {parameter}")
         mechanism = mechanism_of(channel) if mechanism is None else mechanism
         text = f"{value:.10g}" if text is None else text
-        rows.append((group or "all", mechanism, channel, parameter, value, text, unit))
+        group = place.get("segmentGroup", "all")
+        rows.append((group, mechanism, channel, parameter, value, text, printed))
 
-    def read(value, unit: str | None = None) -> float:
-        return quantity(value, unit, where=path.name)
-
-    membrane = cell.biophysical_properties.membrane_properties
-    inside = cell.biophysical_properties.intracellular_properties
-    for density in [*membrane.channel_densities, *membrane.channel_density_nernsts]:
-        group, channel = density.segment_groups, density.ion_channel
-        add(group, channel, "g", read(density.cond_density) / 1e4, "S/cm2")
-        if hasattr(density, "erev"):
-            add(group, channel, "e", read(density.erev, "mV"), "mV")
-    for density in membrane.channel_density_non_uniforms:
-        for variable in density.variable_parameters:
-            # The file counts in S/m² over the path length p (µm).
-            text = re.sub(r"\bp\b", "d", str(variable.inhomogeneous_value.value))
-            text = f"({text})*1e-4"
-            where = f"{path.name}: {density.id}"
-            ends = formula.evaluate(text, {"d": np.array([0.0, 500.0])}, where=where)
-            near, far = as_numbers(np.broadcast_to(ends, 2).astype(float), where=where)
-            group, channel = variable.segment_groups, density.ion_channel
-            add(group, channel, "g", near if near == far else np.nan, "S/cm2", text)
-            add(group, channel, "e", read(density.erev, "mV"), "mV")
-    for capacitance in membrane.specific_capacitances:
-        add(capacitance.segment_groups, "", "cm", read(capacitance.value, "uF_per_cm2"), "uF/cm2")
-    for resistivity in inside.resistivities:
-        add(resistivity.segment_groups, "", "Ra", read(resistivity.value, "ohm_cm"), "ohm cm")
-    pools = _pools(path)
-    for species in inside.species:
-        if species.concentration_model not in pools:
+    for density in membrane.iterchildren("{*}*"):
+        kind, channel = local(density.tag), density.get("ionChannel", "")
+        where = f"{path.name}: {kind} {density.get('id')}"
+        if kind in ("channelDensity", "channelDensityNernst"):
+            add(density, channel, "g", density.get("condDensity"), "S_per_cm2", "S/cm2")
+            if kind == "channelDensity":
+                add(density, channel, "e", density.get("erev"), "mV", "mV")
+        elif kind == "channelDensityNonUniform":
+            for variable in density.findall("{*}variableParameter"):
+                value, text = _along(variable.find("{*}inhomogeneousValue"), where)
+                add(variable, channel, "g", value, "S_per_cm2", "S/cm2", text)
+                add(variable, channel, "e", density.get("erev"), "mV", "mV")
+        elif kind.startswith("channelDensity"):
+            raise FormatError(f"{where}: densities of this kind are not known.")
+        elif kind == "specificCapacitance":
+            add(density, "", "cm", density.get("value"), "uF_per_cm2", "uF/cm2")
+    for resistivity in cytoplasm.findall("{*}resistivity"):
+        add(resistivity, "", "Ra", resistivity.get("value"), "ohm_cm", "ohm cm")
+    for species in cytoplasm.findall("{*}species"):
+        name = species.get("concentrationModel")
+        if name not in pools:
             raise FormatError(
-                f"{path.name}: the concentration model {species.concentration_model!r} is in none "
-                "of the files beside the cell."
+                f"{path.name}: the concentration model {name!r} is in none of the files beside "
+                "the cell."
             )
-        model = pools[species.concentration_model]
-        for name, unit, printed in (("gamma", None, ""), ("decay", "ms", "ms")):
-            if name in model:
-                value = read(model[name], unit)
-                add(species.segment_groups, "", name, value, printed, mechanism="CaDynamics_E2")
+        for parameter, unit in (("gamma", ""), ("decay", "ms")):
+            if said := pools[name].get(parameter):
+                add(species, "", parameter, said, unit, unit, mechanism="CaDynamics_E2")
     columns = ["section_list", "mechanism", "channel", "parameter", "value", "formula", "unit"]
     return pd.DataFrame(rows, columns=columns)
 
 
-def _pools(path: Path) -> dict[str, dict[str, str]]:
-    """Calcium pools: libNeuroML knows no such component type, so the files are asked."""
-    found: dict[str, dict[str, str]] = {}
-    included = [
-        path.parent / str(element.get("href", ""))
-        for element in parse_xml(path).iter("{*}include")
-        if "channel" not in element.get("href", "")
-    ]
-    for file in [path, *included]:
-        if file.resolve().is_relative_to(path.parent.resolve()) and file.is_file():
-            kinds = ("{*}concentrationModel", "{*}decayingPoolConcentrationModel")
-            found |= {e.get("id"): dict(e.attrib) for e in parse_xml(file).iter(*kinds)}
-    return found
+def _along(value, where: str) -> tuple[float, str]:
+    """Density (NaN where it varies) and formula in S/cm²: the file has S/m² over p, in µm."""
+    text = re.sub(r"\bp\b", "d", "" if value is None else value.get("value", ""))
+    text = f"({text})*1e-4"
+    ends = formula.evaluate(text, {"d": np.array([0.0, 500.0])}, where=where)
+    near, far = as_numbers(np.broadcast_to(ends, 2).astype(float), where=where)
+    return (float(near) if near == far else np.nan), text
 
 
-def parse_xml(path: Path, content: bytes | None = None):
-    """Parse an XML file without its entities and without a network; FormatError if it is none."""
-    from lxml import etree
-
-    content = path.read_bytes() if content is None else content
-    try:
-        parser = etree.XMLParser(resolve_entities=False, no_network=True)
-        return etree.fromstring(content, parser).getroottree()
-    except etree.XMLSyntaxError as error:
-        raise FormatError(f"{path.name} cannot be read as XML: {error}.") from error
+def _pools(path: Path, root) -> dict[str, dict[str, str]]:
+    """Attributes of the calcium pools that the file and the others that it includes define."""
+    names = {element.get("href") for element in root.findall("{*}include")}
+    files = [p for p in path.parent.glob("*.nml") if p.name in names and "channel" not in p.name]
+    roots = [root, *(parse_xml(file).getroot() for file in files)]
+    kinds = ("{*}concentrationModel", "{*}decayingPoolConcentrationModel")
+    return {e.get("id"): dict(e.attrib) for one in roots for e in one.iter(*kinds)}

@@ -17,8 +17,8 @@ import pandas as pd
 from nmc import child, names
 from nmc.cells import mechanisms, results
 from nmc.cells._run import advance, check_finite, crossings
-from nmc.cells.neuroml.cell import NeuroMLCell, load_neuroml, parse_xml
-from nmc.cells.neuroml.channel import quantity, read_document
+from nmc.cells.neuroml.cell import NeuroMLCell, load_neuroml
+from nmc.cells.neuroml.elements import parse_xml, quantity
 from nmc.cells.neuroml.sources import check_sources, read_sources
 from nmc.cells.protocols import SAMPLING_MS, THRESHOLD_MV, tidy
 from nmc.errors import (
@@ -180,21 +180,9 @@ def _run(params, lems_file, sources, trust, timeout_s, progress):
 
 
 def translate(params: dict, report: Callable[[float], None]) -> tuple[dict, dict]:
-    """Let pyNeuroML (jNeuroML) write the Python script, HOC and MOD files of a simulation.
+    """Task: let pyNeuroML (jNeuroML) write the Python script, HOC and MOD files of a simulation.
 
-    Runs in the child process: pyNeuroML configures logging and changes folders.
-
-    Parameters
-    ----------
-    params : dict
-        ``folder`` that holds the LEMS file ``lems`` and all that it includes, ``model``.
-    report : callable
-        Takes the fraction that is done; not called.
-
-    Returns
-    -------
-    meta, arrays
-        ``script``, the path of the Python script; no arrays.
+    In the child process, since pyNeuroML configures logging and changes folders.
     """
     from pyneuroml import pynml
 
@@ -223,23 +211,7 @@ def translate(params: dict, report: Callable[[float], None]) -> tuple[dict, dict
 
 
 def run_net(params: dict, report: Callable[[float], None]) -> tuple[dict, dict[str, np.ndarray]]:
-    """Run the script that jNeuroML wrote with its own start voltage, and record the soma.
-
-    Runs in the child process.
-
-    Parameters
-    ----------
-    params : dict
-        ``folder`` and ``script`` (from `translate`), ``tstop_ms``, ``dt_ms``, ``sampling_ms``,
-        ``threshold_mV``, ``model``.
-    report : callable
-        Takes the fraction that is done.
-
-    Returns
-    -------
-    meta, arrays
-        As `nmc.cells._run.run`: ``t_ms``, ``v_mV`` of the soma, ``spikes_ms``.
-    """
+    """Task: run the script that jNeuroML wrote with its own start voltage, and record the soma."""
     os.chdir(params["folder"])  # the script reads and writes beside itself
     from neuron import h
 
@@ -277,11 +249,8 @@ def _pulses(path: Path) -> list[tuple[float, float, float]]:
         return []
     units = {"delay": "ms", "duration": "ms", "amplitude": "nA"}
     return [
-        tuple(
-            quantity(getattr(pulse, name), unit, where=f"{path.name}: {name}")
-            for name, unit in units.items()
-        )
-        for pulse in read_document(path).pulse_generators
+        tuple(quantity(pulse.get(k), u, where=f"{path.name}: {k}") for k, u in units.items())
+        for pulse in parse_xml(path).iter("{*}pulseGenerator")
     ]
 
 

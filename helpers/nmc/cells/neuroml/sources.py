@@ -15,7 +15,7 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
-from nmc.cells.neuroml.cell import parse_xml
+from nmc.cells.neuroml.elements import local, parse_xml
 from nmc.data.registry import sample_inner
 from nmc.errors import FormatError, MissingFileError, TrustError
 from nmc.numbers import shown
@@ -31,15 +31,7 @@ _TEXT_ENDS = ("'''", '"""', "\\")
 
 
 def read_sources(lems_file: Path) -> dict[str, bytes]:
-    """Return the content of a LEMS file and of all that it includes, by name; read once.
-
-    Raises
-    ------
-    MissingFileError
-        An included file is not beside the LEMS file.
-    FormatError
-        A file is no XML, or an include names no plain ``.nml`` or ``.xml`` file.
-    """
+    """Return the content of a LEMS file and of all that it includes, by name; read once."""
     found: dict[str, bytes] = {}
     waiting = [lems_file.name]
     while waiting:
@@ -58,8 +50,8 @@ def read_sources(lems_file: Path) -> dict[str, bytes]:
             )
         found[name] = path.read_bytes()
         for element in _elements(path, found[name]):
-            if _local(element.tag).lower() == "include":
-                said = {_local(key).lower(): value for key, value in element.attrib.items()}
+            if local(element.tag).lower() == "include":
+                said = {local(key).lower(): value for key, value in element.attrib.items()}
                 waiting += [said[key] for key in ("file", "href", "url") if key in said]
     return found
 
@@ -71,15 +63,7 @@ def is_known(sources: Mapping[str, bytes]) -> bool:
 
 
 def check_sources(sources: Mapping[str, bytes], folder: Path, *, trust: bool) -> None:
-    """Refuse files that are neither known nor trusted, or that name what cannot be a name.
-
-    Raises
-    ------
-    TrustError
-        A file is not known, and `trust` is not given.
-    FormatError
-        A name or an expression holds a sign that it cannot hold.
-    """
+    """Refuse files that are neither known nor trusted, or that name what cannot be a name."""
     if is_known(sources):
         return
     if not trust:
@@ -96,9 +80,9 @@ def check_sources(sources: Mapping[str, bytes], folder: Path, *, trust: bool) ->
 
 
 def _check(name: str, element) -> None:
-    tag = _local(element.tag)
+    tag = local(element.tag)
     for key, value in element.attrib.items():
-        key = _local(key)
+        key = local(key)
         allowed = _EXPRESSION if key in _EXPRESSIONS else _NAME
         if not allowed.fullmatch(value) or (key in _WRITTEN and "/" in value):
             raise FormatError(f"{name}: {key}={shown(value)} of {tag} holds signs it cannot hold.")
@@ -113,10 +97,6 @@ def _elements(path: Path, content: bytes):
     if tree.docinfo.doctype:
         raise FormatError(f"{path.name} declares a document type, which NeuroML2 does not have.")
     return [element for element in tree.iter() if isinstance(element.tag, str)]
-
-
-def _local(tag: str) -> str:
-    return tag.rpartition("}")[2]
 
 
 @cache
