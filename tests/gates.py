@@ -65,7 +65,7 @@ def ends_as_the_template(chapter: Chapter) -> list[str]:
         wrong.append(f"The closing sections are {found}, not {list(SECTIONS)}.")
     if "**Where next" not in chapter.text:
         wrong.append("'Where next' is missing.")
-    if not re.search(r"compare(_\w+)?\(|check_\w*claims\(", _code(chapter)):
+    if not re.search(r"compare(_\w+)?\(|check_\w*claims\(", all_code(chapter)):
         wrong.append("No code cell puts a published number beside a recomputed one.")
     return wrong
 
@@ -93,11 +93,29 @@ def checks_an_exercise(chapter: Chapter) -> list[str]:
     """At least one solution ends in ``nmc.check`` of its own exercise."""
     pattern = r"\{solution-start\} ([\w-]+)\n(.*?)\{solution-end\}"
     found = re.findall(pattern, chapter.text, re.DOTALL)
-    checked = [(label, name) for label, body in found for name in checked_exercises(body)]
+    checked = [
+        (label, name) for label, body in found for name in checked_exercises(_cells_of(body))
+    ]
     wrong = [f"The solution of {label} checks {name}." for label, name in checked if label != name]
-    if len(checked) != len(checked_exercises(chapter.text)):
+    if len(checked) != len(checked_exercises(all_code(chapter))):
         wrong.append("An nmc.check stands outside a solution.")
     return wrong if checked else ["No solution ends in nmc.check."]
+
+
+def says_what_to_answer(chapter: Chapter) -> list[str]:
+    """Each statement ends with the form of the answer and, if checked, the line to type."""
+    wrong = []
+    checks = {
+        call.args[0].value: ", ".join(["answer", *map(ast.unparse, call.keywords)])
+        for call in _calls(all_code(chapter), "nmc.check")
+    }
+    pattern = r"^:label: (ex-[\w-]+)\n(.*?)\{exercise-end\}"
+    for label, body in re.findall(pattern, chapter.text, re.MULTILINE | re.DOTALL):
+        last = body.rstrip("`:\n").splitlines()[-1]
+        line = f': `nmc.check("{label}", {checks[label]})`.' if label in checks else "."
+        if not (last.startswith("Answer as ") and last.endswith(line)):
+            wrong.append(f"{label} does not end with 'Answer as …{line}'")
+    return wrong
 
 
 def has_short_cells(chapter: Chapter) -> list[str]:
@@ -233,6 +251,7 @@ GATES: tuple[Callable[[Chapter], list[str]], ...] = (
     ends_as_the_template,
     has_solved_exercises,
     checks_an_exercise,
+    says_what_to_answer,
     has_short_cells,
     stays_in_its_room,
     describes_its_figures,
@@ -276,13 +295,27 @@ def _html_alt(code: str) -> bool:
     return bool(re.search(r"\bview_\w+\(", code))
 
 
-def _code(chapter: Chapter) -> str:
+def all_code(chapter: Chapter) -> str:
     return "\n".join(cell.source for cell in chapter.code)
 
 
+def _cells_of(text: str) -> str:
+    """Return the code of the cells in a piece of Markdown."""
+    return "\n".join(re.findall(r"^```\{code-cell\}[^\n]*\n(.*?)^```$", text, re.M | re.S))
+
+
+def _calls(code: str, name: str) -> list[ast.Call]:
+    calls = (node for node in ast.walk(_tree(code)) if isinstance(node, ast.Call))
+    return [call for call in calls if ast.unparse(call.func) == name]
+
+
 def _functions(code: str) -> list[ast.FunctionDef]:
-    kept = "\n".join("pass" if re.match(r"\s*[%!]", line) else line for line in code.splitlines())
-    return [node for node in ast.walk(ast.parse(kept)) if isinstance(node, ast.FunctionDef)]
+    return [node for node in ast.walk(_tree(code)) if isinstance(node, ast.FunctionDef)]
+
+
+def _tree(code: str) -> ast.Module:
+    kept = (("pass" if re.match(r"\s*[%!]", line) else line) for line in code.splitlines())
+    return ast.parse("\n".join(kept))
 
 
 def _headings(cell) -> list[str]:

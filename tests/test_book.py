@@ -59,7 +59,7 @@ def test_every_check_is_registered_in_its_part_and_every_registered_one_is_used(
     used = {
         name: chapter.name.split("/")[1].replace("-", "_")
         for chapter in CHAPTERS
-        for name in gates.checked_exercises(chapter.text)
+        for name in gates.checked_exercises(gates.all_code(chapter))
     }
     assert used == registered
 
@@ -130,6 +130,8 @@ NESTED = ":::{note}\n```{code-cell} ipython3\n1\n```\n:::\n\n## Common mistakes"
         (gates.checks_an_exercise, 'nmc.check("ex-template-sum", total)', "total"),
         (gates.checks_an_exercise, 'nmc.check("ex-template-sum"', 'nmc.check("ex-other"'),
         (gates.checks_an_exercise, "import nmc\n", 'import nmc\nnmc.check("ex-other", 1)\n'),
+        (gates.says_what_to_answer, "Answer as", "Give"),
+        (gates.says_what_to_answer, "answer)`.", "total)`."),
         (gates.has_short_cells, "import nmc\n", LONG_CELL),
         (gates.has_short_cells, "import nmc\n", LONG_FUNCTION),
         (gates.has_short_cells, "import nmc\n", f"import nmc  # {'x' * 67}\n"),

@@ -14,13 +14,18 @@ def _axon_over_dendrites(model: str = "L5_TTPC1_cADpyr232_1") -> float:
     return lengths["axon"] / (lengths["basal dendrite"] + lengths.get("apical dendrite", 0.0))
 
 
-@exercise("ex-morphology-stub", "The stub stays: take its 60 µm off the axon before you divide.")
+@exercise("ex-morphology-stub", "The stub stays: take its 60 µm off before you divide.", share=True)
 def _left_out(model: str = "L5_TTPC1_cADpyr232_1") -> float:
     lengths = _drawn_lengths(model)
     return (lengths["axon"] - 60) / lengths.sum()
 
 
-@exercise("ex-morphology-cones", "Both volumes stand in the table: cone_volume_um3, volume_um3.")
+@exercise(
+    "ex-morphology-cones",
+    "Both volumes stand in the table: cone_volume_um3, volume_um3.",
+    share=True,
+    digits=1,
+)
 def _cone_excess(model: str = "L5_TTPC1_cADpyr232_1") -> float:
     points = nmc.load_morphology(nmc.load_package(model)).query("neurite == 'basal dendrite'")
     cones = cylinders = 0.0
@@ -29,7 +34,7 @@ def _cone_excess(model: str = "L5_TTPC1_cADpyr232_1") -> float:
         r = rows["diameter_um"].to_numpy() / 2
         cones += steps @ (r[1:] ** 2 + r[1:] * r[:-1] + r[:-1] ** 2) / 3
         cylinders += steps @ ((r[1:] + r[:-1]) / 2) ** 2
-    return abs(round(100 * (cones / cylinders - 1), 1))
+    return cones / cylinders - 1
 
 
 def _drawn_lengths(model: str):
@@ -39,14 +44,14 @@ def _drawn_lengths(model: str):
     return np.sqrt((steps**2).sum(axis=1)).groupby(points["neurite"]).sum()
 
 
-@exercise("ex-neuroml-area", "Basal and apical area over the whole, from neuroml.morphology.")
+@exercise("ex-neuroml-area", "Basal and apical area over all, from neuroml.morphology.", share=True)
 def _dendritic_share(model: str = "L1_HAC_cNAC187_1") -> float:
     segments = nmc.load_neuroml(model, progress=False).segments
     dendrite = segments["group"].isin(["basal", "apical"])
     return segments.loc[dendrite, "area_um2"].sum() / segments["area_um2"].sum()
 
 
-@exercise("ex-neuroml-by-hand", "alpha / (alpha + beta); mind the sign of the scale.")
+@exercise("ex-neuroml-by-hand", "alpha / (alpha + beta); mind the scale's sign.", share=True)
 def _ih_steady_state() -> float:
     return nmc.load_neuroml_channel("Ih", progress=False).kinetics(-80.0)["steady_state"].iloc[0]
 
@@ -60,10 +65,16 @@ def _window_voltage(model: str = "L5_TTPC1_cADpyr232_1") -> float:
     return float((m**3 * h).idxmax())
 
 
-@exercise("ex-channels-total", "Sum conductance_nS over the apical sections, channel by channel.")
-def _largest_apical(model: str = "L5_TTPC1_cADpyr232_1") -> float:
+@exercise(
+    "ex-channels-total",
+    "Sum conductance_nS over the apical sections, channel by channel.",
+    first_decides=True,
+)
+def _largest_apical(model: str = "L5_TTPC1_cADpyr232_1") -> dict:
     table = nmc.compute_channel_densities(model).query("part == 'apic'")
-    return max(rows["conductance_nS"].sum() for _, rows in table.groupby("channel"))
+    total = {name: rows["conductance_nS"].sum() for name, rows in table.groupby("channel")}
+    channel = max(total, key=total.__getitem__)
+    return {"conductance_nS": total[channel], "channel": channel}
 
 
 @exercise("ex-every-resistance", "Take the row of the largest input_resistance_MOhm.")
@@ -72,7 +83,7 @@ def _highest_resistance() -> str:
     return rows["model"].iloc[0]
 
 
-@exercise("ex-every-product", "Rank both columns first, then correlate the ranks.")
+@exercise("ex-every-product", "Rank both columns first, then correlate the ranks.", digits=2)
 def _rank_correlation() -> float:
     rows = nmc.load_scoreboard(sheets=False)
     names = ["input_resistance_MOhm", "membrane_time_constant_ms"]
@@ -121,23 +132,31 @@ def _total_current_nA(model: str = "L1_HAC_cNAC187_1") -> float:
     return package.hold_nA + package.step_nA(2)
 
 
-@exercise("ex-integrator-interval", "Mean interval published over converged, less one, in percent.")
+@exercise(
+    "ex-integrator-interval",
+    "Mean interval published over converged, less one.",
+    share=True,
+    digits=2,
+)
 def _interval_excess(model: str = "L1_HAC_cNAC187_1", step: int = 3) -> float:
     means = []
     for mode in ("published", "converged"):
         times = nmc.simulate_step(model, step, mode=mode).attrs["spike_times_ms"]
         means.append((times[-1] - times[0]) / (len(times) - 1))
-    return round(100 * (means[0] / means[1] - 1), 2)
+    return means[0] / means[1] - 1
 
 
-@exercise("ex-rest-current", "Divide the larger input resistance by the smaller one.")
-def _deflection_ratio(model: str = "L1_HAC_cNAC187_1", other: str = "L23_PC_cADpyr229_1") -> float:
-    runs = [nmc.simulate_rest(name, mode="converged") for name in (model, other)]
-    low, high = sorted(run.attrs["input_resistance_MOhm"] for run in runs)
-    return high / low
+@exercise(
+    "ex-rest-current", "Divide the larger input resistance by the smaller.", first_decides=True
+)
+def _deflection_ratio(model: str = "L1_HAC_cNAC187_1", other: str = "L23_PC_cADpyr229_1") -> dict:
+    runs = {name: nmc.simulate_rest(name, mode="converged") for name in (model, other)}
+    resistance = {name: run.attrs["input_resistance_MOhm"] for name, run in runs.items()}
+    further = max(resistance, key=resistance.__getitem__)
+    return {"factor": resistance[further] / min(resistance.values()), "model": further}
 
 
-@exercise("ex-package-apical", "Divide the synapses on apic sections by all synapses.")
+@exercise("ex-package-apical", "Divide the synapses on apic sections by all.", share=True)
 def _apical_share(model: str = "L5_TTPC1_cADpyr232_1") -> float:
     return float(nmc.load_package(model).synapses["section"].str.startswith("apic").mean())
 

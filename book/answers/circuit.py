@@ -7,7 +7,7 @@ from nmc.circuit.plan import SYNAPTIC_DELAY_ms
 from nmc.exercises import exercise
 
 
-@exercise("ex-tire-second", "What is left, 1 − U, and how much of the gap U recovers.")
+@exercise("ex-tire-second", "What is left, 1 − U, and what of the gap recovers.", share=True)
 def _second_over_first(U: float, D: float, interval: float = 50.0) -> float:
     used, ready = nmc.compute_response(U, D, 0.0, [0.0, interval])
     return float(used[1] * ready[1] / (used[0] * ready[0]))
@@ -22,18 +22,21 @@ def _contacts(pre: str = "L5_TTPC1", post: str = "L5_TTPC1", share: float = 0.01
     return n
 
 
-@exercise("ex-synaptome-most", "Count the rows of `package.synapses` by `pre_cell`.")
-def _busiest(model: str = "L5_TTPC1_cADpyr232_1") -> str:
+@exercise(
+    "ex-synaptome-most", "Count rows of `package.synapses` by `pre_cell`.", first_decides=True
+)
+def _busiest(model: str = "L5_TTPC1_cADpyr232_1") -> dict:
     synapses = nmc.load_package(model).synapses
     cell = synapses["pre_cell"].value_counts().idxmax()
-    return str(synapses.loc[synapses["pre_cell"] == cell, "pre_mtype"].iloc[0])
+    mtype = str(synapses.loc[synapses["pre_cell"] == cell, "pre_mtype"].iloc[0])
+    return {"pre_mtype": mtype, "pre_cell": int(cell)}
 
 
-@exercise("ex-synaptome-weight", "Sum weight_nS of the synapses whose excitatory is False.")
-def _inhibitory_weight_percent(model: str = "L5_TTPC1_cADpyr232_1") -> float:
+@exercise("ex-synaptome-weight", "Sum weight_nS where excitatory is False, over all.", share=True)
+def _inhibitory_weight(model: str = "L5_TTPC1_cADpyr232_1") -> float:
     synapses = nmc.load_package(model).synapses
     excitatory = synapses.loc[synapses["excitatory"], "weight_nS"].sum()
-    return 100 - 100 * excitatory / synapses["weight_nS"].sum()
+    return 1 - excitatory / synapses["weight_nS"].sum()
 
 
 @exercise("ex-circuit-delay", "Distance over velocity: 300 µm in a millisecond.")

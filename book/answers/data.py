@@ -18,10 +18,13 @@ def _mtypes_of_layers() -> dict[str, int]:
     return {layer: layers.count(layer) for layer in names.LAYERS}
 
 
-@exercise("ex-choose-resistance", "`idxmax` of `input_resistance_MOhm`; give the model's name.")
-def _most_resistive() -> str:
-    models = nmc.load_models(step_currents=False)
-    return str(models.nlargest(1, "input_resistance_MOhm")["model"].item())
+@exercise(
+    "ex-choose-resistance", "`idxmax` and `idxmin` of `input_resistance_MOhm`.", first_decides=True
+)
+def _most_resistive() -> dict[str, str]:
+    models = nmc.load_models(step_currents=False).dropna(subset="input_resistance_MOhm")
+    ranked = models.sort_values("input_resistance_MOhm")["model"]
+    return {"largest": ranked.iloc[-1], "smallest": ranked.iloc[0]}
 
 
 @exercise("ex-choose-shared", "`nunique` counts each name in the column `morphology` once.")

@@ -15,7 +15,7 @@ from nmc.factsheets.layers import load_layer_pages
 def _distances_um() -> dict[str, float]:
     sheet = nmc.load_circuit().query("quantity == 'density_per_mm3'")
     density = dict(zip(sheet["layer"].astype(str), sheet["value"], strict=True))
-    return {layer: 1000 / density[layer] ** (1 / 3) for layer in ("L1", "L4")}
+    return {layer: 1000 / density[layer] ** (1 / 3) for layer in ("L4", "L1")}
 
 
 @exercise("ex-layers-axon", "From the pages, with L2 and L3 apart: sublayer → axon over dendrite.")
@@ -50,12 +50,13 @@ def _anatomy() -> dict[str, dict]:
     return json.loads(nmc.fetch("sheet/pathways_anatomy").read_text("utf-8"))
 
 
-@exercise("ex-anatomy-reader", "Add up over all senders: [partners, partners times synapses].")
-def _inputs_of_one_cell() -> list[float]:
+@exercise("ex-anatomy-reader", "Add up over all senders: partners, partners times synapses.")
+def _inputs_of_one_cell() -> dict[str, float]:
     onto = [row for key, row in _anatomy().items() if key.endswith(":L5_TTPC1")]
     partners = [row["number_of_convergent_neuron_mean"] for row in onto]
     contacts = [row["mean_number_of_synapse_per_connection"] for row in onto]
-    return [sum(partners), sum(n * k for n, k in zip(partners, contacts, strict=True))]
+    synapses = sum(n * k for n, k in zip(partners, contacts, strict=True))
+    return {"neurons": sum(partners), "synapses": synapses}
 
 
 @exercise("ex-anatomy-asymmetry", "Pathways whose transposed cell of the matrix is empty.")
@@ -64,7 +65,7 @@ def _one_way_pathways() -> int:
     return sum((post, pre) not in held for pre, post in held)
 
 
-@exercise("ex-physiology-train", "After the first spike the fraction 1 − U is left to be released.")
+@exercise("ex-physiology-train", "After the first spike the fraction 1 − U is left.", share=True)
 def _second_over_first() -> float:
     available, responses = 1.0, []
     for _ in range(2):

@@ -6,32 +6,37 @@ import nmc
 from nmc.exercises import exercise
 
 
-@exercise("ex-fetch-largest", "Sort the catalogue's models by `size_bytes`; give the largest name.")
-def _largest_package() -> str:
+@exercise("ex-fetch-largest", "Sort the catalogue's models by `size_bytes`.", first_decides=True)
+def _largest_package() -> dict[str, str]:
     catalogue = nmc.catalogue()
     models = catalogue[catalogue.index.str.startswith("model/")]
-    return str(models["size_bytes"].astype(float).idxmax()).removeprefix("model/")
+    ranked = models["size_bytes"].astype(float).sort_values().index.str.removeprefix("model/")
+    return {"largest": ranked[-1], "smallest": ranked[0]}
 
 
-@exercise("ex-factsheets-warmup", "`nsmallest` on the column `n_neurons` of `load_mtypes()`.")
-def _rarest_mtypes() -> str:
+@exercise(
+    "ex-factsheets-warmup", "`nsmallest` on `n_neurons` of `load_mtypes()`.", first_decides=True
+)
+def _rarest_mtypes() -> dict:
     mtypes = nmc.load_mtypes()
-    return str(mtypes.loc[mtypes["n_neurons"].idxmin(), "mtype"])
+    rarest = mtypes.loc[mtypes["n_neurons"].idxmin()]
+    return {"mtype": str(rarest["mtype"]), "n_neurons": int(rarest["n_neurons"])}
 
 
 @exercise(
     "ex-factsheets-inhibition",
-    "Per cent of each layer's neurons whose `excitatory` is False: layer → per cent.",
+    "The share of each layer's neurons whose `excitatory` is False.",
+    share=True,
 )
 def _inhibition() -> dict[str, float]:
     mtypes = nmc.load_mtypes()
     inhibitory = mtypes["n_neurons"].where(~mtypes["excitatory"].astype(bool), 0)
     layers = mtypes["layer"].astype(str)
-    share = 100 * inhibitory.groupby(layers).sum() / mtypes["n_neurons"].groupby(layers).sum()
+    share = inhibitory.groupby(layers).sum() / mtypes["n_neurons"].groupby(layers).sum()
     return share.astype(float).to_dict()
 
 
-@exercise("ex-simulate-silent", "The attribute `spike_count` of the trace counts its spikes.")
+@exercise("ex-simulate-silent", "The trace's `spike_count` counts its spikes.", yes_or_no=True)
 def _spikes_at_half_a_step(model: str = "L5_TTPC1_cADpyr232_1") -> int:
     """Count upward crossings in the trace itself."""
     half_nA = nmc.load_package(model).steps_nA[0] / 2

@@ -16,18 +16,24 @@ solution where there is one, and end the solution in the chapter with the check:
 
 from __future__ import annotations
 
+import inspect
 import os
+import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from numbers import Real
+from math import isnan
+from numbers import Integral
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from nmc.errors import MissingFileError, NMCError, UnknownNameError
 
-#: Answers are given after rounding by hand: this relative difference is forgiven.
+#: Answers are given after rounding by hand: this relative difference is forgiven, in counts none.
 TOLERANCE = 0.01
+#: An answer that is off by one of these factors has the right digits in another unit.
+_UNITS = (100, 1_000, 1_000_000, 1_000_000_000)
+_WORDS = {"yes": True, "true": True, "no": False, "false": False}
 
 
 @dataclass(frozen=True)
@@ -38,6 +44,10 @@ class Exercise:
     answer: Callable[..., object]
     hint: str
     tolerance: float
+    share: bool
+    yes_or_no: bool
+    digits: int | None
+    first_decides: bool
 
 
 @dataclass(frozen=True)
@@ -105,12 +115,20 @@ def _load() -> None:
 
 
 def exercise(
-    identifier: str, hint: str, *, tolerance: float = TOLERANCE
+    identifier: str,
+    hint: str,
+    *,
+    tolerance: float = TOLERANCE,
+    share: bool = False,
+    yes_or_no: bool = False,
+    digits: int | None = None,
+    first_decides: bool = False,
 ) -> Callable[[Callable[..., object]], Callable[..., object]]:
     """Register the decorated function as the one that computes an exercise's answer.
 
     The function takes what `check` is given beside the answer (a parameter a reader may have
-    changed), each with the chapter's own value as its default.
+    changed), each with the chapter's own value as its default.  It returns a name, a number, a
+    list whose order does not matter, or labelled parts as a dictionary in the question's order.
 
     Parameters
     ----------
@@ -119,7 +137,15 @@ def exercise(
     hint : str
         One sentence for those whose answer is wrong.
     tolerance : float
-        Relative difference that is forgiven in numbers.
+        Relative difference that is forgiven in numbers that are no counts.
+    share : bool
+        Whether the function returns fractions, which may be answered in per cent as well.
+    yes_or_no : bool
+        Whether ``True``, ``False``, "yes" and "no" answer the question, zero being "no".
+    digits : int, optional
+        Decimals to which the question allows rounding (of a share: of its per cent).
+    first_decides : bool
+        Whether the first of several labelled parts alone is answer enough.
 
     Raises
     ------
@@ -131,7 +157,9 @@ def exercise(
         known = _KNOWN.get(identifier)
         if known and _place(known.answer) != _place(answer):
             raise ValueError(f"Exercise {identifier!r} is registered twice.")
-        _KNOWN[identifier] = Exercise(identifier, answer, hint, tolerance)
+        _KNOWN[identifier] = Exercise(
+            identifier, answer, hint, tolerance, share, yes_or_no, digits, first_decides
+        )
         return answer
 
     return register
@@ -155,7 +183,9 @@ def check(identifier: str, answer: object, **given: object) -> Verdict:
     identifier : str
         The exercise's label, as `nmc.exercises.exercises` lists them.
     answer : number, text, or a collection of these
-        The student's answer; numbers may be rounded, letter case and order do not matter.
+        The student's answer, in any natural form: shares in per cent or as fractions, one name
+        or a list of it, a list, tuple, array, Series or dictionary of several; numbers may be
+        rounded, spelling matters by letters and digits alone.
     **given : object
         Parameters of the chapter that the answer depends on, where the exercise says so.
 
@@ -178,41 +208,155 @@ def check(identifier: str, answer: object, **given: object) -> Verdict:
         raise UnknownNameError.of("checkable exercise", identifier, _KNOWN)
     if answer is None or answer is Ellipsis:
         return Verdict(identifier, False, f"There is no answer yet. {known.hint}")
+    asked = inspect.signature(known.answer)
     try:
-        right = _same(answer, known.answer(**given), known.tolerance)
+        asked.bind(**given)
+    except TypeError:
+        line = ", ".join(
+            [f'"{identifier}", answer', *(f"{name}={name}" for name in asked.parameters)]
+        )
+        return Verdict(identifier, None, f"the answer depends on more: nmc.check({line}).")
+    try:
+        wanted = known.answer(**given)
     except NMCError as error:
         return Verdict(identifier, None, f"the answer cannot be checked here: {error}")
+    right, note = _judge(answer, wanted, known)
     if right:
-        return Verdict(identifier, True, "that is what the data say.")
-    return Verdict(identifier, False, f"that is not what the data say. {known.hint}")
+        return Verdict(identifier, True, f"that is what the data say{note}.")
+    return Verdict(identifier, False, f"{note or 'that is not what the data say.'} {known.hint}")
 
 
-def _same(given: Any, wanted: Any, tolerance: float) -> bool:
-    if isinstance(wanted, str):
-        return isinstance(given, str) and given.strip().casefold() == wanted.casefold()
-    if isinstance(wanted, bool) or isinstance(given, bool):
-        return given is wanted
-    if isinstance(wanted, Real):
-        right = float(wanted)
-        try:
-            return abs(float(given) - right) <= tolerance * abs(right) + 1e-12
-        except (TypeError, ValueError):
-            return False
-    return _same_collections(given, wanted, tolerance)
+def _judge(given: Any, wanted: Any, known: Exercise) -> tuple[bool, str]:
+    """Return whether an answer is right, and a word about its form, or why it is nearly right."""
+    given = _plain(given)
+    for scale in (1, 100) if known.share else (1,):
+        if _same(given, wanted, known, scale):
+            return True, _other_form(_number(given), scale) if known.share else ""
+    return False, _nearly(given, wanted, known)
 
 
-def _same_collections(given: Any, wanted: Any, tolerance: float) -> bool:
-    if isinstance(wanted, Mapping):
-        given = dict(given) if isinstance(given, Mapping) else getattr(given, "to_dict", dict)()
-        return given.keys() == wanted.keys() and all(
-            _same(given[key], value, tolerance) for key, value in wanted.items()
-        )
+def _plain(given: Any) -> Any:
+    """Turn what NumPy and pandas wrap, and a collection of one, into what is in it."""
+    if hasattr(given, "squeeze"):
+        given = given.squeeze()
+    if hasattr(given, "tolist") and not hasattr(given, "to_dict"):
+        given = given.tolist()
     if isinstance(given, str) or not isinstance(given, Iterable):
-        return False
-    left = list(given)
+        return given
+    given = given if hasattr(given, "items") else list(given)
+    return _plain(_values(given)[0]) if len(given) == 1 else given
+
+
+def _values(given: Any) -> list:
+    return list(given.values()) if isinstance(given, Mapping) else list(given)
+
+
+def _number(given: Any) -> float | None:
+    """Read a number however it is written: 1,234 or 12 % or a plain one."""
+    if isinstance(given, str):
+        given = given.strip().rstrip("% ").replace(",", "").replace("−", "-")
+    try:
+        number = float(given)
+    except (TypeError, ValueError):
+        return None
+    return None if isinstance(given, bool) or isnan(number) else number
+
+
+def _letters(name: object) -> str:
+    """Return the letters and digits of a name: accents, case, spaces and hyphens do not matter."""
+    text = unicodedata.normalize("NFKD", str(name)).casefold()
+    return "".join(one for one in text if one.isalnum())
+
+
+def _same(given: Any, wanted: Any, known: Exercise, scale: float = 1) -> bool:
+    if isinstance(wanted, Mapping):
+        return _same_parts(given, wanted, known, scale)
+    if isinstance(wanted, list | tuple | set):
+        return _same_list(given, list(wanted), known, scale)
+    if isinstance(wanted, str):
+        return isinstance(given, str) and _letters(given) == _letters(wanted)
+    if known.yes_or_no and _WORDS.get(_letters(given)) is not None:
+        return _WORDS[_letters(given)] == bool(wanted)
+    number = _number(given)
+    return number is not None and abs(number - scale * float(wanted)) <= _allowed(
+        scale * float(wanted), known, exact=isinstance(wanted, Integral), percent=scale == 100
+    )
+
+
+def _allowed(right: float, known: Exercise, *, exact: bool, percent: bool) -> float:
+    """Return how far an answer may lie from the right one: counts are exact."""
+    if exact:
+        return 1e-9
+    rounding = 0.0
+    if known.digits is not None:
+        rounding = 0.5 * 10.0**-known.digits / (100 if known.share and not percent else 1)
+    return max(known.tolerance * abs(right), rounding) + 1e-12
+
+
+def _same_list(given: Any, wanted: list, known: Exercise, scale: float) -> bool:
+    """Compare without order; names that repeat may be given once."""
+    left = _values(given) if isinstance(given, Iterable) and not isinstance(given, str) else [given]
+    if len(left) < len(wanted) and all(isinstance(name, str) for name in wanted):
+        wanted = list(dict.fromkeys(wanted))
     for value in wanted:
-        found = next((n for n, mine in enumerate(left) if _same(mine, value, tolerance)), None)
+        found = next((n for n, mine in enumerate(left) if _same(mine, value, known, scale)), None)
         if found is None:
             return False
         del left[found]
     return not left
+
+
+def _same_parts(given: Any, wanted: Mapping, known: Exercise, scale: float) -> bool:
+    """Compare by label where the labels are known, else in the question's order."""
+    if not isinstance(given, Iterable) or isinstance(given, str):
+        given = [given]
+    elif hasattr(given, "items"):
+        named = {_letters(label): value for label, value in given.items()}
+        if all(_letters(label) in named for label in wanted):
+            return all(
+                _same(named[_letters(label)], value, known, scale)
+                for label, value in wanted.items()
+            )
+    values, right = _values(given), list(wanted.values())
+    if known.first_decides:  # what is given beside it must be right all the same
+        values.sort(key=lambda value: not _same(value, right[0], known, scale))
+        return (
+            bool(values)
+            and _same(values[0], right[0], known, scale)
+            and all(
+                any(_same(value, part, known, scale) for part in right[1:]) for value in values[1:]
+            )
+        )
+    return len(values) == len(right) and all(
+        _same(mine, value, known, scale) for mine, value in zip(values, right, strict=True)
+    )
+
+
+def _other_form(number: float | None, scale: float) -> str:
+    """Tell a share in the form that was not given."""
+    if number is None:
+        return ""
+    return (
+        f"; as a fraction it is {number / 100:.3g}" if scale == 100 else f", {100 * number:.3g} %"
+    )
+
+
+def _nearly(given: Any, wanted: Any, known: Exercise) -> str:
+    """Say what is right about a wrong answer: its digits, its values, a part of it."""
+    if isinstance(wanted, Mapping):
+        several = isinstance(given, Iterable) and not isinstance(given, str)
+        values, labels = _values(given) if several else [given], ", ".join(map(str, wanted))
+        if _same_list(values, list(wanted.values()), known, 1):
+            return f"the values are right, in another order than the question's: {labels}."
+        right = (_same(mine, value, known) for mine in values for value in wanted.values())
+        if len(values) < len(wanted) and any(right):
+            return f"right as far as it goes; the question asks for {labels}."
+    if isinstance(wanted, Iterable):  # a name, or a list
+        return ""
+    number = _number(given)
+    if number is None:
+        return "the answer is a number." if isinstance(given, str) else ""
+    for factor in _UNITS:
+        if any(_same(number * f, wanted, known) for f in (factor, 1 / factor)):
+            return f"the digits are right, but not the unit: it is {factor:,} times off."
+    return "the number is right but for its sign." if _same(-number, wanted, known) else ""
