@@ -1,7 +1,10 @@
 """A connectome of one's own: from a matrix, a graph, a table, or another tool's file.
 
 Own names of types stand in the column ``mtype`` as the portal's do; every measure, null model and
-figure takes them, and any other column by its name (``by="…"``).
+figure takes them, and any other column by its name (``by="…"``).  Weights, such as synapses per
+connection, are kept where they are asked for or the file has them.  What is no connectome is a
+`ConnectomeError`; a file that cannot be read a `FormatError`, one that is not there a
+`MissingFileError`.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ from scipy import sparse
 
 from nmc import names
 from nmc.child import run_child
-from nmc.connectome.graph import COUNTS, POSITION, Connectome, Coverage, canonical
+from nmc.connectome.graph import COUNTS, POSITION, Connectome, Coverage, canonical, weighted
 from nmc.errors import ConnectomeError, FormatError, MissingFileError, UnknownNameError
 from nmc.numbers import as_counts, as_numbers
 
@@ -31,7 +34,10 @@ _ALSO = {
     "type": "mtype", "cell_type": "mtype", "synapse_class": "excitatory",
     "x": "x_um", "y": "y_um", "z": "z_um",
 }  # fmt: skip
-_SIGNS = {"exc": True, "inh": False, "true": True, "false": False, "e": True, "i": False}
+_SIGNS = {
+    "exc": True, "inh": False, "true": True, "false": False, "e": True, "i": False,
+    "unknown": pd.NA,
+}  # fmt: skip
 
 
 def make_connectome(
@@ -42,6 +48,7 @@ def make_connectome(
     layers: Iterable[str] | None = None,
     excitatory: Iterable[bool] | None = None,
     columns: Mapping[str, Iterable] | None = None,
+    weights: bool = False,
     name: str = "connectome",
 ) -> Connectome:
     """Make a connectome from an adjacency matrix.
@@ -54,12 +61,12 @@ def make_connectome(
         Type of each neuron: the portal's m-types or names of your own; default one type.
     positions : array, (N, 3), optional
         Soma positions x, y (vertical), z in µm; without them distances are not defined.
-    layers : iterable of str, N, optional
-        Layer of each neuron; default the m-type's, or one layer for types of your own.
-    excitatory : iterable of bool, N, optional
-        Default the m-type's, or unknown for types of your own.
+    layers, excitatory : iterable of str, of bool, N, optional
+        Default the m-type's; for types of your own one layer, and unknown.
     columns : mapping of str to N values, optional
         Further columns of the neuron table.
+    weights : bool
+        Keep the values of `adjacency` as the connections' weights: synapses of each, say.
     name : str
         What to call it in a figure.
 
@@ -68,11 +75,6 @@ def make_connectome(
     Connectome
         Neurons in the order given; connections of a neuron with itself are left out and counted
         in its coverage.
-
-    Raises
-    ------
-    ConnectomeError
-        For a matrix that is not square or holds what is no number, or a column of another length.
 
     Examples
     --------
@@ -98,15 +100,15 @@ def make_connectome(
             raise ConnectomeError(f"Positions have shape {places.shape}, not ({shape[0]}, 3).")
         given |= dict(zip(POSITION, places.T, strict=True))
     neurons = _neuron_table(shape[0], {k: v for k, v in given.items() if v is not None})
-    graph = canonical(adjacency)
-    n_self = int(graph.diagonal().sum())
-    if n_self:
-        graph = graph.tolil()
-        graph.setdiag(False)
-        graph = canonical(graph)
+    graph = sparse.coo_array(adjacency)
+    pre, post = graph.coords
+    itself = (pre == post) & (graph.data != 0)
+    n_self = np.unique(pre[itself]).size
+    graph = sparse.coo_array((graph.data[~itself], (pre[~itself], post[~itself])), shape)
     present = neurons["mtype"].cat.categories[np.unique(neurons["mtype"].cat.codes)]
     coverage = Coverage(tuple(present), self_connections=n_self)
-    return Connectome(neurons, graph, coverage, name, "made by the reader")
+    kept, values = weighted(graph) if weights else (canonical(graph), None)
+    return Connectome(neurons, kept, coverage, name, "made by the reader", weights=values)
 
 
 def from_edges(
@@ -115,6 +117,7 @@ def from_edges(
     *,
     pre: str = "pre",
     post: str = "post",
+    weight: str | None = None,
     id: str = "id",
     name: str = "",
 ) -> Connectome:
@@ -123,12 +126,15 @@ def from_edges(
     Parameters
     ----------
     edges : pandas.DataFrame, or path of a CSV or Parquet file
-        One row a connection; rows of the same two neurons are one. Other columns are not read.
+        One row a connection; rows of the same two neurons are one.
     neurons : pandas.DataFrame, or path, optional
         One row a neuron: ``mtype`` (or ``type``), ``layer``, ``excitatory``, ``x_um``, ``y_um``,
         ``z_um`` and any other; default the neurons that the connections name.
     pre, post : str
         Columns of `edges`: presynaptic and postsynaptic neuron.
+    weight : str, optional
+        Column of `edges` to keep as weights, such as synapses per connection; rows of the same
+        two neurons add up. Other columns are not read.
     id : str
         Column of `neurons` that these refer to; without it they are row numbers from 0 on.
     name : str
@@ -137,17 +143,10 @@ def from_edges(
     Returns
     -------
     Connectome
-
-    Raises
-    ------
-    ConnectomeError
-        For a column that is not there, or a connection of a neuron that is not.
-    FormatError, MissingFileError
-        For a file that cannot be read, or is not there.
     """
     name = name or (Path(edges).stem if isinstance(edges, str | Path) else "connectome")
     edges = _table(edges)
-    for column in (pre, post):
+    for column in (pre, post) if weight is None else (pre, post, weight):
         if column not in edges:
             known = ", ".join(map(str, edges.columns))
             raise ConnectomeError(f"The connections have no column {column!r}; they have {known}.")
@@ -166,7 +165,8 @@ def from_edges(
             raise ConnectomeError(
                 f"A connection names neuron {end[row < 0].iloc[0]}, which is not in the table."
             )
-    return _from_table(table, *rows, name)
+    values = None if weight is None else edges[weight].to_numpy()
+    return _from_table(table, *rows, name, values)
 
 
 def from_networkx(graph: networkx.DiGraph, *, name: str = "") -> Connectome:
@@ -175,34 +175,31 @@ def from_networkx(graph: networkx.DiGraph, *, name: str = "") -> Connectome:
     Parameters
     ----------
     graph : networkx.DiGraph or MultiDiGraph
-        Nodes that are not 0 … N−1 are kept in a column ``node``.
+        Nodes that are not 0 … N−1 are kept in a column ``node``; where every edge has a
+        ``weight``, weights are kept, and those of parallel edges added.
     name : str
         What to call it in a figure; default the graph's.
 
     Returns
     -------
     Connectome
-
-    Raises
-    ------
-    ConnectomeError
-        If this is no graph, or has no direction.
     """
     if not (hasattr(graph, "is_directed") and hasattr(graph, "nodes")):
         raise ConnectomeError(f"A {type(graph).__name__} is no networkx graph.")
     if not graph.is_directed():
         raise ConnectomeError("The graph has no direction; graph.to_directed() makes both.")
-    nodes = list(graph.nodes)
-    table = pd.DataFrame([graph.nodes[v] for v in nodes], index=range(len(nodes)))
-    if nodes != list(range(len(nodes))):
-        table["node"] = nodes
-    number = {v: i for i, v in enumerate(nodes)}
-    ends = np.array([(number[a], number[b]) for a, b, *_ in graph.edges], int).reshape(-1, 2)
-    return _from_table(table, *ends.T, name or graph.graph.get("name", "") or "connectome")
+    edges = graph.edges(data="weight")
+    return _from_graph(
+        {v: graph.nodes[v] for v in graph.nodes},
+        [(a, b) for a, b, _ in edges],
+        [value for _, _, value in edges],
+        name or graph.graph.get("name", "") or "connectome",
+        numbered=range(len(graph)),
+    )
 
 
 def from_parquet(folder: str | Path) -> Connectome:
-    """Read back what `to_parquet` wrote: neurons, connections, name, origin and coverage.
+    """Read back what `to_parquet` wrote: neurons, connections, weights, name and coverage.
 
     Parameters
     ----------
@@ -211,17 +208,13 @@ def from_parquet(folder: str | Path) -> Connectome:
     Returns
     -------
     Connectome
-
-    Raises
-    ------
-    FormatError, MissingFileError
-        For a file that cannot be read, or is not there.
     """
     import pyarrow.parquet as pq
 
     folder = Path(folder).expanduser()
     table, edges = (_table(folder / f"{part}.parquet") for part in ("neurons", "connections"))
-    connectome = from_edges(edges, table, name="connectome")
+    weight = "weight" if "weight" in edges else None
+    connectome = from_edges(edges, table, name="connectome", weight=weight)
     try:
         facts = pq.read_schema(folder / "neurons.parquet").metadata or {}
         name, origin = (facts.get(key, b"").decode() for key in (b"name", b"origin"))
@@ -239,14 +232,8 @@ def from_parquet(folder: str | Path) -> Connectome:
         raise FormatError(
             f"neurons.parquet: what it says of itself is damaged: {error}."
         ) from error
-    return replace(
-        connectome,
-        coverage=coverage,
-        name=name or "connectome",
-        origin=origin,
-        instance=instance,
-        invented=invented,
-    )
+    told = {"name": name or "connectome", "origin": origin}
+    return replace(connectome, coverage=coverage, instance=instance, invented=invented, **told)
 
 
 def from_graphml(path: str | Path) -> Connectome:
@@ -255,18 +242,12 @@ def from_graphml(path: str | Path) -> Connectome:
     Parameters
     ----------
     path : str or Path
-        Data of nodes become columns; ids that are not 0 … N−1 stand in a column ``node``.
+        Data of nodes become columns; ids that are not 0 … N−1 stand in a column ``node``. Where
+        every edge has a ``weight``, weights are kept.
 
     Returns
     -------
     Connectome
-
-    Raises
-    ------
-    FormatError
-        For a file that is no GraphML, whose graph has no direction, or that names a node twice.
-    MissingFileError
-        When it is not there.
     """
     path = _existing(path)
     read = {
@@ -275,8 +256,7 @@ def from_graphml(path: str | Path) -> Connectome:
     }  # fmt: skip
     keys: dict[str, tuple[str, Callable]] = {}
     nodes: dict[str, dict] = {}
-    ends: list[tuple[str, str]] = []
-    name = path.stem
+    ends, values, name = [], [], path.stem
     try:
         for event, item in ElementTree.iterparse(path, ("start", "end")):
             tag = item.tag.rpartition("}")[2]
@@ -286,28 +266,25 @@ def from_graphml(path: str | Path) -> Connectome:
                     if item.get("edgedefault") != "directed":
                         raise FormatError(f"{path.name}: the graph has no direction.")
                 continue
-            if tag == "key" and item.get("for") in ("node", "all"):
+            if tag == "key":
                 kind = read.get(item.get("attr.type"), str)
                 keys[item.get("id")] = item.get("attr.name") or item.get("id"), kind
-            elif tag == "node":
-                if item.get("id") in nodes:
-                    raise FormatError(f"{path.name} has the node {item.get('id')!r} twice.")
+            elif tag in ("node", "edge"):
                 found = {d.get("key"): d.text or "" for d in item}
-                nodes[item.get("id")] = {
-                    keys[k][0]: keys[k][1](text) for k, text in found.items() if k in keys
-                }
+                data = {keys[k][0]: keys[k][1](text) for k, text in found.items() if k in keys}
+                if tag == "edge":
+                    ends.append((item.get("source"), item.get("target")))
+                    values.append(data.get("weight"))
+                elif item.get("id") in nodes:
+                    raise FormatError(f"{path.name} has the node {item.get('id')!r} twice.")
+                else:
+                    nodes[item.get("id")] = data
                 item.clear()
-            elif tag == "edge":
-                ends.append((item.get("source"), item.get("target")))
-                item.clear()
-        number = {v: i for i, v in enumerate(nodes)}
-        rows = np.array([(number[a], number[b]) for a, b in ends], int).reshape(-1, 2)
+        return _from_graph(nodes, ends, values, name, numbered=map(str, range(len(nodes))))
+    except ConnectomeError:
+        raise
     except (ElementTree.ParseError, ValueError, LookupError, TypeError) as error:
         raise FormatError(f"{path.name} is no GraphML that can be read: {error}.") from error
-    table = pd.DataFrame(list(nodes.values()), index=range(len(nodes)))
-    if list(nodes) != [str(i) for i in range(len(nodes))]:
-        table["node"] = list(nodes)
-    return _from_table(table, *rows.T, name)
 
 
 def from_sonata(config: str | Path, population: str | None = None) -> Connectome:
@@ -324,13 +301,7 @@ def from_sonata(config: str | Path, population: str | None = None) -> Connectome
     -------
     Connectome
         Attributes of nodes as columns; all edges between the same two neurons are one connection.
-
-    Raises
-    ------
-    FormatError
-        For files that are no SONATA, or hold no such population.
-    MissingFileError
-        When the configuration is not there.
+        Its weight is their number, or the sum of their ``nsyns``; kept where one is above 1.
     """
     path = _existing(config)
     meta, arrays = run_child(
@@ -338,12 +309,13 @@ def from_sonata(config: str | Path, population: str | None = None) -> Connectome
         {"path": str(path.absolute()), "population": population},
         label=path.name, progress=False, error=FormatError,
     )  # fmt: skip
-    pre, post = arrays.pop("pre"), arrays.pop("post")
+    ends = [arrays.pop(name) for name in ("pre", "post", "synapses")]
     table = pd.DataFrame(
         {name: arrays[f"column {i}"] for i, name in enumerate(meta["columns"])},
         index=range(meta["nodes"]),
     )
-    return _from_table(table, pre, post, meta["population"])
+    found = _from_table(table, *ends[:2], meta["population"], ends[2])
+    return found if (found.weights > 1).any() else replace(found, weights=None)
 
 
 def _existing(path: str | Path) -> Path:
@@ -369,17 +341,36 @@ def _table(what: pd.DataFrame | str | Path) -> pd.DataFrame:
         raise FormatError(f"{path.name} cannot be read as a table: {said[0]}.") from error
 
 
-def _from_table(table: pd.DataFrame, pre: np.ndarray, post: np.ndarray, name: str) -> Connectome:
-    """Make a connectome of a table of neurons and the two ends of each connection."""
+def _from_graph(
+    nodes: dict, ends: list[tuple], values: list, name: str, numbered: Iterable
+) -> Connectome:
+    """Make a connectome of nodes with attributes and edges that name them."""
+    table = pd.DataFrame(list(nodes.values()), index=range(len(nodes)))
+    if list(nodes) != list(numbered):
+        table["node"] = list(nodes)
+    number = {v: i for i, v in enumerate(nodes)}
+    rows = np.array([(number[a], number[b]) for a, b in ends], int).reshape(-1, 2)
+    known = bool(values) and all(value is not None for value in values)
+    return _from_table(table, *rows.T, name, np.array(values) if known else None)
+
+
+def _from_table(
+    table: pd.DataFrame, pre: np.ndarray, post: np.ndarray, name: str, weights: np.ndarray | None
+) -> Connectome:
+    """Make a connectome of a table of neurons, the ends of each connection and its weight."""
     n = len(table)
     table = table.rename(columns={k: v for k, v in _ALSO.items() if v not in table})
-    graph = sparse.coo_array((np.ones(len(pre), bool), (pre, post)), shape=(n, n))
+    values = np.ones(len(pre), bool)
+    if weights is not None:
+        values = as_numbers(weights, where="weights of connections", error=ConnectomeError)
+    graph = sparse.coo_array((values, (pre, post)), shape=(n, n))
     columns = {str(column): table[column] for column in table}
     types, layers = columns.pop("mtype", None), columns.pop("layer", None)
     signs = columns.pop("excitatory", None)
     return make_connectome(
-        graph, types, layers=layers, excitatory=signs, columns=columns, name=name
-    )
+        graph, types, layers=layers, excitatory=signs, columns=columns, name=name,
+        weights=weights is not None,
+    )  # fmt: skip
 
 
 def _neuron_table(n: int, given: dict[str, Iterable]) -> pd.DataFrame:

@@ -1,4 +1,8 @@
-"""Ways out: a connectome as the objects and files that other tools read."""
+"""Ways out: a connectome as the objects and files that other tools read.
+
+What is no `Connectome`, or a place that cannot be written, is a `ConnectomeError`; a library that
+is not installed a `MissingLibraryError` that says how to get it.
+"""
 
 from __future__ import annotations
 
@@ -25,33 +29,33 @@ if TYPE_CHECKING:
     import networkx
 
 
-def to_scipy(connectome: Connectome, dtype=bool) -> sparse.csr_array:
-    """Return the adjacency as a `scipy.sparse.csr_array` of its own, rows presynaptic.
+def to_scipy(connectome: Connectome, dtype=bool, *, weights: bool = False) -> sparse.csr_array:
+    """Return the adjacency as a matrix of its own, rows presynaptic.
 
     Parameters
     ----------
     connectome : Connectome
         N neurons.
     dtype : dtype
-        Type of the ones; ``float`` suits linear algebra, where bool does not count.
+        Type of the values; ``float`` suits linear algebra, where bool does not count.
+    weights : bool
+        Weights instead of ones; a `ConnectomeError` where the connectome has none.
 
     Returns
     -------
     scipy.sparse.csr_array, shape (N, N)
-
-    Raises
-    ------
-    ConnectomeError
-        If this is no `Connectome`.
     """
     check_connectome(connectome)
+    if weights:
+        return connectome.weight_matrix.astype(dtype)
     return connectome.adjacency.astype(dtype, copy=True)
 
 
 def to_networkx(connectome: Connectome) -> networkx.DiGraph:
     """Return a `networkx.DiGraph`: nodes 0 … N−1 with the columns of the neuron table.
 
-    What is unknown of a neuron is no attribute of its node.
+    What is unknown of a neuron is no attribute of its node; edges have a ``weight`` where there
+    are weights.
 
     Parameters
     ----------
@@ -61,30 +65,23 @@ def to_networkx(connectome: Connectome) -> networkx.DiGraph:
     Returns
     -------
     networkx.DiGraph
-
-    Raises
-    ------
-    ConnectomeError
-        If this is no `Connectome`.
-    MissingLibraryError
-        When networkx is not installed.
     """
     check_connectome(connectome)
     networkx = _library("networkx", "pip install networkx")
-    graph = networkx.from_scipy_sparse_array(
-        connectome.adjacency.astype(np.int8), create_using=networkx.DiGraph, edge_attribute="n"
-    )
-    for _, _, data in graph.edges(data=True):
-        data.clear()
+    graph = networkx.DiGraph(name=connectome.name)
+    graph.add_nodes_from(range(connectome.n_neurons))
+    graph.add_edges_from(zip(*(ends.tolist() for ends in _ends(connectome)), strict=True))
     for column, values in _plain_columns(connectome).items():
         known = {i: value for i, value in enumerate(values) if value is not None}
         networkx.set_node_attributes(graph, known, column)
-    graph.graph["name"] = connectome.name
+    if connectome.weights is not None:
+        weights = dict(zip(graph.edges, connectome.weights.tolist(), strict=True))
+        networkx.set_edge_attributes(graph, weights, "weight")
     return graph
 
 
 def to_igraph(connectome: Connectome) -> igraph.Graph:
-    """Return a directed `igraph.Graph` with the columns of the neuron table as attributes.
+    """Return a directed `igraph.Graph`, neuron columns and weights as attributes.
 
     Parameters
     ----------
@@ -93,27 +90,23 @@ def to_igraph(connectome: Connectome) -> igraph.Graph:
     Returns
     -------
     igraph.Graph
-
-    Raises
-    ------
-    ConnectomeError
-        If this is no `Connectome`.
-    MissingLibraryError
-        When igraph is not installed; it is GPL, and no dependency of this package.
+        igraph is GPL, and no dependency of this package.
     """
     check_connectome(connectome)
     igraph = _library("igraph", "pip install igraph")
+    weights = connectome.weights
     return igraph.Graph(
         n=connectome.n_neurons,
         edges=np.column_stack(_ends(connectome)),
         directed=True,
         vertex_attrs=_plain_columns(connectome),
+        edge_attrs={} if weights is None else {"weight": weights.tolist()},
         graph_attrs={"name": connectome.name},
     )
 
 
 def to_parquet(connectome: Connectome, folder: str | Path) -> Path:
-    """Write ``neurons.parquet`` and ``connections.parquet`` (``pre``, ``post``) into a folder.
+    """Write ``neurons.parquet`` and ``connections.parquet`` (``pre``, ``post``, ``weight``).
 
     Rows are numbered as in the adjacency; the name, the origin and the coverage stand in the
     files' metadata.  `from_parquet` reads them back.
@@ -121,7 +114,6 @@ def to_parquet(connectome: Connectome, folder: str | Path) -> Path:
     Parameters
     ----------
     connectome : Connectome
-        What to write.
     folder : str or Path
         Where; made when it is missing.
 
@@ -129,33 +121,29 @@ def to_parquet(connectome: Connectome, folder: str | Path) -> Path:
     -------
     pathlib.Path
         The folder.
-
-    Raises
-    ------
-    ConnectomeError
-        If this is no `Connectome`, or the place cannot be written.
     """
     check_connectome(connectome)
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     folder = _place(folder)
+    known = {
+        "coverage": asdict(connectome.coverage),
+        "instance": connectome.instance,
+        "invented": connectome.invented,
+    }
     facts = {
         "name": connectome.name,
         "origin": connectome.origin,
         "coverage": str(connectome.coverage),
-        "nmc": json.dumps(
-            {
-                "coverage": asdict(connectome.coverage),
-                "instance": connectome.instance,
-                "invented": connectome.invented,
-            }
-        ),
+        "nmc": json.dumps(known),
     }
-    pre, post = _ends(connectome)
+    columns = dict(zip(("pre", "post"), _ends(connectome), strict=True))
+    if connectome.weights is not None:
+        columns["weight"] = connectome.weights
     tables = {
         "neurons": pa.Table.from_pandas(connectome.neurons, preserve_index=False),
-        "connections": pa.table({"pre": pre, "post": post}),
+        "connections": pa.table(columns),
     }
     for name, table in tables.items():
         table = table.replace_schema_metadata({**(table.schema.metadata or {}), **facts})
@@ -165,12 +153,11 @@ def to_parquet(connectome: Connectome, folder: str | Path) -> Path:
 
 
 def to_graphml(connectome: Connectome, path: str | Path) -> Path:
-    """Write a GraphML file, streamed: directed edges, and the neuron table's columns on nodes.
+    """Write a GraphML file, streamed: the neuron table's columns on nodes, weights on edges.
 
     Parameters
     ----------
     connectome : Connectome
-        What to write.
     path : str or Path
         The file to write.
 
@@ -178,11 +165,6 @@ def to_graphml(connectome: Connectome, path: str | Path) -> Path:
     -------
     pathlib.Path
         The file; networkx, igraph, Gephi and others read it.
-
-    Raises
-    ------
-    ConnectomeError
-        If this is no `Connectome`, or the place cannot be written.
     """
     check_connectome(connectome)
     path = _place(path)
@@ -197,30 +179,22 @@ def to_sonata(connectome: Connectome, folder: str | Path, population: str = "nmc
     Parameters
     ----------
     connectome : Connectome
-        What to write.
     folder : str or Path
         Where; made when it is missing.
     population : str
-        Name of the node population; edges are ``<population>__<population>__chemical``.
+        Name of the node population, without ``/``; edges are
+        ``<population>__<population>__chemical``.
 
     Returns
     -------
     pathlib.Path
         Path of the configuration.
 
-    Raises
-    ------
-    ConnectomeError
-        If this is no `Connectome`; for a name with a ``/``, or none;
-        if the place cannot be written.
-    MissingLibraryError
-        When libsonata, which writes the edge index, is not installed (extra ``export``).
-
     Notes
     -----
     Format: Dai et al. (2020), PLoS Comput. Biol. 16:e1007696.  Edges are sorted by their target
-    as SONATA advises.  A connection is one edge: the portal's files do not say how many
-    synapses it has.
+    as SONATA advises.  A connection is one edge; weights stand in ``nsyns``, its synapses.
+    libsonata writes the edge index (extra ``export``).
     """
     check_connectome(connectome)
     if not isinstance(population, str) or not population or "/" in population:
@@ -271,11 +245,7 @@ def _written(path: Path) -> Iterator[Path]:
 def _write_nodes(path: Path, connectome: Connectome, population: str) -> None:
     neurons = connectome.neurons
     with h5py.File(path, "w") as file:
-        group = file.create_group(f"nodes/{population}")
-        group["node_type_id"] = np.full(len(neurons), -1, np.int64)
-        group["node_group_id"] = np.zeros(len(neurons), np.int64)
-        group["node_group_index"] = np.arange(len(neurons))
-        inside = group.create_group("0")
+        inside = _sonata_group(file, f"nodes/{population}", "node", len(neurons))
         for axis in "xyz":
             inside[axis] = neurons[f"{axis}_um"].to_numpy(float)
         signs = neurons["excitatory"].astype("boolean").map({True: "EXC", False: "INH"})
@@ -295,30 +265,39 @@ def _write_nodes(path: Path, connectome: Connectome, population: str) -> None:
 
 
 def _write_edges(path: Path, connectome: Connectome, nodes: str, edges: str) -> None:
-    by_target = connectome.adjacency.tocsc()
-    target = np.repeat(np.arange(connectome.n_neurons), np.diff(by_target.indptr))
+    pre, post = _ends(connectome)
+    by_target = np.argsort(post, kind="stable")
     with h5py.File(path, "w") as file:
-        group = file.create_group(f"edges/{edges}")
-        for name, values in (("source", by_target.indices), ("target", target)):
-            group[f"{name}_node_id"] = values.astype(np.uint64)
-            group[f"{name}_node_id"].attrs["node_population"] = nodes
-        group["edge_type_id"] = np.full(len(target), -1, np.int64)
-        group["edge_group_id"] = np.zeros(len(target), np.int64)
-        group["edge_group_index"] = np.arange(len(target))
-        group.create_group("0")
+        inside = _sonata_group(file, f"edges/{edges}", "edge", len(post))
+        for name, values in (("source", pre), ("target", post)):
+            ids = f"edges/{edges}/{name}_node_id"
+            file[ids] = values[by_target].astype(np.uint64)
+            file[ids].attrs["node_population"] = nodes
+        if connectome.weights is not None:
+            inside["nsyns"] = connectome.weights[by_target]
+
+
+def _sonata_group(file: h5py.File, place: str, what: str, n: int) -> h5py.Group:
+    """Make a population of n nodes or edges, and return the group of their attributes."""
+    group = file.create_group(place)
+    group[f"{what}_type_id"] = np.full(n, -1, np.int64)
+    group[f"{what}_group_id"] = np.zeros(n, np.int64)
+    group[f"{what}_group_index"] = np.arange(n)
+    return group.create_group("0")
 
 
 def _graphml(connectome: Connectome) -> Iterator[str]:
     columns = _plain_columns(connectome)
+    kinds = {name: _xml_type(connectome.neurons[name].dtype) for name in columns}
     yield '<?xml version="1.0" encoding="utf-8"?>\n'
     yield '<graphml xmlns="http://graphml.graphdrawing.org/xmlns">\n'
-    for name in columns:
-        dtype = connectome.neurons[name].dtype
-        kind = "double" if pd.api.types.is_numeric_dtype(dtype) else "string"
-        kind = "long" if pd.api.types.is_integer_dtype(dtype) else kind
-        kind = "boolean" if pd.api.types.is_bool_dtype(dtype) else kind
+    for name, kind in kinds.items():
         key = quoteattr(name)
         yield f'<key id={key} for="node" attr.name={key} attr.type="{kind}"/>\n'
+    weights = connectome.weights
+    if weights is not None:
+        kind = _xml_type(weights.dtype)
+        yield f'<key id="edge weight" for="edge" attr.name="weight" attr.type="{kind}"/>\n'
     yield f'<graph id={quoteattr(connectome.name)} edgedefault="directed">\n'
     for i, values in enumerate(zip(*columns.values(), strict=True)):
         parts = (
@@ -327,9 +306,22 @@ def _graphml(connectome: Connectome) -> Iterator[str]:
             if value is not None
         )
         yield f'<node id="{i}">{"".join(parts)}</node>\n'
-    for pre, post in zip(*(ends.tolist() for ends in _ends(connectome)), strict=True):
-        yield f'<edge source="{pre}" target="{post}"/>\n'
+    ends = [ends.tolist() for ends in _ends(connectome)]
+    if weights is None:
+        for pre, post in zip(*ends, strict=True):
+            yield f'<edge source="{pre}" target="{post}"/>\n'
+    else:
+        for pre, post, weight in zip(*ends, weights.tolist(), strict=True):
+            data = f'<data key="edge weight">{weight}</data>'
+            yield f'<edge source="{pre}" target="{post}">{data}</edge>\n'
     yield "</graph>\n</graphml>\n"
+
+
+def _xml_type(dtype) -> str:
+    for kind, name in (("bool", "boolean"), ("integer", "long"), ("numeric", "double")):
+        if getattr(pd.api.types, f"is_{kind}_dtype")(dtype):
+            return name
+    return "string"
 
 
 def _xml_value(value: object) -> str:

@@ -12,6 +12,7 @@ from scipy import sparse
 from nmc import names
 from nmc.connectome.validation import check_distance, chosen_neurons, finite
 from nmc.errors import ConnectomeError, UnknownNameError
+from nmc.numbers import as_numbers
 
 #: Name of the cortical vertical in the neuron table; larger is nearer to the pia.
 VERTICAL = "y_um"
@@ -111,6 +112,9 @@ class Connectome:
     instance : str
         Which of the portal's instances it is, or is a part of (``mc2``, ``individual/P14-13/mc0``,
         ``control/mc0/0``); empty when that is not known.
+    weights : array, (connections,), optional
+        A number other than 0 for each connection, in the order of ``adjacency.indices``, such as
+        its synapses; None where they are unknown.
     """
 
     neurons: pd.DataFrame
@@ -120,6 +124,7 @@ class Connectome:
     origin: str = ""
     instance: str = ""
     invented: bool = False
+    weights: np.ndarray | None = None
     attrs: dict = field(default_factory=dict)
 
     def __post_init__(self):
@@ -141,6 +146,11 @@ class Connectome:
             raise ConnectomeError(
                 f"The adjacency has shape {self.adjacency.shape}, but there are {n} neurons."
             )
+        if self.weights is not None and self.weights.shape != self.adjacency.indices.shape:
+            raise ConnectomeError(
+                f"There are {self.weights.size} weights of {self.n_connections} connections; "
+                "nmc.make_connectome(matrix, …, weights=True) takes them from a matrix."
+            )
 
     @property
     def n_neurons(self) -> int:
@@ -161,6 +171,17 @@ class Connectome:
     def positions(self) -> np.ndarray:
         """Soma positions, (N, 3) float64, µm, columns x, y (vertical), z; all finite."""
         return finite(np.ascontiguousarray(self.neurons[list(POSITION)].to_numpy(float)))
+
+    @property
+    def weight_matrix(self) -> sparse.csr_array:
+        """Weights as a matrix, (N, N), rows presynaptic; a `ConnectomeError` without weights."""
+        if self.weights is None:
+            raise ConnectomeError(
+                f"The weights of {self.name} are unknown: read them with the connections "
+                "(nmc.make_connectome, nmc.from_edges), or give some by Connectome.with_weights."
+            )
+        graph = self.adjacency
+        return sparse.csr_array((self.weights, graph.indices, graph.indptr), graph.shape, copy=True)
 
     @property
     def groups(self) -> np.ndarray:
@@ -194,7 +215,28 @@ class Connectome:
             raise ConnectomeError(
                 f"A {type(adjacency).__name__} is no adjacency; give a matrix, sparse or not."
             )
-        return replace(self, adjacency=canonical(adjacency), name=name, instance="", attrs={})
+        told = {"name": name, "instance": "", "weights": None, "attrs": {}}
+        return replace(self, adjacency=canonical(adjacency), **told)
+
+    def with_weights(self, weights: Iterable[float]) -> Connectome:
+        """Return the same connections with other weights.
+
+        Parameters
+        ----------
+        weights : array, (connections,)
+            Finite numbers other than 0, in the order of ``adjacency.indices``: row by row.
+
+        Returns
+        -------
+        Connectome
+        """
+        graph = self.adjacency
+        values = as_numbers(np.asarray(weights), where="weights", error=ConnectomeError)
+        if values.shape != graph.indices.shape or not values.all():
+            raise ConnectomeError(
+                f"Weights are a number other than 0 for each of {graph.nnz} connections."
+            )
+        return replace(self, weights=_whole(values))
 
     def select(self, keep: np.ndarray, name: str | None = None) -> Connectome:
         """Return some neurons and the connections among them.
@@ -227,11 +269,15 @@ class Connectome:
             missing_blocks=tuple(b for b in old.missing_blocks if set(b) <= set(mtypes)),
             part_of=old.part_of or (self.name if len(keep) < self.n_neurons else ""),
         )
-        adjacency = canonical(self.adjacency[keep][:, keep])
+        if self.weights is None:
+            adjacency, weights = canonical(self.adjacency[keep][:, keep]), None
+        else:
+            adjacency, weights = weighted(self.weight_matrix[keep][:, keep])
         return replace(
             self,
             neurons=neurons,
             adjacency=adjacency,
+            weights=weights,
             coverage=coverage,
             name=name or f"{self.name}, {len(keep):,} neurons",
             attrs={},
@@ -347,6 +393,25 @@ def canonical(adjacency: sparse.sparray) -> sparse.csr_array:
             (csr.data, csr.indices.astype(np.int32), csr.indptr.astype(np.int32)), csr.shape
         )
     return csr
+
+
+def weighted(matrix: sparse.sparray | np.ndarray) -> tuple[sparse.csr_array, np.ndarray]:
+    """Return a matrix of weights as `canonical` does its structure, and its values beside it.
+
+    Values of the same place add up; weights that are all whole are int64.
+    """
+    csr = sparse.csr_array(matrix, dtype=float, copy=True)
+    csr.sum_duplicates()
+    csr.eliminate_zeros()
+    if not np.isfinite(csr.data).all():
+        raise ConnectomeError("A weight is no finite number; give every connection one.")
+    return canonical(csr), _whole(csr.data)
+
+
+def _whole(values: np.ndarray) -> np.ndarray:
+    """Return numbers as int64 where all are whole and below 2⁵³."""
+    whole = np.abs(values).max(initial=0) < 2**53 and (values == np.rint(values)).all()
+    return values.astype(np.int64) if whole else values
 
 
 def make_neurons(

@@ -361,21 +361,24 @@ def read_sonata(params: Mapping, report: Callable) -> tuple[dict, dict[str, np.n
                     f"{path.name}: there is no node population {wanted!r}, but {', '.join(found)}."
                 )
             n, columns = _nodes(file["nodes"][wanted])
-        ends = [np.empty((2, 0), np.int64)]
+        ends = [np.empty((3, 0), np.int64)]
         for listed in networks["edges"]:
             with _open_in(path, places, listed["edges_file"]) as file:
                 for group in file["edges"].values():
                     sides = [group[f"{end}_node_id"] for end in ("source", "target")]
                     if all(_text(s.attrs["node_population"]) == wanted for s in sides):
-                        ends.append(np.array([s[()] for s in sides], np.int64))
+                        pre, post = (s[()].astype(np.int64) for s in sides)
+                        synapses = group["0/nsyns"][()] if "0/nsyns" in group else np.ones(pre.size)
+                        ends.append(np.array([pre, post, synapses]))
     except (OSError, RuntimeError, KeyError, IndexError, ValueError, TypeError) as error:
         raise FormatError(f"{path.name} is no SONATA circuit that can be read: {error}.") from error
-    pre, post = np.concatenate(ends, axis=1)
+    pre, post, synapses = np.concatenate(ends, axis=1)
     if pre.size and (min(pre.min(), post.min()) < 0 or max(pre.max(), post.max()) >= n):
         raise FormatError(f"{path.name}: an edge names a node that population {wanted} has not.")
     arrays = {f"column {i}": values for i, values in enumerate(columns.values())}
     meta = {"nodes": n, "columns": list(columns), "population": wanted}
-    return meta, arrays | {"pre": pre, "post": post}
+    ids = {"pre": pre.astype(np.int64), "post": post.astype(np.int64)}
+    return meta, arrays | ids | {"synapses": synapses}
 
 
 def _open_in(config: Path, places: Mapping[str, str], file: str) -> h5py.File:

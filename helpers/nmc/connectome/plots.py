@@ -179,7 +179,7 @@ def plot_adjacency(
     counts = np.histogram2d(rows, place[graph.indices], bins=(edges, edges))[0]
     share = 100 * counts / np.outer(np.diff(edges), np.diff(edges))
     positive = share[share > 0]
-    norm = LogNorm(*np.quantile(positive, [0.02, 0.998])) if positive.size else LogNorm()
+    norm = LogNorm(*np.quantile(positive, [0.02, 0.998])) if positive.size else None
     masked = np.ma.masked_equal(share, 0)
     _picture(ax, masked, "pairs connected (%)", log=norm, extent=(0, n, n, 0))
     codes = layer.iloc[order].cat.codes.to_numpy()
