@@ -1,5 +1,8 @@
 """Ensembles: one row an instance, resumed where it stopped, the same on Dask."""
 
+import shutil
+from dataclasses import replace
+
 import networkx as nx
 import numpy as np
 import pandas as pd
@@ -94,19 +97,31 @@ def test_unknown_measure_and_nothing_to_measure(files):
 def test_dask_gives_the_same_table(files):
     pytest.importorskip("distributed")
     one = ensembles.compute_ensemble(files, ["size", "reciprocity"], parallel=True, progress=False)
-    for kept in (ensembles.cache_folder() / "ensembles").glob("*.json"):
-        kept.unlink()
+    shutil.rmtree(ensembles.cache_folder() / "ensembles")
     other = ensembles.compute_ensemble(files, ["size", "reciprocity"], parallel=False)
     pd.testing.assert_frame_equal(one, other)
 
 
 def test_a_process_that_reads_another_file_or_runs_other_code_is_refused(files):
-    from nmc.code_hash import code_hash
-    from nmc.data.files import sha256_of
-
-    same = sha256_of(files[0]), code_hash("nmc.connectome.ensembles")
-    assert ensembles._row(files[0], ("size",), *same)["n_neurons"] == 29
-    with pytest.raises(PartsError, match="made11.h5: .* another file"):
-        ensembles._row(files[0], ("size",), sha256_of(files[1]), same[1])
+    run = ensembles._start(files[0])
+    ensembles._measure(files[0], ("size",), run)
+    assert dict(run.read_part("size")[0]["numbers"])["n_neurons"] == 29
+    with pytest.raises(PartsError, match="made12.h5: .* another file"):
+        ensembles._measure(files[1], ("size",), run)
+    other = replace(run, made_from=run.made_from | {"code": "0" * 64})
     with pytest.raises(PartsError, match="another code"):
-        ensembles._row(files[0], ("size",), same[0], "0" * 64)
+        ensembles._measure(files[0], ("size",), other)
+
+
+def test_a_row_that_a_worker_did_not_write_is_named(files, monkeypatch):
+    monkeypatch.setattr(ensembles, "_in_turn", lambda jobs, progress: ensembles._measure(*jobs[0]))
+    with pytest.raises(PartsError, match="Part modularity .* is missing"):
+        ensembles.compute_ensemble(files, ["modularity"], parallel=False)
+
+
+def test_a_damaged_row_is_measured_again(files):
+    first = ensembles.compute_ensemble(files, ["size"], parallel=False)
+    ensembles._start(files[1]).path("size").write_bytes(b"PK\x03\x04 cut short")
+    pd.testing.assert_frame_equal(
+        ensembles.compute_ensemble(files, ["size"], parallel=False), first
+    )

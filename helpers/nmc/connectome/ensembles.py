@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -26,8 +26,9 @@ from nmc.connectome.paths import (
 )
 from nmc.connectome.read import connectome_file, instance_keys, load_connectome
 from nmc.connectome.validation import check_choice, check_connectome, check_table, listed
-from nmc.data.files import cache_folder, read_json, sha256_of, write_json
+from nmc.data.files import cache_folder, sha256_of
 from nmc.errors import MissingFileError, MissingLibraryError, PartsError, UnknownNameError
+from nmc.parts import PartedRun, start_run
 
 #: From so many instances on Dask is used where it is installed.
 _MANY = 8
@@ -126,7 +127,7 @@ def compute_ensemble(
     parallel: bool | None = None,
     progress: bool = True,
 ) -> pd.DataFrame:
-    """Measure many instances.
+    """Measure many instances; what an earlier run has measured is read, not computed again.
 
     Parameters
     ----------
@@ -151,19 +152,11 @@ def compute_ensemble(
 
     Raises
     ------
-    MissingFileError
-        When there is no instance to measure.
-    UnknownNameError
-        For a measure, or a key, that does not exist.
-    ConnectomeError
-        For `instances` or `measures` that are no list.
+    MissingFileError, UnknownNameError
+        When there is no instance to measure; for a measure, or a key, that does not exist.
     PartsError
-        When a process reads another file at an instance's path, or runs other code.
-
-    Notes
-    -----
-    Each finished row is kept in the cache under the instance's sha256, the measure and the
-    code's hash: a run that was stopped goes on where it was.
+        When a process reads another file at an instance's path or runs other code, or a measure
+        of an instance is missing afterwards.
     """
     if instances is None:
         instances = instance_keys(source=source)
@@ -173,11 +166,12 @@ def compute_ensemble(
     measures = check_names(measures)
     # Fetched here, so that this process's log knows every file and workers only read.
     paths = [connectome_file(key, source=source, progress=progress) for key in wanted]
-    jobs = [(path, measures, sha256_of(path), code_hash(__name__)) for path in paths]
+    jobs = [(path, measures, _start(path)) for path in paths]
     if parallel is None:
         parallel = len(wanted) >= _MANY and find_spec("distributed") is not None
-    run = _with_dask if parallel else _in_turn
-    rows = run(jobs, progress)
+    (_with_dask if parallel else _in_turn)(jobs, progress)
+    parts = ([run.read_part(name)[0]["numbers"] for name in measures] for *_, run in jobs)
+    rows = [dict(pair for numbers in row for pair in numbers) for row in parts]
     table = pd.DataFrame(rows, index=pd.Index(map(str, wanted), name="instance"))
     kinds = pd.DataFrame([_kind_of(str(key)) for key in wanted], index=table.index)
     return pd.concat([kinds, table], axis=1)
@@ -205,12 +199,13 @@ def compute_spread(ensemble: pd.DataFrame, by: str = "kind") -> pd.DataFrame:
     return ensemble.groupby(by, sort=False)[list(numbers)].agg(["mean", "std", "count"])
 
 
-def _in_turn(jobs: list, progress: bool) -> list[dict]:
+def _in_turn(jobs: list, progress: bool) -> None:
     quiet = {} if progress else {"disable": True}  # TQDM_DISABLE counts only when unset here
-    return [_row(*job) for job in tqdm(jobs, "instances", leave=False, **quiet)]
+    for job in tqdm(jobs, "instances", leave=False, **quiet):
+        _measure(*job)
 
 
-def _with_dask(jobs: list, progress: bool) -> list[dict]:
+def _with_dask(jobs: list, progress: bool) -> None:
     try:
         from distributed import Client, LocalCluster, default_client
         from distributed import progress as show
@@ -230,37 +225,40 @@ def _with_dask(jobs: list, progress: bool) -> list[dict]:
         )
         client = Client(own)
     try:
-        futures = [client.submit(_row, *job, pure=False) for job in jobs]
+        futures = [client.submit(_measure, *job, pure=False) for job in jobs]
         if progress and sys.stderr.isatty():
             show(futures, notebook=False)
-        return client.gather(futures)
+        client.gather(futures)
     finally:
         if own is not None:
             client.close()
             own.close()
 
 
-def _row(path: Path, measures: tuple[str, ...], sha256: str, code: str) -> dict:
-    """Measure one instance; what is kept from an earlier run is not computed again."""
-    there = {"file": sha256_of(path), "code": code_hash(__name__)}
-    for what, wanted in (("file", sha256), ("code", code)):
-        if there[what] != wanted:
+def _made_from(path: Path) -> dict[str, str]:
+    return {"file": sha256_of(path), "code": code_hash(__name__)}
+
+
+def _start(path: Path) -> PartedRun:
+    """Begin measuring a file, or go on: a part a measure, made from this content and this code."""
+    made_from = _made_from(path)
+    folder = cache_folder() / "ensembles" / "-".join(text[:32] for text in made_from.values())
+    return start_run(folder, {name: [name] for name in MEASURES}, made_from, resume=True)
+
+
+def _measure(path: Path, measures: tuple[str, ...], run: PartedRun) -> None:
+    """Write what one instance's run lacks of the measures."""
+    for what, there in _made_from(path).items():
+        if there != run.made_from[what]:
             raise PartsError(
-                f"{path}: a process of this ensemble has another {what} ({there[what][:12]}…, not "
-                f"{wanted[:12]}…): give all of them the same files and the same package."
+                f"{path}: a process of this ensemble has another {what} ({there[:12]}…, not "
+                f"{run.made_from[what][:12]}…): give all the same files and the same package."
             )
-    kept_in = cache_folder() / "ensembles" / f"{sha256}-{code[:16]}.json"
-    known: Mapping = read_json(kept_in) or {}
-    row: dict = {}
     connectome = None
-    for name in measures:
-        if name not in known:
+    for name in run.unfinished():
+        if name in measures:
             connectome = connectome or load_connectome(path, progress=False)
-            pairs = [list(pair) for pair in MEASURES[name](connectome).items()]
-            known = {**(read_json(kept_in) or {}), **known, name: pairs}  # pairs keep their order
-            write_json(kept_in, known)
-        row |= dict(known[name])
-    return row
+            run.write_part(name, {"numbers": list(MEASURES[name](connectome).items())})
 
 
 def _kind_of(key: str) -> dict:
