@@ -33,7 +33,8 @@ from nmc import recomputed
 from nmc.cells import settings
 from nmc.cells.build import cell_spec
 from nmc.cells.package import load_package
-from nmc.cells.protocols import run_cached, step_stimulus
+from nmc.cells.results import run_cached
+from nmc.cells.stimuli import Step
 from nmc.cells.sweep import makings, sweep
 
 RESULTS = Path(__file__).parent / "results" / "cells.json"
@@ -66,8 +67,8 @@ def simulate(model: str, step: int, how: dict, variant: str, keep: bool = False)
     package = load_package(model)
     params = {
         "cell": cell_spec(package),
-        "stimuli": [step_stimulus(700, 2000, package.step_nA(step)),
-                    step_stimulus(0, 3000, package.hold_nA)],
+        "stimuli": [Step(700, 2000, package.step_nA(step)).plain(),
+                    Step(0, 3000, package.hold_nA).plain()],
         "record": {"v_mV": "soma[0](0.5).v"},
         "tstop_ms": 3000.0,
         "v_init_mV": -65.0,

@@ -75,11 +75,12 @@ def side_by_side(params, report):
     from neuron import h
     from nmc.cells import _run
     from nmc.cells.build import build_cell
+    from nmc.cells.stimuli import from_plain
 
     cells = [build_cell(spec) for spec in params["cells"]]
-    kept = [_run.add_stimulus(cell, params["stimulus"]) for cell in cells]
+    kept = [_run.attach(h, cell, from_plain(params["stimulus"])) for cell in cells]
     _run.set_integration(h, {"dt_ms": 0.025, "order": 1})
-    vectors = [_run.record(cell, "soma[0](0.5).v", 0.1) for cell in cells]
+    vectors = [_run.record(cell, "soma[0](0.5).v", [0.1]) for cell in cells]
     _run.start(h, {"tstop_ms": params["tstop_ms"], "v_init_mV": -65.0})
     _run.advance(h, params["tstop_ms"], report)
     del kept

@@ -12,11 +12,22 @@ __version__ = "0.1.0"
 
 #: Public name → module that defines it.
 _PUBLIC = {
+    "Chirp": "nmc.cells.stimuli",
     "Connectome": "nmc.connectome.graph",
+    "OUConductance": "nmc.cells.stimuli",
+    "OUCurrent": "nmc.cells.stimuli",
     "Package": "nmc.cells.package",
     "PairedRecording": "nmc.circuit.pairs",
+    "Ramp": "nmc.cells.stimuli",
+    "RunSettings": "nmc.cells.settings",
+    "Sine": "nmc.cells.stimuli",
+    "SpikeTrain": "nmc.cells.stimuli",
+    "Step": "nmc.cells.stimuli",
+    "VoltageClamp": "nmc.cells.stimuli",
+    "Waveform": "nmc.cells.stimuli",
     "available": "nmc.data",
     "available_models": "nmc.data",
+    "background_conductances": "nmc.cells.stimuli",
     "catalogue": "nmc.data.registry",
     "check": "nmc.exercises",
     "check_connectome_claims": "nmc.connectome.claims",

@@ -11,6 +11,7 @@ removed with it, obeys limits of time and memory, and is ended when its parent d
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import importlib
 import json
@@ -113,6 +114,14 @@ def _folder() -> Iterator[Path]:
             if fcntl:
                 fcntl.flock(handle, fcntl.LOCK_EX)  # let go when this process ends, however
             yield Path(name)
+
+
+@cache
+def private_folder() -> Path:
+    """Return a folder of this process's own: removed at its end, or later if it is killed."""
+    stack = contextlib.ExitStack()
+    atexit.register(stack.close)
+    return stack.enter_context(_folder())
 
 
 @cache

@@ -260,7 +260,7 @@ def run_scoreboard(
             if missing:
                 sweep(missing, protocol, folder=folder, n_workers=n_workers, **settings)
         finally:  # what is finished is kept, whatever ended the run
-            rows = load_rows(sorted(folder.glob(f"*.{protocol}.parquet")))
+            rows = load_rows(folder / protocol)
             rows = rows[rows["model"].isin(missing)]
             if keep and len(rows):
                 _keep(rows, path)

@@ -8,7 +8,7 @@ import sys
 
 import click
 import pytest
-from nmc.cli.models import _more, select_models
+from nmc.cli.models import _settings, select_models
 from nmc.errors import UnknownNameError
 
 from .conftest import SMALL
@@ -26,9 +26,10 @@ def test_selections():
 def test_settings_on_the_command_line():
     words = ["section=dend[5]", "duration_ms=50.0", "amplitudes_nA=[0.1, 0.2]"]
     told = {"section": "dend[5]", "duration_ms": 50.0, "amplitudes_nA": [0.1, 0.2]}
-    assert _more(words) == told
+    assert _settings("fi", 1, "converged", words) == {"mode": "converged", **told}
+    assert _settings("step", 2, "published", ["step=3"]) == {"mode": "published", "step": 3}
     with pytest.raises(click.BadParameter, match="NAME=VALUE"):
-        _more(["section"])
+        _settings("rest", 1, "published", ["section"])
 
 
 @pytest.mark.neuron

@@ -14,14 +14,15 @@ import pytest
 from nmc.cells import mechanisms
 from nmc.cells.build import cell_spec
 from nmc.cells.package import read_package
-from nmc.cells.protocols import simulate_currents, step_stimulus
+from nmc.cells.protocols import simulate_currents
+from nmc.cells.stimuli import Step
 from nmc.child import run_child
 from nmc.errors import FormatError
 
 from .conftest import PYRAMIDAL, SMALL
 
 pytestmark = pytest.mark.neuron
-PULSE = step_stimulus(5.0, 40.0, 0.15)
+PULSE = Step(5.0, 40.0, 0.15)
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +113,8 @@ def test_models_in_one_process_do_not_disturb_one_another(small, pyramidal, monk
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))
     packages = [small, pyramidal, small]
     mods = [m for package in (small, pyramidal) for m in package.needed_mods().values()]
-    params = {"cells": [cell_spec(p) for p in packages], "stimulus": PULSE, "tstop_ms": 60.0}
+    params = {"cells": [cell_spec(p) for p in packages], "tstop_ms": 60.0}
+    params["stimulus"] = PULSE.plain()
     meta, arrays = run_child(
         "tasks:side_by_side",
         params,

@@ -17,7 +17,7 @@ from nmc.cells import channels, mechanisms, package_files, porting
 from nmc.cells.build import cell_spec
 from nmc.cells.package import as_package, read_package
 from nmc.cells.package_files import SECTION_ARRAYS
-from nmc.cells.protocols import step_stimulus
+from nmc.cells.stimuli import Step
 from nmc.child import run_child
 from nmc.errors import MechanismError, PackageError
 
@@ -290,7 +290,7 @@ def together(packages) -> dict[str, np.ndarray]:
     """Soma voltages of packages that run in one process."""
     params = {
         "cells": [cell_spec(p) for p in packages],
-        "stimulus": step_stimulus(10.0, 30.0, -0.05),
+        "stimulus": Step(10.0, 30.0, -0.05).plain(),
         "tstop_ms": 60.0,
     }
     libraries = mechanisms.libraries_of(packages)

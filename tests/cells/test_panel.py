@@ -105,11 +105,9 @@ def test_the_panel_runs_steps_and_inputs(small):
 def test_a_step_and_an_input_act_together(small):
     """As in the interface: both at once; without a rate only the step is left."""
     pytest.importorskip("ipywidgets")
-    from nmc.cells.protocols import step_stimulus
-
     quiet, driven = (
         nmc.simulate_bombardment(small, {}, duration_ms=30.0, v_init_mV=-70, stimuli=stimuli)
-        for stimuli in ([], [step_stimulus(5.0, 20.0, 0.2)])
+        for stimuli in ([], [nmc.Step(5.0, 20.0, 0.2)])
     )
     assert quiet.attrs["synapses"] == driven.attrs["synapses"] == 0
     at_20 = [trace.loc[trace["t_ms"] == 20.0, "v_mV"].item() for trace in (quiet, driven)]

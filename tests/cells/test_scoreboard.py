@@ -164,7 +164,7 @@ def test_eleven_packages_run_again_give_their_rows(mirror, monkeypatch, tmp_path
     models = chosen(kept.reset_index(drop=True), commit())
     assert len(models) == len(names.ETYPES) == 11
     sweep(models, "rest", folder=tmp_path, n_workers=2, progress=False, mode="published")
-    again = load_rows(sorted(tmp_path.glob("*.parquet"))).set_index("model")
+    again = load_rows(tmp_path / "rest").set_index("model")
     assert again["error"].isna().all()
     same = again["neuron"].iloc[0] == kept["neuron"].iloc[0]
     for model in models:

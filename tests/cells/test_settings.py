@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import nmc
 import numpy as np
 import pytest
 from nmc import child
-from nmc.cells.protocols import simulate_currents, step_stimulus
+from nmc.cells import settings as room
+from nmc.cells.protocols import simulate_currents
 from nmc.errors import ProtocolError, UnknownNameError
 
-STEP = step_stimulus(0.0, 5.0, 0.1)
-WAVE = {"kind": "waveform", "at": "soma[0](0.5)", "t_ms": [0.0, 1.0], "i_nA": [0.0, 0.1]}
+STEP = nmc.Step(0.0, 5.0, 0.1)
+WAVE = nmc.Waveform([0.0, 1.0], [0.0, 0.1])
 
 
 @pytest.fixture
@@ -26,11 +28,11 @@ def current(small, **settings):
 
 
 def stimulus(small, **changed):
-    simulate_currents(small, [{**STEP, **changed}], tstop_ms=10.0)
+    simulate_currents(small, [replace(STEP, **changed)], tstop_ms=10.0)
 
 
 def waveform(small, **changed):
-    simulate_currents(small, [{**WAVE, **changed}], tstop_ms=10.0)
+    simulate_currents(small, [replace(WAVE, **changed)], tstop_ms=10.0)
 
 
 @pytest.mark.parametrize("wrong", [math.nan, math.inf, "0.1", [0.1], True, 1e30, b"1"])
@@ -72,12 +74,22 @@ def test_a_setting_that_is_no_number_is_refused_by_name(small, never, call, name
         (current, {"record": {"x": "dend[0]"}}, "place and variable"),
         (current, {"record": ["dend[0](0.5).v"]}, "does not say names"),
         (current, {"record": {3: "dend[0](0.5).v"}}, "called 3"),
-        (stimulus, {"kind": "pulse"}, "stimulus 1: the kind is one of step"),
-        (stimulus, {"duration_ms": -5.0}, "stimulus 1, duration_ms"),
+        (current, {"settle": 1}, "settle: 1 is neither True nor False"),
+        (current, {"window_ms": (5.0, 5.0)}, "window_ms: .* is not .from, to."),
+        (current, {"window_ms": (5.0, 50.0)}, "beyond the end, 10 ms"),
+        (current, {"sampling_ms": 0.04}, "no multiple of the time step, 0.025 ms"),
+        (current, {"dt_ms": 0.0}, "dt_ms"),
+        (current, {"mode": "converged", "dt_ms": 0.01}, "a fixed step is given"),
+        (current, {"threshold": 0.0}, "setting of simulate_currents .* mean 'threshold_mV'"),
+        (nmc.simulate_step, {"amplitude": 0.1}, "setting of simulate_step .* 'amplitude_nA'"),
+        (nmc.simulate_bap, {"record": {"x": "dend[0](0.5).v"}}, "record: the protocol bap"),
+        (nmc.simulate_rest, {"window_ms": (0.0, 9.0)}, "window_ms: the protocol rest"),
+        (nmc.simulate_bombardment, {"mode": "converged"}, "these synapses need a fixed step"),
+        (stimulus, {"duration_ms": -5.0}, "Step, duration_ms"),
         (waveform, {"t_ms": [0.0]}, "one length"),
         (waveform, {"t_ms": [1.0, 0.0]}, "ascend"),
-        (waveform, {"i_nA": [0.0, math.nan]}, "not a finite number"),
-        (waveform, {"i_nA": ["a", "b"]}, "lists of numbers"),
+        (waveform, {"i_nA": [0.0, math.nan]}, "Waveform, i_nA, value 2"),
+        (waveform, {"i_nA": ["a", "b"]}, "i_nA, value 1"),
         (nmc.simulate_step, {"step": 4}, "step"),
         (nmc.simulate_step, {"step": 0}, "step"),
         (nmc.simulate_chirp, {"amplitude_nA": 0.0}, "no oscillation"),
@@ -103,8 +115,30 @@ def test_a_weight_and_an_empty_list_are_refused(small, never):
             nmc.simulate_epsp(small, "dend[0]", weight_nS=weight)
     with pytest.raises(ProtocolError, match="empty"):
         nmc.simulate_steps([])
-    with pytest.raises(ProtocolError, match="no list of stimuli"):
-        simulate_currents(small, STEP, tstop_ms=10.0)
+    for given, said in (
+        ("step", "no stimulus"), ({"kind": "step"}, "no stimulus"), ([STEP, "step"], "stimulus 2"),
+        ([STEP, [[0.1]]], "stimulus 2"), ([], "say how long"), ([0.1, math.nan], "value 2"),
+    ):  # fmt: skip
+        with pytest.raises(ProtocolError, match=said):
+            simulate_currents(small, given)
+
+
+def test_every_call_takes_the_same_settings_and_each_of_them_is_checked():
+    """A setting without a check, or a call with a parameter list of its own, is a second place."""
+    calls = [
+        nmc.simulate_step, nmc.simulate_currents, nmc.simulate_rest, nmc.simulate_fi,
+        nmc.simulate_bap, nmc.simulate_epsp, nmc.simulate_chirp, nmc.simulate_bombardment,
+    ]  # fmt: skip
+    shared = list(room.RunSettings.__annotations__)
+    assert list(room.DEFAULTS) and set(room.DEFAULTS) == set(shared)
+    for call in calls:
+        usable = room.usable_settings(call)
+        assert usable[-len(shared) :] == shared and len(set(usable)) == len(usable), call
+        assert "RunSettings" in call.__doc__
+    for name in shared:
+        with pytest.raises((ProtocolError, UnknownNameError), match=name):
+            room.check_setting(name, "wrong")
+        assert f"    {name} : " in room.RunSettings.__doc__
 
 
 @pytest.mark.neuron

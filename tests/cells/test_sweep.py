@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import nmc
 import pandas as pd
 import pytest
 from dask import config
@@ -11,8 +12,9 @@ from nmc.cells import measures
 from nmc.cells import sweep as room
 from nmc.cells.package import load_package
 from nmc.cells.protocols import measure_step
-from nmc.cells.sweep import measure, sweep
-from nmc.errors import PartsError, ProtocolError, SimulationError, UnknownNameError
+from nmc.cells.sweep import load_rows, measure, sweep
+from nmc.errors import PartsError, ProtocolError, SimulationError, TrustError, UnknownNameError
+from nmc.parts import start_run
 
 from .conftest import SMALL
 
@@ -33,7 +35,7 @@ def test_an_unknown_model_or_protocol_runs_nothing(tmp_path):
         ("step", {"stpe": 1}, "Did you mean 'step'"),
         ("step", {"step": 4}, "step"),
         ("rest", {"mode": "quick"}, "mode"),
-        ("rest", {"amplitude_nA": 1.0}, "setting of the protocol rest"),
+        ("rest", {"amplitude_nA": 1.0}, "setting of simulate_rest"),
         ("chirp", {"f_max_Hz": float("nan")}, "f_max_Hz"),
         ("fi", {"amplitude": 0.1}, "amplitudes_nA"),
         ("epsp", {}, "needs the setting section"),
@@ -45,31 +47,29 @@ def test_settings_are_looked_at_before_anything_runs(tmp_path, protocol, setting
     with pytest.raises((ProtocolError, UnknownNameError), match=said):
         sweep([SMALL], protocol, folder=tmp_path, **settings)
     with pytest.raises(ProtocolError, match="empty"):
-        sweep([], protocol, folder=tmp_path)
+        sweep([], "rest", folder=tmp_path)
     assert not list(tmp_path.iterdir())
 
 
 def test_a_worker_on_other_data_refuses_and_the_row_says_so(tmp_path, monkeypatch):
     """A task carries the digest of the caller's package."""
     digest = "0" * 64  # of no package that this worker has
-    row = measure(SMALL, "rest", {"mode": "converged"}, digest)
+    told = {"model": SMALL, "origin": "sample", "invented": True, "package_sha256": digest}
+    row = measure(SMALL, "rest", {"mode": "converged"}, told | {"trusted": False})
     assert "another package" in row["error"] and "NMC_SOURCE" in row["error"]
     assert "input_resistance_MOhm" not in row
-    own = load_package(SMALL)
-    monkeypatch.setattr(room, "load_package", lambda _: replace(own, content_sha256=digest))
-    asked = sweep.__globals__["measure"]
-    monkeypatch.setattr(room, "measure", lambda m, p, s, d: asked(m, p, s, own.content_sha256))
-    rows = sweep([SMALL], "rest", folder=tmp_path, progress=False)
+    other = replace(load_package(SMALL), content_sha256=digest)
+    rows = sweep([other], "rest", folder=tmp_path, progress=False)
     assert rows["error"].str.contains("another package").all()
 
 
 def test_a_row_that_another_sweep_wrote_meanwhile_is_not_taken(tmp_path, monkeypatch):
     def rest(package, **settings):
-        path = tmp_path / f"{package.name}.rest.parquet"
-        return {"answer": 42, "settings": "{}" if len(list(path.parent.iterdir())) else "other"}
+        start_run(tmp_path / "rest", {SMALL: [SMALL]}, {"settings": "other"})
+        return {"answer": 42}
 
     monkeypatch.setattr(measures, "measure_rest", rest)
-    with pytest.raises(PartsError, match="settings"):
+    with pytest.raises(PartsError, match="Another run was started"):
         sweep([SMALL], "rest", folder=tmp_path, progress=False)
 
 
@@ -105,8 +105,26 @@ def test_failures_are_rows_and_a_second_sweep_runs_only_what_is_missing(tmp_path
     again = sweep([SMALL, other], "rest", folder=tmp_path, progress=False)
     assert sorted(calls) == sorted([SMALL, other, other])  # the good row was not run again
     assert again["error"].isna().all() and (again["answer"] == 42).all()
+    table = pd.read_parquet(tmp_path / "rest/rows.parquet")
+    assert table["model"].tolist() == load_rows(tmp_path / "rest")["model"].tolist()
+    assert table["model"].tolist() == [SMALL, other] and (table["answer"] == 42).all()
     sweep([SMALL, other], "rest", folder=tmp_path, progress=False, mode="converged")
     assert len(calls) == 5  # other settings, other rows
+
+
+def test_a_sweep_takes_paths_and_packages(small, copy, tmp_path):
+    """An edited copy, by its path, beside the known package and one with channels scaled."""
+    with (copy / "template.hoc").open("a") as file:
+        file.write("// mine\n")
+    with pytest.raises(TrustError):
+        sweep([copy], "rest", folder=tmp_path / "rows", progress=False)
+    scaled = nmc.scale_channels(small, {"Ih": 2.0})
+    models = [SMALL, str(copy), scaled]
+    rows = sweep(models, "rest", folder=tmp_path / "rows", progress=False, trust=True)
+    assert rows["error"].isna().all() and rows["model"].tolist() == [SMALL] * 3
+    assert rows["origin"].tolist() == ["sample", "own package", "sample, channels scaled"]
+    resistance = rows["input_resistance_MOhm"]
+    assert resistance[0] == resistance[1] > resistance[2]  # more open at rest, more leaky
 
 
 def test_features_may_be_asked_for_from_many_threads(small):

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import nmc
 import pytest
 from nmc.cells import by_hand, known, mechanisms
-from nmc.cells.build import build_cell, cell_spec
 from nmc.cells.package import read_package
 from nmc.circuit.network import with_continuous_synapses
 from nmc.errors import PackageError, TrustError
@@ -157,16 +156,34 @@ def test_a_library_is_noted_as_known_only_if_all_packages_are(small, copy, tmp_p
     assert json.loads(path.read_text())["known"] is False
 
 
-def test_a_cell_is_not_built_again_from_changed_files(copy, monkeypatch):
-    """Of a template that NEURON has already; its synapses' files are read for each cell."""
-    spec = cell_spec(read_package(copy))
-    name = f"{spec['template']}_{spec['content_sha256'][:10]}s"
-    h = SimpleNamespace(load_file=lambda *_: 1, **{name: lambda synapses: "a cell"})
-    monkeypatch.setitem(sys.modules, "neuron", SimpleNamespace(h=h))
-    assert build_cell(spec, synapses=True).hoc == "a cell"
-    append(copy / "synapses/synconf.txt", "changed")
-    with pytest.raises(PackageError, match="changed after the package was loaded"):
-        build_cell(spec, synapses=True)
+@pytest.mark.neuron
+def test_a_cell_is_built_from_the_files_that_were_checked(copy):
+    """NEURON reads morphology and synapses anew for each cell: a copy, not what lies there now."""
+    package = read_package(copy)
+    code = f"""
+import json
+from pathlib import Path
+import nmc
+from nmc.cells.build import build_cell
+package = nmc.load_package({str(copy)!r})
+cells = [nmc.load_cell(package, synapses=True)]
+for file in ({str(package.morphology)!r}, {str(copy / "synapses/synapses.tsv")!r}):
+    Path(file).write_text("not what was checked")
+spec = nmc.cells.build.cell_spec(package)
+cells.append(build_cell(spec, synapses=True))
+try:
+    build_cell(spec)
+except nmc.errors.PackageError as error:
+    told = str(error)
+counts = [[len(c.sections), len(c.hoc.synapses.netcon_list)] for c in cells]
+print(json.dumps([counts, told]))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=500
+    )
+    [one, two], told = json.loads(done.stdout.splitlines()[-1])
+    assert one == two and one[0] > 5 and one[1] == len(package.synapses)
+    assert "changed after the package was loaded" in told
 
 
 @pytest.mark.parametrize("name", ["README", "VERSION", "CHANGELOG", "._run.py", "x/.DS_Store"])

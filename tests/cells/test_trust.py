@@ -125,7 +125,8 @@ def test_a_source_does_not_give_it_for_the_known_one(edited, monkeypatch, tmp_pa
         for path in sorted(folder.rglob("*")):
             archive.write(path, f"{SMALL}/{path.relative_to(folder)}")
     monkeypatch.setenv("NMC_SOURCE", str(tree))
-    assert "ChecksumError" in measure(SMALL, "step", {}, "")["error"]
+    told = dict.fromkeys(("model", "origin", "invented", "package_sha256"), "") | {"trusted": False}
+    assert "ChecksumError" in measure(SMALL, "step", {}, told)["error"]
     with pytest.raises(ChecksumError, match="Load an edited package by its path"):
         nmc.simulate_step(SMALL)
     with pytest.raises(TrustError, match="a file that each package has of its own"):

@@ -179,9 +179,9 @@ def test_names_that_hoc_code_cannot_hold_are_refused(plan, tmp_path, name):
     from nmc.cells.build import _define
     from nmc.errors import PackageError
 
-    folder = next(iter(plan.packages.values())).folder
+    files = {"template.hoc": b"begintemplate a\n"}
     for renamed in ({"Ih": name}, {name: "Ih"}):
         with pytest.raises(PackageError, match="HOC code cannot hold such names"):
-            _define(None, folder, "abc", False, renamed)
+            _define(None, files, tmp_path, "abc", False, {"renamed": renamed})
     with pytest.raises(PackageError, match="HOC code cannot hold such names"):
-        _define(None, Path('/tmp/x" system("y'), "abc", False, {})
+        _define(None, files, Path('/tmp/x" system("y'), "abc", False, {"renamed": {}})

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from nmc.cells.build import cell_spec
 from nmc.cells.morphology import section_paths
-from nmc.cells.protocols import run_cached
+from nmc.cells.results import run_cached
 from nmc.errors import SynapseError
 
 MODEL = "L5_TTPC1_cADpyr232_1"

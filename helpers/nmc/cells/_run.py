@@ -7,10 +7,20 @@ of a result's key in the cache.
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import numpy as np
 
 from nmc.cells.build import Cell, build_cell
+from nmc.cells.stimuli import (
+    Current,
+    OUConductance,
+    SpikeTrain,
+    Step,
+    Stimulus,
+    VoltageClamp,
+    from_plain,
+)
 from nmc.errors import PackageError, SimulationError
 
 _TARGET = re.compile(r"(?P<place>.+\))\.(?P<variable>\w+)")
@@ -24,12 +34,12 @@ def run(params: dict, report) -> tuple[dict, dict[str, np.ndarray]]:
     Parameters
     ----------
     params : dict
-        ``cell`` (from `nmc.cells.build.cell_spec`), ``stimuli`` (see `add_stimulus`),
-        ``record`` (name → ``"dend[3](0.5).v"``), ``tstop_ms``, ``v_init_mV``,
-        ``integration`` (``{"dt_ms", "order"}`` or
-        ``{"atol", "max_order"}``), ``sampling_ms``,
-        ``threshold_mV``; for the package's rest protocol ``settle: true``; under synaptic
-        input ``rates_Hz`` (m-type number → rate) and ``seed``: each presynaptic cell is then one
+        ``cell`` (from `nmc.cells.build.cell_spec`), ``stimuli`` (each from `Stimulus.plain`),
+        ``record`` (name → ``"dend[3](0.5).v"``), ``tstop_ms``, ``window_ms`` (what of it is
+        returned), ``v_init_mV``, ``integration`` (``{"dt_ms", "order"}`` or
+        ``{"atol", "max_order"}``), ``sampling_ms``, ``threshold_mV``; ``channel_seed`` for random
+        channels; for the package's rest protocol ``settle: true``; under synaptic input
+        ``rates_Hz`` (m-type number → rate) and ``seed``: each presynaptic cell is then one
         Poisson source of its own random stream, as each is one NetStim in the package, and
         synapses keep the package's seeds and weights.
     report : callable
@@ -39,30 +49,46 @@ def run(params: dict, report) -> tuple[dict, dict[str, np.ndarray]]:
     -------
     meta, arrays
         ``t_ms`` (regular for a fixed step, the integrator's own steps for a variable one), one
-        array a recording, and ``spikes_ms``.  Under synaptic input the meta count
-        ``presynaptic_cells`` and ``synapses``.
+        array a recording, ``clamps_nA`` where conductances or clamps inject, and ``spikes_ms``.
+        Under synaptic input the meta count ``presynaptic_cells`` and ``synapses``.
     """
     from neuron import h
 
     synaptic = "rates_Hz" in params
     cell = build_cell(params["cell"], synapses=synaptic)
+    if params.get("channel_seed") is not None:
+        cell.hoc.re_init_rng(params["channel_seed"])
     sources = activate(h, cell, params["rates_Hz"], params["seed"]) if synaptic else {}
-    kept = [add_stimulus(cell, stimulus) for stimulus in params["stimuli"]]
+    attached = [attach(h, cell, from_plain(stimulus)) for stimulus in params["stimuli"]]
+    h.cvode.use_fast_imem(any(t.endswith(".i_membrane_") for t in params["record"].values()))
     variable = set_integration(h, params["integration"])
-    sampling = None if variable else params["sampling_ms"]
+    sampling = [] if variable else [params["sampling_ms"]]
     recorded = {name: record(cell, target, sampling) for name, target in params["record"].items()}
-    t = h.Vector().record(h._ref_t, *([] if variable else [sampling]))
+    clamps = [(sign, h.Vector().record(i, *sampling)) for _, sign, i in attached if sign]
+    t = h.Vector().record(h._ref_t, *sampling)
     fine_t = h.Vector().record(h._ref_t)
     fine_v = h.Vector().record(cell.soma(0.5)._ref_v)
     start(h, params)
     advance(h, params["tstop_ms"], report)
     arrays = {"t_ms": np.array(t), **{name: np.array(v) for name, v in recorded.items()}}
-    del kept
+    if clamps:
+        arrays["clamps_nA"] = np.sum([sign * np.array(i) for sign, i in clamps], axis=0)
     for name, values in arrays.items():
         check_finite(cell.model, name, values, arrays["t_ms"])
+    arrays = _within(arrays, params.get("window_ms"))
     arrays["spikes_ms"] = crossings(np.array(fine_t), np.array(fine_v), params["threshold_mV"])
     segments = sum(s.nseg for s in cell.hoc.all)
     return {"segments": segments, "steps": len(fine_t), **sources}, arrays
+
+
+def _within(arrays: dict[str, np.ndarray], window: list[float] | None) -> dict[str, np.ndarray]:
+    """The samples within a window, and one on either side to interpolate from."""
+    if window is None:
+        return arrays
+    t = arrays["t_ms"]
+    first = max(np.searchsorted(t, window[0] + 1e-9) - 1, 0)
+    last = np.searchsorted(t, window[1] - 1e-9) + 1
+    return {name: values[first:last] for name, values in arrays.items()}
 
 
 def activate(h, cell, rates: dict[str, float], seed: int) -> dict[str, int]:
@@ -125,41 +151,52 @@ def advance(h, tstop: float, report) -> None:
         report(i / _CHUNKS)
 
 
-def add_stimulus(cell: Cell, stimulus: dict):
-    """Attach a stimulus; returns what must be kept alive.
+def attach(h, cell: Cell, stimulus: Stimulus) -> tuple[list, int, Any]:
+    """Put a stimulus on a cell.
 
-    ``{"kind": "step", "at", "delay_ms", "duration_ms", "amplitude_nA"}`` is a current clamp;
-    ``{"kind": "waveform", "at", "t_ms", "i_nA"}`` plays a current, linear between its points;
-    ``{"kind": "epsp", "at", "onset_ms", "rise_ms", "decay_ms", "weight_uS", "reversal_mV"}`` is
-    one double-exponential synaptic conductance.
+    Returns what must be kept alive; and the sign and the reference of a current that is injected
+    and known only from the run (sign 0: none).
     """
-    from neuron import h
-
-    segment = cell.segment(stimulus["at"])
-    if stimulus["kind"] == "step":
+    segment = cell.segment(stimulus.at)
+    if isinstance(stimulus, Current):
         clamp = h.IClamp(segment)
-        clamp.delay, clamp.dur = stimulus["delay_ms"], stimulus["duration_ms"]
-        clamp.amp = stimulus["amplitude_nA"]
-        return clamp
-    if stimulus["kind"] == "waveform":
-        clamp = h.IClamp(segment)
-        clamp.delay, clamp.dur = 0, 1e9
-        times, values = h.Vector(stimulus["t_ms"]), h.Vector(stimulus["i_nA"])
-        values.play(clamp._ref_amp, times, 1)
-        return clamp, times, values
-    if stimulus["kind"] == "epsp":
+        clamp.delay, clamp.dur = stimulus.start_ms, stimulus.end_ms - stimulus.start_ms
+        if isinstance(stimulus, Step):
+            clamp.amp = stimulus.amplitude_nA
+            return [clamp], 0, None
+        return [clamp, *_play(h, clamp._ref_amp, *stimulus.points())], 0, None
+    if isinstance(stimulus, OUConductance):
+        # An alpha function so slow that its top lasts for ever: its peak is a conductance to play.
+        synapse = h.AlphaSynapse(segment)
+        synapse.tau, synapse.onset, synapse.e = 1e9, -1e9, stimulus.reversal_mV
+        t, g = stimulus.points()
+        t, g = np.r_[0.0, t[0], t, t[-1], t[-1] + 1], np.r_[0.0, 0.0, g, 0.0, 0.0]
+        return [synapse, *_play(h, synapse._ref_gmax, t, g / 1000)], -1, synapse._ref_i
+    if isinstance(stimulus, VoltageClamp):
+        clamp = h.SEClamp(segment)
+        clamp.rs, clamp.dur1 = stimulus.series_MOhm, stimulus.end_ms
+        clamp.amp1 = stimulus.levels_mV[0]
+        return [clamp, *_play(h, clamp._ref_amp1, *stimulus.points())], 1, clamp._ref_i
+    if isinstance(stimulus, SpikeTrain):
         synapse = h.Exp2Syn(segment)
-        synapse.tau1, synapse.tau2 = stimulus["rise_ms"], stimulus["decay_ms"]
-        synapse.e = stimulus["reversal_mV"]
-        source = h.VecStim() if hasattr(h, "VecStim") else h.NetStim()
-        source.number, source.start, source.noise = 1, stimulus["onset_ms"], 0
-        connection = h.NetCon(source, synapse)
-        connection.weight[0], connection.delay = stimulus["weight_uS"], 0
-        return synapse, source, connection
-    raise PackageError(f"{cell.model}: there is no stimulus kind {stimulus['kind']!r}.")
+        synapse.tau1, synapse.tau2 = stimulus.rise_ms, stimulus.decay_ms
+        synapse.e = stimulus.reversal_mV
+        connection = h.NetCon(None, synapse)
+        connection.weight[0], connection.delay = stimulus.weight_nS / 1000, 0
+        times = stimulus.times_ms
+        events = h.FInitializeHandler(lambda: [connection.event(time) for time in times])
+        return [synapse, connection, events], 0, None
+    raise SimulationError(f"{cell.model}: {stimulus!r} cannot be attached.")
 
 
-def record(cell: Cell, target: str, sampling: float | None):
+def _play(h, reference, t: np.ndarray, values: np.ndarray) -> tuple:
+    """Let a variable follow values that are linear between times, and keep the last one."""
+    times, levels = h.Vector(t), h.Vector(values)
+    levels.play(reference, times, 1)
+    return times, levels
+
+
+def record(cell: Cell, target: str, sampling: list[float]):
     """Record a variable such as ``dend[3](0.5).v`` or ``soma[0](0.5).ik``."""
     from neuron import h
 
@@ -175,7 +212,7 @@ def record(cell: Cell, target: str, sampling: float | None):
         raise PackageError(
             f"{cell.model}: {found['place']} has no variable {found['variable']!r}."
         ) from None
-    return h.Vector().record(reference, *([] if sampling is None else [sampling]))
+    return h.Vector().record(reference, *sampling)
 
 
 def crossings(t: np.ndarray, v: np.ndarray, threshold: float) -> np.ndarray:

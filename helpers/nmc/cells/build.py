@@ -7,8 +7,10 @@ stand side by side.  Needs the package's mechanisms loaded (see `nmc.child`).
 
 from __future__ import annotations
 
+import hashlib
 import re
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nmc import child
 from nmc.cells import known
+from nmc.cells.stimuli import PLACE
 from nmc.errors import PackageError, SimulationError
 
 if TYPE_CHECKING:
@@ -28,7 +32,6 @@ _NO_SYNAPSES = "proc load_synapses() {}\n"
 _BEGIN = re.compile(r"[ \t]*begintemplate[ \t]+(\w+)")
 _LOAD = re.compile(r'load_file\("[^"]*"\)')
 _USED = re.compile(r"\bnew (synapses\w*)\(")
-_PLACE = re.compile(r"(soma|dend|apic|axon)(?:\[(\d+)\])?\(([0-9.]+)\)")
 
 
 def cell_spec(package: Package) -> dict:
@@ -92,7 +95,7 @@ class Cell:
 
     def segment(self, place: str):
         """Return the segment at a place written as ``dend[12](0.5)``."""
-        found = _PLACE.fullmatch(place)
+        found = PLACE.fullmatch(place)
         if not found or not 0 <= float(found[3]) <= 1:
             raise PackageError(
                 f"{self.model}: {place!r} is not a place; write it as 'dend[12](0.5)'."
@@ -130,15 +133,9 @@ def build_cell(spec: dict, *, synapses: bool = False) -> Cell:
     h.celsius = spec["celsius"]
     suffix = spec["content_sha256"][:10] + ("s" if synapses else "")
     name = f"{spec['template']}_{suffix}"
-    folder = Path(spec["folder"])
-    # Before each cell, not only the first: NEURON reads the synapses' files anew for each.
-    if known.content_digest(known.file_hashes(folder)) != spec["content_sha256"]:
-        raise PackageError(
-            f"{spec['model']}: the files in {folder} were changed after the package was "
-            "loaded; load it again."
-        )
     if not hasattr(h, name):
-        _define(h, folder, suffix, synapses, spec["renamed"])
+        files = _checked_files(spec)
+        _define(h, files, _copy(files, synapses), suffix, synapses, spec)
     try:
         hoc = getattr(h, name)(1 if synapses else 0)
     except RuntimeError as error:
@@ -164,19 +161,49 @@ def list_sections(params: dict, report) -> tuple[dict, dict[str, np.ndarray]]:
     return {"sections": order}, arrays
 
 
-def _define(h, folder: Path, suffix: str, synapses: bool, renamed: dict[str, str]) -> None:
+def _checked_files(spec: dict) -> dict[str, bytes]:
+    """A package's files by their path in it, each read once; refused where they have changed."""
+    folder = Path(spec["folder"])
+    hashes = known.file_hashes(folder)
+    if known.NOT_PLAIN not in hashes.values():
+        files = {path: (folder / path).read_bytes() for path in hashes}
+        hashes = {path: hashlib.sha256(content).hexdigest() for path, content in files.items()}
+        if known.content_digest(hashes) == spec["content_sha256"]:
+            return files
+    raise PackageError(
+        f"{spec['model']}: the files in {folder} were changed after the package was loaded; load "
+        "it again."
+    )
+
+
+def _copy(files: dict[str, bytes], synapses: bool) -> Path:
+    """Write the files that NEURON reads by their path into a folder of this process's own.
+
+    It reads them anew for each cell, so what it is handed must be what was checked.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="package-", dir=child.private_folder()))
+    for path, content in files.items():
+        if path.startswith("morphology/") or (synapses and path.startswith("synapses/")):
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_bytes(content)
+    return folder
+
+
+def _define(
+    h, files: dict[str, bytes], folder: Path, suffix: str, synapses: bool, spec: dict
+) -> None:
     """Define the package's templates under names of their own.
 
     Without synapses their template is left empty: NEURON 8 refuses to read the package's when
     the synapses' mechanisms are not loaded, and a package may have none.
     """
+    renamed = spec["renamed"]
     written = [*renamed, *renamed.values(), suffix]  # into HOC code, as is the folder
     if not all(re.fullmatch(r"\w+", name) for name in written) or re.search(
         r'["\\\n\r]', str(folder)
     ):
         raise PackageError(f"{str(folder)!r}, {written}: HOC code cannot hold such names.")
-    paths = {name: folder / name for name in _FILES if (folder / name).is_file()}
-    texts = {name: path.read_text("utf-8", "replace") for name, path in paths.items()}
+    texts = {name: files[name].decode("utf-8", "replace") for name in _FILES if name in files}
     if not synapses:
         own = template_names(texts.get(_SYNAPSES, "")) or _USED.findall(texts["template.hoc"])[:1]
         texts[_SYNAPSES] = "".join(
@@ -185,29 +212,26 @@ def _define(h, folder: Path, suffix: str, synapses: bool, renamed: dict[str, str
         )
     templates = [name for text in texts.values() for name in template_names(text)]
     word = re.compile(rf"\b({'|'.join(map(re.escape, templates))})\b")
-    mechanism = _mechanisms(folder, renamed)
+    mechanism = _mechanisms(files, renamed)
     for name in sorted(texts, key=_FILES.index):
         lines = (line for line in texts[name].splitlines() if not _LOAD.fullmatch(line.strip()))
         text = word.sub(rf"\1_{suffix}", "\n".join(lines))
         if renamed:
             text = mechanism.sub(lambda found: renamed.get(found[0], found[0]), text)
         text = re.sub(r'"((?:morphology|synapses)/[^"]+)"', rf'"{folder.as_posix()}/\1"', text)
-        with tempfile.NamedTemporaryFile("w", suffix=".hoc", delete=False) as file:
-            file.write(text + "\n")
-        try:
-            if not h.load_file(1, file.name):
-                raise SimulationError(f"{folder.name}: NEURON cannot read the package's HOC files.")
-        finally:
-            Path(file.name).unlink()
+        path = folder / "defined.hoc"
+        path.write_text(f"{text}\n", "utf-8")
+        if not h.load_file(1, str(path)):
+            raise SimulationError(f"{spec['model']}: NEURON cannot read the package's HOC files.")
 
 
-def _mechanisms(folder: Path, renamed: dict[str, str]) -> re.Pattern:
+def _mechanisms(files: Iterable[str], renamed: dict[str, str]) -> re.Pattern:
     """Mechanisms named in HOC code: alone, or at the end of a parameter (``gIhbar_Ih``).
 
     The longest name that fits is meant: ``gCa_LVAstbar_Ca_LVAst`` names no mechanism ``Ca``.
     """
-    names = {path.stem for path in (folder / "mechanisms").glob("*.mod")} | set(renamed)
-    longest = sorted(names, key=len, reverse=True)
+    mods = {Path(path).stem for path in files if re.fullmatch(r"mechanisms/[^/]+\.mod", path)}
+    longest = sorted(mods | set(renamed), key=len, reverse=True)
     return re.compile(rf"(?<![A-Za-z0-9])(?:{'|'.join(map(re.escape, longest))})\b")
 
 

@@ -23,7 +23,8 @@ import pandas as pd
 
 from nmc.cells import known, porting
 from nmc.cells.package import AnyModel, as_package, read_package
-from nmc.cells.protocols import STEP_MS, STEP_START_MS, THRESHOLD_MV
+from nmc.cells.protocols import STEP_MS, STEP_START_MS
+from nmc.cells.settings import THRESHOLD_MV
 from nmc.errors import PackageError, SimulationTimeout, TrustError
 
 #: Wall seconds a command may take unless told otherwise.

@@ -10,6 +10,7 @@ from pathlib import Path
 from nmc.cells import mechanisms
 from nmc.cells.build import Cell, build_cell, cell_spec
 from nmc.cells.package import AnyModel, as_package
+from nmc.child import load_libraries
 from nmc.errors import SimulationError
 
 _LOADED: set[Path] = set()  # NEURON cannot load a library twice, nor unload one
@@ -25,12 +26,10 @@ def load_cell(model: AnyModel, *, synapses: bool = False, trust: bool = False) -
 
     Parameters
     ----------
-    model : str, path, Model or Package
+    model, trust
         As for `nmc.load_package`.
     synapses : bool
         Place the package's synapses too, all silent.
-    trust : bool
-        Run the code of a package that is not known, see `nmc.load_package`.
 
     Returns
     -------
@@ -48,18 +47,14 @@ def load_cell(model: AnyModel, *, synapses: bool = False, trust: bool = False) -
     [package] = mechanisms.rename_clashes([as_package(model, trust=trust)], _TAKEN)
     libraries = mechanisms.libraries_of([package], synapses=synapses)
     with empty_folder():
-        from neuron import h
-
-        for library in libraries:
-            if library in _LOADED:
-                continue
-            try:
-                h.nrn_load_dll(str(library))
-            except RuntimeError as error:
-                raise SimulationError(
-                    f"{package.name}: its mechanisms cannot be loaded in this session: {error}"
-                ) from error
-            _LOADED.add(library)
+        try:
+            for library in set(libraries) - _LOADED:
+                load_libraries([str(library)])
+                _LOADED.add(library)
+        except RuntimeError as error:
+            raise SimulationError(
+                f"{package.name}: its mechanisms cannot be loaded in this session: {error}"
+            ) from error
         return build_cell(cell_spec(package), synapses=synapses)
 
 

@@ -1,25 +1,26 @@
-"""A cell at rest, as the packages' own script measures it; many steps; rate against current."""
+"""A cell at rest, as the packages' own script measures it; many steps; threshold, f–I and IV."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Unpack
 
 import numpy as np
 import pandas as pd
 
-from nmc import child
 from nmc.cells.features import efel_values
 from nmc.cells.package import AnyModel, Package, as_package
-from nmc.cells.protocols import (
-    STEP_MS,
+from nmc.cells.protocols import STEP_MS, describe, drive, simulate_step
+from nmc.cells.settings import (
     THRESHOLD_MV,
-    describe,
-    simulate_currents,
-    simulate_step,
-    step_stimulus,
+    RunSettings,
+    check_numbers,
+    check_setting,
+    checks_settings,
+    refuse_settings,
 )
-from nmc.cells.settings import check_numbers, check_settings
+from nmc.cells.stimuli import Step
 from nmc.errors import ProtocolError, SimulationError
 
 #: `run_RmpRiTau.py`: −0.01 nA from 1000 to 2000 ms of 3000, from −70 mV, after settling.
@@ -32,15 +33,8 @@ _EFEL = ("voltage_base", "steady_state_voltage_stimend", "decay_time_constant_af
 _SAMPLE_MS, _FIT_MS = 0.1, (1.1, 10.1)
 
 
-def simulate_rest(
-    model: AnyModel,
-    *,
-    mode: str = "published",
-    v_init_mV: float = -70.0,
-    trust: bool = False,
-    timeout_s: float = child.TIMEOUT_S,
-    progress: bool = True,
-) -> pd.DataFrame:
+@checks_settings
+def simulate_rest(model: AnyModel, **settings: Unpack[RunSettings]) -> pd.DataFrame:
     """Measure a cell at rest as the package's ``run_RmpRiTau.py`` does.
 
     The cell settles by ten steps of a second, then a current of −0.01 nA flows into the soma
@@ -52,10 +46,10 @@ def simulate_rest(
 
     Parameters
     ----------
-    model, mode, trust, timeout_s, progress
+    model
         As for `nmc.simulate_step`.
-    v_init_mV : float
-        Voltage from which the cell settles.
+    **settings
+        See `nmc.RunSettings`; ``v_init_mV``, from which the cell settles, is −70 by default.
 
     Returns
     -------
@@ -67,21 +61,15 @@ def simulate_rest(
     Raises
     ------
     SimulationError
-        The cell is not at rest: it fires, or eFEL finds no deflection.
+        The cell is not at rest: it fires, or eFEL finds no deflection. Others as
+        `nmc.simulate_step`.
     """
-    package = as_package(model, trust=trust)
-    trace = simulate_currents(
-        package,
-        [step_stimulus(REST_START_MS, REST_END_MS - REST_START_MS, REST_AMPLITUDE_NA)],
-        tstop_ms=REST_TOTAL_MS,
-        mode=mode,
-        v_init_mV=v_init_mV,
-        settle=True,
-        timeout_s=timeout_s,
-        progress=progress,
-    )
+    package = as_package(model)
+    refuse_settings("rest", settings, "window_ms", "sampling_ms")
+    current = Step(REST_START_MS, REST_END_MS - REST_START_MS, REST_AMPLITUDE_NA)
+    settings = {"v_init_mV": -70.0, "settle": True, **settings}
+    trace = drive(package, current, REST_TOTAL_MS, settings, protocol="rest")
     trace.attrs.update(
-        protocol="rest",
         amplitude_nA=REST_AMPLITUDE_NA,
         stim_start_ms=REST_START_MS,
         stim_end_ms=REST_END_MS,
@@ -129,29 +117,28 @@ def measure_rest(package: Package, **settings) -> dict:
 SHARES = (0.6, 0.8, 0.9, 1.0, 1.1, 1.2, 1.4, 1.7, 2.0)
 
 
+@checks_settings
 def simulate_fi(
     model: AnyModel,
     amplitudes_nA: Iterable[float] | None = None,
     *,
-    mode: str = "converged",
+    hold_nA: float | None = None,
     n_workers: int = 2,
-    **settings,
+    **settings: Unpack[RunSettings],
 ) -> pd.DataFrame:
     """Simulate steps of many amplitudes and count the spikes of each.
 
     Parameters
     ----------
-    model
+    model, hold_nA
         As for `nmc.simulate_step`.
     amplitudes_nA : iterable of float, optional
         Step amplitudes on top of the holding current; by default `SHARES` of the package's
         weakest step.
-    mode : {"published", "converged"}
-        See `nmc.cells.settings`.
     n_workers : int
         Runs at the same time, each in a process of its own.
     **settings
-        Further arguments of `nmc.simulate_step`.
+        See `nmc.RunSettings`; the mode is ``converged`` by default.
 
     Returns
     -------
@@ -162,17 +149,16 @@ def simulate_fi(
 
     Raises
     ------
-    PackageError, MechanismError, CompilerError, SimulationError
+    ProtocolError, PackageError, MechanismError, CompilerError, SimulationError
         As `nmc.simulate_step`.
     """
     package = as_package(model)
     if amplitudes_nA is None:
         amplitudes_nA = [share * package.steps_nA[0] for share in SHARES]
-    amplitudes = sorted(check_numbers("amplitude_nA", amplitudes_nA))
-    n_workers = check_settings(n_workers=n_workers)["n_workers"]
+    settings = {"mode": "converged", **settings}
 
     def row(amplitude: float) -> dict:
-        trace = simulate_step(package, amplitude_nA=amplitude, mode=mode, **settings)
+        trace = simulate_step(package, amplitude_nA=amplitude, hold_nA=hold_nA, **settings)
         spikes = trace.attrs["spike_times_ms"]
         during = [t - trace.attrs["stim_start_ms"] for t in spikes]
         return {
@@ -183,10 +169,9 @@ def simulate_fi(
             "final_rate_Hz": 1000 / (spikes[-1] - spikes[-2]) if len(spikes) > 1 else float("nan"),
         }
 
-    with ThreadPoolExecutor(n_workers) as pool:  # threads only wait for processes
-        rows = list(pool.map(row, amplitudes))
-    table = pd.DataFrame(rows)
-    table.attrs = {**describe(package), "protocol": "fi", "mode": mode}
+    amplitudes = sorted(check_numbers("amplitude_nA", amplitudes_nA))
+    table = pd.DataFrame(_in_parallel(row, amplitudes, n_workers))
+    table.attrs = {**describe(package), "protocol": "fi", "mode": settings["mode"]}
     return table
 
 
@@ -194,9 +179,8 @@ def simulate_steps(
     models: Iterable[AnyModel],
     step: int = 1,
     *,
-    mode: str = "converged",
     n_workers: int = 2,
-    **settings,
+    **settings: Unpack[RunSettings],
 ) -> dict[str, pd.DataFrame]:
     """Simulate the same step of several models, some at the same time.
 
@@ -204,14 +188,10 @@ def simulate_steps(
     ----------
     models : iterable
         Each as for `nmc.simulate_step`.
-    step : int
-        The packages' own step, 1 (weakest) to 3.
-    mode : {"published", "converged"}
-        See `nmc.cells.settings`; models with stochastic channels keep the fixed step.
+    step, **settings
+        As for `nmc.simulate_step`; the mode is ``converged`` by default.
     n_workers : int
         Runs at the same time, each in a process of its own.
-    **settings
-        Further arguments of `nmc.simulate_step`.
 
     Returns
     -------
@@ -220,16 +200,21 @@ def simulate_steps(
 
     Raises
     ------
-    PackageError, MechanismError, CompilerError, SimulationError
+    ProtocolError, PackageError, MechanismError, CompilerError, SimulationError
         As `nmc.simulate_step`.
     """
-    n_workers = check_settings(step=step, n_workers=n_workers)["n_workers"]
+    n_workers = check_setting("n_workers", n_workers)
     packages = [as_package(model) for model in models]
     if not packages:
         raise ProtocolError("models: the list is empty; name at least one model.")
-    with ThreadPoolExecutor(n_workers) as pool:
-        traces = pool.map(lambda p: simulate_step(p, step, mode=mode, **settings), packages)
-        return {package.name: trace for package, trace in zip(packages, traces, strict=True)}
+    settings = {"mode": "converged", **settings}
+    traces = _in_parallel(lambda p: simulate_step(p, step, **settings), packages, n_workers)
+    return {package.name: trace for package, trace in zip(packages, traces, strict=True)}
+
+
+def _in_parallel(call: Callable, items: list, n_workers: int) -> list:
+    with ThreadPoolExecutor(n_workers) as pool:  # threads only wait for processes
+        return list(pool.map(call, items))
 
 
 def measure_fi(package: Package, **settings) -> dict:

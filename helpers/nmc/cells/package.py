@@ -81,6 +81,8 @@ class Package:
     trusted : bool
         Whether its code may run: the package is known, was made from a known one by this
         package's own rules, or was loaded with ``trust=True``.
+    sections : mapping of str to int
+        ``soma``, ``dend``, ``apic``, ``axon`` → how many of them the simulated cell has.
     renamed : mapping of str to str
         Mechanisms that get another name where they run beside a package that has a different
         one of the same name; see `nmc.cells.mechanisms.rename_clashes`.
@@ -107,6 +109,7 @@ class Package:
     origin: str
     invented: bool
     trusted: bool
+    sections: Mapping[str, int]
     _hashes: Mapping[str, str]
     _biophysics: pd.DataFrame
     _mtypes: Mapping[int, str]
@@ -201,6 +204,15 @@ class Package:
                 f"{self.name} in {self.folder} {known.differences(self.name, self._hashes)}. Its "
                 "MOD, HOC and Python files would run on this machine with your rights: read them, "
                 "and pass trust=True (on the command line --trust) if you trust them."
+            )
+
+    def check_section(self, name: str) -> None:
+        """Refuse a section, such as ``dend[12]``, that the simulated cell does not have."""
+        part, _, number = name.rstrip("]").partition("[")
+        if int(number or 0) >= self.sections.get(part, 0):
+            there = [f"{part}[0…{n - 1}]" for part, n in self.sections.items() if n]
+            raise PackageError(
+                f"{self.name}: there is no section {name!r}; it has {', '.join(there)}."
             )
 
     def step_nA(self, step: int) -> float:
@@ -358,6 +370,7 @@ def read_package(folder: Path, *, trust: bool = False) -> Package:
         origin=found.origin if found else known.OWN,
         invented=found.origin == "sample" if found else _says_synthetic(files),
         trusted=found is not None or trust,
+        sections=MappingProxyType(sections),
         _hashes=MappingProxyType(hashes),
         _biophysics=biophysics,
         _mtypes=MappingProxyType(mtypes),

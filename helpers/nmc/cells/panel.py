@@ -9,10 +9,11 @@ from pathlib import Path
 import pandas as pd
 
 from nmc import names, style
-from nmc.cells.package import Package
-from nmc.cells.protocols import STEP_MS, STEP_START_MS, as_package, simulate_step, step_stimulus
+from nmc.cells.package import Package, as_package
+from nmc.cells.protocols import STEP_MS, STEP_START_MS, simulate_step
 from nmc.cells.runs import draw_voltages, make_frames, record_sections
 from nmc.cells.stimulation import simulate_bombardment
+from nmc.cells.stimuli import Step
 from nmc.errors import NMCError
 
 #: Rate at which the packages' interface lets a presynaptic m-type fire.
@@ -140,8 +141,8 @@ def _simulate(package: Package, panel, n_sections: int, seed: int) -> pd.DataFra
     stimuli = []
     if step:  # as in the interface, a step brings its holding current
         stimuli = [
-            step_stimulus(STEP_START_MS, STEP_MS, package.step_nA(step)),
-            step_stimulus(0.0, length, package.hold_nA),
+            Step(STEP_START_MS, STEP_MS, package.step_nA(step)),
+            Step(0.0, length, package.hold_nA),
         ]
     return simulate_bombardment(
         package,

@@ -1,113 +1,92 @@
-"""Stimulation protocols: a model in, a tidy table out, NEURON in a process of its own.
+"""Protocols: a model in, a tidy table out, NEURON in a process of its own.
 
-The step protocol and the rest protocol are those of the packages' ``run.py`` and
-``run_RmpRiTau.py`` (Ramaswamy et al. 2015, Front. Neural Circuits 9:44).
+The step protocol is that of the packages' ``run.py`` (Ramaswamy et al. 2015, Front. Neural
+Circuits 9:44).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import logging
+from collections.abc import Mapping
+from typing import Any, Unpack
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
+from scipy.interpolate import PchipInterpolator
 
-from nmc import child
-from nmc.cells import mechanisms, results
+from nmc.cells import mechanisms
 from nmc.cells.build import cell_spec
 from nmc.cells.features import compute_features
 from nmc.cells.package import AnyModel, Package, as_package
-from nmc.cells.settings import check_record, check_settings, check_stimuli, choose
+from nmc.cells.results import run_cached
+from nmc.cells.settings import (
+    DEFAULTS,
+    SAMPLING_MS,
+    RunSettings,
+    check_record,
+    checks_settings,
+    choose,
+)
+from nmc.cells.stimuli import Current, Step, Stimulus, as_stimuli
+from nmc.errors import ProtocolError
 
 #: The packages' step protocol: holding current all along, a step from 700 to 2700 ms.
 STEP_START_MS, STEP_MS, STEP_TOTAL_MS = 700.0, 2000.0, 3000.0
-#: Samples of a returned trace; the packages' scripts keep one every 0.1 ms.
-SAMPLING_MS = 0.1
-#: A spike is an upward crossing of this soma voltage, eFEL's own default.
-THRESHOLD_MV = -20.0
 
 _TASK = "nmc.cells._run:run"
+_log = logging.getLogger(__name__)
 
 
+@checks_settings
 def simulate_step(
     model: AnyModel,
     step: int = 1,
     *,
     amplitude_nA: float | None = None,
     hold_nA: float | None = None,
-    mode: str = "published",
-    v_init_mV: float = -65.0,
-    record: Mapping[str, str] | None = None,
-    threshold_mV: float = THRESHOLD_MV,
-    trust: bool = False,
-    timeout_s: float = child.TIMEOUT_S,
-    progress: bool = True,
+    **settings: Unpack[RunSettings],
 ) -> pd.DataFrame:
     """Inject a current step into the soma on top of the holding current.
 
     Parameters
     ----------
-    model : str, Model, pathlib.Path or Package
-        A model's name, a package's folder, or a package.
+    model : str, path, Model or Package
+        A model's name, where a package lies, or a package.
     step : int
         The package's own step, 1 (weakest) to 3.
     amplitude_nA : float, optional
         Any other amplitude instead of the package's.
     hold_nA : float, optional
         Holding current; the package's own unless given.
-    mode : {"published", "converged"}
-        The package's own integration, or one that is accurate; see `nmc.cells.settings`.
-    v_init_mV : float
-        Start voltage; NEURON's −65 mV, as the package's script leaves it.
-    record : mapping of str to str, optional
-        More columns: name → place and variable, e.g. ``{"dend_mV": "dend[3](0.5).v"}``.
-    threshold_mV : float
-        Soma voltage whose upward crossings count as spikes.
-    trust : bool
-        Run the code of a package that is not known, see `nmc.load_package`.
-    timeout_s : float
-        Limit of wall time.
-    progress : bool
-        Show a progress bar for runs that take longer than a second.
+    **settings
+        See `nmc.RunSettings`.
 
     Returns
     -------
     pandas.DataFrame
         ``t_ms``, ``v_mV`` (soma), ``i_nA`` (injected) and the recorded columns, every 0.1 ms;
-        shape (30001, 3 + recordings). ``.attrs`` name model,
-        ``origin``, ``invented``, ``protocol``, ``mode``, ``integration``,
-        ``v_init_mV``, ``spike_count``, ``spike_times_ms``, amplitudes and CPU seconds.
+        shape (30001, 3 + recordings). ``.attrs`` name model, ``origin``, ``invented``,
+        ``protocol``, ``mode``, ``integration``, ``spike_count``, ``spike_times_ms``, amplitudes
+        and CPU seconds.
 
     Raises
     ------
-    ProtocolError
-        A setting is no number, not finite, or out of its range.
+    ProtocolError, UnknownNameError
+        A setting does not exist, is no number, not finite, or out of its range; NEURON is not
+        started.
     TrustError
         The package is neither known nor trusted.
     PackageError, MechanismError, CompilerError, SimulationError
         A file of the package is missing or wrong; a MOD file does not compile; the run fails,
         ends early or takes too long.
     """
-    package = as_package(model, trust=trust)
-    given = check_settings(step=step, amplitude_nA=amplitude_nA, hold_nA=hold_nA)
-    hold = package.hold_nA if hold_nA is None else given["hold_nA"]
-    amplitude = package.step_nA(step) if amplitude_nA is None else given["amplitude_nA"]
-    stimuli = [
-        step_stimulus(STEP_START_MS, STEP_MS, amplitude),
-        step_stimulus(0.0, STEP_TOTAL_MS, hold),
-    ]
-    trace = simulate_currents(
-        package,
-        stimuli,
-        tstop_ms=STEP_TOTAL_MS,
-        mode=mode,
-        v_init_mV=v_init_mV,
-        record=record,
-        threshold_mV=threshold_mV,
-        timeout_s=timeout_s,
-        progress=progress,
-    )
+    package = as_package(model)
+    hold = package.hold_nA if hold_nA is None else hold_nA
+    amplitude = package.step_nA(step) if amplitude_nA is None else amplitude_nA
+    stimuli = [Step(STEP_START_MS, STEP_MS, amplitude), Step(0.0, STEP_TOTAL_MS, hold)]
+    trace = drive(package, stimuli, STEP_TOTAL_MS, settings, protocol="step")
     trace.attrs.update(
-        protocol="step",
         step=None if amplitude_nA is not None else step,
         amplitude_nA=amplitude,
         hold_nA=hold,
@@ -117,117 +96,105 @@ def simulate_step(
     return trace
 
 
+@checks_settings
 def simulate_currents(
     model: AnyModel,
-    stimuli: list[dict],
+    stimuli: Stimulus | ArrayLike | list[Stimulus | ArrayLike],
     *,
-    tstop_ms: float,
-    mode: str = "published",
-    v_init_mV: float = -65.0,
-    record: Mapping[str, str] | None = None,
-    threshold_mV: float = THRESHOLD_MV,
-    settle: bool = False,
-    trust: bool = False,
-    timeout_s: float = child.TIMEOUT_S,
-    progress: bool = True,
+    tstop_ms: float | None = None,
+    **settings: Unpack[RunSettings],
 ) -> pd.DataFrame:
-    """Drive a cell with any stimuli of `nmc.cells._run.add_stimulus` and record it.
-
-    The general protocol that the others are made of.
+    """Drive a cell with any stimuli and record it.
 
     Parameters
     ----------
-    model : str, Model, pathlib.Path or Package
-        A model's name, a package's folder, or a package.
-    stimuli : list of dict
-        What to put on the cell, as `nmc.cells._run.add_stimulus` takes it.
-    tstop_ms : float
-        How long to simulate.
-    mode, v_init_mV, record, threshold_mV, trust, timeout_s, progress
+    model
         As for `simulate_step`.
-    settle : bool
-        Let the cell first rest for ten steps of a second, as the packages' rest protocol does.
+    stimuli : Stimulus, array_like, or list of those
+        What to put on the cell: `nmc.Step`, `Ramp`, `Sine`, `Chirp`, `OUCurrent`, `Waveform`,
+        `OUConductance`, `SpikeTrain`, `VoltageClamp`; an array (n,) is a current into the soma in
+        nA, one value a sample of the returned table.
+    tstop_ms : float, optional
+        How long to simulate; until the last stimulus has ended unless given.
+    **settings
+        See `nmc.RunSettings`.
 
     Returns
     -------
     pandas.DataFrame
-        ``t_ms``, ``v_mV`` (soma), ``i_nA`` (injected) and the recorded columns, every 0.1 ms;
-        ``.attrs`` as of `simulate_step`, without amplitudes.
+        As `simulate_step`, without amplitudes; ``i_nA`` is all that stimuli inject as a current,
+        a conductance or a clamp, synapses apart.
 
     Raises
     ------
-    ProtocolError
+    ProtocolError, UnknownNameError
         A stimulus, recording or setting cannot be; NEURON is not started.
     PackageError, MechanismError, CompilerError, SimulationError
         As `simulate_step`.
+
+    Examples
+    --------
+    >>> noise = nmc.OUCurrent(200, 1000, mean_nA=0.1, sd_nA=0.05)  # doctest: +SKIP
+    >>> nmc.simulate_currents("L1_HAC_cNAC187_1", noise)  # doctest: +SKIP
     """
-    package = as_package(model, trust=trust)
-    return drive(
-        package,
-        stimuli,
-        tstop_ms=tstop_ms,
-        mode=mode,
-        v_init_mV=v_init_mV,
-        record=record,
-        threshold_mV=threshold_mV,
-        settle=settle,
-        timeout_s=timeout_s,
-        progress=progress,
-    )
+    return drive(as_package(model), stimuli, tstop_ms, settings, protocol="currents")
 
 
 def drive(
     package: Package,
-    stimuli: Iterable[dict],
+    stimuli: Any,
+    tstop_ms: float | None,
+    settings: Mapping[str, Any],
     *,
-    tstop_ms: float,
-    mode: str,
-    v_init_mV: float,
-    record: Mapping[str, str] | None,
-    threshold_mV: float = THRESHOLD_MV,
-    settle: bool = False,
+    protocol: str,
     synaptic: Mapping | None = None,
-    timeout_s: float,
-    progress: bool,
 ) -> pd.DataFrame:
-    """Check what a protocol asks for, run it, and return its trace; see `simulate_currents`.
+    """Run checked settings and return the trace; see `simulate_currents`.
 
     ``synaptic`` holds ``rates_Hz`` and ``seed`` of presynaptic m-types; see `nmc.cells._run.run`.
     """
-    how, variant, said = choose(package, mode)
-    given = check_settings(
-        tstop_ms=tstop_ms, v_init_mV=v_init_mV, threshold_mV=threshold_mV, timeout_s=timeout_s
-    )
+    run = {**DEFAULTS, **{name: v for name, v in settings.items() if v is not None}}
+    how, variant, said = choose(package, run["mode"], run["dt_ms"], synapses=synaptic is not None)
+    sampling = _sampling(run["sampling_ms"], how.get("dt_ms"))
+    found = as_stimuli(stimuli, sampling)
+    tstop = max((one.end_ms for one in found), default=0.0) if tstop_ms is None else tstop_ms
+    if not 0 < tstop <= 1e7:
+        raise ProtocolError(f"tstop_ms: {tstop:g} is not between 0 and 1e7; say how long to run.")
+    record = check_record(run["record"] or {})
+    for place in [*(one.at for one in found), *record.values()]:
+        package.check_section(place.partition("(")[0])
+    window = run["window_ms"] or (0.0, tstop)
+    if window[1] > tstop:
+        raise ProtocolError(f"window_ms: {window} reaches beyond the end, {tstop:g} ms.")
     params = {
-        "cell": cell_spec(package),
-        "stimuli": check_stimuli(stimuli),
-        "record": {"v_mV": "soma[0](0.5).v", **check_record(record)},
-        "tstop_ms": given["tstop_ms"],
-        "v_init_mV": given["v_init_mV"],
+        "cell": {**cell_spec(package), "celsius": _celsius(package, run["celsius"])},
+        "stimuli": [one.plain() for one in found],
+        "record": {"v_mV": "soma[0](0.5).v", **record},
+        "tstop_ms": tstop,
+        "window_ms": list(window),
         "integration": how,
-        "sampling_ms": SAMPLING_MS,
-        "threshold_mV": given["threshold_mV"],
-        "settle": bool(settle),
+        "sampling_ms": sampling,
+        "channel_seed": run["channel_seed"] if package.stochastic else None,
+        **{name: run[name] for name in ("v_init_mV", "threshold_mV", "settle")},
         **(synaptic or {}),
     }
     meta, arrays = run_cached(
-        _TASK,
-        params,
-        [package],
-        synapses=synaptic is not None,
-        variant=variant,
-        timeout_s=timeout_s,
-        progress=progress,
-    )
-    table = tidy(arrays, params["record"], params["tstop_ms"])
-    table.insert(2, "i_nA", _injected(table["t_ms"].to_numpy(), params["stimuli"]))
+        _TASK, params, [package], synapses=synaptic is not None, variant=variant,
+        timeout_s=run["timeout_s"], progress=run["progress"],
+    )  # fmt: skip
+    clamps = [name for name in arrays if name == "clamps_nA"]
+    table = tidy(arrays, [*params["record"], *clamps], window, sampling)
+    t = table["t_ms"].to_numpy()
+    injected = sum((one.current_nA(t) for one in found if isinstance(one, Current)), 0.0 * t)
+    table.insert(2, "i_nA", injected + (table.pop(clamps[0]) if clamps else 0.0))
     table.attrs = {
         **describe(package),
-        "protocol": "currents",
-        "mode": mode,
+        "protocol": protocol,
+        "mode": run["mode"],
         "integration": said,
-        "v_init_mV": v_init_mV,
-        "threshold_mV": threshold_mV,
+        "celsius": params["cell"]["celsius"],
+        "v_init_mV": run["v_init_mV"],
+        "threshold_mV": run["threshold_mV"],
         "spike_count": len(arrays["spikes_ms"]),
         "spike_times_ms": arrays["spikes_ms"].tolist(),
         **{name: value for name, value in meta.items() if name != "steps"},
@@ -235,97 +202,50 @@ def drive(
     return table
 
 
+def _sampling(sampling_ms: float, dt_ms: float | None) -> float:
+    """The interval of samples, which a fixed step must divide."""
+    if dt_ms and abs(sampling_ms / dt_ms - round(sampling_ms / dt_ms)) > 1e-6:
+        raise ProtocolError(
+            f"sampling_ms: {sampling_ms:g} is no multiple of the time step, {dt_ms:g} ms."
+        )
+    return sampling_ms
+
+
+def _celsius(package: Package, celsius: float | None) -> float:
+    if celsius is None or celsius == package.celsius:
+        return package.celsius
+    _log.warning(
+        "%s at %g °C: most of these channels have the rates of 34 °C written into them; only "
+        "reversal potentials and channels that ask for the temperature follow it.",
+        package.name, celsius,
+    )  # fmt: skip
+    return celsius
+
+
 def describe(package: Package) -> dict:
     """What every result says of the model that it was made from, for its ``.attrs``."""
     return {
-        "model": package.name,
-        "origin": package.origin,
-        "invented": package.invented,
+        **package.source,
         "package_sha256": package.content_sha256,
         "neuron": mechanisms.build_tag()["neuron"],
     }
 
 
-def run_cached(
-    task: str,
-    params: dict,
-    packages: list[Package],
-    *,
-    synapses: bool = False,
-    variant: str = "exact",
-    keep: bool = True,
-    **limits,
-) -> tuple[dict, dict[str, np.ndarray]]:
-    """Run a worker task over packages, or return what the same run gave before.
-
-    Parameters
-    ----------
-    task, params
-        As for `nmc.child.run_child`; cells stand in ``params["cell"]`` or ``["cells"]``.
-    packages : list of Package
-        Whose mechanisms must be loaded; known or trusted ones.
-    synapses : bool
-        Load the packages' synapse mechanisms too.
-    variant : {"exact", "tabulated"}
-        See `nmc.cells.mechanisms.library_for`.
-    keep : bool
-        False runs anew and keeps nothing, for benchmarks.
-    **limits
-        ``timeout_s``, ``memory_MB``, ``progress`` of `nmc.child.run_child`.
-
-    Returns
-    -------
-    meta, arrays
-        As the task gave them, ``cpu_s`` added.
-    """
-    libraries = mechanisms.libraries_of(packages, synapses=synapses, variant=variant)
-    key = results.result_key(task, params, mechanisms.build_tag(variant))
-    if keep and (found := results.load_result(key)):
-        return found
-    label = ", ".join(dict.fromkeys(package.name for package in packages))
-    meta, arrays = child.run_child(task, params, libraries=libraries, label=label, **limits)
-    if keep:
-        results.keep_result(key, meta, arrays)
-    return meta, arrays
-
-
-def step_stimulus(
-    delay_ms: float, duration_ms: float, amplitude_nA: float, at: str = "soma[0](0.5)"
-) -> dict:
-    """Describe a current clamp for `simulate_currents`."""
-    return {
-        "kind": "step",
-        "at": at,
-        "delay_ms": delay_ms,
-        "duration_ms": duration_ms,
-        "amplitude_nA": amplitude_nA,
-    }
-
-
-def tidy(arrays: Mapping[str, np.ndarray], targets, tstop_ms: float) -> pd.DataFrame:
+def tidy(
+    arrays: Mapping[str, np.ndarray],
+    targets,
+    window_ms: tuple[float, float],
+    sampling_ms: float = SAMPLING_MS,
+) -> pd.DataFrame:
     """Recordings on the regular grid; those of a variable step are interpolated (PCHIP)."""
-    raw = arrays["t_ms"]
-    grid = np.round(np.arange(round(tstop_ms / SAMPLING_MS) + 1) * SAMPLING_MS, 6)
+    raw, (first, last) = arrays["t_ms"], (round(end / sampling_ms) for end in window_ms)
+    grid = np.round(np.arange(first, last + 1) * sampling_ms, 6)
     columns = {name: arrays[name] for name in targets}
     if len(raw) != len(grid) or not np.allclose(raw, grid):
-        from scipy.interpolate import PchipInterpolator
-
         # At a discontinuity the integrator stores a time twice: the second value is the new one.
-        last = np.append(np.diff(raw) > 0, True)
-        columns = {n: PchipInterpolator(raw[last], v[last])(grid) for n, v in columns.items()}
+        kept = np.append(np.diff(raw) > 0, True)
+        columns = {n: PchipInterpolator(raw[kept], v[kept])(grid) for n, v in columns.items()}
     return pd.DataFrame({"t_ms": grid, **columns})
-
-
-def _injected(t: np.ndarray, stimuli: list[dict]) -> np.ndarray:
-    """Total current that the clamps inject, nA."""
-    total = np.zeros_like(t)
-    for s in stimuli:
-        if s["kind"] == "step":
-            on = (t >= s["delay_ms"]) & (t < s["delay_ms"] + s["duration_ms"])
-            total += on * s["amplitude_nA"]
-        elif s["kind"] == "waveform":
-            total += np.interp(t, s["t_ms"], s["i_nA"])
-    return total
 
 
 def measure_step(package: Package, **settings) -> dict:

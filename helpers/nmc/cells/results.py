@@ -1,4 +1,4 @@
-"""Results on disk: what was simulated once with the same files, protocol and code is reused.
+"""Runs and their results on disk: what was simulated once with the same inputs is reused.
 
 Rows stand in ``<cache>/results/`` as one ``.npz`` a run; delete the folder, or call
 `clear_results`, to start afresh.
@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
-import tempfile
 import zipfile
 from importlib.metadata import version
 from pathlib import Path
@@ -19,13 +17,56 @@ import numpy as np
 
 from nmc import child
 from nmc.cells import mechanisms
+from nmc.cells.package import Package
 from nmc.code_hash import code_hash
+from nmc.data.files import atomic_write, cache_folder
+
+
+def run_cached(
+    task: str,
+    params: dict,
+    packages: list[Package],
+    *,
+    synapses: bool = False,
+    variant: str = "exact",
+    keep: bool = True,
+    **limits,
+) -> tuple[dict, dict[str, np.ndarray]]:
+    """Run a worker task over packages, or return what the same run gave before.
+
+    Parameters
+    ----------
+    task, params
+        As for `nmc.child.run_child`; cells stand in ``params["cell"]`` or ``["cells"]``.
+    packages : list of Package
+        Whose mechanisms must be loaded; known or trusted ones.
+    synapses : bool
+        Load the packages' synapse mechanisms too.
+    variant : {"exact", "tabulated"}
+        See `nmc.cells.mechanisms.library_for`.
+    keep : bool
+        False runs anew and keeps nothing, for benchmarks.
+    **limits
+        ``timeout_s``, ``memory_MB``, ``progress`` of `nmc.child.run_child`.
+
+    Returns
+    -------
+    meta, arrays
+        As the task gave them, ``cpu_s`` added.
+    """
+    libraries = mechanisms.libraries_of(packages, synapses=synapses, variant=variant)
+    key = result_key(task, params, mechanisms.build_tag(variant))
+    if keep and (found := load_result(key)):
+        return found
+    label = ", ".join(dict.fromkeys(package.name for package in packages))
+    meta, arrays = child.run_child(task, params, libraries=libraries, label=label, **limits)
+    if keep:
+        keep_result(key, meta, arrays)
+    return meta, arrays
 
 
 def results_folder() -> Path:
     """Where results are kept."""
-    from nmc.data.files import cache_folder
-
     return cache_folder() / "results"
 
 
@@ -67,13 +108,5 @@ def load_result(key: str) -> tuple[dict, dict[str, np.ndarray]] | None:
 
 def keep_result(key: str, meta: dict, arrays: dict[str, np.ndarray]) -> None:
     """Write a result in one piece."""
-    folder = results_folder()
-    folder.mkdir(parents=True, exist_ok=True)
-    handle, partial = tempfile.mkstemp(suffix=".part", dir=folder)
-    try:
-        with os.fdopen(handle, "wb") as out:
-            np.savez_compressed(out, _meta=np.array(json.dumps(meta)), **arrays)
-        os.replace(partial, folder / f"{key}.npz")
-    except BaseException:
-        Path(partial).unlink(missing_ok=True)
-        raise
+    with atomic_write(results_folder() / f"{key}.npz") as path, path.open("wb") as out:
+        np.savez_compressed(out, _meta=np.array(json.dumps(meta)), **arrays)

@@ -1,7 +1,7 @@
-"""Settings of a simulation, checked before NEURON starts, and how a run is integrated.
+"""Settings of a run: named once, documented once, checked once, before NEURON starts.
 
-One table says which numbers a setting may have; every ``simulate_*`` call and `nmc.sweep` look
-their arguments up in it.
+`RunSettings` is what every ``simulate_*`` call of a cell takes; `checks_settings` lets a call
+check them and its own arguments; `nmc.sweep` and the command line ask `check_arguments`.
 
 The mode ``published`` is what the packages' own scripts do: a fixed step of 0.025 ms, first order
 (implicit Euler).  ``converged`` takes NEURON's variable step (CVODE, backward differentiation
@@ -16,24 +16,92 @@ keep the fixed one.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
+from functools import wraps
+from inspect import Parameter, signature
+from typing import Any, ParamSpec, TypedDict, TypeVar
 
-import numpy as np
-
-from nmc.cells.package import Package
+from nmc import child
+from nmc.cells.package import Package, as_package
+from nmc.cells.stimuli import LIMITS
 from nmc.errors import ProtocolError, UnknownNameError
 from nmc.numbers import as_count, as_number
 
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class RunSettings(TypedDict, total=False):
+    """Settings of every ``simulate_*`` call of a cell, by name.
+
+    Parameters
+    ----------
+    mode : {"published", "converged"}
+        The package's own integration, or one that is accurate.
+    dt_ms : float
+        Another fixed step than the package's.
+    v_init_mV : float
+        Start voltage; −65 mV unless the call says otherwise, as NEURON leaves it.
+    settle : bool
+        Let the cell first rest for ten steps of a second, as the packages' rest protocol does.
+    record : mapping of str to str
+        More columns: name → place and variable, e.g. ``{"dend_mV": "dend[3](0.5).v"}``.
+    sampling_ms : float
+        Interval of the returned table, 0.1 ms by default.
+    window_ms : (float, float)
+        The part of the run that is returned; all of it by default.
+    threshold_mV : float
+        Soma voltage whose upward crossings count as spikes; −20 mV by default.
+    celsius : float
+        Another temperature than the package's 34 °C; a warning says what follows it.
+    channel_seed : int
+        Seed of the random channels of the models that have some; the cell's number by default.
+    trust : bool
+        Run the code of a package that is not known, see `nmc.load_package`.
+    timeout_s : float
+        Limit of wall time.
+    progress : bool
+        Show a progress bar for runs that take longer than a second.
+    """
+
+    mode: str
+    dt_ms: float | None
+    v_init_mV: float
+    settle: bool
+    record: Mapping[str, str] | None
+    sampling_ms: float
+    window_ms: tuple[float, float] | None
+    threshold_mV: float
+    celsius: float | None
+    channel_seed: int | None
+    trust: bool
+    timeout_s: float
+    progress: bool
+
+
+MODES = ("published", "converged")
+#: Samples of a returned trace; the packages' scripts keep one every 0.1 ms.
+SAMPLING_MS = 0.1
+#: A spike is an upward crossing of this soma voltage, eFEL's own default.
+THRESHOLD_MV = -20.0
+DEFAULTS: RunSettings = {
+    "mode": "published", "dt_ms": None, "v_init_mV": -65.0, "settle": False, "record": None,
+    "sampling_ms": SAMPLING_MS, "window_ms": None, "threshold_mV": THRESHOLD_MV, "celsius": None,
+    "channel_seed": None, "trust": False, "timeout_s": child.TIMEOUT_S, "progress": True,
+}  # fmt: skip
+
 #: Setting → lowest and highest value.
 RANGES: Mapping[str, tuple[float, float]] = {
-    "amplitude_nA": (-1000.0, 1000.0),
-    "hold_nA": (-1000.0, 1000.0),
+    **LIMITS,
+    "hold_nA": LIMITS["amplitude_nA"],
     "v_init_mV": (-200.0, 200.0),
     "threshold_mV": (-200.0, 200.0),
     "tstop_ms": (0.1, 1e7),
     "duration_ms": (0.1, 1e7),
-    "weight_nS": (0.0, 1e4),
-    "f_max_Hz": (1.0, 4000.0),  # a trace has a sample every 0.1 ms
+    "dt_ms": (1e-5, 1.0),
+    "sampling_ms": (1e-4, 1e3),
+    "celsius": (0.0, 50.0),
+    "f_max_Hz": (1.0, 4000.0),
     "rate_Hz": (0.0, 1e4),
     "timeout_s": (0.0, 1e9),
 }
@@ -41,76 +109,67 @@ RANGES: Mapping[str, tuple[float, float]] = {
 COUNTS: Mapping[str, tuple[int, int]] = {
     "step": (1, 3),
     "seed": (0, 2**32 - 1),
+    "channel_seed": (0, 400_000),  # the templates multiply it by 10,000
     "n_places": (1, 100_000),
     "n_workers": (1, 10_000),
 }
+_YES_OR_NO = ("settle", "trust", "progress")
 #: Columns that every trace has, and names that a recording is stored beside.
-_TAKEN = ("t_ms", "v_mV", "i_nA", "spikes_ms", "_meta")
+_TAKEN = ("t_ms", "v_mV", "i_nA", "spikes_ms", "clamps_nA", "_meta")
 _TARGET = re.compile(r"\w+(?:\[\d+\])?\([0-9.]+\)\.\w+")
-#: Kind of stimulus → its fields besides the place, with their ranges; None: a list of numbers.
-_TIME, _CURRENT = (0.0, 1e9), RANGES["amplitude_nA"]
-_STIMULI: Mapping[str, Mapping[str, tuple[float, float] | None]] = {
-    "step": {"delay_ms": _TIME, "duration_ms": _TIME, "amplitude_nA": _CURRENT},
-    "waveform": {"t_ms": None, "i_nA": None},
-    "epsp": {"onset_ms": _TIME, "rise_ms": (1e-3, 1e6), "decay_ms": (1e-3, 1e6),
-             "weight_uS": (0.0, 10.0), "reversal_mV": (-200.0, 200.0)},
-}  # fmt: skip
 
 
-def check_settings(**given) -> dict[str, float]:
-    """Return settings as numbers within their ranges; None stays None.
+def check_setting(name: str, value: Any, *, where: str = "") -> Any:
+    """Return one setting, checked; None, which stands for the default, and other names as given.
 
     Raises
     ------
     ProtocolError
         A value is no number, not finite, or out of its range; names setting, value and range.
+    UnknownNameError
+        There is no such mode.
     """
-    return {name: check_setting(name, value) for name, value in given.items()}
-
-
-def check_setting(name: str, value, *, where: str = ""):
-    """Return one setting as a number within its range; see `check_settings`."""
     where = where or name
     if value is None:
         return None
-    if isinstance(value, str | bytes):
-        raise ProtocolError(f"{where}: {value!r} is text; give a number.")
-    if name in COUNTS:
-        low, high = COUNTS[name]
-        return as_count(value, where=where, low=low, high=high, error=ProtocolError)
-    low, high = RANGES[name]
-    return as_number(value, where=where, low=low, high=high, error=ProtocolError)
+    if name in COUNTS or name in RANGES:
+        if isinstance(value, str | bytes):
+            raise ProtocolError(f"{where}: {value!r} is text; give a number.")
+        if name in COUNTS:
+            fewest, most = COUNTS[name]
+            return as_count(value, where=where, low=fewest, high=most, error=ProtocolError)
+        low, high = RANGES[name]
+        return as_number(value, where=where, low=low, high=high, error=ProtocolError)
+    if name in _YES_OR_NO and not isinstance(value, bool):
+        raise ProtocolError(f"{where}: {value!r} is neither True nor False.")
+    if name == "mode" and value not in MODES:
+        raise UnknownNameError.of("mode", value, MODES)
+    if name == "window_ms":
+        pair = check_numbers("window_ms", value)
+        if len(pair) != 2 or pair[0] >= pair[1]:
+            raise ProtocolError(f"window_ms: {value!r} is not (from, to), the first one smaller.")
+        return tuple(pair)
+    return check_record(value) if name == "record" else value
 
 
 def check_numbers(name: str, values: Iterable) -> list[float]:
-    """Return a list of values of one setting, each checked; an empty list is refused.
-
-    Raises
-    ------
-    ProtocolError
-        See `check_settings`.
-    """
+    """Return a list of values of one setting, each checked; an empty list is refused."""
     if isinstance(values, str | bytes) or not isinstance(values, Iterable):
         raise ProtocolError(f"{name}: {values!r} is no list of numbers.")
-    found = [check_setting(name, v, where=f"{name}, value {i}") for i, v in enumerate(values, 1)]
+    kind = "delay_ms" if name == "window_ms" else name
+    found = [check_setting(kind, v, where=f"{name}, value {i}") for i, v in enumerate(values, 1)]
     if not found or None in found:
         raise ProtocolError(f"{name}: the list is empty; give at least one value.")
     return found
 
 
-def check_record(record: Mapping[str, str] | None) -> dict[str, str]:
-    """Return what is to be recorded, name → place and variable.
-
-    Raises
-    ------
-    ProtocolError
-        A name that the trace has already, or a place that is not written as ``dend[3](0.5).v``.
-    """
-    if record is not None and not isinstance(record, Mapping):
+def check_record(record: Mapping[str, str]) -> dict[str, str]:
+    """Return what is to be recorded, name → place and variable."""
+    if not isinstance(record, Mapping):
         raise ProtocolError(
             f"record: {record!r} does not say names; write it as {{'dend_mV': 'dend[3](0.5).v'}}."
         )
-    for name, target in (record or {}).items():
+    for name, target in record.items():
         if not isinstance(name, str) or not name or name in _TAKEN:
             raise ProtocolError(
                 f"record: a column cannot be called {name!r}, which the trace has already; "
@@ -121,63 +180,53 @@ def check_record(record: Mapping[str, str] | None) -> dict[str, str]:
                 f"record: {name!r} is to be {target!r}; write place and variable as "
                 "'dend[12](0.5).v'."
             )
-    return dict(record or {})
+    return dict(record)
 
 
-def check_stimuli(stimuli: Sequence[Mapping]) -> list[dict]:
-    """Return stimuli as plain data, each of its fields checked.
+def refuse_settings(protocol: str, settings: Mapping[str, Any], *names: str) -> None:
+    """Refuse settings that a protocol chooses itself."""
+    for name in names:
+        if settings.get(name) is not None:
+            raise ProtocolError(f"{name}: the protocol {protocol} chooses it itself; leave it out.")
+
+
+def usable_settings(call: Callable) -> list[str]:
+    """Names of the settings that a ``simulate_*`` call takes: its own, then `RunSettings`."""
+    own = [p.name for p in signature(call).parameters.values() if p.kind != Parameter.VAR_KEYWORD]
+    return [*own[1:], *RunSettings.__annotations__]
+
+
+def check_arguments(call: Callable, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a ``simulate_*`` call is given by name, each value checked.
 
     Raises
     ------
+    UnknownNameError
+        The call has no such setting; says the nearest one.
     ProtocolError
-        An unknown kind, a field that is missing, no number or out of range, or a waveform whose
-        times and values do not match; names the stimulus by its number in the list.
+        See `check_setting`.
     """
-    if isinstance(stimuli, Mapping | str) or not isinstance(stimuli, Iterable):
-        raise ProtocolError(f"stimuli: {stimuli!r} is no list of stimuli.")
-    return [_stimulus(s, f"stimulus {i}") for i, s in enumerate(stimuli, 1)]
+    usable = usable_settings(call)
+    for name in given:
+        if name not in usable:
+            raise UnknownNameError.of(f"setting of {call.__name__}", name, usable)
+    return {name: check_setting(name, value) for name, value in given.items()}
 
 
-def _stimulus(stimulus: Mapping, where: str) -> dict:
-    kind = stimulus.get("kind") if isinstance(stimulus, Mapping) else stimulus
-    if kind not in _STIMULI:
-        raise ProtocolError(f"{where}: the kind is one of {', '.join(_STIMULI)}, not {kind!r}.")
-    fields = _STIMULI[kind]
-    missing = [name for name in ("at", *fields) if name not in stimulus]
-    if missing:
-        raise ProtocolError(f"{where} ({kind}) lacks {', '.join(missing)}.")
-    found = {"kind": kind, "at": str(stimulus["at"])}
-    if kind == "waveform":
-        return found | _waveform(stimulus, where)
-    for name, (low, high) in fields.items():
-        if isinstance(stimulus[name], str | bytes):
-            raise ProtocolError(f"{where}, {name}: {stimulus[name]!r} is text; give a number.")
-        found[name] = as_number(
-            stimulus[name], where=f"{where}, {name}", low=low, high=high, error=ProtocolError
-        )
-    return found
+def checks_settings(call: Callable[P, R]) -> Callable[P, R]:
+    """Let a ``simulate_*`` call have its model loaded and all its settings checked."""
+    own = signature(call)
 
+    @wraps(call)
+    def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+        given = dict(own.bind(*args, **kwargs).arguments)
+        model = given.pop(next(iter(own.parameters)))
+        given |= given.pop("settings", {})
+        found = check_arguments(call, given)
+        return call(as_package(model, trust=found.pop("trust", False)), **found)
 
-def _waveform(stimulus: Mapping, where: str) -> dict[str, list[float]]:
-    try:
-        t, i = (np.asarray(stimulus[name], float) for name in ("t_ms", "i_nA"))
-    except (TypeError, ValueError):
-        raise ProtocolError(f"{where}: t_ms and i_nA are lists of numbers.") from None
-    if t.ndim != 1 or t.shape != i.shape or len(t) < 2:
-        raise ProtocolError(
-            f"{where}: t_ms and i_nA need one length, of two or more; got {t.shape} and {i.shape}."
-        )
-    if not (np.isfinite(t).all() and np.isfinite(i).all()):
-        raise ProtocolError(f"{where}: a time or a current is not a finite number.")
-    if (np.diff(t) < 0).any() or t[0] < 0 or np.abs(i).max() > _CURRENT[1]:
-        raise ProtocolError(
-            f"{where}: times must ascend from 0 or later, and currents lie within "
-            f"±{_CURRENT[1]:g} nA."
-        )
-    return {"t_ms": t.tolist(), "i_nA": i.tolist()}
+    return checked
 
-
-MODES = ("published", "converged")
 
 #: Large cells that spike rarely: a looser tolerance, and the order where CVODE is most stable.
 _PYRAMIDAL = {"atol": 3e-4, "max_order": 3}
@@ -187,23 +236,30 @@ _INTERNEURON = {"atol": 1e-4, "max_order": 4}
 TIGHT = {"atol": 1e-7, "max_order": 5}
 
 
-def choose(package: Package, mode: str) -> tuple[dict, str, str]:
+def choose(
+    package: Package, mode: str, dt_ms: float | None = None, *, synapses: bool = False
+) -> tuple[dict, str, str]:
     """Return the integration of a mode, the mechanisms' variant, and a line that says both.
 
     Raises
     ------
     UnknownNameError
         There is no such mode.
+    ProtocolError
+        A fixed step for the variable one, or the variable one for random synapses.
     """
-    if mode not in MODES:
-        raise UnknownNameError.of("mode", mode, MODES)
-    fixed = {"dt_ms": package.dt_ms, "order": 1}
-    said = f"fixed step {package.dt_ms:g} ms, first order"
+    check_setting("mode", mode)
+    dt_ms = dt_ms or package.dt_ms
+    fixed = {"dt_ms": dt_ms, "order": 1}
+    said = f"fixed step {dt_ms:g} ms, first order"
     if mode == "published":
         return fixed, "exact", said
     if package.stochastic:
         why = f"{', '.join(package.stochastic)} draws random numbers every step"
         return fixed, "exact", f"{said} ({why})"
+    if synapses or dt_ms != package.dt_ms:
+        why = "these synapses need a fixed step" if synapses else "a fixed step is given by dt_ms"
+        raise ProtocolError(f"mode: 'converged' steps as it likes, but {why}; use 'published'.")
     how = _PYRAMIDAL if package.etype == "cADpyr" else _INTERNEURON
     said = f"variable step, tolerance {how['atol']:g}, order up to {how['max_order']}"
     return how, "tabulated", f"{said}, tabulated rates"

@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from typing import Any, Unpack
 
 import numpy as np
 import pandas as pd
 
-from nmc import child, names
-from nmc.cells import protocols
+from nmc import names
 from nmc.cells.build import cell_spec
 from nmc.cells.package import AnyModel, Package, as_package
-from nmc.cells.protocols import simulate_currents
-from nmc.cells.settings import check_setting, check_settings
+from nmc.cells.protocols import drive
+from nmc.cells.results import run_cached
+from nmc.cells.settings import RunSettings, check_setting, checks_settings, refuse_settings
+from nmc.cells.stimuli import Chirp, SpikeTrain, Step
 from nmc.errors import ProtocolError, UnknownNameError
 
 #: A brief strong pulse makes one spike: 5 ms after the cell has come to rest.
 _PULSE_START_MS, _PULSE_MS = 700.0, 5.0
+#: Rest before a chirp.
+_REST_MS = 500.0
 
 
+@checks_settings
 def simulate_bap(
     model: AnyModel,
     *,
     amplitude_nA: float = 1.9,
-    mode: str = "converged",
-    n_places: int = 60,
-    **settings,
+    n_places: int | None = 60,
+    **settings: Unpack[RunSettings],
 ) -> pd.DataFrame:
     """Let one spike of the soma travel back along the tree and measure it on the way.
 
@@ -35,12 +39,10 @@ def simulate_bap(
         As for `nmc.simulate_step`.
     amplitude_nA : float
         Pulse of 5 ms into the soma; 1.9 nA makes the portal's L5_TTPC1 spike once.
-    mode : {"published", "converged"}
-        See `nmc.cells.settings`.
-    n_places : int
-        About how many sections to record, spread over the whole tree.
+    n_places : int or None
+        About how many sections to record, spread over the whole tree; None takes all.
     **settings
-        Further arguments of `nmc.simulate_currents`.
+        See `nmc.RunSettings`; the mode is ``converged`` by default.
 
     Returns
     -------
@@ -52,32 +54,23 @@ def simulate_bap(
 
     Raises
     ------
-    PackageError, MechanismError, CompilerError, SimulationError
+    ProtocolError, PackageError, MechanismError, CompilerError, SimulationError
         As `nmc.simulate_step`.
     """
-    package = as_package(model, trust=settings.pop("trust", False))
-    given = check_settings(amplitude_nA=amplitude_nA, n_places=n_places)
-    amplitude = given["amplitude_nA"]
-    places = measure_places(package, given["n_places"])
-    pulse = protocols.step_stimulus(_PULSE_START_MS, _PULSE_MS, amplitude)
-    trace = simulate_currents(
-        package,
-        [pulse],
-        tstop_ms=_PULSE_START_MS + 60,
-        mode=mode,
-        record={row.section: f"{row.section}(0.5).v" for row in places.itertuples()},
-        **settings,
-    )
-    return _peaks(trace, places, _PULSE_START_MS, "bap")
+    package = as_package(model)
+    refuse_settings("bap", settings, "record", "window_ms")
+    places = measure_places(package, n_places)
+    pulse = Step(_PULSE_START_MS, _PULSE_MS, amplitude_nA)
+    return _along(package, pulse, _PULSE_START_MS + 60, places, settings, "bap")
 
 
+@checks_settings
 def simulate_epsp(
     model: AnyModel,
     section: str,
     *,
     weight_nS: float = 1.5,
-    mode: str = "converged",
-    **settings,
+    **settings: Unpack[RunSettings],
 ) -> pd.DataFrame:
     """Open one synaptic conductance on a section and see what arrives at the soma.
 
@@ -89,8 +82,8 @@ def simulate_epsp(
         Where, e.g. ``apic[36]``; the conductance opens in its middle.
     weight_nS : float
         Peak conductance: rise 0.2 ms, decay 1.7 ms, reversal 0 mV, an AMPA synapse's.
-    mode, **settings
-        As for `simulate_bap`.
+    **settings
+        See `nmc.RunSettings`; the mode is ``converged`` by default.
 
     Returns
     -------
@@ -101,45 +94,28 @@ def simulate_epsp(
     Raises
     ------
     UnknownNameError
-        The cell has no such section.
-    PackageError, MechanismError, CompilerError, SimulationError
-        As `nmc.simulate_step`.
+        The cell has no such section. Others as `nmc.simulate_step`.
     """
-    package = as_package(model, trust=settings.pop("trust", False))
-    weight = check_settings(weight_nS=weight_nS)["weight_nS"]
-    places = measure_places(package, None).query("section in [@section, 'soma[0]']")
-    if section not in set(places["section"]):
-        raise UnknownNameError.of("section", section, measure_places(package, None)["section"])
-    onset = {
-        "kind": "epsp",
-        "at": f"{section}(0.5)",
-        "onset_ms": _PULSE_START_MS,
-        "rise_ms": 0.2,
-        "decay_ms": 1.7,
-        "weight_uS": weight / 1000,
-        "reversal_mV": 0.0,
-    }
-    trace = simulate_currents(
-        package,
-        [onset],
-        tstop_ms=_PULSE_START_MS + 100,
-        mode=mode,
-        record={section: f"{section}(0.5).v", "soma[0]": "soma[0](0.5).v"},
-        **settings,
-    )
-    return _peaks(trace, places, _PULSE_START_MS, "epsp").sort_values(
+    package = as_package(model)
+    refuse_settings("epsp", settings, "record", "window_ms")
+    every = measure_places(package, None)
+    if section not in set(every["section"]):
+        raise UnknownNameError.of("section", section, every["section"])
+    spike = SpikeTrain([_PULSE_START_MS], weight_nS, at=f"{section}(0.5)")
+    places = every.query("section in [@section, 'soma[0]']")
+    return _along(package, spike, _PULSE_START_MS + 100, places, settings, "epsp").sort_values(
         "distance_um", ascending=False, ignore_index=True
     )
 
 
+@checks_settings
 def simulate_chirp(
     model: AnyModel,
     *,
     amplitude_nA: float = 0.02,
     f_max_Hz: float = 50.0,
     duration_ms: float = 4000.0,
-    mode: str = "published",
-    **settings,
+    **settings: Unpack[RunSettings],
 ) -> pd.DataFrame:
     """Inject a current whose frequency rises linearly and measure the impedance of the soma.
 
@@ -153,10 +129,9 @@ def simulate_chirp(
         Frequency at the end; it starts at zero.
     duration_ms : float
         How long the chirp lasts, after 500 ms of rest.
-    mode : {"published", "converged"}
-        A current that changes all the time leaves a variable step no advantage.
     **settings
-        Further arguments of `nmc.simulate_currents`.
+        See `nmc.RunSettings`; a current that changes all the time leaves the mode ``converged``
+        no advantage.
 
     Returns
     -------
@@ -166,28 +141,23 @@ def simulate_chirp(
 
     Raises
     ------
-    PackageError, MechanismError, CompilerError, SimulationError
+    ProtocolError, PackageError, MechanismError, CompilerError, SimulationError
         As `nmc.simulate_step`.
     """
     package = as_package(model)
-    check_settings(amplitude_nA=amplitude_nA, f_max_Hz=f_max_Hz, duration_ms=duration_ms)
     if amplitude_nA == 0 or f_max_Hz * duration_ms < 1000:
         raise ProtocolError(
             f"A chirp of {amplitude_nA:g} nA up to {f_max_Hz:g} Hz in {duration_ms:g} ms holds "
             "no oscillation: raise amplitude_nA, f_max_Hz or duration_ms."
         )
-    rest = 500.0
-    t = np.arange(0.0, duration_ms + 0.05, 0.1)
-    current = amplitude_nA * np.sin(np.pi * f_max_Hz * (t / 1000) ** 2 * 1000 / duration_ms)
-    wave = {"kind": "waveform", "at": "soma[0](0.5)"}
-    wave |= {"t_ms": [0.0, *(t + rest)], "i_nA": [0.0, *current]}
-    trace = simulate_currents(
-        package, [wave], tstop_ms=rest + duration_ms, mode=mode, settle=True, **settings
-    )
-    during = trace[trace["t_ms"] >= rest]
-    frequency = np.fft.rfftfreq(len(during), 0.1e-3)
-    voltage = np.fft.rfft(during["v_mV"] - trace.loc[trace["t_ms"] < rest, "v_mV"].iloc[-1])
-    ratio = voltage / np.fft.rfft(during["i_nA"])
+    refuse_settings("chirp", settings, "window_ms")
+    chirp = Chirp(_REST_MS, duration_ms, amplitude_nA, f_max_Hz)
+    trace = drive(package, chirp, chirp.end_ms, {"settle": True, **settings}, protocol="chirp")
+    rest = trace.loc[trace["t_ms"] < _REST_MS, "v_mV"].iloc[-1]
+    during = trace[trace["t_ms"] >= _REST_MS]
+    every_s = (trace["t_ms"].iloc[1] - trace["t_ms"].iloc[0]) / 1000
+    frequency = np.fft.rfftfreq(len(during), every_s)
+    ratio = np.fft.rfft(during["v_mV"] - rest) / np.fft.rfft(during["i_nA"])
     keep = (frequency >= 0.5) & (frequency <= f_max_Hz)
     table = pd.DataFrame(
         {
@@ -196,29 +166,26 @@ def simulate_chirp(
             "phase_rad": np.angle(ratio[keep]),
         }
     )
-    table.attrs = {**trace.attrs, "protocol": "chirp"}
+    table.attrs = trace.attrs
     return table
 
 
+@checks_settings
 def simulate_bombardment(
     model: AnyModel,
     rates_Hz: Mapping[str, float] | float = 10.0,
     *,
     duration_ms: float = 1000.0,
     seed: int = 1,
-    v_init_mV: float = -65.0,
-    record: Mapping[str, str] | None = None,
-    stimuli: Sequence[dict] = (),
-    trust: bool = False,
-    timeout_s: float = child.TIMEOUT_S,
-    progress: bool = True,
+    stimuli: Any = (),
+    **settings: Unpack[RunSettings],
 ) -> pd.DataFrame:
     """Switch presynaptic m-types on and let them fire at chosen rates.
 
     What the package's graphical interface does with its buttons: every presynaptic cell of an
     m-type that is on fires as a Poisson process, all its synapses at once; synapses keep the
     package's own weights, short-term dynamics and random seeds.  The stochastic synapses need
-    a fixed step, so this protocol has no other mode.
+    a fixed step.
 
     Parameters
     ----------
@@ -231,10 +198,10 @@ def simulate_bombardment(
         How long.
     seed : int
         Seed of the Poisson trains; the same seed repeats a run to the bit.
-    stimuli : sequence of dict
-        Current clamps as well, from `nmc.cells.protocols.step_stimulus`.
-    v_init_mV, record, trust, timeout_s, progress
-        As for `nmc.simulate_step`.
+    stimuli
+        Currents as well, as for `nmc.simulate_currents`.
+    **settings
+        See `nmc.RunSettings`; the mode is ``published``.
 
     Returns
     -------
@@ -245,9 +212,9 @@ def simulate_bombardment(
     Raises
     ------
     UnknownNameError
-        An m-type has no synapse on this cell.
+        An m-type has no synapse on this cell. Others as `nmc.simulate_step`.
     """
-    package = as_package(model, trust=trust)
+    package = as_package(model)
     numbers = {mtype: number for number, mtype in package.mtype_map.items()}
     present = package.synapses["pre_mtype"].unique()
     if not isinstance(rates_Hz, Mapping):
@@ -256,25 +223,15 @@ def simulate_bombardment(
         names.canonical_mtype(mtype): check_setting("rate_Hz", rate, where=f"rate of {mtype} (Hz)")
         for mtype, rate in rates_Hz.items()
     }
-    given = check_settings(duration_ms=duration_ms, seed=seed)
     for mtype in rates:
         if mtype not in present:
             raise UnknownNameError.of(f"m-type presynaptic to {package.name},", mtype, present)
-    trace = protocols.drive(
-        package,
-        stimuli,
-        tstop_ms=given["duration_ms"],
-        mode="published",
-        v_init_mV=v_init_mV,
-        record=record,
-        synaptic={
-            "rates_Hz": {str(numbers[m]): rate for m, rate in rates.items() if rate > 0},
-            "seed": given["seed"],
-        },
-        timeout_s=timeout_s,
-        progress=progress,
+    on = {str(numbers[m]): rate for m, rate in rates.items() if rate > 0}
+    synaptic = {"rates_Hz": on, "seed": seed}
+    trace = drive(
+        package, stimuli, duration_ms, settings, protocol="bombardment", synaptic=synaptic
     )
-    trace.attrs.update(protocol="bombardment", seed=given["seed"])
+    trace.attrs["seed"] = seed
     return trace
 
 
@@ -294,7 +251,7 @@ def measure_places(package: Package, n_places: int | None) -> pd.DataFrame:
         ``section``, ``part``, ``distance_um`` of the middle, ``length_um``, ``diameter_um``;
         the soma always first.
     """
-    meta, arrays = protocols.run_cached(
+    meta, arrays = run_cached(
         "nmc.cells.build:list_sections", {"cell": cell_spec(package)}, [package], progress=False
     )
     table = pd.DataFrame({"section": meta["sections"], **arrays})
@@ -305,17 +262,22 @@ def measure_places(package: Package, n_places: int | None) -> pd.DataFrame:
     return table
 
 
-def _peaks(trace: pd.DataFrame, places: pd.DataFrame, onset: float, protocol: str) -> pd.DataFrame:
-    """Peak above the value at the onset, and its time after the soma's peak or the onset."""
-    before = trace[trace["t_ms"] <= onset].iloc[-1]
-    after = trace[trace["t_ms"] >= onset]
+def _along(
+    package: Package, stimulus, tstop_ms: float, places: pd.DataFrame, settings, protocol: str
+) -> pd.DataFrame:
+    """Peak at each place above its value at the pulse, and its time after the soma's or it."""
+    record = {section: f"{section}(0.5).v" for section in places["section"]}
+    settings = {"mode": "converged", **settings, "record": record}
+    trace = drive(package, stimulus, tstop_ms, settings, protocol=protocol)
+    before = trace[trace["t_ms"] <= _PULSE_START_MS].iloc[-1]
+    after = trace[trace["t_ms"] >= _PULSE_START_MS]
     rows = places[["section", "part", "distance_um"]].copy()
     rows["amplitude_mV"] = [after[s].max() - before[s] for s in places["section"]]
     peak = pd.Series({s: after["t_ms"].iloc[after[s].argmax()] for s in places["section"]})
-    zero = peak["soma[0]"] if protocol == "bap" else onset
+    zero = peak["soma[0]"] if protocol == "bap" else _PULSE_START_MS
     rows["delay_ms"] = (places["section"].map(peak) - zero).to_numpy()
     rows = rows.reset_index(drop=True)
-    rows.attrs = {**trace.attrs, "protocol": protocol}
+    rows.attrs = trace.attrs
     return rows
 
 

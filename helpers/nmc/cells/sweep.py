@@ -1,115 +1,118 @@
 """One protocol over many models, on one machine or a cluster, resumable.
 
-Every finished model is one Parquet file of one row in a folder; a sweep that is started again
-skips the models whose row stands and was made from the same package, protocol, code and NEURON.
-A model that fails is a row too, with its reason.
+The rows of a protocol are the parts of one run (`nmc.parts`) in a folder of its name: a sweep that
+is started again runs only the models whose row is missing, failed, or made from another package,
+protocol, code or NEURON.  A model that fails is a row too, with its reason.
 """
 
 from __future__ import annotations
 
 import logging
-import os
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib import import_module
 from inspect import Parameter, signature
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from nmc import names, recomputed
+from nmc import recomputed
 from nmc.cells import mechanisms
-from nmc.cells.package import Package, load_package
-from nmc.cells.protocols import simulate_currents, simulate_step
-from nmc.cells.settings import COUNTS, MODES, RANGES, check_setting, check_settings
+from nmc.cells.package import AnyModel, as_package
+from nmc.cells.settings import check_arguments, check_setting
 from nmc.code_hash import code_hash
-from nmc.errors import (
-    FormatError,
-    PartsError,
-    ProtocolError,
-    SimulationError,
-    SourceError,
-    UnknownNameError,
-)
+from nmc.errors import PartsError, ProtocolError, SimulationError, SourceError, UnknownNameError
+from nmc.parts import PartedRun, open_run, read_parts, start_run
 
-_FAILED = "failed"
-#: Protocols a sweep can run: name → function of a package and settings that returns a row.
+#: The finished rows as one table, beside the run's parts.
+TABLE = "rows.parquet"
+#: Protocols a sweep can run: name → module of ``simulate_<name>`` and ``measure_<name>``, a
+#: function of a package and settings that returns a row.
 PROTOCOLS: Mapping[str, str] = {
-    "step": "nmc.cells.protocols:measure_step",
-    "rest": "nmc.cells.measures:measure_rest",
-    "fi": "nmc.cells.measures:measure_fi",
-    "chirp": "nmc.cells.stimulation:measure_chirp",
-    "bap": "nmc.cells.stimulation:measure_bap",
-    "epsp": "nmc.cells.stimulation:measure_epsp",
-    "bombardment": "nmc.cells.stimulation:measure_bombardment",
+    "step": "nmc.cells.protocols",
+    "rest": "nmc.cells.measures",
+    "fi": "nmc.cells.measures",
+    "chirp": "nmc.cells.stimulation",
+    "bap": "nmc.cells.stimulation",
+    "epsp": "nmc.cells.stimulation",
+    "bombardment": "nmc.cells.stimulation",
 }
+#: What a task says of its package, that its row repeats.
+_TOLD = ("model", "origin", "invented", "package_sha256")
 
 
-def measure(model: str, protocol: str, settings: Mapping, content_sha256: str) -> dict:
+def measure(place: str, protocol: str, settings: Mapping, told: Mapping) -> dict:
     """Run one protocol on one model; a failure becomes the row's ``error``.
 
     What a worker does: it refuses a package that is not the one that was asked for.
+
+    Parameters
+    ----------
+    place : str
+        A model's name, or where its package lies.
+    told : mapping
+        `_TOLD` of the package that was asked for, and whether it is ``trusted``.
     """
     started = time.perf_counter()
-    row: dict = {"model": model, "protocol": protocol, **_common(protocol, settings), "error": None}
+    row: dict = {
+        **{name: told[name] for name in _TOLD},
+        "protocol": protocol, "settings": recomputed.settings_text(settings), **makings(protocol),
+        "error": None,
+    }  # fmt: skip
     try:
-        package = load_package(model)
-        row |= {
-            "package_sha256": package.content_sha256,
-            "stochastic": bool(package.stochastic),
-            "origin": package.origin,
-            "invented": package.invented,
-        }
-        if package.content_sha256 != content_sha256:
+        package = as_package(place, trust=told["trusted"])
+        if package.content_sha256 != told["package_sha256"]:
             raise SourceError(
-                f"This worker's source has another package of {model} ({package.origin}) than the "
+                f"This worker's source has another package of {place} ({package.origin}) than the "
                 "one that was asked for. Set NMC_SOURCE of the workers to that of the caller."
             )
-        row |= _function(protocol)(package, **settings)
+        package = replace(package, name=told["model"], origin=told["origin"])
+        row["stochastic"] = bool(package.stochastic)
+        row |= _function("measure", protocol)(package, **settings)
     except Exception as error:  # whatever ends one model, the others go on
         row["error"] = f"{type(error).__name__}: {error}"
-    return {**row, "wall_s": time.perf_counter() - started}
+    row["wall_s"] = time.perf_counter() - started
+    return {name: v.item() if isinstance(v, np.generic) else v for name, v in row.items()}
 
 
 def makings(protocol: str = "rest") -> dict[str, str]:
     """What a protocol's rows made now have in common: the code, and the version of NEURON."""
     return {
-        "code_sha256": code_hash(PROTOCOLS[protocol].partition(":")[0]),
+        "code_sha256": code_hash(PROTOCOLS[protocol]),
         "neuron": mechanisms.build_tag()["neuron"],
     }
 
 
-def _function(protocol: str) -> Callable[..., dict]:
-    module, _, name = PROTOCOLS[protocol].partition(":")
-    return getattr(import_module(module), name)
-
-
-def _common(protocol: str, settings: Mapping) -> dict[str, str]:
-    return {"settings": recomputed.settings_text(settings), **makings(protocol)}
+def _function(verb: str, protocol: str) -> Callable:
+    return getattr(import_module(PROTOCOLS[protocol]), f"{verb}_{protocol}")
 
 
 def sweep(
-    models: Iterable[str | names.Model],
+    models: Iterable[AnyModel],
     protocol: str = "step",
     *,
     folder: Path,
     cluster=None,
     n_workers: int = 2,
     progress: bool = True,
-    **settings,
+    trust: bool = False,
+    **settings: Any,
 ) -> pd.DataFrame:
     """Run a protocol over many models, several at a time.
 
     Parameters
     ----------
-    models : iterable of str or Model
-        Which models.
+    models : iterable
+        Names, paths and packages, as for `nmc.simulate_step`; workers elsewhere must see a path.
     protocol : {"step", "rest", "fi", "chirp", "bap", "epsp", "bombardment"}
         What to run on each; the functions of `PROTOCOLS` tell what a row says.
     folder : pathlib.Path
-        Where the rows are kept, one Parquet file a model; started again with the same folder,
-        a sweep runs only what is missing, failed or stale.
+        Where the rows are kept, a folder a protocol, ``rows.parquet`` in it when all have run;
+        started again with the same folder, a sweep runs only what is missing, failed or stale.
     cluster : str or dask cluster, optional
         A scheduler's address, or a cluster object (``dask_jobqueue.SLURMCluster(...)``); a
         local one with `n_workers` unless given.
@@ -117,8 +120,10 @@ def sweep(
         Models at the same time on the local cluster.
     progress : bool
         Show a progress bar with the time left.
+    trust : bool
+        Run the code of packages that are not known, see `nmc.load_package`.
     **settings
-        Passed to the protocol, e.g. ``step=1`` or ``mode="converged"``.
+        Those of the protocol's ``simulate_*`` call, e.g. ``step=1`` or ``mode="converged"``.
 
     Returns
     -------
@@ -130,66 +135,79 @@ def sweep(
     UnknownNameError, ProtocolError
         A model, the protocol or a setting does not exist, or a setting has a value that cannot
         be; nothing was run.
+    TrustError
+        A package is neither known nor trusted.
     PartsError
-        When all have run, a row is missing or was made from something else: another sweep wrote
-        into the folder meanwhile.
+        Another sweep wrote into the folder meanwhile.
     SimulationError
         No Dask scheduler answers at the address given.
     """
-    wanted = list(dict.fromkeys(names.parse_model(model).name for model in models))
-    _check(wanted, protocol, settings)
-    workers = check_settings(n_workers=n_workers)["n_workers"]
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    packages = {model: load_package(model) for model in wanted}
-    common = _common(protocol, settings)
-    missing = [m for m in wanted if _lacks(_row_file(folder, m, protocol), packages[m], common)]
-    if missing:
-        tasks = [(m, protocol, settings, packages[m].content_sha256) for m in missing]
+    settings = _check(protocol, settings)
+    workers = check_setting("n_workers", n_workers)
+    tasks: dict[str, tuple] = {}
+    for model in models:
+        package = as_package(model, trust=trust)
+        package.check_trusted()
+        told = {**package.source, "package_sha256": package.content_sha256, "trusted": True}
+        by_name = package.model is not None and str(model) == package.model.name
+        place = package.name if by_name else str(package.folder)
+        name = package.name
+        if name in tasks and tasks[name][3]["package_sha256"] != package.content_sha256:
+            name = f"{name}-{package.content_sha256[:8]}"
+        tasks[name] = (place, protocol, settings, told)
+    if not tasks:
+        raise ProtocolError("models: the list is empty; name at least one model.")
+    run = start_run(
+        Path(folder) / protocol,
+        {name: [name] for name in tasks},
+        {"settings": recomputed.settings_text(settings), **makings(protocol)},
+        part_made_from={n: {"package_sha256": t[3]["package_sha256"]} for n, t in tasks.items()},
+        resume=True,
+    )
+    (run.folder / TABLE).unlink(missing_ok=True)
+    if missing := [name for name in tasks if _row(run, name).get("error", "missing") is not None]:
         with _client(cluster, workers) as client:
-            _run(client, tasks, folder, progress)
-    return _complete(folder, packages, protocol, common)
+            _run(client, run, {name: tasks[name] for name in missing}, progress)
+    _, parts = read_parts(run.folder)
+    table = pd.DataFrame([meta for meta, _ in parts.values()])
+    table.to_parquet(run.folder / TABLE, index=False)
+    return table
 
 
-def _check(models: list[str], protocol: str, settings: Mapping) -> None:
+def _check(protocol: str, settings: Mapping) -> dict[str, Any]:
     """Refuse what cannot run before anything does."""
     if protocol not in PROTOCOLS:
         raise UnknownNameError.of("protocol", protocol, PROTOCOLS)
-    if not models:
-        raise ProtocolError("models: the list is empty; name at least one model.")
-    module = import_module(PROTOCOLS[protocol].partition(":")[0])
-    known = dict(signature(getattr(module, f"simulate_{protocol}")).parameters)
-    if any(p.kind is Parameter.VAR_KEYWORD for p in known.values()):
-        known |= signature(simulate_step if protocol == "fi" else simulate_currents).parameters
-    usable = [n for n, p in known.items() if p.kind is not Parameter.VAR_KEYWORD]
-    usable = [n for n in usable if n not in ("model", "stimuli", "progress", "trust")]
-    for name, value in settings.items():
-        if name not in usable:
-            raise UnknownNameError.of(f"setting of the protocol {protocol}", name, usable)
-        if name in RANGES or name in COUNTS:
-            check_setting(name, value)
-    if "mode" in settings and settings["mode"] not in MODES:
-        raise UnknownNameError.of("mode", settings["mode"], MODES)
-    own = signature(getattr(module, f"simulate_{protocol}")).parameters.values()
-    needed = [p.name for p in own if p.default is Parameter.empty and p.name in usable]
+    call = _function("simulate", protocol)
+    own = list(signature(call).parameters.values())[1:]
+    needed = [p.name for p in own if p.default is Parameter.empty and p.kind != p.VAR_KEYWORD]
     if lacking := [name for name in needed if name not in settings]:
         raise ProtocolError(f"The protocol {protocol} needs the setting {', '.join(lacking)}.")
+    found = check_arguments(call, settings)
+    return {name: v.tolist() if isinstance(v, np.ndarray) else v for name, v in found.items()}
 
 
-def _run(client, tasks: list[tuple], folder: Path, progress: bool) -> None:
+def _row(run: PartedRun, name: str) -> dict:
+    """The row of a model that stands in the run's folder; empty where none does."""
+    try:
+        return run.read_part(name)[0]
+    except PartsError:
+        return {}
+
+
+def _run(client, run: PartedRun, tasks: Mapping[str, tuple], progress: bool) -> None:
     from distributed import as_completed
     from tqdm import tqdm
 
-    protocol = tasks[0][1]
-    futures = [client.submit(measure, *task, pure=False) for task in tasks]
-    bar = tqdm(total=len(tasks), desc=protocol, unit="model", disable=None if progress else True)
+    futures = {client.submit(measure, *task, pure=False): name for name, task in tasks.items()}
+    bar = tqdm(total=len(tasks), desc=run.folder.name, unit="model",
+               disable=None if progress else True)  # fmt: skip
     try:
-        for future in as_completed(futures):
-            row = future.result()
-            _write(_row_file(folder, row["model"], protocol), row)
+        for future in as_completed(list(futures)):
+            run.write_part(futures[future], future.result())
             bar.update()
     finally:  # an interrupt leaves the finished rows, and nothing running
-        client.cancel(futures)
+        client.cancel(list(futures))
         bar.close()
 
 
@@ -231,61 +249,14 @@ def _client(cluster, n_workers: int):
         log.setLevel(level)
 
 
-def _row_file(folder: Path, model: str, protocol: str) -> Path:
-    return folder / f"{model}.{protocol}.parquet"
-
-
-def _write(path: Path, row: dict) -> None:
-    partial = path.with_suffix(f".{os.getpid()}.part")
-    pd.DataFrame([row]).to_parquet(partial, index=False)
-    os.replace(partial, path)
-
-
-def _lacks(path: Path, package: Package, common: Mapping) -> str:
-    """Why a row cannot be used: it is missing, failed, or made from something else; else ""."""
-    if not path.is_file():
-        return "is missing"
-    try:
-        row = pd.read_parquet(path).iloc[0]
-    except (OSError, ValueError, IndexError) as error:
-        return f"is damaged ({error})"
-    differs = [name for name, value in common.items() if row.get(name) != value]
-    if not differs and not pd.isna(row["error"]):
-        return f"{_FAILED}: {row['error']}"
-    if row.get("package_sha256") != package.content_sha256:
-        differs.append("package")
-    return f"was made from something else ({', '.join(differs)})" if differs else ""
-
-
-def _complete(
-    folder: Path, packages: Mapping[str, Package], protocol: str, common: Mapping
-) -> pd.DataFrame:
-    """Read the rows of a sweep that has ended, each made from what was asked for."""
-    files = {model: _row_file(folder, model, protocol) for model in packages}
-    for model, path in files.items():
-        why = _lacks(path, packages[model], common)
-        if why and not why.startswith(_FAILED):
-            raise PartsError(
-                f"{path} {why}: the sweep is not complete, or another one wrote into that folder "
-                "meanwhile. Start it again."
-            )
-    return load_rows(files.values())
-
-
-def load_rows(files: Iterable[Path]) -> pd.DataFrame:
-    """Read rows of a sweep; those that are not there are left out.
+def load_rows(folder: Path) -> pd.DataFrame:
+    """Read the rows of a protocol's folder that stand, of a sweep that was ended, too.
 
     Raises
     ------
-    FormatError
-        A file is damaged; names it.
+    PartsError
+        No sweep was started there.
     """
-    rows = []
-    for path in files:
-        if not Path(path).is_file():
-            continue
-        try:
-            rows.append(pd.read_parquet(path))
-        except (OSError, ValueError) as error:
-            raise FormatError(f"{path} is not a row of a sweep: delete it. ({error})") from error
-    return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=["model", "error"])
+    run = open_run(folder)
+    rows = [row for name in run.parts if (row := _row(run, name))]
+    return pd.DataFrame(rows) if rows else pd.DataFrame(columns=["model", "error"])

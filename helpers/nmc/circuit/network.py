@@ -24,7 +24,7 @@ import pandas as pd
 from nmc import child
 from nmc.cells import mechanisms
 from nmc.cells.package import SYNAPSES, AnyModel, Package
-from nmc.cells.protocols import run_cached
+from nmc.cells.results import run_cached
 from nmc.circuit.activity import CircuitRun
 from nmc.circuit.plan import CircuitPlan, plan_circuit
 from nmc.circuit.synaptome import origin_of

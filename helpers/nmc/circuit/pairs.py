@@ -20,7 +20,7 @@ from tqdm import tqdm
 from nmc import child, names
 from nmc.cells.build import cell_spec
 from nmc.cells.package import Package, as_package
-from nmc.cells.protocols import run_cached
+from nmc.cells.results import run_cached
 from nmc.circuit.synaptome import choose_cells, contacts_of, origin_of, to_spec
 from nmc.errors import SynapseError, UnknownNameError
 from nmc.factsheets.pathways import load_pathways

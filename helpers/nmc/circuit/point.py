@@ -23,7 +23,8 @@ from nmc import names
 from nmc.cells.build import cell_spec
 from nmc.cells.measures import simulate_fi, simulate_rest
 from nmc.cells.package import Package, as_package
-from nmc.cells.protocols import STEP_MS, STEP_START_MS, run_cached
+from nmc.cells.protocols import STEP_MS, STEP_START_MS
+from nmc.cells.results import run_cached
 from nmc.circuit._point import run_network, run_step
 from nmc.circuit.activity import CircuitRun
 from nmc.circuit.network import TSTOP_MS, as_run, check_length, check_recorded, check_step

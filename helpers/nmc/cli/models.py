@@ -35,15 +35,15 @@ def _protocol(*names_of_protocols: str):
                         show_default=True)  # fmt: skip
 
 
-def _settings(protocol: str, step: int, mode: str) -> dict:
-    if protocol == "bombardment":  # its synapses draw random numbers: one integration only
-        return {}
-    return {"mode": mode, "step": step} if protocol == "step" else {"mode": mode}
+_more = click.option(
+    "--set", "more", multiple=True, metavar="NAME=VALUE",
+    help="Another setting of the protocol, e.g. --set dt_ms=0.0125 (nmc.RunSettings lists them).",
+)  # fmt: skip
 
 
-def _more(words) -> dict:
-    """Settings given as ``name=value``; a value that reads as JSON is taken as such."""
-    found = {}
+def _settings(protocol: str, step: int, mode: str, words) -> dict:
+    """Settings of a protocol, those given as ``name=value`` too; JSON is taken as such."""
+    found = {"mode": mode, "step": step} if protocol == "step" else {"mode": mode}
     for word in words:
         name, sign, value = word.partition("=")
         if not sign or not name.isidentifier():
@@ -67,8 +67,9 @@ def _use(source: str | None) -> None:
 @_mode
 @shared.as_json
 @click.option("--trace", type=shared.NewFile(), help="Write the trace to this CSV file.")
+@_more
 @_trust
-def simulate_command(model, protocol, step, mode, as_json, trace, trust) -> None:
+def simulate_command(model, protocol, step, mode, as_json, trace, more, trust) -> None:
     """Run one protocol on one MODEL and print its numbers.
 
     MODEL is a name or a package's path.
@@ -78,11 +79,8 @@ def simulate_command(model, protocol, step, mode, as_json, trace, trust) -> None
     nmc simulate ./my-cell --trust
     nmc simulate L1_HAC_cNAC187_1 --step 2 --trace trace.csv --json
     """
-    table = (
-        nmc.simulate_step(model, step, mode=mode, trust=trust)
-        if protocol == "step"
-        else nmc.simulate_rest(model, mode=mode, trust=trust)
-    )
+    call = nmc.simulate_step if protocol == "step" else nmc.simulate_rest
+    table = call(model, trust=trust, **_settings(protocol, step, mode, more))
     made = {name: table.attrs[name] for name in ("origin", "invented")}
     if trace:
         table.assign(**made).to_csv(trace, index=False)
@@ -104,29 +102,30 @@ def simulate_command(model, protocol, step, mode, as_json, trace, trust) -> None
               help="Where the rows are kept.")  # fmt: skip
 @_workers
 @click.option("--scheduler", help="Address of a Dask scheduler, instead of this machine.")
-@click.option(
-    "--set", "more", multiple=True, metavar="NAME=VALUE",
-    help="Another setting of the protocol, e.g. --set section='dend[5]'.",
-)  # fmt: skip
+@_more
+@_trust
 @click.pass_context
-def sweep_command(context, models, protocol, step, mode, folder, workers, scheduler, more) -> None:
+def sweep_command(
+    context, models, protocol, step, mode, folder, workers, scheduler, more, trust
+) -> None:
     """Run one protocol over many MODELS.
 
-    MODELS are names, m-types, me-types, layers, or 'all'. Started again with the same folder it
-    runs only what is missing, failed or out of date.
+    MODELS are names, m-types, me-types, layers, packages' paths, or 'all'. Started again with the
+    same folder it runs only what is missing, failed or out of date.
     Ends with exit code 1 when a model failed; the others' rows are there.
 
     \b
     nmc sweep L1 --folder sweeps/l1
     nmc sweep all --protocol rest --mode converged --folder sweeps/rest
     """
-    settings = {**_settings(protocol, step, mode), **_more(more)}
+    paths = [word for word in models if Path(word).exists()]
+    chosen = [*paths, *select_models(word for word in models if word not in paths)]
     rows = nmc.sweep(
-        select_models(models), protocol, folder=folder, cluster=scheduler, n_workers=workers,
-        **settings,
+        chosen, protocol, folder=folder, cluster=scheduler, n_workers=workers, trust=trust,
+        **_settings(protocol, step, mode, more),
     )  # fmt: skip
     failed = rows[rows["error"].notna()]
-    click.echo(f"{len(rows) - len(failed)} of {len(rows)} models done; rows in {folder}")
+    click.echo(f"{len(rows) - len(failed)} of {len(rows)} models done; rows in {folder / protocol}")
     _name_failures(failed, "model")
     context.exit(1 if len(failed) else 0)
 

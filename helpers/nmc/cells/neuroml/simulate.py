@@ -20,7 +20,8 @@ from nmc.cells._run import advance, check_finite, crossings
 from nmc.cells.neuroml.cell import NeuroMLCell, load_neuroml
 from nmc.cells.neuroml.elements import parse_xml, quantity
 from nmc.cells.neuroml.sources import check_sources, read_sources
-from nmc.cells.protocols import SAMPLING_MS, THRESHOLD_MV, tidy
+from nmc.cells.protocols import tidy
+from nmc.cells.settings import SAMPLING_MS, THRESHOLD_MV
 from nmc.errors import (
     FormatError,
     MechanismError,
@@ -107,7 +108,7 @@ def simulate_neuroml(
     ):
         params[name] = as_number(value, where=name, low=low, high=high, error=SimulationError)
     meta, arrays = _run(params, lems_file, sources, trust, timeout_s, progress)
-    table = tidy(arrays, ["v_mV"], params["tstop_ms"])
+    table = tidy(arrays, ["v_mV"], (0.0, params["tstop_ms"]))
     pulses = [pulse for name in sources for pulse in _pulses(lems_file.parent / name)]
     t = table["t_ms"].to_numpy()
     current = sum(((t >= d) & (t < d + length)) * a for d, length, a in pulses) + 0.0 * t
