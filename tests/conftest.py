@@ -109,10 +109,10 @@ def memory_path(tmp_path) -> Path:
         yield Path(folder)
 
 
-@pytest.fixture
+@pytest.fixture(params=[2_000, pytest.param(100_000, marks=pytest.mark.slow)])
 def n_mutations(request) -> int:
     """Return how many damaged inputs a reader is given (see `mutations.assert_survives`)."""
-    return 100_000 if request.config.getoption("--full") else 2_000
+    return request.param
 
 
 @pytest.fixture(scope="module", autouse=True)

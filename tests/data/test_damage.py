@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import shutil
@@ -11,8 +12,9 @@ import zipfile
 import pytest
 from mutations import assert_linear, assert_survives
 from nmc import data
-from nmc.data import archive, files
+from nmc.data import archive, files, provenance
 from nmc.data.registry import item
+from nmc.data.web import CachedTree
 
 DIGEST = "0123456789abcdef" * 4
 
@@ -64,6 +66,59 @@ def test_sheets_whose_hash_nobody_knows(memory_path, n_mutations, cache):
     )  # fmt: skip
 
 
+def test_notes_in_the_cache(memory_path, n_mutations, monkeypatch):
+    """Whatever becomes of them, what is handed out is right, and no terms are taken as accepted."""
+    monkeypatch.setenv("NMC_CACHE", str(memory_path / "cache"))
+    package, place = memory_path / "a.zip", memory_path / "tree" / item("sheet/circuit").path
+    package.write_bytes(packed("zip"))
+    digest = files.sha256_of(package)
+    listed = data.unpack_once(package, digest).parent / "members.json"
+
+    def accept_folder(folder):
+        return (folder / "top/a/b.hoc").read_bytes() == bytes(range(256))
+
+    assert_survives(
+        lambda _: data.unpack_once(package, digest), accept_folder,
+        [listed.read_bytes()], n_mutations // 2, listed,
+    )  # fmt: skip
+
+    place.parent.mkdir(parents=True)
+    place.write_text("{}")
+    tree = CachedTree(memory_path / "tree", "tree")
+    tree.record_first_use(place, tree.verify(item("sheet/circuit"), place), "http://host/")
+    first = tree.first_use_file(place)
+    counts = assert_survives(
+        lambda _: tree.verify(item("sheet/circuit"), place), lambda record: not record.confirmed,
+        [first.read_bytes()], n_mutations // 4, first,
+    )  # fmt: skip
+    assert min(counts.values()) > 0
+
+    provenance.record_acceptance()
+    accepted = memory_path / "cache" / "terms-accepted.json"
+    assert_survives(
+        lambda _: provenance.acceptance(),
+        lambda found: found is None or found["sha256"] == provenance.terms_sha256(),
+        [accepted.read_bytes()], n_mutations // 4, accepted,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("kind", "good"),
+    [
+        ("html", b"<html><dl><dt>a</dt><dd class='factsheet-value'>1</dd></dl></html>"),
+        ("json", b'{"a": [1, 2.5, null], "b": {"c": "d"}}'),
+        ("gz", gzip.compress(b"1,2,3\n" * 50)),
+    ],
+    ids=["html", "json", "gz"],
+)
+def test_other_files_whose_hash_nobody_knows(memory_path, n_mutations, kind, good):
+    counts = assert_survives(
+        lambda path: archive.inspect(path, kind), lambda found: found == ("", ""),
+        [good], n_mutations, memory_path / f"file.{kind}",
+    )  # fmt: skip
+    assert min(counts.values()) > 0
+
+
 @pytest.mark.parametrize("kind", ["zip", "", "gz"])
 def test_archives(memory_path, n_mutations, kind):
     """Inspected and unpacked alike, and never outside the folder."""
@@ -83,9 +138,7 @@ def test_archives(memory_path, n_mutations, kind):
         (digest, _), members, there = result
         return len(digest) == 64 and set(members) == there
 
-    counts = assert_survives(
-        read, accept, [packed(kind)], n_mutations // 2, memory_path / "archive"
-    )
+    counts = assert_survives(read, accept, [packed(kind)], n_mutations, memory_path / "archive")
     assert counts["refused"] > 0
 
 

@@ -78,7 +78,7 @@ def test_pathway_files(memory_path, n_mutations):
     for name, sample in (("anatomy", anatomy), ("physiology", physiology)):
         counts = assert_survives(
             lambda path, name=name: nmc.load_pathways(**{**sound, name: path}),
-            accept, [sample], n_mutations // 2, memory_path / f"{name}.json",
+            accept, [sample], n_mutations, memory_path / f"{name}.json",
         )  # fmt: skip
         assert min(counts.values()) > 0
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import stat
 from pathlib import Path
 
 from nmc import names
@@ -179,18 +180,20 @@ def damage(root: Path, *, read_all: bool = False) -> str:
     if members is None:
         return "its list of members is lost"
     for name, entry in members.items():
-        path = root / _CONTENT / name
         try:
+            path = root / _CONTENT / name
             status = path.lstat()
+            same = (status.st_size, status.st_mtime_ns) == (entry["size_bytes"], entry["mtime_ns"])
+            if same and not read_all:
+                continue
+            if not stat.S_ISREG(status.st_mode):
+                return f"{name} is no plain file"
+            if files.compute_sha256(path) != entry["sha256"]:
+                return f"{name} was altered"
         except OSError:
             return f"{name} is missing"
-        same = (status.st_size, status.st_mtime_ns) == (entry["size_bytes"], entry["mtime_ns"])
-        if same and not read_all:
-            continue
-        if path.is_symlink() or not path.is_file():
-            return f"{name} is no plain file"
-        if files.compute_sha256(path) != entry["sha256"]:
-            return f"{name} was altered"
+        except (KeyError, TypeError, ValueError):
+            return "its list of members is damaged"
     return ""
 
 

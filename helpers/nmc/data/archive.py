@@ -184,29 +184,24 @@ def _reading() -> Iterator[None]:
 
 def _checked(archive: Path, budget: _Budget) -> Iterator[tuple[_Parts, _Member]]:
     """Yield every member with the parts of its name, each checked; read it before the next."""
-    claimed: tuple[set, dict] = set(), {}
+    claimed: dict[_Parts, tuple[_Parts, bool]] = {}
     with _reading(), archive.open("rb") as raw:
         for member in _members(raw):
             budget.spend(entries=1)
             parts, is_folder = safe_parts(member.name), member.stream is None
             if not parts and not is_folder:
                 raise ArchiveError("A member of the archive has no name: refused.")
-            _claim(*claimed, parts, is_folder)
+            _claim(claimed, parts, is_folder)
             yield parts, member
 
 
-def _claim(files: set[_Parts], folders: dict[_Parts, _Parts], parts: _Parts, is_folder: bool):
+def _claim(claimed: dict[_Parts, tuple[_Parts, bool]], parts: _Parts, is_folder: bool) -> None:
     """Refuse a name that some file system would take for another one seen before."""
     for depth in range(1, len(parts) + 1):
-        part, key = parts[:depth], clash_key(parts[:depth])
-        if is_folder or depth < len(parts):
-            clashes = key in files or folders.setdefault(key, part) != part
-        else:
-            clashes = key in files or key in folders
-            files.add(key)
-        if clashes:
+        key, this = clash_key(parts[:depth]), (parts[:depth], is_folder or depth < len(parts))
+        if (key in claimed and not this[1]) or claimed.setdefault(key, this) != this:
             raise ArchiveError(
-                f"The archive's {'/'.join(part)!a} occurs twice, differs in case only from "
+                f"The archive's {'/'.join(this[0])!a} occurs twice, differs in case only from "
                 "another, or is a file and a folder."
             )
 
@@ -338,16 +333,8 @@ class _Guarded:
 def content_digest(hashes: Mapping[str, str]) -> str:
     """Return the digest by which a package is known, whatever its release or packing.
 
-    Parameters
-    ----------
-    hashes : mapping
-        Every member's path below the package's folder → its sha256.
-
-    Returns
-    -------
-    str
-        The sha256 of one line ``SHA256␠␠PATH`` a member, sorted by path; hidden members and
-        `RELEASE_FILES` are left out.
+    It is the sha256 of one line ``SHA256␠␠PATH`` a member (its path below the package's folder →
+    its sha256), sorted by path; hidden members and `RELEASE_FILES` are left out.
     """
     counted = sorted(
         path
@@ -362,10 +349,8 @@ def inspect(path: Path, kind: str = "zip") -> tuple[str, str]:
 
     Parameters
     ----------
-    path : pathlib.Path
-        The file.
-    kind : str
-        ``json``, ``html``, ``h5`` (its beginning only), ``gz``, else an archive of any format.
+    path, kind : pathlib.Path, str
+        The file; ``json``, ``html``, ``h5`` (its beginning only), ``gz``, else any archive.
 
     Returns
     -------

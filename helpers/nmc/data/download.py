@@ -7,14 +7,11 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import tempfile
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -30,7 +27,8 @@ _AGAIN = {408, 425, 429, 500, 502, 503, 504}
 _MOST_WAIT_S = 10.0
 _HEADERS = {"Accept-Encoding": "identity", "User-Agent": "nmc (a reader of open data)"}
 _TLS_SETTINGS = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
-_PROXIES = "HTTP_PROXY, HTTPS_PROXY, ALL_PROXY"
+_PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+_SETTINGS = (*_TLS_SETTINGS, *_PROXIES, *map(str.lower, _PROXIES))
 
 
 class Policy(NamedTuple):
@@ -84,16 +82,7 @@ def download(
 ) -> None:
     """Write what an address serves to a file, completely or not at all.
 
-    Parameters
-    ----------
-    address, target
-        An ``http(s)`` address, and the file to write.
-    wanted, policy
-        What is known of the file, and how patient to be.
-    accept : callable
-        Looks at the file before it is moved to `target`, and raises when it is not right.
-    progress : bool
-        Show a progress bar, on stderr.
+    `accept` looks at the file before it is moved to `target`, and raises when it is not right.
 
     Raises
     ------
@@ -118,13 +107,7 @@ def download(
 
 
 def exists(address: str, wanted: Wanted, policy: Policy) -> bool:
-    """Ask whether an address serves a file, without fetching it.
-
-    Raises
-    ------
-    Failed
-        When the server could not be asked, or redirects where `download` would not follow.
-    """
+    """Ask whether an address serves a file; Failed when the server could not be asked."""
     with _session() as session:
         answer = _open(session, "HEAD", address, {}, wanted, policy)
         if answer.status_code in (405, 501):
@@ -164,7 +147,7 @@ class _Downloader:
         if status in _ABSENT:
             raise Absent(status)
         if status == 416 or (
-            status == 206 and (_range_start(answer) != have or validator != self._validator)
+            status == 206 and not (_goes_on(answer, have) and validator == self._validator)
         ):
             self._part.write_bytes(b"")  # what is at hand does not fit: begin again
             raise _Again(f"HTTP {status}, an answer that does not fit the range asked for")
@@ -177,12 +160,6 @@ class _Downloader:
         have = have if status == 206 else 0
         length = answer.headers.get("content-length", "")
         announced = have + int(length) if re.fullmatch("[0-9]{1,18}", length) else None
-        free = shutil.disk_usage(self._part.parent).free + self._part.stat().st_size
-        if announced is not None and announced > min(free, self._wanted.max_bytes):
-            raise Failed(
-                f"announces {announced:,} bytes, more than the {self._wanted.max_bytes:,} it may "
-                f"have or the {free:,} that are free on the disk of {self._part.parent.parent}"
-            )
         have = self._copy(answer, have, announced)
         if announced is not None and have != announced:
             raise _Again(f"was cut short after {have:,} of {announced:,} bytes")
@@ -289,17 +266,10 @@ def _explained(exc: Exception) -> Exception:
     if isinstance(exc, Failed):
         return exc
     text = redact(exc)
-    for applies, why in (
-        ("SOCKS" in text, f"a SOCKS proxy is set ({_PROXIES}), which needs the library PySocks: "
-         "pip install pysocks, or unset it"),
-        (isinstance(exc, ValueError), "an address is not valid: its own, one that it redirects to, "
-         f"or that of a proxy ({_PROXIES})"),
-        (isinstance(exc, requests.exceptions.ProxyError), f"the proxy set ({_PROXIES}) failed"),
-        (isinstance(exc, requests.exceptions.SSLError),
-         f"its TLS certificate is not accepted ({', '.join(_TLS_SETTINGS)})"),
-    ):  # fmt: skip
-        if applies:
-            return Failed(f"{why}: {text}")
+    if in_force := [name for name in _SETTINGS if os.environ.get(name)]:
+        text += f" (settings in force: {', '.join(in_force)}; a SOCKS proxy needs PySocks)"
+    if isinstance(exc, ValueError):
+        return Failed(f"its address, or one that it redirects to, is not valid: {text}")
     reason = getattr(exc.args[0], "reason", exc.args[0]) if exc.args else None
     unanswered = urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError
     if isinstance(exc, requests.ConnectTimeout) or isinstance(reason, unanswered):
@@ -330,23 +300,13 @@ def _validator(answer: requests.Response) -> str:
     return tag if tag.startswith('"') else answer.headers.get("last-modified", "")
 
 
-def _range_start(answer: requests.Response) -> int:
-    found = re.fullmatch(
-        r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)",
-        answer.headers.get("content-range", "").strip(),
-    )
-    if not found or int(found[1]) > int(found[2]):
-        return -1
-    return int(found[1]) if found[3] == "*" or int(found[2]) < int(found[3]) else -1
+def _goes_on(answer: requests.Response, have: int) -> bool:
+    """Whether the part of a file that is served begins where ours ends, and ends with the file."""
+    served = answer.headers.get("content-range", "").strip()
+    found = re.fullmatch(rf"bytes {have}-([0-9]{{1,18}})/([0-9]{{1,18}}|\*)", served)
+    return found is not None and found[2] in ("*", str(int(found[1]) + 1))
 
 
 def _retry_after(value: str) -> float:
-    """Return the seconds a server asks to wait for, within reason; 0 for what is no time."""
-    try:
-        if re.fullmatch("[0-9]{1,9}", value.strip()):
-            seconds = float(value)
-        else:
-            seconds = (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds()
-    except (ValueError, TypeError, OverflowError):
-        return 0.0
-    return min(max(seconds, 0.0), _MOST_WAIT_S)
+    """Return the seconds a server asks to wait for, within reason; 0 for anything else."""
+    return min(float(value), _MOST_WAIT_S) if re.fullmatch("[0-9]{1,9}", value.strip()) else 0.0

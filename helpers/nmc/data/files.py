@@ -23,8 +23,6 @@ from nmc.errors import CacheError, FormatError, NMCError, SourceError
 #: A file at a tree's root that says what the tree is: ``{"origin": …, "invented": true}``.
 MARKER = "nmc-tree.json"
 SUMS = "SHA256SUMS"
-_CHUNK = 1 << 20
-_LARGE = 200_000_000  # bytes that take a moment to read
 
 
 def source_names(source: str | os.PathLike | list | tuple | None = None) -> tuple[str, ...]:
@@ -172,15 +170,15 @@ def read_json(path: Path) -> dict | None:
     return value if isinstance(value, dict) else None
 
 
-def sha256_of(path: Path, *, progress: bool = False) -> str:
+def sha256_of(path: Path) -> str:
     """Return the sha256 of a file; read once a process while its size and time do not change."""
     status = path.stat()
-    return _sha256(path.absolute(), status.st_size, status.st_mtime_ns, progress)
+    return _sha256(path.absolute(), status.st_size, status.st_mtime_ns)
 
 
 @lru_cache(maxsize=4096)
-def _sha256(path: Path, size: int, mtime_ns: int, progress: bool) -> str:
-    return compute_sha256(path, progress=progress)
+def _sha256(path: Path, size: int, mtime_ns: int) -> str:
+    return compute_sha256(path)
 
 
 def forget_sha256() -> None:
@@ -188,18 +186,10 @@ def forget_sha256() -> None:
     _sha256.cache_clear()
 
 
-def compute_sha256(path: Path, *, progress: bool = False) -> str:
-    """Read a file and return its sha256, with a progress bar if that takes a moment."""
-    size = path.stat().st_size
+def compute_sha256(path: Path) -> str:
+    """Read a file and return its sha256."""
     with path.open("rb") as stream:
-        if not progress or size < _LARGE:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
-        digest = hashlib.sha256()
-        with progress_bar(f"Verifying {path.name}", total=size) as bar:
-            while chunk := stream.read(_CHUNK):
-                digest.update(chunk)
-                bar.update(len(chunk))
-    return digest.hexdigest()
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def made_once(name: str, made_from: str, make: Callable[..., None], *given: object) -> Path:

@@ -25,9 +25,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-#: The public copy of the tree (AWS open data), then the portal itself, whose project has ended.
-#: Each is (base of the tree, base of paths that begin with ``public/``): the portal served
-#: these from its host's root, not from below ``nmc-portal``.
+#: The public copy of the tree (AWS open data), then the portal itself, whose project has ended:
+#: the base of the tree, and that of ``public/``, which the portal served from its host's root.
 PORTAL_MIRRORS = (
     (
         "https://openbluebrain.s3.amazonaws.com/Portals/nmc-portal/",
@@ -251,18 +250,17 @@ def catalogue() -> pd.DataFrame:
     """
     import pandas as pd
 
-    table = pd.DataFrame(
+    rows = [
         {
-            "key": entry.key, "title": entry.title, "path": entry.path,
-            "addresses": entry.addresses, "format": entry.format, "size_bytes": entry.size_bytes,
+            **entry._asdict(), "addresses": entry.addresses, "size_bytes": entry.size_bytes,
             "sha256": entry.known[0].sha256 if entry.known else None,
             "release": " or ".join(known.release for known in entry.known if known.release),
-            "licence": entry.licence, "cite": entry.cite, "reader": entry.reader,
-            "note": entry.note,
         }
         for entry in items().values()
-    )  # fmt: skip
-    return table.astype({"size_bytes": "Int64"}).set_index("key")
+    ]  # fmt: skip
+    columns = ("title", "path", "addresses", "format", "size_bytes", "sha256", "release",
+               "licence", "cite", "reader", "note")  # fmt: skip
+    return pd.DataFrame(rows).set_index("key")[[*columns]].astype({"size_bytes": "Int64"})
 
 
 def plot_package_sizes(ax: Axes | None = None) -> Axes:

@@ -14,7 +14,7 @@ import re
 import tarfile
 from collections.abc import Iterator
 from contextlib import suppress
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import IO, cast
 
@@ -29,7 +29,6 @@ _MOST_FILES = 200_000  # of a folder of downloads
 _log = logging.getLogger(__name__)
 _WAY_OUT = "Get a fresh copy, or remove the file from the cache with 'nmc verify --repair'."
 _seen: dict[Path, Marker] = {}  # markers this process has read: one that vanishes is an error
-_inspections: dict[tuple[str, str], tuple[str, str]] = {}  # key, sha256 → what was found
 
 
 class NotInSource(Exception):
@@ -48,14 +47,8 @@ class FolderTree:
     """A folder on this machine or a shared disk, used where it lies and never written to.
 
     A file is found by its portal path, else by its own name where that is unique, a model package
-    also in the archive of all models or unpacked, by its folder.
-
-    Parameters
-    ----------
-    folder : pathlib.Path
-        The tree's root.
-    name : str, optional
-        What to call it as an origin; default what its marker says, or the folder's own name.
+    also in the archive of all models or unpacked, by its folder.  As an origin it is called
+    `name`, else what its marker says, or the folder's own name.
     """
 
     def __init__(self, folder: Path, name: str = ""):
@@ -66,10 +59,7 @@ class FolderTree:
     def marker(self) -> Marker | None:
         """What the tree says of itself, read now; None when it says nothing.
 
-        Raises
-        ------
-        SourceError
-            When its marker cannot be read, or is gone though this process read it before.
+        A marker that cannot be read, or is gone though this process read it, is a SourceError.
         """
         path = self.folder / MARKER
         try:
@@ -125,9 +115,9 @@ class FolderTree:
         if path.is_dir():
             path = files.made_once(name, _stamp(path), archive.pack, path, item.key[6:])
         elif item.key.startswith("model/") and path.name != name:
-            box = self.verify(registry.item("models/all"), path, progress=progress)
+            box = self.verify(registry.item("models/all"), path)
             path = files.made_once(name, box.sha256, archive.take_out, path, name)
-        return self.verify(item, path, progress=progress)
+        return self.verify(item, path)
 
     def expected(self, path: Path) -> tuple[str | None, str]:
         """Return the sha256 a file of the tree should have, if any, and who says so."""
@@ -139,20 +129,12 @@ class FolderTree:
         return None, "format"
 
     def verify(
-        self, item: Item, path: Path, *, place: Path | None = None, shown="", progress=False
+        self, item: Item, path: Path, *, place: Path | None = None, shown: str = ""
     ) -> Record:
         """Verify a file by its content, and say what it is.
 
-        Parameters
-        ----------
-        item, path
-            What the file should be, and the file.
-        place : pathlib.Path, optional
-            Where the file belongs in the tree; default where it is.
-        shown : str
-            What to call the file in an error; default its path.
-        progress : bool
-            Show a progress bar, on stderr, while a large file is read.
+        `place` is where it belongs in the tree, where it is not there yet, `shown` what errors
+        call it.
 
         Raises
         ------
@@ -162,7 +144,7 @@ class FolderTree:
             When its content does not tell whether it is real, and the marker cannot be read.
         """
         shown = shown or str(path)
-        size, digest = path.stat().st_size, files.sha256_of(path, progress=progress)
+        size, digest = path.stat().st_size, files.sha256_of(path)
 
         def record(trust: str, release: str = "", *, invented=False, confirmed=True) -> Record:
             origin = "sample" if trust == "sample" else self.name
@@ -198,20 +180,19 @@ class FolderTree:
         return record(trust, release, confirmed=bool(marker))
 
 
+@cache
 def _inspected(item: Item, path: Path, digest: str, shown: str) -> tuple[str, str]:
     """Check a file's format; of a model package return the digest of its content, and release."""
-    if (item.key, digest) not in _inspections:
-        try:
-            found = archive.inspect(path, "h5" if path.suffix == ".h5" else item.format)
-            if item.key.startswith("page/pathway/") and b"factsheet" not in path.read_bytes():
-                raise ArchiveError("it is a page, but no fact sheet")  # but of a login, or a move
-        except ArchiveError as exc:
-            wrong = str(exc).rstrip(".")
-            raise ChecksumError(
-                f"{shown} is not a complete {item.format} file: {wrong}. {_WAY_OUT}"
-            ) from exc
-        _inspections[item.key, digest] = found if item.content else ("", "")
-    return _inspections[item.key, digest]
+    try:
+        found = archive.inspect(path, "h5" if path.suffix == ".h5" else item.format)
+        if item.key.startswith("page/pathway/") and b"factsheet" not in path.read_bytes():
+            raise ArchiveError("it is a page, but no fact sheet")  # such as a login's, or a move's
+    except ArchiveError as exc:
+        wrong = str(exc).rstrip(".")
+        raise ChecksumError(
+            f"{shown} is not a complete {item.format} file: {wrong}. {_WAY_OUT}"
+        ) from exc
+    return found if item.content else ("", "")
 
 
 @lru_cache(maxsize=8)

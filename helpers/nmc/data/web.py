@@ -61,10 +61,10 @@ class CachedTree(FolderTree):
         return self.first_use(path).get("sha256"), "first use"
 
     def verify(
-        self, item: Item, path: Path, *, place: Path | None = None, shown="", progress=False
+        self, item: Item, path: Path, *, place: Path | None = None, shown: str = ""
     ) -> Record:
         """Verify a file; one that was imported unconfirmed stays so."""
-        found = super().verify(item, path, place=place, shown=shown, progress=progress)
+        found = super().verify(item, path, place=place, shown=shown)
         if found.trust == "catalogue" or self.first_use(place or path).get("confirmed", True):
             return found
         return replace(found, confirmed=False)
@@ -81,10 +81,7 @@ class CachedTree(FolderTree):
     def record_first_use(self, path: Path, found: Record, address: str) -> None:
         """Record the hash of a file; where none is known, the first process to do so wins.
 
-        Raises
-        ------
-        ChecksumError
-            When none is known, and another was recorded before.
+        Any other copy is a ChecksumError then.
         """
         place = self.first_use_file(path)
         entry = {
@@ -107,17 +104,8 @@ class CachedTree(FolderTree):
 class WebTree(CachedTree):
     """A tree that is downloaded from, file by file, into the cache.
 
-    Parameters
-    ----------
-    address : str
-        ``portal``, whose mirrors are tried in order, or an ``http(s)`` address.
-    policy : Policy, optional
-        How patient to be.
-
-    Raises
-    ------
-    SourceError
-        When the address is none.
+    Its address is ``portal``, whose mirrors are tried in order, or begins with ``http(s)://``;
+    a SourceError when it is none.
     """
 
     def __init__(self, address: str = "portal", policy: Policy | None = None):
