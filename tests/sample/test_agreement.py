@@ -93,9 +93,9 @@ def test_synapses_are_drawn_from_the_pathways(package):
         row, mine = pathways.loc[f"{mtype}:{post}"], table[pre == mtype]
         if len(mine) < 100:
             continue
-        assert mine[:, 9].mean() == pytest.approx(row["U"], rel=0.1)
-        assert mine[:, 7].mean() == pytest.approx(row["D_ms"], rel=0.1)
-        assert mine[:, 8].mean() == pytest.approx(row["F_ms"], rel=0.1)
+        assert mine[:, 9].mean() == pytest.approx(row["u_mean"], rel=0.1)
+        assert mine[:, 7].mean() == pytest.approx(row["d_mean"], rel=0.1)
+        assert mine[:, 8].mean() == pytest.approx(row["f_mean"], rel=0.1)
         contacts = len(mine) / len(np.unique(mine[:, 1]))
         assert contacts == pytest.approx(row["contacts"], rel=0.25)
 

@@ -117,7 +117,7 @@ def test_synapses_are_those_of_the_sheets(members):
         assert ((rows[:, 6] >= 100) == names.is_excitatory(pre)).all()
         if len(rows) > 100:
             assert rows[:, 9].mean() == pytest.approx(
-                pathways.loc[f"{pre}:L5_TTPC1", "U"], rel=0.05
+                pathways.loc[f"{pre}:L5_TTPC1", "u_mean"], rel=0.05
             )
 
 

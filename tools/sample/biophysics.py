@@ -34,8 +34,9 @@ class Density:
 
     @property
     def mechanism(self) -> str:
-        """SUFFIX of the mechanism."""
-        return _MECHANISM[self.parameter]
+        """SUFFIX of the mechanism, which ends the parameter's name."""
+        head, bar, tail = self.parameter.partition("bar_")
+        return tail if bar else head.partition("_")[2]
 
     @property
     def formula(self) -> str:
@@ -43,17 +44,7 @@ class Density:
         return (GROWING if self.growing else UNIFORM).format(value=self.value)
 
 
-_MECHANISM = {
-    "g_pas": "pas", "e_pas": "pas",
-    "gNaTa_tbar_NaTa_t": "NaTa_t", "gNaTs2_tbar_NaTs2_t": "NaTs2_t",
-    "gNap_Et2bar_Nap_Et2": "Nap_Et2", "gSKv3_1bar_SKv3_1": "SKv3_1",
-    "gK_Tstbar_K_Tst": "K_Tst", "gK_Pstbar_K_Pst": "K_Pst", "gImbar_Im": "Im",
-    "gIhbar_Ih": "Ih", "gCabar_Ca": "Ca", "gCa_HVAbar_Ca_HVA": "Ca_HVA",
-    "gCa_LVAstbar_Ca_LVAst": "Ca_LVAst", "gSK_E2bar_SK_E2": "SK_E2",
-    "gamma_CaDynamics_E2": "CaDynamics_E2", "decay_CaDynamics_E2": "CaDynamics_E2",
-    "gkbar_KdShu2007": "KdShu2007", "gkbar_StochKv": "StochKv",
-}  # fmt: skip
-
+#: Short name → parameter, as HOC knows it.
 _SHORT = {
     "g": "g_pas", "e": "e_pas", "na": "gNaTs2_tbar_NaTs2_t", "nata": "gNaTa_tbar_NaTa_t",
     "nap": "gNap_Et2bar_Nap_Et2", "kv3": "gSKv3_1bar_SKv3_1", "kt": "gK_Tstbar_K_Tst",
@@ -128,18 +119,9 @@ def densities(model: names.Model | str) -> tuple[Density, ...]:
 
 def channel_densities(model: names.Model | str) -> pd.DataFrame:
     """Return the densities as a table: section list, mechanism, parameter, value, formula."""
-    return pd.DataFrame(
-        [
-            {
-                "section_list": d.section_list,
-                "mechanism": d.mechanism,
-                "parameter": d.parameter,
-                "value": d.value,
-                "formula": d.formula,
-            }
-            for d in densities(model)
-        ]
-    )
+    columns = ["section_list", "mechanism", "parameter", "value", "formula"]
+    rows = [[getattr(density, name) for name in columns] for density in densities(model)]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def mechanisms(model: names.Model | str) -> tuple[str, ...]:
@@ -158,9 +140,8 @@ def to_hoc(model: names.Model | str) -> str:
     lines: list[str] = []
 
     def forsec(section_list: str, *statements: str) -> None:
-        lines.append(f"\tforsec $o1.{section_list} {{")
-        lines.extend(f"\t\t{statement}" for statement in statements)
-        lines.extend(["\t}", ""])
+        inside = (f"\t\t{statement}" for statement in statements)
+        lines.extend([f"\tforsec $o1.{section_list} {{", *inside, "\t}", ""])
 
     table = densities(model)
     forsec("all", "insert pas")

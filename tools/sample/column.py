@@ -14,6 +14,7 @@ portal's pathway files list.
 from __future__ import annotations
 
 from functools import cache
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -50,14 +51,9 @@ _ETYPE_WEIGHT = {
 }  # fmt: skip
 
 
-def neurons_per_area() -> float:
-    """Neurons below one mm² of cortex, from densities and thicknesses (about 226,000)."""
-    return sum(DENSITY_PER_MM3[k] * THICKNESS_UM[k] * 1e-3 for k in THICKNESS_UM)
-
-
 def footprint_mm2() -> float:
     """Area of a microcircuit's hexagonal column at the published densities, mm²."""
-    return N_NEURONS / neurons_per_area()
+    return N_NEURONS / sum(DENSITY_PER_MM3[k] * THICKNESS_UM[k] * 1e-3 for k in THICKNESS_UM)
 
 
 def borders_um(scale: float = 1.0) -> dict[str, tuple[float, float]]:
@@ -70,11 +66,10 @@ def borders_um(scale: float = 1.0) -> dict[str, tuple[float, float]]:
     return borders
 
 
-def middle_um(layer: str) -> float:
-    """Height of the middle of a layer (``L23`` counts as one), µm."""
-    borders = borders_um()
-    parts = ("L3", "L2") if layer == "L23" else (layer,)
-    return (borders[parts[0]][0] + borders[parts[-1]][1]) / 2
+def _span_um(mtype: str) -> tuple[float, float]:
+    """Lower and upper border of an m-type's layer, ``L23`` counting as one, µm."""
+    borders, layer = borders_um(), names.layer_of(mtype)
+    return (borders["L3"][0], borders["L2"][1]) if layer == "L23" else borders[layer]
 
 
 def in_hexagon(n: int, area_mm2: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -87,19 +82,10 @@ def in_hexagon(n: int, area_mm2: float, rng: np.random.Generator) -> tuple[np.nd
 
 
 def share(total: int, weights: np.ndarray, least: int = 0) -> np.ndarray:
-    """Split ``total`` into whole parts near ``weights``, each at least ``least``.
-
-    Raises
-    ------
-    ValueError
-        When ``total`` is too small to give every part its least.
-    """
+    """Split ``total`` into whole parts near ``weights``, each at least ``least``."""
     weights = np.asarray(weights, float)
     if total < least * len(weights):
-        raise ValueError(
-            f"{total} neurons are too few: each of {len(weights)} types needs at least {least}; "
-            f"ask for {least * len(weights)} or more."
-        )
+        raise ValueError(f"{total} neurons are too few for {len(weights)} types.")
     exact = weights / weights.sum() * total
     parts = np.maximum(np.floor(exact), least).astype(int)
     while parts.sum() < total:
@@ -169,7 +155,8 @@ def _reach_um(pre: str, post: str) -> float:
 
 
 def _gap_um(pre: str, post: str) -> float:
-    return abs(middle_um(names.layer_of(pre)) - middle_um(names.layer_of(post)))
+    """Vertical distance of the middles of two m-types' layers."""
+    return abs(sum(_span_um(pre)) / 2 - sum(_span_um(post)) / 2)
 
 
 def _length_um(pre: str) -> float:
@@ -192,58 +179,42 @@ def _lean(pre: str) -> float:
     return {"MC": -0.45, "DBC": 0.30, "BTC": -0.20}.get(suffix(pre), 0.0)
 
 
-def mean_kernel(
-    gap_um: float, length_um: float, lean: float, pre_layer: str, post_layer: str
-) -> float:
+@cache
+def _mean_kernel(pre_span, post_span, gap_um: float, length_um: float, lean: float) -> float:
     """Mean factor of distance and direction over pairs of a full column's cells (Monte Carlo)."""
     rng = np.random.default_rng(_RULE_SEED)
     area = footprint_mm2()
     (x, z), (x2, z2) = (in_hexagon(_PAIRS, area, rng) for _ in range(2))
-    dy = _heights(pre_layer, rng.random(_PAIRS)) - _heights(post_layer, rng.random(_PAIRS))
-    lateral2 = (x - x2) ** 2 + (z - z2) ** 2
+    heights = [low + rng.random(_PAIRS) * (high - low) for low, high in (pre_span, post_span)]
+    dy, lateral2 = heights[0] - heights[1], (x - x2) ** 2 + (z - z2) ** 2
     near = np.exp(-np.sqrt(lateral2 + (np.abs(dy) - gap_um) ** 2) / length_um)
     return float((near * (1 + lean * dy / np.sqrt(lateral2 + dy**2 + 1))).mean())
 
 
-def _heights(layer: str, u: np.ndarray) -> np.ndarray:
-    borders = borders_um()
-    low, high = (borders["L3"][0], borders["L2"][1]) if layer == "L23" else borders[layer]
-    return low + u * (high - low)
-
-
-@cache
 def _all_pairs() -> pd.DataFrame:
     rng = np.random.default_rng(_RULE_SEED)
     noise = np.exp(rng.normal(-0.1, 0.45, (len(names.MTYPES),) * 2))
-    kernels: dict[tuple, float] = {}
     rows = []
-    for a, pre in enumerate(names.MTYPES):
-        for b, post in enumerate(names.MTYPES):
-            gap, length = _gap_um(pre, post), _length_um(pre)
-            key = (gap, length, _lean(pre), names.layer_of(pre), names.layer_of(post))
-            if key not in kernels:
-                kernels[key] = mean_kernel(*key)
-            peak = _BASE[sign(pre), sign(post)] * noise[a, b] * np.exp(-gap / _reach_um(pre, post))
-            peak *= _weight(pre, post)
-            if suffix(pre) == "ChC":  # chandelier cells contact initial segments of pyramids only
-                peak *= float(sign(post) == "E")
-            pairs = MTYPE_COUNTS[pre] * MTYPE_COUNTS[post]
-            rows.append((pre, post, peak, length, gap, _lean(pre), pairs * peak * kernels[key]))
+    for (a, pre), (b, post) in product(enumerate(names.MTYPES), repeat=2):
+        gap, length, lean = _gap_um(pre, post), _length_um(pre), _lean(pre)
+        peak = _BASE[sign(pre), sign(post)] * noise[a, b] * np.exp(-gap / _reach_um(pre, post))
+        peak *= _weight(pre, post)
+        if suffix(pre) == "ChC":  # chandelier cells contact initial segments of pyramids only
+            peak *= float(sign(post) == "E")
+        kernel = _mean_kernel(_span_um(pre), _span_um(post), gap, length, lean)
+        expected = MTYPE_COUNTS[pre] * MTYPE_COUNTS[post] * peak * kernel
+        rows.append((pre, post, peak, length, gap, lean, expected))
     columns = ["pre", "post", "peak", "length_um", "gap_um", "lean", "expected"]
     return pd.DataFrame(rows, columns=columns)
 
 
 @cache
 def pathways() -> pd.DataFrame:
-    """The sample's 1,932 pathways and the truth behind them.
+    """The sample's 1,932 pathways and the truth behind them, index ``pre:post``.
 
-    Returns
-    -------
-    DataFrame
-        Index ``pre:post``; ``pre, post``, ``peak`` (probability at distance 0, times `DENSER`),
-        ``length_um`` (space constant), ``gap_um`` (vertical offset taken off the distance),
-        ``lean`` (−1…1, positive downwards), ``reciprocity`` (factor) and ``expected``
-        (connections in a full column).
+    Columns ``pre, post``, ``peak`` (probability at distance 0, times `DENSER`), ``length_um``
+    (space constant), ``gap_um`` (vertical offset taken off the distance), ``lean`` (−1…1,
+    positive downwards), ``reciprocity`` (factor), ``expected`` (connections in a full column).
     """
     table = _all_pairs().nlargest(N_PATHWAYS, "expected").sort_index()
     factor = N_CONNECTIONS / table["expected"].sum()

@@ -180,7 +180,6 @@ _TYPE = {
     "Excitatory, facilitating": 101, "Excitatory, depressing": 102,
     "Excitatory, pseudo-linear": 103,
 }  # fmt: skip
-_NO_FACTOR = 2.0  # weight over sheet conductance where no space-clamp factor is given
 
 
 def synapse_table(model: names.Model | str) -> np.ndarray:
@@ -208,7 +207,7 @@ def synapse_table(model: names.Model | str) -> np.ndarray:
         return mean * np.exp(rng.normal(-(spread**2) / 2, spread, n))
 
     excitatory = pathways["synapse_type"].str.startswith("E").to_numpy()[path]
-    factor = pathways["space_clamp_factor"].fillna(_NO_FACTOR).to_numpy()[path]
+    factor = pathways["space_clamp_correction_factor"].fillna(physiology.NO_FACTOR)
     section, position, reach = _places(tree, excitatory, rng)
     out = np.empty((n, COLUMNS))
     out[:, 0] = np.arange(n)
@@ -218,12 +217,12 @@ def synapse_table(model: names.Model | str) -> np.ndarray:
     out[:, 4] = _numbers(tree)[section]
     out[:, 5] = position
     out[:, 6] = pathways["synapse_type"].map(_TYPE).to_numpy()[path]
-    out[:, 7] = around("D_ms", 0.15)
-    out[:, 8] = around("F_ms", 0.15)
-    out[:, 9] = np.clip(around("U", 0.10), 0.01, 0.95)
+    out[:, 7] = around("d_mean", 0.15)
+    out[:, 8] = around("f_mean", 0.15)
+    out[:, 9] = np.clip(around("u_mean", 0.10), 0.01, 0.95)
     out[:, 10] = around("tau_decay_ms", 0.05)
     out[:, 11] = 0.6 + (np.repeat(rng.gamma(3.0, 60.0, len(cell_path)), counts) + reach) / 300.0
-    out[:, 12] = around("gsyn_nS", 0.20) * factor
+    out[:, 12] = around("gsyn_mean", 0.20) * factor.to_numpy()[path]
     return out
 
 

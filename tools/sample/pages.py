@@ -1,9 +1,9 @@
 """Fact sheet pages in the structure of the portal's, and the JSON trees behind its menus.
 
 Labels stand in ``dt``, values in ``dd.factsheet-value`` with a ``span.factsheet-unit``, lists in
-tables of ``div.smwbar`` and ``span.smwbarvalue``: what a reader of those pages relies on.  Texts
-and styling are the sample's own; numbers are those of the JSON files, rounded as the portal
-rounds, with the planted disagreements only where `sheets.PLANTED` says so.
+tables of ``div.smwbar`` and ``span.smwbarvalue``: what a reader of those pages relies on
+(``templates/pages``).  Texts and styling are the sample's own; numbers are those of the JSON
+files, rounded as the portal rounds, with the disagreements of `sheets.PLANTED` alone.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from __future__ import annotations
 import gzip
 import io
 import tarfile
-from collections.abc import Iterable, Iterator, Mapping
-from html import escape
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pandas as pd
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from nmc import layout, names
 from nmc.factsheets import models as sheets_of_models
 
@@ -24,6 +24,12 @@ from tools.sample.biophysics import channel_densities
 from tools.sample.sheets import write_json
 
 NOTE = '<p class="nmc-invented">Synthetic sample: every number is invented.</p>'
+_PAGES = Environment(
+    loader=FileSystemLoader(Path(__file__).parent / "templates" / "pages"),
+    undefined=StrictUndefined,
+)
+#: Label, value (a mapping is a list of bars) and unit.
+Fact = tuple[str, str | dict[str, str], str]
 _ETYPES = "No. of neurons per electrical types"
 _UNITS = {
     "Microcircuit volume": "mm³", "No. of neurons": "neurons", "No. of s-types": "types",
@@ -46,6 +52,12 @@ _RESPONSE = {
 }  # fmt: skip
 
 
+def render(template: str, **values) -> str:
+    """Fill a page's template; white space in it is one blank, as in the portal's pages."""
+    text = _PAGES.get_template(f"{template}.html").render(note=NOTE, **values)
+    return " ".join(text.split()) + "\n"
+
+
 def write(folder: Path, path: str, text: str) -> None:
     """Write one page below the root of a tree."""
     target = folder / path
@@ -59,57 +71,14 @@ def printed(value: float, digits: int = 5) -> str:
     return f"{int(number):,}" if number.is_integer() else f"{number:,.10f}".rstrip("0")
 
 
-# Pieces ----------------------------------------------------------------------------------------
+def _facts(values: Mapping[str, object]) -> list[Fact]:
+    return [(label, _shown(value), _UNITS.get(label, "")) for label, value in values.items()]
 
 
-def _label(label: str) -> str:
-    return (
-        f'<dt> <span class="smw-tooltip" title="{escape(label)}">{escape(label)}'
-        '<sup class="smw-tooltip-hint">?</sup></span> </dt> '
-    )
-
-
-def _fact(label: str, value: str, unit: str = "") -> str:
-    return (
-        f'{_label(label)}<dd class="factsheet-value">{escape(value)} '
-        f'<span class="factsheet-unit">{unit}</span> </dd>'
-    )
-
-
-def _bars(label: str, values: Mapping[str, float], unit: str = "") -> str:
-    rows = "".join(
-        f'<tr> <td> <div class="smwbar">{escape(name)}</div> </td> <td><span class="smwbarvalue">'
-        f'{printed(value, 8)}</span> <span class="factsheet-unit">{unit}</span></td> </tr> '
-        for name, value in values.items()
-    )
-    return f'{_label(label)}<dd> <table class="table smwbartable"> {rows}</table> </dd>'
-
-
-def _section(title: str, facts: Iterable[str]) -> str:
-    head = f"<h6>{escape(title)}</h6> " if title else ""
-    return f'{head}<dl class="dl-horizontal"> {" ".join(facts)} </dl>'
-
-
-def _sheet(title: str, sections: Iterable[str]) -> str:
-    return (
-        f'<div> <h3> {escape(title)}</h3> <div class="smw-panel-highlight"> {" ".join(sections)} '
-        f"</div> {NOTE} </div>\n"
-    )
-
-
-def _entries(facts: Mapping[str, object]) -> list[str]:
-    out = []
-    for label, value in facts.items():
-        unit = _UNITS.get(label, "")
-        if isinstance(value, dict):
-            out.append(_bars(label, value, unit))
-        elif isinstance(value, str):
-            out.append(_fact(label, value, unit))
-        else:
-            out.append(
-                _fact(label, f"{value:,}" if isinstance(value, int) else printed(value), unit)
-            )
-    return out
+def _shown(value) -> str | dict[str, str]:
+    if isinstance(value, dict):
+        return {name: printed(one, 8) for name, one in value.items()}
+    return value if isinstance(value, str) else printed(value, 99 if isinstance(value, int) else 5)
 
 
 # Circuit, layers, m-types ----------------------------------------------------------------------
@@ -123,12 +92,13 @@ def write_pages(folder: Path, circuit: dict[str, object], sheets: dict[str, dict
     ``metypes`` are cells by me-type (rows) and layer, ``sizes`` the mean cell of each me-type.
     """
     title = "Microcircuit fact sheet"
-    body = _sheet(title, [_section("", _entries(circuit))])
+    body = render("sheet", title=title, sections=[("", _facts(circuit))])
     write(folder, layout.CIRCUIT_PAGE,
           f'<!DOCTYPE html>\n<html lang="en">\n<head><meta charset="utf-8"><title>{title}</title>'
           f"</head>\n<body>\n{body}</body>\n</html>\n")  # fmt: skip
     for layer in names.LAYERS:
-        page = _sheet(f"Layer fact sheet - {layer}", _layer_sections(layer, sheets))
+        sections = _layer_sections(layer, sheets)
+        page = render("sheet", title=f"Layer fact sheet - {layer}", sections=sections)
         write(folder, layout.layer_page(layer), page)
     cells = metypes.sum(axis=1)
     totals = sizes.loc[cells.index].mul(cells, axis=0)
@@ -138,24 +108,23 @@ def write_pages(folder: Path, circuit: dict[str, object], sheets: dict[str, dict
         _write_mtype(folder, mtype, cells[mine], totals[mine].sum())
 
 
-def _layer_sections(layer: str, sheets: dict[str, dict[str, object]]) -> list[str]:
+def _layer_sections(layer: str, sheets: dict[str, dict]) -> list[tuple[str, list[Fact]]]:
     """A layer's sections; the page of L23 has layers 2 and 3 apart, each with its own key."""
 
-    def halves(head: str, facts: dict[str, object]) -> list[str]:
-        shape = _entries({k: v for k, v in facts.items() if k != _ETYPES})
-        kinds = _entries({_ETYPES: facts[_ETYPES]})
-        return [_section(f"{head}anatomy", shape), _section(f"{head}physiology", kinds)]
+    def halves(facts: dict[str, object], anatomy: str, physiology: str) -> list:
+        shape = _facts({k: v for k, v in facts.items() if k != _ETYPES})
+        return [(anatomy, shape), (physiology, _facts({_ETYPES: facts[_ETYPES]}))]
 
     def renamed(facts: dict[str, object], old: str, new: str) -> dict[str, object]:
         return {new if k == old else k: v for k, v in facts.items()}
 
     if layer != "L23":
-        return [s.replace("<h6>a", "<h6>A").replace("<h6>p", "<h6>P")
-                for s in halves("", sheets[layer])]  # fmt: skip
+        return halves(sheets[layer], "Anatomy", "Physiology")
     pathways = renamed(sheets["L23"], "No. of possible pathways", "number of possible pathways")
     third = renamed(sheets["L3"], "total dendritic length", "dendritic length")
-    return [_section("L23 anatomy", _entries(pathways)), *halves("L2 ", sheets["L2"]),
-            *halves("L3 ", third)]  # fmt: skip
+    return [("L23 anatomy", _facts(pathways)),
+            *halves(sheets["L2"], "L2 anatomy", "L2 physiology"),
+            *halves(third, "L3 anatomy", "L3 physiology")]  # fmt: skip
 
 
 def _write_mtype(folder: Path, mtype: str, metypes: pd.Series, totals: pd.Series) -> None:
@@ -164,20 +133,20 @@ def _write_mtype(folder: Path, mtype: str, metypes: pd.Series, totals: pd.Series
     apical = totals["apical_length_um"] > 0
     parts = {"apical": "apical", "axon": "axon", "basal": "basal"}
     facts = [
-        _fact(f"total {label} {size}", printed(float(totals[f"{part}_{size}_{unit}"])), text)
+        (f"total {label} {size}", printed(float(totals[f"{part}_{size}_{unit}"])), text)
         for label, part in (parts if apical else {"axon": "axon", "dendritic": "basal"}).items()
         for size, unit, text in (("length", "um", "µm"), ("volume", "um3", "µm³"))
     ]
-    shapes = _section("Anatomy", facts)
-    counts = {names.portal_metype(me): int(n) for me, n in metypes.items()}
-    kinds = _section("Physiology", [_bars("No. of cells per electrical types", counts, "neurons")])
-    write(folder, layout.mtype_page(mtype), _sheet(f"m-type fact sheet - {shown}", [shapes, kinds]))
-    head = f'<h3 id="title"> m-type fact sheet - {shown}</h3> <div id="content"> '
-    write(folder, layout.mtype_page(mtype, details=True),
-          f'{head}<div class="smw-panel-highlight"> {shapes} </div> {NOTE} </div>\n')  # fmt: skip
-    write(folder, layout.synaptome_page(mtype),
-          f'<h3 id="title"> Synaptome - {shown}</h3> <div id="content"> '
-          f'<div class="smw-synaptome"> </div> {NOTE} </div>\n')  # fmt: skip
+    counts = _shown({names.portal_metype(me): int(n) for me, n in metypes.items()})
+    anatomy = ("Anatomy", facts)
+    physiology = ("Physiology", [("No. of cells per electrical types", counts, "neurons")])
+    title = f"m-type fact sheet - {shown}"
+    page = render("sheet", title=title, sections=[anatomy, physiology])
+    write(folder, layout.mtype_page(mtype), page)
+    page = render("details", title=title, sections=[anatomy])
+    write(folder, layout.mtype_page(mtype, details=True), page)
+    page = render("details", title=f"Synaptome - {shown}", sections=[])
+    write(folder, layout.synaptome_page(mtype), page)
 
 
 # Models ----------------------------------------------------------------------------------------
@@ -204,48 +173,33 @@ def write_model_pages(folder: Path, anatomy: pd.DataFrame, rest: pd.DataFrame) -
     for metype in names.METYPES:
         mtype, _, etype = metype.rpartition("_")
         models = [names.Model(mtype, etype, k) for k in names.INSTANCES]
-        channels = _channel_table(models[0])
-        heads, tabs = [], []
-        for k, model in enumerate(models):
-            shape = escape(str(anatomy.loc[model.name, "morphology"]))
-            heads.append(
-                f'<li title="{shape}" class="smw-tab-selector{"" if k else " active"}" '
-                f'data-tab="smw-tab-{k}"><a href="#">{shape[:25]}...</a></li>'
-            )
-            tab = _tab(model, anatomy.loc[model.name], rest.loc[model.name], channels)
-            active = "" if k else " smw-active-tab"
-            tabs.append(f'<div class="smw-tab-{k}{active} smw-tab"> {tab} </div>')
-        write(folder, layout.metype_page(metype),
-              f'<h3 id="title"> me-type fact sheet - {names.portal_metype(metype)}</h3> '
-              '<div id="content"> <div class="smw-details-view"> '
-              f'<ul id="tabs" class="nav nav-tabs" data-tabs="tabs"> {" ".join(heads)} </ul> '
-              f'<div class="tab-content"> {" ".join(tabs)} </div> </div> {NOTE} '
-              "</div>\n")  # fmt: skip
+        tabs = [_tab(m, anatomy.loc[m.name], rest.loc[m.name]) for m in models]
+        title = f"me-type fact sheet - {names.portal_metype(metype)}"
+        page = render("metype", title=title, tabs=tabs, channels=_channels(models[0]))
+        write(folder, layout.metype_page(metype), page)
 
 
-def _tab(model: names.Model, shape: pd.Series, rest: pd.Series, channels: str) -> str:
-    def column(title: str, table: pd.Series, facts: Mapping, digits: int) -> str:
-        entries = " ".join(
-            f"<dt title='{label}'>{label}</dt> <dd class=\"factsheet-value\">"
-            f'{printed(table[name], digits)} <span class="factsheet-unit">{unit}</span>'
+def _tab(model: names.Model, shape: pd.Series, rest: pd.Series) -> dict[str, object]:
+    def column(table: pd.Series, facts: Mapping, digits: int) -> list[Fact]:
+        return [
+            (label, printed(table[name], digits), unit)
             for label, (name, unit, *_) in facts.items()
             if pd.notna(table[name])
-        )
-        return (f'<div class="span3"> <h6 class="title-fact">{title}</h6> '
-                f'<dl class="smaller-fact"> {entries} </dl> </div>')  # fmt: skip
+        ]
 
     name = model.name.replace(model.mtype, names.portal_mtype(model.mtype), 1)
-    package = f"./{layout.STATIC}/METypes/{names.portal_metype(model.metype)}/{name}.zip"
-    return (
-        '<div class="smw-panel-highlight"> <div class="row-fluid"> '
-        f"{column('Anatomy', shape, sheets_of_models.ANATOMY_FACTS, 2)} "
-        f"{column('Physiology', rest, sheets_of_models.PHYSIOLOGY_FACTS, 5)} "
-        f'<div class="span6"> <h6 class="title-fact">Channel mechanisms</h6> {channels} '
-        f'<a class="btn smw-detail-button" href="{package}">download model</a> </div> </div> </div>'
-    )
+    return {
+        "shape": shape["morphology"],
+        "package": f"./{layout.STATIC}/METypes/{names.portal_metype(model.metype)}/{name}.zip",
+        "columns": {
+            "Anatomy": column(shape, sheets_of_models.ANATOMY_FACTS, 2),
+            "Physiology": column(rest, sheets_of_models.PHYSIOLOGY_FACTS, 5),
+        },
+    }
 
 
-def _channel_table(model: names.Model) -> str:
+def _channels(model: names.Model) -> dict[str, dict[str, list[tuple[str, str, str]]]]:
+    """Section list → mechanism → parameter, equation and its kind; equal dendrites are one."""
     table = channel_densities(model.name)
     table = table[table["mechanism"] != "pas"]
     by_list = {k: part.drop(columns="section_list").reset_index(drop=True)
@@ -254,28 +208,17 @@ def _channel_table(model: names.Model) -> str:
         by_list["dendrite"] = by_list.pop("basal")
         del by_list["apical"]
     planted = wrong.WRONG_DENSITIES[1] if model.metype == wrong.WRONG_DENSITIES[0] else {}
-    rows = []
+    found: dict[str, dict] = {}
     for name in ("dendrite", "basal", "apical", "axonal", "somatic"):
-        if name not in by_list:
-            continue
-        links = []
-        for mechanism, part in by_list[name].groupby("mechanism", sort=False):
-            spans = "".join(
-                _span(row, mechanism, planted.get(name, {})) for row in part.itertuples()
-            )
-            links.append(f'<a class="smw-equation" href="#"> {spans}{mechanism}</a>')
-        rows.append(f'<tr> <td style="width: 20%">{name}</td> <td> {" ".join(links)} </td> </tr>')
-    head = '<thead> <th style="width: 20%">sections</th> <th>mechanisms</th> </thead>'
-    body = f'<table class="table"> {head} {" ".join(rows)} </table>'
-    return f'<dl class="channel-fact"> <dd> {body} </dd> </dl>'
-
-
-def _span(row, mechanism: str, planted: dict[str, float]) -> str:
-    text, kind = f"{row.value * planted.get(row.parameter, 1.0):.6f}", "uniform"
-    if "exp(" in row.formula:  # the portal's pages write the distance as x
-        text, kind = f"{text}*(-0.8696 + 2.087*exp(x*0.0031))", "exponential"
-    label = row.parameter.removesuffix(f"_{mechanism}")
-    return f'<span data-equation="{text}" data-latex="{text}" data-name="{kind}">{label}</span> '
+        for row in by_list[name].itertuples() if name in by_list else ():
+            factor = planted.get(name, {}).get(row.parameter, 1.0)
+            text, kind = f"{row.value * factor:.6f}", "uniform"
+            if "exp(" in row.formula:  # the portal's pages write the distance as x
+                text, kind = f"{text}*(-0.8696 + 2.087*exp(x*0.0031))", "exponential"
+            label = row.parameter.removesuffix(f"_{row.mechanism}")
+            mechanisms = found.setdefault(name, {})
+            mechanisms.setdefault(row.mechanism, []).append((label, text, kind))
+    return found
 
 
 # Pathways --------------------------------------------------------------------------------------
@@ -313,13 +256,13 @@ def _pathway_members(anatomy: dict, physiology: dict) -> Iterator[tuple[str, str
 
 
 def _pathway_page(name: str, shape: dict, response: dict) -> str:
-    def pair(label: str, mean: float, std: float, unit: str = "") -> str:
-        return _fact(f"{label} (mean ± std)", f"{printed(mean, 2)} ± {printed(std, 2)}", unit)
+    def pair(label: str, mean: float, std: float, unit: str = "") -> Fact:
+        return f"{label} (mean ± std)", f"{printed(mean, 2)} ± {printed(std, 2)}", unit
 
-    first = [
-        _fact("total synapse count", printed(shape["total_synapse_count"]), "synapses"),
-        _fact("connection probability", printed(shape["connection_probability"], 2), "%"),
-        _fact("common neighbor bias", printed(shape["common_neighbor_bias"], 2)),
+    anatomy = [
+        ("total synapse count", printed(shape["total_synapse_count"]), "synapses"),
+        ("connection probability", printed(shape["connection_probability"], 2), "%"),
+        ("common neighbor bias", printed(shape["common_neighbor_bias"], 2), ""),
         *(
             pair(f"No. of {way} neurons", shape[f"number_of_{way}_neuron_mean"],
                  shape[f"number_of_{way}_neuron_std"])
@@ -328,14 +271,14 @@ def _pathway_page(name: str, shape: dict, response: dict) -> str:
         pair("No. of synapse per connection", shape["mean_number_of_synapse_per_connection"],
              shape["number_of_synapse_per_connection_std"], "synapses"),
     ]  # fmt: skip
-    second = [_fact("synapse type", response["synapse_type"])]
+    physiology: list[Fact] = [("synapse type", response["synapse_type"], "")]
     for label, (field, unit) in _RESPONSE.items():
-        second.append(pair(label, response[f"{field}_mean"], response[f"{field}_std"], unit))
+        physiology.append(pair(label, response[f"{field}_mean"], response[f"{field}_std"], unit))
     factor = response["space_clamp_correction_factor"]
     clamp = factor if isinstance(factor, str) else printed(factor, 2)
-    second.insert(5, _fact("space clamp correction factor", clamp))
-    sections = [_section("Anatomy", first), _section("Physiology", second)]
-    return _sheet(f"Pathway fact sheet - {name}", sections)
+    physiology.insert(5, ("space clamp correction factor", clamp, ""))
+    sections = [("Anatomy", anatomy), ("Physiology", physiology)]
+    return render("sheet", title=f"Pathway fact sheet - {name}", sections=sections)
 
 
 # Menus -----------------------------------------------------------------------------------------
@@ -344,7 +287,7 @@ def _pathway_page(name: str, shape: dict, response: dict) -> str:
 def write_menus(folder: Path, anatomy: pd.DataFrame) -> None:
     """Write the JSON trees behind the portal's menus and flow diagrams.
 
-    The totals with outside partners of `anatomy.measure` are what the flow diagrams show.
+    Flow diagrams show the totals with outside partners of `tree.measure`.
     """
     flows = {
         "pathway_count": pd.Series(1, index=anatomy.index),
@@ -435,13 +378,10 @@ def _flow_tree(values: pd.Series) -> dict:
     for view, mine, other in (("m_M", "pre", "post"), ("m_L", "pre", "post_layer"),
                               ("M_m", "post", "pre"), ("L_m", "post", "pre_layer")):  # fmt: skip
         tree[view] = {}
-        for mtype in mtypes:
-            rows = flows[flows[mine] == mtype]
-            others = sorted(rows[other].unique())
-            ways = (
-                (mine, other, [mtype], others) if mine == "pre" else (other, mine, others, [mtype])
-            )
-            tree[view][mtype] = _view(rows, *ways)
+        for mtype, rows in flows.groupby(mine):
+            ends = {mine: [mtype], other: sorted(rows[other].unique())}
+            left, right = sorted(ends, key=lambda end: not end.startswith("pre"))
+            tree[view][mtype] = _view(rows, left, right, ends[left], ends[right])
     return tree
 
 

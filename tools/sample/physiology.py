@@ -76,68 +76,40 @@ def synapse_class(pre: str, post: str) -> str:
 def dynamics() -> pd.DataFrame:
     """Synapses of all pathways, unrounded: class, short-term dynamics, conductance.
 
-    Returns
-    -------
-    DataFrame
-        Index ``pre:post``; ``pre, post, synapse_type, space_clamp_correction_factor`` (NaN where
-        not measured), ``contacts`` (synapses per connection), and for ``u``, ``d`` (ms), ``f``
-        (ms) and ``gsyn`` (nS) a ``…_mean`` and a ``…_std``.
+    Index ``pre:post``; ``pre, post, synapse_type, space_clamp_correction_factor`` (NaN where not
+    measured), ``contacts`` (synapses per connection), and for ``u``, ``d`` (ms), ``f`` (ms) and
+    ``gsyn`` (nS) a ``…_mean`` and a ``…_std``.
     """
-    pathways = column.pathways()
     rng = np.random.default_rng([SEED, _STREAM])
-    out = pathways[["pre", "post"]].copy()
+    out = column.pathways()[["pre", "post"]].copy()
     pairs = zip(out["pre"], out["post"], strict=True)
     out["synapse_type"] = [synapse_class(pre, post) for pre, post in pairs]
     out["space_clamp_correction_factor"] = out.index.map(_MEASURED).astype(float)
     out["contacts"] = wiring.mean_contacts()
     excitatory = _is_excitatory(out)
-    _add_dynamics(out, excitatory, rng)
-    _add_conductance(out, excitatory, rng)
-    return out
-
-
-def table(rest: pd.DataFrame) -> pd.DataFrame:
-    """Physiology of all pathways, unrounded: `dynamics` and the response they give.
-
-    The postsynaptic cell is the mean of its m-type's models, at rest, as the sample's packages
-    have it (`packages.rest_table`).
-
-    Returns
-    -------
-    DataFrame
-        The columns of `dynamics`, and ``epsp`` (mV), ``risetime`` (ms), ``decay`` (ms),
-        ``latency`` (ms), ``failures`` (%) and ``cv_psp_amplitude`` as ``…_mean``, ``…_std``.
-    """
-    rest = rest.groupby([names.parse_model(m).mtype for m in rest.index]).mean()
-    out = dynamics().copy()
-    rng = np.random.default_rng([SEED, _STREAM, 1])
-    _add_response(out, rest.loc[out["post"]], rng)
+    centres = np.array([CLASSES[c] for c in out["synapse_type"]])
+    within = np.where(excitatory[:, None], _WITHIN["E"], _WITHIN["I"])
+    for k, name in enumerate("udf"):
+        mean = centres[:, k] * _noise(len(out), _BETWEEN, rng)
+        out[f"{name}_mean"] = mean
+        out[f"{name}_std"] = mean * within[:, k] * _noise(len(out), 0.15, rng)
+    out["gsyn_mean"] = np.where(excitatory, 0.31, 0.36) * _noise(len(out), 0.10, rng)
+    out["gsyn_std"] = out["gsyn_mean"] * np.where(excitatory, 0.35, 0.45)
     return out
 
 
 def pathway_table() -> pd.DataFrame:
     """What one pathway is like, for whoever builds synapses of single models.
 
-    Returns
-    -------
-    DataFrame
-        Index ``pre:post``; ``pre, post, synapse_type, U, D_ms, F_ms, gsyn_nS, space_clamp_factor``
-        (NaN where not measured), ``tau_decay_ms`` (1.7 excitatory, 8.3 inhibitory),
-        ``contacts`` (synapses per connection) and ``convergence`` (presynaptic cells per
-        postsynaptic cell in a column of 31,346 neurons).
+    The columns of `dynamics`, and ``tau_decay_ms`` (1.7 excitatory, 8.3 inhibitory) and
+    ``convergence`` (presynaptic cells per postsynaptic cell in a column of 31,346 neurons).
     """
     table = dynamics()
-    excitatory = table["synapse_type"].str.startswith("Excitatory")
     n_post = table["post"].map(column.MTYPE_COUNTS).astype(float)
-    return pd.DataFrame({
-        "pre": table["pre"], "post": table["post"], "synapse_type": table["synapse_type"],
-        "U": table["u_mean"], "D_ms": table["d_mean"], "F_ms": table["f_mean"],
-        "gsyn_nS": table["gsyn_mean"],
-        "space_clamp_factor": table["space_clamp_correction_factor"],
-        "tau_decay_ms": np.where(excitatory, 1.7, 8.3),
-        "contacts": table["contacts"],
-        "convergence": column.pathways()["expected"] / n_post,
-    })  # fmt: skip
+    return table.assign(
+        tau_decay_ms=np.where(_is_excitatory(table), 1.7, 8.3),
+        convergence=column.pathways()["expected"] / n_post,
+    )
 
 
 def _is_excitatory(table: pd.DataFrame) -> np.ndarray:
@@ -148,27 +120,18 @@ def _noise(n: int, sigma: float, rng) -> np.ndarray:
     return np.exp(rng.normal(0, sigma, n))
 
 
-def _add_dynamics(out: pd.DataFrame, excitatory: np.ndarray, rng) -> None:
-    centres = np.array([CLASSES[c] for c in out["synapse_type"]])
-    within = np.where(excitatory[:, None], _WITHIN["E"], _WITHIN["I"])
-    for k, name in enumerate("udf"):
-        mean = centres[:, k] * _noise(len(out), _BETWEEN, rng)
-        out[f"{name}_mean"] = mean
-        out[f"{name}_std"] = mean * within[:, k] * _noise(len(out), 0.15, rng)
+def table(rest: pd.DataFrame) -> pd.DataFrame:
+    """Physiology of all pathways, unrounded: `dynamics` and the response they give.
 
-
-def _add_conductance(out: pd.DataFrame, excitatory: np.ndarray, rng) -> None:
-    out["gsyn_mean"] = np.where(excitatory, 0.31, 0.36) * _noise(len(out), 0.10, rng)
-    out["gsyn_std"] = out["gsyn_mean"] * np.where(excitatory, 0.35, 0.45)
-
-
-def _add_response(out: pd.DataFrame, rest: pd.DataFrame, rng) -> None:
-    """Amplitude, time course and reliability of the response, from synapses and cell.
-
+    The postsynaptic cell is the mean of its m-type's models at rest (`packages.rest_table`).
     Amplitude: the mean charge that is released, over the cell's capacity (time constant over
     input resistance), less what the dendrite keeps.  Reliability: contacts that release
-    independently (del Castillo and Katz 1954, J. Physiol. 124:560-573).
+    independently (del Castillo and Katz 1954, J. Physiol. 124:560-573).  Added are ``epsp`` (mV),
+    ``risetime``, ``decay``, ``latency`` (ms), ``failures`` (%) and ``cv_psp_amplitude``, each as
+    ``…_mean`` and ``…_std``.
     """
+    out, rng = dynamics().copy(), np.random.default_rng([SEED, _STREAM, 1])
+    rest = rest.groupby([names.parse_model(m).mtype for m in rest.index]).mean().loc[out["post"]]
     excitatory = _is_excitatory(out)
     n, u = out["contacts"].to_numpy(), out["u_mean"].to_numpy()
     v_rest, resistance, tau = (rest[c].to_numpy() for c in _REST)
@@ -187,6 +150,7 @@ def _add_response(out: pd.DataFrame, rest: pd.DataFrame, rng) -> None:
         mean = means[name] * _noise(len(out), 0.30 if name == "epsp" else 0.08, rng)
         out[f"{name}_mean"] = np.minimum(mean, 99.0) if name == "failures" else mean
         out[f"{name}_std"] = out[f"{name}_mean"] * spread * _noise(len(out), 0.20, rng)
+    return out
 
 
 def _mean_failure(n: np.ndarray, u: np.ndarray) -> np.ndarray:

@@ -9,8 +9,8 @@ all else agrees, and a check of the fact sheets must find exactly these.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -20,23 +20,11 @@ from tools.sample import column, physiology
 from tools.sample.wiring import Instance
 
 
-@dataclass(frozen=True)
-class Planted:
-    """One planted disagreement.
-
-    Attributes
-    ----------
-    name : str
-        What it is called.
-    file : str
-        Kind of file that is wrong: the catalogue's key.
-    item : str
-        What in it is wrong, in the words of the check that must find it.
-    truth : str
-        What would be right.
+class Planted(NamedTuple):
+    """One planted disagreement: the kind of file that is wrong (the catalogue's key), what in it
+    is wrong in the words of the check that must find it, and what is told of it.
     """
 
-    name: str
     file: str
     item: str
     truth: str
@@ -44,45 +32,23 @@ class Planted:
 
 #: Every planted disagreement.
 PLANTED = (
-    Planted(
-        "l6_bp_count", "sheet/layers", "L6_BP",
-        "The layer file and page print a tenth of the L6_BP cells of the connectome.",
-    ),
-    Planted(
-        "l6_layer_total", "sheet/circuit", "No. of neurons per layer",
-        "The circuit sheet's layers take over the wrong L6_BP, so they fall short of its total.",
-    ),
-    Planted(
-        "l23_half", "sheet/layers", "L23",
-        "The layer file holds the L3 half only; the page has L2 and L3.",
-    ),
-    Planted(
-        "l23_keys", "sheet/layers", "L23",
-        "'number of possible pathways' for 'No. of possible pathways'; the dendrites of L3 under "
-        "'dendritic length', those of L2 under 'total dendritic length'.",
-    ),
-    Planted(
-        "l4_etype_total", "sheet/layers", "L4",
-        "The cADpyr cells of L4 outnumber its excitatory cells.",
-    ),
-    Planted(
-        "pathway_total", "sheet/circuit",
-        "No. of unique types of synaptic connections between m-types",
-        "The circuit sheet says nine more than the pathway files hold.",
-    ),
-    Planted(
-        "pathway_page", "page/pathways", "L4_PC:L4_PC",
-        "The page prints half the total synapse count of the anatomy file.",
-    ),
-    Planted(
-        "channel_densities", "page/metype/L5_TTPC1_cADpyr", "ion channels",
-        "The page prints seven times the apical gImbar and nine times the apical gSKv3_1bar of "
-        "the packages.",
-    ),
-    Planted(
-        "input_resistance", "sheet/models", "L4_SS_cADpyr230_3",
-        "The summary gives 1.2 times the input resistance of page and package.",
-    ),
+    Planted("sheet/layers", "L6_BP",
+            "The layer file and page print a tenth of the L6_BP cells of the connectome."),
+    Planted("sheet/circuit", "No. of neurons per layer",
+            "Its layers take over the wrong L6_BP, so they fall short of its total."),
+    Planted("sheet/layers", "L23", "The layer file holds the L3 half only, the page both."),
+    Planted("sheet/layers", "L23",
+            "'number of possible pathways' for 'No. of possible pathways'; the dendrites of L3 "
+            "under 'dendritic length', those of L2 under 'total dendritic length'."),
+    Planted("sheet/layers", "L4", "The cADpyr cells of L4 outnumber its excitatory cells."),
+    Planted("sheet/circuit", "No. of unique types of synaptic connections between m-types",
+            "It says nine more than the pathway files hold."),
+    Planted("page/pathways", "L4_PC:L4_PC",
+            "The page prints half the total synapse count of the anatomy file."),
+    Planted("page/metype/L5_TTPC1_cADpyr", "ion channels",
+            "It prints seven times the apical gImbar and nine times the apical gSKv3_1bar."),
+    Planted("sheet/models", "L4_SS_cADpyr230_3",
+            "The summary gives 1.2 times the input resistance of page and package."),
 )  # fmt: skip
 
 #: Factor by which the L6_BP count is too small, and what is added to the two others.
@@ -193,21 +159,9 @@ def metype_counts(counts: pd.DataFrame) -> pd.DataFrame:
 def layer_facts(
     counts: pd.DataFrame, anatomy: pd.DataFrame, sizes: pd.DataFrame
 ) -> dict[str, dict[str, object]]:
-    """Facts of the six layers, with pathway numbers under ``L1, L23, L4, L5, L6``.
+    """Facts of the six layers by the sheet's keys, pathway numbers under L1, L23, L4, L5, L6.
 
-    Parameters
-    ----------
-    counts : DataFrame
-        From `cell_counts`.
-    anatomy : DataFrame
-        From `tree.measure`.
-    sizes : DataFrame
-        Mean cell of each me-type, from `mean_sizes`.
-
-    Returns
-    -------
-    dict
-        Layer → key of the sheet → value.
+    From `cell_counts`, `tree.measure` and the mean cell of each me-type, `mean_sizes`.
     """
     metypes = metype_counts(counts)
     received = _synapses_received(counts, anatomy)
@@ -219,19 +173,16 @@ def layer_facts(
         mtypes = {m: int(n) for m, n in here.items()}
         if layer == "L6":
             mtypes["L6_BP"] = wrong_l6_bp(mtypes["L6_BP"])
-        sheets[layer] = {
+        sheet: dict[str, object] = {
             "No. of neurons per electrical types": _etype_totals(metypes[layer], layer),
             "No. of neurons per morphological types": mtypes,
-            "total axonal length": round(float(total["axon_length_um"]), 2),
-            "total axonal volume": round(float(total["axon_volume_um3"]), 2),
-            "total dendritic length": round(
-                float(total["apical_length_um"] + total["basal_length_um"]), 2
-            ),
-            "total dendritic volume": round(
-                float(total["apical_volume_um3"] + total["basal_volume_um3"]), 2
-            ),
-            "synapse density": float(round(received[layer] / volume)),
         }
+        for label, parts in (("axonal", ["axon"]), ("dendritic", ["apical", "basal"])):
+            for size in ("length_um", "volume_um3"):
+                sheet[f"total {label} {size.partition('_')[0]}"] = round(
+                    float(sum(total[f"{part}_{size}"] for part in parts)), 2
+                )
+        sheets[layer] = sheet | {"synapse density": float(round(received[layer] / volume))}
     for layer in names.LAYERS:
         sheets.setdefault(layer, {}).update(_pathway_facts(layer, anatomy))
     return sheets
@@ -283,16 +234,18 @@ def layer_json(sheets: dict[str, dict[str, object]]) -> dict[str, dict[str, obje
 def circuit_facts(counts: pd.DataFrame, anatomy: pd.DataFrame) -> dict[str, object]:
     """Facts of the circuit sheet, keys as it prints them; approximate ones as text."""
     cells = counts.sum()
-    height_mm = sum(column.THICKNESS_UM.values()) * 1e-3
     true_bp = int(counts.loc["L6_BP"].sum())
     per_layer = {
         "L1": int(cells["L1"]), "L23": int(cells["L2"] + cells["L3"]), "L4": int(cells["L4"]),
         "L5": int(cells["L5"]), "L6": int(cells["L6"]) - true_bp + wrong_l6_bp(true_bp),
     }  # fmt: skip
+    area, thickness = column.footprint_mm2(), column.THICKNESS_UM
+    ends = [names.parse_pathway(k) for k in anatomy.index]
+    kinds = sum(len(names.etypes_of(a)) * len(names.etypes_of(b)) for a, b in ends)
     inside = anatomy[["connections", "synapses"]].sum()
     outside = anatomy[["all_connections", "all_synapses"]].sum().to_numpy() - inside.to_numpy()
     return {
-        "Microcircuit volume": float(f"{column.footprint_mm2() * height_mm:.2g}"),
+        "Microcircuit volume": float(f"{area * (sum(thickness.values()) * 1e-3):.2g}"),
         "No. of neurons": int(cells.sum()),
         "No. of layers": len(_SIX),
         "No. of morphological types": len(names.MTYPES),
@@ -301,23 +254,17 @@ def circuit_facts(counts: pd.DataFrame, anatomy: pd.DataFrame) -> dict[str, obje
         "No. of electrical types": len(names.ETYPES),
         "No. of unique types of synaptic connections between m-types":
             len(anatomy) + EXTRA_PATHWAYS,
-        "No. of unique types of synaptic connections between me-types": _metype_pathways(anatomy),
+        "No. of unique types of synaptic connections between me-types": kinds,
         "No. of s-types": 6,
         "No. of intrinsic connections": about(inside["connections"]),
         "No. of intrinsic synapses": about(inside["synapses"]),
         "No. of extrinsic connections": about(outside[0]),
         "No. of extrinsic synapses": about(outside[1]),
-        "Layer thicknesses": {k: int(v) for k, v in column.THICKNESS_UM.items()},
+        "Layer thicknesses": {k: int(v) for k, v in thickness.items()},
         "Neuron densities": {
-            k: int(float(f"{cells[k] / (column.footprint_mm2() * t * 1e-3):.4g}"))
-            for k, t in column.THICKNESS_UM.items()
+            k: int(float(f"{cells[k] / (area * t * 1e-3):.4g}")) for k, t in thickness.items()
         },
     }  # fmt: skip
-
-
-def _metype_pathways(anatomy: pd.DataFrame) -> int:
-    pairs = [names.parse_pathway(k) for k in anatomy.index]
-    return sum(len(names.etypes_of(a)) * len(names.etypes_of(b)) for a, b in pairs)
 
 
 def about(number: float) -> str:
@@ -326,21 +273,10 @@ def about(number: float) -> str:
     return f"~{float(f'{number / unit:.2g}'):g} {word}"
 
 
-#: Columns of a mean cell's size.
-PARTS = (
-    "axon_length_um", "axon_volume_um3", "apical_length_um", "apical_volume_um3",
-    "basal_length_um", "basal_volume_um3",
-)  # fmt: skip
-
-
 def mean_sizes(model_anatomy: pd.DataFrame) -> pd.DataFrame:
-    """Mean cell of each me-type: the average of its five models; no apical tree counts as 0.
-
-    Parameters
-    ----------
-    model_anatomy : DataFrame
-        Index model, from `packages.anatomy_table`.
-    """
+    """Mean cell of each me-type: the average of its five models; no apical tree counts as 0."""
+    parts = [f"{part}_{size}" for part in ("axon", "apical", "basal")
+             for size in ("length_um", "volume_um3")]  # fmt: skip
     metype = [names.parse_model(m).metype for m in model_anatomy.index]
-    sizes = model_anatomy[list(PARTS)].astype(float).fillna(0.0)
+    sizes = model_anatomy[parts].astype(float).fillna(0.0)
     return sizes.groupby(metype).mean().loc[list(names.METYPES)]

@@ -6,9 +6,11 @@ import io
 import tarfile
 from pathlib import Path
 
+import h5py
 import nmc
 import numpy as np
 import pandas as pd
+from h5py import h5d, h5g, h5p, h5s, h5t
 from nmc import layout, names
 
 from tools.sample import MODELS, SEED, column, neuroml, packages, pages, sheets, wiring
@@ -29,14 +31,6 @@ def average_instance(mc: int) -> wiring.Instance:
 
     ``mc2`` has the counts of the fact sheets; the others differ a little from type to type, as
     stochastic instances do.
-
-    Parameters
-    ----------
-    mc : int
-        0 to 6.
-    Returns
-    -------
-    Instance
     """
     key = (SEED, _KINDS["average"], mc)
     rng = np.random.default_rng(key)
@@ -117,14 +111,11 @@ def _write_connectomes(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 def measure(connectome: nmc.Connectome, instance: wiring.Instance,
             counts: wiring.PopulationCounts) -> pd.DataFrame:  # fmt: skip
-    """Measure every pathway of an instance with the package's own calls.
+    """Measure every pathway of an instance with the package's own calls, index ``pre:post``.
 
-    Returns
-    -------
-    DataFrame
-        Index ``pre:post``; columns of `nmc.compute_convergence`, ``probability`` (fraction),
-        ``bias``, ``contacts_mean, contacts_std, synapses`` (inside the column),
-        ``all_connections`` and ``all_synapses`` (with those from outside).
+    Columns of `nmc.compute_convergence`, ``probability`` (fraction), ``bias``, ``contacts_mean,
+    contacts_std, synapses`` (inside the column), ``all_connections, all_synapses`` (with those
+    from outside).
     """
     keys = ["pre", "post"]
     table = nmc.compute_convergence(connectome).set_index(keys)
@@ -176,65 +167,33 @@ def _centre(mc: int) -> tuple[float, float]:
 
 _MTIME = 1_443_657_600  # a fixed date, so that the same seed gives the same bytes
 
-README = """\
-SYNTHETIC SAMPLE of a connectome file, written by the Python package nmc from a seed.
-No number in it comes from the Blue Brain Project or from any animal.
-
-{kind}
-
-The HDF5 file is laid out as the portal's connectome files are:
-
-/populations/<m-type>/locations   N x 3, position in um; y is the cortical vertical, L1 on top
-/populations/<m-type>/nCellAff    N x 1, afferent connections of each neuron
-/populations/<m-type>/nCellEff    N x 1, efferent connections
-/populations/<m-type>/nSynAff     N x 1, afferent synapses
-/populations/<m-type>/nSynEff     N x 1, efferent synapses
-    These four counts take in partners outside the column, so they exceed the matrices' sums.
-/connectivity/<pre>/<post>/cMat   N_pre x N_post, 1 where a connection is, inside the column only
-    Rows are presynaptic neurons, columns postsynaptic ones.
-
-This instance: {n_neurons} neurons, {n_connections} connections.
-"""
-
 
 def write_h5(path: Path, instance: wiring.Instance, counts: wiring.PopulationCounts) -> Path:
     """Write an instance in the HDF5 layout of the portal's connectome files.
 
-    Blocks stand there as they are: the archive around all files packs them better.
+    Blocks stand there as they are: the archive around all files packs them better.  There are
+    3,025, most of them tiny: the library's low-level calls take a fifth of the time.
     """
-    import h5py
-
     ranges = instance.ranges()
     places = instance.neurons[["x_um", "y_um", "z_um"]].to_numpy(float)
-    with h5py.File(path, "w") as h5:
-        for mtype in names.MTYPES:
-            group = h5.create_group(f"populations/{mtype}")
-            rows = ranges[mtype]
-            group.create_dataset("locations", data=places[rows], track_times=False)
-            for column, values in counts.columns().items():
-                data = values[rows, None].astype(np.int64)
-                group.create_dataset(column, data=data, track_times=False)
-        for pre in names.MTYPES:
-            _write_rows(h5.create_group(f"connectivity/{pre}"), instance, ranges, ranges[pre])
-    return path
-
-
-def _write_rows(group, instance: wiring.Instance, ranges: dict[str, slice], rows: slice) -> None:
-    """Write the blocks of one presynaptic m-type.
-
-    There are 3,025 blocks, most of them tiny: the library's low-level calls take a fifth of the
-    time of its high-level ones.
-    """
-    from h5py import h5d, h5g, h5p, h5s, h5t
-
     storage = h5p.create(h5p.DATASET_CREATE)
     storage.set_obj_track_times(False)  # the same seed gives the same bytes
-    dense = instance.adjacency[rows].toarray().view(np.uint8)
-    for post, columns in ranges.items():
-        block = np.ascontiguousarray(dense[:, columns])
-        inner = h5g.create(group.id, post.encode())
-        dataset = h5d.create(inner, b"cMat", h5t.STD_U8LE, h5s.create_simple(block.shape), storage)
-        dataset.write(h5s.ALL, h5s.ALL, block)
+    with h5py.File(path, "w") as h5:
+        for mtype, rows in ranges.items():
+            group = h5.create_group(f"populations/{mtype}")
+            group.create_dataset("locations", data=places[rows], track_times=False)
+            for column, values in counts.columns.items():
+                data = values[rows, None].astype(np.int64)
+                group.create_dataset(column, data=data, track_times=False)
+        for pre, rows in ranges.items():
+            group = h5.create_group(f"connectivity/{pre}")
+            dense = instance.adjacency[rows].toarray().view(np.uint8)
+            for post, columns in ranges.items():
+                block = np.ascontiguousarray(dense[:, columns])
+                inner, space = h5g.create(group.id, post.encode()), h5s.create_simple(block.shape)
+                dataset = h5d.create(inner, b"cMat", h5t.STD_U8LE, space, storage)
+                dataset.write(h5s.ALL, h5s.ALL, block)
+    return path
 
 
 def write_tar(
@@ -242,27 +201,20 @@ def write_tar(
 ) -> Path:
     """Write the tar of one instance: ``NAME/NAME.h5`` and ``NAME/Connectome_readme_….txt``.
 
-    Parameters
-    ----------
-    target : Path
-        Where the tar goes; its stem names the folder and the HDF5 file inside.
-    kind : str
-        ``"AVERAGE"``, ``"INDIVIDUAL"`` or ``"CONTROL"``.
+    ``kind`` is ``"AVERAGE"``, ``"INDIVIDUAL"`` or ``"CONTROL"``; NAME is the target's stem.
     """
     stem = target.stem
     target.parent.mkdir(parents=True, exist_ok=True)
     h5 = write_h5(target.with_suffix(".h5.part"), instance, counts)
-    text = README.format(
-        kind=_SAYS[kind],
-        n_neurons=len(instance.neurons),
-        n_connections=instance.adjacency.nnz,
-    ).encode()
+    neurons, connections = len(instance.neurons), instance.adjacency.nnz
+    readme = (Path(__file__).parent / "templates" / "connectome.txt").read_text("utf-8")
+    text = readme.format(kind=_SAYS[kind], n_neurons=neurons, n_connections=connections).encode()
     with tarfile.open(target, "w", format=tarfile.GNU_FORMAT) as tar:
         folder = entry(stem, 0)
         folder.type, folder.mode = tarfile.DIRTYPE, 0o755
         tar.addfile(folder)
-        readme = f"{stem}/Connectome_readme_{kind}_INSTANCE.txt"
-        tar.addfile(entry(readme, len(text)), io.BytesIO(text))
+        name = f"{stem}/Connectome_readme_{kind}_INSTANCE.txt"
+        tar.addfile(entry(name, len(text)), io.BytesIO(text))
         with h5.open("rb") as handle:
             tar.addfile(entry(f"{stem}/{stem}.h5", h5.stat().st_size), handle)
     h5.unlink()

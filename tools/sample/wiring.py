@@ -9,8 +9,9 @@ something to find beyond distance, and it is known how much was put in.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import combinations_with_replacement
 
 import numpy as np
 import pandas as pd
@@ -24,26 +25,32 @@ _ROWS = 256  # rows of a block drawn at a time; part of the recipe, since draws 
 _SIGMA_OUT, _SIGMA_IN, _SIGMA_GROUP = 0.45, 0.40, 0.60
 _MAX_P = 0.9
 
+#: Pre- and postsynaptic ends of connections.
+Ends = tuple[np.ndarray, np.ndarray]
+
 
 @dataclass(frozen=True)
 class Instance:
-    """One synthetic microcircuit.
+    """One synthetic microcircuit, made from the key `seed`.
 
-    Attributes
-    ----------
-    neurons : DataFrame
-        One row a neuron, by m-type in alphabetical order: ``mtype``, ``layer6`` (L1 … L6 with
-        L2 and L3 apart), ``x_um, y_um, z_um``, ``outgoing`` and ``incoming`` (the cell's own
-        factors, mean 1) and ``group`` (index of its morphology group within the m-type).
-    adjacency : csr_array of bool, (N, N)
-        Rows presynaptic, columns postsynaptic; no self-connections.
-    seed : tuple of int
-        What every random number of the instance comes from.
+    `neurons` has one row a neuron, by m-type in alphabetical order: ``mtype``, ``layer6`` (L1 …
+    L6 with L2 and L3 apart), ``x_um, y_um, z_um``, ``outgoing`` and ``incoming`` (the cell's own
+    factors, mean 1) and ``group`` (index of its morphology group within the m-type).  The rows
+    of `adjacency`, (N, N), are presynaptic; there are no self-connections.
     """
 
     neurons: pd.DataFrame
     adjacency: sparse.csr_array
     seed: tuple[int, ...]
+
+    @classmethod
+    def of(cls, neurons: pd.DataFrame, ends: Iterable[Ends], seed: tuple[int, ...]) -> Instance:
+        """Connect pairs of neurons."""
+        pre, post = _joined(ends)
+        data, n = np.ones(len(pre), dtype=bool), len(neurons)
+        adjacency = sparse.csr_array((data, (pre, post)), shape=(n, n))
+        adjacency.sort_indices()
+        return cls(neurons, adjacency, tuple(seed))
 
     def ranges(self) -> dict[str, slice]:
         """Rows of each m-type."""
@@ -59,18 +66,9 @@ def mtype_ranges(neurons: pd.DataFrame) -> dict[str, slice]:
 
 def make_neurons(counts: dict[str, int], *, rng: np.random.Generator, centre_um=(0.0, 0.0),
                  stretch: float = 1.0) -> pd.DataFrame:  # fmt: skip
-    """Place cells in a hexagonal column.
+    """Place so many cells of each m-type in a hexagonal column.
 
-    Parameters
-    ----------
-    counts : dict
-        Neurons of each m-type.
-    rng : numpy.random.Generator
-        Source of randomness.
-    centre_um : pair of float
-        x and z of the column's axis.
-    stretch : float
-        Factor on every layer's thickness.
+    ``centre_um`` is x and z of its axis, ``stretch`` a factor on every layer's thickness.
     """
     n = sum(counts.values())
     mtypes = np.repeat(list(counts), list(counts.values()))
@@ -110,29 +108,13 @@ def _around_one(sigma: float, size, rng: np.random.Generator) -> np.ndarray:
 def make_instance(
     neurons: pd.DataFrame, seed: tuple[int, ...], *, pathways: pd.DataFrame | None = None
 ) -> Instance:
-    """Wire a column of cells by the rule.
+    """Wire cells from `make_neurons` by the rule, or by another table like `column.pathways`.
 
     Each pathway draws from a generator of its own, keyed by ``seed`` and the two m-types.
     31,346 neurons take about a third of a gigabyte.
-
-    Parameters
-    ----------
-    neurons : DataFrame
-        From `make_neurons`.
-    seed : tuple of int
-        Key of every draw.
-    pathways : DataFrame, optional
-        Another table like `column.pathways`, with any of its rows and other strengths.
     """
     table = column.pathways() if pathways is None else pathways
-    n = len(neurons)
-    cells = _Cells.of(neurons)
-    pre, post = zip(*_draw_connections(cells, seed, table), strict=True)
-    pre, post = np.concatenate(pre), np.concatenate(post)
-    data = np.ones(len(pre), dtype=bool)
-    adjacency = sparse.csr_array((data, (pre, post)), shape=(n, n))
-    adjacency.sort_indices()
-    return Instance(neurons, adjacency, tuple(seed))
+    return Instance.of(neurons, _draw_connections(_Cells.of(neurons), seed, table), seed)
 
 
 def make_control(instance: Instance, seed: tuple[int, ...]) -> Instance:
@@ -141,36 +123,38 @@ def make_control(instance: Instance, seed: tuple[int, ...]) -> Instance:
     The counterpart of the portal's controls, where connections follow the overlap of average
     arbours: same cells, same places, no groups, no preferred cells, no extra reciprocal ones.
     """
-    cells, ranges = _Cells.of(instance.neurons), instance.ranges()
-    ends = []
+    cells, ends = _Cells.of(instance.neurons), []
     for row in column.pathways().itertuples():
-        a, b = ranges[row.pre], ranges[row.post]
+        a, b = cells.ranges[row.pre], cells.ranges[row.post]
         if count := instance.adjacency[a, b].nnz:
-            rng = _generator(seed, row.pre, row.post)
-            ends.append(_place(cells, a, b, row, count, rng))
-    pre, post = _joined(ends)
-    shape = instance.adjacency.shape
-    adjacency = sparse.csr_array((np.ones(len(pre), dtype=bool), (pre, post)), shape=shape)
-    adjacency.sort_indices()
-    return Instance(instance.neurons, adjacency, tuple(seed))
+            ends.append(_place(cells, a, b, row, count, _generator(seed, row.pre, row.post)))
+    return Instance.of(instance.neurons, ends, seed)
 
 
-def _place(cells: _Cells, a: slice, b: slice, row, count: int, rng):
+def _place(cells: _Cells, a: slice, b: slice, row, count: int, rng) -> Ends:
     """Choose ``count`` pairs, the likelier ones more often, none twice.
 
     Every pair waits an exponential time with its probability as the rate; the first ones are
     taken (Efraimidis and Spirakis 2006, Inform. Process. Lett. 97:181-185).
     """
     wait = np.empty((a.stop - a.start, b.stop - b.start), np.float32)
-    for start in range(a.start, a.stop, _ROWS):
-        chunk = slice(start, min(start + _ROWS, a.stop))
+    for chunk in _chunks(a):
         rate = _smooth(cells, chunk, b, row) + np.float32(1e-30)
         draw = rng.standard_exponential(rate.shape, dtype=np.float32)
-        wait[start - a.start : chunk.stop - a.start] = draw / rate
+        wait[chunk.start - a.start : chunk.stop - a.start] = draw / rate
     if a == b:
         np.fill_diagonal(wait, np.inf)
     last = np.partition(wait, count - 1, axis=None)[count - 1]
     i, j = (ends[:count] for ends in np.nonzero(wait <= last))
+    return _pairs(i, j, a, b)
+
+
+def _chunks(rows: slice) -> Iterator[slice]:
+    for start in range(rows.start, rows.stop, _ROWS):
+        yield slice(start, min(start + _ROWS, rows.stop))
+
+
+def _pairs(i: np.ndarray, j: np.ndarray, a: slice, b: slice) -> Ends:
     return (i + a.start).astype(np.int32), (j + b.start).astype(np.int32)
 
 
@@ -197,19 +181,15 @@ def _generator(seed: tuple[int, ...], pre: str, post: str) -> np.random.Generato
     return np.random.default_rng([*seed, names.MTYPES.index(pre), names.MTYPES.index(post)])
 
 
-def _draw_connections(
-    cells: _Cells, seed, table: pd.DataFrame
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def _draw_connections(cells: _Cells, seed, table: pd.DataFrame) -> Iterator[Ends]:
     rows = {(r.pre, r.post): r for r in table.itertuples()}
-    for k, a in enumerate(names.MTYPES):
-        for b in names.MTYPES[k:]:
-            there, back = rows.get((a, b)), rows.get((b, a))
-            if there is None and back is None:
-                continue
+    for a, b in combinations_with_replacement(names.MTYPES, 2):
+        there, back = rows.get((a, b)), rows.get((b, a))
+        if there is not None or back is not None:
             yield from _draw_pair(cells, a, b, there, back, _generator(seed, a, b))
 
 
-def _draw_pair(cells: _Cells, a: str, b: str, there, back, rng):
+def _draw_pair(cells: _Cells, a: str, b: str, there, back, rng) -> Iterator[Ends]:
     """Draw the connections of two m-types in both directions together.
 
     An existing connection raises the chance of its answer by the rule's factor, a missing one
@@ -218,9 +198,8 @@ def _draw_pair(cells: _Cells, a: str, b: str, there, back, rng):
     ra, rb = cells.ranges[a], cells.ranges[b]
     group_there = _affinity(cells, ra, rb, rng)
     group_back = group_there.T if a == b else _affinity(cells, rb, ra, rng).T
-    found = {True: [], False: []}
-    for start in range(ra.start, ra.stop, _ROWS):
-        chunk = slice(start, min(start + _ROWS, ra.stop))
+    found: dict[bool, list[Ends]] = {True: [], False: []}
+    for chunk in _chunks(ra):
         shape = (chunk.stop - chunk.start, rb.stop - rb.start)
         p_there = _probability(cells, chunk, rb, there, group_there, shape)
         p_back = _probability(cells, chunk, rb, back, group_back, shape, reverse=True)
@@ -234,10 +213,8 @@ def _draw_pair(cells: _Cells, a: str, b: str, there, back, rng):
         if a == b:  # one half of the square holds both directions
             upper = np.arange(chunk.start, chunk.stop)[:, None] < np.arange(rb.start, rb.stop)
             hit, answer = hit & upper, answer & upper
-        for forward, mask in ((True, hit), (False, answer)):
-            i, j = np.nonzero(mask)
-            i, j = (i + chunk.start).astype(np.int32), (j + rb.start).astype(np.int32)
-            found[forward].append((i, j) if forward else (j, i))
+        found[True].append(_pairs(*np.nonzero(hit), chunk, rb))
+        found[False].append(_pairs(*np.nonzero(answer), chunk, rb)[::-1])
     if a == b:
         found[True] += found.pop(False)
     for forward, pairs in found.items():
@@ -246,18 +223,19 @@ def _draw_pair(cells: _Cells, a: str, b: str, there, back, rng):
             yield _joined(pairs) if sum(len(p[0]) for p in pairs) else _nearest(cells, row)
 
 
-def _joined(pairs) -> tuple[np.ndarray, np.ndarray]:
-    return np.concatenate([p[0] for p in pairs]), np.concatenate([p[1] for p in pairs])
+def _joined(pairs: Iterable[Ends]) -> Ends:
+    pre, post = zip(*pairs, strict=True)
+    return np.concatenate(pre), np.concatenate(post)
 
 
-def _nearest(cells: _Cells, row) -> tuple[np.ndarray, np.ndarray]:
+def _nearest(cells: _Cells, row) -> Ends:
     """The likeliest pair of a pathway that drew nothing: each of the 1,932 has a connection."""
     a, b = cells.ranges[row.pre], cells.ranges[row.post]
     p = _smooth(cells, a, b, row)
     if a == b:
         np.fill_diagonal(p, -1)
-    i, j = np.unravel_index(np.argmax(p), p.shape)
-    return np.array([i + a.start], np.int32), np.array([j + b.start], np.int32)
+    i, j = np.unravel_index([np.argmax(p)], p.shape)
+    return _pairs(i, j, a, b)
 
 
 def _affinity(cells: _Cells, pre: slice, post: slice, rng) -> np.ndarray:
@@ -305,37 +283,25 @@ _STREAM = 77
 
 @dataclass(frozen=True)
 class PopulationCounts:
-    """What the four population datasets hold, and the synapse numbers behind the sheets.
+    """The four population datasets, and the synapse numbers behind the sheets.
 
-    Attributes
-    ----------
-    n_cell_aff, n_cell_eff, n_syn_aff, n_syn_eff : ndarray of int, (N,)
-        Connections and synapses of each neuron, partners outside the column included.
-    contacts : ndarray of uint8, (n_connections,)
-        Synapses of each connection, in the order of the adjacency's stored entries.
-    outside : ndarray of int, (55, 55, 2)
-        Afferent connections and synapses from outside, by m-type of pre and post.
+    `columns` holds, by the datasets' names, connections and synapses of each neuron, (N,),
+    partners outside the column included; `contacts`, uint8, the synapses of each connection in
+    the order of the adjacency's entries; `outside`, (55, 55, 2), afferent connections and
+    synapses from outside by m-type of pre and post.
     """
 
-    n_cell_aff: np.ndarray
-    n_cell_eff: np.ndarray
-    n_syn_aff: np.ndarray
-    n_syn_eff: np.ndarray
+    columns: dict[str, np.ndarray]
     contacts: np.ndarray
     outside: np.ndarray
-
-    def columns(self) -> dict[str, np.ndarray]:
-        """The four datasets under the names they have in the files."""
-        return {"nCellAff": self.n_cell_aff, "nCellEff": self.n_cell_eff,
-                "nSynAff": self.n_syn_aff, "nSynEff": self.n_syn_eff}  # fmt: skip
 
 
 def mean_contacts() -> pd.Series:
     """Mean number of synapses a connection of each pathway makes (the sample's truth)."""
     table = column.pathways()
     rng = np.random.default_rng(_STREAM)
-    base = [_CONTACTS[column.sign(a), column.sign(b)] for a, b in zip(table["pre"], table["post"],
-                                                                strict=True)]  # fmt: skip
+    pairs = zip(table["pre"], table["post"], strict=True)
+    base = np.array([_CONTACTS[column.sign(a), column.sign(b)] for a, b in pairs])
     return pd.Series(base * np.exp(rng.normal(0, 0.18, len(table))), index=table.index)
 
 
@@ -344,46 +310,35 @@ def count(instance: Instance) -> PopulationCounts:
     adjacency = instance.adjacency.tocoo()
     rng = np.random.default_rng([*instance.seed, _STREAM])
     code = pd.Categorical(instance.neurons["mtype"], categories=names.MTYPES).codes.astype(int)
-    pair = code[adjacency.row] * len(names.MTYPES) + code[adjacency.col]
-    mean = _mean_matrix()
+    types, n = len(names.MTYPES), len(code)
+    pair = code[adjacency.row] * types + code[adjacency.col]
+    mean = np.ones((types, types))
+    for key, value in mean_contacts().items():
+        mean[tuple(map(names.MTYPES.index, key.split(":")))] = value
     draw = rng.normal(mean.ravel()[pair], _SPREAD * mean.ravel()[pair])
     contacts = np.clip(np.rint(draw), 1, 255).astype(np.uint8)
-    n = len(code)
-    inside = _degrees(adjacency, contacts, n)
-    rim = _outside_share(instance.neurons)
-    types = len(names.MTYPES)
+    rim = _outside_share(instance.neurons)[:, None]
     pairs = np.bincount(pair, minlength=types**2).reshape(types, types)
     sizes = np.bincount(code, minlength=types)
-    aff_mean = (pairs / sizes[None, :]).T[code] * rim[:, None]
-    eff_mean = (pairs / sizes[:, None])[code] * rim[:, None]
-    aff, eff = rng.poisson(aff_mean), rng.poisson(eff_mean)
+    aff = rng.poisson((pairs / sizes[None, :]).T[code] * rim)
+    eff = rng.poisson((pairs / sizes[:, None])[code] * rim)
     aff_syn = _synapses(aff, mean.T[code], rng)
     eff_syn = _synapses(eff, mean[code], rng)
     outside = np.zeros((types, types, 2), int)
     for k in range(types):
         mine = code == k
         outside[:, k, 0], outside[:, k, 1] = aff[mine].sum(0), aff_syn[mine].sum(0)
-    return PopulationCounts(
-        inside[0] + aff.sum(1), inside[1] + eff.sum(1),
-        inside[2] + aff_syn.sum(1), inside[3] + eff_syn.sum(1), contacts, outside,
-    )  # fmt: skip
 
+    def total(ends: np.ndarray, outer: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
+        return np.bincount(ends, weights, minlength=n).astype(int) + outer.sum(1)
 
-def _mean_matrix() -> np.ndarray:
-    means = mean_contacts()
-    matrix = np.ones((len(names.MTYPES),) * 2)
-    index = {m: k for k, m in enumerate(names.MTYPES)}
-    for key, value in means.items():
-        pre, post = key.split(":")
-        matrix[index[pre], index[post]] = value
-    return matrix
-
-
-def _degrees(adjacency, contacts: np.ndarray, n: int) -> list[np.ndarray]:
-    ends = (adjacency.col, adjacency.row)
-    plain = [np.bincount(e, minlength=n) for e in ends]
-    weighted = [np.bincount(e, weights=contacts, minlength=n).astype(int) for e in ends]
-    return plain + weighted
+    columns = {
+        "nCellAff": total(adjacency.col, aff, None),
+        "nCellEff": total(adjacency.row, eff, None),
+        "nSynAff": total(adjacency.col, aff_syn, contacts),
+        "nSynEff": total(adjacency.row, eff_syn, contacts),
+    }
+    return PopulationCounts(columns, contacts, outside)
 
 
 def _outside_share(neurons: pd.DataFrame) -> np.ndarray:
