@@ -15,6 +15,7 @@ from nmc import layout
 from nmc.cells.known import RELEASE_FILES, content_digest
 from nmc.data.registry import item
 
+from tools.sample import MODELS
 from tools.sample.tree import entry, write_tree
 
 TARGET = Path(__file__).resolve().parents[2] / "helpers" / "nmc" / "data" / "sample"
@@ -25,59 +26,38 @@ MOST_BYTES = 4_000_000
 
 
 def pack(root: Path, folder: Path) -> Path:
-    """Write ``sample.tar.xz`` and its lists ``files.csv``, ``packages.csv``, ``inner.csv``.
+    """Write ``sample.tar.xz`` of a tree and the lists ``files``, ``packages``, ``inner.csv``.
 
     The same tree gives the same bytes: members are sorted and have no owner, mode or time of
-    their own.
-
-    Parameters
-    ----------
-    root : Path
-        A tree that `write_tree` wrote.
-    folder : Path
-        Where the four files go; made if need be.
-
-    Returns
-    -------
-    Path
-        The archive.
-
-    Raises
-    ------
-    ValueError
-        When the archive is larger than `MOST_BYTES`.
+    their own.  An archive larger than `MOST_BYTES` is an error.
     """
-    paths = {p.relative_to(root).as_posix(): p for p in root.rglob("*") if p.is_file()}
-    packed = _pack(dict(sorted(paths.items())))
+    paths = sorted(p for p in root.rglob("*") if p.is_file())
+    contents = {p.relative_to(root).as_posix(): p.read_bytes() for p in paths}
+    contents = dict(sorted(contents.items()))
+    plain = io.BytesIO()
+    with tarfile.open(fileobj=plain, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+        for name, content in contents.items():
+            tar.addfile(entry(name, len(content)), io.BytesIO(content))
+    packed = lzma.compress(plain.getvalue(), preset=9 | lzma.PRESET_EXTREME)
     if len(packed) > MOST_BYTES:
         raise ValueError(f"The sample packs to {len(packed):,} bytes, more than {MOST_BYTES:,}.")
-    files = [
-        (name, path.stat().st_size, _sha256(path.read_bytes()))
-        for name, path in sorted(paths.items())
-    ]
-    zips = sorted(root.glob(f"{Path(layout.package('L1_DAC_bNAC219_1')).parent}/*.zip"))
+    files = [(name, len(content), _sha256(content)) for name, content in contents.items()]
     packages = []
-    for path in zips:
-        hashes = {name: _sha256(content) for name, content in read_members(path).items()}
+    for model in sorted(MODELS):
+        members = read_members(contents[layout.package(model)])
+        hashes = {name: _sha256(content) for name, content in members.items()}
         n_members = len(hashes.keys() - set(RELEASE_FILES))
-        packages.append((path.stem, n_members, content_digest(hashes)))
-    inner = list_inner({name: path.read_bytes() for name, path in paths.items()})
+        packages.append((model, n_members, content_digest(hashes)))
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "sample.tar.xz").write_bytes(packed)
     _write(folder / "files.csv", ("path", "size_bytes", "sha256"), files)
     _write(folder / "packages.csv", ("model", "n_members", "content_sha256"), packages)
-    _write(folder / "inner.csv", ("file", "size_bytes", "sha256"), inner)
+    _write(folder / "inner.csv", ("file", "size_bytes", "sha256"), list_inner(contents))
     return folder / "sample.tar.xz"
 
 
 def list_inner(files: dict[str, bytes]) -> list[tuple[str, int, str]]:
-    """Return name, size and sha256 of the connectomes and NeuroML2 files inside the archives.
-
-    Parameters
-    ----------
-    files : dict
-        Every file of the sample by its path.
-    """
+    """Return name, size and sha256 of the connectomes and NeuroML2 files inside the archives."""
     found = set()
     for name, content in files.items():
         if name.endswith(".tar"):
@@ -92,23 +72,14 @@ def list_inner(files: dict[str, bytes]) -> list[tuple[str, int, str]]:
     return sorted(found)
 
 
-def read_members(package: Path) -> dict[str, bytes]:
+def read_members(package: bytes) -> dict[str, bytes]:
     """Return the files of a package's zip, hidden ones left out, by their path in its folder."""
-    with zipfile.ZipFile(package) as archive:
+    with zipfile.ZipFile(io.BytesIO(package)) as archive:
         return {
             info.filename.split("/", 1)[1]: archive.read(info)
             for info in archive.infolist()
             if not info.is_dir() and "/." not in info.filename
         }
-
-
-def _pack(paths: dict[str, Path]) -> bytes:
-    plain = io.BytesIO()
-    with tarfile.open(fileobj=plain, mode="w", format=tarfile.USTAR_FORMAT) as tar:
-        for name, path in paths.items():
-            content = path.read_bytes()
-            tar.addfile(entry(name, len(content)), io.BytesIO(content))
-    return lzma.compress(plain.getvalue(), preset=9 | lzma.PRESET_EXTREME)
 
 
 def _sha256(content: bytes) -> str:

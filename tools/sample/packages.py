@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import tempfile
 import zipfile
 from collections.abc import Iterable
@@ -19,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from nmc import layout, names
-from nmc.cells.morphometrics import outline_diameter
+from nmc.cells.morphology import outline_diameter
 
 from tools.sample import SEED, biophysics, physiology
 from tools.sample.trees import APIC, AXON, DEND, SOMA, Tree, make_tree, rng_of, to_asc
@@ -71,17 +72,8 @@ def package_members(
 ) -> dict[str, str]:
     """Return the text of every member of a package, by its name inside the top folder.
 
-    Parameters
-    ----------
-    model : str or Model
-        Any of the 1,035 model names.
-    currents : four floats, optional
-        Holding current and the three steps, nA; measured unless given.
-
-    Returns
-    -------
-    dict
-        Member name → text; names that end in ``/`` are empty folders.
+    ``currents`` are the holding current and the three steps, nA; measured unless given.  Names
+    that end in ``/`` are empty folders.
     """
     model = names.parse_model(model)
     if currents is None:
@@ -98,7 +90,10 @@ def package_members(
         "STOCHASTIC": f"    re_init_rng({gid})\n" if stochastic else "",
         "HOLD": hold, "STEP1": steps[0], "STEP2": steps[1], "STEP3": steps[2],
     }  # fmt: skip
-    members = {name: _fill(_template(name), tokens) for name in _TEXT}
+    members = dict.fromkeys(_TEXT, "")
+    for name in members:
+        parts = re.split(r"@([A-Z_0-9]+)@", _template(name))
+        members[name] = "".join(tokens[p] if k % 2 else p for k, p in enumerate(parts))
     members |= {f"mechanisms/{m}.mod": mechanism_text(m) for m in biophysics.mechanisms(model)}
     members[f"morphology/{shape}.asc"] = to_asc(make_tree(model))
     members["current_amps.dat"] = " ".join([hold, *steps])
@@ -106,12 +101,6 @@ def package_members(
     members[".provenance.json"] = json.dumps({"gid": gid, "seed": SEED, "invented": True}, indent=4)
     members |= {f"synapses/{n}": t for n, t in synapse_files(model).items()}
     return dict(sorted((members | dict.fromkeys(_EMPTY_FOLDERS, "")).items()))
-
-
-def _fill(text: str, tokens: dict[str, str]) -> str:
-    for token, value in tokens.items():
-        text = text.replace(f"@{token}@", value)
-    return text
 
 
 def _cellinfo(model: names.Model, shape: str, gid: int) -> dict[str, str]:
@@ -127,40 +116,21 @@ def _cellinfo(model: names.Model, shape: str, gid: int) -> dict[str, str]:
     }
 
 
-def write_package(folder: str | Path, model: names.Model | str) -> Path:
+def write_package(folder: Path, model: names.Model | str) -> Path:
     """Write the synthetic package of a model below `folder`, where the portal kept it.
 
-    Parameters
-    ----------
-    folder : path
-        Root of the tree; the zip goes to ``nmc.layout.package(model)`` below it.
-    model : str or Model
-        Any of the 1,035 model names.
-    Returns
-    -------
-    pathlib.Path
-        The zip.
-
-    Raises
-    ------
-    UnknownNameError
-        When there is no such model.
+    Nothing in it is compressed: the archive around it packs all of them at once.
     """
     model = names.parse_model(model)
-    path = Path(folder) / layout.package(model)
+    path = folder / layout.package(model)
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(".zip.part")
-    with zipfile.ZipFile(unfinished, "w", zipfile.ZIP_STORED) as archive:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         for name, text in package_members(model).items():
             info = zipfile.ZipInfo(f"{model.name}/{name}", _EPOCH)
-            info.compress_type = (
-                zipfile.ZIP_STORED
-            )  # the archive around it packs all of them at once
             executable = name.startswith("run_") and name.endswith((".sh", ".py"))
             mode = 0o40755 if name.endswith("/") else 0o100755 if executable else 0o100644
             info.create_system, info.external_attr = 3, mode << 16
             archive.writestr(info, text.encode())
-    unfinished.replace(path)
     return path
 
 
@@ -209,12 +179,15 @@ def synapse_table(model: names.Model | str) -> np.ndarray:
     excitatory = pathways["synapse_type"].str.startswith("E").to_numpy()[path]
     factor = pathways["space_clamp_correction_factor"].fillna(physiology.NO_FACTOR)
     section, position, reach = _places(tree, excitatory, rng)
+    number = np.zeros(len(tree.kind), int)  # of each section among those of its kind
+    for kind in _SECTION_LIST:
+        number[tree.of(kind)] = np.arange(len(tree.of(kind)))
     out = np.empty((n, COLUMNS))
     out[:, 0] = np.arange(n)
     out[:, 1] = 100_000 + cell
     out[:, 2] = pathways["pre"].map(_MTYPE_ID).to_numpy()[path]
     out[:, 3] = [_SECTION_LIST[kind] for kind in tree.kind[section]]
-    out[:, 4] = _numbers(tree)[section]
+    out[:, 4] = number[section]
     out[:, 5] = position
     out[:, 6] = pathways["synapse_type"].map(_TYPE).to_numpy()[path]
     out[:, 7] = around("d_mean", 0.15)
@@ -242,15 +215,6 @@ def _places(tree: Tree, excitatory: np.ndarray, rng) -> tuple[np.ndarray, ...]:
     return section, position, start[section] + position * length[section]
 
 
-def _numbers(tree: Tree) -> np.ndarray:
-    """Number of each section among those of its kind, as in ``dend[n]``."""
-    out = np.zeros(len(tree.kind), int)
-    for kind in np.unique(tree.kind):
-        at = tree.of(int(kind))
-        out[at] = np.arange(len(at))
-    return out
-
-
 def synapse_files(model: names.Model | str) -> dict[str, str]:
     """Text of ``synapses.tsv``, ``mtype_map.tsv`` and ``synconf.txt`` of a model."""
     table = synapse_table(model)
@@ -275,12 +239,8 @@ def _synconf(table: np.ndarray) -> str:
         ("%s.GABAB_ratio = 0.75", neurogliaform & ~excitatory),
         ("%s.Use *= 1.0", np.ones(len(table), bool)),
     ]
-    text = []
-    for line, who in lines:
-        ids = np.flatnonzero(who)
-        if len(ids):
-            text.append(f"{line}\n{' '.join(map(str, ids))} {_SENTINEL}\n")
-    return "".join(text)
+    chosen = [(line, np.flatnonzero(who)) for line, who in lines if who.any()]
+    return "".join(f"{line}\n{' '.join(map(str, ids))} {_SENTINEL}\n" for line, ids in chosen)
 
 
 # What is measured ------------------------------------------------------------------------------
@@ -289,6 +249,7 @@ CURRENTS = ("hold_nA", "step1_nA", "step2_nA", "step3_nA")
 REST = ("resting_membrane_potential_mV", "input_resistance_MOhm", "membrane_time_constant_ms")
 _HOLD_mV, _STEPS = -84.0, (1.2, 1.3, 1.4)
 _NEURITES = {"axon": AXON, "apical": APIC, "basal": DEND}
+_SIZES = ("length_um", "volume_um3", "max_branch_order", "max_section_length_um")
 
 
 def measured(models: Iterable[str]) -> dict[str, dict[str, float]]:
@@ -372,15 +333,10 @@ def _steady_currents(cell, stochastic: bool) -> tuple[float, float]:
 
 @cache
 def rest_table(packaged: tuple[str, ...]) -> pd.DataFrame:
-    """Resting potential, input resistance and time constant of all 1,035 models.
+    """Rest of all 1,035 models: index ``model``, columns `REST`.
 
     Those with a package are measured; the others are drawn around the mean of their e-type, the
     resistance in proportion to the surface of their dendrites.
-
-    Returns
-    -------
-    DataFrame
-        Index ``model``, columns `REST`.
     """
     known = pd.DataFrame(measured(packaged)).T[list(REST)]
     surface = pd.Series({m: _surface_um2(make_tree(m)) for m in names.model_names()})
@@ -405,31 +361,28 @@ def _surface_um2(tree: Tree) -> float:
 
 @cache
 def anatomy_table() -> pd.DataFrame:
-    """Sizes of the trees and somata of all 1,035 models, by the definitions of the sheets.
-
-    Returns
-    -------
-    DataFrame
-        Index ``model``; ``morphology`` and, for ``axon``, ``apical`` and ``basal``:
-        ``…_length_um``, ``…_volume_um3``, ``…_max_branch_order`` (a stem's is 1) and
-        ``…_max_section_length_um`` (NaN where there is no such tree); ``soma_diameter_um``.
-    """
+    """Sizes of the trees and somata of all 1,035 models: `anatomy_row` by ``model``."""
     rows = {model: anatomy_row(model) for model in names.model_names()}
     return pd.DataFrame(rows).T.infer_objects().rename_axis("model")
 
 
 def anatomy_row(model: str) -> dict[str, object]:
-    """Return one model's row of `anatomy_table`."""
+    """Sizes of a model by the definitions of the sheets; NaN where there is no such tree.
+
+    ``morphology``, ``soma_diameter_um`` and, for ``axon``, ``apical`` and ``basal``:
+    ``…_length_um``, ``…_volume_um3``, ``…_max_branch_order`` (a stem's is 1) and
+    ``…_max_section_length_um``.
+    """
     tree = make_tree(model)
     length = tree.length_um
     row: dict[str, object] = {"morphology": f"synthetic-{package_hash(model)}"}
     for name, kind in _NEURITES.items():
         at = tree.of(kind)
-        none = not len(at)
-        row[f"{name}_length_um"] = np.nan if none else length[at].sum()
-        row[f"{name}_volume_um3"] = np.nan if none else sum(_volume(tree, i) for i in at)
-        row[f"{name}_max_branch_order"] = np.nan if none else tree.order[at].max() + 1
-        row[f"{name}_max_section_length_um"] = np.nan if none else length[at].max()
+        sizes = (
+            (length[at].sum(), sum(_volume(tree, i) for i in at), tree.order[at].max() + 1,
+             length[at].max()) if len(at) else (np.nan,) * 4
+        )  # fmt: skip
+        row |= {f"{name}_{what}": size for what, size in zip(_SIZES, sizes, strict=True)}
     row["soma_diameter_um"] = outline_diameter(tree.points[0][:, :2])
     return row
 

@@ -26,31 +26,15 @@ _UP = np.array([0.0, 1.0, 0.0])
 
 @dataclass(frozen=True)
 class Arbour:
-    """How one kind of branch grows: mean lengths (µm) by order, the last for all later ones.
-
-    Attributes
-    ----------
-    pull : triple
-        Direction that a branch leans to while it grows.
-    spread : triple
-        Stretch of directions at stems and branch points along x, y (depth) and z.
-    split : float
-        Angle of a daughter with its mother, radians, on average.
-    wiggle : float
-        Change of direction a step.
-    step_um : float
-        Distance of drawn points.
-    stop : float
-        Chance that a branch of a middle order ends early.
-    """
+    """How one kind of branch grows: mean lengths (µm) by order, the last for all later ones."""
 
     lengths: tuple[float, ...] = (18.0, 36.0, 74.0)
-    pull: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    spread: tuple[float, float, float] = (1.0, 1.0, 1.0)
-    split: float = 0.55
-    wiggle: float = 0.22
-    step_um: float = 11.0
-    stop: float = 0.12
+    pull: tuple[float, float, float] = (0.0, 0.0, 0.0)  # a branch leans there while it grows
+    spread: tuple[float, float, float] = (1.0, 1.0, 1.0)  # stretch of directions where it starts
+    split: float = 0.55  # angle of a daughter with its mother, radians, on average
+    wiggle: float = 0.22  # change of direction a step
+    step_um: float = 11.0  # distance of drawn points
+    stop: float = 0.12  # chance that a branch of a middle order ends early
     thin: float = 0.78  # daughter over mother
 
 
@@ -76,68 +60,64 @@ class Recipe:
     axon_diameter: float = 0.9
 
 
-def _arbour(base: Arbour, **changes) -> Arbour:
-    return replace(base, **changes)
-
-
 _DEND, _AXON = Recipe.dendrite, Recipe.axon
 _TUFT = Arbour((14.0, 32.0, 72.0), pull=(0.0, 0.10, 0.0), spread=(1.5, 0.5, 1.5), split=0.62)
 _PYRAMIDAL = Recipe(
     soma_radius=8.5, stems=6, stem_diameter=1.7, tilt=-0.45, trunk_um=300.0, tuft=_TUFT,
     main_um=-420.0, axon_diameter=1.1,
-    axon=_arbour(_AXON, lengths=(70.0, 110.0, 150.0), spread=(1.3, 0.6, 1.3), stop=0.25),
+    axon=replace(_AXON, lengths=(70.0, 110.0, 150.0), spread=(1.3, 0.6, 1.3), stop=0.25),
 )  # fmt: skip
 _WIDE = (1.5, 0.55, 1.5)
 _RECIPES = {
     "L23_PC": {"trunk_um": 230.0, "trunk_diameter": 2.2},
     "L4_PC": {"trunk_um": 340.0, "trunk_diameter": 2.2,
-              "tuft": _arbour(_TUFT, lengths=(14.0, 30.0, 62.0))},
+              "tuft": replace(_TUFT, lengths=(14.0, 30.0, 62.0))},
     "L4_SP": {"trunk_um": 300.0, "trunk_diameter": 1.9, "tuft": None},
     "L4_SS": {"trunk_um": 0.0, "tuft": None, "stems": 7, "soma_radius": 7.0, "tilt": 0.0,
               "main_um": -300.0},
     "L5_TTPC1": {"trunk_um": 760.0, "trunk_diameter": 4.0, "soma_radius": 10.5, "obliques": 7,
-                 "stem_diameter": 2.0, "dendrite": _arbour(_DEND, lengths=(20.0, 38.0, 76.0)),
-                 "tuft": _arbour(_TUFT, lengths=(16.0, 34.0, 38.0, 74.0), split=0.7)},
+                 "stem_diameter": 2.0, "dendrite": replace(_DEND, lengths=(20.0, 38.0, 76.0)),
+                 "tuft": replace(_TUFT, lengths=(16.0, 34.0, 38.0, 74.0), split=0.7)},
     "L5_TTPC2": {"trunk_um": 720.0, "trunk_diameter": 3.8, "soma_radius": 10.0, "obliques": 8,
-                 "stem_diameter": 2.0, "dendrite": _arbour(_DEND, lengths=(20.0, 38.0, 76.0)),
-                 "tuft": _arbour(_TUFT, lengths=(60.0, 36.0, 74.0), split=0.7)},
+                 "stem_diameter": 2.0, "dendrite": replace(_DEND, lengths=(20.0, 38.0, 76.0)),
+                 "tuft": replace(_TUFT, lengths=(60.0, 36.0, 74.0), split=0.7)},
     "L5_UTPC": {"trunk_um": 700.0, "trunk_diameter": 3.0, "soma_radius": 9.0, "tuft": None},
     "L5_STPC": {"trunk_um": 640.0, "trunk_diameter": 2.8, "soma_radius": 9.0,
-                "tuft": _arbour(_TUFT, lengths=(20.0, 70.0))},
+                "tuft": replace(_TUFT, lengths=(20.0, 70.0))},
     "L6_TPC_L1": {"trunk_um": 880.0, "trunk_diameter": 3.0},
     "L6_TPC_L4": {"trunk_um": 520.0, "trunk_diameter": 2.6},
     "L6_UTPC": {"trunk_um": 480.0, "trunk_diameter": 2.4, "tuft": None},
     "L6_IPC": {"trunk_um": -360.0, "tilt": 0.45, "main_um": 380.0},
-    "L6_BPC": {"trunk_um": 330.0, "stems": 5, "tuft": _arbour(_TUFT, lengths=(16.0, 70.0))},
+    "L6_BPC": {"trunk_um": 330.0, "stems": 5, "tuft": replace(_TUFT, lengths=(16.0, 70.0))},
     # Interneurons, by the part of the m-type after its layer.
-    "DAC": {"main_um": -320.0, "dendrite": _arbour(_DEND, spread=(1.4, 0.6, 1.4))},
-    "HAC": {"axon": _arbour(_AXON, lengths=(30.0, 60.0, 75.0, 90.0, 110.0),
+    "DAC": {"main_um": -320.0, "dendrite": replace(_DEND, spread=(1.4, 0.6, 1.4))},
+    "HAC": {"axon": replace(_AXON, lengths=(30.0, 60.0, 75.0, 90.0, 110.0),
                             spread=(2.4, 0.3, 1.0)),
-            "soma_radius": 6.5, "dendrite": _arbour(_DEND, spread=(1.6, 0.5, 1.0))},
-    "DLAC": {"axon": _arbour(_AXON, lengths=(30.0, 45.0, 50.0, 60.0, 85.0), spread=_WIDE)},
-    "SLAC": {"axon": _arbour(_AXON, lengths=(30.0, 50.0, 90.0), spread=_WIDE)},
-    "NGC": {"stems": 7, "dendrite": _arbour(_DEND, lengths=(14.0, 24.0, 48.0), wiggle=0.35),
-            "axon": _arbour(_AXON, lengths=(20.0, 24.0, 28.0, 34.0, 40.0, 44.0), wiggle=0.45,
+            "soma_radius": 6.5, "dendrite": replace(_DEND, spread=(1.6, 0.5, 1.0))},
+    "DLAC": {"axon": replace(_AXON, lengths=(30.0, 45.0, 50.0, 60.0, 85.0), spread=_WIDE)},
+    "SLAC": {"axon": replace(_AXON, lengths=(30.0, 50.0, 90.0), spread=_WIDE)},
+    "NGC": {"stems": 7, "dendrite": replace(_DEND, lengths=(14.0, 24.0, 48.0), wiggle=0.35),
+            "axon": replace(_AXON, lengths=(20.0, 24.0, 28.0, 34.0, 40.0, 44.0), wiggle=0.45,
                             stop=0.02)},
     "BP": {"stems": 2, "soma_radius": 6.0, "stem_diameter": 1.5, "main_um": -180.0,
-           "dendrite": _arbour(_DEND, lengths=(38.0, 60.0, 76.0), spread=(0.25, 2.0, 0.25),
+           "dendrite": replace(_DEND, lengths=(38.0, 60.0, 76.0), spread=(0.25, 2.0, 0.25),
                                split=0.35)},
-    "BTC": {"stems": 4, "main_um": 200.0, "dendrite": _arbour(
+    "BTC": {"stems": 4, "main_um": 200.0, "dendrite": replace(
         _DEND, lengths=(22.0, 38.0, 76.0), spread=(0.45, 1.6, 0.45), split=0.4)},
-    "DBC": {"stems": 4, "main_um": -360.0, "collaterals": 8, "dendrite": _arbour(
+    "DBC": {"stems": 4, "main_um": -360.0, "collaterals": 8, "dendrite": replace(
         _DEND, lengths=(22.0, 38.0, 74.0), spread=(0.45, 1.6, 0.45), split=0.4),
-        "axon": _arbour(_AXON, lengths=(20.0, 60.0, 110.0), pull=(0.0, -0.35, 0.0))},
-    "MC": {"stems": 4, "main_um": 470.0, "collaterals": 6, "dendrite": _arbour(
+        "axon": replace(_AXON, lengths=(20.0, 60.0, 110.0), pull=(0.0, -0.35, 0.0))},
+    "MC": {"stems": 4, "main_um": 470.0, "collaterals": 6, "dendrite": replace(
         _DEND, lengths=(22.0, 50.0, 78.0), spread=(0.8, 1.3, 0.8)),
-        "axon": _arbour(_AXON, lengths=(45.0, 60.0, 95.0), spread=(1.6, 0.5, 1.6),
+        "axon": replace(_AXON, lengths=(45.0, 60.0, 95.0), spread=(1.6, 0.5, 1.6),
                         pull=(0.0, 0.06, 0.0))},
-    "LBC": {"soma_radius": 8.0, "dendrite": _arbour(_DEND, lengths=(20.0, 38.0, 78.0)),
-            "axon": _arbour(_AXON, lengths=(30.0, 45.0, 60.0, 75.0, 95.0, 110.0),
+    "LBC": {"soma_radius": 8.0, "dendrite": replace(_DEND, lengths=(20.0, 38.0, 78.0)),
+            "axon": replace(_AXON, lengths=(30.0, 45.0, 60.0, 75.0, 95.0, 110.0),
                             spread=(1.6, 0.7, 1.6))},
-    "NBC": {"axon": _arbour(_AXON, lengths=(20.0, 30.0, 36.0, 44.0, 52.0, 60.0))},
-    "SBC": {"dendrite": _arbour(_DEND, lengths=(16.0, 34.0, 78.0)),
-            "axon": _arbour(_AXON, lengths=(18.0, 26.0, 32.0, 38.0, 46.0, 50.0), wiggle=0.36)},
-    "ChC": {"axon": _arbour(_AXON, lengths=(25.0, 36.0, 44.0, 48.0, 50.0, 34.0),
+    "NBC": {"axon": replace(_AXON, lengths=(20.0, 30.0, 36.0, 44.0, 52.0, 60.0))},
+    "SBC": {"dendrite": replace(_DEND, lengths=(16.0, 34.0, 78.0)),
+            "axon": replace(_AXON, lengths=(18.0, 26.0, 32.0, 38.0, 46.0, 50.0), wiggle=0.36)},
+    "ChC": {"axon": replace(_AXON, lengths=(25.0, 36.0, 44.0, 48.0, 50.0, 34.0),
                             spread=(1.5, 0.9, 1.5), pull=(0.0, -0.22, 0.0))},
 }  # fmt: skip
 _RECIPES |= {"NGC-DA": _RECIPES["NGC"], "NGC-SA": _RECIPES["NGC"]}
@@ -145,7 +125,6 @@ _RECIPES |= {"NGC-DA": _RECIPES["NGC"], "NGC-SA": _RECIPES["NGC"]}
 
 def recipe(mtype: str) -> Recipe:
     """Return the recipe of an m-type."""
-    mtype = names.canonical_mtype(mtype)
     if mtype in _RECIPES:
         return replace(_PYRAMIDAL, **_RECIPES[mtype])
     return replace(Recipe(), **_RECIPES[mtype.split("_", 1)[1]])
@@ -155,15 +134,10 @@ def recipe(mtype: str) -> Recipe:
 class Tree:
     """A morphology; its sections stand in depth-first order, the soma being section 0.
 
-    The n-th basal section here is ``dend[n]`` in NEURON.
-
-    Attributes
-    ----------
-    kind, parent, order : (N,) int arrays
-        `SOMA`, `AXON`, `DEND` or `APIC`; index of the parent, -1 for the soma; branch order, 0
-        for stems.
-    points : tuple of (P, 4) arrays
-        x, y, z and diameter, µm; the soma's are its outline, a circle in the plane z = 0.
+    The n-th basal section here is ``dend[n]`` in NEURON.  `kind` is `SOMA`, `AXON`, `DEND` or
+    `APIC`; `parent` the index of the parent, -1 for the soma; `order` the branch order, 0 for
+    stems; `points` (P, 4) x, y, z and diameter, µm; the soma's are its outline, a circle in the
+    plane z = 0.
     """
 
     kind: np.ndarray
@@ -188,11 +162,7 @@ class Tree:
 
     @property
     def distance_um(self) -> np.ndarray:
-        """Path from the start of the soma section to the start of each section, (N,).
-
-        The soma section counts with its radius, as it does in NEURON, where neurites are
-        attached to its middle.
-        """
+        """Path from the soma's start to each section's, (N,); stems leave its middle."""
         out, length = np.zeros(len(self.kind)), self.length_um
         for i in range(1, len(self.kind)):
             p = self.parent[i]
