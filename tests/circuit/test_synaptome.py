@@ -3,9 +3,8 @@
 import nmc
 import numpy as np
 import pytest
-from nmc.cells.build import cell_spec
 from nmc.cells.morphology import section_paths
-from nmc.cells.results import run_cached
+from nmc.cells.segments import measure_places
 from nmc.errors import SynapseError
 
 MODEL = "L5_TTPC1_cADpyr232_1"
@@ -13,14 +12,11 @@ MODEL = "L5_TTPC1_cADpyr232_1"
 
 def check_sections(model):
     package = nmc.load_package(model)
-    meta, arrays = run_cached(
-        "nmc.cells.build:list_sections", {"cell": cell_spec(package)}, [package]
-    )
+    places = measure_places(package, None).set_index("section")
     paths = section_paths(package)
-    dendrites = [n for n in meta["sections"] if n.startswith(("dend", "apic"))]
+    dendrites = [n for n in places.index if n.startswith(("dend", "apic"))]
     assert set(dendrites) == {n for n in paths if not n.startswith("axon")}
-    length = dict(zip(meta["sections"], arrays["length_um"], strict=True))
-    middle = dict(zip(meta["sections"], arrays["distance_um"], strict=True))
+    length, middle = places["length_um"], places["distance_um"]
     for name in dendrites:
         path = paths[name]
         assert path.along_um[-1] == pytest.approx(length[name], abs=1e-3)

@@ -148,17 +148,32 @@ def template_names(hoc: str) -> list[str]:
     return [found[1] for line in hoc.splitlines() if (found := _BEGIN.match(line))]
 
 
-def list_sections(params: dict, report) -> tuple[dict, dict[str, np.ndarray]]:
-    """Task: a cell's sections, the soma first, with distance, length and diameter (µm)."""
+def list_segments(params: dict, report) -> tuple[dict, dict[str, np.ndarray]]:
+    """Task: every segment of a cell, the soma's first, with size, distance and ends (µm)."""
+    from neuron import h
+
     cell = build_cell(params["cell"])
     order = sorted(cell.sections, key=lambda name: name != "soma[0]")  # stable: the rest as it is
-    sections = [cell.sections[name] for name in order]
-    arrays = {
-        "distance_um": np.array([cell.distance(section(0.5)) for section in sections]),
-        "length_um": np.array([section.L for section in sections]),
-        "diameter_um": np.array([section(0.5).diam for section in sections]),
-    }
-    return {"sections": order}, arrays
+    rows = [
+        (number, s.x, cell.distance(s), s.sec.L / s.sec.nseg, s.diam, s.area())
+        for number, name in enumerate(order)
+        for s in cell.sections[name]
+    ]
+    h.define_shape()  # the axon's stub has no points of its own
+    ends = np.concatenate([_ends(cell.sections[name]) for name in order])
+    columns = ("section", "x", "distance_um", "length_um", "diameter_um", "area_um2")
+    arrays = dict(zip(columns, np.array(rows).T, strict=True))
+    corners = (f"{axis}{end}_um" for end in (0, 1) for axis in "xyz")
+    return {"sections": order}, arrays | dict(zip(corners, ends.T, strict=True))
+
+
+def _ends(section) -> np.ndarray:
+    """Where the segments of a section begin and end in space, shape (nseg, 6)."""
+    points = np.array([[section.x3d(i), section.y3d(i), section.z3d(i), section.arc3d(i)]
+                       for i in range(section.n3d())])  # fmt: skip
+    at = np.linspace(0, points[-1, 3], section.nseg + 1)
+    xyz = np.column_stack([np.interp(at, points[:, 3], points[:, axis]) for axis in range(3)])
+    return np.hstack([xyz[:-1], xyz[1:]])
 
 
 def _checked_files(spec: dict) -> dict[str, bytes]:

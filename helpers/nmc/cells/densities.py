@@ -15,7 +15,7 @@ import pandas as pd
 from nmc.cells.known import file_hashes
 from nmc.cells.package import AnyModel, Package, as_package, read_package
 from nmc.cells.package_files import SECTION_ARRAYS, SECTION_LISTS, evaluate
-from nmc.cells.stimulation import measure_places
+from nmc.cells.segments import measure_places
 from nmc.data.archive import content_digest
 from nmc.data.files import atomic_folder, cache_folder
 from nmc.errors import PackageError, UnknownNameError

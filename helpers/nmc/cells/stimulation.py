@@ -9,10 +9,9 @@ import numpy as np
 import pandas as pd
 
 from nmc import names
-from nmc.cells.build import cell_spec
 from nmc.cells.package import AnyModel, Package, as_package
 from nmc.cells.protocols import drive
-from nmc.cells.results import run_cached
+from nmc.cells.segments import measure_places
 from nmc.cells.settings import RunSettings, check_setting, checks_settings, refuse_settings
 from nmc.cells.stimuli import Chirp, SpikeTrain, Step
 from nmc.errors import ProtocolError, UnknownNameError
@@ -233,33 +232,6 @@ def simulate_bombardment(
     )
     trace.attrs["seed"] = seed
     return trace
-
-
-def measure_places(package: Package, n_places: int | None) -> pd.DataFrame:
-    """Sections of the simulated cell with their path distance from the soma.
-
-    Parameters
-    ----------
-    package : Package
-        Which cell.
-    n_places : int or None
-        About how many, evenly over the list of sections; None gives all.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``section``, ``part``, ``distance_um`` of the middle, ``length_um``, ``diameter_um``;
-        the soma always first.
-    """
-    meta, arrays = run_cached(
-        "nmc.cells.build:list_sections", {"cell": cell_spec(package)}, [package], progress=False
-    )
-    table = pd.DataFrame({"section": meta["sections"], **arrays})
-    table.insert(1, "part", table["section"].str.partition("[")[0])
-    if n_places and len(table) > n_places:
-        kept = np.unique(np.linspace(0, len(table) - 1, n_places).round().astype(int))
-        table = table.iloc[kept].reset_index(drop=True)
-    return table
 
 
 def _along(

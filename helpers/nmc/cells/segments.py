@@ -1,0 +1,101 @@
+"""Where a simulated cell's segments are, and recordings of every one of them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from nmc.cells.build import cell_spec
+from nmc.cells.package import AnyModel, Package, as_package
+from nmc.cells.results import run_cached
+
+
+def locate_segments(model: AnyModel, *, trust: bool = False) -> pd.DataFrame:
+    """Every segment of the simulated cell, with place and size.
+
+    Parameters
+    ----------
+    model, trust
+        As for `nmc.load_package`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a segment, the soma's first: ``place`` (``dend[3](0.5)``), ``section``, ``part``
+        (``soma``, ``dend``, ``apic``, ``axon``), ``x`` (position on the section, 0 to 1),
+        ``distance_um`` (path from the soma's middle), ``length_um``, ``diameter_um``,
+        ``area_um2`` (its membrane), and where it begins and ends in space: ``x0_um``, ``y0_um``,
+        ``z0_um``, ``x1_um``, ``y1_um``, ``z1_um``.  The axon is the stub of 60 µm that the
+        packages simulate, drawn by NEURON where it has no points.  ``.attrs`` name the model.
+
+    Raises
+    ------
+    TrustError, PackageError, MechanismError, CompilerError, SimulationError
+        The package may not run or cannot be read, or its cell not be built.
+    """
+    package = as_package(model, trust=trust)
+    task, params = "nmc.cells.build:list_segments", {"cell": cell_spec(package)}
+    meta, arrays = run_cached(task, params, [package], progress=False)
+    table = pd.DataFrame(arrays)
+    table["section"] = np.array(meta["sections"])[table["section"].astype(int)]
+    table.insert(1, "part", table["section"].str.partition("[")[0])
+    places = [f"{name}({x:.6g})" for name, x in zip(table["section"], table["x"], strict=True)]
+    table.insert(0, "place", places)
+    table.attrs = package.source
+    return table
+
+
+def record_segments(model: AnyModel, variable: str = "i_membrane_") -> dict[str, str]:
+    """Name a recording in every segment, for the ``record`` of any ``simulate_*`` call.
+
+    Parameters
+    ----------
+    model
+        As for `nmc.simulate_step`.
+    variable : str
+        ``i_membrane_`` is all current that leaves the segment through its membrane, in nA:
+        capacitive, through channels and through synapses; what an electrode injects leaves the
+        cell somewhere as membrane current, so that the sum over all segments is the injected
+        current. ``v`` is the voltage, in mV.
+
+    Returns
+    -------
+    dict of str to str
+        The segment's ``place`` in `nmc.locate_segments` → its variable.
+
+    Examples
+    --------
+    >>> record = nmc.record_segments("L1_HAC_cNAC187_1")  # doctest: +SKIP
+    >>> trace = nmc.simulate_step(
+    ...     "L1_HAC_cNAC187_1", record=record, window_ms=(695, 750)
+    ... )  # doctest: +SKIP
+    >>> trace[list(record)].to_numpy().T  # nA, shape (segments, times) # doctest: +SKIP
+    """
+    return {place: f"{place}.{variable}" for place in locate_segments(model)["place"]}
+
+
+def measure_places(package: Package, n_places: int | None) -> pd.DataFrame:
+    """Sections of the simulated cell with their path distance from the soma.
+
+    Parameters
+    ----------
+    package : Package
+        Which cell.
+    n_places : int or None
+        About how many, evenly over the list of sections; None gives all.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``section``, ``part``, ``distance_um`` and ``diameter_um`` of the middle, ``length_um``;
+        the soma always first.
+    """
+    segments = locate_segments(package)
+    sections = segments.groupby("section", sort=False)
+    table = segments[sections.cumcount() == sections["x"].transform("size") // 2]
+    table = table[["section", "part", "distance_um", "diameter_um"]].reset_index(drop=True)
+    table["length_um"] = sections["length_um"].sum().to_numpy()
+    if n_places and len(table) > n_places:
+        kept = np.unique(np.linspace(0, len(table) - 1, n_places).round().astype(int))
+        table = table.iloc[kept].reset_index(drop=True)
+    return table
