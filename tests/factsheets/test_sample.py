@@ -69,12 +69,14 @@ def _axes(drawn):
         lambda: plots.plot_mtypes(nmc.load_mtypes()),
         lambda: plots.plot_metypes(nmc.load_metypes()),
         lambda: plots.plot_composition(nmc.load_metypes()),
-        lambda: plots.plot_rest(nmc.load_models(step_currents=False)),
+        lambda: plots.plot_by_type(
+            nmc.load_models(step_currents=False), "input_resistance_MOhm", "etype"
+        ),
         lambda: plots_pathways.plot_pathways(nmc.load_pathways(), "convergence_mean", log=True),
         lambda: plots_pathways.plot_pathways(nmc.load_pathways(), vmax=10),
-        lambda: plots_pathways.plot_s_types(nmc.load_pathways()),
+        lambda: plots_pathways.plot_pathways(nmc.load_pathways(), "s_type"),
         lambda: plots_pathways.plot_dynamics(nmc.load_pathways()),
-        lambda: plots_pathways.plot_by_s_type(nmc.load_pathways(), "gsyn_mean_nS"),
+        lambda: plots.plot_by_type(nmc.load_pathways(), "gsyn_mean_nS", "s_type"),
         lambda: plots_pathways.plot_flow(nmc.load_pathways(), "total_synapse_count"),
     ],
 )
@@ -93,7 +95,7 @@ def test_figures_draw_and_say_where_their_data_come_from(draw):
     [
         lambda: plots.plot_layers(nmc.load_layers(), "n_neuron"),
         lambda: plots.plot_mtypes(nmc.load_mtypes(), "n_neuron"),
-        lambda: plots_pathways.plot_by_s_type(nmc.load_pathways(), "latency_ms"),
+        lambda: plots.plot_by_type(nmc.load_pathways(), "latency_ms", "s_type"),
         lambda: nmc.pathway_matrix(nmc.load_pathways(), "latency_ms"),
         lambda: nmc.layer_flow(nmc.load_pathways(), "latency_ms"),
     ],

@@ -24,7 +24,7 @@ def models():
 
 
 def test_the_static_table_holds_every_model(models):
-    text = nmc.view_models(models)._repr_html_()
+    text = nmc.view_table(models)._repr_html_()
     assert len(re.findall(r"<tr><td>", text)) == 1035
     assert all(f"<td>{name}</td>" in text for name in nmc.model_names())
     assert "input resistance (MΩ)" in text and "http" not in text and len(text) < 400_000

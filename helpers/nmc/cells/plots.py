@@ -10,6 +10,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from nmc import names, style, units
+from nmc.data.figures import framed
+from nmc.data.provenance import stamp
 from nmc.errors import UnknownNameError
 
 NEURITE_COLOURS = {
@@ -20,12 +22,9 @@ NEURITE_COLOURS = {
 }
 
 
+@framed(height=3.2)
 def plot_trace(
-    trace: pd.DataFrame,
-    *,
-    column: str = "v_mV",
-    label: str | None = None,
-    ax: Axes | None = None,
+    trace: pd.DataFrame, *, column: str = "v_mV", label: str | None = None, ax: Axes | None = None
 ) -> Axes:
     """Draw one trace, and below it when the stimulus was on.
 
@@ -37,22 +36,11 @@ def plot_trace(
         Which recording.
     label : str, optional
         For a legend.
-    ax : matplotlib Axes, optional
-        Where to draw.
-
-    Returns
-    -------
-    matplotlib Axes
-        That of the trace.
     """
-    from nmc.data import provenance
-
-    ax = style.new_axes(ax, height=3.2)
     ax.plot(trace["t_ms"], trace[column], label=label, lw=0.8)
     _mark_stimulus(ax, trace.attrs)
     ax.set(xlabel="time (ms)", ylabel=units.label(column), title=_title(trace.attrs))
     ax.margins(x=0.01)
-    provenance.stamp(ax)
     return ax
 
 
@@ -70,16 +58,9 @@ def plot_traces(traces: Mapping[str, pd.DataFrame], *, column: str = "v_mV") -> 
     -------
     numpy.ndarray of matplotlib Axes, shape (n,)
     """
-    from nmc.data import provenance
-
     with style.context():
-        fig, axes = plt.subplots(
-            len(traces),
-            squeeze=False,
-            sharex=True,
-            sharey=True,
-            figsize=(7, 0.6 + 1.25 * len(traces)),
-        )
+        size = (7, 0.6 + 1.25 * len(traces))
+        fig, axes = plt.subplots(len(traces), squeeze=False, sharex=True, sharey=True, figsize=size)
     axes = axes[:, 0]
     for ax, (label, trace) in zip(axes, traces.items(), strict=True):
         ax.plot(trace["t_ms"], trace[column], lw=0.8, color=style.BLUE)
@@ -88,7 +69,7 @@ def plot_traces(traces: Mapping[str, pd.DataFrame], *, column: str = "v_mV") -> 
         ax.margins(x=0.01)
     axes[-1].set_xlabel("time (ms)")
     fig.supylabel(units.label(column), fontsize=11)
-    provenance.stamp(fig)
+    stamp(fig)
     return axes
 
 
@@ -129,8 +110,6 @@ def plot_etypes(traces: Mapping[str, pd.DataFrame]) -> np.ndarray:
     UnknownNameError
         A name is no model.
     """
-    from nmc.data import provenance
-
     with style.context():
         fig, axes = plt.subplots(
             len(PATTERNS), len(ONSETS), figsize=(7, 7), sharex=True, sharey=True, squeeze=False
@@ -149,7 +128,7 @@ def plot_etypes(traces: Mapping[str, pd.DataFrame]) -> np.ndarray:
         ax.set_axis_off()
     _label_grid(axes)
     _scale_bars(axes[-1, -1])
-    provenance.stamp(fig)
+    stamp(fig)
     return axes
 
 
@@ -169,27 +148,17 @@ def _scale_bars(ax: Axes) -> None:
     ax.text(x - 60, y + 25, "50 mV", ha="right", va="center", fontsize=8)
 
 
+@framed(height=3.4)
 def plot_fi(curves: Mapping[str, pd.DataFrame], *, ax: Axes | None = None) -> Axes:
     """Draw firing rate against current.
 
     Parameters
     ----------
     curves : mapping of str to pandas.DataFrame
-        Label → table of `nmc.simulate_fi`.
-    ax : matplotlib Axes, optional
-        Where to draw.
-
-    Returns
-    -------
-    matplotlib Axes
-        A line a label.
+        Label → table of `nmc.simulate_fi`; a line each.
     """
-    from nmc.data import provenance
-
-    ax = style.new_axes(ax, height=3.4)
     for label, table in curves.items():
         ax.plot(table["amplitude_nA"], table["rate_Hz"], "o-", ms=4, label=label)
     ax.set(xlabel="step above the holding current (nA)", ylabel="firing rate (Hz)")
     ax.legend(frameon=False)
-    provenance.stamp(ax)
     return ax

@@ -18,7 +18,8 @@ from nmc.cells.densities import density_parameters
 from nmc.cells.morphology import section_paths
 from nmc.cells.package import AnyModel, as_package
 from nmc.cells.package_files import evaluate
-from nmc.data import provenance
+from nmc.data.figures import framed
+from nmc.data.provenance import stamp
 from nmc.errors import UnknownNameError
 
 _GATE_COLOURS = (style.BLUE, style.VERMILION, style.GREEN)
@@ -53,20 +54,15 @@ def plot_channel_kinetics(
     columns = min(columns, len(wanted))
     rows = -(-len(wanted) // columns)
     with style.context():
-        fig, axes = plt.subplots(
-            rows,
-            2 * columns,
-            squeeze=False,
-            figsize=(4.4 * columns + 0.4, 1.75 * rows + 0.7),
-            layout="constrained",
-        )
+        size = (4.4 * columns + 0.4, 1.75 * rows + 0.7)
+        fig, axes = plt.subplots(rows, 2 * columns, squeeze=False, figsize=size)
     for ax in axes.flat[2 * len(wanted) :]:
         ax.set_axis_off()
     for n, name in enumerate(wanted):
         pair = axes[n // columns, 2 * (n % columns) : 2 * (n % columns) + 2]
         _draw_channel(pair, name, tables)
     _legend(fig, tables)
-    provenance.stamp(fig)
+    stamp(fig)
     return axes
 
 
@@ -129,6 +125,7 @@ def _legend(fig, tables) -> None:
     fig.legend(lines, sources, loc="outside upper right", ncols=len(sources), fontsize=9)
 
 
+@framed(width=6.2, height=lambda densities: 0.34 * densities["channel"].nunique() + 1.2)
 def plot_densities(densities: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     """Draw how much of each channel stands in each part of the cell, as a table in colours.
 
@@ -136,20 +133,12 @@ def plot_densities(densities: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     ----------
     densities : pandas.DataFrame
         From `nmc.compute_channel_densities`.
-    ax : matplotlib Axes, optional
-        Where to draw.
-
-    Returns
-    -------
-    matplotlib Axes
-        Channels in rows, parts of the cell in columns.
     """
     mean = densities.pivot_table(
         index="channel", columns="part", values="density_S_per_cm2", aggfunc="mean"
     )
     parts = [p for p in _PARTS if p in mean.columns]
     mean = mean[parts].loc[mean[parts].max(axis=1).sort_values(ascending=False).index]
-    ax = style.new_axes(ax, width=6.2, height=0.34 * len(mean) + 1.2)
     positive = mean.where(mean > 0)
     image = ax.imshow(positive, aspect="auto", cmap=style.SEQUENTIAL, norm=LogNorm())
     ax.set_xticks(range(len(parts)), [_PARTS[p] for p in parts])
@@ -162,10 +151,10 @@ def plot_densities(densities: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     ax.grid(False)
     ax.figure.colorbar(image, ax=ax, label="mean density (S/cm²)", fraction=0.06)
     ax.set_title(f"{densities.attrs.get('model', '')}: where the channels are")
-    provenance.stamp(ax)
     return ax
 
 
+@framed(width=5.0, height=6.0)
 def plot_density_tree(model: AnyModel, channel: str, *, ax: Axes | None = None) -> Axes:
     """Draw the dendrites, coloured by the density of one channel.
 
@@ -175,13 +164,6 @@ def plot_density_tree(model: AnyModel, channel: str, *, ax: Axes | None = None) 
         As for `nmc.load_package`.
     channel : str
         E.g. ``Ih``.
-    ax : matplotlib Axes, optional
-        Where to draw.
-
-    Returns
-    -------
-    matplotlib Axes
-        With a colour bar.
 
     Raises
     ------
@@ -210,7 +192,6 @@ def plot_density_tree(model: AnyModel, channel: str, *, ax: Axes | None = None) 
         lines += [path.points[i : i + 2, :2] for i in range(len(middle))]
         values += list(density * (1.0 if row is None else row["scale"]))
         widths += list(np.clip(path.diameters_um[1:], 0.6, 3.0))
-    ax = style.new_axes(ax, width=5.0, height=6.0)
     drawn = LineCollection(lines, array=np.array(values), cmap=style.SEQUENTIAL, linewidths=widths)
     ax.add_collection(drawn)
     ax.plot(0, 0, "o", color=style.INK, ms=6)
@@ -218,5 +199,4 @@ def plot_density_tree(model: AnyModel, channel: str, *, ax: Axes | None = None) 
     ax.set_aspect("equal")
     ax.figure.colorbar(drawn, ax=ax, label=f"{channel} (S/cm²)", fraction=0.05)
     ax.set(xlabel="x (µm)", ylabel="height above the soma (µm)", title=package.name)
-    provenance.stamp(ax)
     return ax

@@ -9,13 +9,16 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
+from matplotlib.font_manager import FontProperties
 from matplotlib.ticker import MaxNLocator
+from mpl_toolkits.axes_grid1.anchored_artists import AnchoredSizeBar
 
 from nmc import style
 from nmc.cells.morphology import load_morphology
 from nmc.cells.package import AnyModel, as_package
 from nmc.cells.plots import NEURITE_COLOURS
-from nmc.data import provenance
+from nmc.data.figures import framed
+from nmc.data.provenance import stamp
 from nmc.viewer3d import view_lines
 
 #: A view holds at most this many segments; longer reconstructions are thinned out.
@@ -61,6 +64,7 @@ def view_morphology(model: AnyModel, *, axon: bool = True):
     )
 
 
+@framed(width=5.0, height=6.0)
 def plot_morphology(model: AnyModel, *, axon: bool = True, ax: Axes | None = None) -> Axes:
     """Draw a reconstruction from the side, the pia on top, one colour a kind of neurite.
 
@@ -70,8 +74,6 @@ def plot_morphology(model: AnyModel, *, axon: bool = True, ax: Axes | None = Non
         As for `nmc.load_package`.
     axon : bool
         Draw the axon too; simulations replace it by a stub of 60 µm.
-    ax : matplotlib Axes, optional
-        Where to draw.
 
     Returns
     -------
@@ -84,12 +86,10 @@ def plot_morphology(model: AnyModel, *, axon: bool = True, ax: Axes | None = Non
         The package or its morphology cannot be read.
     """
     package = as_package(model)
-    ax = style.new_axes(ax, width=5.0, height=6.0)
     _draw(ax, load_morphology(package), axon)
     ax.xaxis.set_major_locator(MaxNLocator(4))
     ax.set(xlabel="x (µm)", ylabel="height above the soma (µm)", title=package.name)
     ax.legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize=9)
-    provenance.stamp(ax)
     return ax
 
 
@@ -132,7 +132,7 @@ def plot_morphologies(
         ax.set(xlim=(-half, half), ylim=heights[k // columns])
         ax.set_aspect("equal")
     _scale_bar(axes[-1, 0])
-    provenance.stamp(fig)
+    stamp(fig)
     return axes.flat[: len(packages)]
 
 
@@ -166,9 +166,6 @@ def _draw(ax: Axes, points: pd.DataFrame, axon: bool, *, thin: bool = False) -> 
 
 
 def _scale_bar(ax: Axes, length_um: float = 200.0) -> None:
-    from matplotlib.font_manager import FontProperties
-    from mpl_toolkits.axes_grid1.anchored_artists import AnchoredSizeBar
-
     bar = AnchoredSizeBar(
         ax.transData, length_um, f"{length_um:g} µm", "lower left", frameon=False,
         color=style.INK, fontproperties=FontProperties(size=7), borderpad=0,
@@ -176,22 +173,15 @@ def _scale_bar(ax: Axes, length_um: float = 200.0) -> None:
     ax.add_artist(bar)
 
 
+@framed(height=3.4)
 def plot_sholl(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
-    """Draw Sholl profiles.
+    """Draw Sholl profiles, a line a neurite.
 
     Parameters
     ----------
     table : pandas.DataFrame
         From `nmc.compute_sholl`.
-    ax : matplotlib Axes, optional
-        Where to draw.
-
-    Returns
-    -------
-    matplotlib Axes
-        A line a neurite.
     """
-    ax = style.new_axes(ax, height=3.4)
     for kind, rows in table.groupby("neurite", sort=False):
         ax.plot(rows["radius_um"], rows["crossings"], color=NEURITE_COLOURS[kind], label=kind)
     ax.set(
@@ -202,5 +192,4 @@ def plot_sholl(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     ax.set_ylim(bottom=0)
     ax.margins(x=0.01)
     ax.legend()
-    provenance.stamp(ax)
     return ax

@@ -1,8 +1,7 @@
-"""Figures of layers and types of neurons."""
+"""Figures of layers and types of neurons, of models, and of the checks."""
 
 from __future__ import annotations
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -10,9 +9,13 @@ from matplotlib.ticker import MaxNLocator
 
 from nmc import names, style, units
 from nmc.data.figures import framed
-from nmc.data.provenance import stamp
 from nmc.factsheets.sheets import column_of
 
+#: Excitatory classes warm, inhibitory ones cold; facilitating light, depressing dark.
+S_TYPE_COLOURS = {
+    "E1": "#F4A582", "E2": "#B2182B", "E3": "#E69F00",
+    "I1": "#92C5DE", "I2": "#2166AC", "I3": "#009E73",
+}  # fmt: skip
 #: E-types in the order a reader meets them, each with a colour; pyramidal cells stay apart.
 ETYPE_COLOURS = dict(
     zip(
@@ -24,18 +27,6 @@ ETYPE_COLOURS = dict(
         strict=True,
     )
 )  # fmt: skip
-
-
-def draw_column(ax: Axes, x: float, values: np.ndarray, *, colour: str, size: float) -> np.ndarray:
-    """Draw values as a column of dots with a bar at their median; return the dots' places on x.
-
-    The dots are spread by their rank in the table along a fixed pattern, so that a figure holds
-    no random numbers.
-    """
-    places = x + 0.36 * (2 * ((np.arange(len(values)) * 0.618) % 1) - 1)
-    ax.plot(places, values, "o", ms=size, alpha=0.55, mew=0, color=colour)
-    ax.hlines(np.median(values), x - 0.4, x + 0.4, color=style.INK, linewidth=1.8)
-    return places
 
 
 def short_number(value: float) -> str:
@@ -55,8 +46,6 @@ def plot_layers(layers: pd.DataFrame, column: str = "n_neurons", ax: Axes | None
         From `nmc.load_layers`.
     column : str
         What the length of a bar shows.
-    ax : matplotlib Axes, optional
-        Where to draw.
 
     Returns
     -------
@@ -72,12 +61,8 @@ def plot_layers(layers: pd.DataFrame, column: str = "n_neurons", ax: Axes | None
     for layer, value, edge, thick in zip(layers["layer"], values, top, height, strict=False):
         text = f"{layer}   {value:,.0f}" if np.isfinite(value) else f"{layer}   not printed"
         ax.text(np.nan_to_num(value) + room, edge + thick / 2, text, va="center", fontsize=10)
-    ax.set(
-        ylim=(top[-1], 0),
-        ylabel="depth (µm)",
-        xlabel=units.label(column),
-    )
-    ax.set_xlim(0, 1.18 * np.nanmax(values))
+    room = (0, 1.18 * np.nanmax(values))
+    ax.set(xlim=room, ylim=(top[-1], 0), xlabel=units.label(column), ylabel="depth (µm)")
     ax.xaxis.set_major_locator(MaxNLocator(5))
     ax.xaxis.set_major_formatter(lambda value, _: short_number(value))
     ax.set_yticks(top)
@@ -92,8 +77,6 @@ def plot_density(circuit: pd.DataFrame, ax: Axes | None = None) -> Axes:
     ----------
     circuit : pandas.DataFrame
         From `nmc.load_circuit`.
-    ax : matplotlib Axes, optional
-        Where to draw.
 
     Returns
     -------
@@ -123,8 +106,6 @@ def plot_mtypes(mtypes: pd.DataFrame, column: str = "n_neurons", ax: Axes | None
         From `nmc.load_mtypes`.
     column : str
         A positive quantity.
-    ax : matplotlib Axes, optional
-        Where to draw.
 
     Returns
     -------
@@ -165,8 +146,6 @@ def plot_metypes(metypes: pd.DataFrame, ax: Axes | None = None) -> Axes:
     ----------
     metypes : pandas.DataFrame
         From `nmc.load_metypes`.
-    ax : matplotlib Axes, optional
-        Where to draw.
 
     Returns
     -------
@@ -195,8 +174,6 @@ def plot_composition(metypes: pd.DataFrame, ax: Axes | None = None) -> Axes:
     ----------
     metypes : pandas.DataFrame
         From `nmc.load_metypes`.
-    ax : matplotlib Axes, optional
-        Where to draw.
 
     Returns
     -------
@@ -225,41 +202,45 @@ def plot_composition(metypes: pd.DataFrame, ax: Axes | None = None) -> Axes:
     return ax
 
 
-@style.context()
-def plot_rest(models: pd.DataFrame, axes=None) -> np.ndarray:
-    """Draw resting potential, input resistance and time constant of models by e-type.
+@framed(height=3.6)
+def plot_by_type(table: pd.DataFrame, column: str, by: str, ax: Axes | None = None) -> Axes:
+    """Draw how one quantity is distributed in each type.
 
     Parameters
     ----------
-    models : pandas.DataFrame
-        From `nmc.load_models`.
-    axes : sequence of three matplotlib Axes, optional
-        Where to draw.
+    table : pandas.DataFrame
+        From `nmc.load_models` or `nmc.load_pathways`.
+    column : str
+        A quantity of it; of a positive one zeros are left out, and the axis is logarithmic.
+    by : {"etype", "s_type"}
+        The column of types.
 
     Returns
     -------
-    numpy.ndarray of three matplotlib Axes
-        One dot a model, the bar is the median; resistance and time constant on
-        logarithmic axes.  The order of dots within a column has no meaning.
+    matplotlib Axes
+        One dot a model or pathway, spread at random-looking places by its rank; the bar is the
+        median; the ring marks pathways whose conductance was measured.
     """
-    if axes is None:
-        axes = plt.subplots(3, 1, figsize=(7, 7.2), sharex=True)[1]
-    present = [etype for etype in names.ETYPES if (models["etype"] == etype).any()]
-    columns = (
-        "resting_membrane_potential_mV",
-        "input_resistance_MOhm",
-        "membrane_time_constant_ms",
-    )
-    for ax, column in zip(axes, columns, strict=True):
-        for x, etype in enumerate(present):
-            values = models.loc[models["etype"] == etype, column].dropna().to_numpy()
-            draw_column(ax, x, values, colour=ETYPE_COLOURS[etype], size=2.6)
-        ax.set_ylabel(units.label(column).replace(" (", "\n("))
-        if not column.endswith("mV"):
-            ax.set_yscale("log")
-    axes[-1].set_xticks(range(len(present)), present, fontsize=9)
-    stamp(axes[0])
-    return axes
+    positive = not column.endswith("_mV") or bool((table[column] >= 0).all())
+    values = column_of(table, column).astype(float)
+    table = table[values.notna() & ((values > 0) | (not positive))]
+    kinds = [kind for kind in table[by].cat.categories if (table[by] == kind).any()]
+    colours = ETYPE_COLOURS | S_TYPE_COLOURS
+    for x, kind in enumerate(kinds):
+        rows = table[table[by] == kind]
+        # A fixed pattern, so that a figure holds no random numbers.
+        places = x + 0.36 * (2 * ((np.arange(len(rows)) * 0.618) % 1) - 1)
+        ax.plot(places, rows[column], "o", ms=3, alpha=0.55, mew=0, color=colours[kind])
+        ax.hlines(rows[column].median(), x - 0.4, x + 0.4, color=style.INK, linewidth=1.8)
+        if "conductance_measured" in rows:
+            measured = rows["conductance_measured"].to_numpy(dtype=bool)
+            ringed = places[measured], rows.loc[measured, column]
+            ax.plot(*ringed, "o", ms=6, mfc="none", color=style.INK)
+    if positive:
+        ax.set_yscale("log")
+    ax.set_xticks(range(len(kinds)), kinds, fontsize=9)
+    ax.set_ylabel(units.label(column).replace(" (", "\n("))
+    return ax
 
 
 @framed(height=4.0)
@@ -270,8 +251,6 @@ def plot_checks(findings: pd.DataFrame, ax: Axes | None = None) -> Axes:
     ----------
     findings : pandas.DataFrame
         From `nmc.check_factsheets`.
-    ax : matplotlib Axes, optional
-        Where to draw.
 
     Returns
     -------

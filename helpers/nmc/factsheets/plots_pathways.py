@@ -12,14 +12,7 @@ from matplotlib.path import Path as Outline
 from nmc import names, style, units
 from nmc.data.figures import framed
 from nmc.factsheets.pathways import S_TYPES, layer_flow, pathway_matrix
-from nmc.factsheets.plots import draw_column, layer_lines, short_number
-from nmc.factsheets.sheets import column_of
-
-#: Excitatory classes warm, inhibitory ones cold; facilitating light, depressing dark.
-S_TYPE_COLOURS = {
-    "E1": "#F4A582", "E2": "#B2182B", "E3": "#E69F00",
-    "I1": "#92C5DE", "I2": "#2166AC", "I3": "#009E73",
-}  # fmt: skip
+from nmc.factsheets.plots import S_TYPE_COLOURS, layer_lines, short_number
 
 
 @framed(width=7.4, height=6.8)
@@ -38,9 +31,7 @@ def plot_pathways(
     pathways : pandas.DataFrame
         From `nmc.load_pathways`.
     column : str
-        A numeric column of it.
-    ax : matplotlib Axes, optional
-        Where to draw.
+        A numeric column of it; or ``s_type``, whose classes the legend then counts.
     log : bool
         Colour by order of magnitude; zeros are then left out.
     vmax : float, optional
@@ -52,6 +43,8 @@ def plot_pathways(
     matplotlib Axes
         Presynaptic m-types on y, postsynaptic ones on x; blank where there is no pathway.
     """
+    if column == "s_type":
+        return _draw_s_types(pathways, ax)
     matrix = pathway_matrix(pathways, column).to_numpy()
     if log:
         matrix = np.where(matrix > 0, matrix, np.nan)
@@ -70,22 +63,7 @@ def plot_pathways(
     return ax
 
 
-@framed(width=7.4, height=6.8)
-def plot_s_types(pathways: pd.DataFrame, ax: Axes | None = None) -> Axes:
-    """Draw the class of short-term dynamics of every pathway as a matrix of the 55 m-types.
-
-    Parameters
-    ----------
-    pathways : pandas.DataFrame
-        From `nmc.load_pathways`.
-    ax : matplotlib Axes, optional
-        Where to draw.
-
-    Returns
-    -------
-    matplotlib Axes
-        Presynaptic m-types on y, postsynaptic ones on x; the legend counts each class.
-    """
+def _draw_s_types(pathways: pd.DataFrame, ax: Axes) -> Axes:
     coded = pathways.assign(code=pathways["s_type"].cat.codes)
     matrix = pathway_matrix(coded, "code").to_numpy()
     kinds = list(pathways["s_type"].cat.categories)
@@ -107,8 +85,6 @@ def plot_dynamics(pathways: pd.DataFrame, ax: Axes | None = None) -> Axes:
     ----------
     pathways : pandas.DataFrame
         From `nmc.load_pathways`.
-    ax : matplotlib Axes, optional
-        Where to draw.
 
     Returns
     -------
@@ -134,41 +110,6 @@ def plot_dynamics(pathways: pd.DataFrame, ax: Axes | None = None) -> Axes:
     return ax
 
 
-@framed(height=3.6)
-def plot_by_s_type(pathways: pd.DataFrame, column: str, ax: Axes | None = None) -> Axes:
-    """Draw how one physiological quantity is distributed in each class of synapses.
-
-    Parameters
-    ----------
-    pathways : pandas.DataFrame
-        From `nmc.load_pathways`.
-    column : str
-        A positive quantity of it; zeros are left out.
-    ax : matplotlib Axes, optional
-        Where to draw.
-
-    Returns
-    -------
-    matplotlib Axes
-        One dot a pathway, the bar is the median, the ring marks pathways whose conductance
-        was measured; logarithmic.
-    """
-    kinds = list(pathways["s_type"].cat.categories)
-    positive = column_of(pathways, column) > 0
-    for x, kind in enumerate(kinds):
-        rows = pathways[(pathways["s_type"] == kind) & positive]
-        if rows.empty:
-            continue
-        values = rows[column].to_numpy()
-        places = draw_column(ax, x, values, colour=S_TYPE_COLOURS[kind], size=3)
-        measured = rows["conductance_measured"].to_numpy(dtype=bool)
-        ax.plot(places[measured], values[measured], "o", ms=6, mfc="none", color=style.INK)
-    ax.set_yscale("log")
-    ax.set_xticks(range(len(kinds)), kinds)
-    ax.set_ylabel(units.label(column))
-    return ax
-
-
 @framed(height=5.2)
 def plot_flow(pathways: pd.DataFrame, column: str | None = None, ax: Axes | None = None) -> Axes:
     """Draw how much runs from layer to layer as bands.
@@ -180,8 +121,6 @@ def plot_flow(pathways: pd.DataFrame, column: str | None = None, ax: Axes | None
     column : str, optional
         What the width of a band adds up, e.g. ``total_synapse_count``; by default the number
         of pathways.
-    ax : matplotlib Axes, optional
-        Where to draw.
 
     Returns
     -------

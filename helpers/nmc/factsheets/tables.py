@@ -12,12 +12,6 @@ import pandas as pd
 from nmc import names, units
 from nmc.data import provenance
 
-#: Columns of the list of models.
-MODEL_COLUMNS = (
-    "model", "etype", "resting_membrane_potential_mV", "input_resistance_MOhm",
-    "membrane_time_constant_ms", "axon_length_um", "basal_length_um",
-)  # fmt: skip
-
 
 class TableView:
     """What `view_table` returns: shows itself in a notebook and in a built page.
@@ -74,24 +68,6 @@ def view_table(table: pd.DataFrame, *, caption: str = "", height_px: int = 420) 
         Shows itself in a notebook or a page.
     """
     return TableView(table.reset_index(drop=True), caption, height_px)
-
-
-def view_models(models: pd.DataFrame, columns: tuple[str, ...] = MODEL_COLUMNS) -> TableView:
-    """Show models as a table to search and sort.
-
-    Parameters
-    ----------
-    models : pandas.DataFrame
-        From `nmc.load_models`, whole or chosen from.
-    columns : tuple of str
-        Which columns.
-
-    Returns
-    -------
-    TableView
-        Shows itself in a notebook or a page.
-    """
-    return view_table(models[list(columns)], caption=f"{len(models):,} models")
 
 
 def _head(values: pd.Series, column: str) -> str:
