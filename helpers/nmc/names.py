@@ -205,6 +205,23 @@ def etypes_of(mtype: str) -> tuple[str, ...]:
     return tuple(e for e in ETYPES if e in present)
 
 
+#: The Petilla scheme: how firing begins, and how it goes on.
+ONSETS = {"c": "continuous", "b": "burst", "d": "delayed"}
+PATTERNS = {
+    "ADpyr": "adapting",
+    "AC": "accommodating",
+    "NAC": "non-accommodating",
+    "STUT": "stuttering",
+    "IR": "irregular",
+}
+
+
+def describe_etype(etype: str) -> tuple[str, str]:
+    """Onset and steady state of an e-type in words: ``bNAC`` → burst, non-accommodating."""
+    etype = canonical_etype(etype)
+    return ONSETS[etype[0]], PATTERNS[etype[1:]]
+
+
 @cache
 def _models() -> dict[str, Model]:
     split = (me.rpartition("_") for me in METYPES)

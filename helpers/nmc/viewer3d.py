@@ -266,19 +266,10 @@ def page_part(
     prefix: str,
     start: str,
 ) -> str:
-    """Return a view for a page: its picture, its data, and the script that wakes it.
+    """Return a view for a page: its picture (a base64 PNG), its data, and its script.
 
-    Parameters
-    ----------
-    data : dict
-        What the script draws.
-    picture : str
-        PNG as base64, shown where scripts do not run.
-    alt, note : str
-        What the picture shows, and where its data come from.
-    script, kind, prefix, start : str
-        The script, the class of its elements without ``nmc-``, what their names begin with, and
-        the function of the script to call with each.
+    `start` is the function of the script that is called with each element of the class
+    ``nmc-`` + `kind`; their names begin with `prefix`.
     """
     packed = json.dumps(data, separators=(",", ":"), ensure_ascii=False).replace("</", "<\\/")
     name = prefix + hashlib.sha256(packed.encode()).hexdigest()[:12]

@@ -28,13 +28,9 @@ _LIST_OF = dict(zip(SECTION_ARRAYS, SECTION_LISTS, strict=True))
 
 
 def density_parameters(package: Package) -> pd.DataFrame:
-    """Conductance densities of a package's table, a row a section list and channel.
+    """Return ``parameter``, ``scale`` (to S/cm²) and ``formula`` by section list and channel.
 
-    Returns
-    -------
-    pandas.DataFrame
-        ``section_list``, ``channel``, ``parameter``, ``scale`` (to S/cm²), ``formula``; a later
-        row of the file wins, and what is set everywhere stands once a list.
+    A later row of the file wins, and what is set everywhere stands once a list.
     """
     table = package.biophysics
     table = table[table["parameter"].str.match("g(?!amma)") & (table["mechanism"] != "")]

@@ -50,30 +50,10 @@ _log = logging.getLogger(__name__)
 def libraries_of(
     packages: Iterable[Package], *, synapses: bool = False, variant: str = "exact"
 ) -> tuple[Path, ...]:
-    """Return the compiled mechanisms of some packages, compiling what is missing.
+    """Return the compiled mechanisms of known or trusted packages as `library_for` does.
 
-    Parameters
-    ----------
-    packages : iterable of Package
-        Known or trusted ones.
-    synapses : bool
-        Those of their synapses, too.
-    variant : {"exact", "tabulated"}
-        See `VARIANTS`.
-
-    Returns
-    -------
-    tuple of pathlib.Path
-        As `library_for`.
-
-    Raises
-    ------
-    TrustError
-        A package is neither known nor trusted; nothing is compiled.
-    PackageError
-        A MOD file was changed after its package was loaded.
-    MechanismError, CompilerError
-        As `library_for`.
+    With `synapses`, those of their synapses too.  TrustError when a package is neither: nothing is
+    compiled; PackageError when a MOD file was changed after its package was loaded.
     """
     texts: dict[str, str] = {}
     ours = True
@@ -89,26 +69,10 @@ def libraries_of(
 def library_for(mods: Iterable[Path], *, variant: str = "exact") -> tuple[Path, ...]:
     """Return the compiled libraries that hold some MOD files, compiling what is missing.
 
-    What is compiled runs as native code: whoever calls this says that the files may.
-
-    Parameters
-    ----------
-    mods : iterable of pathlib.Path
-        MOD files; of several packages too, as long as equal names have equal content.
-    variant : {"exact", "tabulated"}
-        See `VARIANTS`.
-
-    Returns
-    -------
-    tuple of pathlib.Path
-        Shared libraries for ``nrn_load_dll``, without a mechanism twice.
-
-    Raises
-    ------
-    MechanismError
-        Two files of one name differ.
-    CompilerError
-        ``nrnivmodl`` is missing or failed; carries its last lines.
+    What is compiled runs as native code: whoever calls this says that the files may.  They may be
+    of several packages, as long as equal names have equal content (else MechanismError);
+    CompilerError when ``nrnivmodl`` is missing or failed.  The libraries are for ``nrn_load_dll``
+    and hold no mechanism twice.
     """
     return _libraries(port_mods(mods), variant)
 
@@ -119,20 +83,9 @@ def rename_clashes(
     """Let packages run in one process whose MOD files differ under one name.
 
     The first package's mechanism keeps the name; another one of that name is called after its
-    content, in the MOD file and in the HOC code that inserts it, when they are loaded.
-
-    Parameters
-    ----------
-    packages : iterable of Package
-        In the order in which names are given.
-    taken : dict of str to str, optional
-        Mechanism name → content hash of those in the process already; those of the packages
-        are added.
-
-    Returns
-    -------
-    list of Package
-        The same, with ``renamed`` where need be; a warning in the log says which.
+    content, in the MOD file and in the HOC code that inserts it, when they are loaded: the package
+    comes back with ``renamed``, and a warning in the log says so.  `taken` has the content hashes
+    of the mechanisms in the process already, by name; those of the packages are added.
     """
     taken = {} if taken is None else taken
     found = []
@@ -272,13 +225,8 @@ def _compile(texts: dict[str, str], build: dict[str, str], ours: bool = False) -
 
 def _run_compiler(work: Path, flags: str, count: int) -> Path:
     """Run ``nrnivmodl``, which compiles four files at a time, and return its library."""
-    path = os.pathsep.join(
-        [
-            sysconfig.get_path("scripts"),
-            str(Path(sys.executable).parent),
-            os.environ.get("PATH", ""),
-        ]
-    )
+    places = sysconfig.get_path("scripts"), Path(sys.executable).parent, os.environ.get("PATH", "")
+    path = os.pathsep.join(map(str, places))
     compiler = shutil.which("nrnivmodl", path=path)
     if compiler is None:
         raise CompilerError(

@@ -16,18 +16,10 @@ _SWC_SOMA = 1
 
 
 class SectionPath(NamedTuple):
-    """Where a section runs.
+    """Where a section runs, in µm.
 
-    Attributes
-    ----------
-    points : (n, 3) array
-        In µm from the soma's centre, y towards the pia.
-    diameters_um : (n,) array
-        At each point.
-    along_um : (n,) array
-        Length from the section's start to each point.
-    start_um : float
-        Path from the soma to the section's start.
+    ``points`` (n, 3) from the soma's centre, y towards the pia; ``diameters_um`` (n,) and the
+    length ``along_um`` (n,) from the section's start at each; the path ``start_um`` from the soma.
     """
 
     points: np.ndarray
@@ -60,13 +52,7 @@ def section_paths(package: Package) -> dict[str, SectionPath]:
 
 
 def section_points(package: Package) -> dict[str, np.ndarray]:
-    """Points of the soma's outline and of each dendritic section by its HOC name.
-
-    Returns
-    -------
-    dict of str to numpy.ndarray of shape (n, 3)
-        As in `section_paths`; ``soma[0]`` is the outline.
-    """
+    """Points (n, 3) of the soma's outline and of each dendrite by HOC name, as `section_paths`."""
     tree = package.reconstruction
     paths = section_paths(package).items()
     dendrites = {name: p.points for name, p in paths if not name.startswith("axon")}

@@ -239,18 +239,10 @@ def _near(table: pd.DataFrame) -> pd.Series:
 
 
 def count_morphometrics(table: pd.DataFrame) -> pd.DataFrame:
-    """Count how many printed sizes come back: rows for the book's last table.
+    """Count how many printed sizes of `compare_morphometrics` come back.
 
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        From `compare_morphometrics`; what is not in the file is not counted.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Two rows, the neurites' sizes and the somata's diameters, as
-        `nmc.published.compare_many` gives them.
+    What is not in the file is not counted.  Two rows, the neurites' sizes and the somata's
+    diameters, as `nmc.published.compare_many` gives them.
     """
     near = _near(table)
     soma = table.index.get_level_values("neurite") == "soma"

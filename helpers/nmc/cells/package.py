@@ -192,13 +192,7 @@ class Package:
         )
 
     def check_trusted(self) -> None:
-        """Refuse to run the code of a package that is neither known nor trusted.
-
-        Raises
-        ------
-        TrustError
-            Says what differs from the known package of that name.
-        """
+        """Refuse to run the code of a package that is neither known nor trusted: TrustError."""
         if not self.trusted:
             raise TrustError(
                 f"{self.name} in {self.folder} {known.differences(self.name, self._hashes)}. Its "
@@ -225,21 +219,10 @@ class Package:
         return self.steps_nA[step - 1]
 
     def density(self, section_list: str, parameter: str, distance_um) -> np.ndarray:
-        """Value of a parameter at path distances from the soma, as its formula gives it.
+        """Value of a parameter of `biophysics` at path distances from the soma's middle, µm.
 
-        Parameters
-        ----------
-        section_list : str
-            ``somatic``, ``basal``, ``apical`` or ``axonal``.
-        parameter : str
-            As in `biophysics`, e.g. ``gIhbar``.
-        distance_um : array_like
-            Path distances from the soma's middle, µm.
-
-        Raises
-        ------
-        PackageError
-            When the section list has no such parameter.
+        PackageError when the section list (``somatic``, ``basal``, ``apical`` or ``axonal``) has no
+        such parameter.
         """
         rows = self._biophysics.query(
             "section_list in [@section_list, 'all'] and parameter == @parameter"

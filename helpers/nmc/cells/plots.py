@@ -85,12 +85,6 @@ def _title(attrs: Mapping) -> str:
     return ", ".join(filter(None, parts))
 
 
-#: The Petilla scheme: how firing goes on (rows), how it begins (columns).
-PATTERNS = {"ADpyr": "adapting", "AC": "accommodating", "NAC": "non-accommodating",
-            "STUT": "stuttering", "IR": "irregular"}  # fmt: skip
-ONSETS = {"c": "continuous", "b": "burst", "d": "delayed"}
-
-
 def plot_etypes(traces: Mapping[str, pd.DataFrame]) -> np.ndarray:
     """Draw one trace an e-type in the grid of the Petilla terminology.
 
@@ -102,8 +96,8 @@ def plot_etypes(traces: Mapping[str, pd.DataFrame]) -> np.ndarray:
     Returns
     -------
     numpy.ndarray of matplotlib Axes, shape (5, 3)
-        Rows `PATTERNS`, columns `ONSETS` (Petilla Interneuron Nomenclature Group 2008, Nature
-        Reviews Neuroscience 9:557-568).
+        Rows `nmc.names.PATTERNS`, columns `nmc.names.ONSETS` (Petilla Interneuron Nomenclature
+        Group 2008, Nature Reviews Neuroscience 9:557-568).
 
     Raises
     ------
@@ -112,14 +106,19 @@ def plot_etypes(traces: Mapping[str, pd.DataFrame]) -> np.ndarray:
     """
     with style.context():
         fig, axes = plt.subplots(
-            len(PATTERNS), len(ONSETS), figsize=(7, 7), sharex=True, sharey=True, squeeze=False
+            len(names.PATTERNS),
+            len(names.ONSETS),
+            figsize=(7, 7),
+            sharex=True,
+            sharey=True,
+            squeeze=False,
         )
     for ax in axes.flat:
         ax.set_axis_off()
-    rows, columns = list(PATTERNS), list(ONSETS)
+    rows, columns = list(names.PATTERNS), list(names.ONSETS)
     for model, trace in traces.items():
         etype = names.parse_model(model).etype
-        if etype[:1] not in ONSETS or etype[1:] not in PATTERNS:
+        if etype[:1] not in names.ONSETS or etype[1:] not in names.PATTERNS:
             raise UnknownNameError.of("e-type of the grid", etype, names.ETYPES)
         ax = axes[rows.index(etype[1:]), columns.index(etype[0])]
         ax.clear()
@@ -133,9 +132,9 @@ def plot_etypes(traces: Mapping[str, pd.DataFrame]) -> np.ndarray:
 
 
 def _label_grid(axes: np.ndarray) -> None:
-    for ax, word in zip(axes[0], ONSETS.values(), strict=True):
+    for ax, word in zip(axes[0], names.ONSETS.values(), strict=True):
         ax.text(0.5, 1.3, word, transform=ax.transAxes, ha="center", fontweight="bold", fontsize=10)
-    for ax, word in zip(axes[:, 0], PATTERNS.values(), strict=True):
+    for ax, word in zip(axes[:, 0], names.PATTERNS.values(), strict=True):
         ax.text(-0.04, 0.5, word, transform=ax.transAxes, rotation=90, ha="right", va="center",
                 fontweight="bold", fontsize=8)  # fmt: skip
 

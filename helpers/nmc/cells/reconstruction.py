@@ -59,21 +59,9 @@ class Reconstruction:
 
 
 def read_reconstruction(path: Path, model: str, *, known: bool) -> Reconstruction:
-    """Read a Neurolucida file.
+    """Read a Neurolucida file of a model; a known package's in this process.
 
-    Parameters
-    ----------
-    path : pathlib.Path
-        The file.
-    model : str
-        Whose, for errors.
-    known : bool
-        The file is one of a known package: it is read in this process.
-
-    Raises
-    ------
-    PackageError
-        The file is truncated, or MorphIO cannot read it.
+    PackageError when it is truncated, or MorphIO cannot read it.
     """
     _, arrays = call(read_arrays, path, model, known=known)
     return Reconstruction(**arrays)
@@ -121,19 +109,9 @@ def read_arrays(params: dict, report) -> tuple[dict, dict[str, np.ndarray]]:
 def open_file(params: dict, *, joined: bool = False):
     """Open ``params["path"]`` with MorphIO.
 
-    Parameters
-    ----------
-    params : dict
-        ``path`` and ``model``.
-    joined : bool
-        Let sections reach from one branch point to the next: some reconstructions hold points
-        with a single branch going on, where MorphIO and NEURON begin a section and the fact
-        sheets do not.
-
-    Raises
-    ------
-    PackageError
-        MorphIO cannot read the file, or its brackets do not close.
+    `joined` lets sections reach from one branch point to the next: some reconstructions hold points
+    with a single branch going on, where MorphIO and NEURON begin a section and the fact sheets do
+    not.
     """
     import morphio
     import morphio.mut

@@ -25,7 +25,6 @@ from nmc import names, units
 from nmc.data import provenance
 from nmc.data.files import atomic_folder
 from nmc.errors import NMCError
-from nmc.factsheets.types import describe_etype
 
 _TRUST = "book/factsheets/trust-the-data.html"
 _ASSETS = ("explorer.js", "pages.js", "explorer.css")
@@ -80,7 +79,7 @@ def _tables() -> dict[str, pd.DataFrame]:
         2, "kind", mtypes.pop("excitatory").map({True: "excitatory", False: "inhibitory"})
     )
     metypes = nmc.load_metypes().drop(columns="excitatory")
-    firing = [", ".join(describe_etype(name)) for name in metypes["etype"]]
+    firing = [", ".join(names.describe_etype(name)) for name in metypes["etype"]]
     metypes.insert(metypes.columns.get_loc("etype") + 1, "firing", firing)
     pathways = nmc.load_pathways()
     pathways.insert(0, "pathway", pathways["pre"].astype(str) + ":" + pathways["post"].astype(str))
@@ -94,8 +93,8 @@ def _tables() -> dict[str, pd.DataFrame]:
 
 
 def _names(tables: dict[str, pd.DataFrame]) -> dict[str, list[str]]:
-    return {kind: tables[kind][kind].astype(str).tolist() for kind in ("layer", "mtype", "metype",
-            "model")}  # fmt: skip
+    kinds = ("layer", "mtype", "metype", "model")
+    return {kind: tables[kind][kind].astype(str).tolist() for kind in kinds}
 
 
 def _matrix(pathways: pd.DataFrame) -> dict:

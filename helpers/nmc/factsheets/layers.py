@@ -160,13 +160,7 @@ def load_layers(
 
 
 def load_layer_counts(path: str | os.PathLike | None = None) -> pd.DataFrame:
-    """Return the neurons of each type that a layer's sheet lists, as the JSON has them.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``layer``, ``kind`` (``mtype`` or ``etype``), ``type``, ``n_neurons``.
-    """
+    """Return the ``n_neurons`` of each ``type`` (``kind`` mtype or etype) that the JSON lists."""
     return _counts(*_layer_values(path)).drop(columns="sublayer")
 
 

@@ -126,13 +126,7 @@ def read_model_pages() -> pd.DataFrame:
 
 
 def read_model_summary(path: str | os.PathLike | None = None) -> pd.DataFrame:
-    """Return ``RmpRiTau_summary.json``, indexed by model.
-
-    Raises
-    ------
-    FormatError
-        When a model is unknown or missing, or a value is no number in the expected unit.
-    """
+    """Return ``RmpRiTau_summary.json``, indexed by model."""
     file = nmc.fetch("sheet/models") if path is None else Path(path)
     records = {}
     for key, record in sheets.read_json(file).items():
@@ -315,11 +309,9 @@ _FACTOR = re.compile(r"\(? *(-?[\d.]+(?:[eE][-+]?\d+)?) *\)? *")
 
 
 def read_densities(package: Path, model: str) -> dict[tuple[str, str], float]:
-    """Return what a package's ``biophysics.hoc`` distributes over its sections.
+    """Return (section list, parameter with mechanism) → factor of what a package distributes.
 
-    (Section list, parameter with mechanism) → factor of the distribution: the density itself where
-    uniform, the value at the soma's scale where it grows with distance. FormatError when the zip
-    has no such file, or a line of it cannot be understood.
+    It is the density itself where uniform, that at the soma's scale where it grows with distance.
     """
     where = f"{package}: {model}/biophysics.hoc"
     found = {}
@@ -334,10 +326,7 @@ def read_densities(package: Path, model: str) -> dict[tuple[str, str], float]:
 
 
 def read_member(package: Path, name: str) -> str:
-    """Return one text of a package's zip.
-
-    FormatError when the zip is damaged, lacks the text, or the text is larger than any such is.
-    """
+    """Return one text of a package's zip, of no unusual size."""
     try:
         with zipfile.ZipFile(package) as archive:
             info = archive.getinfo(name)

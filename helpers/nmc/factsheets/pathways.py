@@ -134,16 +134,7 @@ _tables: dict[tuple[bytes, ...], pd.DataFrame] = {}
 def pathway_matrix(
     pathways: pd.DataFrame, column: str, *, mtypes: tuple[str, ...] = names.MTYPES
 ) -> pd.DataFrame:
-    """Lay one quantity out as a matrix of m-types.
-
-    Parameters
-    ----------
-    pathways : pandas.DataFrame
-        From `load_pathways`.
-    column : str
-        A numeric column of it.
-    mtypes : tuple of str
-        Which m-types, in which order.
+    """Lay one numeric column of `load_pathways` out as a matrix of m-types, in their order.
 
     Returns
     -------
@@ -163,14 +154,7 @@ def pathway_matrix(
 
 
 def layer_flow(pathways: pd.DataFrame, column: str | None = None) -> pd.DataFrame:
-    """Add up the pathways between layers.
-
-    Parameters
-    ----------
-    pathways : pandas.DataFrame
-        From `nmc.load_pathways`.
-    column : str, optional
-        What is added up; by default pathways are counted.
+    """Add a column of `load_pathways` up between layers, or count pathways by default.
 
     Returns
     -------
@@ -193,14 +177,8 @@ def compute_totals(pathways: pd.DataFrame, mtypes: pd.DataFrame) -> dict[str, fl
 
     Every postsynaptic neuron receives ``convergence_mean`` connections of a pathway, each
     with ``synapses_per_connection_mean`` contacts.  ``total_synapse_count`` does not serve:
-    it reaches beyond the borders of the microcircuit.
-
-    Parameters
-    ----------
-    pathways : pandas.DataFrame
-        From `load_pathways`.
-    mtypes : pandas.DataFrame
-        From `load_mtypes`.
+    it reaches beyond the borders of the microcircuit.  The tables are those of `load_pathways`
+    and `load_mtypes`.
 
     Returns
     -------
@@ -240,19 +218,11 @@ _STD = {"mean_number_of_synapse_per_connection": "number_of_synapse_per_connecti
 
 
 def list_pathway_pages() -> pd.DataFrame:
-    """Return the pathway summary pages of the source.
+    """Return the pathway summary pages of the source; FormatError when one names no pathway.
 
-    Returns
-    -------
-    pandas.DataFrame
-        ``name`` (as the file is called), ``pre``, ``post`` (canonical m-types), ``filled``
-        (the page prints at least one fact), ``portal_name`` (whether the name is sheets.spelled as
-        the portal's pages spell it; the others are left over from an older edition), ``path``.
-
-    Raises
-    ------
-    FormatError
-        When there are no such pages, or one names no pathway.
+    Columns ``name`` (as the file is called), ``pre``, ``post`` (canonical m-types), ``filled``
+    (the page prints at least one fact), ``portal_name`` (whether the name is spelled as on the
+    portal's pages; the others are left over from an older edition), ``path``.
     """
     folder = nmc.fetch_folder("page/pathways")
     rows = []
@@ -276,10 +246,7 @@ def list_pathway_pages() -> pd.DataFrame:
 
 
 def read_pathway_page(path: Path) -> dict[str, str]:
-    """Return a page's printed values under the field names of the JSON files.
-
-    FormatError when a fact is unknown, has another unit, or is no ``mean ± std`` where it must be.
-    """
+    """Return a page's printed values under the field names of the JSON files."""
     values = {}
     for fact in sheets.read_facts(path):
         if fact.label not in _PAGE or fact.name is not None:
@@ -317,10 +284,7 @@ def _mean_and_std(path: Path, fact: sheets.Fact, field: str) -> Iterator[tuple[s
 def read_records(
     file: Path, fields: Mapping[str, Any], content: bytes | None = None
 ) -> dict[str, dict[str, Any]]:
-    """Return the records of a pathway file under canonical keys, each an object of `fields`.
-
-    FormatError when a key is no pathway or stands twice, or its value is no object of these.
-    """
+    """Return the records of a pathway file under canonical keys, each an object of `fields`."""
     records = {}
     for key, record in sheets.read_json(file, content).items():
         pathway = sheets.spelled(f"{file}: key {shown(key)}", names.parse_pathway, key)

@@ -39,18 +39,7 @@ _Result = TypeVar("_Result")
 class Field(NamedTuple):
     """One fact of a sheet: the column it becomes, the unit printed beside it, its bounds.
 
-    Attributes
-    ----------
-    column : str
-        Its unit is the last part of the name.
-    unit : str or None
-        As a page prints it; None where any may stand.
-    low, high : float
-        Bounds, both allowed.
-    count : bool
-        Whether it is a whole number.
-    missing : bool
-        Whether the sheet may leave it out.
+    `unit` is None where any may stand; a `count` is whole, a `missing` one may be left out.
     """
 
     column: str
@@ -102,13 +91,7 @@ def once(parse: Callable[[Path, bytes], _Result]) -> Callable[[Path], _Result]:
 
 
 def read_bytes(path: str | os.PathLike) -> bytes:
-    """Return the content of a file.
-
-    Raises
-    ------
-    MissingFileError
-        When there is none, or it cannot be read.
-    """
+    """Return the content of a file; MissingFileError when it cannot be read."""
     try:
         content = Path(path).read_bytes()
     except (OSError, ValueError) as error:
@@ -121,13 +104,7 @@ def read_bytes(path: str | os.PathLike) -> bytes:
 
 
 def read_json(path: str | os.PathLike, content: bytes | None = None) -> dict[str, Any]:
-    """Read a JSON object; a key that occurs twice is an error, not a silent loss.
-
-    Raises
-    ------
-    FormatError
-        When the file is no JSON, or not an object, or repeats a key.
-    """
+    """Read a JSON object; a key that occurs twice is a FormatError, not a silent loss."""
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)
@@ -148,13 +125,7 @@ def read_json(path: str | os.PathLike, content: bytes | None = None) -> dict[str
 
 
 def open_page(path: Path, content: bytes):
-    """Parse a page and return its root element.
-
-    Raises
-    ------
-    FormatError
-        When the file holds no HTML.
-    """
+    """Parse a page and return its root element; FormatError when the file holds no HTML."""
     from lxml import etree, html
 
     try:
@@ -202,12 +173,8 @@ def has_class(node, name: str) -> bool:
 
 
 def _label(node) -> str:
-    parts = [node.text or ""]
-    for child in node.iterdescendants():
-        if child.tag != "sup":  # the question mark of a tooltip
-            parts.append(child.text or "")
-        parts.append(child.tail or "")
-    return " ".join("".join(parts).split())
+    # Without the question mark of a tooltip.
+    return " ".join("".join(node.xpath(".//text()[not(parent::sup)]")).split())
 
 
 def _unit(node) -> str:
@@ -307,13 +274,7 @@ def check_complete(where: str, found: Iterable[str], expected: Sequence[str], ki
 
 
 def column_of(table: pd.DataFrame, name: str) -> pd.Series:
-    """Return a column of numbers of a table of ours.
-
-    Raises
-    ------
-    UnknownNameError
-        When it has none of that name; the message suggests the nearest.
-    """
+    """Return a column of numbers of a table of ours; else UnknownNameError names the nearest."""
     if name not in table:
         raise UnknownNameError.of("column", name, table.columns)
     if not pd.api.types.is_numeric_dtype(table[name]):

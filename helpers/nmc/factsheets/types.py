@@ -16,12 +16,10 @@ from nmc.factsheets import sheets
 #: Label of an m-type page → column.
 MTYPE_FACTS = {
     f"total {part} {size}": sheets.Field(f"total_{column}_{size}_{unit}", printed, low=0)
-    for part, column in (
-        ("axon", "axonal"),
-        ("dendritic", "dendritic"),
-        ("apical", "apical"),
-        ("basal", "basal"),
-    )
+    for part, column in {
+        "axon": "axonal",
+        **{p: p for p in ("dendritic", "apical", "basal")},
+    }.items()
     for size, unit, printed in (("length", "um", "µm"), ("volume", "um3", "µm³"))
 }
 _COUNTS = "No. of cells per electrical types"
@@ -67,18 +65,13 @@ def load_metypes(folder: str | os.PathLike | None = None) -> pd.DataFrame:
     Parameters
     ----------
     folder : path, optional
-        As for `load_mtypes`.
+        As for `load_mtypes`, and the same errors.
 
     Returns
     -------
     pandas.DataFrame
         207 rows: ``metype``, ``mtype``, ``etype``, ``layer`` (ordered categoricals),
         ``excitatory``, ``n_neurons``.
-
-    Raises
-    ------
-    FormatError
-        As for `load_mtypes`.
     """
     rows = [
         {"metype": metype, "mtype": mtype, "etype": metype.rpartition("_")[2],
@@ -87,15 +80,7 @@ def load_metypes(folder: str | os.PathLike | None = None) -> pd.DataFrame:
         for mtype, counts, _ in _sheets(folder) for metype, count in counts.items()
     ]  # fmt: skip
     table = pd.DataFrame(rows)
-    table = table.astype(
-        {
-            "metype": sheets.METYPE,
-            "mtype": sheets.MTYPE,
-            "etype": sheets.ETYPE,
-            "layer": sheets.LAYER,
-        }
-    )
-    return table.sort_values("metype").reset_index(drop=True)
+    return table.astype(sheets.TYPES).sort_values("metype").reset_index(drop=True)
 
 
 def load_etypes(folder: str | os.PathLike | None = None) -> pd.DataFrame:
@@ -104,47 +89,22 @@ def load_etypes(folder: str | os.PathLike | None = None) -> pd.DataFrame:
     Parameters
     ----------
     folder : path, optional
-        As for `load_mtypes`.
+        As for `load_mtypes`, and the same errors.
 
     Returns
     -------
     pandas.DataFrame
         11 rows: ``etype`` (ordered categorical), ``onset`` and ``steady_state`` (what the
-        two parts of a Petilla name say), ``excitatory``, ``n_neurons``, ``n_mtypes``.
-
-    Raises
-    ------
-    FormatError
-        As for `load_mtypes`.
-
-    Notes
-    -----
-    Names follow the Petilla terminology (Petilla Interneuron Nomenclature Group 2008, Nat.
-    Rev. Neurosci. 9:557-568) as used by Markram et al. (2015).
+        two parts of a name say: Petilla Interneuron Nomenclature Group 2008, Nat. Rev. Neurosci.
+        9:557-568), ``excitatory``, ``n_neurons``, ``n_mtypes``.
     """
     groups = load_metypes(folder).groupby("etype", observed=False)
     table = pd.DataFrame({"n_neurons": groups["n_neurons"].sum(), "n_mtypes": groups.size()})
-    onset, steady = zip(*(describe_etype(name) for name in table.index), strict=True)
+    onset, steady = zip(*(names.describe_etype(name) for name in table.index), strict=True)
     table.insert(0, "onset", onset)
     table.insert(1, "steady_state", steady)
     table.insert(2, "excitatory", [name == "cADpyr" for name in table.index])
     return table.reset_index()
-
-
-_ONSETS = {"c": "continuous", "b": "burst", "d": "delayed"}
-_STEADY = {
-    "ADpyr": "adapting (pyramidal)",
-    "AC": "accommodating",
-    "NAC": "non-accommodating",
-    "STUT": "stuttering",
-    "IR": "irregular",
-}
-
-
-def describe_etype(etype: str) -> tuple[str, str]:
-    """Return onset and steady state of an e-type in words: ``bNAC`` → burst, non-accommodating."""
-    etype = names.canonical_etype(etype)
-    return _ONSETS[etype[0]], _STEADY[etype[1:]]
 
 
 def _sheets(
@@ -160,10 +120,7 @@ def _sheets(
 
 
 def read_mtype_page(file: Path, mtype: str) -> tuple[dict[str, int], dict[str, float]]:
-    """Return what an m-type's page prints: neurons by me-type, and column → value (µm, µm³).
-
-    FormatError as for `load_mtypes`.
-    """
+    """Return what an m-type's page prints: neurons by me-type, and column → value (µm, µm³)."""
     counts, amounts = {}, {}
     for value in sheets.values_of(file, sheets.read_facts(file), _FIELDS):
         if (value.column == "n_neurons") == (value.name is None):
@@ -172,9 +129,8 @@ def read_mtype_page(file: Path, mtype: str) -> tuple[dict[str, int], dict[str, f
         if value.name is None:
             amounts[value.column] = float(value.value)
         else:
-            counts[sheets.spelled(f"{file}: {_COUNTS!r}", names.canonical_metype, value.name)] = (
-                value.value
-            )
+            metype = sheets.spelled(f"{file}: {_COUNTS!r}", names.canonical_metype, value.name)
+            counts[metype] = value.value
     if not counts:
         raise FormatError(f"{file}: the list {_COUNTS!r} is missing.")
     expected = [f"{mtype}_{etype}" for etype in names.etypes_of(mtype)]
