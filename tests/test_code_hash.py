@@ -45,7 +45,7 @@ for call in {c.rpartition("(")[0] for c, _ in kinds.values()}:
     importlib.import_module(call.split("(")[0].rpartition(".")[0])
 
 def keys(names):
-    nmc.code_hash._read.cache_clear(); nmc.code_hash._hash.cache_clear()
+    importlib.reload(nmc.code_hash)  # as another process
     return {name: eval(kinds[name][0]) for name in names}
 
 before, same = keys(kinds), []
@@ -62,19 +62,63 @@ print(json.dumps(same))
 """
 
 
-@pytest.mark.neuron
-def test_a_constant_changed_anywhere_below_a_result_changes_its_key(tmp_path):
-    shutil.copytree(Path(nmc.__file__).parent, tmp_path / "nmc",
+#: Runs in a copy of the package: a session in which a module is changed under its feet.
+_OUTLIVED = """
+import pathlib, sys
+import nmc.data, nmc.cells.results as results
+from nmc.code_hash import code_hash
+from nmc.errors import ChangedCodeError
+key = lambda: results.result_key("nmc.cells._run:run", {}, {})
+if sys.argv[1] == "asked before":
+    first = key()
+path = pathlib.Path(nmc.__file__).parent / "cells" / "build.py"
+text = path.read_bytes()
+path.write_bytes(text + b"\\n_ANOTHER = 1\\n")
+try:
+    sys.exit(f"a key was given: {key()}")
+except ChangedCodeError as error:
+    assert "nmc.cells.build" in str(error) and "restart" in str(error)
+code_hash("nmc.names")  # does not depend on it
+path.unlink()
+try:
+    sys.exit(f"a key was given: {key()}")
+except nmc.errors.NMCError:
+    pass
+path.write_bytes(text)  # touched, and the same
+assert len(key()) >= 16
+if sys.argv[1] == "asked before":
+    assert key() == first
+"""
+
+
+@pytest.fixture(scope="module")
+def copy_of_the_package(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("package")
+    shutil.copytree(Path(nmc.__file__).parent, folder / "nmc",
                     ignore=shutil.ignore_patterns("sample", "__pycache__"))  # fmt: skip
+    return folder
+
+
+def run_in(folder: Path, script: str, *arguments: str) -> str:
     done = subprocess.run(
-        [sys.executable, "-P", "-c", _SCRIPT, json.dumps(KINDS)],
-        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        [sys.executable, "-P", "-c", script, *arguments],
+        env={**os.environ, "PYTHONPATH": str(folder)},
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout) == []
+    return done.stdout
+
+
+@pytest.mark.neuron
+def test_a_constant_changed_anywhere_below_a_result_changes_its_key(copy_of_the_package):
+    assert json.loads(run_in(copy_of_the_package, _SCRIPT, json.dumps(KINDS))) == []
+
+
+@pytest.mark.parametrize("when", ["asked before", "asked first now"])
+def test_a_session_that_outlives_an_upgrade_stamps_nothing(copy_of_the_package, when):
+    run_in(copy_of_the_package, _OUTLIVED, when)
 
 
 def write(folder: Path, **texts: str) -> None:

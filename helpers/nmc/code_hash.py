@@ -3,7 +3,8 @@
 Every result that is kept (runs, rows of sweeps and of `nmc.recomputed`, ensembles, pages) has
 this hash in its key.  Nothing lists its inputs by hand: a module counts together with every
 ``nmc`` module that it imports, and so on, imports inside functions and tasks named by a string
-(``"nmc.cells._run:run"``) included.
+(``"nmc.cells._run:run"``) included.  A process that outlives an upgrade ran code that is no longer
+on disk, or both: it gets no hash.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from nmc import _PUBLIC
-from nmc.errors import UnknownNameError
+from nmc.errors import ChangedCodeError, UnknownNameError
 
 #: Followed no further: these hand over files, and the content of each file is in a result's key.
 PINNED_BY_CONTENT = ("nmc.data",)
@@ -27,6 +28,15 @@ PINNED_BY_CONTENT = ("nmc.data",)
 _SILENT = {"ctx", "kind", "type_comment", "type_ignores", "type_params"}
 _TASK = re.compile(r"(nmc(?:\.\w+)+):\w+")
 _ROOT = Path(__file__).parent
+
+
+def _sha256(path: Path) -> bytes:
+    return hashlib.sha256(path.read_bytes()).digest()
+
+
+#: Every file of the package as it was when this module was imported, as all rooms do at once.
+_IMPORTED = {path: _sha256(path) for path in _ROOT.rglob("*.py")}
+_unchanged: dict[Path, tuple[int, int] | None] = {}  # the state in which a file was last compared
 _one_at_a_time = threading.Lock()  # Python's parser fails when several threads parse at once
 
 
@@ -49,8 +59,13 @@ def code_hash(*modules: str) -> str:
     ------
     UnknownNameError
         A module does not exist.
+    ChangedCodeError
+        A file of these was changed after this process began to use the package.
     """
-    return _hash(tuple(sorted(set(modules))))
+    asked = tuple(sorted(set(modules)))
+    for name in modules_behind(*asked):
+        _refuse_changed(name)
+    return _hash(asked)
 
 
 def modules_behind(*modules: str) -> list[str]:
@@ -70,6 +85,21 @@ def modules_behind(*modules: str) -> list[str]:
                 reached.add(name)
                 waiting += _read(name)[1]
         return sorted(reached)
+
+
+def _refuse_changed(name: str) -> None:
+    path = _path(name)
+    if name.split(".")[0] != "nmc":
+        return
+    status = path.stat() if path else None
+    state = (status.st_mtime_ns, status.st_size) if status else None
+    if path is None or _unchanged.get(path) != state:
+        if path is None or _sha256(path) != _IMPORTED.get(path):
+            raise ChangedCodeError(
+                f"The code of {name} was changed on disk after this process began to use it, so "
+                "nobody could say which code a result is of: restart Python, then run it again."
+            )
+        _unchanged[path] = state
 
 
 @cache

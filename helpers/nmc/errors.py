@@ -89,6 +89,10 @@ class TrustError(NMCError):
     """Code of a package that is not known, which runs only where the caller says trust=True."""
 
 
+class ChangedCodeError(NMCError):
+    """The package was changed on disk while a process uses it; names the module."""
+
+
 class MechanismError(NMCError):
     """A MOD file that cannot be ported or loaded."""
 
