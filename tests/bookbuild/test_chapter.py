@@ -9,7 +9,7 @@ from gates import shows_what_it_uses
 from tools.bookbuild import BookError
 from tools.bookbuild.__main__ import differences
 from tools.bookbuild.execute import HEAVY_SVG_BYTES, tidy
-from tools.bookbuild.pages import problems, without_solutions
+from tools.bookbuild.pages import problems
 from tools.bookbuild.project import Chapter, Project, code_tree_hash, source_identity
 
 HEAD = """---
@@ -27,24 +27,6 @@ Words.
 :tags: [hide-input]
 1 + 1
 ```
-
-:::{exercise-start}
-:label: ex-one
-:::
-How much is it?
-:::{exercise-end}
-:::
-
-:::{solution-start} ex-one
-:class: dropdown
-:::
-As follows.
-```{code-cell} ipython3
-"the secret"
-```
-Hence two.
-:::{solution-end}
-:::
 
 ## Next
 
@@ -80,30 +62,7 @@ def test_outputs_return_to_their_cells_after_the_prose_changed():
     edited = chapter(BODY.replace("Words.", "Words.\n\n## A new section\n\nMore."))
     notebook = edited.with_outputs(executed)
     texts = [c.outputs[0].text for c in notebook.cells if c.cell_type == "code"]
-    assert texts == ["out 0", "out 1", "out 2"]
-
-
-def test_a_student_finds_the_exercise_and_an_empty_cell_but_no_solution():
-    notebook = without_solutions(chapter(BODY).notebook())
-    nbformat.validate(notebook)
-    text = "\n".join(cell.source for cell in notebook.cells)
-    assert "How much is it?" in text and "# Your answer" in text and "## Next" in text
-    for hidden in ("the secret", "Hence two", "As follows", "assert True", "solution", "exercise-"):
-        assert hidden not in text
-
-
-def test_two_solutions_give_two_cells():
-    twice = BODY + BODY.split("Words.")[1].replace("ex-one", "ex-two")
-    cells = without_solutions(chapter(twice).notebook()).cells
-    assert sum(cell.source == "# Your answer" for cell in cells) == 2
-
-
-def test_the_empty_cell_checks_the_answer_as_the_solution_does():
-    checked = BODY.replace('"the secret"', 'secret = 2\nnmc.check("ex-one", secret, model=model)')
-    notebook = without_solutions(chapter(checked).notebook())
-    nbformat.validate(notebook)
-    rooms = [cell.source for cell in notebook.cells if cell.source.startswith("# Your answer")]
-    assert rooms == ["# Your answer\nanswer = ...\n\nnmc.check('ex-one', answer, model=model)"]
+    assert texts == ["out 0", "out 1"]
 
 
 def test_a_name_that_only_a_hidden_cell_defines_is_found():
@@ -123,8 +82,8 @@ n, pi, half
     )
     assert shows_what_it_uses(chapter(hidden)) == []
     assert shows_what_it_uses(chapter(using)) == [
-        "Code cell 4 uses 'n', which only a hidden cell defines.",
-        "Code cell 5 uses 'half', which only a hidden cell defines.",
+        "Code cell 3 uses 'n', which only a hidden cell defines.",
+        "Code cell 4 uses 'half', which only a hidden cell defines.",
     ]
 
 

@@ -5,7 +5,6 @@ A page asks for a table with a Markdown comment on a line of its own: ``% genera
 
 from __future__ import annotations
 
-import ast
 import re
 from collections import Counter
 from html import escape
@@ -13,7 +12,6 @@ from importlib.metadata import version
 from pathlib import Path
 from posixpath import dirname, join, normpath
 
-import nbformat
 import nmc
 from nbformat import NotebookNode
 from nmc.published import Claim, claims, shown_printed, shown_recomputed
@@ -248,53 +246,3 @@ def problems(notebook: NotebookNode) -> list[tuple[int, str]]:
                 told = said.partition("** ")[2]
                 found.append((number, f"is a solution that its own check refuses: {told}"))
     return found
-
-
-# -- notebooks for students --------------------------------------------------------------------
-
-#: What a student finds in a solution's place.
-_ROOM = "# Your answer"
-#: A solution's first and last line, as the chapters write them (colons or backticks).
-_FENCE = r"^(?P<{0}>`{{3,}}|:{{3,}})\{{{1}\}}[^\n]*\n(?::[^\n]*\n)*(?P={0})[ \t]*\n?"
-_START = re.compile(_FENCE.format("start", "solution-start"), re.MULTILINE)
-_END = re.compile(_FENCE.format("end", "solution-end"), re.MULTILINE)
-_EXERCISE = re.compile(_FENCE.format("edge", "exercise-(?:start|end)"), re.MULTILINE)
-
-
-def without_solutions(notebook: NotebookNode) -> NotebookNode:
-    """Return the notebook with each solution replaced by an empty cell to work in.
-
-    Where the solution checks its answer, the empty cell does too.
-    """
-    kept: list[NotebookNode] = []
-    inside = False
-    for cell in notebook.cells:
-        if cell.cell_type != "markdown":
-            if inside:
-                kept[-1].source += _check_in(cell.source)
-            elif "remove-cell" not in cell.metadata.get("tags", []):
-                kept.append(cell)
-            continue
-        text = cell.source
-        while text:
-            edge = (_END if inside else _START).search(text)
-            piece = "" if inside else _EXERCISE.sub("", text[: edge and edge.start()]).strip()
-            if piece:
-                kept.append(nbformat.v4.new_markdown_cell(piece, id=f"text-{len(kept)}"))
-            if edge is None:
-                break
-            if not inside:
-                kept.append(nbformat.v4.new_code_cell(_ROOM, id=f"answer-{len(kept)}"))
-            text, inside = text[edge.end() :], not inside
-    result = nbformat.v4.new_notebook(metadata=notebook.metadata, cells=kept)
-    result.nbformat_minor = 5
-    return result
-
-
-def _check_in(code: str) -> str:
-    """Return the lines that check a student's answer as the solution checks its own."""
-    for node in ast.walk(ast.parse(code)):
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == "nmc.check":
-            label, *given = [ast.unparse(one) for one in [node.args[0], *node.keywords]]
-            return f"\nanswer = ...\n\nnmc.check({', '.join([label, 'answer', *given])})"
-    return ""

@@ -15,7 +15,8 @@ import yaml
 
 from tools.bookbuild import BookError
 from tools.bookbuild.execute import Page, Store, write_notebook
-from tools.bookbuild.pages import announcement, without_solutions
+from tools.bookbuild.notebooks import plain_notebook
+from tools.bookbuild.pages import announcement
 from tools.bookbuild.project import Project
 
 
@@ -51,9 +52,9 @@ def render(
         if left.relative_to(site).with_suffix("").as_posix() not in project.pages:
             left.unlink()
     for page in pages:
-        plain, place = page.chapter.notebook(), site / "_static/downloads"
-        write_notebook(plain, place / f"{page.chapter.name}.ipynb")
-        write_notebook(without_solutions(plain), place / f"{page.chapter.name}-student.ipynb")
+        for ending, solutions in (("", True), ("-student", False)):
+            plain = plain_notebook(page.chapter, project, solutions=solutions)
+            write_notebook(plain, site / f"_static/downloads/{page.chapter.name}{ending}.ipynb")
     if card := _card(pages):
         (site / "_static/card.png").write_bytes(card)
     if only:
