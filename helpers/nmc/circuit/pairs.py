@@ -5,11 +5,11 @@ The contacts stand where the microcircuit put them: in the package's own ``synap
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path
+from functools import partial
+from math import e, nan
 from typing import NamedTuple
 
 import numpy as np
@@ -19,13 +19,15 @@ from tqdm import tqdm
 
 from nmc import child, names
 from nmc.cells.build import cell_spec
-from nmc.cells.package import Package, as_package
+from nmc.cells.package import AnyModel, as_package
 from nmc.cells.results import run_cached
 from nmc.circuit.synaptome import choose_cells, contacts_of, origin_of, to_spec
 from nmc.errors import SynapseError, UnknownNameError
 from nmc.factsheets.pathways import load_pathways
 from nmc.numbers import as_count, as_number, as_numbers
 
+_number = partial(as_number, error=SynapseError)
+_count = partial(as_count, error=SynapseError)
 CONDUCTANCES = ("package", "sheet")
 ONSET_MS, WINDOW_MS, SAMPLING_MS, V_INIT_MV = 5.0, 200.0, 0.1, -70.0
 #: A response smaller than this counts as a failure.
@@ -62,8 +64,8 @@ class PairedRecording:
     v_mV : dict of int to (trials, n) array
         Somatic voltage of every trial, by presynaptic cell.
     attrs : dict
-        ``origin`` and ``invented``: where the package comes from, and whether its numbers are
-        synthetic; ``seed``, ``conductance``, ``weight_factor``, ``hold_mV``, ``hold_nA``.
+        ``seed``, ``conductance``, ``weight_factor``, ``hold_mV``, ``hold_nA``, ``origin`` and
+        ``invented`` (where the package comes from, and whether its numbers are synthetic).
     """
 
     pre_mtype: str
@@ -75,15 +77,9 @@ class PairedRecording:
     attrs: dict = field(default_factory=dict)
 
     def compare(self) -> pd.DataFrame:
-        """Put the mean over the presynaptic cells beside the pathway's sheet.
-
-        Returns
-        -------
-        pandas.DataFrame
-            As `compare_with_sheet`; all sheet values NaN where the sheets lack the pathway.
-        """
+        """Put the presynaptic cells beside the pathway's sheet, see `compare_with_sheet`."""
         sheet = _sheet_row(self.pre_mtype, names.parse_model(self.model).mtype)
-        return compare_with_sheet({column: self.cells[column] for column in SHEET}, sheet)
+        return compare_with_sheet(self.cells, sheet)
 
 
 class Summary(NamedTuple):
@@ -95,7 +91,7 @@ class Summary(NamedTuple):
 
 
 def compare_with_sheet(
-    values: Mapping[str, Iterable[float] | Summary], sheet: pd.Series | None
+    values: Mapping[str, Iterable[float] | Summary] | pd.DataFrame, sheet: pd.Series | None
 ) -> pd.DataFrame:
     """Compare what single connections gave with a pathway's sheet: ratio of the means.
 
@@ -104,7 +100,7 @@ def compare_with_sheet(
     values : mapping of str to sequence of float, or Summary
         Column of `SHEET` → one value a connection (NaN is left out), or their summary.
     sheet : Series or None
-        The pathway's row of `nmc.load_pathways`.
+        The pathway's row of `nmc.load_pathways`; without one, what is the sheet's is NaN.
 
     Returns
     -------
@@ -118,19 +114,18 @@ def compare_with_sheet(
 
     Notes
     -----
-    The sheet's mean is taken as exact: it does not print over how many pairs it was taken.  The
-    sheet's deviation plays no part: a test by it passes anything where it is as large as the
-    mean, and nothing where it is 0.
+    The sheet's mean is taken as exact: it does not print over how many pairs it was taken.  Its
+    deviation plays no part: a test by it passes anything where it is as large as the mean.
     """
     rows = {}
     for column, (name, unit) in SHEET.items():
         end = f"_{unit}" if unit else ""
         (mean, sd, n), low, high = _mean_and_interval(values[column])
         printed, spread = (
-            np.nan if sheet is None else float(sheet[f"{name}_{kind}{end}"])
+            nan if sheet is None else float(sheet[f"{name}_{kind}{end}"])
             for kind in ("mean", "std")
         )
-        scale = printed if printed > 0 else np.nan
+        scale = printed if printed > 0 else nan
         told = np.isfinite(low / scale)
         rows[column] = {
             "simulated": mean,
@@ -150,17 +145,14 @@ def compare_with_sheet(
 def _mean_and_interval(values: Iterable[float] | Summary) -> tuple[Summary, float, float]:
     """Summary of values and 95 % interval of their mean; the same values give the same."""
     if isinstance(values, Summary):
-        reach = np.nan
-        if values.n > 1:
-            reach = student.ppf(0.975, values.n - 1) * values.sd / np.sqrt(values.n - 1)
+        free = values.n - 1
+        reach = student.ppf(0.975, free) * values.sd / np.sqrt(free) if free > 0 else nan
         return values, values.mean - reach, values.mean + reach
     x = np.asarray(list(values), float)
     x = x[np.isfinite(x)]
-    if not len(x):
-        return Summary(np.nan, np.nan, 0), np.nan, np.nan
-    found = Summary(float(x.mean()), float(x.std()), len(x))
-    if len(x) == 1:
-        return found, np.nan, np.nan
+    found = Summary(float(x.mean()), float(x.std()), len(x)) if len(x) else Summary(nan, nan, 0)
+    if len(x) < 2:
+        return found, nan, nan
     drawn = np.random.default_rng(0).integers(0, len(x), (_RESAMPLES, len(x)))
     low, high = np.quantile(x[drawn].mean(axis=1), [0.025, 0.975])
     return found, float(low), float(high)
@@ -168,7 +160,7 @@ def _mean_and_interval(values: Iterable[float] | Summary) -> tuple[Summary, floa
 
 def simulate_pair(
     pre_mtype: str,
-    post_model: str | names.Model | Path | Package,
+    post_model: AnyModel,
     trials: int = 20,
     *,
     cells: int | Sequence[int] | None = 8,
@@ -200,17 +192,14 @@ def simulate_pair(
         Presynaptic spike times of a trial.
     conductance : {"package", "sheet"} or float
         Weights as the package has them; or all multiplied by one factor so that their mean is
-        the sheet's conductance times its space-clamp factor (the bare conductance where the
-        sheet prints no factor), or a number of nS.  What packages carry is neither in general:
-        `nmc.compare_conductances` shows it.
+        the sheet's conductance times its space-clamp factor (1 where it prints none), or a number
+        of nS.  Packages carry neither in general: see `nmc.compare_conductances`.
     hold_mV : float, optional
         Keep the resting soma at this voltage by a constant current; no current unless given.
     seed : int
         Chooses cells and releases; the same seed gives the same numbers to the bit.
-    dt_ms : float
-        Fixed step.
-    window_ms : float
-        Recorded time after the presynaptic spike.
+    dt_ms, window_ms : float
+        Fixed step, and recorded time after the presynaptic spike.
     workers : int
         Processes at a time.
     trust, timeout_s, progress
@@ -225,8 +214,7 @@ def simulate_pair(
     UnknownNameError
         No such m-type, model or kind of conductance.
     SynapseError
-        The package has no synapse of that m-type; a number that cannot be: trials, cells, spike
-        times, conductance, voltage, step, window, seed.
+        The package has no synapse of that m-type; a setting that cannot be.
 
     Notes
     -----
@@ -240,25 +228,22 @@ def simulate_pair(
     """
     if isinstance(conductance, str) and conductance not in CONDUCTANCES:
         raise UnknownNameError.of("conductance", conductance, CONDUCTANCES)
-    trials = as_count(trials, where="trials", low=1, error=SynapseError)
-    seed = as_count(seed, where="seed", high=_LARGEST_SEED, error=SynapseError)
-    workers = as_count(workers, where="workers", low=1, error=SynapseError)
-    if hold_mV is not None:
-        hold_mV = as_number(hold_mV, where="hold_mV", low=-120, high=0, error=SynapseError)
-    settings = {
-        "trials": trials,
-        "seed": seed,
-        "onset_ms": ONSET_MS,
-        "window_ms": as_number(window_ms, where="window_ms", low=1, high=1e6, error=SynapseError),
-        "dt_ms": as_number(dt_ms, where="dt_ms", low=1e-4, high=SAMPLING_MS, error=SynapseError),
-        "sampling_ms": SAMPLING_MS,
-        "v_init_mV": V_INIT_MV,
-        "hold_mV": hold_mV,
-        "spikes_ms": as_numbers(list(spikes_ms), where="spikes_ms", low=0, high=window_ms,
-                                error=SynapseError).tolist(),
-    }  # fmt: skip
-    if not settings["spikes_ms"]:
+    trials = _count(trials, where="trials", low=1)
+    seed = _count(seed, where="seed", high=_LARGEST_SEED)
+    workers = _count(workers, where="workers", low=1)
+    window_ms = _number(window_ms, where="window_ms", low=1, high=1e6)
+    spikes = as_numbers(list(spikes_ms), where="spikes_ms", low=0, high=window_ms,
+                        error=SynapseError)  # fmt: skip
+    if not len(spikes):
         raise SynapseError("spikes_ms: at least one presynaptic spike is needed; got none.")
+    if hold_mV is not None:
+        hold_mV = _number(hold_mV, where="hold_mV", low=-120, high=0)
+    settings = {
+        "trials": trials, "seed": seed, "onset_ms": ONSET_MS, "window_ms": window_ms,
+        "dt_ms": _number(dt_ms, where="dt_ms", low=1e-4, high=SAMPLING_MS),
+        "sampling_ms": SAMPLING_MS, "v_init_mV": V_INIT_MV, "hold_mV": hold_mV,
+        "spikes_ms": spikes.tolist(),
+    }  # fmt: skip
     package = as_package(post_model, trust=trust)
     contacts = contacts_of(package, pre_mtype)
     factor = _weight_factor(package, pre_mtype, contacts, conductance)
@@ -285,8 +270,7 @@ def _weight_factor(package, pre_mtype, contacts, conductance: str | float) -> fl
         return 1.0
     mean = contacts["weight_nS"].mean()
     if conductance != "sheet":
-        wanted = as_number(conductance, where="conductance, nS", low=0, error=SynapseError)
-        return wanted / mean
+        return _number(conductance, where="conductance, nS", low=0) / mean
     row = _sheet_row(names.canonical_mtype(pre_mtype), package.mtype)
     if row is None:
         raise SynapseError(f"The sheets have no pathway {pre_mtype}:{package.mtype}.")
@@ -304,27 +288,21 @@ def _as_recording(pre_mtype, package, contacts, found, attrs) -> PairedRecording
     """Measure the recordings, by presynaptic cell."""
     sign = 1 if bool(contacts["excitatory"].iloc[0]) else -1
     t = next(iter(found.values()))[1]["t_ms"]
-    rows, singles, traces = [], [], {}
+    rows, singles, traces = {}, [], {}
     for pre_cell, (meta, arrays) in found.items():
         traces[pre_cell] = v = arrays["v_mV"]
         attrs["hold_nA"] = meta["hold_nA"]
-        rows.append(
-            {
-                "pre_cell": pre_cell,
-                "contacts": int((contacts["pre_cell"] == pre_cell).sum()),
-                "trials": len(v),
-                **measure_psp(t, v, sign),
-            }
-        )
-        singles += [
-            {"pre_cell": pre_cell, "trial": k, "amplitude_mV": a, "failure": bool(a < FAILURE_mV)}
-            for k, a in enumerate(psp_amplitudes(t, v, sign))
-        ]
-    cells = pd.DataFrame(rows).set_index("pre_cell")
-    return PairedRecording(
-        pre_mtype, package.name, cells, pd.DataFrame(singles), t, traces,
-        attrs | origin_of([package]),
-    )  # fmt: skip
+        count = int((contacts["pre_cell"] == pre_cell).sum())
+        rows[pre_cell] = {"contacts": count, "trials": len(v), **measure_psp(t, v, sign)}
+        amplitude = psp_amplitudes(t, v, sign)
+        singles.append(pd.DataFrame(
+            {"pre_cell": pre_cell, "trial": np.arange(len(v)), "amplitude_mV": amplitude,
+             "failure": amplitude < FAILURE_mV}
+        ))  # fmt: skip
+    cells = pd.DataFrame(list(rows.values()), index=pd.Index(rows, name="pre_cell"))
+    trials = pd.concat(singles, ignore_index=True)
+    attrs = attrs | origin_of([package])
+    return PairedRecording(pre_mtype, package.name, cells, trials, t, traces, attrs)
 
 
 # -- measures of postsynaptic potentials -------------------------------------------------------
@@ -343,34 +321,30 @@ def measure_psp(t_ms: np.ndarray, v_mV: np.ndarray, sign: int) -> dict[str, floa
     mean = amplitude.mean()
     result = {
         "amplitude_mV": mean,
-        "cv": amplitude.std() / mean if mean > 0 else np.nan,
+        "cv": amplitude.std() / mean if mean > 0 else nan,
         "failures_percent": 100 * (1 - worked.mean()),
-        "rise_time_ms": np.nan,
-        "latency_ms": np.nan,
-        "decay_ms": np.nan,
-        "decay_fit_ms": np.nan,
     }
+    shape = dict.fromkeys(("rise_time_ms", "latency_ms", "decay_ms", "decay_fit_ms"), nan)
     if worked.any():
         psp = sign * (v_mV - v_mV[:, t_ms < 0].mean(axis=1, keepdims=True))[worked].mean(axis=0)
-        result |= _shape(t_ms[t_ms >= 0], psp[t_ms >= 0])
-    return result
+        shape = _shape(t_ms[t_ms >= 0], psp[t_ms >= 0])
+    return result | shape
 
 
 def _shape(t: np.ndarray, psp: np.ndarray) -> dict[str, float]:
     top = int(psp.argmax())
-    rising = psp[: top + 1] / psp[top]
+    rising, falling, late = psp[: top + 1] / psp[top], psp[top:] / psp[top], t[top:]
     return {
         "rise_time_ms": _reached(t, rising, 0.8) - _reached(t, rising, 0.2),
         "latency_ms": _reached(t, rising, 0.05),
-        "decay_ms": _time_to_fall(t[top:], psp[top:] / psp[top], 1 / math.e),
-        "decay_fit_ms": _fitted_decay(t[top:], psp[top:] / psp[top]),
+        "decay_ms": _time_to_fall(late, falling, 1 / e),
+        "decay_fit_ms": _fitted_decay(late, falling),
     }
 
 
 def _reached(t: np.ndarray, rising: np.ndarray, level: float) -> float:
     """Last crossing of a level before the peak, linear to the next sample."""
-    below = np.flatnonzero(rising < level)
-    k = int(below[-1]) if len(below) else 0
+    k = int(np.flatnonzero(rising < level).max(initial=0))
     if k == len(rising) - 1:
         return t[k]
     step = rising[k + 1] - rising[k]
@@ -381,7 +355,7 @@ def _time_to_fall(t: np.ndarray, falling: np.ndarray, level: float) -> float:
     """Time from the peak to a level, linear between samples; NaN if it is not reached."""
     below = np.flatnonzero(falling <= level)
     if not len(below):
-        return np.nan
+        return nan
     k = int(below[0])
     share = (falling[k - 1] - level) / (falling[k - 1] - falling[k])
     return t[k - 1] + share * (t[k] - t[k - 1]) - t[0]
@@ -389,10 +363,8 @@ def _time_to_fall(t: np.ndarray, falling: np.ndarray, level: float) -> float:
 
 def _fitted_decay(t: np.ndarray, falling: np.ndarray) -> float:
     """Time constant of an exponential through 80 to 20 % of the fall; NaN if that is too short."""
-    below = np.flatnonzero(falling < 0.2)
-    end = int(below[0]) if len(below) else len(falling)
-    late = np.flatnonzero(falling <= 0.8)
-    start = int(late[0]) if len(late) else end
+    start, end = (np.append(np.flatnonzero(low), len(falling))[0]
+                  for low in (falling <= 0.8, falling < 0.2))  # fmt: skip
     if end - start <= 5:
-        return np.nan
+        return nan
     return -1 / np.polyfit(t[start:end], np.log(falling[start:end]), 1)[0]

@@ -9,23 +9,30 @@ Markram 1997, PNAS 94:719-723; Fuhrmann et al. 2002, J. Neurophysiology 87:140-1
 
 The packages' MOD files hold the random form: one vesicle, ready or empty.  An empty one is ready
 again with probability 1 - exp(-Δt/D); a ready one is released with probability u.  Its mean over
-trials is the deterministic response.  All functions take whole arrays of synapses.
+trials is the deterministic response.
+
+All functions take U, D and F as numbers or as arrays of one shape S, a synapse each; what cannot
+be, and spike times that do not increase, are a `nmc.errors.SynapseError`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 
 import numpy as np
 import pandas as pd
 from scipy.optimize import least_squares
-from scipy.stats import norm, t
+from scipy.special import expit, logit
+from scipy.stats import t as student
 
 from nmc import names
 from nmc.errors import FormatError, SynapseError, UnknownNameError
 from nmc.factsheets.pathways import load_pathways
 from nmc.numbers import as_count, as_number
 
+_number = partial(as_number, error=SynapseError)
+_count = partial(as_count, error=SynapseError)
 #: The usual test: eight spikes at 20 Hz, and one more 550 ms later.
 RATE_HZ, SPIKES, RECOVERY_MS = 20.0, 8, 550.0
 # Starts that span facilitating to depressing synapses; the best end counts.
@@ -33,7 +40,8 @@ _STARTS = ((0.5, 700.0, 20.0), (0.25, 500.0, 150.0), (0.1, 150.0, 600.0), (0.25,
 _LONGEST_MS = 1e4
 # Standard deviation, in log units, of a parameter that the data say nothing about: a factor of 20.
 _UNKNOWN = 3.0
-_PARAMETERS = {"u_mean": "U", "d_mean_ms": "D_ms", "f_mean_ms": "F_ms"}
+_SHEET = {"u_mean": "U", "d_mean_ms": "D_ms", "f_mean_ms": "F_ms"}
+_PARAMETERS = list(_SHEET.values())
 
 
 def train_times(
@@ -51,33 +59,22 @@ def train_times(
     Returns
     -------
     float array, (n + 1,) or (n,)
-
-    Raises
-    ------
-    SynapseError
-        When the rate or the recovery is not positive and finite, or there is no spike.
     """
-    rate_Hz = as_number(rate_Hz, where="rate of a train, Hz", error=SynapseError)
-    n = as_count(n, where="spikes of a train", low=1, high=10**7, error=SynapseError)
+    rate_Hz = _number(rate_Hz, where="rate of a train, Hz")
+    n = _count(n, where="spikes of a train", low=1, high=10**7)
     if not rate_Hz > 0:
         raise SynapseError(f"The rate of a train is positive; got {rate_Hz:g} Hz.")
     times = np.arange(n) * 1e3 / rate_Hz
     if recovery_ms is None:
         return times
-    later = as_number(recovery_ms, where="recovery_ms", error=SynapseError)
+    later = _number(recovery_ms, where="recovery_ms")
     if not later > 0:
         raise SynapseError(f"recovery_ms is positive, or None for no such spike; got {later:g}.")
     return np.append(times, times[-1] + later)
 
 
 def check_parameters(U, D_ms, F_ms) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return U, D, F as arrays of one shape.
-
-    Raises
-    ------
-    SynapseError
-        When a U is outside (0, 1], or a D or F is negative or not finite; or their shapes differ.
-    """
+    """Return U, D, F as arrays of one shape: U in (0, 1], D and F finite and not negative."""
     try:
         U, D_ms, F_ms = np.broadcast_arrays(*(np.asarray(x, float) for x in (U, D_ms, F_ms)))
     except (TypeError, ValueError) as error:
@@ -98,7 +95,20 @@ def check_parameters(U, D_ms, F_ms) -> tuple[np.ndarray, np.ndarray, np.ndarray]
 def _decay(interval_ms: float, tau_ms: np.ndarray) -> np.ndarray:
     """exp(-interval/tau), and 0 where tau is 0."""
     with np.errstate(divide="ignore"):
-        return np.where(tau_ms > 0, np.exp(-interval_ms / np.where(tau_ms > 0, tau_ms, 1.0)), 0.0)
+        return np.exp(-interval_ms / tau_ms)
+
+
+def _intervals(times_ms) -> np.ndarray:
+    try:
+        times = np.asarray(times_ms, float)
+    except (TypeError, ValueError) as error:
+        raise SynapseError(f"Spike times are numbers, in ms. ({error})") from error
+    good = times.ndim == 1 and len(times) > 0 and np.isfinite(times).all()
+    if not good or not (np.diff(times) > 0).all():
+        raise SynapseError(
+            "Spike times must be one increasing list of at least one finite time, in ms."
+        )
+    return np.diff(times)
 
 
 def compute_response(U, D_ms, F_ms, times_ms) -> tuple[np.ndarray, np.ndarray]:
@@ -115,17 +125,11 @@ def compute_response(U, D_ms, F_ms, times_ms) -> tuple[np.ndarray, np.ndarray]:
     -------
     u, R : arrays, S + (n,)
         The response to each spike is ``u * R`` of the maximal one.
-
-    Raises
-    ------
-    SynapseError
-        Impossible parameters, or times that do not increase.
     """
     U, D_ms, F_ms = check_parameters(U, D_ms, F_ms)
-    intervals = _intervals(times_ms)
     used, ready = U.copy(), np.ones_like(U)
     us, Rs = [used], [ready]
-    for interval in intervals:
+    for interval in _intervals(times_ms):
         left = used * _decay(interval, F_ms)
         ready = 1 - (1 - ready * (1 - used)) * _decay(interval, D_ms)
         used = left + U * (1 - left)
@@ -139,10 +143,8 @@ def simulate_release(U, D_ms, F_ms, times_ms, trials: int, *, rng) -> np.ndarray
 
     Parameters
     ----------
-    U, D_ms, F_ms : float or array, shape S
-        Parameters of each contact.
-    times_ms : array, (n,)
-        Increasing spike times.
+    U, D_ms, F_ms, times_ms
+        As for `compute_response`, of each contact.
     trials : int
         How often the train is repeated, from rest each time.
     rng : Generator or int
@@ -152,14 +154,9 @@ def simulate_release(U, D_ms, F_ms, times_ms, trials: int, *, rng) -> np.ndarray
     -------
     bool array, (trials,) + S + (n,)
         Which contact released at which spike.
-
-    Raises
-    ------
-    SynapseError
-        Impossible parameters, times that do not increase, or no trial.
     """
     rng = np.random.default_rng(rng)
-    trials = as_count(trials, where="trials", low=1, error=SynapseError)
+    trials = _count(trials, where="trials", low=1)
     U, D_ms, F_ms = check_parameters(U, D_ms, F_ms)
     u, _ = compute_response(U, D_ms, F_ms, times_ms)
     ready = np.ones((trials, *U.shape), bool)
@@ -173,20 +170,6 @@ def simulate_release(U, D_ms, F_ms, times_ms, trials: int, *, rng) -> np.ndarray
     return np.stack(released, axis=-1)
 
 
-def _intervals(times_ms) -> np.ndarray:
-    try:
-        times = np.asarray(times_ms, float)
-    except (TypeError, ValueError) as error:
-        raise SynapseError(f"Spike times are numbers, in ms. ({error})") from error
-    good = times.ndim == 1 and len(times) > 0 and np.isfinite(times).all()
-    intervals = np.diff(times)
-    if not good or not (intervals > 0).all():
-        raise SynapseError(
-            "Spike times must be one increasing list of at least one finite time, in ms."
-        )
-    return intervals
-
-
 def compute_train(
     pathway: str | Mapping | pd.DataFrame | Iterable[str] | None = None,
     rate_Hz: float = RATE_HZ,
@@ -198,30 +181,20 @@ def compute_train(
 
     Parameters
     ----------
-    pathway : str, list of str, mapping, DataFrame or None
-        ``"L5_TTPC1:L5_MC"``, several of them, parameters ``{"U", "D_ms", "F_ms"}``, rows of
-        `nmc.load_pathways` or of `nmc.load_synapse_parameters`, or None for all 1,932.
-    rate_Hz, n : float, int
-        The train.
-    recovery_ms : float or None
-        Time from the train's last spike to one more, which shows recovery; None leaves it out.
+    pathway
+        As for `load_synapse_parameters`.
+    rate_Hz, n, recovery_ms
+        The train, see `train_times`.
 
     Returns
     -------
     pandas.DataFrame
         One row a spike of a pathway: ``pathway``, ``spike`` (from 1), ``t_ms``, ``u``, ``R``,
         ``response`` (u·R) and ``relative`` (to the first).
-
-    Raises
-    ------
-    UnknownNameError
-        No such pathway.
-    SynapseError
-        Impossible parameters.
     """
     table = load_synapse_parameters(pathway)
     times = train_times(rate_Hz, n, recovery_ms)
-    u, R = compute_response(*table[["U", "D_ms", "F_ms"]].to_numpy().T, times)
+    u, R = compute_response(*table[_PARAMETERS].to_numpy().T, times)
     response = u * R
     count, length = response.shape
     return pd.DataFrame(
@@ -238,12 +211,13 @@ def compute_train(
 
 
 def load_synapse_parameters(pathway=None) -> pd.DataFrame:
-    """Return U, D_ms, F_ms by pathway for anything `compute_train` takes.
+    """Return U, D_ms, F_ms by pathway, of the fact sheets or as given.
 
     Parameters
     ----------
     pathway : str, list of str, mapping, DataFrame or None
-        As for `compute_train`; None for all pathways of the fact sheets.
+        ``"L5_TTPC1:L5_MC"``, several of them, parameters ``{"U", "D_ms", "F_ms"}``, rows of
+        `nmc.load_pathways` or of this table, or None for all 1,932 of the fact sheets.
 
     Returns
     -------
@@ -254,26 +228,18 @@ def load_synapse_parameters(pathway=None) -> pd.DataFrame:
     ------
     UnknownNameError
         A pathway the fact sheets do not have; the message suggests the nearest.
-    FormatError
-        A mapping lacks one of the three, or holds something else than a number.
-    SynapseError
-        An empty list.
+    FormatError, SynapseError
+        A mapping lacks one of the three, or holds something else than a number; an empty list.
     """
     if isinstance(pathway, Mapping):
-        missing = {"U", "D_ms", "F_ms"} - set(pathway)
-        if missing:
+        if missing := set(_PARAMETERS) - set(pathway):
             raise FormatError(f"Parameters of a synapse lack {', '.join(sorted(missing))}.")
-        given = {k: as_number(pathway[k], where=k) for k in ("U", "D_ms", "F_ms")}
+        given = {name: as_number(pathway[name], where=name) for name in _PARAMETERS}
         return pd.DataFrame([given], index=["given"])
-    if isinstance(pathway, pd.DataFrame):
-        if {"U", "D_ms", "F_ms"} <= set(pathway):
-            return pathway[["U", "D_ms", "F_ms"]]
-        table = pathway
-    else:
-        table = load_pathways()
-    keys = table["pre"].astype(str) + ":" + table["post"].astype(str)
-    keyed = table.set_index(keys)[list(_PARAMETERS)]
-    keyed = keyed.rename(columns=_PARAMETERS).rename_axis("pathway").astype(float)
+    if isinstance(pathway, pd.DataFrame) and set(_PARAMETERS) <= set(pathway):
+        return pathway[_PARAMETERS]
+    table = pathway if isinstance(pathway, pd.DataFrame) else load_pathways()
+    keyed = table.set_index(pathway_keys(table))[list(_SHEET)].rename(columns=_SHEET).astype(float)
     if pathway is None or isinstance(pathway, pd.DataFrame):
         return keyed
     wanted = [pathway] if isinstance(pathway, str) else list(pathway)
@@ -286,6 +252,11 @@ def load_synapse_parameters(pathway=None) -> pd.DataFrame:
     return keyed.loc[wanted]
 
 
+def pathway_keys(table: pd.DataFrame) -> pd.Index:
+    """Return ``"PRE:POST"`` of each row of a table of pathways."""
+    return pd.Index(table["pre"].astype(str) + ":" + table["post"].astype(str), name="pathway")
+
+
 def classify_synapse(U, D_ms, F_ms) -> np.ndarray:
     """Name the dynamics by the answer to eight spikes at 20 Hz.
 
@@ -293,20 +264,10 @@ def classify_synapse(U, D_ms, F_ms) -> np.ndarray:
     when it does not, but the second response keeps at least 95 % of the first; *depressing* (2)
     otherwise.  The limits are this book's; the classes are those of Markram et al. (2015).
 
-    Parameters
-    ----------
-    U, D_ms, F_ms : float or array, shape S
-        Parameters of each synapse.
-
     Returns
     -------
     int array, shape S
         1, 2 or 3, the digit of the sheets' E1 … I3.
-
-    Raises
-    ------
-    SynapseError
-        Impossible parameters.
     """
     u, R = compute_response(U, D_ms, F_ms, train_times(recovery_ms=None))
     relative = (u * R) / (u * R)[..., :1]
@@ -326,11 +287,6 @@ def classify_pathways(pathways: pd.DataFrame | None = None) -> pd.DataFrame:
     pandas.DataFrame
         Index ``pathway``; ``U``, ``D_ms``, ``F_ms``, ``recovered`` and ``label`` (E1 … I3),
         ``agrees``.
-
-    Raises
-    ------
-    SynapseError
-        A row has impossible parameters.
     """
     if pathways is None:
         pathways = load_pathways()
@@ -370,7 +326,7 @@ def fit_tsodyks_markram(
     ------
     SynapseError
         Fewer responses than the four parameters need; amplitudes that are not finite, or all 0;
-        times that do not increase; a confidence outside (0, 1).
+        a confidence outside (0, 1).
 
     Notes
     -----
@@ -380,7 +336,7 @@ def fit_tsodyks_markram(
     A time constant that the train hardly depends on has a wide interval, up to a factor of a few
     hundred either way: read it as unknown.
     """
-    if not 0 < as_number(confidence, where="confidence", error=SynapseError) < 1:
+    if not 0 < _number(confidence, where="confidence") < 1:
         raise SynapseError(f"The confidence lies between 0 and 1; got {confidence!r}.")
     trains = _as_trains(times_ms, amplitudes, sigma)
     measured = np.concatenate([a for _, a, _ in trains])
@@ -393,7 +349,7 @@ def fit_tsodyks_markram(
         )
 
     def predicted(x):
-        U, D, F = 1 / (1 + np.exp(-x[0])), *np.exp(x[1:3])
+        U, D, F = expit(x[0]), *np.exp(x[1:3])
         parts = [np.prod(compute_response(U, D, F, times), axis=0) for times, _, _ in trains]
         return np.exp(x[3]) * np.concatenate(parts)
 
@@ -403,56 +359,39 @@ def fit_tsodyks_markram(
     if not np.abs(measured).max() > 0:
         raise SynapseError("All amplitudes are 0: there is nothing to fit.")
     scale = np.log(np.abs(measured).max())
-    upper = [12.0, np.log(_LONGEST_MS), np.log(_LONGEST_MS), scale + 12]
-    lower = [-12.0, np.log(0.1), np.log(0.1), scale - 12]
-    fits = []
-    for U, D, F in _STARTS:
-        start = [np.log(U / (1 - U)), np.log(D), np.log(F), scale - np.log(U)]
-        fits.append(least_squares(residual, start, bounds=(lower, upper), x_scale=1.0))
+    longest, shortest = np.log(_LONGEST_MS), np.log(0.1)
+    bounds = [-12, shortest, shortest, scale - 12], [12, longest, longest, scale + 12]
+    starts = [[logit(U), np.log(D), np.log(F), scale - np.log(U)] for U, D, F in _STARTS]
+    fits = [least_squares(residual, start, bounds=bounds) for start in starts]
     best = min(fits, key=lambda fit: fit.cost)
-    free = n - 4
-    variance = 1.0 if sigma is not None else 2 * best.cost / max(free, 1)
-    information = best.jac.T @ best.jac / max(variance, 1e-30) + np.eye(4) / _UNKNOWN**2
-    covariance = np.linalg.inv(information)
-    quantile = (norm.ppf if sigma is not None else lambda p: t.ppf(p, max(free, 1)))(
-        0.5 + confidence / 2
-    )
-    half = quantile * np.sqrt(np.diag(covariance))
-    back = [lambda x: 1 / (1 + np.exp(-x)), np.exp, np.exp, np.exp]
-    rows = {
-        name: [f(x), f(x - h), f(x + h), unit]
-        for name, f, x, h, unit in zip(
-            ("U", "D_ms", "F_ms", "A"), back, best.x, np.minimum(half, 50), ("", "ms", "ms", ""),
-            strict=True,
-        )
-    }  # fmt: skip
-    table = pd.DataFrame.from_dict(
-        rows, orient="index", columns=["estimate", "low", "high", "unit"]
-    )
+    free = max(n - 4, 1)
+    variance = max(2 * best.cost / free, 1e-30) if sigma is None else 1.0
+    covariance = np.linalg.inv(best.jac.T @ best.jac / variance + np.eye(4) / _UNKNOWN**2)
+    quantile = student.ppf(0.5 + confidence / 2, free if sigma is None else np.inf)
+    half = np.minimum(quantile * np.sqrt(np.diag(covariance)), 50)
+    ends = np.stack([best.x, best.x - half, best.x + half], axis=1)
+    table = pd.DataFrame(
+        [expit(ends[0]), *np.exp(ends[1:])],
+        index=["U", "D_ms", "F_ms", "A"], columns=["estimate", "low", "high"],
+    ).assign(unit=["", "ms", "ms", ""])  # fmt: skip
     table.attrs["residual"] = float(np.sqrt(np.mean((predicted(best.x) - measured) ** 2)))
     return table
 
 
-def _as_trains(times_ms, amplitudes, sigma) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+def _as_trains(times_ms, amplitudes, sigma) -> list[list[np.ndarray]]:
+    """Times, amplitudes and standard errors of each train."""
     if not len(times_ms):
         raise SynapseError("No spike times are given.")
-    several = np.ndim(times_ms[0]) == 1
-    times = list(times_ms) if several else [times_ms]
-    values = list(amplitudes) if several else [amplitudes]
-    errors = [None] * len(times) if sigma is None else list(sigma) if several else [sigma]
-    trains = []
-    if not len(times) == len(values) == len(errors):
+    if np.ndim(times_ms[0]) == 0:
+        times_ms, amplitudes, sigma = [times_ms], [amplitudes], None if sigma is None else [sigma]
+    errors = [np.ones(len(a)) for a in amplitudes] if sigma is None else sigma
+    columns = [[np.asarray(x, float) for x in rows] for rows in (times_ms, amplitudes, errors)]
+    shapes = [[x.shape for x in rows] for rows in columns]
+    if not shapes[0] == shapes[1] == shapes[2]:
         raise SynapseError(
-            f"{len(times)} trains but {len(values)} of amplitudes and {len(errors)} of errors."
+            "Each train has as many amplitudes, and standard errors, as spike times; got "
+            f"{shapes[0]} times, {shapes[1]} amplitudes, {shapes[2]} errors."
         )
-    for when, a, s in zip(times, values, errors, strict=True):
-        when, a = np.asarray(when, float), np.asarray(a, float)
-        s = np.ones_like(a) if s is None else np.asarray(s, float)
-        if not when.shape == a.shape == s.shape:
-            raise SynapseError(
-                f"{len(when)} spike times but {len(a)} amplitudes and {len(s)} errors."
-            )
-        if not (s > 0).all():
-            raise SynapseError("Standard errors must be positive.")
-        trains.append((when, a, s))
-    return trains
+    if not all((x > 0).all() for x in columns[2]):
+        raise SynapseError("Standard errors must be positive.")
+    return [list(train) for train in zip(*columns, strict=True)]
