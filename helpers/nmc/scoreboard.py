@@ -22,9 +22,8 @@ from nmc.cells import mechanisms
 from nmc.cells.measures import simulate_rest
 from nmc.cells.package import load_package
 from nmc.cells.sweep import load_rows, makings, sweep
-from nmc.data import available, fetch_record, provenance
+from nmc.data import available, provenance
 from nmc.data.files import cache_folder
-from nmc.errors import SourceError
 from nmc.factsheets.models import load_models
 from nmc.published import compare_many
 
@@ -251,7 +250,7 @@ def run_scoreboard(
         models = [name for name in names.model_names() if available(f"model/{name}")]
     models = list(models)
     if keep and models:
-        _refuse_invented(models[0])
+        recomputed.refuse_invented(models[0])
     found = []
     for protocol, settings in plan:
         folder = scoreboard_folder() / "-".join([protocol, *map(str, settings.values())])
@@ -293,7 +292,7 @@ def verify(n: int = 4, *, seed: int = 0, path: Path | None = None) -> int:
     rows = pd.read_parquet(path or recomputed.table_file("models"))
     rows = rows[(rows["neuron"] == mechanisms.build_tag()["neuron"]) & rows["error"].isna()]
     drawn = recomputed.draw_sample(rows, n, seed)
-    _refuse_invented(drawn["model"].iloc[0])
+    recomputed.refuse_invented(drawn["model"].iloc[0])
     stamped = 0
     for (protocol, settings), group in drawn.groupby(["protocol", "settings"]):
         with tempfile.TemporaryDirectory() as folder:
@@ -302,14 +301,6 @@ def verify(n: int = 4, *, seed: int = 0, path: Path | None = None) -> int:
         columns = [name for name in kept if name in again]
         stamped += recomputed.restamp("models", again[columns], makings(protocol), path=path)
     return stamped
-
-
-def _refuse_invented(model: str) -> None:
-    if fetch_record(f"model/{model}").invented:
-        raise SourceError(
-            "The store keeps rows of the portal's packages only, and these are the synthetic "
-            "sample's: name a source that has the portal's, e.g. make scoreboard SOURCE=portal."
-        )
 
 
 def _not_kept(models: list[str], protocol: str, settings: Mapping, path: Path | None) -> list[str]:

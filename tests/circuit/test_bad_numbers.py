@@ -8,7 +8,6 @@ import pandas as pd
 import pytest
 from nmc.circuit.activity import compute_bursts
 from nmc.circuit.network import CircuitRun
-from nmc.circuit.point import PointNeuron, simulate_point_rest
 from nmc.errors import CircuitError, FormatError, NMCError, SynapseError, UnknownNameError
 
 HAC = "L1_HAC_cNAC187_1"
@@ -119,9 +118,3 @@ def test_empty_lists_and_odd_shapes(plan, pre):
     refuses(CircuitError, nmc.plan_circuit, connectome, neurons, models={"L1_HAC": []})
     refuses(UnknownNameError, nmc.simulate_pair, pre, HAC, 1, conductance="strong")
     refuses(FormatError, nmc.compute_train, {"U": 0.5})
-
-
-def test_a_point_neuron_is_probed_with_a_current():
-    point = PointNeuron(HAC, 0.1, 0.005, -70.0, -55.0, -65.0, 0.01, 100.0, 2.0, 2.0, None)
-    for bad in (0, *NO_NUMBER):
-        refuses(CircuitError, simulate_point_rest, point, bad)

@@ -4,7 +4,7 @@ import nmc
 import numpy as np
 import pytest
 from nmc.circuit import _point
-from nmc.circuit.point import PointNeuron, simulate_point_rest
+from nmc.circuit.point import PointNeuron
 from nmc.errors import CircuitError
 
 HAC = "L1_HAC_cNAC187_1"
@@ -23,7 +23,7 @@ def plan():
 def drawn(plan):
     """Any neurons will do where only the network is tested."""
     return {
-        model: PointNeuron(model, 0.1, 0.005, -70.0, -55.0, -65.0, 0.01, 100.0, 2.0, 2.0, None)
+        model: PointNeuron(model, 0.1, 0.005, -70.0, -55.0, 2.0, -65.0, 0.01, 100.0, 2.0, None)
         for model in plan.packages
     }
 
@@ -32,11 +32,14 @@ def drawn(plan):
 def test_rest_resistance_and_time_constant_are_the_packages():
     point = nmc.fit_point_neuron(HAC)
     cell = nmc.simulate_rest(HAC, mode="converged", progress=False).attrs
-    got = simulate_point_rest(point)
-    name = "resting_membrane_potential_mV"
-    assert got[name] == pytest.approx(cell[name], abs=0.2)
-    for name in ("input_resistance_MOhm", "membrane_time_constant_ms"):
-        assert got[name] == pytest.approx(cell[name], rel=0.05), name
+    _, v = _point.run_step(point.row(), 0.0, -0.01, 500.0, 1500.0, 0.1)  # a small current, 1 s
+    base, end = v[4900], v[-1]
+    late = np.flatnonzero((v - base) / (end - base) >= 1 - np.exp(-1))
+    assert base == pytest.approx(cell["resting_membrane_potential_mV"], abs=0.2)
+    assert (end - base) / -0.01 == pytest.approx(cell["input_resistance_MOhm"], rel=0.05)
+    tau = late[0] * 0.1 - 500
+    assert tau == pytest.approx(cell["membrane_time_constant_ms"], rel=0.05)
+    assert point.attrs == {"origin": "sample", "invented": True}
 
 
 @pytest.mark.neuron
@@ -52,6 +55,7 @@ def test_rates_are_the_packages_within_the_stated_error():
 @pytest.mark.neuron
 def test_the_soma_loses_nothing_and_farther_places_more():
     table = nmc.compute_attenuation(HAC)
+    assert table.attrs == {"origin": "sample", "invented": True}
     assert ((table["share"] > 0) & (table["share"] < 1 + 1e-9)).all()
     assert table.loc[table["section"] == "soma[0]", "share"].iloc[0] == pytest.approx(1)
     first = table[table["section"] == "dend[0]"].sort_values("x")

@@ -9,26 +9,25 @@ import pytest
 from nmc import names, recomputed
 from nmc.circuit import scores as pathway_scores
 from nmc.circuit.pairs import SHEET
-from nmc.circuit.scores import PATHWAYS, pathways
+from nmc.circuit.scores import load_list
 from nmc.errors import SourceError
 
 
 def test_the_list_holds_every_class_and_its_signs():
-    assert len(pathways()) == len(set(pathways())) >= 20
-    for kind, pairs in PATHWAYS.items():
-        for pre, model in pairs:
-            assert kind[0] == ("E" if names.is_excitatory(pre) else "I")
-            post = names.parse_model(model).mtype
-            assert kind[-1] == ("E" if names.is_excitatory(post) else "I")
+    listed = load_list()
+    assert len(listed) >= 20 and not listed.duplicated(["pre", "model"]).any()
+    for row in listed.itertuples():
+        assert row.kind[0] == ("E" if names.is_excitatory(row.pre) else "I")
+        post = names.parse_model(row.model).mtype
+        assert row.kind[-1] == ("E" if names.is_excitatory(post) else "I")
 
 
 @pytest.mark.real
 def test_the_classes_are_the_sheets(mirror, monkeypatch):
     monkeypatch.setenv("NMC_SOURCE", str(mirror))
     sheet = nmc.load_pathways().set_index(["pre", "post"])["s_type"].astype(str)
-    for kind, pairs in PATHWAYS.items():
-        for pre, model in pairs:
-            assert sheet[pre, names.parse_model(model).mtype] == kind[:2], (pre, model)
+    for row in load_list().itertuples():
+        assert sheet[row.pre, names.parse_model(row.model).mtype] == row.kind[:2], row
 
 
 def test_kept_rows_hold_no_sheet_value_and_are_joined_at_reading():

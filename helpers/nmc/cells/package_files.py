@@ -387,6 +387,10 @@ def _with_synconf(files: Files, table: pd.DataFrame) -> pd.DataFrame:
             column = SYNCONF[name][0]
             table.loc[rows, column] = value if name != "Use" else table[column][rows] * value
     table["utilisation"] *= table.pop("use_factor")
+    if (over := table["utilisation"] > 1).any():
+        row = over.idxmax()
+        files.refuse(file, f"gives synapse {row} a release probability Use above 1: "
+                     f"{table['utilisation'][row]:g}.")  # fmt: skip
     return table
 
 

@@ -16,6 +16,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -52,12 +53,12 @@ def place_contact(h, cell, contact: dict, seed: int, offset: int = 0):
     what else runs in the process.
     """
     segment = cell.section(contact["section"])(contact["x"])
+    name = "ProbAMPANMDA_EMS" if contact["excitatory"] else "ProbGABAAB_EMS"
+    synapse = getattr(h, cell.renamed.get(name, name))(segment)
     if contact["excitatory"]:
-        synapse = _mechanism(h, cell, "ProbAMPANMDA_EMS")(segment)
         synapse.tau_d_AMPA = contact["decay_ms"]
         settings = {"NMDA_ratio": "NMDA_ratio", "mg_mM": "mg"}
     else:
-        synapse = _mechanism(h, cell, "ProbGABAAB_EMS")(segment)
         synapse.tau_d_GABAA = contact["decay_ms"]
         rise = h.Random()
         rise.MCellRan4(contact["synapse"] * 100_000 + 100, cell.gid + 250)
@@ -79,10 +80,6 @@ def _build(spec: dict):
     cell = build_cell(spec)
     cell.renamed = spec["renamed"]  # where another package of the run has a MOD file of that name
     return cell
-
-
-def _mechanism(h, cell, name: str):
-    return getattr(h, cell.renamed.get(name, name))
 
 
 def _reseed(stream, gid: int, synapse: int, seed: int) -> None:
@@ -135,11 +132,8 @@ def run_pair(params: dict, report) -> tuple[dict, dict[str, np.ndarray]]:
     ]
     _run.set_integration(h, {"dt_ms": params["dt_ms"], "order": 1})
     onset = params["onset_ms"]
-    settings = {
-        "tstop_ms": onset + params["window_ms"],
-        "v_init_mV": params["v_init_mV"],
-        "settle": True,
-    }
+    settings = {"tstop_ms": onset + params["window_ms"], "v_init_mV": params["v_init_mV"],
+                "settle": True}  # fmt: skip
     clamp = h.IClamp(cell.soma(0.5))
     clamp.delay, clamp.dur, clamp.amp = -1e10, 1e11, 0.0
     if params["hold_mV"] is not None:
@@ -230,11 +224,8 @@ def simulate_share(h, pc, params: dict, report) -> tuple[dict, dict[str, np.ndar
     times, gids = h.Vector(), h.Vector()
     pc.spike_record(-1, times, gids)
     sampling = params["sampling_ms"]
-    voltages = {
-        gid: h.Vector().record(cells[gid].soma(0.5)._ref_v, sampling)
-        for gid in params["record"]
-        if gid in cells
-    }
+    recorded = [gid for gid in params["record"] if gid in cells]
+    voltages = {gid: h.Vector().record(cells[gid].soma(0.5)._ref_v, sampling) for gid in recorded}
     h.v_init = params["v_init_mV"]
     h.stdinit()
     for k in range(1, _CHUNKS + 1):
@@ -279,17 +270,17 @@ def _wire(h, pc, cell, contact: dict, seed: int):
 
 
 def _add_background(h, cell, gid: int, params: dict):
-    sources: dict[int, object] = {}
+    sources: dict[int, Any] = {}
     alive = []
     for contact in params["background"][gid]:
-        source = sources.get(contact["pre_cell"])
-        if source is None:
+        if contact["pre_cell"] not in sources:
             source = sources[contact["pre_cell"]] = h.NetStim()
             source.start, source.number, source.noise = 0, 1e9, 1
             source.interval = 1000.0 / params["background_Hz"]
             source.noiseFromRandom123(gid, _BACKGROUND + len(sources), params["seed"])
         placed = place_contact(h, cell, contact, params["seed"], _BACKGROUND)
-        alive.append((placed, _connect(h.NetCon(source, placed[0]), contact, contact["delay_ms"])))
+        connection = h.NetCon(sources[contact["pre_cell"]], placed[0])
+        alive.append((placed, _connect(connection, contact, contact["delay_ms"])))
     return sources, alive
 
 
@@ -304,16 +295,10 @@ def _on_ranks(params: dict, report) -> tuple[dict, dict[str, np.ndarray]]:
         command = [sys.executable, "-P", "-m", "nmc", "circuit", "run", folder]
         try:
             done = subprocess.run(
-                ["mpiexec", "-n", str(ranks), *command],
-                env=os.environ | ALLOWED | {HANDED: handed},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                errors="replace",
-                check=False,
-                preexec_fn=_ender(),
-            )
+                ["mpiexec", "-n", str(ranks), *command], env=os.environ | ALLOWED | {HANDED: handed},
+                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                text=True, errors="replace", check=False, preexec_fn=_ender(),
+            )  # fmt: skip
         except FileNotFoundError as error:
             raise SimulationError(
                 "There is no mpiexec: install an MPI (Open MPI or MPICH), or use ranks=1."

@@ -37,25 +37,14 @@ class CircuitRun:
     attrs: dict = field(default_factory=dict)
 
     def rates(self, from_ms: float = 0.0) -> pd.DataFrame:
-        """Firing rate of each cell from a time on, Hz: the plan's neurons with ``rate_Hz`` added.
-
-        Raises
-        ------
-        CircuitError
-            `from_ms` is not between 0 and the run's end.
-        """
-        length = _length_from(from_ms, self.attrs["tstop_ms"]) * 1e-3
-        late = self.spikes[self.spikes["t_ms"] >= from_ms]
-        counts = late["cell"].value_counts().reindex(range(len(self.plan.neurons)), fill_value=0)
-        return self.plan.neurons.assign(rate_Hz=counts.to_numpy() / length)
-
-
-def _length_from(from_ms: float, tstop_ms: float) -> float:
-    """How long a run goes on after `from_ms`, ms."""
-    start = as_number(from_ms, where="from_ms", low=0, error=CircuitError)
-    if not start < tstop_ms:
-        raise CircuitError(f"from_ms lies before the run's end, {tstop_ms:g} ms; got {from_ms!r}.")
-    return tstop_ms - start
+        """Firing rate of each cell from a time on, Hz: the plan's neurons with ``rate_Hz`` added."""
+        end = self.attrs["tstop_ms"]
+        start = as_number(from_ms, where="from_ms", low=0, error=CircuitError)
+        if not start < end:
+            raise CircuitError(f"from_ms lies before the run's end, {end:g} ms; got {from_ms!r}.")
+        late = self.spikes.loc[self.spikes["t_ms"] >= start, "cell"]
+        counts = np.bincount(late, minlength=len(self.plan.neurons))
+        return self.plan.neurons.assign(rate_Hz=counts / (end - start) * 1e3)
 
 
 def compute_population_rate(run: CircuitRun, bin_ms: float = BIN_MS) -> pd.DataFrame:
@@ -72,11 +61,6 @@ def compute_population_rate(run: CircuitRun, bin_ms: float = BIN_MS) -> pd.DataF
     -------
     pandas.DataFrame
         ``t_ms`` (a bin's middle), ``rate_Hz`` (spikes a cell and second).
-
-    Raises
-    ------
-    CircuitError
-        The bin is not positive, or longer than the run.
     """
     length = run.attrs["tstop_ms"]
     bin_ms = as_number(bin_ms, where="bin_ms", error=CircuitError)
@@ -98,17 +82,17 @@ def compute_bursts(
 ) -> pd.DataFrame:
     """Find the bursts in which many cells fire together.
 
-    A burst is a stretch in which the population rate stays above a threshold; stretches closer
-    than `gap_ms` are one.
-
     Parameters
     ----------
     run : CircuitRun
         What to look at.
-    threshold_Hz, gap_ms, bin_ms : float
-        See above.
+    threshold_Hz, gap_ms : float
+        A burst is a stretch in which the population rate stays above the threshold; stretches
+        closer than the gap are one.
     from_ms : float
         Bursts that begin before are left out: the run's start is one for many circuits.
+    bin_ms : float
+        As for `compute_population_rate`.
 
     Returns
     -------
@@ -116,18 +100,11 @@ def compute_bursts(
         One row a burst: ``t_ms`` (mean time of its spikes), ``duration_ms``, ``peak_Hz``,
         ``participation`` (share of the cells that fire in it), ``interval_ms`` since the burst
         before (NaN for the first).
-
-    Raises
-    ------
-    CircuitError
-        The bin is not between 0 and the run's length; a negative time; a number that is none.
     """
+    given = {"threshold_Hz": threshold_Hz, "gap_ms": gap_ms, "from_ms": from_ms}
     threshold_Hz, gap_ms, from_ms = (
-        as_number(value, where=name, low=0, error=CircuitError)
-        for name, value in (
-            ("threshold_Hz", threshold_Hz), ("gap_ms", gap_ms), ("from_ms", from_ms),
-        )
-    )  # fmt: skip
+        as_number(value, where=name, low=0, error=CircuitError) for name, value in given.items()
+    )
     rate = compute_population_rate(run, bin_ms)
     active = rate.loc[rate["rate_Hz"] > threshold_Hz, "t_ms"].to_numpy()
     rows = []

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,10 +23,10 @@ import pandas as pd
 
 from nmc import child
 from nmc.cells import mechanisms
-from nmc.cells.package import SYNAPSES, AnyModel, Package
+from nmc.cells.package import SYNAPSES, Package
 from nmc.cells.results import run_cached
 from nmc.circuit.activity import CircuitRun
-from nmc.circuit.plan import CircuitPlan, plan_circuit
+from nmc.circuit.plan import CircuitPlan
 from nmc.circuit.synaptome import origin_of
 from nmc.data.files import cache_folder, write_bytes
 from nmc.errors import CircuitError, MechanismError, UnknownNameError
@@ -45,17 +45,9 @@ _FACTOR = r"\b{}_step\s*=\s*exp\(\s*(?:-\s*dt\s*/|dt\s*\*\s*\(\s*\(\s*-\s*1\.0\s
 
 
 def simulate_circuit(
-    connectome,
-    neurons: Sequence[int] | None = None,
+    plan: CircuitPlan,
     *,
     tstop_ms: float = TSTOP_MS,
-    models: Mapping[str, AnyModel | Sequence[AnyModel]] | None = None,
-    drive: float = 0.9,
-    background_Hz: float = 5.0,
-    background_cells: int = 20,
-    gain: float = 1.0,
-    missing: str = "error",
-    seed: int = 0,
     record: Sequence[int] = (),
     mode: str = "fixed",
     dt_ms: float = DT_MS,
@@ -65,15 +57,12 @@ def simulate_circuit(
     timeout_s: float = child.TIMEOUT_S,
     progress: bool = True,
 ) -> CircuitRun:
-    """Simulate chosen neurons of a connectome, each a full me-type package.
+    """Simulate a plan's cells, each a full me-type package.
 
     Parameters
     ----------
-    connectome : Connectome or CircuitPlan
-        A connectome, or a plan from `nmc.plan_circuit` (then the parameters that shape a plan
-        are those of the plan).
-    neurons, models, drive, background_Hz, background_cells, gain, missing, seed
-        See `nmc.plan_circuit`.
+    plan : CircuitPlan
+        From `nmc.plan_circuit`.
     tstop_ms : float
         Length of the run.
     record : sequence of int
@@ -99,23 +88,17 @@ def simulate_circuit(
     Raises
     ------
     CircuitError
-        More ranks than cells; a cell to record that is not there; what `nmc.plan_circuit` finds.
+        A setting that cannot be.
     UnknownNameError
         There is no such mode.
     SimulationError
         The run failed, or there is no mpiexec.
     """
-    plan = connectome
-    if not isinstance(plan, CircuitPlan):
-        plan = plan_circuit(
-            connectome, neurons, models=models, drive=drive, background_Hz=background_Hz,
-            background_cells=background_cells, gain=gain, missing=missing, seed=seed,
-        )  # fmt: skip
     plan = plan.trusting() if trust else plan
     params = make_params(plan, tstop_ms, record, mode, dt_ms, ranks)
     packages, variant = _mechanisms(plan.packages.values(), params["integration"])
     if params["ranks"] > 1:
-        params["libraries"] = _libraries(packages, variant)
+        params["libraries"] = libraries_for(plan.packages.values(), params["integration"])
     meta, arrays = run_cached(
         "nmc.circuit._neuron:run_circuit", params, packages, synapses=True, variant=variant,
         keep=keep, timeout_s=timeout_s, progress=progress,
@@ -134,13 +117,9 @@ def make_params(plan: CircuitPlan, tstop_ms, record, mode, dt_ms, ranks) -> dict
     return plan.spec | {
         "tstop_ms": check_length(tstop_ms, SAMPLING_MS),
         "record": check_recorded(record, cells),
-        "integration": how,
-        "integration_said": said,
-        "sampling_ms": SAMPLING_MS,
-        "v_init_mV": V_INIT_MV,
-        "threshold_mV": THRESHOLD_MV,
-        "ranks": ranks,
-    }
+        "integration": how, "integration_said": said, "sampling_ms": SAMPLING_MS,
+        "v_init_mV": V_INIT_MV, "threshold_mV": THRESHOLD_MV, "ranks": ranks,
+    }  # fmt: skip
 
 
 def check_length(tstop_ms, shortest_ms: float) -> float:
@@ -163,20 +142,16 @@ def check_recorded(record, cells: int) -> list[int]:
 
 def libraries_for(packages: Iterable[Package], how: dict) -> list[str]:
     """Return the compiled mechanisms that an integration of some packages needs."""
-    return _libraries(*_mechanisms(packages, how))
+    packages, variant = _mechanisms(packages, how)
+    found = mechanisms.libraries_of(packages, synapses=True, variant=variant)
+    return [str(library) for library in found]
 
 
 def _mechanisms(packages: Iterable[Package], how: dict) -> tuple[list[Package], str]:
     """Packages with the synapses that an integration needs, and the variant of their MOD files."""
-    packages = list(packages)
     if "atol" not in how:
-        return packages, "exact"
+        return list(packages), "exact"
     return [with_continuous_synapses(p) for p in packages], "tabulated"
-
-
-def _libraries(packages: list[Package], variant: str) -> list[str]:
-    libraries = mechanisms.libraries_of(packages, synapses=True, variant=variant)
-    return [str(library) for library in libraries]
 
 
 def as_run(plan: CircuitPlan, params: dict, meta: dict, arrays) -> CircuitRun:
@@ -187,14 +162,9 @@ def as_run(plan: CircuitPlan, params: dict, meta: dict, arrays) -> CircuitRun:
     spikes.insert(1, "neuron", plan.neurons["neuron"].to_numpy()[at])
     spikes.insert(2, "mtype", plan.neurons["mtype"].to_numpy()[at])
     voltages = {f"cell_{c}_mV": arrays[f"v_{c}"] for c in params["record"]}
-    attrs = {
-        "tstop_ms": params["tstop_ms"],
-        "ranks": params["ranks"],
-        "integration": params["integration_said"],
-        "seed": params["seed"],
-        **origin_of(plan.packages.values()),
-        **meta,
-    }
+    attrs = {name: params[name] for name in ("tstop_ms", "ranks", "seed")}
+    attrs |= {"integration": params["integration_said"]}
+    attrs |= origin_of(plan.packages.values()) | meta
     return CircuitRun(plan, spikes, pd.DataFrame({"t_ms": arrays["t_ms"], **voltages}), attrs)
 
 
@@ -202,27 +172,7 @@ def as_run(plan: CircuitPlan, params: dict, meta: dict, arrays) -> CircuitRun:
 
 
 def choose_integration(packages: Iterable[Package], mode: str, dt_ms: float) -> tuple[dict, str]:
-    """Return the integration of a mode for some packages, and a line that says it.
-
-    Parameters
-    ----------
-    packages : iterable of Package
-        The models of the circuit.
-    mode : {"fixed", "converged"}
-        See `nmc.simulate_circuit`.
-    dt_ms : float
-        The fixed step.
-
-    Returns
-    -------
-    how, said : dict, str
-        As the worker takes it, and in words.
-
-    Raises
-    ------
-    UnknownNameError
-        There is no such mode.
-    """
+    """Return the integration of a mode, as the worker takes it and in words."""
     if mode not in MODES:
         raise UnknownNameError.of("mode", mode, MODES)
     fixed = {"dt_ms": float(dt_ms), "order": 1}
@@ -232,25 +182,17 @@ def choose_integration(packages: Iterable[Package], mode: str, dt_ms: float) -> 
     random = sorted({m for package in packages for m in package.stochastic})
     if random:
         return fixed, f"{said} ({', '.join(random)} draws random numbers every step)"
-    order = VARIABLE["max_order"]
     return VARIABLE, (
-        f"variable step of each cell, tolerance {VARIABLE['atol']:g}, order up to {order}, "
-        "tabulated rates"
+        f"variable step of each cell, tolerance {VARIABLE['atol']:g}, order up to "
+        f"{VARIABLE['max_order']}, tabulated rates"
     )
 
 
 def rewrite(text: str) -> str:
     """State the decay of a synapse's MOD text as differential equations.
 
-    Parameters
-    ----------
-    text : str
-        A MOD file whose ``SOLVE`` calls a procedure of lines ``A = A*A_step``.
-
-    Returns
-    -------
-    str
-        The same with a ``DERIVATIVE`` block in the procedure's place; nothing else differs.
+    `text` is a MOD file whose ``SOLVE`` calls a procedure of lines ``A = A*A_step``; a
+    ``DERIVATIVE`` block takes the procedure's place, nothing else differs.
 
     Raises
     ------
@@ -273,23 +215,7 @@ def rewrite(text: str) -> str:
 
 
 def with_continuous_synapses(package: Package) -> Package:
-    """Return a package whose synapses are rewritten; its other files stay where they are.
-
-    Parameters
-    ----------
-    package : Package
-        From `nmc.load_package`.
-
-    Returns
-    -------
-    Package
-        With other ``mods``.
-
-    Raises
-    ------
-    MechanismError
-        The decay of a synapse is of another form.
-    """
+    """Return a package with synapses from `rewrite`; its other files stay where they are."""
     texts = mechanisms.ported(package, True)
     texts = {name: rewrite(text) for name, text in texts.items() if name in SYNAPSES}
     written = {name: _write(name, text) for name, text in texts.items()}

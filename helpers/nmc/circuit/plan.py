@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 
 import numpy as np
 import pandas as pd
@@ -22,11 +22,14 @@ from nmc.data import available
 from nmc.errors import CircuitError, SynapseError
 from nmc.numbers import as_count, as_counts, as_number
 
+_number = partial(as_number, error=CircuitError)
+_count = partial(as_count, error=CircuitError)
 #: Axonal conduction and synaptic transmission: this book's choice, of the order measured in
 #: cortical slices.
 VELOCITY_um_per_ms = 300.0
 SYNAPTIC_DELAY_ms = 0.5
-_STEP_OVER_RHEOBASE = 1.2  # the packages' first step is 120 % of rheobase
+#: The packages' first step on top of the holding current is 120 % of rheobase.
+_STEP_OVER_RHEOBASE = 1.2
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,9 +63,39 @@ class CircuitPlan:
     skipped: tuple[tuple[str, str], ...] = ()
 
     @cached_property
+    def synapses(self) -> dict[str, pd.DataFrame]:
+        """Synapses of each package."""
+        return {name: package.synapses for name, package in self.packages.items()}
+
+    @cached_property
     def spec(self) -> dict:
         """Everything the workers need, ready for JSON: cells, contacts, input."""
-        return make_spec(self)
+        models, settings = self.neurons["model"].to_numpy(), self.settings
+        senders = {name: dict(list(s.groupby("pre_cell"))) for name, s in self.synapses.items()}
+
+        @cache
+        def own(model: str, source: int) -> list[dict]:
+            return to_spec(senders[model][source])
+
+        contacts = [
+            contact
+            | {"weight_nS": contact["weight_nS"] * settings["gain"],
+               "pre": row.pre, "post": row.post, "delay_ms": row.delay_ms}
+            for row in self.connections.itertuples()
+            for contact in own(models[row.post], row.source)
+        ]  # fmt: skip
+        background: list[list[dict]] = [[] for _ in models]
+        for row in self.background.itertuples():
+            background[row.post] += own(models[row.post], row.source)
+        return {
+            "cells": [cell_spec(self.packages[m]) for m in models],
+            "random_channels": [bool(self.packages[m].stochastic) for m in models],
+            "contacts": contacts,
+            "drive_nA": list(settings["drive_nA"]),
+            "background": background,
+            "background_Hz": settings["background_Hz"],
+            "seed": settings["seed"],
+        }
 
     def trusting(self) -> CircuitPlan:
         """Return the same plan with its packages trusted, see `nmc.load_package`."""
@@ -70,19 +103,17 @@ class CircuitPlan:
         return replace(self, packages=trusted)
 
     def __repr__(self) -> str:
-        kinds = self.neurons["mtype"].nunique()
         return (
-            f"<CircuitPlan: {len(self.neurons)} cells of {kinds} m-types, "
-            f"{len(self.connections)} connections, "
-            f"{int(self.connections['contacts'].sum())} contacts>"
+            f"<CircuitPlan: {len(self.neurons)} cells of {self.neurons['mtype'].nunique()} "
+            f"m-types, {len(self.connections)} connections, "
+            f"{self.connections['contacts'].sum():.0f} contacts>"
         )
 
 
 def choose_neurons(connectome, counts: Mapping[str, int], *, rng, tries: int = 200) -> np.ndarray:
     """Choose neighbouring neurons that are well connected.
 
-    Takes, around a random neuron, the nearest of each m-type; of many such neighbourhoods the
-    one with the most connections.
+    Takes, around a random neuron, the nearest of each m-type; of many such the best connected.
 
     Parameters
     ----------
@@ -103,25 +134,25 @@ def choose_neurons(connectome, counts: Mapping[str, int], *, rng, tries: int = 2
     Raises
     ------
     UnknownNameError, CircuitError
-        No such m-type; fewer neurons of one than asked for; a number that is no count.
+        No such m-type; fewer neurons of one than asked for.
     """
     rng = np.random.default_rng(rng)
     counts = {
-        names.canonical_mtype(m): as_count(n, where=f"neurons of {m}", low=1, error=CircuitError)
+        names.canonical_mtype(m): _count(n, where=f"neurons of {m}", low=1)
         for m, n in counts.items()
     }
     if not counts:
         raise CircuitError("counts names no m-type.")
-    tries = as_count(tries, where="tries", low=1, error=CircuitError)
+    tries = _count(tries, where="tries", low=1)
     mtypes = connectome.neurons["mtype"].astype(str).to_numpy()
     places = connectome.neurons[["x_um", "z_um"]].to_numpy(float)
-    for mtype, number in counts.items():
-        there = int((mtypes == mtype).sum())
-        if there < number:
-            raise CircuitError(
-                f"{number} neurons of {mtype} were asked for, but {connectome.name} has {there}."
-            )
     of = {mtype: np.flatnonzero(mtypes == mtype) for mtype in counts}
+    for mtype, number in counts.items():
+        if len(of[mtype]) < number:
+            raise CircuitError(
+                f"{number} neurons of {mtype} were asked for, but {connectome.name} has "
+                f"{len(of[mtype])}."
+            )
     best, most = None, -1
     for centre in places[rng.choice(np.concatenate(list(of.values())), tries)]:
         distance = np.hypot(*(places - centre).T)
@@ -176,7 +207,7 @@ def plan_circuit(
     ------
     CircuitError
         An m-type without a package, a neuron that is not there, a connection without a synapse;
-        a number that is not finite or out of its range.
+        a number out of its range.
 
     Notes
     -----
@@ -186,56 +217,21 @@ def plan_circuit(
     """
     if missing not in ("error", "skip"):
         raise CircuitError(f"missing is 'error' or 'skip'; got {missing!r}.")
-    drive = as_number(drive, where="drive", low=-100, high=100, error=CircuitError)
-    gain = as_number(gain, where="gain", low=0, high=1e6, error=CircuitError)
-    background_Hz = as_number(
-        background_Hz, where="background_Hz", low=0, high=1e4, error=CircuitError
-    )
-    background_cells = as_count(background_cells, where="background_cells", error=CircuitError)
-    seed = as_count(seed, where="seed", high=2**31 - 1, error=CircuitError)
+    drive = _number(drive, where="drive", low=-100, high=100)
+    gain = _number(gain, where="gain", low=0, high=1e6)
+    background_Hz = _number(background_Hz, where="background_Hz", low=0, high=1e4)
+    background_cells = _count(background_cells, where="background_cells")
+    seed = _count(seed, where="seed", high=2**31 - 1)
     sub, numbers = _selected(connectome, neurons)
     table, packages = _neuron_table(sub, numbers, models)
     # the background is drawn first, so that it is the same whatever the wiring
     number = background_cells if background_Hz > 0 else 0
     background = _background(table, packages, number, np.random.default_rng([seed, 1]))
     connections, skipped = _wire(sub, table, packages, background, gain, missing, seed)
-    settings = {
-        "drive_nA": [drive * _rheobase(packages[m]) for m in table["model"]],
-        "background_Hz": background_Hz,
-        "gain": gain,
-        "seed": seed,
-    }
+    rheobase = {m: p.hold_nA + p.steps_nA[0] / _STEP_OVER_RHEOBASE for m, p in packages.items()}
+    settings = {"drive_nA": [drive * rheobase[m] for m in table["model"]],
+                "background_Hz": background_Hz, "gain": gain, "seed": seed}  # fmt: skip
     return CircuitPlan(table, connections, background, packages, settings, tuple(skipped))
-
-
-def make_spec(plan: CircuitPlan) -> dict:
-    """Turn a plan into plain data for the workers; see `CircuitPlan.spec`."""
-    models = plan.neurons["model"].to_numpy()
-    synapses = {m: dict(list(p.synapses.groupby("pre_cell"))) for m, p in plan.packages.items()}
-
-    @cache
-    def own(model: str, source: int) -> list[dict]:
-        return to_spec(synapses[model][source])
-
-    contacts = [
-        contact
-        | {"weight_nS": contact["weight_nS"] * plan.settings["gain"],
-           "pre": row.pre, "post": row.post, "delay_ms": row.delay_ms}
-        for row in plan.connections.itertuples()
-        for contact in own(models[row.post], row.source)
-    ]  # fmt: skip
-    background: list[list[dict]] = [[] for _ in models]
-    for row in plan.background.itertuples():
-        background[row.post] += own(models[row.post], row.source)
-    return {
-        "cells": [cell_spec(plan.packages[m]) for m in models],
-        "random_channels": [bool(plan.packages[m].stochastic) for m in models],
-        "contacts": contacts,
-        "drive_nA": list(plan.settings["drive_nA"]),
-        "background": background,
-        "background_Hz": plan.settings["background_Hz"],
-        "seed": plan.settings["seed"],
-    }
 
 
 def _selected(connectome, neurons):
@@ -259,11 +255,8 @@ def _neuron_table(sub, numbers, models) -> tuple[pd.DataFrame, dict[str, Package
     table.insert(0, "neuron", numbers)
     choice: dict[str, list[Package]] = {}
     for mtype in table["mtype"].unique():
-        given = models.get(mtype)
-        if given is None:
-            given = [_first_model(mtype)]
-        elif isinstance(given, AnyModel):
-            given = [given]
+        given = models[mtype] if mtype in models else _first_model(mtype)
+        given = [given] if isinstance(given, AnyModel) else given
         if not len(given):
             raise CircuitError(f"No model of {mtype} is named.")
         choice[mtype] = [as_package(model) for model in given]
@@ -287,20 +280,15 @@ def _name(packages: list[Package]) -> dict[str, Package]:
 
 def _first_model(mtype: str) -> str:
     """The first model of an m-type that the source has."""
-    for etype in names.etypes_of(mtype):
-        for instance in names.INSTANCES:
-            model = names.Model(mtype, etype, instance).name
-            if available(f"model/{model}"):
-                return model
+    every = (names.Model(mtype, etype, k).name for etype in names.etypes_of(mtype)
+             for k in names.INSTANCES)  # fmt: skip
+    for model in every:
+        if available(f"model/{model}"):
+            return model
     raise CircuitError(
         f"The source has no model package of {mtype}; leave its neurons out, or name a source "
         "that has one (NMC_SOURCE)."
     )
-
-
-def _rheobase(package: Package) -> float:
-    """Current from 0 that brings the cell to threshold: holding current and 5/6 of step 1."""
-    return package.hold_nA + package.steps_nA[0] / _STEP_OVER_RHEOBASE
 
 
 def _wire(sub, table, packages, background, gain, missing, seed):
@@ -331,46 +319,37 @@ def _wire(sub, table, packages, background, gain, missing, seed):
                     ) from error
                 skipped += [(mtype, mtypes[post])] * len(pre)
                 continue
-            rng = np.random.default_rng(
-                [seed, 2, int(table["neuron"][post]), names.MTYPES.index(mtype)]
-            )
-            pool = rng.permutation(pool)
+            key = [seed, 2, int(table["neuron"][post]), names.MTYPES.index(mtype)]
+            pool = np.random.default_rng(key).permutation(pool)
             used = np.isin(pool, list(taken.get(post, ())))
             pool = np.concatenate([pool[~used], pool[used]])  # those of the background come last
             blocks.append((pre, np.full(len(pre), post), np.resize(pool, len(pre))))
-    pre, post, source = (
-        np.concatenate([block[k] for block in blocks]) if blocks else np.zeros(0, int)
-        for k in range(3)
-    )
-    return _connection_table(table, packages, pre, post, source, gain), skipped
+    rows = np.concatenate([np.zeros((0, 3), int), *(np.stack(b, axis=1) for b in blocks)])
+    found = pd.DataFrame(rows.astype(int), columns=["pre", "post", "source"])
+    return _measure(found, table, packages, gain), skipped
 
 
-def _connection_table(table, packages, pre, post, source, gain) -> pd.DataFrame:
+def _measure(found: pd.DataFrame, table, packages, gain: float) -> pd.DataFrame:
+    """Connections with their contacts, distance, delay and weight."""
     places = table[["x_um", "y_um", "z_um"]].to_numpy(float)
-    distance = np.linalg.norm(places[pre] - places[post], axis=1)
-    rows = pd.DataFrame(
-        {"pre": pre.astype(int), "post": post.astype(int), "source": source.astype(int),
-         "model": table["model"].to_numpy()[post]}
-    )  # fmt: skip
+    distance = np.linalg.norm(places[found["pre"]] - places[found["post"]], axis=1)
     each = pd.concat(
         {m: p.synapses.groupby("pre_cell")["weight_nS"].agg(["size", "sum"])
          for m, p in packages.items()}
     )  # fmt: skip
-    found = each.reindex(pd.MultiIndex.from_frame(rows[["model", "source"]]))
-    return rows.drop(columns="model").assign(
-        contacts=found["size"].to_numpy(int),
+    keys = [table["model"].to_numpy()[found["post"]], found["source"]]
+    own = each.reindex(pd.MultiIndex.from_arrays(keys))
+    return found.assign(
+        contacts=own["size"].to_numpy(int),
         distance_um=distance,
         delay_ms=SYNAPTIC_DELAY_ms + distance / VELOCITY_um_per_ms,
-        weight_nS=gain * found["sum"].to_numpy(float),
+        weight_nS=gain * own["sum"].to_numpy(float),
     )
 
 
 def _background(table, packages, number: int, rng) -> pd.DataFrame:
     """Draw so many of each package's excitatory presynaptic cells for every cell."""
-    pools = {}
-    for model, package in packages.items():
-        synapses = package.synapses
-        pools[model] = np.unique(synapses.loc[synapses["excitatory"], "pre_cell"])
+    pools = {m: np.unique(p.synapses.query("excitatory")["pre_cell"]) for m, p in packages.items()}
     rows = []
     for post, model in enumerate(table["model"]):
         pool = pools[model]

@@ -69,15 +69,10 @@ def write_circuit(
 
     Raises
     ------
-    CircuitError
-        A cell to record that is not there; a length or step that cannot be; a folder that holds
-        something else.
-    UnknownNameError
-        There is no such mode.
-    TrustError
-        A package is neither known nor trusted.
-    MechanismError, CompilerError
-        The mechanisms cannot be compiled.
+    CircuitError, UnknownNameError
+        A setting that cannot be; a folder that holds something else.
+    TrustError, MechanismError, CompilerError
+        A package is neither known nor trusted; its mechanisms cannot be compiled.
     """
     folder = Path(folder)
     plan = plan.trusting() if trust else plan
@@ -119,11 +114,9 @@ def read_circuit(plan: CircuitPlan, folder: str | Path) -> CircuitRun:
 
     Raises
     ------
-    CircuitError
-        No circuit was written there, or none has run.
-    PartsError
-        A rank's part is missing, damaged, of another run, or made from another plan, other
-        packages or other settings.
+    CircuitError, PartsError
+        No circuit was written there, or none has run; a rank's part is missing, damaged, of
+        another run, or made from another plan, other packages or other settings.
     """
     folder = Path(folder)
     plan = plan.trusting()  # nothing of it is run here
@@ -133,14 +126,13 @@ def read_circuit(plan: CircuitPlan, folder: str | Path) -> CircuitRun:
             f"The circuit in {folder} has not run; run 'mpiexec -n 2 nmc circuit run {folder}'."
         )
     expected = _made_from(plan.spec, plan.packages, params)
-    for later in ("code", "neuron"):  # that of the run counts, and may be older than this one
-        del expected[later]
-    run, parts = read_parts(folder, expected)
+    later = "code", "neuron"  # those of the run count, and may be older than these
+    run, parts = read_parts(folder, {k: v for k, v in expected.items() if k not in later})
     covered = sorted(cell for cells in run.parts.values() for cell in cells)
     if covered != list(range(len(plan.neurons))):
         raise CircuitError(f"The parts in {folder} do not cover each cell once. Run it again.")
     meta, arrays = _neuron.join(list(parts.values()))
-    told = {"run_id": run.run_id, "code": run.made_from["code"], "neuron": run.made_from["neuron"]}
+    told = {"run_id": run.run_id, **{name: run.made_from[name] for name in later}}
     return as_run(plan, params | {"ranks": len(parts)}, meta | told, arrays)
 
 
@@ -170,7 +162,6 @@ def run_folder(
         No circuit in the folder; written by another version of this package, or changed since;
         more ranks than cells; this process was started as one of several and finds itself alone.
     PackageError, TrustError, MechanismError, CompilerError, SimulationError
-        As `nmc.simulate_circuit`.
     """
     folder = Path(folder).resolve()
     told = _read_circuit_file(folder)
@@ -246,12 +237,11 @@ def _prepare(folder: Path, told: dict, trust: bool) -> tuple[list[str], list[dic
     Returns them, and the cells as the packages say them: what the file says is not run.
     """
     params, made_from = told["params"], told["made_from"]
-    current = code_hash(_neuron.__name__)
-    if made_from.get("code") != current:
+    written, current = str(made_from.get("code")), code_hash(_neuron.__name__)
+    if written != current:
         raise CircuitError(
-            f"The circuit in {folder} was written by another version of nmc "
-            f"(code {str(made_from.get('code'))[:12]}, here {current[:12]}). Write it again with "
-            "this one, or install that one here."
+            f"The circuit in {folder} was written by another version of nmc (code {written[:12]}, "
+            f"here {current[:12]}). Write it again with this one, or install that one here."
         )
     if made_from.get("params") != _hash_params(params):
         raise CircuitError(
@@ -265,12 +255,11 @@ def _prepare(folder: Path, told: dict, trust: bool) -> tuple[list[str], list[dic
         for place, package in zip(places.values(), packages, strict=True)
     }
     wanted = {name: digest for name, digest in made_from.items() if name.startswith("package ")}
-    for name in wanted.keys() | found.keys():
-        if found.get(name) != wanted.get(name):
-            raise CircuitError(
-                f"{folder / _PACKAGES}: {name} is not the one that the circuit was written with. "
-                "Copy the folder again."
-            )
+    if other := sorted({name for name, _ in wanted.items() ^ found.items()}):
+        raise CircuitError(
+            f"{folder / _PACKAGES}: {', '.join(other)}: not what the circuit was written with. "
+            "Copy the folder again."
+        )
     copies = []
     for library in map(Path, libraries_for(packages, params["integration"])):
         copy = folder / _MECHANISMS / f"{library.parent.name}-{library.name}"

@@ -1,14 +1,15 @@
 """Pathways beside their fact sheets: paired recordings on the packages, kept as rows.
 
-``nmc scoreboard-pathways`` records every pathway of `PATHWAYS` whose package the source has and
-keeps what each connection gave in `nmc.recomputed`; `load_pathway_scores` puts the sheets of the
-source in use beside it.
+``nmc scoreboard-pathways`` records every pathway of ``pathways.csv`` whose package the source has
+and keeps what each connection gave in `nmc.recomputed`; `load_pathway_scores` puts the sheets of
+the source in use beside it.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -19,62 +20,21 @@ from nmc import names, recomputed
 from nmc.cells import mechanisms
 from nmc.cells.package import load_package
 from nmc.circuit.pairs import SHEET, PairedRecording, Summary, compare_with_sheet, simulate_pair
+from nmc.circuit.synapses import pathway_keys
 from nmc.code_hash import code_hash
-from nmc.data import available, fetch_record
-from nmc.errors import NMCError, SourceError
+from nmc.data import available
+from nmc.errors import NMCError
 from nmc.factsheets.pathways import load_pathways
 
 _COMPARED = ("sheet", "sheet_sd", "ratio", "ratio_low", "ratio_high", "mark", "verdict")
 SETTINGS = {"trials": 15, "cells": 8, "dt_ms": 0.1, "window_ms": 200.0, "seed": 0}
-#: Presynaptic m-type and receiving model, by the sheet's class: sign of both ends, dynamics.
-PATHWAYS: dict[str, tuple[tuple[str, str], ...]] = {
-    "E1 onto I": (
-        ("L5_TTPC1", "L5_MC_bAC217_1"), ("L23_PC", "L23_MC_dNAC222_5"),
-        ("L6_BPC", "L6_MC_cIR216_1"), ("L23_PC", "L4_MC_cNAC187_1"),
-    ),
-    "E2 onto E": (
-        ("L5_TTPC1", "L5_TTPC1_cADpyr232_1"), ("L23_PC", "L23_PC_cADpyr229_1"),
-        ("L23_PC", "L23_PC_cADpyr229_2"), ("L4_SS", "L23_PC_cADpyr229_1"),
-        ("L4_PC", "L4_PC_cADpyr230_5"), ("L4_SS", "L4_SS_cADpyr230_1"),
-        ("L4_PC", "L4_SP_cADpyr230_3"), ("L6_IPC", "L6_IPC_cADpyr231_3"),
-        ("L5_TTPC2", "L5_TTPC2_cADpyr232_1"), ("L5_TTPC1", "L5_TTPC2_cADpyr232_1"),
-    ),
-    "E2 onto I": (
-        ("L23_PC", "L23_NBC_cNAC187_1"), ("L23_PC", "L23_LBC_cSTUT189_1"),
-        ("L5_TTPC1", "L5_LBC_bAC217_1"), ("L4_PC", "L4_ChC_dNAC222_1"),
-        ("L5_TTPC1", "L5_SBC_bNAC219_1"),
-    ),
-    "E3 onto E": (
-        ("L6_BPC", "L6_TPC_L1_cADpyr231_3"), ("L6_IPC", "L6_TPC_L4_cADpyr231_3"),
-        ("L6_IPC", "L6_BPC_cADpyr231_1"),
-    ),
-    "I1 onto E": (
-        ("L23_LBC", "L23_PC_cADpyr229_2"), ("L23_SBC", "L23_PC_cADpyr229_1"),
-        ("L4_LBC", "L4_SS_cADpyr230_4"), ("L6_LBC", "L5_UTPC_cADpyr232_1"),
-        ("L5_LBC", "L5_TTPC1_cADpyr232_1"),
-    ),
-    "I1 onto I": (("L23_LBC", "L23_BP_bIR215_3"),),
-    "I2 onto E": (
-        ("L23_MC", "L23_PC_cADpyr229_1"), ("L4_MC", "L4_SS_cADpyr230_1"),
-        ("L6_MC", "L6_TPC_L1_cADpyr231_3"), ("L5_MC", "L5_TTPC1_cADpyr232_1"),
-        ("L5_NBC", "L5_TTPC2_cADpyr232_1"),
-    ),
-    "I2 onto I": (
-        ("L23_NBC", "L23_NBC_dNAC222_5"), ("L1_HAC", "L1_HAC_cNAC187_1"),
-        ("L4_NBC", "L4_NBC_cACint209_1"), ("L5_MC", "L5_NBC_bAC217_1"),
-        ("L6_LBC", "L6_LBC_bAC217_5"),
-    ),
-    "I3 onto E": (
-        ("L23_NGC", "L4_SS_cADpyr230_3"), ("L6_NGC", "L5_UTPC_cADpyr232_1"),
-        ("L23_NGC", "L5_TTPC1_cADpyr232_5"),
-    ),
-}  # fmt: skip
 
 
-def pathways() -> list[tuple[str, str]]:
-    """Return all of them: one of each class first, then the second of each, and so on."""
-    longest = max(map(len, PATHWAYS.values()))
-    return [rows[k] for k in range(longest) for rows in PATHWAYS.values() if k < len(rows)]
+def load_list() -> pd.DataFrame:
+    """Return the pathways to record: ``kind`` (the sheet's class: sign of both ends, dynamics),
+    ``pre`` and ``model``; one of each kind first, then the second of each, and so on.
+    """
+    return pd.read_csv(str(files(__package__) / "pathways.csv"))
 
 
 def makings() -> dict[str, str]:
@@ -98,8 +58,8 @@ def run_pathways(
     Parameters
     ----------
     wanted : iterable of (str, str), optional
-        Presynaptic m-types and receiving models; unless given, those of
-        `PATHWAYS` whose package the source has.
+        Presynaptic m-types and receiving models; those of `load_list` whose package the source
+        has, unless given.
     path : pathlib.Path, optional
         Another file than the store's own.
     progress : bool
@@ -116,42 +76,31 @@ def run_pathways(
         The packages are the synthetic sample's, and no other file was named.
     """
     if wanted is None:
-        wanted = [(pre, model) for pre, model in pathways() if available(f"model/{model}")]
+        listed = load_list()[["pre", "model"]].itertuples(index=False)
+        wanted = [(pre, model) for pre, model in listed if available(f"model/{model}")]
     for pre, model in tqdm(list(wanted), unit="pathway", disable=None if progress else True):
         if path is None:
-            _refuse_invented(model)
+            recomputed.refuse_invented(model)
         if not _stands(pre, model, path):
             recomputed.keep_rows("pathways", pd.DataFrame([measure(pre, model)]), path=path)
     return load_pathway_scores(path=path)
 
 
 def verify(n: int = 1, *, seed: int = 0, path: Path | None = None) -> int:
-    """Record a sample of the kept pathways again; if all are the same, stamp the rows.
+    """Record `n` of the kept pathways again, drawn by `seed`; if all are the same, stamp the rows.
 
-    Parameters
-    ----------
-    n : int
-        How many pathways, drawn by `seed`.
-    path : pathlib.Path, optional
-        Another file than the store's own.
-
-    Returns
-    -------
-    int
-        How many rows were stamped as of today's code; see `nmc.recomputed.restamp`.
+    Returns how many were stamped as of today's code (`nmc.recomputed.restamp`).
 
     Raises
     ------
-    SimulationError
-        A pathway gave another number than is kept; nothing was stamped.
-    SourceError
-        The packages are the synthetic sample's.
+    SimulationError, SourceError
+        A pathway gave another number than is kept; the packages are the synthetic sample's.
     """
     rows = pd.read_parquet(path or recomputed.table_file("pathways"))
     drawn = recomputed.draw_sample(rows[rows["error"].isna()], n, seed)
     wanted = [text.split(":") for text in drawn["pathway"]]
     for _, model in wanted:
-        _refuse_invented(model)
+        recomputed.refuse_invented(model)
     again = pd.DataFrame([measure(pre, model) for pre, model in wanted])
     return recomputed.restamp("pathways", again, makings(), path=path)
 
@@ -189,8 +138,8 @@ def load_pathway_scores(*, path: Path | None = None) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row a pathway: ``pathway``, ``pre``, ``post``, ``model``, ``kind`` (class of
-        `PATHWAYS`), ``cells``, ``contacts``; for each quantity of `nmc.circuit.pairs.SHEET` the
+        One row a pathway: ``pathway``, ``pre``, ``post``, ``model``, ``kind`` (of `load_list`,
+        or *other*), ``cells``, ``contacts``; for each quantity of `nmc.circuit.pairs.SHEET` the
         measured mean, ``…_sd`` and ``…_cells`` (the values as text) over presynaptic cells, and
         ``sheet_…``, ``sheet_sd_…``, ``ratio_…``, ``ratio_low_…``, ``ratio_high_…``, ``mark_…`` and
         ``verdict_…`` as `nmc.circuit.pairs.compare_with_sheet` has them; ``decay_fit_ms``, the
@@ -200,18 +149,18 @@ def load_pathway_scores(*, path: Path | None = None) -> pd.DataFrame:
     rows = recomputed.load_kept("pathways") if path is None else pd.read_parquet(path)
     if rows.empty:
         return rows
-    split = [text.split(":") for text in rows["pathway"]]
-    kinds = {(pre, model): kind for kind, pairs in PATHWAYS.items() for pre, model in pairs}
-    rows.insert(1, "pre", [pre for pre, _ in split])
-    rows.insert(2, "post", [names.parse_model(model).mtype for _, model in split])
-    rows.insert(3, "model", [model for _, model in split])
-    rows.insert(4, "kind", [kinds.get((pre, model), "other") for pre, model in split])
-    return _beside_sheets(recomputed.mark_rows(rows, makings()))
-
-
-def _beside_sheets(rows: pd.DataFrame) -> pd.DataFrame:
+    pre, model = rows["pathway"].str.split(":").str
+    listed = load_list()
+    kinds = dict(zip(listed["pre"] + ":" + listed["model"], listed["kind"], strict=True))
+    post = [names.parse_model(name).mtype for name in model]
+    kind = rows["pathway"].map(kinds).fillna("other")
+    for place, (column, values) in enumerate(
+        {"pre": pre, "post": post, "model": model, "kind": kind}.items(), start=1
+    ):
+        rows.insert(place, column, values)
+    rows = recomputed.mark_rows(rows, makings())
     sheet = load_pathways()
-    sheet = sheet.set_index(sheet["pre"].astype(str) + ":" + sheet["post"].astype(str))
+    sheet = sheet.set_index(pathway_keys(sheet))
     found = []
     for _, row in rows.iterrows():
         key = f"{row['pre']}:{row['post']}"
@@ -243,31 +192,18 @@ def summarise(rows: pd.DataFrame) -> pd.DataFrame:
         sheet``.
     """
     good = rows[rows["error"].isna()]
-    counts = {
-        column: {
-            "pathways": int((good[column] - good[f"sheet_{column}"]).notna().sum()),
-            "agree": int((good[f"verdict_{column}"] == "agrees").sum()),
-            "differ": int((good[f"verdict_{column}"] == "differs").sum()),
-            **{
-                mark: int((good[f"mark_{column}"] == mark).sum())
-                for mark in ("SD ≥ mean", "SD = 0")
-            },
-            "median simulated ÷ sheet": float(
-                np.nanmedian(good[column] / good[f"sheet_{column}"].replace(0, np.nan))
-            ),
+    found = {}
+    for column in SHEET:
+        measured, sheet = good[column], good[f"sheet_{column}"]
+        verdicts, marks = good[f"verdict_{column}"], good[f"mark_{column}"]
+        found[column] = {
+            "pathways": (measured - sheet).notna().sum(),
+            "agree": (verdicts == "agrees").sum(),
+            "differ": (verdicts == "differs").sum(),
+            **{mark: (marks == mark).sum() for mark in ("SD ≥ mean", "SD = 0")},
+            "median simulated ÷ sheet": np.nanmedian(measured / sheet.replace(0, np.nan)),
         }
-        for column in SHEET
-    }
-    table = pd.DataFrame(counts).T
-    return table.astype({name: int for name in table.columns[:-1]})
-
-
-def _refuse_invented(model: str) -> None:
-    if fetch_record(f"model/{model}").invented:
-        raise SourceError(
-            "The store keeps rows of the portal's packages only, and these are the synthetic "
-            "sample's: name a source that has the portal's (NMC_SOURCE)."
-        )
+    return pd.DataFrame(list(found.values()), index=list(found))
 
 
 def _stands(pre: str, model: str, path: Path | None) -> bool:
@@ -276,12 +212,7 @@ def _stands(pre: str, model: str, path: Path | None) -> bool:
     if not file.is_file():
         return False
     rows = pd.read_parquet(file)
-    rows = rows[
-        (rows["pathway"] == f"{pre}:{model}")
-        & (rows["settings"] == recomputed.settings_text(SETTINGS))
-        & rows["error"].isna()
-    ]
-    if rows.empty:
-        return False
+    same = (rows["pathway"] == f"{pre}:{model}") & rows["error"].isna()
+    rows = rows[same & (rows["settings"] == recomputed.settings_text(SETTINGS))]
     current = makings() | {"package_sha256": load_package(model).content_sha256}
-    return not recomputed.mark_stale(rows, current)["stale"].all()
+    return len(rows) > 0 and not recomputed.mark_stale(rows, current)["stale"].all()

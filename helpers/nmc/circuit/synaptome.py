@@ -14,8 +14,8 @@ import pandas as pd
 
 from nmc import names, style
 from nmc.cells.morphology import section_paths, section_points
-from nmc.cells.package import Package, as_package
-from nmc.circuit.synapses import check_parameters
+from nmc.cells.package import AnyModel, Package, as_package
+from nmc.circuit.synapses import pathway_keys
 from nmc.errors import PackageError, SynapseError
 from nmc.factsheets.pathways import load_pathways
 from nmc.numbers import as_count, as_counts
@@ -30,39 +30,20 @@ _NEEDED = [
 
 
 def contacts_of(package: Package, pre_mtype: str) -> pd.DataFrame:
-    """Return the synapses that cells of an m-type make on a package.
-
-    Parameters
-    ----------
-    package : Package
-        From `nmc.load_package`.
-    pre_mtype : str
-        Presynaptic m-type, in any of its spellings.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Rows of ``package.synapses``, index ``synapse``.
+    """Return the rows of ``package.synapses`` that cells of an m-type make, in any spelling.
 
     Raises
     ------
-    UnknownNameError
-        No such m-type.
-    SynapseError
-        None of the cell's synapses comes from that m-type, or one has impossible parameters.
+    UnknownNameError, SynapseError
+        No such m-type; none of the cell's synapses comes from it.
     """
     mtype = names.canonical_mtype(pre_mtype)
     every = package.synapses
     rows = every[every["pre_mtype"] == mtype]
     if rows.empty:
         there = ", ".join(sorted(every["pre_mtype"].unique()))
-        more = (
-            f"; its presynaptic m-types are {there}." if there else ", nor from any other m-type."
-        )
-        raise SynapseError(f"{package.name} has no synapse from {mtype}{more}")
-    used = rows["utilisation"].to_numpy()
-    # packages draw each contact's U at random and cut it at 0: such a contact never releases
-    check_parameters(np.where(used == 0, 1, used), rows["depression_ms"], rows["facilitation_ms"])
+        more = f"; its presynaptic m-types are {there}" if there else ", nor from any other m-type"
+        raise SynapseError(f"{package.name} has no synapse from {mtype}{more}.")
     return rows
 
 
@@ -94,13 +75,9 @@ def to_spec(contacts: pd.DataFrame, weight_factor: float = 1.0) -> list[dict]:
     """Turn rows into dictionaries for a worker; what the package does not set is left out."""
     table = contacts[_NEEDED].assign(weight_nS=contacts["weight_nS"] * weight_factor)
     return [
-        {"synapse": int(number)} | {k: _plain(v) for k, v in row.items() if v == v}
+        {"synapse": int(number)} | {k: v for k, v in row.items() if v == v}
         for number, row in zip(table.index, table.to_dict("records"), strict=True)
     ]
-
-
-def _plain(value):
-    return value.item() if isinstance(value, np.generic) else value
 
 
 def origin_of(packages: Iterable[Package]) -> dict:
@@ -112,12 +89,12 @@ def origin_of(packages: Iterable[Package]) -> dict:
     }
 
 
-def locate_synapses(model: str | names.Model | Package) -> pd.DataFrame:
+def locate_synapses(model: AnyModel) -> pd.DataFrame:
     """Find every synapse of a package in space.
 
     Parameters
     ----------
-    model : str, Model or Package
+    model : str, Model, path or Package
         The cell.
 
     Returns
@@ -131,11 +108,6 @@ def locate_synapses(model: str | names.Model | Package) -> pd.DataFrame:
     ------
     PackageError
         A synapse on a section that the morphology does not have.
-
-    Notes
-    -----
-    ``dend[12]`` is the 13th basal section of the file, the branches taken depth first, as
-    NEURON's import numbers them.
     """
     package = as_package(model)
     paths = section_paths(package)
@@ -161,13 +133,13 @@ def locate_synapses(model: str | names.Model | Package) -> pd.DataFrame:
     return table
 
 
-def count_synaptome(model: str | names.Model | Package) -> pd.DataFrame:
+def count_synaptome(model: AnyModel) -> pd.DataFrame:
     """Count a cell's synapses by presynaptic m-type, beside the pathway sheets.
 
     Parameters
     ----------
-    model : str, Model or Package
-        A model's name, or a package.
+    model : str, Model, path or Package
+        The cell.
 
     Returns
     -------
@@ -175,28 +147,20 @@ def count_synaptome(model: str | names.Model | Package) -> pd.DataFrame:
         Index ``pre_mtype``; ``excitatory``, ``cells`` and ``synapses`` of the package,
         ``sheet_cells`` (convergence) and ``sheet_synapses`` (convergence × synapses per
         connection; NaN where the sheets have no such pathway) and ``ratio`` of the synapses.
-
-    Raises
-    ------
-    PackageError
-        The package cannot be read.
     """
     package = as_package(model)
     grouped = package.synapses.groupby("pre_mtype")
-    table = pd.DataFrame(
-        {
-            "excitatory": grouped["excitatory"].first(),
-            "cells": grouped["pre_cell"].nunique(),
-            "synapses": grouped.size(),
-        }
+    table = grouped.agg(
+        excitatory=("excitatory", "first"),
+        cells=("pre_cell", "nunique"),
+        synapses=("pre_cell", "size"),
     )
     sheet = load_pathways()
     sheet = sheet[sheet["post"] == package.mtype]
-    sheet = sheet.set_index(sheet["pre"].astype(str))
-    cells = sheet["convergence_mean"].astype(float)
-    table["sheet_cells"] = cells.reindex(table.index)
+    sheet = sheet.set_index(sheet["pre"].astype(str)).reindex(table.index)
+    table["sheet_cells"] = sheet["convergence_mean"].astype(float)
     each = sheet["synapses_per_connection_mean"].astype(float)
-    table["sheet_synapses"] = (cells * each).reindex(table.index)
+    table["sheet_synapses"] = table["sheet_cells"] * each
     table["ratio"] = table["synapses"] / table["sheet_synapses"]
     return table.sort_values("synapses", ascending=False)
 
@@ -211,8 +175,6 @@ def compare_conductances(models: Iterable[str], *, min_senders: int = 10) -> pd.
     ----------
     models : iterable of str
         The receiving packages.
-    min_senders : int
-        See above.
 
     Returns
     -------
@@ -221,25 +183,18 @@ def compare_conductances(models: Iterable[str], *, min_senders: int = 10) -> pd.
         ``weight_nS`` (mean over the contacts), ``gsyn_nS`` and ``factor`` of the sheet, and
         ``ratio``, weight over their product.
 
-    Raises
-    ------
-    UnknownNameError, PackageError
-        No such model; a package cannot be read.
-    SynapseError
-        `min_senders` is no count.
     """
     least = as_count(min_senders, where="min_senders", error=SynapseError)
     sheet = load_pathways()
     sheet = sheet[sheet["space_clamp_correction_factor"].notna()]
-    keys = sheet["pre"].astype(str) + ":" + sheet["post"].astype(str)
+    keys = pathway_keys(sheet)
     parts = []
     for model in models:
         package = as_package(model)
         rows = package.synapses.groupby("pre_mtype").agg(
-            senders=("pre_cell", "nunique"),
-            contacts=("pre_cell", "size"),
+            senders=("pre_cell", "nunique"), contacts=("pre_cell", "size"),
             weight=("weight_nS", "sum"),
-        )
+        )  # fmt: skip
         rows.index = rows.index.astype(str) + f":{package.mtype}"
         parts.append(rows[rows.index.isin(keys)])
     every = pd.concat(parts) if parts else pd.DataFrame(columns=["senders", "contacts", "weight"])
@@ -264,24 +219,17 @@ def view_synaptome(places: pd.DataFrame):
     ----------
     places : DataFrame
         From `locate_synapses`.
-
-    Returns
-    -------
-    object
-        Shows itself in a notebook and on a built page.
     """
     package = as_package(Path(places.attrs["folder"]))
     dendrites = [points for name, points in section_points(package).items() if name != "soma[0]"]
     segments = np.concatenate([np.stack([p[:-1], p[1:]], axis=1) for p in dendrites])
     groups = np.where(places["excitatory"], "excitatory synapse", "inhibitory synapse")
+    colours = {"dendrite": style.GREY, "excitatory synapse": style.EXCITATORY,
+               "inhibitory synapse": style.INHIBITORY}  # fmt: skip
     return view_lines(
         segments,
         ["dendrite"] * len(segments),
-        colours={
-            "dendrite": style.GREY,
-            "excitatory synapse": style.EXCITATORY,
-            "inhibitory synapse": style.INHIBITORY,
-        },
+        colours=colours,
         points=places[["x_um", "y_um", "z_um"]].to_numpy(float),
         point_groups=list(groups),
         point_size=1.5,

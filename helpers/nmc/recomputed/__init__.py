@@ -18,8 +18,15 @@ from pathlib import Path
 
 import pandas as pd
 
+from nmc.data import fetch_record
 from nmc.data.archive import inspect
-from nmc.errors import ChecksumError, FormatError, SimulationError, UnknownNameError
+from nmc.errors import (
+    ChecksumError,
+    FormatError,
+    SimulationError,
+    SourceError,
+    UnknownNameError,
+)
 
 #: Table → columns that name a run; a newer row replaces the kept one of the same run.
 TABLES: Mapping[str, tuple[str, ...]] = {
@@ -196,6 +203,15 @@ def _same(new, kept) -> bool:
     if pd.isna(new) or pd.isna(kept):
         return pd.isna(new) and pd.isna(kept)
     return abs(float(new) - float(kept)) <= ROUNDING * max(1.0, abs(float(kept)))
+
+
+def refuse_invented(model: str) -> None:
+    """Raise a `SourceError` where the source's package of a model is the synthetic sample's."""
+    if fetch_record(f"model/{model}").invented:
+        raise SourceError(
+            "The store keeps rows of the portal's packages only, and these are the synthetic "
+            "sample's: name a source that has the portal's (NMC_SOURCE)."
+        )
 
 
 def mark_stale(rows: pd.DataFrame, current: Mapping[str, object]) -> pd.DataFrame:
