@@ -141,8 +141,9 @@ def test_contacts_are_those_of_the_package():
     counts = package.synapses["pre_mtype"].value_counts()
     contacts = contacts_of(package, counts.index[0])
     assert len(contacts) == counts.iloc[0]
-    spec = to_spec(contacts, 2.0)
-    assert spec[0]["weight_nS"] == pytest.approx(2 * contacts["weight_nS"].iloc[0])
+    spec = to_spec(contacts)
+    assert spec[0]["weight_nS"] == contacts["weight_nS"].iloc[0]
+    assert spec[0]["synapse"] == contacts.index[0]
     assert ("mg_mM" in spec[0]) == bool(contacts["excitatory"].iloc[0])
     chosen = choose_cells(contacts, 3, np.random.default_rng(1))
     assert len(set(chosen)) == min(3, contacts["pre_cell"].nunique())

@@ -272,7 +272,9 @@ def _wire(h, pc, cell, contact: dict, seed: int):
 def _add_background(h, cell, gid: int, params: dict):
     sources: dict[int, Any] = {}
     alive = []
-    for contact in params["background"][gid]:
+    for contact in params["background"]:
+        if contact["post"] != gid:
+            continue
         if contact["pre_cell"] not in sources:
             source = sources[contact["pre_cell"]] = h.NetStim()
             source.start, source.number, source.noise = 0, 1e9, 1
@@ -295,7 +297,8 @@ def _on_ranks(params: dict, report) -> tuple[dict, dict[str, np.ndarray]]:
         command = [sys.executable, "-P", "-m", "nmc", "circuit", "run", folder]
         try:
             done = subprocess.run(
-                ["mpiexec", "-n", str(ranks), *command], env=os.environ | ALLOWED | {HANDED: handed},
+                ["mpiexec", "-n", str(ranks), *command],
+                env=os.environ | ALLOWED | {HANDED: handed},
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                 text=True, errors="replace", check=False, preexec_fn=_ender(),
             )  # fmt: skip

@@ -37,7 +37,7 @@ class CircuitRun:
     attrs: dict = field(default_factory=dict)
 
     def rates(self, from_ms: float = 0.0) -> pd.DataFrame:
-        """Firing rate of each cell from a time on, Hz: the plan's neurons with ``rate_Hz`` added."""
+        """Firing rate of each cell from a time on, added to the plan's neurons as ``rate_Hz``."""
         end = self.attrs["tstop_ms"]
         start = as_number(from_ms, where="from_ms", low=0, error=CircuitError)
         if not start < end:

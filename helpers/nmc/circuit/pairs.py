@@ -247,10 +247,11 @@ def simulate_pair(
     package = as_package(post_model, trust=trust)
     contacts = contacts_of(package, pre_mtype)
     factor = _weight_factor(package, pre_mtype, contacts, conductance)
+    contacts = contacts.assign(weight_nS=factor * contacts["weight_nS"])
     chosen = choose_cells(contacts, cells, np.random.default_rng(seed)).tolist()
 
     def record(pre_cell: int):
-        spec = to_spec(contacts[contacts["pre_cell"] == pre_cell], factor)
+        spec = to_spec(contacts[contacts["pre_cell"] == pre_cell])
         params = {"cell": cell_spec(package), "contacts": spec, **settings}
         return run_cached("nmc.circuit._neuron:run_pair", params, [package], synapses=True,
                           timeout_s=timeout_s)  # fmt: skip

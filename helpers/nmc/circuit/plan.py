@@ -47,8 +47,8 @@ class CircuitPlan:
         ``delay_ms``, ``weight_nS`` (sum over its contacts).
     background : DataFrame
         One row a Poisson source: ``post``, ``source`` (as above).
-    packages : mapping of str to Package
-        By model name.
+    packages, synapses : mapping of str to Package, to DataFrame
+        By model name: the package, and its synapses.
     settings : mapping
         ``drive_nA`` (per cell), ``background_Hz``, ``gain``, ``seed``.
     skipped : tuple of (str, str)
@@ -59,42 +59,46 @@ class CircuitPlan:
     connections: pd.DataFrame
     background: pd.DataFrame
     packages: Mapping[str, Package]
+    synapses: Mapping[str, pd.DataFrame]
     settings: Mapping
     skipped: tuple[tuple[str, str], ...] = ()
 
     @cached_property
-    def synapses(self) -> dict[str, pd.DataFrame]:
-        """Synapses of each package."""
-        return {name: package.synapses for name, package in self.packages.items()}
+    def contacts(self) -> pd.DataFrame:
+        """One row a contact, those of the connections by sender, then the background's.
+
+        ``link`` numbers connections and Poisson sources together; ``pre`` (-1 for a source),
+        ``post``, ``model``, ``synapse`` and its row in `synapses`, but with the connection's delay
+        and its gain in the weight.
+        """
+        wired = self.connections[["pre", "post", "source", "delay_ms"]]
+        wired = wired.sort_values("pre", kind="stable")
+        links = pd.concat([wired, self.background.assign(pre=-1)], ignore_index=True)
+        links = links.assign(link=links.index, model=self._models[links["post"]])
+        every = pd.concat(self.synapses, names=["model"]).reset_index()
+        found = links.merge(every, left_on=["model", "source"], right_on=["model", "pre_cell"],
+                            suffixes=("", "_own"))  # fmt: skip
+        return found.assign(
+            delay_ms=found["delay_ms"].fillna(found.pop("delay_ms_own")),
+            weight_nS=found["weight_nS"].where(
+                found["pre"] < 0, found["weight_nS"] * self.settings["gain"]
+            ),
+        )
+
+    @property
+    def _models(self) -> np.ndarray:
+        return self.neurons["model"].to_numpy()
 
     @cached_property
     def spec(self) -> dict:
         """Everything the workers need, ready for JSON: cells, contacts, input."""
-        models, settings = self.neurons["model"].to_numpy(), self.settings
-        senders = {name: dict(list(s.groupby("pre_cell"))) for name, s in self.synapses.items()}
-
-        @cache
-        def own(model: str, source: int) -> list[dict]:
-            return to_spec(senders[model][source])
-
-        contacts = [
-            contact
-            | {"weight_nS": contact["weight_nS"] * settings["gain"],
-               "pre": row.pre, "post": row.post, "delay_ms": row.delay_ms}
-            for row in self.connections.itertuples()
-            for contact in own(models[row.post], row.source)
-        ]  # fmt: skip
-        background: list[list[dict]] = [[] for _ in models]
-        for row in self.background.itertuples():
-            background[row.post] += own(models[row.post], row.source)
+        contacts, inside = self.contacts.set_index("synapse"), self.contacts["pre"].to_numpy() >= 0
         return {
-            "cells": [cell_spec(self.packages[m]) for m in models],
-            "random_channels": [bool(self.packages[m].stochastic) for m in models],
-            "contacts": contacts,
-            "drive_nA": list(settings["drive_nA"]),
-            "background": background,
-            "background_Hz": settings["background_Hz"],
-            "seed": settings["seed"],
+            "cells": [cell_spec(self.packages[m]) for m in self._models],
+            "random_channels": [bool(self.packages[m].stochastic) for m in self._models],
+            "contacts": to_spec(contacts[inside]),
+            "background": to_spec(contacts[~inside]),
+            **{k: self.settings[k] for k in ("drive_nA", "background_Hz", "seed")},
         }
 
     def trusting(self) -> CircuitPlan:
@@ -226,12 +230,15 @@ def plan_circuit(
     table, packages = _neuron_table(sub, numbers, models)
     # the background is drawn first, so that it is the same whatever the wiring
     number = background_cells if background_Hz > 0 else 0
-    background = _background(table, packages, number, np.random.default_rng([seed, 1]))
-    connections, skipped = _wire(sub, table, packages, background, gain, missing, seed)
+    synapses = {name: package.synapses for name, package in packages.items()}
+    background = _background(table, synapses, number, np.random.default_rng([seed, 1]))
+    rows, skipped = _wire(sub, table, packages, background, missing, seed)
+    connections = _measure(rows, table, synapses, gain)
     rheobase = {m: p.hold_nA + p.steps_nA[0] / _STEP_OVER_RHEOBASE for m, p in packages.items()}
     settings = {"drive_nA": [drive * rheobase[m] for m in table["model"]],
                 "background_Hz": background_Hz, "gain": gain, "seed": seed}  # fmt: skip
-    return CircuitPlan(table, connections, background, packages, settings, tuple(skipped))
+    skipped = tuple(skipped)
+    return CircuitPlan(table, connections, background, packages, synapses, settings, skipped)
 
 
 def _selected(connectome, neurons):
@@ -291,7 +298,7 @@ def _first_model(mtype: str) -> str:
     )
 
 
-def _wire(sub, table, packages, background, gain, missing, seed):
+def _wire(sub, table, packages, background, missing, seed):
     """Give each connection the contacts of a presynaptic cell of the receiver's package.
 
     The choice for a receiver and a sending m-type depends on nothing but these, the receiver's
@@ -325,18 +332,15 @@ def _wire(sub, table, packages, background, gain, missing, seed):
             pool = np.concatenate([pool[~used], pool[used]])  # those of the background come last
             blocks.append((pre, np.full(len(pre), post), np.resize(pool, len(pre))))
     rows = np.concatenate([np.zeros((0, 3), int), *(np.stack(b, axis=1) for b in blocks)])
-    found = pd.DataFrame(rows.astype(int), columns=["pre", "post", "source"])
-    return _measure(found, table, packages, gain), skipped
+    return pd.DataFrame(rows.astype(int), columns=["pre", "post", "source"]), skipped
 
 
-def _measure(found: pd.DataFrame, table, packages, gain: float) -> pd.DataFrame:
+def _measure(found: pd.DataFrame, table, synapses, gain: float) -> pd.DataFrame:
     """Connections with their contacts, distance, delay and weight."""
     places = table[["x_um", "y_um", "z_um"]].to_numpy(float)
     distance = np.linalg.norm(places[found["pre"]] - places[found["post"]], axis=1)
-    each = pd.concat(
-        {m: p.synapses.groupby("pre_cell")["weight_nS"].agg(["size", "sum"])
-         for m, p in packages.items()}
-    )  # fmt: skip
+    weights = {m: s.groupby("pre_cell")["weight_nS"] for m, s in synapses.items()}
+    each = pd.concat({m: grouped.agg(["size", "sum"]) for m, grouped in weights.items()})
     keys = [table["model"].to_numpy()[found["post"]], found["source"]]
     own = each.reindex(pd.MultiIndex.from_arrays(keys))
     return found.assign(
@@ -347,9 +351,9 @@ def _measure(found: pd.DataFrame, table, packages, gain: float) -> pd.DataFrame:
     )
 
 
-def _background(table, packages, number: int, rng) -> pd.DataFrame:
+def _background(table, synapses, number: int, rng) -> pd.DataFrame:
     """Draw so many of each package's excitatory presynaptic cells for every cell."""
-    pools = {m: np.unique(p.synapses.query("excitatory")["pre_cell"]) for m, p in packages.items()}
+    pools = {m: np.unique(s.loc[s["excitatory"], "pre_cell"]) for m, s in synapses.items()}
     rows = []
     for post, model in enumerate(table["model"]):
         pool = pools[model]

@@ -255,19 +255,15 @@ def simulate_point_circuit(
     if missing := sorted(set(models) - set(points)):
         raise CircuitError(f"No point neuron is given for {', '.join(missing)}.")
     steps = round(tstop_ms / dt_ms)
-    tables = {model: _PackageTable(package) for model, package in plan.packages.items()}
-    links, contacts, state = _links(plan, tables, dt_ms, seed)
-    events, event_links = _events(plan, steps, dt_ms, np.random.default_rng([seed, 3]))
-    wired = np.sort(plan.connections["pre"].to_numpy(int))
-    times, who, traces = run_network(
+    contacts = plan.contacts.fillna(_UNSET)
+    arguments = [
         np.array([points[m].row() for m in models]),
         np.array(plan.settings["drive_nA"], float),
-        np.array([tables[m].taus for m in models]),
-        np.array([tables[m].reversals for m in models]),
-        np.searchsorted(wired, np.arange(len(models) + 1)),
-        links, contacts, state, events, event_links,
+        *_wiring(plan, contacts, dt_ms, seed),
+        *_events(plan, steps, dt_ms, np.random.default_rng([seed, 3])),
         np.array(record, np.int64), steps, dt_ms,
-    )  # fmt: skip
+    ]  # fmt: skip
+    times, who, traces = run_network(*arguments)
     settings = {
         "tstop_ms": float(steps * dt_ms), "ranks": 1, "seed": seed, "record": record,
         "integration_said": f"point neurons, exponential Euler, {dt_ms:g} ms",
@@ -277,72 +273,49 @@ def simulate_point_circuit(
     return as_run(plan, settings, {}, arrays)
 
 
-class _PackageTable:
-    """A package's contacts as arrays, those of one presynaptic cell side by side."""
-
-    def __init__(self, package: Package):
-        synapses = package.synapses.assign(share=attenuate(package))
-        synapses = synapses.sort_values("pre_cell", kind="stable").fillna(_UNSET)
-        excitatory = synapses["excitatory"].to_numpy(bool)
-
-        def mean(column: str, which: np.ndarray, standard: float) -> float:
-            return float(synapses[column][which].mean()) if which.any() else standard
-
-        self.taus = mean("decay_ms", excitatory, 1.74), mean("decay_ms", ~excitatory, 8.3)
-        self.reversals = tuple(
-            mean(column, which, _UNSET[column])
-            for column, which in (
-                ("e_GABAA_mV", ~excitatory), ("e_GABAB_mV", ~excitatory), ("mg_mM", excitatory),
-            )
-        )  # fmt: skip
-        ratio = np.where(excitatory, synapses["NMDA_ratio"], synapses["GABAB_ratio"])
-        weight = 1e-3 * (synapses["weight_nS"] * synapses["share"]).to_numpy()  # µS
-        fast = np.where(excitatory, *(_peak(RISE_MS, tau) for tau in self.taus))
-        slow = np.where(excitatory, _peak(*NMDA_MS), _peak(*GABAB_MS))
-        self.contacts = np.column_stack(
-            [synapses["utilisation"], synapses["depression_ms"], synapses["facilitation_ms"],
-             weight * fast, weight * ratio * slow, excitatory]
-        ).astype(float)  # fmt: skip
-        self.cells, self.first, self.count = np.unique(
-            synapses["pre_cell"], return_index=True, return_counts=True
-        )
-
-    def find(self, sources: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """First contact and number of contacts of presynaptic cells."""
-        at = np.searchsorted(self.cells, sources)
-        return self.first[at], self.count[at]
-
-
-def _peak(rise: float, decay: float) -> float:
+def _peak(rise, decay):
     """Factor that makes a double exponential's peak one."""
     top = rise * decay / (decay - rise) * np.log(decay / rise)
     return 1 / (np.exp(-top / decay) - np.exp(-top / rise))
 
 
-def _links(plan: CircuitPlan, tables, dt_ms: float, seed: int):
-    """Connections, then background sources, as rows; their contacts; the contacts' streams."""
-    models = plan.neurons["model"].to_numpy()
-    wired = plan.connections.sort_values("pre", kind="stable")
-    delays = np.rint(wired["delay_ms"].to_numpy(float) / dt_ms).astype(int)
-    parts = ((wired, delays, plan.settings["gain"]), (plan.background, 1, 1.0))
-    links, contacts, states, total = [], [], [], 0
-    for part, (rows, delay, gain) in enumerate(parts):
-        post, source = rows["post"].to_numpy(int), rows["source"].to_numpy(int)
-        first, count = np.zeros(len(post), int), np.zeros(len(post), int)
-        own = [np.zeros((0, 6))]
-        for model, table in tables.items():
-            here = np.flatnonzero(models[post] == model)
-            start, number = table.find(source[here])
-            before = np.cumsum(number) - number
-            first[here], count[here] = total + before, number
-            chosen = np.repeat(start - before, number) + np.arange(number.sum())
-            own.append(table.contacts[chosen] * np.array([1, 1, 1, gain, gain, 1]))
-            total += int(number.sum())
-        contacts += own
-        rng = np.random.default_rng([seed, 4 + part])
-        states.append(rng.integers(1, 2**63, sum(map(len, own)), dtype=np.uint64))
-        links.append(np.column_stack([np.broadcast_to(delay, len(post)), first, post, count]))
-    return np.concatenate(links).astype(np.int64), np.concatenate(contacts), np.concatenate(states)
+def _wiring(plan: CircuitPlan, contacts: pd.DataFrame, dt_ms: float, seed: int):
+    """Decays, reversals, links, contacts and their random streams, as `run_network` takes them."""
+    excitatory = contacts["excitatory"].to_numpy(bool)
+    cells = range(len(plan.neurons))
+
+    def mean(column: str, which: np.ndarray, standard: float) -> np.ndarray:
+        found = contacts[which].groupby("post")[column].mean()
+        return found.reindex(cells).fillna(standard).to_numpy(float)
+
+    decays = np.array([mean("decay_ms", excitatory, 1.74), mean("decay_ms", ~excitatory, 8.3)]).T
+    kinds = {"e_GABAA_mV": ~excitatory, "e_GABAB_mV": ~excitatory, "mg_mM": excitatory}
+    reversals = np.array([mean(name, which, _UNSET[name]) for name, which in kinds.items()]).T
+    post, synapse = contacts["post"].to_numpy(), contacts["synapse"].to_numpy()
+    share = np.zeros(len(contacts))
+    for model, package in plan.packages.items():
+        here = (contacts["model"] == model).to_numpy()
+        share[here] = attenuate(package)[synapse[here]]
+    weight = 1e-3 * contacts["weight_nS"].to_numpy() * share  # µS
+    ratio = np.where(excitatory, contacts["NMDA_ratio"], contacts["GABAB_ratio"])
+    fast = _peak(RISE_MS, decays[post, np.where(excitatory, 0, 1)])
+    slow = np.where(excitatory, _peak(*NMDA_MS), _peak(*GABAB_MS))
+    rows = np.column_stack(
+        [contacts[["utilisation", "depression_ms", "facilitation_ms"]], weight * fast,
+         weight * ratio * slow, excitatory]
+    ).astype(float)  # fmt: skip
+    heads = contacts.drop_duplicates("link")
+    wired = heads["pre"].to_numpy() >= 0
+    delays = np.where(wired, np.rint(heads["delay_ms"] / dt_ms), 1)
+    counts = np.bincount(contacts["link"], minlength=len(heads))
+    links = np.column_stack([delays, heads.index, heads["post"], counts]).astype(np.int64)
+    pointer = np.searchsorted(heads["pre"][wired], np.arange(len(cells) + 1))
+    inside = int((contacts["pre"] >= 0).sum())
+    states = [  # of their own, so that the wiring does not change what the background releases
+        np.random.default_rng([seed, 4 + part]).integers(1, 2**63, number, dtype=np.uint64)
+        for part, number in enumerate((inside, len(contacts) - inside))
+    ]
+    return decays, reversals, pointer, links, rows, np.concatenate(states)
 
 
 def _events(plan: CircuitPlan, steps: int, dt_ms: float, rng):

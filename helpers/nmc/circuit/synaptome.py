@@ -23,9 +23,9 @@ from nmc.viewer3d import view_lines
 
 #: Columns of `Package.synapses` that a worker needs.
 _NEEDED = [
-    "pre_cell", "section", "x", "excitatory", "depression_ms", "facilitation_ms", "utilisation",
-    "decay_ms", "delay_ms", "weight_nS", "NMDA_ratio", "mg_mM", "GABAB_ratio", "e_GABAA_mV",
-    "e_GABAB_mV",
+    "pre", "post", "pre_cell", "section", "x", "excitatory", "depression_ms", "facilitation_ms",
+    "utilisation", "decay_ms", "delay_ms", "weight_nS", "NMDA_ratio", "mg_mM", "GABAB_ratio",
+    "e_GABAA_mV", "e_GABAB_mV",
 ]  # fmt: skip
 
 
@@ -71,9 +71,9 @@ def choose_cells(contacts: pd.DataFrame, wanted: int | Sequence[int] | None, rng
     return cells if number >= len(cells) else np.sort(rng.choice(cells, number, replace=False))
 
 
-def to_spec(contacts: pd.DataFrame, weight_factor: float = 1.0) -> list[dict]:
-    """Turn rows into dictionaries for a worker; what the package does not set is left out."""
-    table = contacts[_NEEDED].assign(weight_nS=contacts["weight_nS"] * weight_factor)
+def to_spec(contacts: pd.DataFrame) -> list[dict]:
+    """Turn rows, by synapse, into dictionaries for a worker; what is not set is left out."""
+    table = contacts[[column for column in _NEEDED if column in contacts]]
     return [
         {"synapse": int(number)} | {k: v for k, v in row.items() if v == v}
         for number, row in zip(table.index, table.to_dict("records"), strict=True)
