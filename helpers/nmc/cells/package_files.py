@@ -345,28 +345,33 @@ def read_synapses(files: Files, mtypes: Mapping[int, str], sections: Mapping[str
                 f"{lists[row]}; the lists are {', '.join(SECTION_LISTS)}, their sections "
                 f"{', '.join(str(sections[array]) for array in SECTION_ARRAYS)}."
             )  # fmt: skip
-    raw = pd.DataFrame(raw)
-    array = raw["sectionlist"].map(dict(enumerate(SECTION_ARRAYS))).astype("str")
-    table = pd.DataFrame(
-        {
-            "pre_cell": raw["pre_cell"],
-            "pre_mtype": raw["pre_mtype"].map(dict(mtypes)).astype("str"),
-            "section": array + "[" + raw["index"].astype("str") + "]",
-            "x": raw["x"],
-            "excitatory": raw["type"] >= _FIRST_EXCITATORY,
-            **{name: raw[name].abs() for name in _COLUMNS[7:10]},  # the template takes abs() too
-            **{name: raw[name] for name in _COLUMNS[10:]},
-        }
-    )
-    return _with_synconf(files, table.set_index(pd.RangeIndex(len(table), name="synapse")))
+    count = len(cells)
+    places = zip(lists.tolist(), index.tolist(), strict=True)
+    columns = {
+        "pre_cell": raw["pre_cell"],
+        "pre_mtype": [mtypes[number] for number in raw["pre_mtype"].tolist()],
+        "section": [f"{SECTION_ARRAYS[number]}[{k}]" for number, k in places],
+        "x": raw["x"],
+        "excitatory": raw["type"] >= _FIRST_EXCITATORY,
+        **{name: np.abs(raw[name]) for name in _COLUMNS[7:10]},  # the template takes abs() too
+        **{name: raw[name] for name in _COLUMNS[10:]},
+    }
+    settings = _read_synconf(files, count)
+    columns["utilisation"] *= settings.pop("use_factor")
+    if (over := columns["utilisation"] > 1).any():
+        row = int(np.argmax(over))
+        files.refuse("synapses/synconf.txt", f"gives the synapse in row {row} a utilisation Use of "
+                     f"{columns['utilisation'][row]:g}, which lies in 0 to 1.")  # fmt: skip
+    table = pd.DataFrame(columns | settings, index=pd.RangeIndex(count, name="synapse"))
+    return table.astype({"pre_mtype": "str", "section": "str"})
 
 
 def _at(place: str):
     return lambda row: f"{place} of the synapse in row {row}"
 
 
-def _with_synconf(files: Files, table: pd.DataFrame) -> pd.DataFrame:
-    """Add to the synapse table what ``synconf.txt`` sets.
+def _read_synconf(files: Files, count: int) -> dict[str, np.ndarray]:
+    """What ``synconf.txt`` sets of each of so many synapses, by column; NaN where it does not.
 
     The file alternates a line of HOC assignments and a line of synapse numbers that ends in
     −1e15.  HOC would execute whatever stands there; here only assignments of `SYNCONF` pass.
@@ -375,23 +380,18 @@ def _with_synconf(files: Files, table: pd.DataFrame) -> pd.DataFrame:
     lines = files.text(file).rstrip().splitlines() if files.has(file) else []
     if len(lines) % 2:
         files.refuse(file, "ends in the middle of an entry.")
-    table = table.assign(**dict.fromkeys((c for c, _, _ in SYNCONF.values()), np.nan))
-    table["use_factor"] = 1.0
+    found = {column: np.full(count, np.nan) for column, _, _ in SYNCONF.values()}
+    found["use_factor"] = np.ones(count)
     for code, ids in zip(lines[::2], lines[1::2], strict=True):
         where = f"{files.name}: {file}: {ids.strip()[:60]!r}"
         *numbers, last = ids.split() or ["nothing"]
         if last not in ("-1e15", "-1e+15"):
             raise PackageError(f"{where}: a list of synapses must end in -1e15.")
-        rows = as_counts(numbers, where=where, high=len(table) - 1, error=PackageError)
+        rows = as_counts(numbers, where=where, high=count - 1, error=PackageError)
         for name, value in _assignments(files, code):
-            column = SYNCONF[name][0]
-            table.loc[rows, column] = value if name != "Use" else table[column][rows] * value
-    table["utilisation"] *= table.pop("use_factor")
-    if (over := table["utilisation"] > 1).any():
-        row = over.idxmax()
-        files.refuse(file, f"gives synapse {row} a release probability Use above 1: "
-                     f"{table['utilisation'][row]:g}.")  # fmt: skip
-    return table
+            column = found[SYNCONF[name][0]]
+            column[rows] = value * column[rows] if name == "Use" else value
+    return found
 
 
 def _assignments(files: Files, code: str) -> list[tuple[str, float]]:

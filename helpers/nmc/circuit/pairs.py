@@ -6,7 +6,6 @@ The contacts stand where the microcircuit put them: in the package's own ``synap
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from math import e, nan
@@ -15,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 from scipy.stats import t as student
-from tqdm import tqdm
+from tqdm.contrib.concurrent import thread_map
 
 from nmc import child, names
 from nmc.cells.build import cell_spec
@@ -95,12 +94,8 @@ def compare_with_sheet(
 ) -> pd.DataFrame:
     """Compare what single connections gave with a pathway's sheet: ratio of the means.
 
-    Parameters
-    ----------
-    values : mapping of str to sequence of float, or Summary
-        Column of `SHEET` → one value a connection (NaN is left out), or their summary.
-    sheet : Series or None
-        The pathway's row of `nmc.load_pathways`; without one, what is the sheet's is NaN.
+    `values` has, for each column of `SHEET`, one value a connection (NaN is left out) or their
+    summary; `sheet` is the pathway's row of `nmc.load_pathways`, None where there is none.
 
     Returns
     -------
@@ -110,12 +105,8 @@ def compare_with_sheet(
         bootstrap interval over the connections, Student's t interval of a summary; NaN for a
         single one), ``mark`` (``SD ≥ mean`` or ``SD = 0`` where the sheet's deviation says little
         or nothing) and ``verdict``: *agrees* when the interval holds 1, *differs* when it does
-        not, empty without interval.
-
-    Notes
-    -----
-    The sheet's mean is taken as exact: it does not print over how many pairs it was taken.  Its
-    deviation plays no part: a test by it passes anything where it is as large as the mean.
+        not, empty without interval.  The sheet's mean is taken as exact, and its deviation plays
+        no part: a test by it passes anything where it is as large as the mean.
     """
     rows = {}
     for column, (name, unit) in SHEET.items():
@@ -256,12 +247,12 @@ def simulate_pair(
         return run_cached("nmc.circuit._neuron:run_pair", params, [package], synapses=True,
                           timeout_s=timeout_s)  # fmt: skip
 
-    with ThreadPoolExecutor(workers) as pool:  # each thread waits for a process
-        bar = tqdm(pool.map(record, chosen), total=len(chosen), unit="cell", leave=False,
-                   delay=1.0, disable=None if progress else True)  # fmt: skip
-        found = dict(zip(chosen, bar, strict=True))
+    found = thread_map(  # each thread waits for a process
+        record, chosen, max_workers=workers, unit="cell", leave=False, delay=1.0,
+        disable=None if progress else True,
+    )  # fmt: skip
     return _as_recording(
-        names.canonical_mtype(pre_mtype), package, contacts, found,
+        names.canonical_mtype(pre_mtype), package, contacts, dict(zip(chosen, found, strict=True)),
         {"seed": seed, "conductance": conductance, "weight_factor": factor, "hold_mV": hold_mV},
     )  # fmt: skip
 

@@ -27,7 +27,6 @@ from nmc.circuit._point import GABAB_MS, NMDA_MS, RISE_MS, run_network, run_step
 from nmc.circuit.activity import CircuitRun
 from nmc.circuit.network import TSTOP_MS, as_run, check_length, check_recorded, check_step
 from nmc.circuit.plan import CircuitPlan
-from nmc.circuit.synaptome import origin_of
 from nmc.errors import CircuitError
 from nmc.numbers import as_count
 
@@ -59,7 +58,7 @@ class PointNeuron:
     rates : DataFrame
         ``amplitude_nA``, ``cell_Hz`` (the package), ``point_Hz``.
     attrs : dict
-        ``origin`` and ``invented`` of the package.
+        ``model``, ``origin`` and ``invented`` of the package.
     """
 
     model: str
@@ -128,7 +127,7 @@ def fit_point_neuron(
     )  # fmt: skip
     C, g, E, threshold, slope, reset, jump, tau, refractory = best.tolist()
     return PointNeuron(package.name, C, g, E, threshold, slope, reset, jump, tau, refractory,
-                       rates, origin_of([package]))  # fmt: skip
+                       rates, package.source)  # fmt: skip
 
 
 def _rates(row, hold_nA, amplitudes) -> np.ndarray:
@@ -188,7 +187,7 @@ def compute_attenuation(model: AnyModel) -> pd.DataFrame:
     meta, arrays = run_cached("nmc.circuit._neuron:run_attenuation", params, [package])
     sections = np.array(meta["sections"])[arrays["section"]]
     table = pd.DataFrame({"section": sections, "x": arrays["x"], "share": arrays["share"]})
-    table.attrs.update(origin_of([package]))
+    table.attrs = package.source
     return table
 
 
@@ -228,10 +227,8 @@ def simulate_point_circuit(
         From `nmc.plan_circuit`.
     points : mapping of str to PointNeuron, optional
         By model; calibrated here unless given.
-    tstop_ms, record
-        As for `nmc.simulate_circuit`.
-    dt_ms : float
-        Fixed step (exponential Euler).
+    tstop_ms, record, dt_ms
+        As for `nmc.simulate_circuit`; the steps are exponential Euler's.
     seed : int, optional
         Of the Poisson input and the releases; the plan's unless given.
 
@@ -242,8 +239,7 @@ def simulate_point_circuit(
     Raises
     ------
     CircuitError
-        A model of the plan has no point neuron; a cell to record is not there; a length, step or
-        seed that cannot be.
+        A model of the plan has no point neuron; a setting that cannot be.
     """
     models = plan.neurons["model"].to_numpy()
     record, dt_ms = check_recorded(record, len(models)), check_step(dt_ms)

@@ -48,9 +48,7 @@ def write_circuit(
     dt_ms: float = DT_MS,
     trust: bool = False,
 ) -> Path:
-    """Write a plan into a folder that MPI can run, here or on another machine.
-
-    The command is ``mpiexec -n N nmc circuit run FOLDER``.
+    """Write a plan into a folder for ``mpiexec -n N nmc circuit run FOLDER``, here or elsewhere.
 
     Parameters
     ----------
@@ -69,10 +67,8 @@ def write_circuit(
 
     Raises
     ------
-    CircuitError, UnknownNameError
-        A setting that cannot be; a folder that holds something else.
-    TrustError, MechanismError, CompilerError
-        A package is neither known nor trusted; its mechanisms cannot be compiled.
+    CircuitError, UnknownNameError, TrustError, MechanismError, CompilerError
+        A setting that cannot be, a folder that holds something else; as `nmc.simulate_circuit`.
     """
     folder = Path(folder)
     plan = plan.trusting() if trust else plan
@@ -139,22 +135,11 @@ def read_circuit(plan: CircuitPlan, folder: str | Path) -> CircuitRun:
 def run_folder(
     folder: str | Path, *, trust: bool = False, libraries: Sequence[str] | None = None
 ) -> tuple[PartedRun, int]:
-    """Simulate this process's share of the circuit in a folder: what each MPI rank does.
+    """Simulate this process's share of the circuit in a folder, as each MPI rank does.
 
-    Parameters
-    ----------
-    folder : path
-        From `write_circuit`.
-    trust : bool
-        Run the code of packages that are not among the known ones.
-    libraries : sequence of path, optional
-        Compiled mechanisms to load, from the caller that has written the folder itself and has
-        checked its packages: then nothing in it is checked again.
-
-    Returns
-    -------
-    run, rank : PartedRun, int
-        The run, and which of its ranks this process is.
+    `libraries` are compiled mechanisms to load, from the caller that has written the folder
+    itself and has checked its packages: then nothing in it is checked again.  Returns the run,
+    and which of its ranks this process is.
 
     Raises
     ------

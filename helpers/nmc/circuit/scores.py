@@ -31,8 +31,9 @@ SETTINGS = {"trials": 15, "cells": 8, "dt_ms": 0.1, "window_ms": 200.0, "seed": 
 
 
 def load_list() -> pd.DataFrame:
-    """Return the pathways to record: ``kind`` (the sheet's class: sign of both ends, dynamics),
-    ``pre`` and ``model``; one of each kind first, then the second of each, and so on.
+    """Return the pathways to record, one of each ``kind`` first: with ``pre`` and ``model``.
+
+    The kind is the sheet's class: sign of both ends, and the dynamics.
     """
     return pd.read_csv(str(files(__package__) / "pathways.csv"))
 
@@ -51,24 +52,10 @@ def run_pathways(
     path: Path | None = None,
     progress: bool = True,
 ) -> pd.DataFrame:
-    """Record pathways and keep their rows, each as soon as it is there.
+    """Record pathways (m-type, model) and keep their rows, each as soon as it is there.
 
-    Started again it records only what is missing, failed or stale.
-
-    Parameters
-    ----------
-    wanted : iterable of (str, str), optional
-        Presynaptic m-types and receiving models; those of `load_list` whose package the source
-        has, unless given.
-    path : pathlib.Path, optional
-        Another file than the store's own.
-    progress : bool
-        Show a progress bar.
-
-    Returns
-    -------
-    pandas.DataFrame
-        As `load_pathway_scores`.
+    Unless given, those of `load_list` whose package the source has.  Started again it records
+    only what is missing, failed or stale; `path` names another file than the store's own.
 
     Raises
     ------
@@ -142,9 +129,9 @@ def load_pathway_scores(*, path: Path | None = None) -> pd.DataFrame:
         or *other*), ``cells``, ``contacts``; for each quantity of `nmc.circuit.pairs.SHEET` the
         measured mean, ``…_sd`` and ``…_cells`` (the values as text) over presynaptic cells, and
         ``sheet_…``, ``sheet_sd_…``, ``ratio_…``, ``ratio_low_…``, ``ratio_high_…``, ``mark_…`` and
-        ``verdict_…`` as `nmc.circuit.pairs.compare_with_sheet` has them; ``decay_fit_ms``, the
-        other definition of decay (see `simulate_pair`); ``error``, and
-        ``stale``, ``stale_because`` and ``package`` as `nmc.load_scoreboard` has them.
+        ``verdict_…`` of `nmc.circuit.pairs.compare_with_sheet`; ``decay_fit_ms`` (see
+        `simulate_pair`); ``error``, ``stale``, ``stale_because`` and ``package`` as
+        `nmc.load_scoreboard` has them.
     """
     rows = recomputed.load_kept("pathways") if path is None else pd.read_parquet(path)
     if rows.empty:
@@ -182,14 +169,9 @@ def _kept(row: pd.Series, column: str) -> list[float] | Summary:
 def summarise(rows: pd.DataFrame) -> pd.DataFrame:
     """Count, for each quantity, the pathways whose mean agrees with the sheet's.
 
-    Returns
-    -------
-    pandas.DataFrame
-        Index: the quantities.  ``pathways`` (with both numbers: not every sheet prints all, and
-        a decay longer than the recording has no number here), ``agree`` and ``differ`` (the 95 %
-        interval of the ratio holds 1, or not; one connection alone has none), ``SD ≥ mean`` and
-        ``SD = 0`` (sheets whose deviation says little or nothing) and ``median simulated ÷
-        sheet``.
+    ``pathways`` have both numbers (not every sheet prints all, and a decay longer than the
+    recording has none here); ``agree`` and ``differ``: the 95 % interval of the ratio holds 1,
+    or not; ``SD ≥ mean`` and ``SD = 0``: sheets whose deviation says little or nothing.
     """
     good = rows[rows["error"].isna()]
     found = {}

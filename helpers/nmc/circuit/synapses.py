@@ -325,16 +325,15 @@ def fit_tsodyks_markram(
     Raises
     ------
     SynapseError
-        Fewer responses than the four parameters need; amplitudes that are not finite, or all 0;
-        a confidence outside (0, 1).
+        Fewer than five responses; amplitudes that are not finite, or all 0; a confidence outside
+        (0, 1).
 
     Notes
     -----
-    Least squares on logit(U), log D, log F and log A (so no estimate leaves its range); the
-    intervals come from the curvature there (Student's t with n - 4 degrees of freedom when
-    `sigma` is not given, normal otherwise) and are transformed back, hence not symmetric.
-    A time constant that the train hardly depends on has a wide interval, up to a factor of a few
-    hundred either way: read it as unknown.
+    Least squares on logit(U), log D, log F and log A, so no estimate leaves its range.  Intervals
+    come from the curvature there (Student's t with n - 4 degrees of freedom without `sigma`, else
+    normal), transformed back.  A time constant that the train hardly depends on gets one of up to
+    a factor of a few hundred either way: read it as unknown.
     """
     if not 0 < _number(confidence, where="confidence") < 1:
         raise SynapseError(f"The confidence lies between 0 and 1; got {confidence!r}.")

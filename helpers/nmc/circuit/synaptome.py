@@ -30,7 +30,7 @@ _NEEDED = [
 
 
 def contacts_of(package: Package, pre_mtype: str) -> pd.DataFrame:
-    """Return the rows of ``package.synapses`` that cells of an m-type make, in any spelling.
+    """Return the rows of ``package.synapses`` from an m-type, in any spelling.
 
     Raises
     ------
@@ -48,13 +48,7 @@ def contacts_of(package: Package, pre_mtype: str) -> pd.DataFrame:
 
 
 def choose_cells(contacts: pd.DataFrame, wanted: int | Sequence[int] | None, rng) -> np.ndarray:
-    """Choose senders among contacts: so many at random, those listed, or all (None); sorted.
-
-    Raises
-    ------
-    SynapseError
-        No sender is asked for, or one that makes none of the contacts.
-    """
+    """Choose senders among contacts: so many at random, those listed, or all (None); sorted."""
     cells = np.unique(contacts["pre_cell"])
     if wanted is None:
         return cells
@@ -129,7 +123,7 @@ def locate_synapses(model: AnyModel) -> pd.DataFrame:
     places = pd.DataFrame(rows, columns=columns, index=synapses.index, dtype=float)
     kept = synapses[["pre_cell", "pre_mtype", "excitatory", "section", "weight_nS"]]
     table = kept.join(places)
-    table.attrs["folder"] = str(package.folder)
+    table.attrs = package.source | {"folder": str(package.folder)}
     return table
 
 
@@ -162,6 +156,7 @@ def count_synaptome(model: AnyModel) -> pd.DataFrame:
     each = sheet["synapses_per_connection_mean"].astype(float)
     table["sheet_synapses"] = table["sheet_cells"] * each
     table["ratio"] = table["synapses"] / table["sheet_synapses"]
+    table.attrs = package.source
     return table.sort_values("synapses", ascending=False)
 
 
