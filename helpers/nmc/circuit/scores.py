@@ -136,7 +136,7 @@ def load_pathway_scores(*, path: Path | None = None) -> pd.DataFrame:
     rows = recomputed.load_kept("pathways") if path is None else pd.read_parquet(path)
     if rows.empty:
         return rows
-    pre, model = rows["pathway"].str.split(":").str
+    pre, model = (rows["pathway"].str.split(":").str[k] for k in (0, 1))
     listed = load_list()
     kinds = dict(zip(listed["pre"] + ":" + listed["model"], listed["kind"], strict=True))
     post = [names.parse_model(name).mtype for name in model]
