@@ -129,7 +129,7 @@ def _calls():
         half, packed, _ = partners.rank_half(indptr, indices, *turned, rank)
         x, y, z = np.random.default_rng(1).uniform(0, 300, (3, n))
         one = np.zeros(n, np.int32)
-        starts, xyz = np.array([0, n]), np.column_stack([x, y, z])
+        starts, some = np.array([0, n]), np.full((2, 1, 1, 30), n, np.int64)
         short, order = indices.astype(np.uint16), np.arange(n)
         room = (n, n * n, n * n, n + 3)
         pools, tags = np.empty((tasks, n * 2), np.int32), np.empty((tasks, n * 2), np.int8)
@@ -152,8 +152,11 @@ def _calls():
             "connections_by_distance": (
                 distance.connections_by_distance, indptr, indices, x, y, z, one, 1, 20.0, 30, tasks
             ),
-            "count_classes": (
-                distance.count_classes, indptr, indices, one, 1, xyz, 20.0, 30, tasks
+            "pairs_by_offset": (
+                distance.pairs_by_offset, indptr, indices, x, y, z, 20.0, 30, 30, tasks
+            ),
+            "draw_classes": (
+                distance.draw_classes, x, y, z, starts, 20.0, 30, *some, seed, tasks
             ),
             "rank_half": (partners.rank_half, indptr, indices, *turned, rank),
             "_trade_all": (_trade_all, indptr, indices.copy(), order, seed, pools, tags),

@@ -18,8 +18,7 @@ def test_by_hand():
     assert found["connections"].to_dict() == {(75.0, -125.0): 1, (75.0, 125.0): 0}
 
 
-def test_against_every_pair(monkeypatch):
-    monkeypatch.setattr("nmc.connectome.distance._ROWS", 7)
+def test_against_every_pair():
     connectome = make_connectome(6, n=45)
     table = compute_offset_map(connectome, bin_um=40, aside_um=200, up_um=160)
     xyz, graph = connectome.positions, connectome.adjacency.toarray()

@@ -139,10 +139,6 @@ def from_edges(
         Column of `neurons` that these refer to; without it they are row numbers from 0 on.
     name : str
         What to call it in a figure; default the file's name.
-
-    Returns
-    -------
-    Connectome
     """
     name = name or (Path(edges).stem if isinstance(edges, str | Path) else "connectome")
     edges = _table(edges)
@@ -179,10 +175,6 @@ def from_networkx(graph: networkx.DiGraph, *, name: str = "") -> Connectome:
         ``weight``, weights are kept, and those of parallel edges added.
     name : str
         What to call it in a figure; default the graph's.
-
-    Returns
-    -------
-    Connectome
     """
     if not (hasattr(graph, "is_directed") and hasattr(graph, "nodes")):
         raise ConnectomeError(f"A {type(graph).__name__} is no networkx graph.")
@@ -204,10 +196,6 @@ def from_parquet(folder: str | Path) -> Connectome:
     Parameters
     ----------
     folder : str or Path
-
-    Returns
-    -------
-    Connectome
     """
     import pyarrow.parquet as pq
 
@@ -244,10 +232,6 @@ def from_graphml(path: str | Path) -> Connectome:
     path : str or Path
         Data of nodes become columns; ids that are not 0 … N−1 stand in a column ``node``. Where
         every edge has a ``weight``, weights are kept.
-
-    Returns
-    -------
-    Connectome
     """
     path = _existing(path)
     read = {

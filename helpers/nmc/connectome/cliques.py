@@ -14,6 +14,7 @@ from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
 from nmc.connectome.arrays import graph_of, memory_for, must_hold, tasks
+from nmc.connectome.graph import Connectome
 from nmc.connectome.kernels import simplices
 from nmc.connectome.kernels.topology import extend, faces_of, rank_mod2
 from nmc.errors import ConnectomeError
@@ -22,16 +23,12 @@ from nmc.errors import ConnectomeError
 MOST_BY_BITS = 1 << 14
 
 
-def count_simplices(connectome) -> pd.Series:
+def count_simplices(connectome: Connectome) -> pd.Series:
     """Count directed simplices by dimension.
 
     A directed k-simplex is an ordered tuple of k + 1 neurons in which each contacts all later
     ones: dimension 0 are the neurons, 1 the connections, 2 the feed-forward triangles.
     Reciprocal connections make different tuples of the same neurons, all counted.
-
-    Parameters
-    ----------
-    connectome : Connectome
 
     Returns
     -------
@@ -48,7 +45,7 @@ def count_simplices(connectome) -> pd.Series:
     return pd.Series(counts, name="simplices").rename_axis("dimension")
 
 
-def compute_participation(connectome) -> pd.DataFrame:
+def compute_participation(connectome: Connectome) -> pd.DataFrame:
     """Count, for every neuron, the directed simplices of each dimension it is part of.
 
     Parameters
@@ -83,10 +80,6 @@ def compute_euler_characteristic(counts: pd.Series) -> int:
     ----------
     counts : pandas.Series
         From `count_simplices`; Betti numbers give the same number.
-
-    Returns
-    -------
-    int
     """
     if not isinstance(counts, pd.Series):
         raise ConnectomeError(
@@ -110,7 +103,7 @@ def _inputs(connectome) -> tuple:
     return indptr, indices, room, own + indices.itemsize * (edges + room[2])
 
 
-def compute_betti_numbers(connectome) -> pd.Series:
+def compute_betti_numbers(connectome: Connectome) -> pd.Series:
     """Compute the Betti numbers of the directed flag complex, exactly, over two elements.
 
     The dimension-k Betti number counts independent k-dimensional cavities: 0 components, 1

@@ -21,12 +21,13 @@ from nmc.connectome.arrays import (
     pathway_table,
     ratio,
 )
+from nmc.connectome.graph import Connectome
 from nmc.connectome.kernels.partners import count_by_smaller_degree, count_inputs, mark_reciprocal
 from nmc.connectome.validation import check_choice
 from nmc.errors import ConnectomeError
 
 
-def compute_degrees(connectome) -> pd.DataFrame:
+def compute_degrees(connectome: Connectome) -> pd.DataFrame:
     """Count the partners of every neuron (Newman 2003, SIAM Rev 45:167).
 
     Parameters
@@ -55,12 +56,8 @@ def compute_degrees(connectome) -> pd.DataFrame:
     return table
 
 
-def compute_reciprocity(connectome) -> float:
+def compute_reciprocity(connectome: Connectome) -> float:
     """Compute the share of connections that have one in the other direction.
-
-    Parameters
-    ----------
-    connectome : Connectome
 
     Returns
     -------
@@ -73,7 +70,7 @@ def compute_reciprocity(connectome) -> float:
     return float(marks.mean()) if marks.size else float("nan")
 
 
-def compute_pathway_reciprocity(connectome, by: str = "mtype") -> pd.DataFrame:
+def compute_pathway_reciprocity(connectome: Connectome, by: str = "mtype") -> pd.DataFrame:
     """Compute reciprocity pathway by pathway (as `compute_reciprocity`).
 
     Parameters
@@ -100,7 +97,7 @@ def compute_pathway_reciprocity(connectome, by: str = "mtype") -> pd.DataFrame:
     return table
 
 
-def compute_convergence(connectome, by: str = "mtype") -> pd.DataFrame:
+def compute_convergence(connectome: Connectome, by: str = "mtype") -> pd.DataFrame:
     """Compute convergence and divergence of every pathway as the portal's fact sheets define them.
 
     Convergence is the number of presynaptic neurons of one type that contact a neuron of the
@@ -161,7 +158,7 @@ def _over_groups(counts: np.ndarray, codes: np.ndarray, sizes: np.ndarray):
     return mean, np.sqrt(square / sizes)
 
 
-def compute_rich_club(connectome, nulls: Iterable = ()) -> pd.DataFrame:
+def compute_rich_club(connectome: Connectome, nulls: Iterable = ()) -> pd.DataFrame:
     """Compute how densely the neurons above each degree are connected among themselves.
 
     For each k, the connections among the N neurons of degree (in + out) above k over the
@@ -221,7 +218,9 @@ def compute_rich_club(connectome, nulls: Iterable = ()) -> pd.DataFrame:
     return table
 
 
-def compute_hubs(connectome, share: float = 0.01, *, kind: str = "degree") -> pd.DataFrame:
+def compute_hubs(
+    connectome: Connectome, share: float = 0.01, *, kind: str = "degree"
+) -> pd.DataFrame:
     """Find the hubs, the neurons with the most partners (van den Heuvel and Sporns 2013).
 
     Parameters
@@ -265,7 +264,7 @@ def _above(counts: np.ndarray) -> np.ndarray:
     return counts[::-1].cumsum()[::-1][1:]
 
 
-def compute_block_densities(connectome, by: str = "layer") -> pd.DataFrame:
+def compute_block_densities(connectome: Connectome, by: str = "layer") -> pd.DataFrame:
     """Compute the density of connections between every two groups of neurons.
 
     The densities of a stochastic blockmodel (Holland, Laskey and Leinhardt 1983, Soc Netw 5:109).
@@ -290,7 +289,7 @@ def compute_block_densities(connectome, by: str = "layer") -> pd.DataFrame:
     return blank_unknown(table, connectome, by, ["density"])
 
 
-def compute_modularity(connectome, by: str = "layer") -> float:
+def compute_modularity(connectome: Connectome, by: str = "layer") -> float:
     """Compute how much more often connections stay within groups than degrees explain.
 
     The directed modularity ``Q = Σ_g (e_gg / m − out_g in_g / m²)`` of a partition given by the

@@ -19,7 +19,11 @@ from nmc.connectome.arrays import (
     tasks,
 )
 from nmc.connectome.graph import Connectome
-from nmc.connectome.kernels.distance import connections_by_distance, pairs_by_distance
+from nmc.connectome.kernels.distance import (
+    connections_by_distance,
+    pairs_by_distance,
+    pairs_by_offset,
+)
 from nmc.connectome.validation import (
     check_choice,
     check_connectome,
@@ -39,7 +43,7 @@ MOST_COUNTS = 4_000_000
 
 
 def compute_distance_profile(
-    connectome, *, bin_um: float = 25.0, axis: str = "3d", by: str | None = None
+    connectome: Connectome, *, bin_um: float = 25.0, axis: str = "3d", by: str | None = None
 ) -> pd.DataFrame:
     """Compute connection probability against soma distance over all pairs of neurons [1]_.
 
@@ -78,14 +82,14 @@ def compute_distance_profile(
             f"more than there is room for ({MOST_COUNTS:.0e} in all): take wider ones."
         )
     bins = int(bins)
-    pairs, connections = _count(connectome, codes, len(labels), (x, y, z), bin_um, bins)
+    pairs, connections = count_pairs(connectome, codes, len(labels), (x, y, z), bin_um, bins)
     table = _table(labels, pairs, connections, bin_um, named=by is not None)
     farther = table[::-1].groupby(["pre", "post"] if by else lambda _: 0)["pairs"].cumsum()
     return table[farther.sort_index() > 0].reset_index(drop=True)
 
 
 def compute_pathway_probability(
-    connectome, *, within_um: float = 100.0, by: str = "mtype"
+    connectome: Connectome, *, within_um: float = 100.0, by: str = "mtype"
 ) -> pd.DataFrame:
     """Compute the connection probability of every pathway as the portal's fact sheets define it.
 
@@ -113,7 +117,7 @@ def compute_pathway_probability(
     xyz = _coordinates(connectome, "3d")
     # Two bins, near and far; a finite stand-in for infinity puts all pairs into the first.
     width = min(within_um, np.finfo(float).max)
-    pairs, connections = _count(connectome, codes, len(labels), xyz, width, 2)
+    pairs, connections = count_pairs(connectome, codes, len(labels), xyz, width, 2)
     table = _table(labels, pairs[..., :1], connections[..., :1], width, named=True)
     table = table.drop(columns=["from_um", "to_um"])
     return blank_unknown(table, connectome, by, ["probability", "standard_error"])
@@ -136,7 +140,9 @@ def _coordinates(connectome, axis: str) -> tuple[np.ndarray, np.ndarray, np.ndar
     )
 
 
-def _count(connectome, codes, n_groups, xyz, width, bins) -> tuple[np.ndarray, np.ndarray]:
+def count_pairs(
+    connectome: Connectome, codes: np.ndarray, n_groups: int, xyz: tuple, width: float, bins: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Return ordered pairs and connections, (groups, groups, bins) each."""
     indptr, indices = graph_of(connectome)
     order = np.argsort(codes, kind="stable")
@@ -171,7 +177,6 @@ def _table(labels, pairs, connections, width, *, named: bool) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-_ROWS = 256  # presynaptic neurons at a time
 _MOST_BINS = 1_000_000
 
 
@@ -196,7 +201,7 @@ def compute_offset_map(
         postsynaptic above the presynaptic soma; negative is deeper), ``pairs``,
         ``connections``, ``probability`` (NaN without pairs).
     """
-    graph_of(connectome)
+    check_connectome(connectome)
     check_width(bin_um)
     check_width(aside_um, "The map aside")
     check_width(up_um, "The map up and down")
@@ -205,29 +210,21 @@ def compute_offset_map(
             f"Bins of {bin_um:g} µm are too many for such a map: take wider ones."
         )
     n_aside, n_up = int(np.ceil(aside_um / bin_um)), int(np.ceil(up_um / bin_um))
-    shape = (n_aside, 2 * n_up)
-    counts = np.zeros((2, n_aside * 2 * n_up), np.int64)
-    xyz, graph = connectome.positions, connectome.adjacency
-    for start in range(0, len(xyz), _ROWS):
-        rows = slice(start, start + _ROWS)
-        step = xyz[None] - xyz[rows, None]
-        aside = (np.hypot(step[..., 0], step[..., 2]) / bin_um).astype(np.int64)
-        up = np.floor(step[..., 1] / bin_um).astype(np.int64) + n_up
-        inside = (aside < n_aside) & (up >= 0) & (up < 2 * n_up)
-        inside[np.arange(len(step)), np.arange(start, start + len(step))] = False
-        flat = aside * 2 * n_up + up
-        counts[0] += np.bincount(flat[inside], minlength=counts.shape[1])
-        linked = graph[rows].toarray() & inside
-        counts[1] += np.bincount(flat[linked], minlength=counts.shape[1])
-    at = np.indices(shape).reshape(2, -1)
-    pairs, connections = counts
-    share = ratio(connections, pairs)
+    indptr, indices = graph_of(connectome)
+    with memory_for("counting pairs by offset"):
+        how = (float(bin_um), n_aside, n_up, tasks(32 * n_aside * n_up + 4 * indptr.size))
+        xyz = _coordinates(connectome, "3d")
+        pairs, connections = pairs_by_offset(indptr, indices, *xyz, *how)
+    n = indptr.size - 1
+    must_hold("pairs by offset", (pairs.sum(), n * (n - 1)), (connections.sum(), indices.size))
+    at = np.indices((n_aside, 2 * n_up)).reshape(2, -1)
+    pairs, connections = pairs[:-1], connections[:-1]
     return pd.DataFrame(
         {
             "aside_um": (at[0] + 0.5) * bin_um,
             "up_um": (at[1] - n_up + 0.5) * bin_um,
             "pairs": pairs,
             "connections": connections,
-            "probability": share,
+            "probability": ratio(connections, pairs),
         }
     )

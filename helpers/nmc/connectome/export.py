@@ -83,10 +83,6 @@ def to_networkx(connectome: Connectome) -> networkx.DiGraph:
 def to_igraph(connectome: Connectome) -> igraph.Graph:
     """Return a directed `igraph.Graph`, neuron columns and weights as attributes.
 
-    Parameters
-    ----------
-    connectome : Connectome
-
     Returns
     -------
     igraph.Graph

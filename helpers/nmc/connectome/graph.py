@@ -206,10 +206,6 @@ class Connectome:
             What is not 0 is a connection; rows presynaptic.
         name : str
             Name of the new connectome.
-
-        Returns
-        -------
-        Connectome
         """
         if not (sparse.issparse(adjacency) or isinstance(adjacency, np.ndarray)):
             raise ConnectomeError(
@@ -225,10 +221,6 @@ class Connectome:
         ----------
         weights : array, (connections,)
             Finite numbers other than 0, in the order of ``adjacency.indices``: row by row.
-
-        Returns
-        -------
-        Connectome
         """
         graph = self.adjacency
         values = as_numbers(np.asarray(weights), where="weights", error=ConnectomeError)
@@ -248,10 +240,6 @@ class Connectome:
             It may keep nobody.
         name : str, optional
             Name of the part.
-
-        Returns
-        -------
-        Connectome
 
         Raises
         ------

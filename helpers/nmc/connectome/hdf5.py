@@ -33,7 +33,6 @@ MAX_NEURONS = 400_000
 MAX_CHUNK_BYTES = 1 << 30
 #: Matrices are read in slabs of rows of about this size.
 SLAB_BYTES = 8 << 20
-_NOT_ONES = np.uint64(0xFEFEFEFEFEFEFEFE)
 
 
 def read(params: Mapping, report: Callable[[float], None]) -> tuple[dict, dict[str, np.ndarray]]:
@@ -310,37 +309,17 @@ def _ones(data: h5py.Dataset) -> tuple[np.ndarray, np.ndarray]:
     for first, last in pairwise([*range(0, n_rows, step), n_rows]):
         with _library(data.name):
             values = data[first:last]
-        at = _flat_ones(values.reshape(-1))
-        if at is None:
+        ones = values == 1
+        if np.count_nonzero(values) != np.count_nonzero(ones):
             row, column = np.argwhere((values != 0) & (values != 1))[0]
             raise FormatError(
                 f"{data.name} holds {values[row, column]} at row {first + row}, column {column}; "
                 "only 0 and 1 are connections."
             )
-        found.append(at + first * width)
+        found.append(np.flatnonzero(ones) + first * width)
     row, column = np.divmod(np.concatenate(found), width)
     # Rows that 16 bits can number are sorted several times as fast.
     return row.astype(np.uint16 if n_rows <= 2**16 else np.int32), column.astype(np.int32)
-
-
-def _flat_ones(flat: np.ndarray) -> np.ndarray | None:
-    """Positions of the ones among zeros; None when there is any other value.
-
-    Nearly all bytes are zero, so eight at a time are looked at through a 64-bit view first.
-    """
-    if flat.dtype.itemsize > 1:
-        at = np.flatnonzero(flat != 0)
-        return at if (flat[at] == 1).all() else None
-    n_words = flat.size // 8
-    words = flat[: n_words * 8].view(np.uint64)
-    at = np.flatnonzero(words != 0)
-    busy = words[at]
-    rest = flat[n_words * 8 :].view(np.uint8)
-    if (busy & _NOT_ONES).any() or (rest > 1).any():
-        return None
-    eight = np.flatnonzero(busy.view(bool))
-    inside = (at[eight >> 3] << 3) + (eight & 7)
-    return np.concatenate([inside, np.flatnonzero(rest) + n_words * 8])
 
 
 # --- SONATA

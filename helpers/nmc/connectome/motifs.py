@@ -21,6 +21,7 @@ from nmc.connectome.arrays import (
     tasks,
     transpose,
 )
+from nmc.connectome.graph import Connectome
 from nmc.connectome.kernels.partners import count_triangles, rank_half
 
 
@@ -153,7 +154,7 @@ def _census(t: Triangles) -> dict[str, int]:
     return census
 
 
-def count_triads(connectome, by: str | None = None, *, unconnected: bool = False):
+def count_triads(connectome: Connectome, by: str | None = None, *, unconnected: bool = False):
     """Count the thirteen ways in which three neurons can be connected.
 
     Every set of three neurons belongs to one class of the triad census [1]_. Triangles are
@@ -193,7 +194,7 @@ def count_triads(connectome, by: str | None = None, *, unconnected: bool = False
     return table.rename_axis(columns="class")
 
 
-def compute_clustering(connectome) -> pd.DataFrame:
+def compute_clustering(connectome: Connectome) -> pd.DataFrame:
     """Compute the clustering coefficient of every neuron, directed and undirected.
 
     Directed, after Fagiolo [1]_: the directed triangles at a neuron over those its partners
@@ -231,15 +232,11 @@ def compute_clustering(connectome) -> pd.DataFrame:
     )
 
 
-def compute_transitivity(connectome) -> float:
+def compute_transitivity(connectome: Connectome) -> float:
     """Compute the share of connected undirected triples that close: 3 triangles / triples.
 
     Unlike the mean of `compute_clustering` it weighs every triple alike, so hubs count for more
     (Newman 2003, SIAM Rev 45:167).
-
-    Parameters
-    ----------
-    connectome : Connectome
 
     Returns
     -------

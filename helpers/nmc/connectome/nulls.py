@@ -27,6 +27,7 @@ import pandas as pd
 from scipy import sparse
 
 from nmc.connectome.arrays import graph_of, memory_for, must_hold, tasks
+from nmc.connectome.distance import count_pairs
 from nmc.connectome.graph import Connectome
 from nmc.connectome.validation import check_number, check_width, generator
 from nmc.errors import ConnectomeError, UnknownNameError
@@ -43,15 +44,6 @@ def make_erdos_renyi(connectome: Connectome, *, rng: np.random.Generator | int) 
     """Return a graph drawn uniformly among those with as many neurons and connections.
 
     The directed G(n, m) of Erdős and Rényi (1959), without self-connections.
-
-    Parameters
-    ----------
-    connectome : Connectome
-    rng : numpy.random.Generator or int
-
-    Returns
-    -------
-    Connectome
     """
     from nmc.connectome.kernels import randomise
 
@@ -68,15 +60,9 @@ def make_degree_preserving(
 
     Parameters
     ----------
-    connectome : Connectome
-    rng : numpy.random.Generator or int
     rounds : int, optional
         Rounds of curveball trades; in each every neuron trades its targets with one other.
         Default: 20, and in a graph of fewer than 500 neurons as many as make 10,000 trades.
-
-    Returns
-    -------
-    Connectome
 
     Notes
     -----
@@ -112,14 +98,8 @@ def make_distance_dependent(
 
     Parameters
     ----------
-    connectome : Connectome
-    rng : numpy.random.Generator or int
     bin_um : float
         Width of a bin of 3-D distance, µm.
-
-    Returns
-    -------
-    Connectome
     """
     return _keep_classes(connectome, False, bin_um, rng, "distance kept")
 
@@ -131,15 +111,6 @@ def make_pathway_preserving(
 
     A stochastic block model whose blocks are the m-types (Holland, Laskey and Leinhardt 1983, Soc.
     Netw. 5:109), with the numbers of connections kept exactly.
-
-    Parameters
-    ----------
-    connectome : Connectome
-    rng : numpy.random.Generator or int
-
-    Returns
-    -------
-    Connectome
     """
     return _keep_classes(connectome, True, np.inf, rng, "pathways kept")
 
@@ -154,14 +125,8 @@ def make_general_biological(
 
     Parameters
     ----------
-    connectome : Connectome
-    rng : numpy.random.Generator or int
     bin_um : float
         Width of a bin of 3-D distance, µm.
-
-    Returns
-    -------
-    Connectome
     """
     return _keep_classes(connectome, True, bin_um, rng, "pathways and distance kept")
 
@@ -174,10 +139,8 @@ def compute_mixing(
 
     Parameters
     ----------
-    connectome : Connectome
     rounds : iterable of int
         Numbers of rounds of curveball trades; each starts from the connectome again.
-    rng : numpy.random.Generator or int
 
     Returns
     -------
@@ -218,16 +181,10 @@ def make_null(
 
     Parameters
     ----------
-    connectome : Connectome
     kind : str
         A name in `NULLS`; another is an `UnknownNameError`.
-    rng : numpy.random.Generator or int
     **how
         Further arguments of that null model.
-
-    Returns
-    -------
-    Connectome
     """
     if not isinstance(kind, str) or kind not in NULLS:
         raise UnknownNameError.of("null model", kind, NULLS)
@@ -248,10 +205,6 @@ def load_control(mc: int = 0, instance: int = 0, *, source: str | None = None) -
         Which of its five, 0 to 4; none of these is an `UnknownNameError`.
     source : str, optional
         See `nmc.fetch`.
-
-    Returns
-    -------
-    Connectome
     """
     from nmc.connectome.read import load_connectome
 
@@ -261,26 +214,29 @@ def load_control(mc: int = 0, instance: int = 0, *, source: str | None = None) -
 def _keep_classes(
     connectome: Connectome, by_pathway: bool, bin_um: float, rng, name: str
 ) -> Connectome:
-    from nmc.connectome.kernels import distance
+    from nmc.connectome.kernels.distance import draw_classes
 
     check_width(bin_um, "A distance bin", finite=False)
     indptr, indices = graph_of(connectome)
-    n, n_groups, n_bins, xyz = indptr.size - 1, 1, 1, np.zeros((indptr.size - 1, 3))
+    n, n_bins, xyz = indptr.size - 1, 1, np.zeros((3, indptr.size - 1))
     groups = connectome.groups if by_pathway else np.zeros(n, np.int32)
-    if n:
-        n_groups = int(groups.max()) + 1
+    n_groups = int(groups.max(initial=0)) + 1
     if np.isfinite(bin_um):
         name += f", {bin_um:g} µm bins"
-        xyz = connectome.positions
-        n_bins = _bins(float(np.linalg.norm(np.ptp(xyz, axis=0))) if n else 0.0, bin_um, n_groups)
-    how = (groups, n_groups, xyz, float(bin_um), n_bins)
-    with memory_for("counting pairs by class"):
-        own = tasks(16 * n_groups**2 * n_bins)
-        pairs, connections = distance.count_classes(indptr, indices, *how, own)
-        must_hold("pairs by class", (pairs.sum(), n * (n - 1)), (connections.sum(), indices.size))
-        drawn = distance.draw_classes(pairs, connections, *how, generator(rng))
-    must_hold("connections drawn", ([*drawn[0][-1:], drawn[1].size], [indices.size] * 2))
-    return _same_neurons(connectome, *drawn, name)
+        xyz = connectome.positions.T.copy()
+        n_bins = _bins(float(np.linalg.norm(np.ptp(xyz, axis=1))) if n else 0.0, bin_um, n_groups)
+    pairs, connections = count_pairs(connectome, groups, n_groups, (*xyz,), bin_um, n_bins)
+    order = np.argsort(groups, kind="stable")
+    starts = np.searchsorted(groups[order], np.arange(n_groups + 1)).astype(np.int64)
+    seed = np.uint64(generator(rng).integers(2**63))
+    with memory_for("a random graph"):
+        n_out, targets = draw_classes(
+            *xyz[:, order], starts, float(bin_um), n_bins, pairs, connections, seed, tasks(4 * n)
+        )
+    must_hold("connections drawn", ([n_out.sum(), connections.sum()], [indices.size, 0]))
+    ends = np.repeat(order, n_out), order[targets]
+    graph = sparse.coo_array((np.ones(targets.size, bool), ends), shape=(n, n))
+    return connectome.with_adjacency(graph, f"{connectome.name}, {name}")
 
 
 def _bins(reach: float, bin_um: float, n_groups: int) -> int:

@@ -22,6 +22,7 @@ from nmc.connectome.arrays import (
     tasks,
     transpose,
 )
+from nmc.connectome.graph import Connectome
 from nmc.connectome.kernels.partners import fold_common
 from nmc.connectome.kernels.randomise import gnm
 from nmc.connectome.kernels.topology import count_distances
@@ -35,7 +36,7 @@ from nmc.connectome.validation import (
 )
 
 
-def compute_path_lengths(connectome, sources: np.ndarray | None = None) -> pd.DataFrame:
+def compute_path_lengths(connectome: Connectome, sources: np.ndarray | None = None) -> pd.DataFrame:
     """Count ordered pairs of neurons by the number of connections on the shortest path.
 
     Exact, over all pairs: nothing is sampled, and no matrix of distances is formed.
@@ -96,7 +97,11 @@ def summarise_paths(lengths: pd.DataFrame) -> pd.Series:
 
 
 def compute_small_world(
-    connectome, *, rng: np.random.Generator | int, n_random: int = 3, progress: bool = False
+    connectome: Connectome,
+    *,
+    rng: np.random.Generator | int,
+    n_random: int = 3,
+    progress: bool = False,
 ) -> pd.Series:
     """Compute the small-world index against random graphs of the same size.
 
@@ -171,7 +176,7 @@ KINDS: dict[str, tuple[bool, bool]] = {
 
 
 def compute_common_neighbour_bias(
-    connectome, by: str | None = "mtype", *, definition: str = "factsheet"
+    connectome: Connectome, by: str | None = "mtype", *, definition: str = "factsheet"
 ) -> pd.DataFrame:
     """Compute how many more neighbours connected pairs share than unconnected ones.
 
@@ -229,7 +234,7 @@ def compute_common_neighbour_bias(
     return table
 
 
-def count_common_neighbours(connectome, kind: str = "both") -> pd.DataFrame:
+def count_common_neighbours(connectome: Connectome, kind: str = "both") -> pd.DataFrame:
     """Count pairs by the number of neighbours they share (Perin et al. 2011, PNAS 108:5419).
 
     Parameters

@@ -111,7 +111,6 @@ def plot_somata(connectome: Connectome, ax: Axes | None = None, *, most: int = 8
     ----------
     connectome : Connectome
         With a neuron and its position at least.
-    ax : matplotlib Axes, optional
     most : int
         Draw every n-th neuron only when there are more.
 
@@ -156,7 +155,6 @@ def plot_adjacency(
     ----------
     connectome : Connectome
         With a neuron at least.
-    ax : matplotlib Axes, optional
     cells : int, optional
         Squares along each side of the picture; each shows the share of its pairs connected.
         Default: about twelve neurons a square, 300 squares at most.
@@ -205,10 +203,6 @@ def plot_adjacencies(connectomes: Mapping[str, Connectome], *, cells: int = 60) 
         Title → what to draw.
     cells : int
         Squares along each side.
-
-    Returns
-    -------
-    matplotlib Figure
     """
     check_named(connectomes, "Connectome")
     check_number(cells, "cells", 1)
@@ -245,7 +239,6 @@ def plot_distance(
     ----------
     profiles : pandas.DataFrame or mapping of str to DataFrame
         From `nmc.compute_distance_profile`; several are told apart by their key.
-    ax : matplotlib Axes, optional
     axis : str, optional
         What the distance is: ``3d``, ``horizontal`` or ``vertical``; None when they differ.
     least_pairs : int
@@ -288,15 +281,10 @@ def plot_against_nulls(
         Value of the connectome.
     nulls : mapping of str to array
         Values of each null model, one for each draw; names in `nulls.NULLS` are put in words.
-    ax : matplotlib Axes, optional
     quantity : str
         What it is a value of.
     percent : bool
         Print values as percentages.
-
-    Returns
-    -------
-    matplotlib Axes
     """
     check_named(nulls, "values, one for each draw")
     if not all(np.ndim(values) == 1 and np.size(values) for values in nulls.values()):
@@ -331,17 +319,12 @@ def plot_blocks(
         One row a pathway: ``pre``, ``post`` and the column to draw; missing values stay white.
     value : str
         The column to draw.
-    ax : matplotlib Axes, optional
     quantity : str
         What the colour scale says; default the column's name.
     log : bool
         Colour by the logarithm; zeros stay white.
     percent : bool
         Print values as percentages.
-
-    Returns
-    -------
-    matplotlib Axes
     """
     check_table(table, ("pre", "post", value), "nmc.compute_block_densities or alike", least=1)
     matrix = table.pivot(index="pre", columns="post", values=value)
@@ -368,7 +351,6 @@ def plot_offset_map(table: pd.DataFrame, ax: Axes | None = None, *, least_pairs:
     ----------
     table : pandas.DataFrame
         From `compute_offset_map`.
-    ax : matplotlib Axes, optional
     least_pairs : int
         Bins of fewer pairs stay white.
 

@@ -39,11 +39,6 @@ def plot_mixing(mixing: pd.DataFrame, ax: Axes | None = None) -> Axes:
     ----------
     mixing : pandas.DataFrame
         From `nmc.compute_mixing`.
-    ax : matplotlib Axes, optional
-
-    Returns
-    -------
-    matplotlib Axes
     """
     check_table(mixing, ("rounds", "in_place"), "nmc.compute_mixing")
     ax = style.new_axes(ax)
@@ -67,7 +62,6 @@ def plot_triads(
         From `nmc.count_triads`.
     nulls : mapping of str to DataFrame
         Counts in random networks, one row a network, columns the classes.
-    ax : matplotlib Axes, optional
 
     Returns
     -------
@@ -131,13 +125,8 @@ def plot_common_neighbours(
     ----------
     tables : pandas.DataFrame or mapping of str to DataFrame
         From `nmc.count_common_neighbours`.
-    ax : matplotlib Axes, optional
     least_pairs : int
         Numbers of common neighbours that fewer pairs have are left out.
-
-    Returns
-    -------
-    matplotlib Axes
     """
     tables = titled(tables, ("common", "pairs", "probability"), "nmc.count_common_neighbours")
     ax = style.new_axes(ax)
@@ -162,11 +151,6 @@ def plot_path_lengths(tables: Mapping[str, pd.DataFrame], ax: Axes | None = None
     ----------
     tables : mapping of str to DataFrame
         From `nmc.compute_path_lengths`.
-    ax : matplotlib Axes, optional
-
-    Returns
-    -------
-    matplotlib Axes
     """
     tables = titled(tables, ("length", "share"), "nmc.compute_path_lengths")
     ax = style.new_axes(ax)
@@ -191,7 +175,6 @@ def plot_rich_club(table: pd.DataFrame, ax: Axes | None = None, *, least: int = 
     ----------
     table : pandas.DataFrame
         From `nmc.compute_rich_club`, with nulls.
-    ax : matplotlib Axes, optional
     least : int
         Degrees above which there are fewer neurons are left out.
 
@@ -223,11 +206,6 @@ def plot_simplices(counts: Mapping[str, pd.Series | pd.DataFrame], ax: Axes | No
     counts : mapping of str to Series or DataFrame
         From `nmc.count_simplices`; a DataFrame holds several networks, one a row, and is drawn
         as its mean and range.
-    ax : matplotlib Axes, optional
-
-    Returns
-    -------
-    matplotlib Axes
     """
     check_named(counts, "the counts of nmc.count_simplices")
     for values in counts.values():
@@ -268,15 +246,10 @@ def plot_ensemble(
         From `nmc.compute_ensemble`.
     column : str
         What to draw.
-    ax : matplotlib Axes, optional
     by : str
         Column whose values make the rows: ``group`` or ``kind``.
     quantity : str, optional
         What the axis says; default the column's name.
-
-    Returns
-    -------
-    matplotlib Axes
     """
     check_choice(by, "The rows", ("group", "kind"))
     check_table(ensemble, ("kind", by, column), "nmc.compute_ensemble")
@@ -302,7 +275,6 @@ def plot_degrees(
     ----------
     degrees : pandas.DataFrame
         From `nmc.compute_degrees`.
-    ax : matplotlib Axes, optional
     null : pandas.DataFrame, optional
         Degrees of a null model; drawn in grey (inputs).
 
@@ -350,7 +322,6 @@ def plot_degrees_by_type(
         From `nmc.compute_degrees`.
     column : str
         ``in_degree`` or ``out_degree``.
-    ax : matplotlib Axes, optional
 
     Returns
     -------

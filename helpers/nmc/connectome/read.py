@@ -67,10 +67,6 @@ def load_connectome(
     progress : bool
         Show progress on stderr while a file is read for the first time.
 
-    Returns
-    -------
-    Connectome
-
     Raises
     ------
     FormatError

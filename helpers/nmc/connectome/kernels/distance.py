@@ -2,13 +2,14 @@
 at random that keep the number of connections in every class of pairs.
 
 A pair's class is its pathway (the groups of its two neurons) and the bin of its distance.
-With one group and one bin the class is all pairs; with groups alone it is the pathway.
 """
 
 from __future__ import annotations
 
 import numpy as np
 from numba import njit, prange
+
+from nmc.connectome.kernels.randomise import next_random
 
 
 @njit(cache=True, parallel=True)
@@ -81,61 +82,88 @@ def connections_by_distance(indptr, indices, x, y, z, groups, n_groups, width, b
     return counts.sum(axis=0)
 
 
-@njit(cache=True, inline="always")
-def _class_of(i, j, groups, n_groups, xyz, per_width, n_bins):
-    dx = xyz[i, 0] - xyz[j, 0]
-    dy = xyz[i, 1] - xyz[j, 1]
-    dz = xyz[i, 2] - xyz[j, 2]
-    b = distance_bin(dx, dy, dz, per_width, n_bins)
-    return (groups[i] * n_groups + groups[j]) * n_bins + b
-
-
 @njit(cache=True, parallel=True)
-def count_classes(indptr, indices, groups, n_groups, xyz, width, n_bins, tasks):
-    """Count pairs and connections of every class, both of shape (n_groups ** 2 * n_bins,).
+def draw_classes(x, y, z, starts, width, bins, pairs, connections, seed, tasks):
+    """Draw a graph uniformly among those with so many connections in each class.
 
-    A `width` of infinity puts every pair into the first bin; the last takes everything beyond.
+    A pair is taken with probability (still wanted) / (still to come) of its class, Knuth's
+    selection sampling (The Art of Computer Programming 2, 3.4.2, algorithm S), which makes every
+    such graph equally likely. Each presynaptic group has random numbers of its own: the seed
+    decides, not the number of tasks.
+
+    Parameters
+    ----------
+    x, y, z, starts, width, bins
+        As for `pairs_by_distance`.
+    pairs, connections : int64 array, shape (groups, groups, bins)
+        Ordered pairs and connections of each class; both are used up.
+    seed : uint64
+
+    Returns
+    -------
+    n_out : int64 array, shape (n,)
+    targets : int32 array
+        Of one neuron after another, ascending.
     """
-    n, per_width = indptr.size - 1, over(width)
-    size = n_groups * n_groups * n_bins
-    pairs = np.zeros((tasks, size), np.int64)
-    connections = np.zeros((tasks, size), np.int64)
+    n, groups, per_width = x.size, starts.size - 1, over(width)
+    n_out = np.zeros(n, np.int64)
+    firsts = np.zeros(groups + 1, np.int64)
+    for g in range(groups):
+        firsts[g + 1] = firsts[g] + connections[g].sum()
+    targets = np.empty(firsts[groups], np.int32)
+    all_where = np.empty((tasks, n), np.int32)  # an allocation inside a task can fail unseen
     for c in prange(tasks):
-        for i in range(c, n, tasks):
-            for j in range(n):
-                if i != j:
-                    k = _class_of(i, j, groups, n_groups, xyz, per_width, n_bins)
-                    pairs[c, k] += 1
-            for j in indices[indptr[i] : indptr[i + 1]]:
-                k = _class_of(i, j, groups, n_groups, xyz, per_width, n_bins)
-                connections[c, k] += 1
-    return pairs.sum(axis=0), connections.sum(axis=0)
+        where = all_where[c]
+        for g in range(c, groups, tasks):
+            state, at = np.uint64(seed) + np.uint64(g) * np.uint64(0xD1342543DE82EF95), firsts[g]
+            for i in range(starts[g], starts[g + 1]):
+                before = at
+                _bin_row(x[i], y[i], z[i], x, y, z, per_width, bins, where)
+                for h in range(groups):
+                    left, wanted = pairs[g, h], connections[g, h]
+                    for j in range(starts[h], starts[h + 1]):
+                        b = where[j]
+                        if wanted[b] and i != j:
+                            state, u = next_random(state)
+                            if u * left[b] < wanted[b]:
+                                targets[at] = j
+                                at += 1
+                                wanted[b] -= 1
+                            left[b] -= 1
+                n_out[i] = at - before
+    return n_out, targets
 
 
 @njit(cache=True)
-def draw_classes(pairs, connections, groups, n_groups, xyz, width, n_bins, rng):
-    """Draw a graph uniformly among those with so many connections in each class.
+def _offset_row(x0, y0, z0, x, y, z, width, n_aside, n_up, where):
+    """Write in which bin aside and up every point lies, seen from one; the last is outside."""
+    per_width = over(width)
+    for j in range(x.size):
+        aside = distance_bin(x[j] - x0, 0.0, z[j] - z0, per_width, n_aside + 1)
+        up = np.floor((y[j] - y0) / width) + n_up
+        inside = aside < n_aside and 0 <= up < 2 * n_up
+        where[j] = aside * 2 * n_up + np.int32(up) if inside else n_aside * 2 * n_up
 
-    One pass over all pairs: a pair is taken with probability (still wanted) / (still to come)
-    of its class, Knuth's selection sampling (The Art of Computer Programming 2, 3.4.2,
-    algorithm S), which makes every such graph equally likely. What `count_classes` gave is
-    used up; returns int32 indptr and indices, columns ascending.
+
+@njit(cache=True, parallel=True)
+def pairs_by_offset(indptr, indices, x, y, z, width, n_aside, n_up, tasks):
+    """Count ordered pairs, and connections, by horizontal distance and height of the second.
+
+    Returns
+    -------
+    int64 array, shape (2, n_aside * 2 * n_up + 1)
+        Pairs and connections; the last bin holds what is farther.
     """
-    n, per_width = groups.size, over(width)
-    indptr = np.zeros(n + 1, np.int32)
-    indices = np.empty(connections.sum(), np.int32)
-    at = 0
-    for i in range(n):
-        for j in range(n):
-            if i == j:
-                continue
-            c = _class_of(i, j, groups, n_groups, xyz, per_width, n_bins)
-            wanted = connections[c]
-            if wanted:
-                if rng.random() * pairs[c] < wanted:
-                    indices[at] = j
-                    at += 1
-                    connections[c] = wanted - 1
-                pairs[c] -= 1
-        indptr[i + 1] = at
-    return indptr, indices
+    n = x.size
+    counts = np.zeros((tasks, 2, n_aside * 2 * n_up + 1), np.int64)
+    all_where = np.empty((tasks, n), np.int32)  # an allocation inside a task can fail unseen
+    for c in prange(tasks):
+        where, pairs, connections = all_where[c], counts[c, 0], counts[c, 1]
+        for i in range(c, n, tasks):
+            _offset_row(x[i], y[i], z[i], x, y, z, width, n_aside, n_up, where)
+            for b in where:
+                pairs[b] += 1
+            pairs[where[i]] -= 1
+            for j in indices[indptr[i] : indptr[i + 1]]:
+                connections[where[j]] += 1
+    return counts.sum(axis=0)

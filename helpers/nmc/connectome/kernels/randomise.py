@@ -99,7 +99,7 @@ def curveball(
 
 
 @njit(cache=True)
-def _next(state):
+def next_random(state):
     """Step the splitmix64 generator; return its new state and 53 bits as a number in [0, 1)."""
     state += np.uint64(0x9E3779B97F4A7C15)
     z = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -120,7 +120,7 @@ def _rounds(indptr, indices, order, state, rounds, turns, pool, tag):
 def _shuffle(order, state):
     """Bring the neurons into random order (Fisher and Yates); return the generator's state."""
     for i in range(order.size - 1, 0, -1):
-        state, u = _next(state)
+        state, u = next_random(state)
         j = int(u * (i + 1))
         order[i], order[j] = order[j], order[i]
     return state
@@ -133,7 +133,7 @@ def _trade_some(indptr, indices, order, seed, start, stop, pool, tag):
         a, b = order[2 * t], order[2 * t + 1]
         row_a = indices[indptr[a] : indptr[a + 1]]
         row_b = indices[indptr[b] : indptr[b + 1]]
-        state, _ = _next(np.uint64(seed) + np.uint64(t) * np.uint64(0xD1342543DE82EF95))
+        state, _ = next_random(np.uint64(seed) + np.uint64(t) * np.uint64(0xD1342543DE82EF95))
         _trade(a, b, row_a, row_b, state, pool, tag)
 
 
@@ -173,7 +173,7 @@ def _trade(a, b, row_a, row_b, state, pool, tag):
     for s in range(size):
         to_a = to_b = True
         if tag[s] == 1 or tag[s] == 2:
-            state, u = _next(state)
+            state, u = next_random(state)
             to_a = u * (only_a + only_b) < only_a
             to_b = not to_a
             only_a -= to_a
@@ -206,12 +206,12 @@ def _turn_cycles(indptr, indices, state, tries):
     if indices.size == 0:
         return state
     for _ in range(tries):
-        state, u = _next(state)
-        state, w = _next(state)
+        state, u = next_random(state)
+        state, w = next_random(state)
         e = np.int64(u * indices.size)
         a = np.searchsorted(indptr, e, side="right") - 1
         b = indices[e]
-        state, still = _next(state)
+        state, still = next_random(state)
         # Half of the tries do nothing: a chain that must move comes back at even steps only.
         if still < 0.5 or indptr[b] == indptr[b + 1]:
             continue
