@@ -142,3 +142,37 @@ def test_every_trace_has_features(small):
     )
     with pytest.raises(FormatError, match="t_ms and v_mV"):
         nmc.compute_features(table)
+
+
+def test_cells_of_several_models_share_a_session(tmp_path):
+    """Their compiled libraries hold mechanisms of one name; NEURON takes each name once."""
+    models = ["L1_HAC_cNAC187_1", "L23_PC_cADpyr229_1"]
+    code = f"""
+import json, os, shutil
+import nmc
+from nmc.cells import mechanisms
+names = []
+for model in {models}:
+    os.environ["NMC_CACHE"] = "{tmp_path}/" + model
+    [library] = mechanisms.libraries_of([nmc.load_package(model)])
+    names.append(set(mechanisms.mechanisms_in(library)))
+    shutil.copytree(library.parent, "{tmp_path}/both/mechanisms/" + library.parent.name)
+os.environ["NMC_CACHE"] = "{tmp_path}/both"
+cells = [nmc.load_cell(model) for model in {models}]
+from neuron import h
+clamps = []
+for cell in cells:
+    clamps.append(h.IClamp(cell.soma(0.5)))
+    clamps[-1].delay, clamps[-1].dur, clamps[-1].amp = 5, 40, 0.15
+traces = [h.Vector().record(cell.soma(0.5)._ref_v, 0.1) for cell in cells]
+h.dt, h.steps_per_ms, h.tstop, h.v_init = 0.025, 40, 60, -65
+h.run()
+print("\\n" + json.dumps([sorted(names[0] & names[1]), *map(list, traces)]))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=500)
+    assert done.returncode == 0, done.stderr[-2000:]
+    shared, *traces = json.loads(done.stdout.strip().splitlines()[-1])
+    assert "CaDynamics_E2" in shared
+    for model, trace in zip(models, traces, strict=True):
+        alone = simulate_currents(model, [PULSE], tstop_ms=60)
+        assert np.allclose(trace, alone["v_mV"], atol=1e-6)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from contextlib import chdir, contextmanager
-from pathlib import Path
 
 from nmc.cells import mechanisms
 from nmc.cells.build import Cell, build_cell, cell_spec
@@ -13,8 +12,8 @@ from nmc.cells.package import AnyModel, as_package
 from nmc.child import load_libraries
 from nmc.errors import SimulationError
 
-_LOADED: set[Path] = set()  # NEURON cannot load a library twice, nor unload one
-_TAKEN: dict[str, str] = {}  # mechanism name → content hash of those in this session
+# Mechanism → content hash of those in this session: NEURON takes no name twice, gives none back.
+_LOADED: dict[str, str] = {}
 
 
 def load_cell(model: AnyModel, *, synapses: bool = False, trust: bool = False) -> Cell:
@@ -44,13 +43,13 @@ def load_cell(model: AnyModel, *, synapses: bool = False, trust: bool = False) -
     SimulationError
         NEURON cannot load the mechanisms.
     """
-    [package] = mechanisms.rename_clashes([as_package(model, trust=trust)], _TAKEN)
-    libraries = mechanisms.libraries_of([package], synapses=synapses)
+    [package] = mechanisms.rename_clashes([as_package(model, trust=trust)], dict(_LOADED))
+    libraries = mechanisms.libraries_of([package], synapses=synapses, loaded=_LOADED)
     with empty_folder():
         try:
-            for library in set(libraries) - _LOADED:
+            for library in libraries:
                 load_libraries([str(library)])
-                _LOADED.add(library)
+                _LOADED.update(mechanisms.mechanisms_in(library))
         except RuntimeError as error:
             raise SimulationError(
                 f"{package.name}: its mechanisms cannot be loaded in this session: {error}"

@@ -19,7 +19,7 @@ import sys
 import sysconfig
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
@@ -48,12 +48,17 @@ _log = logging.getLogger(__name__)
 
 
 def libraries_of(
-    packages: Iterable[Package], *, synapses: bool = False, variant: str = "exact"
+    packages: Iterable[Package],
+    *,
+    synapses: bool = False,
+    variant: str = "exact",
+    loaded: Collection[str] = (),
 ) -> tuple[Path, ...]:
     """Return the compiled mechanisms of known or trusted packages as `library_for` does.
 
-    With `synapses`, those of their synapses too.  TrustError when a package is neither: nothing is
-    compiled; PackageError when a MOD file was changed after its package was loaded.
+    With `synapses`, those of their synapses too; nothing that is `loaded` in the process already.
+    TrustError when a package is neither: nothing is compiled; PackageError when a MOD file was
+    changed after its package was loaded.
     """
     texts: dict[str, str] = {}
     ours = True
@@ -63,7 +68,8 @@ def libraries_of(
         for name, text in ported(package, synapses).items():
             new = package.renamed.get(name, name)
             _add(texts, new, porting.rename(text, name, new))
-    return _libraries(texts, variant, ours)
+    missing = {name: text for name, text in texts.items() if name not in loaded}
+    return _libraries(missing, variant, ours, frozenset(loaded))
 
 
 def library_for(mods: Iterable[Path], *, variant: str = "exact") -> tuple[Path, ...]:
@@ -156,26 +162,36 @@ def _add(texts: dict[str, str], name: str, text: str) -> None:
         )
 
 
-def _libraries(texts: dict[str, str], variant: str, ours: bool = False) -> tuple[Path, ...]:
+def mechanisms_in(library: Path) -> dict[str, str]:
+    """Return the content hash of each mechanism that a library of the cache holds."""
+    return json.loads((library.parent / "manifest.json").read_text("utf-8"))["mods"]
+
+
+def _libraries(
+    texts: dict[str, str], variant: str, ours: bool = False, loaded: frozenset[str] = frozenset()
+) -> tuple[Path, ...]:
     """Find or compile; ``ours`` says that all texts are of known packages."""
     if variant == "tabulated":
         texts = {name: porting.tabulate(text) for name, text in texts.items()}
     build, wanted = build_tag(variant), {name: _sha256(text) for name, text in texts.items()}
-    found, held = _in_cache(wanted, build)
+    found, held = _in_cache(wanted, build, loaded)
     if held >= wanted.keys():
         return tuple(found)
     with _one_at_a_time():
-        found, held = _in_cache(wanted, build)  # another process may have compiled it meanwhile
+        # Another process may have compiled it meanwhile.
+        found, held = _in_cache(wanted, build, loaded)
         missing = {name: text for name, text in texts.items() if name not in held}
         return (*found, *([_compile(missing, build, ours)] if missing else []))
 
 
-def _in_cache(wanted: dict[str, str], build: dict[str, str]) -> tuple[list[Path], set[str]]:
+def _in_cache(
+    wanted: dict[str, str], build: dict[str, str], loaded: frozenset[str]
+) -> tuple[list[Path], set[str]]:
     """Pick libraries of the cache, the biggest first; return them and the mechanisms they hold.
 
     A library of known packages may hold more than is wanted, but nothing under a wanted name with
-    other content, and no name that a library picked before holds.  Any other holds code that runs
-    only if trusted, so it is picked only if all of it is wanted.
+    other content, and no name that is loaded or that a library picked before holds.  Any other
+    holds code that runs only if trusted, so it is picked only if all of it is wanted.
     """
     entries = []
     for manifest in (cache_folder() / "mechanisms").glob("*/manifest.json"):
@@ -185,7 +201,7 @@ def _in_cache(wanted: dict[str, str], build: dict[str, str]) -> tuple[list[Path]
         ):
             entries.append((manifest.parent / entry["library"], entry["mods"]))
     found: list[Path] = []
-    held: set[str] = set()
+    held = set(loaded)
     for library, mods in sorted(entries, key=lambda entry: (-len(entry[1]), str(entry[0]))):
         clash = any(wanted.get(name, digest) != digest for name, digest in mods.items())
         if mods.items() & wanted.items() and not clash and not held & mods.keys():
