@@ -18,7 +18,7 @@ PYTHON  ?= $(shell for v in 3.12 3.11 3.13 3.14; do \
 
 export NMC_SOURCE := $(SOURCE)
 
-.PHONY: help book chapter sample test test-full test-neuron8 scoreboard stamps site-test pdf links lock clean check style
+.PHONY: help book chapter sample test test-full test-neuron8 scoreboard stamps site-test layout pdf links lock clean check style
 
 help:  ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -68,6 +68,9 @@ stamps: $(VENV)/.installed  ## run a sample of the recorded rows again; if all a
 	$(BIN)/nmc scoreboard --verify 4 --source '$(SOURCE)'
 	$(BIN)/nmc scoreboard-pathways --verify 2 --source '$(SOURCE)'
 	$(BIN)/python benchmarks/cells.py --verify 1
+
+layout: $(VENV)/.installed  ## write the chapters as JupyterLab saves them
+	$(BIN)/python -m tools.bookbuild layout
 
 pdf: book  ## the whole book as one PDF, printed by a headless Chromium
 	$(BIN)/python -m tools.bookbuild pdf

@@ -40,7 +40,7 @@ def starts_as_the_template(chapter: Chapter) -> list[str]:
     wrong = []
     if not re.match(r"\([\w-]+\)=\n# \S", body):
         wrong.append("It begins with something else than a label and a title.")
-    if len(re.findall(r"^# ", _without_code(body), re.MULTILINE)) != 1:
+    if len(re.findall(r"^# ", without_code(body), re.MULTILINE)) != 1:
         wrong.append("It has more or less than one title.")
     glance = re.search(r"^(:{3,}|`{3,})\{admonition\} At a glance\n(.*?)^\1$", body, re.M | re.S)
     if not glance:
@@ -166,7 +166,7 @@ def describes_its_figures(chapter: Chapter) -> list[str]:
 
 def numbers_its_equations(chapter: Chapter) -> list[str]:
     """A displayed equation has a label, hence a number."""
-    pieces = _without_code(chapter.text).split("$$")
+    pieces = without_code(chapter.text).split("$$")
     after = [piece.split("\n", 1)[0].strip() for piece in pieces[2::2]]
     bare = [text for text in after if not re.fullmatch(r"\(eq-[\w-]+\)", text)]
     return [f"{len(bare)} displayed equations have no label '(eq-…)'."] if bare else []
@@ -324,7 +324,7 @@ def _headings(cell) -> list[str]:
     return [t.strip() for t in re.findall(r"^##? (.+)$", cell.source, re.MULTILINE)]
 
 
-def _without_code(text: str) -> str:
+def without_code(text: str) -> str:
     return re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
 
 

@@ -11,6 +11,7 @@ import pytest
 from jupytext.formats import guess_format
 from nmc import exercises
 
+from tools.bookbuild.notebooks import in_layout
 from tools.bookbuild.project import Chapter, Project
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -45,6 +46,18 @@ def test_every_page_is_in_the_table_of_contents_once():
 def test_page_opens_in_jupyterlab_without_pandoc(page):
     """A page without a header that has a line beginning with ``:::`` is handed to Pandoc there."""
     assert guess_format(page.text, ".md")[0] in ("myst", "markdown")
+
+
+@pytest.mark.parametrize("page", [*PROJECT.chapters, TEMPLATE], ids=lambda page: page.name)
+def test_saving_in_jupyterlab_changes_nothing(page):
+    """Else: make layout."""
+    assert in_layout(ROOT / f"{page.name}.md") == page.text
+
+
+def test_a_chapter_in_another_layout_is_noticed(tmp_path):
+    other = tmp_path / "x.md"
+    other.write_text(TEMPLATE.text.replace("\n\n```{code-cell}", "\n```{code-cell}"), "utf-8")
+    assert in_layout(other) != other.read_text("utf-8")
 
 
 def test_no_function_is_defined_twice():
@@ -143,7 +156,7 @@ NESTED = ":::{note}\n```{code-cell} ipython3\n1\n```\n:::\n\n## Common mistakes"
         (gates.stays_in_its_room, "import nmc\n", "import os; os.environ['NMC_SOURCE']\n"),
         (gates.describes_its_figures, "    alt: A bar", "    title: A bar"),
         (gates.describes_its_figures, "    name: fig-template-layers\n", ""),
-        (gates.describes_its_figures, "    caption: |", "    note: |"),
+        (gates.describes_its_figures, "    caption: ", "    note: "),
         (gates.numbers_its_equations, "The layers lie on", "\n$$\nx = 1\n$$\n\nThe layers lie on"),
         (gates.numbers_its_equations, "The layers lie on", "\n$$ x = 1 $$\n\nThe layers lie on"),
         (gates.guards_its_claims, "\nassert thickness", "\nthickness"),

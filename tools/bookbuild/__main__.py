@@ -26,6 +26,7 @@ from tools.bookbuild.execute import (
     make_explorer,
     store_of,
 )
+from tools.bookbuild.notebooks import in_layout
 from tools.bookbuild.pages import check_shown
 from tools.bookbuild.pdf import print_pdf
 from tools.bookbuild.project import Project, source_identity
@@ -128,6 +129,15 @@ def memory(project: Project, source: str, limit_gb: float):
     if large:
         raise BookError(f"More than {limit_gb:g} GB of memory:\n" + "\n".join(large))
     click.echo(f"Every chapter ran within {limit_gb:g} GB.")
+
+
+@main.command()
+@click.pass_obj
+def layout(project: Project):
+    """Write every chapter as JupyterLab saves it, so that saving there changes nothing."""
+    for page in [*project.chapters, project.read("book/template")]:
+        path = project.root / f"{page.name}.md"
+        path.write_text(in_layout(path), "utf-8")
 
 
 @main.command()

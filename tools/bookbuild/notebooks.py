@@ -7,8 +7,11 @@ becomes a place for the student's answer, marked for nbgrader.
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from posixpath import dirname, join, normpath
 
+import jupytext
+from jupytext.config import load_jupytext_config
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
@@ -65,6 +68,18 @@ def plain_notebook(chapter: Chapter, project: Project, *, solutions: bool) -> No
     for number, cell in enumerate(notebook.cells):
         cell["id"] = f"cell-{number}"
     return notebook
+
+
+def in_layout(path: Path) -> str:
+    """Return a chapter's text as JupyterLab saves it: header, cells' settings, blank lines."""
+    notebook = jupytext.reads(path.read_text("utf-8"), "md:myst")
+    notebook.metadata["kernelspec"]["display_name"] = "Python 3 (ipykernel)"
+    for cell in notebook.cells:
+        looks = cell.metadata.get("mystnb", {})
+        for place, name in (("figure", "caption"), ("image", "alt")):
+            if name in looks.get(place, {}):  # on one line, which YAML folds by itself
+                looks[place][name] = " ".join(looks[place][name].split())
+    return jupytext.writes(notebook, "md:myst", config=load_jupytext_config(str(path)))
 
 
 class _Writer:
