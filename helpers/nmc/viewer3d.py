@@ -164,9 +164,9 @@ def _view(points, segments, point_groups, line_groups, *, colours, connections, 
     data = {
         "n_points": len(points),
         "n_segments": len(segments),
-        "xyz": _pack(np.round((ends - low) / span * 65535), np.uint16),
+        "xyz": pack(np.round((ends - low) / span * 65535), np.uint16),
         "span": [float(f"{s:.6g}") for s in span],
-        "group": _pack(codes, np.uint8),
+        "group": pack(codes, np.uint8),
         "labels": labels,
         "colours": palette,
         "point_size": point_size,
@@ -203,7 +203,7 @@ def _links(connections, n: int) -> dict:
         raise FigureError(
             f"Connections need a row for each of the {n} points, and 65,536 points at most."
         )
-    return {"indptr": _pack(indptr, np.uint32), "indices": _pack(indices, np.uint16)}
+    return {"indptr": pack(indptr, np.uint32), "indices": pack(indices, np.uint16)}
 
 
 def _palette(labels: list[str], colours: Mapping[str, str] | None) -> list[str]:
@@ -213,7 +213,8 @@ def _palette(labels: list[str], colours: Mapping[str, str] | None) -> list[str]:
     return [colours.get(label, own[k % len(own)]) for k, label in enumerate(labels)]
 
 
-def _pack(values: np.ndarray, dtype) -> str:
+def pack(values: np.ndarray, dtype) -> str:
+    """Return numbers as text: little-endian bytes in base64."""
     little = np.ascontiguousarray(values, np.dtype(dtype).newbyteorder("<"))
     return base64.b64encode(little.tobytes()).decode("ascii")
 

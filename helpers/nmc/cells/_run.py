@@ -6,7 +6,6 @@ of a result's key in the cache.
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import numpy as np
@@ -23,7 +22,6 @@ from nmc.cells.stimuli import (
 )
 from nmc.errors import PackageError, SimulationError
 
-_TARGET = re.compile(r"(?P<place>.+\))\.(?P<variable>\w+)")
 #: Progress is written this many times a run.
 _CHUNKS = 50
 
@@ -200,18 +198,12 @@ def record(cell: Cell, target: str, sampling: list[float]):
     """Record a variable such as ``dend[3](0.5).v`` or ``soma[0](0.5).ik``."""
     from neuron import h
 
-    found = _TARGET.fullmatch(target)
-    if not found:
-        raise PackageError(
-            f"{cell.model}: {target!r} cannot be recorded; write it as 'dend[12](0.5).v'."
-        )
-    segment = cell.segment(found["place"])
+    place, _, variable = target.rpartition(".")
+    segment = cell.segment(place)
     try:
-        reference = getattr(segment, f"_ref_{found['variable']}")
+        reference = getattr(segment, f"_ref_{variable}")
     except (AttributeError, LookupError, NameError, RuntimeError):
-        raise PackageError(
-            f"{cell.model}: {found['place']} has no variable {found['variable']!r}."
-        ) from None
+        raise PackageError(f"{cell.model}: {place} has no variable {variable!r}.") from None
     return h.Vector().record(reference, *sampling)
 
 

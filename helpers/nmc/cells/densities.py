@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -84,9 +84,13 @@ def compute_channel_densities(model: AnyModel) -> pd.DataFrame:
 
 
 def scale_channels(
-    model: AnyModel, factors: Mapping[str, float], *, trust: bool = False
+    model: AnyModel,
+    factors: Mapping[str, float],
+    *,
+    section_lists: Iterable[str] | str = SECTION_LISTS,
+    trust: bool = False,
 ) -> Package:
-    """Multiply the densities of some channels of a model, everywhere in the cell.
+    """Multiply the densities of some channels of a model, everywhere or in one part of the cell.
 
     Parameters
     ----------
@@ -94,6 +98,8 @@ def scale_channels(
         As for `nmc.load_package`.
     factors : mapping of str to float
         Channel → factor of its density; 0 takes the channel away.
+    section_lists : iterable of str, or str
+        Where: some of ``somatic``, ``basal``, ``apical``, ``axonal``; everywhere by default.
     trust : bool
         As for `nmc.load_package`.
 
@@ -108,21 +114,36 @@ def scale_channels(
     Raises
     ------
     UnknownNameError
-        The model has no such channel.
+        The model has no such channel there, or there is no such section list.
     PackageError
-        A factor is negative or not finite, or files changed after the package was loaded.
+        The package sets the channel in all sections at once, so that no part can differ; a factor
+        is negative or not finite, or files changed after the package was loaded.
     """
     package = as_package(model, trust=trust)
+    lists = [section_lists] if isinstance(section_lists, str) else list(section_lists)
+    for name in lists:
+        if name not in SECTION_LISTS:
+            raise UnknownNameError.of("section list", name, SECTION_LISTS)
+    everywhere = set(lists) == set(SECTION_LISTS)
     table = density_parameters(package)
+    table = table[table["section_list"].isin(lists)]
     text = package.text("biophysics.hoc")
     for channel, factor in factors.items():
         if channel not in set(table["channel"]):
-            raise UnknownNameError.of(f"channel in {package.name}:", channel, table["channel"])
+            there = "" if everywhere else f" ({', '.join(lists)})"
+            raise UnknownNameError.of(
+                f"channel in {package.name}{there}:", channel, table["channel"]
+            )
         where = f"{package.name}: the factor of {channel}"
         by = as_number(factor, where=where, low=0, error=PackageError)
         for parameter in table.loc[table["channel"] == channel, "parameter"].unique():
+            if not everywhere and f'distribute($o1.all,"{parameter}_{channel}"' in text:
+                raise PackageError(
+                    f"{package.name} sets {channel} in all sections at once; scale it everywhere."
+                )
             text = re.sub(
-                rf'(distribute\(\$o1\.\w+,"{parameter}_{channel}",")([^"]+)("\))',
+                rf'(distribute\(\$o1\.(?:{"|".join([*lists, "all"])}),"{parameter}_{channel}",")'
+                r'([^"]+)("\))',
                 rf"\g<1>(\g<2>)*{by!r}\g<3>",
                 text,
             )

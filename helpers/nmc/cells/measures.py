@@ -11,7 +11,7 @@ import pandas as pd
 
 from nmc.cells.features import efel_values
 from nmc.cells.package import AnyModel, Package, as_package
-from nmc.cells.protocols import STEP_MS, describe, drive, simulate_step
+from nmc.cells.protocols import STEP_MS, STEP_START_MS, describe, drive, simulate_step
 from nmc.cells.settings import (
     THRESHOLD_MV,
     RunSettings,
@@ -155,10 +155,9 @@ def simulate_fi(
     package = as_package(model)
     if amplitudes_nA is None:
         amplitudes_nA = [share * package.steps_nA[0] for share in SHARES]
-    settings = {"mode": "converged", **settings}
 
     def row(amplitude: float) -> dict:
-        trace = simulate_step(package, amplitude_nA=amplitude, hold_nA=hold_nA, **settings)
+        trace = _step(package, amplitude, hold_nA, settings)
         spikes = trace.attrs["spike_times_ms"]
         during = [t - trace.attrs["stim_start_ms"] for t in spikes]
         return {
@@ -171,7 +170,7 @@ def simulate_fi(
 
     amplitudes = sorted(check_numbers("amplitude_nA", amplitudes_nA))
     table = pd.DataFrame(_in_parallel(row, amplitudes, n_workers))
-    table.attrs = {**describe(package), "protocol": "fi", "mode": settings["mode"]}
+    table.attrs = {**describe(package), "protocol": "fi", "mode": settings.get("mode", "converged")}
     return table
 
 
@@ -210,6 +209,134 @@ def simulate_steps(
     settings = {"mode": "converged", **settings}
     traces = _in_parallel(lambda p: simulate_step(p, step, **settings), packages, n_workers)
     return {package.name: trace for package, trace in zip(packages, traces, strict=True)}
+
+
+@checks_settings
+def find_threshold(
+    model: AnyModel,
+    *,
+    tolerance_nA: float = 0.001,
+    hold_nA: float | None = None,
+    **settings: Unpack[RunSettings],
+) -> pd.DataFrame:
+    """Find the weakest step that makes a cell fire, the rheobase, by bisection.
+
+    Between no current and the package's weakest step, doubled until the cell fires.
+
+    Parameters
+    ----------
+    model, hold_nA
+        As for `nmc.simulate_step`, whose step of 2 s it is.
+    tolerance_nA : float
+        Search until threshold and largest silent current are as near.
+    **settings
+        See `nmc.RunSettings`; the mode is ``converged`` by default.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a step tried, in order: ``amplitude_nA``, ``spike_count`` during the step.
+        ``.attrs`` hold ``threshold_nA``, the weakest that fired, and ``silent_nA``, the strongest
+        that did not.
+
+    Raises
+    ------
+    SimulationError
+        The cell fires without a step, or with none of 32 times its own. Others as
+        `nmc.simulate_step`.
+    """
+    package = as_package(model)
+    tried: dict[float, int] = {}
+
+    def fires(amplitude: float) -> bool:
+        trace = _step(package, amplitude, hold_nA, settings)
+        times = np.array(trace.attrs["spike_times_ms"])
+        during = (times >= STEP_START_MS) & (times < STEP_START_MS + STEP_MS)
+        tried[amplitude] = int(during.sum())
+        return bool(during.any())
+
+    silent, threshold = 0.0, package.steps_nA[0]
+    if fires(silent):
+        raise SimulationError(f"{package.name} fires without a step: there is no threshold.")
+    while not fires(threshold):
+        silent, threshold = threshold, 2 * threshold
+        if threshold > 32 * package.steps_nA[0]:
+            raise SimulationError(f"{package.name} does not fire, not at {silent:g} nA either.")
+    while threshold - silent > tolerance_nA:
+        middle = (silent + threshold) / 2
+        silent, threshold = (silent, middle) if fires(middle) else (middle, threshold)
+    table = pd.DataFrame(list(tried.items()), columns=["amplitude_nA", "spike_count"])
+    found = {"threshold_nA": threshold, "silent_nA": silent}
+    table.attrs = {**describe(package), "protocol": "threshold", **found}
+    return table
+
+
+@checks_settings
+def simulate_iv(
+    model: AnyModel,
+    amplitudes_nA: Iterable[float] | None = None,
+    *,
+    hold_nA: float | None = 0.0,
+    n_workers: int = 2,
+    **settings: Unpack[RunSettings],
+) -> pd.DataFrame:
+    """Simulate steps around rest and read the voltage that each leads to.
+
+    Parameters
+    ----------
+    model
+        As for `nmc.simulate_step`.
+    amplitudes_nA : iterable of float, optional
+        Step amplitudes; by default nine from −1 to 0.6 of the package's weakest step.
+    hold_nA : float
+        Holding current; none by default, so that the steps are around rest.
+    n_workers : int
+        Runs at the same time, each in a process of its own.
+    **settings
+        See `nmc.RunSettings`; the mode is ``converged`` by default.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row an amplitude, ascending: ``amplitude_nA``, ``base_mV`` (mean of the 100 ms before
+        the step), ``peak_mV`` (farthest from it during the step), ``steady_mV`` (mean of the
+        step's last 100 ms; NaN where the cell fires), ``sag_ratio`` ((peak − steady) /
+        (peak − base), NaN without a step) and ``spike_count``.
+
+    Raises
+    ------
+    ProtocolError, PackageError, MechanismError, CompilerError, SimulationError
+        As `nmc.simulate_step`.
+    """
+    package = as_package(model)
+    refuse_settings("iv", settings, "window_ms")
+    if amplitudes_nA is None:
+        amplitudes_nA = np.arange(-5, 4) * package.steps_nA[0] / 5
+
+    def row(amplitude: float) -> dict:
+        trace = _step(package, amplitude, hold_nA, settings)
+        t, v = trace["t_ms"].to_numpy(), trace["v_mV"].to_numpy()
+        end = STEP_START_MS + STEP_MS
+        base = v[(t >= STEP_START_MS - 100) & (t < STEP_START_MS)].mean()
+        during = v[(t >= STEP_START_MS) & (t < end)]
+        peak = during[np.abs(during - base).argmax()]
+        count = trace.attrs["spike_count"]
+        steady = v[(t >= end - 100) & (t < end)].mean() if count == 0 else np.nan
+        sag = (peak - steady) / (peak - base) if amplitude else np.nan
+        return {
+            "amplitude_nA": amplitude, "base_mV": base, "peak_mV": peak, "steady_mV": steady,
+            "sag_ratio": sag, "spike_count": count,
+        }  # fmt: skip
+
+    amplitudes = sorted(check_numbers("amplitude_nA", amplitudes_nA))
+    table = pd.DataFrame(_in_parallel(row, amplitudes, n_workers))
+    table.attrs = {**describe(package), "protocol": "iv"}
+    return table
+
+
+def _step(package: Package, amplitude: float, hold_nA: float | None, settings) -> pd.DataFrame:
+    given = {"mode": "converged", **settings}
+    return simulate_step(package, amplitude_nA=amplitude, hold_nA=hold_nA, **given)
 
 
 def _in_parallel(call: Callable, items: list, n_workers: int) -> list:

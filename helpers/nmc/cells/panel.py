@@ -3,30 +3,22 @@
 from __future__ import annotations
 
 import html
-import io
-from pathlib import Path
 
 import pandas as pd
 
-from nmc import names, style
-from nmc.cells.package import Package, as_package
+from nmc.cells.package import AnyModel, Package, as_package
 from nmc.cells.protocols import STEP_MS, STEP_START_MS, simulate_step
-from nmc.cells.runs import draw_voltages, make_frames, record_sections
+from nmc.cells.runs import record_sections, run_picture
 from nmc.cells.stimulation import simulate_bombardment
 from nmc.cells.stimuli import Step
 from nmc.errors import NMCError
 
 #: Rate at which the packages' interface lets a presynaptic m-type fire.
 DEFAULT_RATE_Hz = 10.0
-_NO_STEP = "no step"
 
 
 def control_panel(
-    model: str | names.Model | Path | Package,
-    *,
-    duration_ms: float = 3000.0,
-    n_sections: int = 80,
-    seed: int = 1,
+    model: AnyModel, *, duration_ms: float = 3000.0, n_sections: int = 80, seed: int = 1
 ):
     """Build the control panel of a model: what its package's own interface offers.
 
@@ -36,7 +28,7 @@ def control_panel(
 
     Parameters
     ----------
-    model : str, Model, pathlib.Path or Package
+    model
         As for `nmc.simulate_step`.
     duration_ms : float
         How long synaptic input lasts at first; a step alone always takes its 3000 ms.
@@ -49,8 +41,8 @@ def control_panel(
     -------
     ipywidgets.VBox
         ``step`` (a menu), ``switches`` and ``rates`` (m-type → widget), ``duration``, ``run``
-        (the button), ``time`` (the slider) and ``status``; ``trace`` is the last run's table,
-        None before.
+        (the button), ``time`` (the slider), ``picture`` and ``status``; ``trace`` is the last
+        run's table, None before.
 
     Raises
     ------
@@ -63,17 +55,17 @@ def control_panel(
     package = as_package(model)
 
     class Panel(widgets.VBox):
-        """Controls to the left, pictures to the right."""
+        """Controls to the left, the picture to the right."""
 
         trace = traitlets.Instance(pd.DataFrame, allow_none=True)
 
     steps = {f"step {i}: {a:.3g} nA": i for i, a in enumerate(package.steps_nA, 1)}
     panel = Panel()
-    panel.step = widgets.Dropdown(options={_NO_STEP: 0, **steps}, value=1, description="current")
+    panel.step = widgets.Dropdown(options={"no step": 0, **steps}, value=1, description="current")
     panel.duration = widgets.BoundedFloatText(
         duration_ms, min=10, max=30_000, step=100, description="time (ms)"
     )
-    panel.switches, panel.rates = {}, {}
+    panel.switches, panel.rates, rows = {}, {}, []
     for mtype, count in package.synapses["pre_mtype"].value_counts().sort_index().items():
         panel.switches[mtype] = widgets.Checkbox(
             False, description=f"{mtype} ({count} synapses)", indent=False
@@ -81,20 +73,16 @@ def control_panel(
         panel.rates[mtype] = widgets.BoundedFloatText(
             DEFAULT_RATE_Hz, min=0, max=1000, layout={"width": "5em"}
         )
+        row = [panel.switches[mtype], panel.rates[mtype], widgets.Label("Hz")]
+        rows.append(widgets.HBox(row))
     panel.run = widgets.Button(description="Run", button_style="primary", icon="play")
-    panel.status = widgets.HTML()
+    panel.status, panel.picture = widgets.HTML(), widgets.Image(format="png")
     panel.time = widgets.FloatSlider(min=0, max=1, description="ms", disabled=True,
                                      continuous_update=False, layout={"width": "100%"})  # fmt: skip
-    pictures = [widgets.Image(format="png"), widgets.Image(format="png")]
-    rows = [
-        widgets.HBox([panel.switches[m], panel.rates[m], widgets.Label("Hz")])
-        for m in panel.switches
-    ]
     inputs = widgets.VBox(rows, layout={"max_height": "260px", "overflow": "auto"})
-    left = widgets.VBox(
-        [panel.step, widgets.Label("presynaptic m-types"), inputs, panel.duration, panel.run]
-    )
-    right = widgets.VBox([pictures[0], panel.time, pictures[1]])
+    heading = widgets.Label("presynaptic m-types")
+    left = widgets.VBox([panel.step, heading, inputs, panel.duration, panel.run])
+    right = widgets.VBox([panel.picture, panel.time])
     panel.children = [widgets.HBox([left, right]), panel.status]
 
     def run(_=None) -> None:
@@ -112,21 +100,16 @@ def control_panel(
         panel.status.value = html.escape(
             f"{trace.attrs['integration']}; spikes: {trace.attrs['spike_count']}"
         )
-        pictures[0].value = _trace_picture(trace)
-        panel.time.max = float(trace["t_ms"].iloc[-1])
-        panel.time.disabled = False
-        highest = float(trace.loc[trace["v_mV"].idxmax(), "t_ms"])
-        moved = panel.time.value != highest
-        panel.time.value = highest
-        if not moved:
-            show_tree()
+        panel.time.max, panel.time.disabled = float(trace["t_ms"].iloc[-1]), False
+        panel.time.value = float(trace.loc[trace["v_mV"].idxmax(), "t_ms"])
+        draw()
 
-    def show_tree(_=None) -> None:
-        pictures[1].value = _tree_picture(package, panel.trace, panel.time.value)
+    def draw(_=None) -> None:
+        panel.picture.value = run_picture(panel.trace, package, panel.time.value)
 
     panel.run.on_click(run)
     panel.observe(show, "trace")
-    panel.time.observe(show_tree, "value")
+    panel.time.observe(draw, "value")
     return panel
 
 
@@ -134,53 +117,14 @@ def _simulate(package: Package, panel, n_sections: int, seed: int) -> pd.DataFra
     """Run what the panel's controls say."""
     record = record_sections(package, n_sections)
     rates = {m: panel.rates[m].value for m, box in panel.switches.items() if box.value}
-    step = panel.step.value
+    step, length = panel.step.value, panel.duration.value
     if not rates and step:
         return simulate_step(package, step, mode="converged", record=record, progress=False)
-    length = panel.duration.value
     stimuli = []
     if step:  # as in the interface, a step brings its holding current
-        stimuli = [
-            Step(STEP_START_MS, STEP_MS, package.step_nA(step)),
-            Step(0.0, length, package.hold_nA),
-        ]
+        amplitude = package.step_nA(step)
+        stimuli = [Step(STEP_START_MS, STEP_MS, amplitude), Step(0.0, length, package.hold_nA)]
     return simulate_bombardment(
-        package,
-        rates,
-        duration_ms=length,
-        seed=seed,
-        record=record,
-        stimuli=stimuli,
+        package, rates, duration_ms=length, seed=seed, record=record, stimuli=stimuli,
         progress=False,
-    )
-
-
-def _png(figure) -> bytes:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
-    return buffer.getvalue()
-
-
-def _trace_picture(trace: pd.DataFrame) -> bytes:
-    from matplotlib.figure import Figure
-
-    from nmc.data import provenance
-
-    with style.context():
-        figure = Figure(figsize=(6.5, 2.6), dpi=90, layout="constrained")
-        ax = figure.subplots()
-        ax.plot(trace["t_ms"], trace["v_mV"], lw=0.8, color=style.BLUE)
-        ax.set(xlabel="time (ms)", ylabel="soma (mV)", title=trace.attrs["model"])
-        figure.text(0.99, 0.01, provenance.note(), ha="right", fontsize=7, color=style.GREY)
-        return _png(figure)
-
-
-def _tree_picture(package: Package, trace: pd.DataFrame, at_ms: float) -> bytes:
-    from matplotlib.figure import Figure
-
-    with style.context():
-        figure = Figure(figsize=(6.5, 3.4), dpi=90, layout="constrained")
-        frames = make_frames(trace, 1.0)
-        frame = min(int(at_ms / (frames.t_ms[1] - frames.t_ms[0])), len(frames.t_ms) - 1)
-        draw_voltages(figure.subplots(), package, frames, frame)
-        return _png(figure)
+    )  # fmt: skip

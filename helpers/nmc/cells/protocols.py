@@ -24,7 +24,6 @@ from nmc.cells.settings import (
     DEFAULTS,
     SAMPLING_MS,
     RunSettings,
-    check_record,
     checks_settings,
     choose,
 )
@@ -160,7 +159,7 @@ def drive(
     tstop = max((one.end_ms for one in found), default=0.0) if tstop_ms is None else tstop_ms
     if not 0 < tstop <= 1e7:
         raise ProtocolError(f"tstop_ms: {tstop:g} is not between 0 and 1e7; say how long to run.")
-    record = check_record(run["record"] or {})
+    record = dict(run["record"] or {})
     for place in [*(one.at for one in found), *record.values()]:
         package.check_section(place.partition("(")[0])
     window = run["window_ms"] or (0.0, tstop)

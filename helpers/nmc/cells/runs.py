@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
@@ -18,15 +17,22 @@ import pandas as pd
 
 from nmc import style
 from nmc.cells.morphology import section_points
-from nmc.cells.package import AnyModel, Package, as_package
-from nmc.errors import FormatError
-from nmc.viewer3d import MAX_BYTES, View3D, page_part
+from nmc.cells.package import AnyModel, as_package
+from nmc.data import provenance
+from nmc.errors import FormatError, MissingLibraryError
+from nmc.viewer3d import MAX_BYTES, View3D, pack, page_part
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 #: The soma first, then dendrites: what a picture of the tree shows.
 _DRAWN = ("soma", "dend", "apic")
+#: Voltages that colours stand for: from −90 mV, 120 mV further.
+LOWEST_MV, SPAN_MV = -90.0, 120.0
+#: Frames of a run at most; a longer run has longer frames.
+_MAX_FRAMES = 1500
+_MAX_POINTS = 6000
 
 
 def record_sections(model: AnyModel, n_sections: int = 80) -> dict[str, str]:
@@ -34,7 +40,7 @@ def record_sections(model: AnyModel, n_sections: int = 80) -> dict[str, str]:
 
     Parameters
     ----------
-    model : str, Model, pathlib.Path or Package
+    model
         As for `nmc.simulate_step`.
     n_sections : int
         At most how many sections, spread evenly over the dendrites.
@@ -43,11 +49,6 @@ def record_sections(model: AnyModel, n_sections: int = 80) -> dict[str, str]:
     -------
     dict of str to str
         Section → its middle's voltage, e.g. ``{"dend[3]": "dend[3](0.5).v"}``.
-
-    Raises
-    ------
-    PackageError
-        The package or its morphology cannot be read.
     """
     sections = [s for s in section_points(as_package(model)) if s != "soma[0]"]
     kept = np.linspace(0, len(sections) - 1, min(n_sections, len(sections))).round().astype(int)
@@ -55,26 +56,7 @@ def record_sections(model: AnyModel, n_sections: int = 80) -> dict[str, str]:
     return {section: f"{section}(0.5).v" for section in ["soma[0]", *chosen]}
 
 
-@dataclass(frozen=True, eq=False)
-class Frames:
-    """Voltages of recorded sections at regular times.
-
-    Attributes
-    ----------
-    t_ms : (F,) array
-        Start of each frame.
-    sections : tuple of str
-        Recorded sections, S of them.
-    v_mV : (F, S) array
-        The highest voltage within each frame, so that no spike falls between two frames.
-    """
-
-    t_ms: np.ndarray
-    sections: tuple[str, ...]
-    v_mV: np.ndarray
-
-
-def make_frames(trace: pd.DataFrame, frame_ms: float = 2.0) -> Frames:
+def make_frames(trace: pd.DataFrame, frame_ms: float = 2.0) -> pd.DataFrame:
     """Cut a run with recordings of `record_sections` into frames.
 
     Parameters
@@ -84,39 +66,35 @@ def make_frames(trace: pd.DataFrame, frame_ms: float = 2.0) -> Frames:
     frame_ms : float
         Length of a frame.
 
+    Returns
+    -------
+    pandas.DataFrame
+        A row a frame, its start ``t_ms`` as index; a column a recorded section, its highest
+        voltage within the frame (mV), so that no spike falls between two frames.
+
     Raises
     ------
     FormatError
         The trace holds no recorded sections.
     """
-    sections = tuple(c for c in trace.columns if c.partition("[")[0] in _DRAWN and c[-1] == "]")
+    sections = [c for c in trace.columns if c.partition("[")[0] in _DRAWN and c[-1] == "]"]
     if not sections:
         raise FormatError(
             "The trace holds no recorded sections; run it with record=nmc.record_sections(model)."
         )
     t = trace["t_ms"].to_numpy()
-    each = max(1, round(frame_ms / (t[1] - t[0])))
-    starts = np.arange(0, len(t), each)
-    values = np.maximum.reduceat(trace[list(sections)].to_numpy(), starts, axis=0)
-    return Frames(t[starts], sections, values)
+    starts = np.arange(0, len(t), max(1, round(frame_ms / (t[1] - t[0]))))
+    values = np.maximum.reduceat(trace[sections].to_numpy(), starts, axis=0)
+    return pd.DataFrame(values, pd.Index(t[starts], name="t_ms"), sections)
 
 
-def nearest_recorded(points: dict[str, np.ndarray], recorded: tuple[str, ...]) -> np.ndarray:
+def nearest_recorded(points: dict[str, np.ndarray], recorded: list[str]) -> np.ndarray:
     """For each drawn section the place in `recorded` whose middle is nearest, shape (n,)."""
     middles = {name: xyz[len(xyz) // 2] for name, xyz in points.items()}
     known = np.array([middles[name] for name in recorded])
     own = {name: k for k, name in enumerate(recorded)}
-    return np.array(
-        [
-            own.get(name, int(np.argmin(np.linalg.norm(known - middle, axis=1))))
-            for name, middle in middles.items()
-        ]
-    )
-
-
-#: Voltages that colours stand for: from −90 mV, 120 mV further.
-LOWEST_MV, SPAN_MV = -90.0, 120.0
-_STEPS = 64
+    nearest = {n: int(np.linalg.norm(known - xyz, axis=1).argmin()) for n, xyz in middles.items()}
+    return np.array(list((nearest | own).values()))
 
 
 def voltage_colours() -> list[str]:
@@ -124,15 +102,11 @@ def voltage_colours() -> list[str]:
     from matplotlib import colormaps
     from matplotlib.colors import to_hex
 
-    return [to_hex(c) for c in colormaps["plasma"](np.linspace(0.0, 0.85, _STEPS))]
+    return [to_hex(c) for c in colormaps["plasma"](np.linspace(0.0, 0.85, 64))]
 
 
 def plot_voltages(
-    trace: pd.DataFrame,
-    model: AnyModel,
-    *,
-    at_ms: float,
-    ax: Axes | None = None,
+    trace: pd.DataFrame, model: AnyModel, *, at_ms: float, ax: Axes | None = None
 ) -> Axes:
     """Draw a cell's dendrites in the colours of their voltages at one time of a run.
 
@@ -140,8 +114,8 @@ def plot_voltages(
     ----------
     trace : pandas.DataFrame
         A run recorded with ``record=nmc.record_sections(model)``.
-    model : str, Model, pathlib.Path or Package
-        The cell that ran.
+    model
+        The cell that ran, as for `nmc.simulate_step`.
     at_ms : float
         When; the highest voltage within a millisecond from then on.
     ax : matplotlib Axes, optional
@@ -157,41 +131,102 @@ def plot_voltages(
     FormatError
         The trace holds no recorded sections.
     """
-    from nmc.data import provenance
-
-    frames = make_frames(trace, 1.0)
-    frame = int(np.clip(np.searchsorted(frames.t_ms, at_ms, "right") - 1, 0, len(frames.t_ms) - 1))
-    ax = style.new_axes(ax, width=4.5, height=4.5)
-    draw_voltages(ax, as_package(model), frames, frame)
-    provenance.stamp(ax)
-    return ax
-
-
-def draw_voltages(ax: Axes, package: Package, frames: Frames, frame: int) -> None:
-    """Draw one frame into an Axes, with a colour bar."""
     from matplotlib.cm import ScalarMappable
     from matplotlib.collections import LineCollection
     from matplotlib.colors import ListedColormap, Normalize
 
-    points = section_points(package)
-    values = frames.v_mV[frame, nearest_recorded(points, frames.sections)]
-    scale = ScalarMappable(
+    frames, points = make_frames(trace, 1.0), section_points(as_package(model))
+    frame = frames.iloc[max(0, frames.index.searchsorted(at_ms, "right") - 1)]
+    colours = ScalarMappable(
         Normalize(LOWEST_MV, LOWEST_MV + SPAN_MV), ListedColormap(voltage_colours())
     )
-    colours = scale.to_rgba(values)
+    rgba = colours.to_rgba(frame.to_numpy()[nearest_recorded(points, list(frames))])
     lines = [xyz[:, :2] for name, xyz in points.items() if name != "soma[0]"]
-    ax.add_collection(LineCollection(lines, colors=colours[1:], linewidths=1.2))
-    ax.fill(*points["soma[0]"][:, :2].T, color=colours[0], zorder=3)
+    ax = style.new_axes(ax, width=4.5, height=4.5)
+    ax.add_collection(LineCollection(lines, colors=rgba[1:], linewidths=1.2))
+    ax.fill(*points["soma[0]"][:, :2].T, color=rgba[0], zorder=3)
     ax.autoscale_view()
     ax.set_aspect("equal", adjustable="datalim")
     ax.set_axis_off()
-    ax.set_title(f"{frames.t_ms[frame]:.0f} ms", fontsize=10, fontweight="normal")
-    ax.figure.colorbar(scale, ax=ax, label="mV", shrink=0.7)
+    ax.set_title(f"{frame.name:.0f} ms", fontsize=10, fontweight="normal")
+    ax.figure.colorbar(colours, ax=ax, label="mV", shrink=0.7)
+    provenance.stamp(ax)
+    return ax
 
 
-#: Frames of a run at most; a longer run has longer frames.
-_MAX_FRAMES = 1500
-_MAX_POINTS = 6000
+def plot_currentscape(
+    trace: pd.DataFrame, channels: Iterable[str], *, unit: str = "mA/cm²"
+) -> Figure:
+    """Draw which channel carries what share of the current, over time.
+
+    The *currentscape* (Alonso and Marder 2019, eLife 8:e42722), drawn by the library of that
+    name: the voltage, all outward and all inward current, and each channel's share of both.
+
+    Parameters
+    ----------
+    trace : pandas.DataFrame
+        A run recorded with ``record=nmc.record_channels(model)``; ``window_ms`` chooses its time.
+    channels : iterable of str
+        Columns of currents, such as the keys of that ``record``.
+    unit : str
+        Their unit, for the axis.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    MissingLibraryError
+        currentscape, of the extra ``analysis``, is not installed.
+    FormatError
+        The trace has no such column.
+    """
+    import matplotlib.pyplot as plt
+
+    channels = list(channels)
+    if missing := [name for name in channels if name not in trace]:
+        raise FormatError(
+            f"The trace has no column {missing[0]!r}; run it with record=nmc.record_channels(…)."
+        )
+    try:
+        from currentscape import plot_currentscape as draw
+    except ImportError as error:
+        raise MissingLibraryError(
+            "currentscape is not installed: pip install 'nmc[analysis]'."
+        ) from error
+    t, v = trace["t_ms"].to_numpy(), trace["v_mV"].to_numpy()
+    config = {
+        "current": {"names": channels, "units": f"[{unit}]"},
+        "show": {"xlabels": True, "xticklabels": True},
+        "voltage": {"ylim": [v.min() - 5, v.max() + 5], "ticks": [-80, -40, 0]},
+        "colormap": {"name": "tab20", "n_colors": 20},
+        "legend": {"textsize": 7},
+        "adjust": {"left": 0.14, "right": 0.82, "top": 0.97, "bottom": 0.1},
+        "figsize": (7, 6), "textsize": 9, "title": None,
+    }  # fmt: skip
+    with plt.rc_context():  # the library sets matplotlib's settings for itself
+        figure = draw(v, trace[channels].to_numpy().T, config, time=t)
+    provenance.stamp(figure)
+    return figure
+
+
+def run_picture(trace: pd.DataFrame, model: AnyModel, at_ms: float | None = None) -> bytes:
+    """A PNG of a run: the tree at one time, by default the soma's highest, and the soma's trace."""
+    from matplotlib.figure import Figure
+
+    if at_ms is None:
+        at_ms = trace.loc[trace["v_mV"].idxmax(), "t_ms"]
+    with style.context():
+        figure = Figure(figsize=(7, 3.4), dpi=100, layout="constrained")
+        left, right = figure.subplots(1, 2, width_ratios=[1, 1.6])
+        plot_voltages(trace, model, at_ms=at_ms, ax=left)
+        right.plot(trace["t_ms"], trace["v_mV"], lw=0.7, color=style.BLUE)
+        right.axvline(at_ms, color=style.VERMILION, lw=1)
+        right.set(xlabel="time (ms)", ylabel="soma (mV)", title=trace.attrs.get("model", ""))
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="png")
+    return buffer.getvalue()
 
 
 class RunsView(View3D):
@@ -208,9 +243,9 @@ def view_runs(runs: Mapping[str, pd.DataFrame], model: AnyModel) -> RunsView:
     ----------
     runs : mapping of str to pandas.DataFrame
         What the menu calls a run → its trace, recorded with ``record=nmc.record_sections(model)``.
-    model : str, Model, pathlib.Path or Package
-        The cell that ran; sections that were not recorded take the colour of the nearest one
-        that was.
+    model
+        The cell that ran, as for `nmc.simulate_step`; sections that were not recorded take the
+        colour of the nearest one that was.
 
     Returns
     -------
@@ -223,39 +258,36 @@ def view_runs(runs: Mapping[str, pd.DataFrame], model: AnyModel) -> RunsView:
     ValueError
         No runs, or more than fit on a page: record fewer sections or fewer runs.
     """
-    from nmc.data.provenance import note
-
     if not runs:
         raise ValueError("There is no run to show.")
     package = as_package(model)
     points = section_points(package)
+    recorded = {label: _run(label, trace, points) for label, trace in runs.items()}
     outline = points.pop("soma[0]")
-    films = {label: _frames(trace) for label, trace in runs.items()}
     data = {
         "lines": _lines(points),
         "soma": [_flat(outline)[:, :2].round(1).ravel().tolist()],
         "low": LOWEST_MV,
         "span": SPAN_MV,
         "colours": voltage_colours(),
-        "runs": [_run(label, films[label], runs[label], points) for label in runs],
+        "runs": list(recorded.values()),
     }
     first = next(iter(runs))
     alt = (
         f"The soma's voltage of {package.name} over time in the run '{first}', and its dendrites "
         "coloured by voltage."
     )
-    text = _page_part(data, _picture(package, runs[first], films[first]), alt, note())
+    text = page_part(
+        data, base64.b64encode(run_picture(runs[first], package)).decode("ascii"), alt,
+        provenance.note(), files("nmc.cells").joinpath("runs.js").read_text("utf-8"),
+        kind="runs", prefix="nmc-runs-", start="startRuns",
+    )  # fmt: skip
     if len(text) > MAX_BYTES:
         raise ValueError(
             f"The view takes {len(text) / 1e6:.1f} MB, more than {MAX_BYTES / 1e6:.0f}; show fewer "
             "runs, or record fewer sections."
         )
     return RunsView(text)
-
-
-def _frames(trace: pd.DataFrame) -> Frames:
-    length = trace["t_ms"].iloc[-1] - trace["t_ms"].iloc[0]
-    return make_frames(trace, max(0.5, np.ceil(2 * length / _MAX_FRAMES) / 2))
 
 
 def _flat(xyz: np.ndarray) -> np.ndarray:
@@ -271,19 +303,20 @@ def _lines(points: dict[str, np.ndarray]) -> list[list[float]]:
     return [xy.round(1).ravel().tolist() for xy in kept]
 
 
-def _run(label: str, frames: Frames, trace: pd.DataFrame, points: dict[str, np.ndarray]) -> dict:
+def _run(label: str, trace: pd.DataFrame, points: dict[str, np.ndarray]) -> dict:
     """One run for the script: voltages as bytes, the soma's trace as two bytes a sample."""
-    with_soma = {"soma[0]": np.zeros((1, 3)), **points}
+    length = trace["t_ms"].iloc[-1] - trace["t_ms"].iloc[0]
+    frames = make_frames(trace, max(0.5, np.ceil(2 * length / _MAX_FRAMES) / 2))
     each, soma = _extremes(np.clip(trace["v_mV"].to_numpy(), -150, 100))
-    levels = np.clip((frames.v_mV - LOWEST_MV) / SPAN_MV, 0, 1) * 255
+    levels = np.clip((frames.to_numpy() - LOWEST_MV) / SPAN_MV, 0, 1) * 255
     return {
         "label": label,
-        "frame_ms": float(frames.t_ms[1] - frames.t_ms[0]),
-        "n": len(frames.t_ms),
-        "wide": len(frames.sections),
-        "levels": _pack(levels.round(), np.uint8),
-        "place": nearest_recorded(with_soma, frames.sections).tolist(),
-        "soma": _pack((soma * 100).round(), np.int16),
+        "frame_ms": float(frames.index[1] - frames.index[0]),
+        "n": len(frames),
+        "wide": len(frames.columns),
+        "levels": pack(levels.round(), np.uint8),
+        "place": nearest_recorded(points, list(frames)).tolist(),
+        "soma": pack((soma * 100).round(), np.int16),
         "soma_ms": each * float(trace["t_ms"].iloc[1] - trace["t_ms"].iloc[0]),
         "stimulus": [trace.attrs[k] for k in ("stim_start_ms", "stim_end_ms") if k in trace.attrs],
         "spikes": int(trace.attrs.get("spike_count", 0)),
@@ -303,32 +336,3 @@ def _extremes(values: np.ndarray, most: int = 6000) -> tuple[float, np.ndarray]:
     rising = bins.argmin(axis=1) < bins.argmax(axis=1)
     pairs = np.column_stack([np.where(rising, low, high), np.where(rising, high, low)])
     return each / 2, pairs.ravel()
-
-
-def _pack(values: np.ndarray, dtype) -> str:
-    little = np.ascontiguousarray(values, np.dtype(dtype).newbyteorder("<"))
-    return base64.b64encode(little.tobytes()).decode("ascii")
-
-
-def _picture(package: Package, trace: pd.DataFrame, frames: Frames) -> str:
-    """The first run as a PNG, in base64: the trace, and the tree when the soma is highest."""
-    from matplotlib.figure import Figure
-
-    with style.context():
-        figure = Figure(figsize=(7, 3.4), dpi=100, layout="constrained")
-        left, right = figure.subplots(1, 2, width_ratios=[1, 1.6])
-        frame = int(frames.v_mV[:, 0].argmax())
-        draw_voltages(left, package, frames, frame)
-        right.plot(trace["t_ms"], trace["v_mV"], lw=0.7, color=style.BLUE)
-        right.axvline(frames.t_ms[frame], color=style.VERMILION, lw=1)
-        right.set(xlabel="time (ms)", ylabel="soma (mV)")
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="png")
-    return base64.b64encode(buffer.getvalue()).decode("ascii")
-
-
-def _page_part(data: dict, picture: str, alt: str, note: str) -> str:
-    script = files("nmc.cells").joinpath("runs.js").read_text("utf-8")
-    return page_part(
-        data, picture, alt, note, script, kind="runs", prefix="nmc-runs-", start="startRuns"
-    )

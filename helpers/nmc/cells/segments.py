@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 
 from nmc.cells.build import cell_spec
 from nmc.cells.package import AnyModel, Package, as_package
+from nmc.cells.package_files import SECTION_ARRAYS, SECTION_LISTS
 from nmc.cells.results import run_cached
+from nmc.errors import PackageError
+
+_COMMENT = re.compile(r"(?s)\bCOMMENT\b.*?\bENDCOMMENT\b|[:?][^\n]*")
+_NEURON_BLOCK = re.compile(r"\bNEURON\s*\{([^}]*)\}")
+_WRITTEN = re.compile(r"(?:\bWRITE|\bNONSPECIFIC_CURRENT)\s+(i\w*)")
 
 
 def locate_segments(model: AnyModel, *, trust: bool = False) -> pd.DataFrame:
@@ -72,6 +80,48 @@ def record_segments(model: AnyModel, variable: str = "i_membrane_") -> dict[str,
     >>> trace[list(record)].to_numpy().T  # nA, shape (segments, times) # doctest: +SKIP
     """
     return {place: f"{place}.{variable}" for place in locate_segments(model)["place"]}
+
+
+def record_channels(model: AnyModel, place: str = "soma[0](0.5)") -> dict[str, str]:
+    """Name a recording of every channel's current at one place, for ``record``.
+
+    Parameters
+    ----------
+    model
+        As for `nmc.simulate_step`.
+    place : str
+        Section and position, such as ``"dend[3](0.5)"``.
+
+    Returns
+    -------
+    dict of str to str
+        Channel → its current density there, in mA/cm², outward positive; ``pas`` is the leak.
+        With ``i_cap``, the capacitive current, they add up to the membrane's.
+
+    Raises
+    ------
+    PackageError
+        There is no such section, or a MOD file does not let its current be seen from outside.
+    """
+    package = as_package(model)
+    package.check_section(place.partition("(")[0])
+    there = dict(zip(SECTION_ARRAYS, SECTION_LISTS, strict=True))[place.partition("[")[0]]
+    found = {}
+    for channel in (*package.mechanisms.get("all", ()), *package.mechanisms.get(there, ())):
+        if channel == "pas":
+            found[channel] = f"{place}.i_pas"
+        elif channel in package.mods:
+            text = package.text(f"mechanisms/{channel}.mod", package.mods[channel])
+            block = _NEURON_BLOCK.search(_COMMENT.sub("", text))
+            lines = block[1] if block else ""
+            for current in _WRITTEN.findall(lines):
+                if not re.search(rf"\bRANGE\b[^\n]*\b{current}\b", lines):
+                    raise PackageError(
+                        f"{package.name}: {channel}.mod does not name {current} under RANGE, so "
+                        "that it cannot be recorded."
+                    )
+                found[channel] = f"{place}.{current}_{channel}"
+    return found
 
 
 def measure_places(package: Package, n_places: int | None) -> pd.DataFrame:
