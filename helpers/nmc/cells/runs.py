@@ -190,7 +190,7 @@ def plot_currentscape(
             f"The trace has no column {missing[0]!r}; run it with record=nmc.record_channels(…)."
         )
     try:
-        from currentscape import plot_currentscape as draw
+        from currentscape.currentscape import plot_currentscape as draw
     except ImportError as error:
         raise MissingLibraryError(
             "currentscape is not installed: pip install 'nmc[analysis]'."
