@@ -40,7 +40,7 @@ _unchanged: dict[Path, tuple[int, int] | None] = {}  # the state in which a file
 _one_at_a_time = threading.Lock()  # Python's parser fails when several threads parse at once
 
 
-def code_hash(*modules: str) -> str:
+def code_hash(*modules: str, alone: Iterable[str] = ()) -> str:
     """Hash what some modules and all that they import within the package do.
 
     Comments, docstrings and layout do not count.  Nothing is imported.
@@ -49,6 +49,8 @@ def code_hash(*modules: str) -> str:
     ----------
     *modules : str
         Full names, e.g. ``"nmc.cells.build"``; modules outside the package count alone.
+    alone : iterable of str
+        Modules of the package that count without what they import.
 
     Returns
     -------
@@ -62,10 +64,10 @@ def code_hash(*modules: str) -> str:
     ChangedCodeError
         A file of these was changed after this process began to use the package.
     """
-    asked = tuple(sorted(set(modules)))
-    for name in modules_behind(*asked):
+    asked, more = tuple(sorted(set(modules))), tuple(sorted(set(alone)))
+    for name in [*modules_behind(*asked), *more]:
         _refuse_changed(name)
-    return _hash(asked)
+    return _hash(asked, more)
 
 
 def modules_behind(*modules: str) -> list[str]:
@@ -103,8 +105,8 @@ def _refuse_changed(name: str) -> None:
 
 
 @cache
-def _hash(modules: tuple[str, ...]) -> str:
-    lines = [f"{name} {_read(name)[0]}\n" for name in modules_behind(*modules)]
+def _hash(modules: tuple[str, ...], alone: tuple[str, ...]) -> str:
+    lines = [f"{name} {_read(name)[0]}\n" for name in [*modules_behind(*modules), *alone]]
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 

@@ -12,12 +12,10 @@ import json
 import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 
-from nmc import names, recomputed, style
+from nmc import names, recomputed
 from nmc.cells import mechanisms
 from nmc.cells.measures import simulate_rest
 from nmc.cells.package import load_package
@@ -26,9 +24,6 @@ from nmc.data import available, provenance
 from nmc.data.files import cache_folder
 from nmc.factsheets.models import load_models
 from nmc.published import compare_many
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 #: Measured column → tolerance: absolute in mV, or relative.  They follow from what is printed,
 #: three digits after the point of a potential and five digits of the others, with room for the
@@ -192,17 +187,30 @@ def summarise(rows: pd.DataFrame) -> str:
     return "\n".join(lines)
 
 
-#: What is run on every model, the comparison with the sheets first: (protocol, settings).
-PLAN: tuple[tuple[str, Mapping], ...] = (
+#: Model → claim with its spike times, and threshold: Open Source Brain's runs, from −80 mV.
+SPIKE_TIMES = {
+    "L5_TTPC1_cADpyr232_1": ("cells/osb_spike_times_L5_TTPC1_step3", 0.0),
+    "L23_PC_cADpyr229_1": ("cells/osb_spike_times_L23_PC_step3", 0.0),
+    "L1_HAC_cNAC187_1": ("cells/osb_spike_times_L1_HAC_step3", -25.0),
+}
+#: What is run, the comparison with the sheets first: (protocol, settings), and the models where
+#: not all.
+PLAN: tuple[tuple, ...] = (
     ("rest", {"mode": "published"}),
+    *(
+        ("step", {"mode": "published", "step": 3, "v_init_mV": -80.0, "threshold_mV": mV}, [model])
+        for model, (_, mV) in SPIKE_TIMES.items()
+    ),
     ("rest", {"mode": "converged"}),
+    ("rheobase", {"mode": "converged"}),
     *(("step", {"mode": "converged", "step": step}) for step in (1, 2, 3)),
     *(("step", {"mode": "published", "step": step}) for step in (1, 3, 2)),
 )
 #: Measured columns that are kept, where a protocol gives them.
 _KEPT = (
     "stochastic", "integration", *TOLERANCES, "efel_time_constant_ms", "spike_count",
-    "first_spike_ms", "last_spike_ms", "error",
+    "first_spike_ms", "last_spike_ms", "spike_times_ms", "rheobase_nA", "holding_potential_mV",
+    "error",
 )  # fmt: skip
 
 
@@ -214,7 +222,7 @@ def scoreboard_folder() -> Path:
 def run_scoreboard(
     models: Iterable[str] | None = None,
     *,
-    plan: Iterable[tuple[str, Mapping]] = PLAN,
+    plan: Iterable[tuple] = PLAN,
     n_workers: int = 2,
     keep: bool = True,
     path: Path | None = None,
@@ -227,8 +235,8 @@ def run_scoreboard(
     ----------
     models : iterable of str, optional
         All models whose package the source has, unless given.
-    plan : iterable of (str, mapping)
-        Protocols with their settings; see `PLAN`.
+    plan : iterable of (str, mapping) or (str, mapping, list of str)
+        Protocols with their settings, and the models where not all; see `PLAN`.
     n_workers : int
         Models at the same time.
     keep : bool
@@ -252,9 +260,10 @@ def run_scoreboard(
     if keep and models:
         recomputed.refuse_invented(models[0])
     found = []
-    for protocol, settings in plan:
+    for protocol, settings, *only in plan:
         folder = scoreboard_folder() / "-".join([protocol, *map(str, settings.values())])
-        missing = _not_kept(models, protocol, settings, path) if keep else models
+        wanted = [model for model in models if not only or model in only[0]]
+        missing = _not_kept(wanted, protocol, settings, path) if keep else wanted
         try:
             if missing:
                 sweep(missing, protocol, folder=folder, n_workers=n_workers, **settings)
@@ -331,7 +340,7 @@ def load_scoreboard(
 
     Parameters
     ----------
-    protocol : {"rest", "step"}
+    protocol : {"rest", "step", "rheobase"}
         Which rows.
     mode : {"published", "converged"}
         Integration of the runs; see `nmc.cells.settings`.
@@ -341,11 +350,11 @@ def load_scoreboard(
     Returns
     -------
     pandas.DataFrame
-        One row a run: ``model``, ``etype``, ``mode``, measured columns (for steps ``step`` and
-        ``spike_count``), ``stochastic``, ``error``, ``stale`` with ``stale_because`` (made by
-        other code, another NEURON or another package) and ``package``: *unchanged*, *another*
-        or, where the source has none at hand and nothing is downloaded, *not at hand*. For rest
-        also the sheets' values in ``published_…``, ``agrees_…``, ``verdict`` and ``reason``; see
+        One row a run: ``model``, ``etype``, ``mode``, measured columns (for steps ``step``,
+        ``spike_count`` and ``spike_times_ms``, as JSON), ``stochastic``, ``error``, ``stale``
+        with ``stale_because`` (made by other code, another NEURON or another package) and
+        ``package``: *unchanged*, *another* or, where the source has none at hand and nothing is
+        downloaded, *not at hand*. For rest also the sheets' values in ``published_…``, ``agrees_…``, ``verdict`` and ``reason``; see
         `judge`.
 
     Raises
@@ -364,16 +373,34 @@ def load_scoreboard(
     rows = rows.drop_duplicates(["model", "settings"], keep="last")
     rows = rows.sort_values(["model", "settings"], ignore_index=True).drop(columns="settings")
     rows.insert(1, "etype", [names.parse_model(model).etype for model in rows["model"]])
-    if protocol == "step":
-        return rows.drop(columns=[*TOLERANCES, "efel_time_constant_ms"], errors="ignore")
-    spikes = ["step", "spike_count", "first_spike_ms", "last_spike_ms"]
-    rows = rows.drop(columns=spikes, errors="ignore")
+    measured = {
+        "rest": [*TOLERANCES, "efel_time_constant_ms"],
+        "step": ["step", *(name for name in rows if "spike" in name)],
+        "rheobase": ["rheobase_nA", "holding_potential_mV"],
+    }
+    others = {name for of, columns in measured.items() if of != protocol for name in columns}
+    rows = rows.drop(columns=others - set(measured[protocol]), errors="ignore")
     return explain(rows, every) if compare else rows
+
+
+def load_spike_times() -> pd.DataFrame:
+    """Read the recorded runs that stand beside Open Source Brain's reference times.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a model of `SPIKE_TIMES`: ``model``, ``spike_times_ms`` (JSON), ``stale`` and
+        ``stale_because``, as `load_scoreboard` has them.
+    """
+    rows = recomputed.load_kept("models")
+    reference = rows[rows["settings"].str.contains("v_init_mV") & (rows["protocol"] == "step")]
+    return recomputed.mark_rows(reference, makings("step"))
 
 
 def _of(rows: pd.DataFrame, protocol: str, mode: str) -> pd.DataFrame:
     """Rows of one protocol and mode, their settings spread out, stale ones marked."""
-    rows = rows[rows["protocol"] == protocol].reset_index(drop=True)
+    own = ~rows["settings"].str.contains("v_init_mV")  # not the reference runs
+    rows = rows[(rows["protocol"] == protocol) & own].reset_index(drop=True)
     told = pd.DataFrame([json.loads(text) for text in rows["settings"]], index=rows.index)
     rows = rows.join(told.reindex(columns=["mode", "step"]))
     return recomputed.mark_rows(rows[rows["mode"] == mode], makings(protocol))
@@ -401,84 +428,3 @@ def load_spike_errors() -> pd.DataFrame:
     rows = recomputed.mark_rows(recomputed.load_kept("integration"), makings("step"))
     rows.insert(1, "step", [json.loads(text)["step"] for text in rows["settings"]])
     return rows.drop(columns=["protocol", "settings", *recomputed.MAKINGS])
-
-
-def plot_scoreboard(rows: pd.DataFrame) -> np.ndarray:
-    """Draw each model's distance from its fact sheet, in tolerances, by e-type.
-
-    Parameters
-    ----------
-    rows : pandas.DataFrame
-        From `nmc.load_scoreboard` or `nmc.scoreboard.judge`.
-
-    Returns
-    -------
-    numpy.ndarray of matplotlib Axes
-        One panel a quantity, shape (3,). The scale is linear within one tolerance and
-        logarithmic beyond.
-    """
-    etypes = [names.parse_model(model).etype for model in rows["model"]]
-    place = np.array([names.ETYPES.index(etype) for etype in etypes])
-    jitter = np.random.default_rng(0).uniform(-0.25, 0.25, len(rows))
-    random = rows["stochastic"].to_numpy(bool)
-    import matplotlib.pyplot as plt
-
-    with style.context():
-        figure, axes = plt.subplots(len(TOLERANCES), figsize=(8, 6.5), sharex=True)
-        for ax, (column, (kind, tolerance)) in zip(axes, TOLERANCES.items(), strict=True):
-            published = rows[f"published_{column}"]
-            scale = tolerance if kind == "absolute" else tolerance * published.abs()
-            distance = ((rows[column] - published) / scale).to_numpy(float)
-            ax.axhspan(-1, 1, color=style.GREY, alpha=0.15, lw=0)
-            for which, colour, label in (
-                (~random, style.BLUE, "deterministic"),
-                (random, style.ORANGE, "with random channels"),
-            ):
-                x, y = (place + jitter)[which], distance[which]
-                ax.plot(x, y, "o", ms=4, alpha=0.8, color=colour, mew=0, label=label)
-            ax.set_yscale("symlog", linthresh=1)
-            ax.yaxis.set_major_formatter("{x:g}")
-            words, allowed = WORDS[column]
-            ax.set(ylabel="distance\n(tolerances)", title=f"{words}, {allowed}")
-        handles = axes[0].get_legend_handles_labels()
-        figure.legend(*handles, loc="outside upper right", ncols=2)
-        axes[-1].set_xticks(range(len(names.ETYPES)), names.ETYPES)
-        axes[-1].set_xlabel("e-type")
-    provenance.stamp(figure)
-    return axes
-
-
-def plot_spike_errors(rows: pd.DataFrame) -> Axes:
-    """Draw the largest spike-time error of both integrations, a line a package.
-
-    Parameters
-    ----------
-    rows : pandas.DataFrame
-        From `nmc.load_spike_errors`.
-
-    Returns
-    -------
-    matplotlib Axes
-        A cross where the package's own step fires another number of spikes than the reference.
-    """
-    rows = rows.sort_values("error_published_ms", ignore_index=True)
-    place = np.arange(len(rows))
-    ax = style.new_axes(width=8, height=0.9 + 0.26 * len(rows))
-    own, converged = rows["error_published_ms"], rows["error_converged_ms"]
-    lost = own.isna()
-    edge = 2 * own.max() if own.notna().any() else 100.0
-    ax.hlines(place, converged, own.fillna(edge), color=style.GREY, lw=0.8, zorder=0)
-    ax.plot(converged, place, "o", ms=5, color=style.BLUE, label="converged")
-    ax.plot(own, place, "o", ms=5, color=style.VERMILION, label="the package's own step")
-    if lost.any():
-        ax.plot(np.full(lost.sum(), edge), place[lost], "X", ms=7, color=style.VERMILION,
-                label="own step: another number of spikes")  # fmt: skip
-    ax.set_xscale("log")
-    ax.xaxis.set_major_formatter("{x:g}")
-    ax.set_yticks(place, [f"{r.model}, step {r.step}" for r in rows.itertuples()])
-    ax.tick_params(axis="y", labelsize=8)
-    ax.set_xlabel("largest spike-time error (ms)")
-    ax.figure.legend(*ax.get_legend_handles_labels(), loc="outside upper right", ncols=3,
-                     frameon=False)  # fmt: skip
-    provenance.stamp(ax)
-    return ax

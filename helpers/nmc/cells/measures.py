@@ -174,6 +174,79 @@ def simulate_fi(
     return table
 
 
+#: The packages' weakest step in units of rheobase: where the search for it begins.
+STEP_OVER_RHEOBASE = 1.2
+#: Before the step, ms: where the holding potential is read.
+_HELD_MS = 100.0
+
+
+@checks_settings
+def simulate_threshold(
+    model: AnyModel,
+    *,
+    accuracy: float = 0.01,
+    hold_nA: float | None = None,
+    **settings: Unpack[RunSettings],
+) -> pd.DataFrame:
+    """Find the weakest step that makes a held cell fire, its rheobase, by halving.
+
+    Parameters
+    ----------
+    model, hold_nA
+        As for `nmc.simulate_step`.
+    accuracy : float
+        How far the rheobase may lie from the value found, as a share of it.
+    **settings
+        See `nmc.RunSettings`; the mode is ``converged`` by default.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The steps that were tried, in their order: ``amplitude_nA``, ``spike_count``. ``.attrs``
+        hold ``rheobase_nA``, the middle between the strongest silent and the weakest firing
+        step, and ``holding_potential_mV``, the soma's mean over the 100 ms before the step.
+
+    Raises
+    ------
+    ProtocolError
+        `accuracy` is not between 0 and 1.
+    SimulationError
+        The cell does not fire at the package's weakest step. Others as `nmc.simulate_step`.
+    """
+    if not 0 < accuracy < 1:
+        raise ProtocolError(f"accuracy is a share between 0 and 1, not {accuracy!r}.")
+    package = as_package(model)
+    refuse_settings("threshold", settings, "window_ms")
+    settings = {"mode": "converged", **settings}
+    silent, firing = 0.0, package.steps_nA[0]
+    guess = firing / STEP_OVER_RHEOBASE
+    wanted = [firing, guess * (1 + accuracy), guess * (1 - accuracy)]
+    tried, held = [], float("nan")
+    while wanted or firing - silent > 2.01 * accuracy * firing:
+        amplitude = wanted.pop(0) if wanted else (silent + firing) / 2
+        if tried and not silent < amplitude < firing:
+            continue
+        trace = simulate_step(package, amplitude_nA=amplitude, hold_nA=hold_nA, **settings)
+        count = trace.attrs["spike_count"]
+        tried.append({"amplitude_nA": amplitude, "spike_count": count})
+        if not tried[0]["spike_count"]:
+            raise SimulationError(f"{package.name} does not fire at its weakest step.")
+        before = trace["t_ms"].between(STEP_START_MS - _HELD_MS, STEP_START_MS, inclusive="left")
+        held = float(trace.loc[before, "v_mV"].mean())
+        silent, firing = (silent, amplitude) if count else (amplitude, firing)
+    table = pd.DataFrame(tried)
+    found = {"rheobase_nA": (silent + firing) / 2, "holding_potential_mV": held}
+    made = {"protocol": "threshold", "mode": settings["mode"]}
+    table.attrs = {**describe(package), **made, **found}
+    return table
+
+
+def measure_threshold(package: Package, **settings) -> dict:
+    """Find rheobase and holding potential; what a sweep keeps of them."""
+    attrs = simulate_threshold(package, progress=False, **settings).attrs
+    return {name: attrs[name] for name in ("rheobase_nA", "holding_potential_mV")}
+
+
 def simulate_steps(
     models: Iterable[AnyModel],
     step: int = 1,

@@ -6,6 +6,7 @@ Circuits 9:44).
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Mapping
 from typing import Any, Unpack
@@ -248,13 +249,14 @@ def tidy(
 
 
 def measure_step(package: Package, **settings) -> dict:
-    """Simulate a step and return its numbers: spikes and eFEL features."""
+    """Simulate a step and return its numbers: spikes, their times as JSON, and eFEL features."""
     trace = simulate_step(package, progress=False, **settings)
     spikes = trace.attrs["spike_times_ms"]
     return {
         "spike_count": len(spikes),
         "first_spike_ms": spikes[0] if spikes else float("nan"),
         "last_spike_ms": spikes[-1] if spikes else float("nan"),
+        "spike_times_ms": json.dumps([round(t, 3) for t in spikes]),
         **{k: v for k, v in compute_features(trace).items() if k != "spike_count"},
         "cpu_s": trace.attrs["cpu_s"],
         "integration": trace.attrs["integration"],

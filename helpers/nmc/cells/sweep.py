@@ -36,6 +36,7 @@ PROTOCOLS: Mapping[str, str] = {
     "step": "nmc.cells.protocols",
     "rest": "nmc.cells.measures",
     "fi": "nmc.cells.measures",
+    "threshold": "nmc.cells.measures",
     "chirp": "nmc.cells.stimulation",
     "bap": "nmc.cells.stimulation",
     "epsp": "nmc.cells.stimulation",
@@ -108,7 +109,7 @@ def sweep(
     ----------
     models : iterable
         Names, paths and packages, as for `nmc.simulate_step`; workers elsewhere must see a path.
-    protocol : {"step", "rest", "fi", "chirp", "bap", "epsp", "bombardment"}
+    protocol : {"step", "rest", "fi", "threshold", "chirp", "bap", "epsp", "bombardment"}
         What to run on each; the functions of `PROTOCOLS` tell what a row says.
     folder : pathlib.Path
         Where the rows are kept, a folder a protocol, ``rows.parquet`` in it when all have run;

@@ -15,6 +15,7 @@ import pandas as pd
 
 from nmc import names
 from nmc.cells.build import cell_spec
+from nmc.cells.measures import STEP_OVER_RHEOBASE
 from nmc.cells.mechanisms import rename_clashes
 from nmc.cells.package import AnyModel, Package, as_package
 from nmc.circuit.synaptome import contacts_of, to_spec
@@ -28,8 +29,6 @@ _count = partial(as_count, error=CircuitError)
 #: cortical slices.
 VELOCITY_um_per_ms = 300.0
 SYNAPTIC_DELAY_ms = 0.5
-#: The packages' first step on top of the holding current is 120 % of rheobase.
-_STEP_OVER_RHEOBASE = 1.2
 
 
 @dataclass(frozen=True, eq=False)
@@ -236,7 +235,7 @@ def plan_circuit(
     background = _background(table, synapses, number, np.random.default_rng([seed, 1]))
     rows, skipped = _wire(sub, table, packages, background, missing, seed)
     connections = _measure(rows, table, synapses, gain)
-    rheobase = {m: p.hold_nA + p.steps_nA[0] / _STEP_OVER_RHEOBASE for m, p in packages.items()}
+    rheobase = {m: p.hold_nA + p.steps_nA[0] / STEP_OVER_RHEOBASE for m, p in packages.items()}
     settings = {"drive_nA": [drive * rheobase[m] for m in table["model"]],
                 "background_Hz": background_Hz, "gain": gain, "seed": seed}  # fmt: skip
     skipped = tuple(skipped)

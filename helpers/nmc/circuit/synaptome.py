@@ -207,6 +207,76 @@ def compare_conductances(models: Iterable[str], *, min_senders: int = 10) -> pd.
     )
 
 
+#: Quantity of a package's synapses → its column, and the sheets'.
+_SYNAPSES = {
+    "contacts": ("", "synapses_per_connection_mean", "synapses_per_connection_std"),
+    "U": ("utilisation", "u_mean", "u_std"),
+    "D_ms": ("depression_ms", "d_mean_ms", "d_std_ms"),
+    "F_ms": ("facilitation_ms", "f_mean_ms", "f_std_ms"),
+}
+
+
+def compare_synapses(models: Iterable[str], *, min_senders: int = 10) -> pd.DataFrame:
+    """Put number and dynamics of the packages' synapses beside the pathway sheets.
+
+    Parameters
+    ----------
+    models : iterable of str
+        The receiving packages.
+    min_senders : int
+        A pathway needs as many senders in a package.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a pathway and package: ``pathway``, ``model``, ``excitatory`` (both ends),
+        ``senders``, ``synapses``; of ``contacts`` (synapses a connection), ``U``, ``D_ms`` and
+        ``F_ms`` the mean, ``sheet_…``, ``sheet_…_sd``, and ``reason_…``, what the other packages
+        at hand of the same receiving m-type say: whether the sheet's mean lies between theirs.
+
+    Raises
+    ------
+    UnknownNameError, PackageError
+        No such model; a package cannot be read.
+    SynapseError
+        `min_senders` is no count.
+    """
+    least = as_count(min_senders, where="min_senders", error=SynapseError)
+    sheet = load_pathways()
+    sheet.index = pd.Index(sheet["pre"].astype(str) + ":" + sheet["post"].astype(str))
+    excites = sheet["s_type"].astype(str).str.startswith("E")
+    senders = set(sheet.loc[excites, "pre"].astype(str))
+    parts = []
+    for model in models:
+        package = as_package(model)
+        groups = package.synapses.groupby("pre_mtype")
+        rows = pd.DataFrame({"senders": groups["pre_cell"].nunique(), "synapses": groups.size()})
+        rows["contacts"] = rows["synapses"] / rows["senders"]
+        for quantity, (column, *_) in _SYNAPSES.items():
+            if column:
+                rows[quantity] = groups[column].mean()
+        rows.index = rows.index.astype(str) + f":{package.mtype}"
+        kept = rows[rows.index.isin(sheet.index) & (rows["senders"] >= least)]
+        both = [pathway.split(":")[0] in senders for pathway in kept.index]
+        excitatory = np.array(both, bool) & (package.mtype in senders)
+        parts.append(kept.assign(model=package.name, excitatory=excitatory))
+    table = pd.concat(parts).rename_axis("pathway").reset_index()
+    for quantity, (_, mean, spread) in _SYNAPSES.items():
+        table[f"sheet_{quantity}"] = sheet.loc[table["pathway"], mean].to_numpy(float)
+        table[f"sheet_{quantity}_sd"] = sheet.loc[table["pathway"], spread].to_numpy(float)
+        groups = table.groupby("pathway")[quantity]
+        low, high = groups.transform("min"), groups.transform("max")
+        between = table[f"sheet_{quantity}"].between(low, high)
+        others = groups.transform("size") > 1
+        table[f"reason_{quantity}"] = np.where(
+            between & others,
+            "the sheet lies between this package and another of the same m-type",
+            np.where(others, "not explained: all packages of the m-type lie on one side",
+                     "one package of the m-type is at hand, none to hold it against"),
+        )  # fmt: skip
+    return table
+
+
 def view_synaptome(places: pd.DataFrame):
     """Show a cell and its synapses in space; turns under the mouse, also on a static page.
 

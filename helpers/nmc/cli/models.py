@@ -13,7 +13,7 @@ from nmc import names
 from nmc.cli import shared
 from nmc.errors import NMCError, UnknownNameError
 
-_PROTOCOLS = ("step", "rest", "fi", "chirp", "bap", "epsp", "bombardment")
+_PROTOCOLS = ("step", "rest", "fi", "rheobase", "chirp", "bap", "epsp", "bombardment")
 _mode = click.option(
     "--mode", type=click.Choice(["published", "converged"]), default="published", show_default=True,
     help="The package's own time step, or an accurate and faster integration.",

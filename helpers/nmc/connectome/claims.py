@@ -6,14 +6,18 @@ import math
 from collections.abc import Callable, Iterable
 from functools import partial
 
+import numpy as np
 import pandas as pd
+from scipy import sparse
 
 from nmc import published
+from nmc.connectome.build import make_connectome
 from nmc.connectome.cliques import compute_betti_numbers, count_simplices
 from nmc.connectome.degrees import compute_convergence, compute_reciprocity
 from nmc.connectome.distance import compute_pathway_probability
 from nmc.connectome.graph import Connectome
 from nmc.connectome.motifs import count_triads
+from nmc.connectome.nulls import make_distance_dependent, make_erdos_renyi
 from nmc.connectome.paths import (
     compute_common_neighbour_bias,
     compute_path_lengths,
@@ -21,7 +25,7 @@ from nmc.connectome.paths import (
 )
 from nmc.connectome.read import load_connectome
 from nmc.connectome.validation import listed
-from nmc.data import available
+from nmc.data import available, fetch
 from nmc.data.provenance import provenance
 
 _MC2, _MC6 = "connectome/average/mc2", "connectome/average/mc6"
@@ -111,6 +115,69 @@ CHECKS: dict[str, tuple[str, str | None, Callable]] = {
     "gal_neurons": (_MC2, None, _neurons),
     "mean_path": (_MC2, None, _mean_path),
 }
+
+
+#: Random graphs of each kind whose triads are counted, and how many standard errors are allowed.
+DRAWS, ERRORS = 24, 4.0
+
+
+def compare_nulls(model: str = "er") -> pd.DataFrame:
+    """Put triads of our random graphs beside those of 1,000 that package neuromotifs counted.
+
+    Parameters
+    ----------
+    model : {"er", "dd"}
+        Erdős–Rényi graphs of as many neurons and connections, or (where the source has the
+        extract of the m-type) graphs that keep how probability falls with distance.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row an m-type and triad: ``mtype``, ``triad``, ``published`` and ``recomputed``, the
+        means over the graphs, and ``error``, the standard error of their difference.
+
+    Raises
+    ------
+    MissingFileError
+        The source has no ``connectome/motif_counts``.
+    """
+    motifs = pd.read_csv(fetch("connectome/motif_counts"))
+    counts = [f"motif_{number}" for number in range(1, 14)]
+    own = motifs[motifs["model"] == "bb"].set_index("celltype")
+    parts = []
+    for mtype, group in motifs[motifs["model"] == model].groupby("celltype"):
+        graph = _graph_of(model, mtype, own.loc[mtype])
+        if graph is None:
+            continue
+        make = make_erdos_renyi if model == "er" else make_distance_dependent
+        rng = np.random.default_rng(0)
+        drawn = [count_triads(make(graph, rng=rng)) for _ in range(DRAWS)]
+        ours, theirs = np.array([list(one) for one in drawn]), group[counts].to_numpy(float)
+        spread = np.maximum(ours.var(axis=0, ddof=1), theirs.var(axis=0, ddof=1))
+        parts.append(
+            pd.DataFrame(
+                {
+                    "mtype": mtype,
+                    "triad": drawn[0].index.astype(str),
+                    "published": theirs.mean(axis=0),
+                    "recomputed": ours.mean(axis=0),
+                    "error": np.sqrt(spread * (1 / DRAWS + 1 / len(theirs))),
+                }
+            )
+        )
+    columns = ["mtype", "triad", "published", "recomputed", "error"]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
+
+
+def _graph_of(model: str, mtype: str, own: pd.Series) -> Connectome | None:
+    """Give the graph to draw from: any of that size, or the extract with its positions."""
+    if model != "er":
+        key = f"connectome/extract/mc2/{mtype}"
+        return load_connectome(key) if available(key) else None
+    n, places = int(own["nodes"]), np.arange(int(own["edges"]))
+    rows, columns = np.divmod(places, n - 1)
+    columns = columns + (columns >= rows)  # no neuron connects to itself
+    return make_connectome(sparse.csr_array((np.ones(len(places), bool), (rows, columns)), (n, n)))
 
 
 def check_connectome_claims(

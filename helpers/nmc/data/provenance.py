@@ -11,8 +11,8 @@ import logging
 import os
 import textwrap
 import tomllib
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -104,6 +104,21 @@ def _holds(entry: Record, sha256: str) -> bool:
     lists = [root / f"{entry.sha256[:24]}{end}" / "members.json" for end in ("", "-nested")]
     members = [one for path in lists for one in (files.read_json(path) or {}).values()]
     return any(one["sha256"] == sha256 for one in members)
+
+
+@contextmanager
+def collect() -> Iterator[list[Record]]:
+    """Gather every file that is asked for within, whether or not it was fetched before."""
+    before = dict(_log)
+    found: list[Record] = []
+    _log.clear()
+    try:
+        yield found
+    finally:
+        found += _log.values()
+        within = dict(_log)
+        _log.clear()
+        _log.update(before | within)
 
 
 def records() -> tuple[Record, ...]:

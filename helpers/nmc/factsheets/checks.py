@@ -31,6 +31,7 @@ class Finding(NamedTuple):
     found: object
     expected: object
     remark: str
+    values: int = 1
 
 
 def check_factsheets() -> pd.DataFrame:
@@ -44,8 +45,9 @@ def check_factsheets() -> pd.DataFrame:
     -------
     pandas.DataFrame
         One row a disagreement: ``check``, ``file`` (catalogue key), ``item``, ``found``,
-        ``expected`` (what the rest of the data says), ``remark``.  The table's
-        ``attrs["compared"]`` says how many comparisons each check made.
+        ``expected`` (what the rest of the data says), ``remark``, ``values`` (how many numbers
+        it stands for).  The table's ``attrs`` say how many each check ``compared``, and how many
+        ``differ``.
 
     Raises
     ------
@@ -71,6 +73,7 @@ def check_factsheets() -> pd.DataFrame:
         findings += [Finding(*map(_plain, finding)) for finding in found]
     table = pd.DataFrame(findings, columns=list(Finding._fields))
     table.attrs["compared"] = dict(compared)
+    table.attrs["differ"] = table.groupby("check")["values"].sum().to_dict()
     return table
 
 
@@ -311,7 +314,8 @@ def _channels(compared: Counter) -> Iterator[tuple]:
         own = [name for name in packages if names.parse_model(name).metype == metype]
         printed = {name: _printed(sheets[name]) for name in own}
         compared["sheet and package densities"] += sum(map(len, printed.values()))
-        wrong = sorted({key for name in own for key in _differing(printed[name], packages[name])})
+        apart = {name: _differing(printed[name], packages[name]) for name in own}
+        wrong = sorted({key for keys in apart.values() for key in keys})
         if not wrong:
             continue
         first = printed[own[0]]
@@ -322,6 +326,7 @@ def _channels(compared: Counter) -> Iterator[tuple]:
             f"{len(wrong)} of {len(first)} values differ",
             f"those of the packages {names.parse_model(own[0]).etype_id}",
             f"Such as {some}. {f'The page prints exactly the values of {like}.' if like else ''}",
+            sum(map(len, apart.values())),
         )  # fmt: skip
 
 

@@ -33,6 +33,7 @@ TABLES: Mapping[str, tuple[str, ...]] = {
     "models": ("model", "protocol", "settings", "neuron"),
     "pathways": ("pathway", "protocol", "settings"),
     "integration": ("model", "protocol", "settings"),
+    "verdicts": ("class",),
 }
 #: What `mark_rows` says of a row's package.
 SAME, OTHER, UNCHECKED = "unchanged", "another", "not at hand"
@@ -60,7 +61,7 @@ def load_kept(table: str) -> pd.DataFrame:
 
     Parameters
     ----------
-    table : {"models", "pathways", "integration"}
+    table : {"models", "pathways", "integration", "verdicts"}
         Which one.
 
     Returns
@@ -89,7 +90,7 @@ def keep_rows(table: str, rows: pd.DataFrame, *, path: Path | None = None) -> Pa
 
     Parameters
     ----------
-    table : {"models", "pathways", "integration"}
+    table : {"models", "pathways", "integration", "verdicts"}
         Which one.
     rows : pandas.DataFrame
         New rows, with the columns of `TABLES` and `MAKINGS`; a row replaces the kept one of

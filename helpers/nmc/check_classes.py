@@ -1,0 +1,453 @@
+"""The classes of checks: which printed numbers are compared, and how far ours may lie from them.
+
+`CLASSES` is the whole list, each a question put to calls that exist elsewhere; its tolerances
+were written down before a number was seen.  A number that lies farther says what was tried.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+import nmc
+from nmc import names, published, scoreboard
+from nmc.cells.measures import STEP_OVER_RHEOBASE
+from nmc.cells.morphometrics import SOMA_REASON, rounding
+from nmc.circuit.pairs import SHEET
+from nmc.connectome.claims import DRAWS, ERRORS, compare_nulls
+from nmc.data import local, provenance
+from nmc.errors import MissingFileError, UnknownNameError
+from nmc.factsheets.layers import load_layer_pages
+
+COLUMNS = ("item", "published", "recomputed", "allowed", "agrees", "reason", "count")
+
+
+def _once(make: Callable[[Source], Any]) -> property:
+    """Make a table when first asked for, and tell the provenance of it each time."""
+
+    def get(source: Source):
+        if make not in source.kept:
+            with provenance.collect() as files:
+                source.kept[make] = (make(source), files)
+        table, files = source.kept[make]
+        for entry in files:
+            provenance.remember(entry)
+        return table
+
+    return property(get, doc=make.__doc__)
+
+
+class Source:
+    """What several classes read of the source in use, each table once."""
+
+    def __init__(self) -> None:
+        self.kept: dict = {}
+
+    #: Models whose package is at hand; none is downloaded for a comparison.
+    models = _once(lambda _: [name for name in names.model_names() if local(f"model/{name}")])
+    pathways = _once(
+        lambda _: nmc.load_pathways().set_index(
+            nmc.load_pathways()[["pre", "post"]].astype(str).agg(":".join, axis=1)
+        )
+    )
+    findings = _once(lambda _: nmc.check_factsheets())
+    sizes = _once(lambda source: nmc.compare_morphometrics(source.models).reset_index())
+    currents = _once(lambda _: nmc.load_models().set_index("model").filter(like="_nA").dropna())
+    synapses = _once(lambda source: nmc.compare_synapses(source.models))
+
+
+class Class(NamedTuple):
+    """A class of checks.
+
+    Attributes
+    ----------
+    name, title : str
+        What it is called, and what is compared with what.
+    tolerance, because : str
+        How far a number may lie from the printed one, and why that far; fixed before any was seen.
+    rows : callable
+        `Source` → table of numbers, as `as_rows` makes them.
+    behind : tuple of str
+        Modules whose code decides the numbers.
+    known : bool
+        Whether it is known how the printed numbers were defined.
+    printed : bool
+        False for identities: numbers of the same sheets held against one another.
+    slow : bool
+        Whether it runs simulations of minutes; then the recorded verdict stands for it.
+    """
+
+    name: str
+    title: str
+    tolerance: str
+    because: str
+    rows: Callable[[Source], pd.DataFrame]
+    behind: tuple[str, ...]
+    known: bool = True
+    printed: bool = True
+    slow: bool = False
+
+
+def as_rows(items, published, recomputed, allowed, *, agrees=None, reason="") -> pd.DataFrame:
+    """Put numbers beside one another; without a number on either side a row does not agree."""
+    table = pd.DataFrame({"item": list(items), "published": published, "recomputed": recomputed})
+    table = table.astype({"published": float, "recomputed": float})
+    table["allowed"] = np.broadcast_to(np.asarray(allowed, float), len(table))
+    apart = (table["recomputed"] - table["published"]).abs()
+    table["agrees"] = (apart <= table["allowed"] * (1 + 1e-9)) if agrees is None else agrees
+    table["reason"] = reason
+    table.loc[table["agrees"], "reason"] = ""
+    return table.assign(count=1)[[*COLUMNS]]
+
+
+def _claims(values: dict[str, object]) -> pd.DataFrame:
+    """Compare claims of `nmc.published`, each number of a vector by itself."""
+    parts = []
+    for key, value in values.items():
+        known = published.claim(key)
+        many = isinstance(known.value, tuple)
+        want = np.atleast_1d(np.asarray(known.value, float))
+        found = np.full(len(want), np.nan)
+        given = np.atleast_1d(np.asarray(value, float))[: len(want)]
+        found[: len(given)] = given
+        allowed = np.maximum(known.tolerance, known.relative * np.abs(want)) + 1e-12
+        items = [f"{key}[{i}]" for i in range(len(want))] if many else [key]
+        parts.append(as_rows(items, want, found, allowed, reason=known.reason or "not explained"))
+    return pd.concat(parts, ignore_index=True) if parts else as_rows([], [], [], [])
+
+
+# -- cells --------------------------------------------------------------------------------------
+
+
+def _rest(column: str) -> Callable[[Source], pd.DataFrame]:
+    def rows(source: Source) -> pd.DataFrame:
+        board = nmc.load_scoreboard()
+        kind, tolerance = scoreboard.TOLERANCES[column]
+        sheet = board[f"published_{column}"]
+        allowed = tolerance if kind == "absolute" else tolerance * sheet.abs()
+        return _recorded(board, board["model"], sheet, board[column], allowed, board["reason"])
+
+    return rows
+
+
+def _recorded(rows, items, printed, found, allowed, reason) -> pd.DataFrame:
+    """Compare recorded rows; a stale one does not agree, whatever its number."""
+    found = found.where(~rows["stale"])
+    because = "stale: " + rows["stale_because"]
+    return as_rows(items, printed, found, allowed, reason=np.where(rows["stale"], because, reason))
+
+
+def _spike_times(source: Source) -> pd.DataFrame:
+    times = {
+        scoreboard.SPIKE_TIMES[row.model][0]: [] if row.stale else json.loads(row.spike_times_ms)
+        for row in scoreboard.load_spike_times().itertuples()
+    }
+    return _claims(times)
+
+
+def _held(column: str) -> Callable[[Source], pd.DataFrame]:
+    """Compare recorded searches for the rheobase with the packages' own currents."""
+
+    def rows(source: Source) -> pd.DataFrame:
+        board = nmc.load_scoreboard("rheobase", mode="converged")
+        board = board[board["model"].isin(source.currents.index)]
+        weakest = source.currents["step1_current_nA"].reindex(board["model"]).to_numpy()
+        printed = weakest / STEP_OVER_RHEOBASE if column == "rheobase_nA" else -84.0
+        allowed = 0.02 * printed if column == "rheobase_nA" else 0.6
+        random = "random channels: each run has a threshold of its own"
+        reason = np.where(board["stochastic"], random, "not explained")
+        found = board[column].astype(float)
+        return _recorded(board, board["model"], printed, found, allowed, reason)
+
+    return rows
+
+
+def _steps(source: Source) -> pd.DataFrame:
+    one = source.currents["step1_current_nA"]
+    parts = [
+        as_rows([f"{m} step {k}" for m in one.index], share / STEP_OVER_RHEOBASE * one,
+               source.currents[f"step{k}_current_nA"], 2e-5 * one, reason="not explained")
+        for k, share in ((2, 1.3), (3, 1.4))
+    ]  # fmt: skip
+    return pd.concat(parts, ignore_index=True)
+
+
+def _sizes(soma: bool) -> Callable[[Source], pd.DataFrame]:
+    def rows(source: Source) -> pd.DataFrame:
+        table = source.sizes[(source.sizes["neurite"] == "soma") == soma]
+        absent = table["recomputed"].isna()
+        known = SOMA_REASON if soma else "not explained"
+        reason = np.where(absent, "not in the file: the reconstruction has no such neurite", known)
+        items = table["model"] + " " + table["neurite"] + " " + table["quantity"]
+        return as_rows(
+            items, table["published"], table["recomputed"], table["rounding"], reason=reason
+        )
+
+    return rows
+
+
+# -- synapses -----------------------------------------------------------------------------------
+
+
+def _synapses(quantity: str, kinds: str = "all") -> Callable[[Source], pd.DataFrame]:
+    """Compare the packages' synapses with the pathway sheets.
+
+    The contacts of a connection by one printed deviation; U, D and F, which were drawn synapse by
+    synapse, by three standard errors of as many draws, and half of the last printed digit.
+    """
+
+    def rows(source: Source) -> pd.DataFrame:
+        table = source.synapses
+        if kinds != "all":
+            table = table[table["excitatory"] == (kinds == "excitatory")]
+        mean, spread = table[f"sheet_{quantity}"], table[f"sheet_{quantity}_sd"]
+        if quantity == "contacts":
+            table = table[spread < mean]  # an interval that holds zero tells nothing
+            mean, spread = mean[table.index], spread[table.index]
+            allowed = spread + mean.map(rounding)
+        else:
+            allowed = 3 * spread / np.sqrt(table["synapses"]) + mean.map(rounding)
+        items = table["pathway"] + " " + table["model"]
+        reason = table[f"reason_{quantity}"]
+        return as_rows(items, mean, table[quantity], allowed, reason=reason)
+
+    return rows
+
+
+def _responses(quantity: str) -> Callable[[Source], pd.DataFrame]:
+    def rows(source: Source) -> pd.DataFrame:
+        scores = nmc.load_pathway_scores()
+        scores = scores[scores["error"].isna() & (scores[f"verdict_{quantity}"] != "")]
+        agrees = (scores[f"verdict_{quantity}"] == "agrees") & ~scores["stale"]
+        few = "one receiving package and few senders stand for a type"
+        reason = np.where(scores["stale"], "stale: " + scores["stale_because"], few)
+        return as_rows(scores["pathway"], scores[f"sheet_{quantity}"], scores[quantity], np.nan,
+                      agrees=agrees, reason=reason)  # fmt: skip
+
+    return rows
+
+
+# -- sheets -------------------------------------------------------------------------------------
+
+
+def _findings(*checks: str) -> Callable[[Source], pd.DataFrame]:
+    """Compare what `nmc.check_factsheets` compares: only what disagrees is a row of its own."""
+
+    def rows(source: Source) -> pd.DataFrame:
+        compared, differ = source.findings.attrs["compared"], source.findings.attrs["differ"]
+        total = sum(compared.get(check, 0) for check in checks)
+        apart = sum(differ.get(check, 0) for check in checks)
+        found = source.findings[source.findings["check"].isin(checks)]
+        table = as_rows(found["file"] + " " + found["item"].astype(str), np.nan, np.nan, np.nan,
+                       agrees=False, reason=found["remark"].str.strip())  # fmt: skip
+        table["count"] = found["values"].to_numpy(int)
+        agreeing = as_rows(["what agrees"], np.nan, np.nan, np.nan, agrees=True)
+        table = pd.concat([table, agreeing.assign(count=total - apart)], ignore_index=True)
+        return table[table["count"] > 0]
+
+    return rows
+
+
+def _balance(source: Source) -> pd.DataFrame:
+    """Convergence × receivers = divergence × senders, within the rounding of both means."""
+    table = source.pathways
+    neurons = nmc.load_mtypes().set_index("mtype")["n_neurons"]
+    pre, post = (table[end].map(neurons).astype(float) for end in ("pre", "post"))
+    into, out = table["convergence_mean"].astype(float), table["divergence_mean"].astype(float)
+    allowed = into.map(rounding) * post + out.map(rounding) * pre
+    return as_rows(table.index, into * post, out * pre, allowed, reason="not explained")
+
+
+#: Claim → label of the pathways it counts.
+_LABELS = {
+    f"circuit_synapses/{kind}_{sign}": f"{sign[0].upper()}{number}"
+    for sign in ("excitatory", "inhibitory")
+    for number, kind in enumerate(("facilitating", "depressing", "pseudo_linear"), 1)
+}
+
+
+def _sheet_claims(source: Source) -> pd.DataFrame:
+    mtypes, layers, pathways = nmc.load_mtypes(), nmc.load_layers(), source.pathways
+    totals, labels = nmc.compute_totals(pathways, mtypes), pathways["s_type"].value_counts()
+    etypes = mtypes.set_index("mtype")["n_etypes"].astype(float)
+    pre, post = (pathways[end].astype(str).map(etypes) for end in ("pre", "post"))
+    found = {
+        "circuit/neurons": mtypes["n_neurons"].sum(),
+        "circuit/mtypes": len(mtypes),
+        "circuit/etypes": len(nmc.load_etypes()),
+        "circuit/metypes": len(nmc.load_metypes()),
+        "circuit/models": len(nmc.load_models(step_currents=False)),
+        "circuit/layer_sum": layers["n_neurons"].sum(),
+        "circuit/volume": _volume_mm3(),
+        "pathways/mtype_pathways": layers["viable_pathways"].sum(),
+        "pathways/file_pathways": len(pathways),
+        "pathways/metype_pathways": (pre * post).sum(),
+        "pathways/connections": totals["connections"],
+        "pathways/synapses": totals["synapses"],
+        "pathways/gal_synapses": totals["synapses"],
+        "pathways/stypes": pathways["s_type"].nunique(),
+    }
+    return _claims(found | {key: labels.get(label, 0) for key, label in _LABELS.items()})
+
+
+def _volume_mm3() -> float:
+    """Volume from the neurons on the layers' pages and the densities of the circuit sheet."""
+    counts = load_layer_pages()[1].query("kind == 'mtype'")
+    sheet = nmc.load_circuit().query("quantity == 'density_per_mm3'")
+    density = sheet.set_index("layer")["value"].astype(float)
+    return (counts.groupby("sublayer", observed=True)["n_neurons"].sum() / density).sum()
+
+
+# -- connectome ---------------------------------------------------------------------------------
+
+
+def _connectome_claims(source: Source) -> pd.DataFrame:
+    table = nmc.check_connectome_claims()
+    table = table[table["recomputed"].notna() & ~table["verdict"].str.startswith("another")]
+    return _claims(table["recomputed"].to_dict())
+
+
+def _nulls(model: str) -> Callable[[Source], pd.DataFrame]:
+    def rows(source: Source) -> pd.DataFrame:
+        table = compare_nulls(model)
+        slack = 0.1 * table["published"] if model == "dd" else 0.0
+        allowed = ERRORS * table["error"] + slack
+        items = table["mtype"] + " " + table["triad"]
+        return as_rows(items, table["published"], table["recomputed"], allowed,
+                      reason="not explained")  # fmt: skip
+
+    return rows
+
+
+# -- NeuroML ------------------------------------------------------------------------------------
+
+
+def _twins(source: Source) -> list[str]:
+    """Models at hand that have a NeuroML2 version."""
+    found = []
+    for model in source.models:
+        try:
+            nmc.load_neuroml(model)
+        except (MissingFileError, UnknownNameError):
+            continue
+        found.append(model)
+    return found
+
+
+def _neuroml_densities(source: Source) -> pd.DataFrame:
+    parts = [as_rows([], [], [], [])]
+    for model in _twins(source):
+        table = nmc.compare_densities(nmc.load_package(model), nmc.load_neuroml(model))
+        table = table[table["mechanism"] != "synapses"]
+        items = (
+            model + " " + table[["section_list", "mechanism", "parameter"]].agg(" ".join, axis=1)
+        )
+        parts.append(as_rows(items, 0.0, table["difference_percent"], 0.01,
+                            reason="not explained"))  # fmt: skip
+    return pd.concat(parts, ignore_index=True)
+
+
+def _simulated(source: Source) -> pd.DataFrame:
+    """Run what the claims about single cells and their NeuroML2 versions need."""
+    found: dict[str, object] = {}
+    for model in source.models:
+        key = f"neuroml/spike_times_{model}"
+        if key in published.claims():
+            package = nmc.simulate_step(model, 3, v_init_mV=-80.0, progress=False)
+            twin = nmc.simulate_neuroml(model, timeout_s=900)
+            found[key] = nmc.compare_spikes(package, twin).attrs["largest_percent"]
+    stutterer, pyramid = "L23_LBC_cSTUT189_1", "L5_TTPC1_cADpyr232_1"
+    if stutterer in source.models:
+        trace = nmc.simulate_neuroml(stutterer, timeout_s=900)
+        found[f"neuroml/spikes_{stutterer}"] = trace.attrs["spike_count"]
+    if pyramid in source.models:
+        back = nmc.simulate_bap(pyramid, amplitude_nA=1.9).query("part == 'apic'")
+        back = back.sort_values("distance_um")
+        smooth = back["amplitude_mV"].rolling(5, center=True, min_periods=1).median()
+        found["cells/hay_bap_660um"] = np.interp(660, back["distance_um"], smooth)
+        kinetics = nmc.compute_channel_kinetics(nmc.load_package(pyramid))
+        open_share = kinetics.query("channel == 'SKv3_1'").set_index("v_mV")["steady_state"]
+        gain, offset = np.polyfit(open_share.index, np.log(open_share / (1 - open_share)), 1)
+        found |= {"neuroml/SKv3_1_half_mV": -offset / gain, "neuroml/SKv3_1_slope_mV": 1 / gain}
+    return _claims(found)
+
+
+# -- the list -----------------------------------------------------------------------------------
+
+_SHEETS = ("nmc.factsheets.checks",)
+_PRINT = "the sheets print three digits after the point, or five that count"
+CLASSES = (
+    *(
+        Class(f"scoreboard/{column}", f"{words} at rest against the me-type sheets", allowed,
+              _PRINT, _rest(column), ("nmc.scoreboard",))
+        for column, (words, allowed) in scoreboard.WORDS.items()
+    ),
+    Class("cells/spike_times", "spike times of NEURON against Open Source Brain's", "±0.025 ms",
+          "one sample of the reference runs", _spike_times, ("nmc.scoreboard",)),
+    Class("cells/rheobase", "rheobase of NEURON against the weakest step over 1.2", "±2 %",
+          "ours is found to 1 %; how finely the portal searched is not printed, as much again",
+          _held("rheobase_nA"), ("nmc.scoreboard",)),
+    Class("cells/holding", "potential under the holding current against −84 mV", "±0.6 mV",
+          "no sheet prints it: the range that five packages gave in an independent review",
+          _held("holding_potential_mV"), ("nmc.scoreboard",), known=False),
+    Class("cells/steps", "steps 2 and 3 against 130 and 140 % of rheobase", "±0.002 %",
+          "five digits are written at least", _steps, ("nmc.factsheets.models",), printed=False),
+    Class("morphometrics/neurites", "lengths, volumes, branch orders against the me-type sheets",
+          "half of the last printed place", "two digits are printed; orders are counts",
+          _sizes(soma=False), ("nmc.cells.morphometrics",)),
+    Class("morphometrics/somata", "soma diameters against the me-type sheets",
+          "half of the last printed place", "two digits are printed", _sizes(soma=True),
+          ("nmc.cells.morphometrics",), known=False),
+    Class("synapses/contacts", "synapses of a connection in the packages against the sheets",
+          "one printed SD", "one receiving cell: the SD is the only spread that is printed, and "
+          "bounds that between cells; left out where it exceeds the mean",
+          _synapses("contacts"), ("nmc.circuit.synaptome",)),
+    *(
+        Class(f"synapses/{name}_{kinds}", f"{name} of {kinds} pathways in the packages against the "
+              "sheets", "three standard errors and half of the last printed place",
+              "drawn synapse by synapse from the printed mean and SD" if kinds == "excitatory" else
+              "the same; but the sheets average over e-types, of which a package has one",
+              _synapses(name, kinds), ("nmc.circuit.synaptome",), known=kinds == "excitatory")
+        for name in ("U", "D_ms", "F_ms") for kinds in ("excitatory", "other")
+    ),
+    *(
+        Class(f"pathways/{quantity}", f"{quantity} of recorded pairs against the sheets",
+              "95 % interval of the mean over connections", "the sheets' means are of many cells",
+              _responses(quantity), ("nmc.circuit.scores",), known=False)
+        for quantity in SHEET
+    ),
+    Class("claims/sheets", "totals, types and labels against the circuit sheet and the papers",
+          "each claim's own, half of the last printed place", "see nmc.published", _sheet_claims,
+          _SHEETS),
+    Class("sheets/sums", "sums of layer, pathway and me-type sheets against one another", "exact",
+          "counts", _findings("layer sum", "numbers of types", "m-type counts", "e-type counts",
+                              "pathways of a layer", "flow diagram"), _SHEETS, printed=False),
+    Class("sheets/twice", "numbers that two files of the portal print", "rounding of the page",
+          "the pages print fewer digits", _findings(
+              "layer JSON and page", "circuit JSON and page", "model summary and page",
+              "pathway JSON and page"), _SHEETS, printed=False),
+    Class("sheets/balance", "convergence × receivers against divergence × senders",
+          "rounding of both means", "two digits are printed", _balance, _SHEETS, printed=False),
+    Class("sheets/densities", "channel densities of the packages against the me-type sheets",
+          "0.0000005", "half of the last printed place",
+          _findings("sheet and package densities"), _SHEETS),
+    Class("connectome/claims", "degrees, triads, simplices, Betti numbers, common neighbours",
+          "each claim's own; counts exact", "see nmc.published", _connectome_claims,
+          ("nmc.connectome.claims",)),
+    Class("nulls/er", "triads of random graphs against neuromotifs' means of 1,000",
+          f"{ERRORS:g} standard errors", f"both are means of draws, ours of {DRAWS}",
+          _nulls("er"), ("nmc.connectome.nulls", "nmc.connectome.motifs")),
+    Class("nulls/distance", "triads of graphs drawn by distance against neuromotifs' means",
+          f"{ERRORS:g} standard errors and 10 %",
+          "theirs draws from boosted trees, ours from a histogram of the same distances",
+          _nulls("dd"), ("nmc.connectome.nulls", "nmc.connectome.motifs"), known=False),
+    Class("neuroml/densities", "densities of NeuroML2 versions against the packages", "±0.01 %",
+          "the XML writes six digits", _neuroml_densities, ("nmc.cells.neuroml.compare",)),
+    Class("claims/simulated", "NeuroML2 versions, back-propagation and channels by simulation",
+          "each claim's own", "see nmc.published", _simulated,
+          ("nmc.cells.neuroml.simulate", "nmc.cells.stimulation", "nmc.cells.channels"), slow=True),
+)  # fmt: skip

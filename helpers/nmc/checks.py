@@ -1,0 +1,128 @@
+"""Single numbers that somebody printed, each beside what the files of the source give.
+
+``nmc checks`` tells one line a class of `nmc.check_classes`; what was found on the portal's own
+files is recorded (`nmc.recomputed.verdicts`) and stands beside it on any source.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+import pandas as pd
+
+from nmc.cells.mechanisms import build_tag
+from nmc.check_classes import CLASSES, COLUMNS, Class, Source, as_rows
+from nmc.data import provenance
+from nmc.errors import (
+    DownloadError,
+    MissingFileError,
+    MissingLibraryError,
+    SourceError,
+    UnknownNameError,
+)
+from nmc.recomputed import verdicts
+
+
+def check_numbers(classes: Iterable[str] | None = None, *, slow: bool = False) -> pd.DataFrame:
+    """Compare the printed numbers of each class with what the source's files give.
+
+    Parameters
+    ----------
+    classes : iterable of str, optional
+        Names of `nmc.check_classes.CLASSES`; all unless given.
+    slow : bool
+        Also run the classes that simulate for minutes; else only their recorded verdict is told.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a class, index ``class``: ``title``, ``tolerance``, ``because``, ``known``,
+        ``printed``, ``checks``, ``agree``, ``reasons`` (reason → how many differ for it),
+        ``note`` (*invented data*, or why nothing was compared), and of what was recorded on the
+        portal's files ``recorded_checks``, ``recorded_agree``, ``recorded`` (its date, or
+        *stale* with the reason). ``.attrs["rows"]`` has every number: ``class``, ``item``,
+        ``published``, ``recomputed``, ``allowed``, ``agrees``, ``reason``, ``count``.
+
+    Raises
+    ------
+    UnknownNameError
+        There is no such class.
+    FormatError
+        A file of the source, or a table of recorded rows, cannot be read.
+    """
+    known = {one.name: one for one in CLASSES}
+    chosen = list(known) if classes is None else list(classes)
+    for name in chosen:
+        if name not in known:
+            raise UnknownNameError.of("class of checks", name, known)
+    source, lines, every = Source(), [], []
+    for name in chosen:
+        one = known[name]
+        rows, note, files = _run(one, source) if slow or not one.slow else _not_run()
+        every.append(rows.assign(**{"class": name}))
+        lines.append(_line(one, rows, note) | {"files": files})
+    table = pd.DataFrame(lines).set_index("class")
+    table.attrs["rows"] = pd.concat(every, ignore_index=True)[["class", *COLUMNS]]
+    return table
+
+
+def _not_run() -> tuple[pd.DataFrame, str, dict]:
+    return as_rows([], [], [], []), "not run: simulations of minutes (--slow)", {}
+
+
+def _run(one: Class, source: Source) -> tuple[pd.DataFrame, str, dict]:
+    """Rows of a class, a note, and the files behind it; nothing where the source lacks them."""
+    try:
+        with provenance.collect() as seen:
+            rows = one.rows(source)
+    except (MissingFileError, DownloadError, SourceError, MissingLibraryError) as error:
+        return as_rows([], [], [], []), f"nothing on this source: {error}", {}
+    if any(entry.invented for entry in seen):
+        if any(entry.key.startswith("recomputed/") for entry in seen):
+            told = "nothing on this source: recorded runs of the portal's models, invented sheets"
+            return as_rows([], [], [], []), told, {}
+        return rows, "invented data", {}
+    return rows, "" if len(rows) else "nothing on this source", verdicts.files_of(seen)
+
+
+def _line(one: Class, rows: pd.DataFrame, note: str) -> dict:
+    reasons: Counter[str] = Counter()
+    for row in rows[~rows["agrees"]].itertuples():
+        reasons[row.reason or "not explained"] += row.count
+    told = verdicts.recorded(one.name)
+    return {
+        "class": one.name, "title": one.title, "tolerance": one.tolerance, "because": one.because,
+        "known": one.known, "printed": one.printed, "checks": int(rows["count"].sum()),
+        "agree": int(rows.loc[rows["agrees"], "count"].sum()), "reasons": dict(reasons),
+        "note": note, "recorded_checks": told.checks if told else 0,
+        "recorded_agree": told.agree if told else 0, "recorded": told.text if told else "",
+    }  # fmt: skip
+
+
+def keep(table: pd.DataFrame) -> int:
+    """Record the classes of a table from real files alone; return how many.
+
+    Raises
+    ------
+    SourceError
+        All of them rest on invented files, or on none.
+    """
+    rows, found = table.attrs["rows"], []
+    for name, line in table[table["files"].map(bool) & (table["checks"] > 0)].iterrows():
+        single = rows[(rows["class"] == name) & (rows["count"] == 1)]
+        values = single["recomputed"].astype(object).where(single["recomputed"].notna(), None)
+        items = dict(zip(single["item"], zip(values, single["agrees"], strict=True), strict=True))
+        behind = next(one.behind for one in CLASSES if one.name == name)
+        found.append({
+            "class": name, "checks": line["checks"], "agree": line["agree"], "items": items,
+            "reasons": line["reasons"], "modules": behind, "alone": [as_rows.__module__],
+            "files": line["files"], "neuron": build_tag()["neuron"],
+        })  # fmt: skip
+    if not found:
+        raise SourceError(
+            "Verdicts are recorded of the portal's files only, and none of these is: name a "
+            "source that has them, e.g. make scoreboard SOURCE=portal."
+        )
+    verdicts.keep_verdicts(pd.DataFrame(found))
+    return len(found)
