@@ -210,7 +210,7 @@ _PUBLIC = {
     "simulate_point_circuit": "nmc.circuit.point",
     "simulate_release": "nmc.circuit.synapses",
     "simulate_rest": "nmc.cells.measures",
-    "simulate_rheobase": "nmc.cells.measures",
+    "simulate_threshold": "nmc.cells.measures",
     "simulate_step": "nmc.cells.protocols",
     "simulate_steps": "nmc.cells.measures",
     "summarise_paths": "nmc.connectome.paths",

@@ -7,7 +7,7 @@ files is recorded (`nmc.recomputed.verdicts`) and stands beside it on any source
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import pandas as pd
 
@@ -38,7 +38,7 @@ def check_numbers(classes: Iterable[str] | None = None, *, slow: bool = False) -
     -------
     pandas.DataFrame
         One row a class, index ``class``: ``title``, ``tolerance``, ``because``, ``known``,
-        ``printed``, ``checks``, ``agree``, ``reasons`` (reason → how many differ for it),
+        ``computed``, ``checks``, ``agree``, ``reasons`` (reason → how many differ for it),
         ``note`` (*invented data*, or why nothing was compared), and of what was recorded on the
         portal's files ``recorded_checks``, ``recorded_agree``, ``recorded`` (its date, or
         *stale* with the reason). ``.attrs["rows"]`` has every number: ``class``, ``item``,
@@ -93,11 +93,32 @@ def _line(one: Class, rows: pd.DataFrame, note: str) -> dict:
     told = verdicts.recorded(one.name)
     return {
         "class": one.name, "title": one.title, "tolerance": one.tolerance, "because": one.because,
-        "known": one.known, "printed": one.printed, "checks": int(rows["count"].sum()),
+        "known": one.known, "computed": one.computed, "checks": int(rows["count"].sum()),
         "agree": int(rows.loc[rows["agrees"], "count"].sum()), "reasons": dict(reasons),
         "note": note, "recorded_checks": told.checks if told else 0,
         "recorded_agree": told.agree if told else 0, "recorded": told.text if told else "",
     }  # fmt: skip
+
+
+def tell(table: pd.DataFrame) -> Iterator[str]:
+    """Yield a line for each class of a table of `check_numbers`, and three for the whole."""
+    for name, row in table.iterrows():
+        told = [f"{row['agree']:,} of {row['checks']:,} agree"] if row["checks"] else []
+        why = sorted(row["reasons"].items(), key=lambda pair: -pair[1])
+        told += ["differ: " + "; ".join(f"{n:,} {reason}" for reason, n in why)] if why else []
+        told += [row["note"]] if row["note"] else []
+        if row["recorded"]:
+            both = f"{row['recorded_agree']:,} of {row['recorded_checks']:,}"
+            told.append(f"recorded on the portal's files: {both} ({row['recorded']})")
+        yield f"{name}: {row['title']}, {row['tolerance']}: " + "; ".join(told)
+    for words, part in (
+        ("numbers computed", table[table["computed"]]),
+        ("of these, where the definition is known", table[table["computed"] & table["known"]]),
+        ("numbers of one file against another's", table[~table["computed"]]),
+    ):
+        checks, agree = part["checks"].sum(), part["agree"].sum()
+        share = f", {agree / checks:.1%}" if checks else ""
+        yield f"{words}: {agree:,} of {checks:,} agree{share}"
 
 
 def keep(table: pd.DataFrame) -> int:

@@ -202,7 +202,7 @@ PLAN: tuple[tuple, ...] = (
         for model, (_, mV) in SPIKE_TIMES.items()
     ),
     ("rest", {"mode": "converged"}),
-    ("rheobase", {"mode": "converged"}),
+    ("threshold", {"mode": "converged"}),
     *(("step", {"mode": "converged", "step": step}) for step in (1, 2, 3)),
     *(("step", {"mode": "published", "step": step}) for step in (1, 3, 2)),
 )
@@ -340,7 +340,7 @@ def load_scoreboard(
 
     Parameters
     ----------
-    protocol : {"rest", "step", "rheobase"}
+    protocol : {"rest", "step", "threshold"}
         Which rows.
     mode : {"published", "converged"}
         Integration of the runs; see `nmc.cells.settings`.
@@ -354,8 +354,8 @@ def load_scoreboard(
         ``spike_count`` and ``spike_times_ms``, as JSON), ``stochastic``, ``error``, ``stale``
         with ``stale_because`` (made by other code, another NEURON or another package) and
         ``package``: *unchanged*, *another* or, where the source has none at hand and nothing is
-        downloaded, *not at hand*. For rest also the sheets' values in ``published_…``, ``agrees_…``, ``verdict`` and ``reason``; see
-        `judge`.
+        downloaded, *not at hand*. For rest also the sheets' values in ``published_…``,
+        ``agrees_…``, ``verdict`` and ``reason``; see `judge`.
 
     Raises
     ------
@@ -376,10 +376,11 @@ def load_scoreboard(
     measured = {
         "rest": [*TOLERANCES, "efel_time_constant_ms"],
         "step": ["step", *(name for name in rows if "spike" in name)],
-        "rheobase": ["rheobase_nA", "holding_potential_mV"],
+        "threshold": ["rheobase_nA", "holding_potential_mV"],
     }
     others = {name for of, columns in measured.items() if of != protocol for name in columns}
-    rows = rows.drop(columns=others - set(measured[protocol]), errors="ignore")
+    rows = rows.drop(columns=others, errors="ignore")
+    rows = rows.reindex(columns=dict.fromkeys([*rows, *measured[protocol]]))
     return explain(rows, every) if compare else rows
 
 

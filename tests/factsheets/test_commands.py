@@ -4,12 +4,12 @@ import json
 
 import pytest
 from click.testing import CliRunner
-from nmc.cli.models import check_command, explorer_command
+from nmc.cli.models import explorer_command, sheets_command
 
 
 @pytest.mark.real
 def test_check_lists_findings_as_json(real_source):
-    done = CliRunner().invoke(check_command, ["--json"])
+    done = CliRunner().invoke(sheets_command, ["--json"])
     assert done.exit_code == 0, done.output
     rows = {(row["file"], row["item"]): row for row in json.loads(done.stdout)}
     lost = rows["sheet/layers", "L6_BP"]

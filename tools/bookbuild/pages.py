@@ -14,7 +14,7 @@ from posixpath import dirname, join, normpath
 
 import nmc
 from nbformat import NotebookNode
-from nmc.published import Claim, claims, shown_printed, shown_recomputed
+from nmc.published import Claim, claims, shown_printed, shown_recomputed, shown_recorded
 from pybtex.database import parse_file
 from pybtex.richtext import Text
 
@@ -33,8 +33,8 @@ _NEEDS = {
     "sheet": "needs the fact sheet",
 }
 _COLUMNS = (
-    "claim", "printed", "recomputed", "unit", "tolerance", "verdict", "chapter", "source",
-    "printed in",
+    "claim", "printed", "recomputed", "unit", "tolerance", "verdict", "on the portal's files",
+    "chapter", "source", "printed in",
 )  # fmt: skip
 
 
@@ -178,7 +178,8 @@ def _row(claim: Claim, found: tuple[dict | None, str], references: References) -
     else:
         verdict = _NEEDS.get(claim.needs, f"needs {claim.needs}")
     texts = [claim.claim, "; ".join(shown_printed(claim.value)), recomputed, claim.unit, tolerance]
-    cells = [escape(str(text)) for text in (*texts, verdict)]
+    told = shown_recorded(claim if claim.needs else claim.key)
+    cells = [escape(str(text)) for text in (*texts, verdict, told)]
     return [*cells, link, escape(source), f"<span>{paper}: {told}</span>"]
 
 

@@ -18,6 +18,7 @@ from nmc.cells.package import AnyModel, Package, as_package
 from nmc.circuit.synapses import pathway_keys
 from nmc.errors import PackageError, SynapseError
 from nmc.factsheets.pathways import load_pathways
+from nmc.factsheets.types import load_mtypes
 from nmc.numbers import as_count, as_counts
 from nmc.viewer3d import view_lines
 
@@ -231,8 +232,7 @@ def compare_synapses(models: Iterable[str], *, min_senders: int = 10) -> pd.Data
     pandas.DataFrame
         One row a pathway and package: ``pathway``, ``model``, ``excitatory`` (both ends),
         ``senders``, ``synapses``; of ``contacts`` (synapses a connection), ``U``, ``D_ms`` and
-        ``F_ms`` the mean, ``sheet_…``, ``sheet_…_sd``, and ``reason_…``, what the other packages
-        at hand of the same receiving m-type say: whether the sheet's mean lies between theirs.
+        ``F_ms`` the mean, ``sheet_…`` and ``sheet_…_sd``.
 
     Raises
     ------
@@ -244,8 +244,7 @@ def compare_synapses(models: Iterable[str], *, min_senders: int = 10) -> pd.Data
     least = as_count(min_senders, where="min_senders", error=SynapseError)
     sheet = load_pathways()
     sheet.index = pd.Index(sheet["pre"].astype(str) + ":" + sheet["post"].astype(str))
-    excites = sheet["s_type"].astype(str).str.startswith("E")
-    senders = set(sheet.loc[excites, "pre"].astype(str))
+    excitatory = load_mtypes().set_index("mtype")["excitatory"].astype(bool)
     parts = []
     for model in models:
         package = as_package(model)
@@ -257,23 +256,12 @@ def compare_synapses(models: Iterable[str], *, min_senders: int = 10) -> pd.Data
                 rows[quantity] = groups[column].mean()
         rows.index = rows.index.astype(str) + f":{package.mtype}"
         kept = rows[rows.index.isin(sheet.index) & (rows["senders"] >= least)]
-        both = [pathway.split(":")[0] in senders for pathway in kept.index]
-        excitatory = np.array(both, bool) & (package.mtype in senders)
-        parts.append(kept.assign(model=package.name, excitatory=excitatory))
+        both = excitatory.loc[kept.index.str.split(":").str[0]] & excitatory[package.mtype]
+        parts.append(kept.assign(model=package.name, excitatory=both.to_numpy()))
     table = pd.concat(parts).rename_axis("pathway").reset_index()
     for quantity, (_, mean, spread) in _SYNAPSES.items():
         table[f"sheet_{quantity}"] = sheet.loc[table["pathway"], mean].to_numpy(float)
         table[f"sheet_{quantity}_sd"] = sheet.loc[table["pathway"], spread].to_numpy(float)
-        groups = table.groupby("pathway")[quantity]
-        low, high = groups.transform("min"), groups.transform("max")
-        between = table[f"sheet_{quantity}"].between(low, high)
-        others = groups.transform("size") > 1
-        table[f"reason_{quantity}"] = np.where(
-            between & others,
-            "the sheet lies between this package and another of the same m-type",
-            np.where(others, "not explained: all packages of the m-type lie on one side",
-                     "one package of the m-type is at hand, none to hold it against"),
-        )  # fmt: skip
     return table
 
 

@@ -13,7 +13,7 @@ from nmc import names
 from nmc.cli import shared
 from nmc.errors import NMCError, UnknownNameError
 
-_PROTOCOLS = ("step", "rest", "fi", "rheobase", "chirp", "bap", "epsp", "bombardment")
+_PROTOCOLS = ("step", "rest", "fi", "threshold", "chirp", "bap", "epsp", "bombardment")
 _mode = click.option(
     "--mode", type=click.Choice(["published", "converged"]), default="published", show_default=True,
     help="The package's own time step, or an accurate and faster integration.",
@@ -229,16 +229,16 @@ def select_models(given) -> list[str]:
     return list(dict.fromkeys(chosen))
 
 
-@click.command("check")
+@click.command("check-sheets")
 @shared.as_json
-def check_command(as_json: bool) -> None:
+def sheets_command(as_json: bool) -> None:
     """List what the fact sheets of the source disagree on.
 
     Nothing is repaired. The last line says how many values were compared.
 
     \b
-    nmc check
-    nmc check --json | jq '.[].item'
+    nmc check-sheets
+    nmc check-sheets --json | jq '.[].item'
     """
     findings = nmc.check_factsheets()
     rows = findings.to_dict("records")
@@ -250,6 +250,35 @@ def check_command(as_json: bool) -> None:
         click.echo(f"    {row['remark'].strip()}")
     compared = sum(findings.attrs["compared"].values())
     click.echo(f"{len(findings)} findings in {compared:,} comparisons")
+
+
+@click.command("checks")
+@click.argument("classes", nargs=-1)
+@_packages
+@click.option("--slow", is_flag=True, help="Also what simulates for minutes.")
+@click.option("--keep", is_flag=True, help="All of it, and record what the portal's files gave.")
+@shared.as_json
+def checks_command(classes, source, slow, keep, as_json) -> None:
+    """Compare printed numbers, one by one, with what the source's files give.
+
+    One line a class of numbers: how many were compared, how many agree, and why the others do
+    not; beside it what was recorded on the portal's files. CLASSES are names; all by default.
+
+    \b
+    nmc checks
+    nmc checks morphometrics/neurites --source /data/nmc
+    """
+    from nmc import checks
+
+    _use(source)
+    table = checks.check_numbers(classes or None, slow=slow or keep)
+    if keep:
+        click.echo(f"{checks.keep(table)} classes recorded", err=True)
+    if as_json:
+        shared.show_json(table.drop(columns="files").reset_index().to_dict("records"))
+        return
+    for line in checks.tell(table):
+        click.echo(line)
 
 
 @click.command("explorer")
@@ -273,5 +302,5 @@ def explorer_command(folder: Path, home: str) -> None:
 
 COMMANDS = (
     simulate_command, sweep_command, scoreboard_command, pathways_command, circuit_command,
-    check_command, explorer_command,
+    sheets_command, checks_command, explorer_command,
 )  # fmt: skip

@@ -146,7 +146,7 @@ def compare_nulls(model: str = "er") -> pd.DataFrame:
     own = motifs[motifs["model"] == "bb"].set_index("celltype")
     parts = []
     for mtype, group in motifs[motifs["model"] == model].groupby("celltype"):
-        graph = _graph_of(model, mtype, own.loc[mtype])
+        graph = _graph_of(model, own.loc[mtype])
         if graph is None:
             continue
         make = make_erdos_renyi if model == "er" else make_distance_dependent
@@ -169,11 +169,11 @@ def compare_nulls(model: str = "er") -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
 
 
-def _graph_of(model: str, mtype: str, own: pd.Series) -> Connectome | None:
+def _graph_of(model: str, own: pd.Series) -> Connectome | None:
     """Give the graph to draw from: any of that size, or the extract with its positions."""
     if model != "er":
-        key = f"connectome/extract/mc2/{mtype}"
-        return load_connectome(key) if available(key) else None
+        key = {"L5_TTPC2": _TTPC2, "L6_LBC": _LBC}.get(str(own.name), "")
+        return load_connectome(key) if key and available(key) else None
     n, places = int(own["nodes"]), np.arange(int(own["edges"]))
     rows, columns = np.divmod(places, n - 1)
     columns = columns + (columns >= rows)  # no neuron connects to itself
@@ -195,10 +195,11 @@ def check_connectome_claims(
     Returns
     -------
     pandas.DataFrame
-        One row a claim: ``claim``, ``published``, ``recomputed``, ``verdict``, ``citation``,
-        ``where``.  The verdict is *agrees* or *differs*; *invented data* for a synthetic file;
-        *needs the full file* or *needs the extract*, with its key, when the source does not
-        have it; *number not available* where the paper's number could not be read.
+        One row a claim: ``claim``, ``published``, ``recomputed``, ``verdict``, ``recorded`` (as
+        `nmc.compare` has it), ``citation``, ``where``.  The verdict is *agrees* or
+        *differs*; *invented data* for a synthetic file; *needs the full file* or *needs the
+        extract*, with its key, when the source does not have it;
+        *number not available* where the paper's number could not be read.
     """
     if claims is None:
         claims = [k.split("/", 1)[1] for k in published.claims() if k.startswith("connectome/")]
@@ -228,6 +229,7 @@ def _row(claim: published.Claim) -> dict:
         "published": None if absent else claim.value,
         "recomputed": None,
         "verdict": f"number not available: {claim.reason}" if absent else "not checked here",
+        "recorded": published.shown_recorded(claim),
         "citation": claim.citation,
         "where": claim.where + note,
     }

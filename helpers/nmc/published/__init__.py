@@ -33,6 +33,7 @@ from typing import Any
 import pandas as pd
 
 from nmc.errors import FormatError, UnknownNameError
+from nmc.recomputed.verdicts import recorded
 
 #: A folder; when set, `compare` keeps each comparison there as a JSON line for the last chapter.
 RESULTS_ENV = "NMC_RESULTS"
@@ -110,10 +111,12 @@ def compare(
     -------
     pandas.DataFrame
         One row a claim: ``claim``, ``published``, ``recomputed``, ``unit``, ``tolerance``,
-        ``verdict``, ``source``, ``citation``, ``where``; a notebook shows it as a table that
-        fits its column.  The verdict is *agrees* or *differs*; numbers that rest on invented
-        files are marked *invented data* instead, because a synthetic portal can neither confirm
-        nor contradict a paper, and those of another connectome *another instance*.
+        ``verdict``, ``recorded``, ``source``, ``citation``, ``where``; a notebook shows it as a
+        table that fits its column.  ``recorded`` is what was found on the portal's own files,
+        with its verdict and date, or why it is stale (`nmc.recomputed.verdicts`).  The verdict
+        is *agrees* or *differs*; numbers that rest on invented files are marked *invented data*
+        instead, because a synthetic portal can neither confirm nor contradict a paper, and those
+        of another connectome *another instance*.
 
     Raises
     ------
@@ -148,6 +151,7 @@ def compare(
                 "unit": known.unit,
                 "tolerance": shown_tolerance(known.tolerance, known.relative),
                 "verdict": "invented data" if invented else verdict,
+                "recorded": shown_recorded(known),
                 "source": source,
                 "citation": known.citation,
                 "where": known.where,
@@ -206,6 +210,7 @@ def compare_many(
         "unit": unit,
         "tolerance": tolerance,
         "verdict": "invented data" if provenance.invented() else verdict,
+        "recorded": shown_recorded(key),
         "source": provenance.note(),
         "citation": citation,
         "where": where,
@@ -273,6 +278,18 @@ def shown_recomputed(value: Any, known: Claim | None = None) -> list[str]:
     return [_absent(part) or _one(part, digits) for part in parts]
 
 
+def shown_recorded(of: Claim | str) -> str:
+    """Return what was recorded of a claim or a class of checks, with its verdict; "" if nothing."""
+    told = recorded(of if isinstance(of, str) else of.key)
+    if told is None:
+        return ""
+    if isinstance(of, Claim):
+        numbers = _joined(shown_recomputed(told.values, of), of.unit)
+    else:
+        numbers = f"{told.agree:,} of {told.checks:,}" if told.checks else ""
+    return f"{numbers} ({told.text})".strip()
+
+
 def _digits(parts: list, known: Claim | None) -> int | None:
     """Return digits after the point (negative: before) that say as much as the tolerance."""
     if known is None or any(_absent(part) for part in parts):
@@ -333,7 +350,8 @@ class Comparison(pd.DataFrame):
     def _repr_html_(self) -> str | None:
         if not set(_NEEDED) <= set(self.columns):
             return pd.DataFrame(self)._repr_html_()
-        heads = "".join(f'<th scope="col" {_LEFT}>{name}</th>' for name in _NEEDED)
+        names = [*_NEEDED, *(["on the portal's files"] if "recorded" in self else [])]
+        heads = "".join(f'<th scope="col" {_LEFT}>{name}</th>' for name in names)
         rows = [_row(key, row) for key, row in self.to_dict("index").items()]
         return (
             f'<table class="nmc-comparison"><thead><tr>{heads}</tr></thead>'
@@ -351,12 +369,14 @@ def _row(key: str, row: dict[str, Any]) -> str:
     small = [f"<code>{escape(str(key))}</code>", escape(where)]
     claim = escape(_text(row["claim"])) + "".join(f"<br><small>{s}</small>" for s in small if s)
     printed, found = row["published"], row["recomputed"]
-    published = "" if _missing(printed) else _joined(shown_printed(printed), unit)
+    published = "" if _missing(printed) else escape(_joined(shown_printed(printed), unit))
     if published and _text(row.get("tolerance")):
         published += f"<br><small>{escape(_text(row['tolerance']))}</small>"
     known = claims().get(key)
-    recomputed = "" if _missing(found) else _joined(shown_recomputed(found, known), unit)
-    cells = (claim, published, recomputed, escape(_text(row["verdict"])))
+    recomputed = "" if _missing(found) else escape(_joined(shown_recomputed(found, known), unit))
+    cells = [claim, published, recomputed, escape(_text(row["verdict"]))]
+    if "recorded" in row:
+        cells.append(escape(_text(row["recorded"])))
     return "<tr>" + "".join(f"<td {_LEFT}>{cell}</td>" for cell in cells) + "</tr>"
 
 
@@ -379,4 +399,4 @@ def _missing(value: Any) -> bool:
 
 def _joined(numbers: list[str], unit: str) -> str:
     text = "; ".join(numbers[:_SHOWN]) + ("; …" if len(numbers) > _SHOWN else "")
-    return escape(f"{text} {unit}".strip())
+    return f"{text} {unit}".strip()

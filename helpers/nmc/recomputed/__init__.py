@@ -80,7 +80,7 @@ def load_kept(table: str) -> pd.DataFrame:
     path = table_file(table)
     if not path.is_file():
         return pd.DataFrame(columns=[*TABLES[table], *MAKINGS, "error"])
-    rows = _read(path)
+    rows = read_table(path)
     _note(table, path)
     return rows
 
@@ -115,7 +115,7 @@ def keep_rows(table: str, rows: pd.DataFrame, *, path: Path | None = None) -> Pa
         raise FormatError(
             f"Rows of {table} need {', '.join(missing or run)}; nothing was recorded."
         )
-    both = [_read(path), rows] if path.is_file() else [rows]
+    both = [read_table(path), rows] if path.is_file() else [rows]
     merged = pd.concat(both, ignore_index=True).drop_duplicates(run, keep="last")
     _write(merged.sort_values(run, ignore_index=True), path)
     return path
@@ -163,7 +163,7 @@ def restamp(
         A run gave another number, by more than `ROUNDING`, or failed; nothing was stamped.
     """
     path = path or table_file(table)
-    rows, run = _read(path), list(TABLES[table])
+    rows, run = read_table(path), list(TABLES[table])
     both = again.merge(rows, on=[c for c in run if c in again], suffixes=("", "_kept"))
     if len(both) != len(again) or again.empty:
         raise FormatError(f"Rows of {table} can only be stamped by runs that are recorded there.")
@@ -293,7 +293,8 @@ def settings_text(settings: Mapping) -> str:
     return json.dumps(dict(settings), sort_keys=True)
 
 
-def _read(path: Path) -> pd.DataFrame:
+def read_table(path: Path) -> pd.DataFrame:
+    """Read a table of this folder; FormatError where it is damaged."""
     try:
         return pd.read_parquet(path)
     except (OSError, ValueError) as error:

@@ -64,17 +64,18 @@ def load_verdicts() -> pd.DataFrame:
     -------
     pandas.DataFrame
         One row a class, in the order of the names: the columns of `COLUMNS` and ``stale``, why a
-        row does not count any more (another version, code, NEURON is not looked at, or another
-        file than one that this session read); empty where it stands.
+        row does not count any more (another version, other code, or another file than one that
+        this session read); empty where it stands.
 
     Raises
     ------
     FormatError
         The table is damaged, or of another version of this package.
     """
-    rows = recomputed.load_kept(TABLE)
-    if rows.empty:
-        return rows.assign(stale="")
+    path = recomputed.table_file(TABLE)
+    if not path.is_file():
+        return pd.DataFrame(columns=[*COLUMNS, "stale"])
+    rows = recomputed.read_table(path)
     if lacking := [name for name in COLUMNS if name not in rows]:
         raise FormatError(
             f"The recorded verdicts are of another version: they lack {', '.join(lacking)}."
@@ -91,8 +92,12 @@ def _stale(row: dict) -> str:
     if _digest(row["files"]) != row["package_sha256"]:
         return "the list of its files is damaged"
     at_hand = files_of([one for one in provenance.records() if not one.invented])
+    for key in made_of:
+        if key.startswith("recomputed/"):  # they travel with the package, read or not
+            table = recomputed.table_file(key.removeprefix("recomputed/"))
+            at_hand[key] = hashlib.sha256(table.read_bytes()).hexdigest() if table.is_file() else ""
     other = [key for key, sha256 in at_hand.items() if made_of.get(key, sha256) != sha256]
-    return f"made from another {other[0]}" if other else ""
+    return f"made from other files ({other[0]})" if other else ""
 
 
 def hash_of(modules: list[str], alone: list[str]) -> str:
