@@ -63,11 +63,14 @@ test-neuron8:  ## the mechanism and cell tests under NEURON 8
 
 scoreboard: $(VENV)/.installed  ## the long comparisons with the published numbers (resumable)
 	$(BIN)/nmc scoreboard --keep --source '$(SOURCE)'
+	$(BIN)/nmc checks --keep --source '$(SOURCE)'
 
-stamps: $(VENV)/.installed  ## run a sample of the recorded rows again; if all are the same, stamp them
+# Where extracts are installed, SOURCE=FOLDER,extracts checks the null models as well.
+stamps: $(VENV)/.installed  ## run a sample of the recorded rows again; if all are the same, stamp them; record verdicts
 	$(BIN)/nmc scoreboard --verify 4 --source '$(SOURCE)'
 	$(BIN)/nmc scoreboard-pathways --verify 2 --source '$(SOURCE)'
 	$(BIN)/python benchmarks/cells.py --verify 1
+	$(BIN)/nmc checks --keep --source '$(SOURCE)'
 
 layout: $(VENV)/.installed  ## write the chapters as JupyterLab saves them
 	$(BIN)/python -m tools.bookbuild layout

@@ -5,6 +5,7 @@ A page asks for a table with a Markdown comment on a line of its own: ``% genera
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from html import escape
@@ -14,7 +15,9 @@ from posixpath import dirname, join, normpath
 
 import nmc
 from nbformat import NotebookNode
+from nmc.check_classes import CLASSES
 from nmc.published import Claim, claims, shown_printed, shown_recomputed, shown_recorded
+from nmc.recomputed.verdicts import load_verdicts
 from pybtex.database import parse_file
 from pybtex.richtext import Text
 
@@ -32,6 +35,8 @@ _NEEDS = {
     "package": "needs the model package",
     "sheet": "needs the fact sheet",
 }
+#: Reasons of a class that its line names; more are counted.
+_REASONS = 5
 _COLUMNS = (
     "claim", "printed", "recomputed", "unit", "tolerance", "verdict", "on the portal's files",
     "chapter", "source", "printed in",
@@ -47,6 +52,8 @@ def fill(text: str, name: str, project: Project, pages: list[Page]) -> str:
             return chapter_map(project, pages, name.count("/"))
         if what == "published":
             return published_table(pages, short_references(project.root / "book/references.bib"))
+        if what == "checks":
+            return checks_table()
         if what == "api":
             return api_reference()
         if what == "benchmarks":
@@ -150,6 +157,30 @@ def published_table(pages: list[Page], references: References) -> str:
         '<div class="nmc-table-box wide"><table class="nmc-table">'
         f"<thead><tr>{head}</tr></thead><tbody>\n{body}\n</tbody></table></div>"
     )
+
+
+def checks_table() -> str:
+    """Return the recorded classes of checks as a Markdown table, one line a class."""
+    rows, totals = [], Counter[str]()
+    known = {row["class"]: row for row in load_verdicts().to_dict("records")}
+    for one in CLASSES:
+        if (row := known.get(one.name)) is None:
+            continue
+        kind = "computed" if one.computed else "of two files"
+        totals[kind] += row["checks"]
+        why = sorted(json.loads(row["reasons"]).items(), key=lambda pair: -pair[1])
+        told = "; ".join(f"{n:,}: {reason}" for reason, n in why)
+        if len(why) > _REASONS:
+            told = f"{sum(n for _, n in why):,}, each with its reason in `nmc check-sheets`"
+        if row["stale"]:
+            told = f"stale: {row['stale']}. {told}"
+        exact = "" if one.known else " (how the sheets defined it is not known)"
+        cells = (f"{one.title}{exact}", f"{one.tolerance}: {one.because}", f"{row['checks']:,}",
+                 f"{row['agree']:,}", told)  # fmt: skip
+        rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    head = "| numbers | how far, and why | compared | agree | differ |\n|---|---|---|---|---|\n"
+    told = ", ".join(f"{number:,} {kind}" for kind, number in totals.items())
+    return f"Numbers compared: {told}.\n\n{head}" + "\n".join(rows)
 
 
 def _counted(result: dict) -> Claim:
