@@ -259,7 +259,7 @@ def sheets_command(as_json: bool) -> None:
 @click.option("--keep", is_flag=True, help="All of it, and record what the portal's files gave.")
 @shared.as_json
 def checks_command(classes, source, slow, keep, as_json) -> None:
-    """Compare printed numbers, one by one, with what the source's files give.
+    """Compare printed numbers with the source's files.
 
     One line a class of numbers: how many were compared, how many agree, and why the others do
     not; beside it what was recorded on the portal's files. CLASSES are names; all by default.
