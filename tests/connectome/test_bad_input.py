@@ -24,7 +24,9 @@ TABLES = [n for n in WING if n.startswith("plot_") and n not in TAKERS] + [
 def call(name, connectome, folder):
     """Call by name with what else the call must have."""
     parameters = inspect.signature(getattr(nmc, name)).parameters
-    more = {p: v for p, v in {"rng": 1, "folder": folder}.items() if p in parameters}
+    more = {
+        p: v for p, v in {"rng": 1, "folder": folder, "dimension": 2}.items() if p in parameters
+    }
     if name == "make_null":
         more["kind"] = "erdos_renyi"
     if name in ("to_igraph", "to_sonata"):

@@ -1,0 +1,326 @@
+"""Every directed simplex met one by one: which connections and ends it has, whether it is maximal;
+and the simplices among the partners of each neuron.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit, prange
+
+from nmc.connectome.kernels.simplices import popcount
+
+ONE = np.uint64(1)
+
+
+@njit(cache=True)
+def _set(bits, row, words, place):
+    bits[row * words + (place >> 6)] |= ONE << np.uint64(place & 63)
+
+
+@njit(cache=True)
+def _neighbourhood(v, indptr, indices, inside, place, starts, edges, ids):
+    """Write which targets of `v` contact which, by place, and which connections these are."""
+    begin, size, end = indptr[v], indptr[v + 1] - indptr[v], 0
+    for a in range(size):
+        inside[indices[begin + a]] = 1
+        place[indices[begin + a]] = a
+    for a in range(size):
+        t = indices[begin + a]
+        for i in range(indptr[t], indptr[t + 1]):
+            w = indices[i]
+            if inside[w]:
+                edges[end], ids[end] = place[w], i
+                end += 1
+        starts[a + 1] = end
+    return size
+
+
+@njit(cache=True)
+def _bit_rows(v, size, indptr, indices, t_indptr, t_indices, inside, place, starts, edges, bits):
+    """Write rows of bits for each target of `v`: whom it contacts, who contacts it, which of the
+    neurons that contact `v` do, too; return the words of a row.
+    """
+    outs, ins, fronts = bits
+    sources = t_indptr[v + 1] - t_indptr[v]
+    words, front_words = (size + 63) >> 6, (sources + 63) >> 6
+    outs[: size * words] = 0
+    ins[: size * words] = 0
+    fronts[: size * front_words] = 0
+    for a in range(size):
+        for e in range(starts[a], starts[a + 1]):
+            _set(outs, a, words, edges[e])
+            _set(ins, edges[e], words, a)
+    for u in range(sources):
+        t = t_indices[t_indptr[v] + u]
+        for i in range(indptr[t], indptr[t + 1]):
+            if inside[indices[i]]:
+                _set(fronts, place[indices[i]], front_words, u)
+    return words, front_words
+
+
+@njit(cache=True)
+def _grows(depth, at, lists, bits, words, front_words):
+    """Return whether a neuron before, or between, makes the walk a larger simplex."""
+    outs, ins, fronts = bits
+    for k in range(front_words):
+        word = ~np.uint64(0)
+        for level in range(depth + 1):
+            word &= fronts[lists[at[level] - 1] * front_words + k]
+        if word:
+            return True
+    for between in range(depth + 1):
+        for k in range(words):
+            word = ~np.uint64(0)
+            for level in range(depth + 1):
+                row = lists[at[level] - 1] * words + k
+                word &= outs[row] if level < between else ins[row]
+            if word:
+                return True
+    return False
+
+
+@njit(cache=True)
+def _credit(turn, first, last, totals, before, sides, back, on_sides):
+    """Credit the connections to the walk's last neuron with what was met since `before`."""
+    while turn >= 0:
+        for k in range(first, last):
+            on_sides[sides[turn], k] += totals[k] - before[k]
+        turn = back[turn]
+
+
+@njit(cache=True, parallel=True)
+def visit_simplices(
+    indptr, indices, t_indptr, t_indices, room, dimensions, with_sides, with_maximal, tasks
+):
+    """Walk through all directed simplices, depth first from their source.
+
+    The candidates at depth d are ``lists[ends[d] : ends[d + 1]]``: targets of the source that all
+    neurons of the walk contact. Each remembers the connection to it from the walk's last neuron,
+    and its place in the list above, where that from the neuron before stands.
+
+    Parameters
+    ----------
+    indptr, indices, t_indptr, t_indices : int array
+        The graph of n neurons and m connections, and its transpose.
+    room : (int, int, int, int)
+        Largest out-degree, connections among targets, entries and depth of the lists of a walk.
+    dimensions : int
+        Number of dimensions there are, at least 2.
+    with_sides, with_maximal : bool
+        Whether these are wanted.
+
+    Returns
+    -------
+    sources, sinks : int64 array, shape (n, dimensions)
+        Simplices that begin, and end, at each neuron.
+    sides : int64 array, shape (m, dimensions)
+        Simplices that each connection is part of.
+    maximal : int64 array, shape (dimensions,)
+        Simplices that are part of no other.
+    """
+    n, m = indptr.size - 1, indices.size if with_sides else 0
+    degree, edges_most, entries, depth_most = room
+    in_most = 0
+    for v in range(n):
+        in_most = max(in_most, t_indptr[v + 1] - t_indptr[v])
+    wide = degree * ((degree + 63) >> 6) if with_maximal else 0
+    front = degree * ((in_most + 63) >> 6) if with_maximal else 0
+    sources = np.zeros((tasks, n, dimensions), np.int64)
+    sinks = np.zeros((tasks, n, dimensions), np.int64)
+    on_sides = np.zeros((tasks, m, dimensions), np.int64)
+    maximal = np.zeros((tasks, dimensions), np.int64)
+    # An allocation inside a task can fail unseen.
+    all_inside, all_place = np.zeros((tasks, n), np.uint8), np.empty((tasks, n), np.int32)
+    all_starts = np.zeros((tasks, degree + 1), np.int64)
+    all_edges, all_ids = (
+        np.empty((tasks, edges_most), np.int32),
+        np.empty((tasks, edges_most), np.int64),
+    )
+    all_lists = np.empty((tasks, entries), np.int32)
+    all_sides, all_back = (
+        np.empty((tasks, entries), np.int64),
+        np.empty((tasks, entries), np.int64),
+    )
+    all_ends, all_at = (
+        np.zeros((tasks, depth_most), np.int64),
+        np.zeros((tasks, depth_most), np.int64),
+    )
+    all_before = np.zeros((tasks, depth_most, dimensions), np.int64)
+    all_totals = np.zeros((tasks, dimensions), np.int64)
+    all_outs, all_ins = np.empty((tasks, wide), np.uint64), np.empty((tasks, wide), np.uint64)
+    all_fronts = np.empty((tasks, front), np.uint64)
+    for c in prange(tasks):
+        inside, place, starts = all_inside[c], all_place[c], all_starts[c]
+        edges, ids, lists, sides, back = (
+            all_edges[c],
+            all_ids[c],
+            all_lists[c],
+            all_sides[c],
+            all_back[c],
+        )
+        ends, at, before, totals = all_ends[c], all_at[c], all_before[c], all_totals[c]
+        bits = all_outs[c], all_ins[c], all_fronts[c]
+        words = front_words = 0
+        for v in range(c, n, tasks):
+            size = _neighbourhood(v, indptr, indices, inside, place, starts, edges, ids)
+            if with_maximal:
+                words, front_words = _bit_rows(
+                    v,
+                    size,
+                    indptr,
+                    indices,
+                    t_indptr,
+                    t_indices,
+                    inside,
+                    place,
+                    starts,
+                    edges,
+                    bits,
+                )
+                maximal[c, 0] += size == 0 and t_indptr[v] == t_indptr[v + 1]
+            for a in range(size):
+                inside[indices[indptr[v] + a]] = 0
+                lists[a], sides[a], back[a] = a, indptr[v] + a, -1
+            for k in range(dimensions):
+                sources[c, v, k] -= totals[k]
+            totals[0] += 1
+            sinks[c, v, 0] += 1
+            depth, ends[1], at[0] = 0, size, 0
+            while depth >= 0:
+                first, stop, turn = ends[depth], ends[depth + 1], at[depth]
+                if turn == stop:
+                    depth -= 1
+                    if with_sides and depth >= 0:
+                        _credit(
+                            at[depth] - 1,
+                            depth + 1,
+                            dimensions,
+                            totals,
+                            before[depth],
+                            sides,
+                            back,
+                            on_sides[c],
+                        )
+                    continue
+                at[depth] = turn + 1
+                x, end = lists[turn], stop
+                for k in range(depth + 1, dimensions):
+                    before[depth, k] = totals[k]
+                totals[depth + 1] += 1
+                sinks[c, indices[indptr[v] + x], depth + 1] += 1
+                e, e_end = starts[x], starts[x + 1]
+                if depth == 0:  # all targets are candidates, each in its own place
+                    for e in range(starts[x], e_end):
+                        lists[end], sides[end], back[end] = edges[e], ids[e], edges[e]
+                        end += 1
+                else:
+                    for q in range(first, stop):
+                        while e < e_end and edges[e] < lists[q]:
+                            e += 1
+                        if e < e_end and edges[e] == lists[q]:
+                            lists[end], sides[end], back[end] = edges[e], ids[e], q
+                            end += 1
+                if end > stop:
+                    depth += 1
+                    ends[depth + 1], at[depth] = end, stop
+                    continue
+                if with_sides:
+                    _credit(
+                        turn,
+                        depth + 1,
+                        depth + 2,
+                        totals,
+                        before[depth],
+                        sides,
+                        back,
+                        on_sides[c],
+                    )
+                if with_maximal:
+                    grows = _grows(depth, at, lists, bits, words, front_words)
+                    maximal[c, depth + 1] += not grows
+            for k in range(dimensions):
+                sources[c, v, k] += totals[k]
+    for c in range(1, tasks):
+        on_sides[0] += on_sides[c]
+    return sources.sum(axis=0), sinks.sum(axis=0), on_sides[0], maximal.sum(axis=0)
+
+
+@njit(cache=True, parallel=True)
+def count_neighbourhoods(indptr, indices, t_indptr, t_indices, most, dimensions, tasks):
+    """Count the simplices among the partners of every neuron.
+
+    Partners are rows of bits, and the candidates to go on a walk with their intersection.
+
+    Parameters
+    ----------
+    most : int
+        No neuron has more partners, in or out.
+    dimensions : int
+        How many dimensions to count, at least 2: partners, connections among them …
+
+    Returns
+    -------
+    int64 array, shape (n, dimensions)
+    """
+    n, wide = indptr.size - 1, (most + 63) >> 6
+    counts = np.zeros((n, dimensions), np.int64)
+    all_place = np.full((tasks, n), -1, np.int32)  # an allocation inside a task can fail unseen
+    all_members = np.empty((tasks, most), np.int32)
+    all_outs = np.empty((tasks, most * wide), np.uint64)
+    all_stacks = np.empty((tasks, 2, dimensions, wide), np.uint64)
+    for c in prange(tasks):
+        place, members, outs = all_place[c], all_members[c], all_outs[c]
+        candidates, left = all_stacks[c, 0], all_stacks[c, 1]
+        for v in range(c, n, tasks):
+            size = 0
+            for partners in (
+                indices[indptr[v] : indptr[v + 1]],
+                t_indices[t_indptr[v] : t_indptr[v + 1]],
+            ):
+                for t in partners:
+                    if place[t] < 0:
+                        place[t] = size
+                        members[size] = t
+                        size += 1
+            words = (size + 63) >> 6
+            outs[: size * words] = 0
+            here = counts[v]
+            here[0] = size
+            for a in range(size):
+                for t in indices[indptr[members[a]] : indptr[members[a] + 1]]:
+                    if place[t] >= 0:
+                        _set(outs, a, words, place[t])
+                        here[1] += 1
+            for a in range(size):
+                place[members[a]] = -1
+            if dimensions > 2:
+                for a in range(size):
+                    for k in range(words):
+                        candidates[0, k] = left[0, k] = outs[a * words + k]
+                    _follow(outs, words, candidates, left, here)
+    return counts
+
+
+@njit(cache=True)
+def _follow(outs, words, candidates, left, counts):
+    """Count the simplices that go on with one of ``candidates[0]``; `left` are those to come."""
+    depth, k = 0, 0
+    while depth >= 0:
+        k = 0
+        while k < words and left[depth, k] == 0:
+            k += 1
+        if k == words:
+            depth -= 1
+            continue
+        word = left[depth, k]
+        left[depth, k] = word & (word - ONE)
+        row = (k * 64 + np.int64(popcount((word & (~word + ONE)) - ONE))) * words
+        size = np.uint64(0)
+        for w in range(words):
+            candidates[depth + 1, w] = candidates[depth, w] & outs[row + w]
+            size += popcount(candidates[depth + 1, w])
+        counts[depth + 2] += np.int64(size)
+        if size and depth + 3 < counts.size:
+            depth += 1
+            for w in range(words):
+                left[depth, w] = candidates[depth, w]

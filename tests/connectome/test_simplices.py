@@ -1,0 +1,124 @@
+"""What lies in simplices, against every tuple of neurons tried, and networkx."""
+
+from itertools import combinations, permutations
+
+import networkx as nx
+import numpy as np
+import pytest
+from nmc.connectome import simplices
+from nmc.connectome.cliques import compute_participation, count_simplices
+from nmc.errors import ConnectomeError
+from small_graphs import from_edges, from_matrix, random_graph
+
+GRAPHS = {
+    "sparse": random_graph(16, 0.2, 1),
+    "dense": random_graph(11, 0.55, 2, reciprocal=0.3),
+    "full": from_matrix(~np.eye(5, dtype=bool)),
+    "alone": from_edges(4, [(0, 1)]),
+    "nobody": from_matrix(np.zeros((3, 3))),
+}
+
+
+def tuples(graph):
+    """Every tuple of neurons in which each contacts all later ones, by dimension."""
+    matrix, n = graph.adjacency.toarray(), graph.adjacency.shape[0]
+    found = []
+    for size in range(1, n + 1):
+        there = [
+            one
+            for some in combinations(range(n), size)
+            for one in permutations(some)
+            if all(matrix[a, b] for a, b in combinations(one, 2))
+        ]
+        if not there:
+            break
+        found.append(there)
+    return found
+
+
+def within(small, large):
+    """Whether the tuple `small` is `large` with some neurons left out."""
+    rest = iter(large)
+    return all(one in rest for one in small)
+
+
+@pytest.fixture(params=GRAPHS)
+def graph(request):
+    if "all" not in GRAPHS[request.param].__dict__:
+        GRAPHS[request.param].all = tuples(GRAPHS[request.param])
+    return GRAPHS[request.param]
+
+
+def test_lists(graph):
+    for dimension, there in enumerate(graph.all):
+        listed = simplices.list_simplices(graph, dimension)
+        assert listed.tolist() == sorted(map(list, there))
+    assert simplices.list_simplices(graph, len(graph.all)).shape == (0, len(graph.all) + 1)
+
+
+def test_maximal(graph):
+    expected = [
+        sum(not any(within(one, larger) for larger in above) for one in there)
+        for there, above in zip(graph.all, [*graph.all[1:], []], strict=True)
+    ]
+    assert simplices.count_maximal_simplices(graph).tolist() == expected
+
+
+def test_ends(graph):
+    table = simplices.compute_simplex_degrees(graph)
+    for dimension, there in enumerate(graph.all):
+        for end, place in (("out", 0), ("in", -1)):
+            counts = np.bincount([one[place] for one in there], minlength=len(graph.neurons))
+            assert table[end, dimension].tolist() == counts.tolist()
+
+
+def test_edges_and_the_reciprocal_ones(graph):
+    table = simplices.compute_edge_participation(graph)
+    matrix = graph.adjacency.toarray()
+    assert list(table.index) == [tuple(map(int, pair)) for pair in np.argwhere(matrix)]
+    shares = simplices.count_reciprocal_in_simplices(graph)
+    for dimension, there in list(enumerate(graph.all))[1:]:
+        sides = [pair for one in there for pair in combinations(one, 2)]
+        assert table[dimension].tolist() == [sides.count(pair) for pair in table.index]
+        row = shares.loc[dimension]
+        back = [pair for pair in sides if matrix[pair[::-1]]]
+        assert (row["sides"], row["sides_reciprocal"]) == (len(sides), len(back))
+        assert (row["connections"], row["reciprocal"]) == (len(set(sides)), len(set(back)))
+        assert row["reciprocity"] == len(set(back)) / len(set(sides))
+
+
+def test_neighbourhoods(graph):
+    peer = nx.from_numpy_array(graph.adjacency.toarray().astype(int), create_using=nx.DiGraph)
+    table = simplices.compute_neighbourhoods(graph, 4)
+    for v, row in table.iterrows():
+        partners = set(nx.all_neighbors(peer, v))
+        there = [[one for one in some if set(one) <= partners] for some in graph.all]
+        counts = [len(some) for some in there] + [0] * 5
+        assert row["size"] == counts[0] == len(partners) and row["connections"] == counts[1]
+        assert [row[f"simplices_{k}"] for k in (2, 3, 4)] == counts[2:5]
+        if len(partners) > 1:
+            assert row["density"] == nx.density(peer.subgraph(partners))
+        else:
+            assert np.isnan(row["density"])
+
+
+def test_larger_graphs_sum_to_participation_and_lists():
+    graph = random_graph(300, 0.06, 7, reciprocal=0.2)
+    counts, edges = count_simplices(graph), simplices.compute_edge_participation(graph)
+    k = np.arange(1, len(counts))
+    assert edges.sum().tolist() == (counts[1:] * k * (k + 1) // 2).tolist()
+    of_neurons = compute_participation(graph)
+    by_pre, by_post = (edges.groupby(level=end).sum() for end in ("pre", "post"))
+    # A neuron of a k-simplex lies on k of its sides.
+    assert (by_pre.add(by_post, fill_value=0) / k).reindex(range(300), fill_value=0).to_numpy().sum(
+        axis=0
+    ) == pytest.approx(of_neurons[k].sum().to_numpy())
+    listed = simplices.list_simplices(graph, 3)
+    degrees = simplices.compute_simplex_degrees(graph)
+    assert degrees["in", 3].tolist() == np.bincount(listed[:, -1], minlength=300).tolist()
+
+
+def test_a_list_that_is_too_long_is_refused(monkeypatch):
+    monkeypatch.setattr(simplices, "MOST_LISTED", 1000)
+    with pytest.raises(ConnectomeError, match="list those of a part"):
+        simplices.list_simplices(random_graph(30, 0.5, 1), 2)
