@@ -16,6 +16,7 @@ from test_nulls import make_connectome
 
 WING = [name for name, module in nmc._PUBLIC.items() if module.startswith("nmc.connectome")]
 TAKERS = [name for name in WING if "connectome" in inspect.signature(getattr(nmc, name)).parameters]
+WEIGHTED = ("compute_weighted_clustering", "compute_triad_intensity")
 TABLES = [n for n in WING if n.startswith("plot_") and n not in TAKERS] + [
     "compute_spread", "summarise_paths",
 ]  # fmt: skip
@@ -31,6 +32,8 @@ def call(name, connectome, folder):
         more["kind"] = "erdos_renyi"
     if name in ("to_igraph", "to_sonata"):
         pytest.importorskip({"to_igraph": "igraph", "to_sonata": "libsonata"}[name])
+    if name in WEIGHTED and isinstance(connectome, Connectome):
+        connectome = connectome.with_weights(np.ones(connectome.n_connections))
     if name == "to_graphml":
         more["path"] = folder / "file.graphml"
     return getattr(nmc, name)(connectome, **more)

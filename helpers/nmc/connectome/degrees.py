@@ -12,6 +12,7 @@ from numbers import Real
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
 
 from nmc.connectome.arrays import (
     blank_unknown,
@@ -22,7 +23,12 @@ from nmc.connectome.arrays import (
     ratio,
 )
 from nmc.connectome.graph import Connectome
-from nmc.connectome.kernels.partners import count_by_smaller_degree, count_inputs, mark_reciprocal
+from nmc.connectome.kernels.partners import (
+    core_numbers,
+    count_by_smaller_degree,
+    count_inputs,
+    mark_reciprocal,
+)
 from nmc.connectome.validation import check_choice
 from nmc.errors import ConnectomeError
 
@@ -41,6 +47,7 @@ def compute_degrees(connectome: Connectome) -> pd.DataFrame:
         n rows, index of the neuron table: ``mtype``, ``layer``, ``excitatory`` as there;
         ``in_degree`` (presynaptic partners), ``out_degree`` (postsynaptic), ``reciprocal``
         (partners in both ways), ``degree`` (in + out); int64. Only partners in the graph count.
+        With weights also ``in_weight`` and ``out_weight``, their sums (strengths).
     """
     indptr, indices = graph_of(connectome)
     out_degree = np.diff(indptr)
@@ -53,7 +60,37 @@ def compute_degrees(connectome: Connectome) -> pd.DataFrame:
     table["out_degree"] = out_degree
     table["reciprocal"] = np.bincount(indices[marks], minlength=out_degree.size)
     table["degree"] = in_degree + out_degree
+    if getattr(connectome, "weights", None) is not None:
+        matrix = connectome.weight_matrix
+        table["in_weight"], table["out_weight"] = matrix.sum(axis=0), matrix.sum(axis=1)
     return table
+
+
+def compute_core_numbers(connectome: Connectome) -> pd.Series:
+    """Compute the largest k for which each neuron is in the k-core.
+
+    In the k-core every neuron has k connections, in and out, with others of it (Seidman 1983, Soc
+    Netw 5:269; for directed graphs as networkx counts them).
+
+    Parameters
+    ----------
+    connectome : Connectome
+        n neurons.
+
+    Returns
+    -------
+    pandas.Series
+        n core numbers (int64), index of the neuron table.
+    """
+    indptr, indices = graph_of(connectome)
+    n = indptr.size - 1
+    graph = sparse.csr_array((np.ones(indices.size, np.int8), indices, indptr), shape=(n, n))
+    both = sparse.vstack([graph, graph.T], format="csr")
+    rows = np.column_stack([np.arange(n), np.arange(n) + n]).ravel()
+    both = both[rows]  # each neuron's targets, then its sources
+    degree = np.diff(both.indptr[::2]).astype(np.int64)
+    cores = core_numbers(both.indptr[::2].astype(np.int64), both.indices, degree) if n else degree
+    return pd.Series(cores, index=connectome.neurons.index, name="core")
 
 
 def compute_reciprocity(connectome: Connectome) -> float:
@@ -280,13 +317,19 @@ def compute_block_densities(connectome: Connectome, by: str = "layer") -> pd.Dat
     pandas.DataFrame
         One row an ordered pair of groups: ``pre``, ``post``, ``pairs`` (ordered, without a neuron
         and itself), ``connections``, ``density`` (0 … 1). NaN without pairs, and where the
-        connectome's coverage lacks the block.
+        connectome's coverage lacks the block. With weights also ``weight``, their sum, and
+        ``weight_mean`` of a connection.
     """
     codes, labels, blocks = _blocks(connectome, by)
     size = np.bincount(codes, minlength=len(labels))
     pairs = np.outer(size, size) - np.diag(size)
     table = pathway_table(labels, pairs=pairs, connections=blocks, density=ratio(blocks, pairs))
-    return blank_unknown(table, connectome, by, ["density"])
+    if getattr(connectome, "weights", None) is None:
+        return blank_unknown(table, connectome, by, ["density"])
+    weights = _blocks(connectome, by, connectome.weights)[2]
+    table["weight"] = weights.ravel()
+    table["weight_mean"] = ratio(weights, blocks).ravel()
+    return blank_unknown(table, connectome, by, ["density", "weight", "weight_mean"])
 
 
 def compute_modularity(connectome: Connectome, by: str = "layer") -> float:
@@ -315,10 +358,10 @@ def compute_modularity(connectome: Connectome, by: str = "layer") -> float:
     return float((np.trace(blocks) - expected) / m)
 
 
-def _blocks(connectome, by: str) -> tuple[np.ndarray, list, np.ndarray]:
-    """Return group codes, labels, and connections by group of pre and post, (groups, groups)."""
+def _blocks(connectome, by: str, weights=None) -> tuple[np.ndarray, list, np.ndarray]:
+    """Return group codes, labels, and connections, or weights, by group of pre and post."""
     indptr, indices = graph_of(connectome)
     codes, labels = group_codes(connectome, by)
     pathway = np.repeat(codes, np.diff(indptr)) * np.int64(len(labels)) + codes[indices]
-    counts = np.bincount(pathway, minlength=len(labels) ** 2)
+    counts = np.bincount(pathway, weights, minlength=len(labels) ** 2)
     return codes, labels, counts.reshape(len(labels), len(labels))

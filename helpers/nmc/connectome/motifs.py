@@ -56,8 +56,7 @@ def list_triangles(indptr: np.ndarray, indices: np.ndarray) -> Triangles:
 def _list_triangles(indptr: np.ndarray, indices: np.ndarray) -> Triangles:
     t_indptr, t_indices = transpose(indptr, indices)
     out_degree, in_degree = np.diff(indptr), np.diff(t_indptr)
-    rank = np.empty(out_degree.size, np.int32)
-    rank[np.argsort(out_degree + in_degree, kind="stable")] = np.arange(rank.size, dtype=np.int32)
+    rank = by_degree(indptr, t_indptr)
     half_indptr, packed, mutual = rank_half(indptr, indices, t_indptr, t_indices, rank)
     histogram, at_rank = count_triangles(half_indptr, packed, tasks(17 * rank.size))
     undirected, directed = at_rank[rank].T
@@ -71,6 +70,14 @@ def _list_triangles(indptr: np.ndarray, indices: np.ndarray) -> Triangles:
     return Triangles(
         histogram, undirected, directed, out_degree - mutual, in_degree - mutual, mutual
     )
+
+
+def by_degree(indptr: np.ndarray, t_indptr: np.ndarray) -> np.ndarray:
+    """Return the rank of each neuron by its degree, (n,) int32."""
+    rank = np.empty(indptr.size - 1, np.int32)
+    degree = np.diff(indptr) + np.diff(t_indptr)
+    rank[np.argsort(degree, kind="stable")] = np.arange(rank.size, dtype=np.int32)
+    return rank
 
 
 #: The thirteen connected classes, as a picture of the neurons A, B, C each; in the order in
@@ -94,10 +101,10 @@ TRIADS: dict[str, str] = {
 UNCONNECTED = ("003", "012", "102")
 
 # An out-, in- or two-way side seen from its other end.
-_FLIP = (0, 2, 1, 3)
+FLIP = (0, 2, 1, 3)
 
 
-def _code(sides: frozenset[str]) -> int:
+def code_of(sides: frozenset[str]) -> int:
     """Pack a picture as ``AB << 4 | BC << 2 | AC``, each 1 out, 2 in, 3 both, 0 none."""
     code = 0
     for pair in ("AB", "BC", "AC"):
@@ -113,17 +120,17 @@ def _classes() -> dict[int, str]:
     for name, picture in TRIADS.items():
         for order in permutations("ABC"):
             turned = picture.translate(str.maketrans("ABC", "".join(order)))
-            found[_code(frozenset(turned.split()))] = name
+            found[code_of(frozenset(turned.split()))] = name
     return found
 
 
-_CLASS_OF = _classes()
+CLASS_OF = _classes()
 
 
 def _corners(code: int) -> list[tuple[int, int]]:
     """Return the pairs of sides that meet at A, B and C, each seen from that neuron."""
     ab, bc, ac = code >> 4, code >> 2 & 3, code & 3
-    return [(ab, ac), (_FLIP[ab], bc), (_FLIP[ac], _FLIP[bc])]
+    return [(ab, ac), (FLIP[ab], bc), (FLIP[ac], FLIP[bc])]
 
 
 def _census(t: Triangles) -> dict[str, int]:
@@ -135,12 +142,12 @@ def _census(t: Triangles) -> dict[str, int]:
     wedges |= {(a, b): int((partners[a] * partners[b]).sum()) for a, b in ((1, 2), (1, 3), (2, 3))}
     for code in np.flatnonzero(t.histogram).tolist():
         triangles = int(t.histogram[code])
-        census[_CLASS_OF[code]] += triangles
+        census[CLASS_OF[code]] += triangles
         for corner in _corners(code):
             wedges[min(corner), max(corner)] -= triangles
     for (a, b), count in wedges.items():
         # A's side to the middle neuron B is `a` seen from B.
-        census[_CLASS_OF[_FLIP[a] << 4 | b << 2]] += count
+        census[CLASS_OF[FLIP[a] << 4 | b << 2]] += count
     one_way, two_way = int(t.out_only.sum()), int(t.mutual.sum()) // 2
     census["012"], census["102"] = one_way * (n - 2), two_way * (n - 2)
     for name, picture in TRIADS.items():

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 from scipy import sparse
+from scipy.sparse.csgraph import connected_components
 from tqdm import tqdm
 
 from nmc.connectome.arrays import (
@@ -94,6 +95,32 @@ def summarise_paths(lengths: pd.DataFrame) -> pd.Series:
     mean = float((finite["length"] * finite["pairs"]).sum() / pairs) if pairs else float("nan")
     longest = int(finite["length"].max()) if pairs else 0
     return pd.Series({"mean": mean, "reachable": float(finite["share"].sum()), "longest": longest})
+
+
+def compute_components(connectome: Connectome) -> pd.DataFrame:
+    """Find the parts of the graph whose neurons reach one another.
+
+    Parameters
+    ----------
+    connectome : Connectome
+        n neurons.
+
+    Returns
+    -------
+    pandas.DataFrame
+        n rows, index of the neuron table: ``strong``, the strongly connected component (paths
+        both ways along the connections), and ``weak`` (directions forgotten); numbered from 0 by
+        size, the largest first.
+    """
+    indptr, indices = graph_of(connectome)
+    n = indptr.size - 1
+    graph = sparse.csr_array((np.ones(indices.size, np.bool_), indices, indptr), shape=(n, n))
+    columns = {}
+    for kind in ("strong", "weak"):
+        _, label = connected_components(graph, directed=True, connection=kind)
+        by_size = np.argsort(-np.bincount(label), kind="stable")
+        columns[kind] = np.argsort(by_size)[label] if n else label
+    return pd.DataFrame(columns, index=connectome.neurons.index)
 
 
 def compute_small_world(

@@ -102,7 +102,7 @@ def count_reciprocal_in_simplices(connectome: Connectome) -> pd.DataFrame:
     """
     table = compute_edge_participation(connectome)
     marks = mark_reciprocal(*graph_of(connectome))
-    columns = {}
+    columns: dict[str, pd.Series] = {}
     for name, counted in (("", table > 0), ("sides_", table)):
         whole, part = counted.sum(), counted[marks].sum()
         columns |= {name.rstrip("_") or "connections": whole, f"{name}reciprocal": part}

@@ -185,6 +185,118 @@ def count_triangles(half_indptr, packed, tasks):
     return histogram.sum(axis=0), triangles.sum(axis=0)
 
 
+@njit(cache=True, parallel=True)
+def count_corners(half_indptr, packed, tasks):
+    """Count the triangles at each neuron by the directions of their sides, seen from it.
+
+    As `count_triangles` does; a triangle of v, u and w counts under one order of u and w.
+
+    Returns
+    -------
+    int64 array, shape (n, 64)
+        By rank, and ``code_vu << 4 | code_uw << 2 | code_vw``.
+    """
+    n = half_indptr.size - 1
+    corners = np.zeros((tasks, n, 64), np.int64)
+    marks = np.zeros((tasks, n), np.uint8)  # an allocation inside a task can fail unseen
+    flip = np.array([0, 2, 1, 3])
+    for c in prange(tasks):
+        mark, here = marks[c], corners[c]
+        for i in range(c, n, tasks):
+            row = packed[half_indptr[i] : half_indptr[i + 1]]
+            for e in row:
+                mark[e >> 2] = e & 3
+            for e in row:
+                j, ij = e >> 2, e & 3
+                for f in packed[half_indptr[j] : half_indptr[j + 1]]:
+                    ik = mark[np.uint64(f) >> np.uint64(2)]
+                    if ik:
+                        k, jk = f >> 2, f & 3
+                        here[i, ij << 4 | jk << 2 | ik] += 1
+                        here[j, flip[ij] << 4 | ik << 2 | jk] += 1
+                        here[k, flip[ik] << 4 | ij << 2 | flip[jk]] += 1
+            for e in row:
+                mark[e >> 2] = 0
+    return corners.sum(axis=0)
+
+
+@njit(cache=True, parallel=True)
+def weigh_triangles(half_indptr, packed, roots, logs, tasks):
+    """Sum over triangles what their weights give.
+
+    Parameters
+    ----------
+    half_indptr, packed, tasks
+        As for `count_triangles`.
+    roots, logs : float64 array
+        Of each pair of partners, both directions added: cube roots of weights, and logarithms.
+
+    Returns
+    -------
+    products : float64 array, shape (n,)
+        At each neuron (by rank), the product of the three roots.
+    means : float64 array, shape (64,)
+        Geometric means of the weights of all connections, by code as in `count_triangles`.
+    """
+    n = half_indptr.size - 1
+    products, means = np.zeros((tasks, n)), np.zeros((tasks, 64))
+    marks = np.full((tasks, n), -1, np.int64)  # an allocation inside a task can fail unseen
+    for c in prange(tasks):
+        mark, here, bins = marks[c], products[c], means[c]
+        for i in range(c, n, tasks):
+            first, last = half_indptr[i], half_indptr[i + 1]
+            for e in range(first, last):
+                mark[packed[e] >> 2] = e
+            for e in range(first, last):
+                j = packed[e] >> 2
+                for f in range(half_indptr[j], half_indptr[j + 1]):
+                    g = mark[packed[f] >> 2]
+                    if g >= 0:
+                        product = roots[e] * roots[f] * roots[g]
+                        here[i] += product
+                        here[j] += product
+                        here[packed[f] >> 2] += product
+                        ij, jk, ik = packed[e] & 3, packed[f] & 3, packed[g] & 3
+                        sides = 3 + (ij == 3) + (jk == 3) + (ik == 3)
+                        bins[ij << 4 | jk << 2 | ik] += np.exp(
+                            (logs[e] + logs[f] + logs[g]) / sides
+                        )
+            for e in range(first, last):
+                mark[packed[e] >> 2] = -1
+    return products.sum(axis=0), means.sum(axis=0)
+
+
+@njit(cache=True)
+def core_numbers(indptr, indices, degree):
+    """Return the largest k of which each neuron is in the k-core; `degree` is used up.
+
+    Neurons are taken away by ascending degree, in bins (Batagelj and Zaversnik 2003,
+    arXiv:cs/0310049). `indices` holds a partner as often as there are connections with it.
+    """
+    n = degree.size
+    first = np.zeros(degree.max() + 2, np.int64)
+    for d in degree:
+        first[d + 1] += 1
+    for d in range(first.size - 1):
+        first[d + 1] += first[d]
+    order, place, at = np.empty(n, np.int64), np.empty(n, np.int64), first[:-1].copy()
+    for v in range(n):
+        place[v] = at[degree[v]]
+        order[place[v]] = v
+        at[degree[v]] += 1
+    for t in range(n):
+        v = order[t]
+        for u in indices[indptr[v] : indptr[v + 1]]:
+            if degree[u] > degree[v]:  # move it to the bin below
+                p = first[degree[u]]
+                w = order[p]
+                order[p], order[place[u]] = u, w
+                place[w], place[u] = place[u], p
+                first[degree[u]] = p + 1
+                degree[u] -= 1
+    return degree
+
+
 @njit(cache=True)
 def _add_row(i, indptr, indices, t_indptr, t_indices, common):
     """Add, for each later neuron j, the targets i and j share."""
