@@ -225,6 +225,7 @@ _PUBLIC = {
     "simulate_step": "nmc.cells.protocols",
     "simulate_steps": "nmc.cells.measures",
     "summarise_paths": "nmc.connectome.paths",
+    "swap_biophysics": "nmc.cells.densities",
     "sweep": "nmc.cells.sweep",
     "to_graphml": "nmc.connectome.export",
     "to_igraph": "nmc.connectome.export",

@@ -1,4 +1,4 @@
-"""Channel densities: along the tree of the simulated cell, and scaled by a factor."""
+"""Channel densities: along the tree of the simulated cell, scaled, or another e-type's."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ import re
 import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from nmc.cells.build import template_names
 from nmc.cells.known import file_hashes
-from nmc.cells.package import AnyModel, Package, as_package, read_package
-from nmc.cells.package_files import SECTION_ARRAYS, SECTION_LISTS, evaluate
+from nmc.cells.mechanisms import ported
+from nmc.cells.package import SYNAPSES, AnyModel, Package, as_package, read_package
+from nmc.cells.package_files import SECTION_ARRAYS, SECTION_LISTS, evaluate, without_comments
 from nmc.cells.segments import measure_places
 from nmc.data.archive import content_digest
 from nmc.data.files import atomic_folder, cache_folder
@@ -147,24 +148,112 @@ def scale_channels(
                 rf"\g<1>(\g<2>)*{by!r}\g<3>",
                 text,
             )
-    variant = read_package(_copy(package, text), trust=package.trusted)
+    variant = _variant(package, {"biophysics.hoc": text.encode()}, package.name, package.trusted)
     told = f"{package.origin}, channels scaled"
     return replace(variant, name=package.name, origin=told, invented=package.invented)
 
 
-def _copy(package: Package, biophysics: str) -> Path:
-    """Write a copy with another ``biophysics.hoc`` into the cache, unless it stands there."""
-    own = hashlib.sha256(biophysics.encode()).hexdigest()
-    digest = content_digest({**package._hashes, "biophysics.hoc": own})
-    target = cache_folder() / "variants" / digest[:24] / package.name
-    if target.is_dir() and content_digest(file_hashes(target)) == digest:
-        return target
-    shutil.rmtree(target.parent, ignore_errors=True)  # somebody changed it
-    with atomic_folder(target.parent) as work:
-        hidden = shutil.ignore_patterns(".*")
-        copy = Path(shutil.copytree(package.folder, work / target.name, ignore=hidden))
-        (copy / "biophysics.hoc").chmod(0o644)
-        (copy / "biophysics.hoc").write_bytes(biophysics.encode())
-        if content_digest(file_hashes(copy)) != digest:
-            raise package.changed()
-    return target
+def swap_biophysics(model: AnyModel, other: AnyModel, *, trust: bool = False) -> Package:
+    """Give the tree of one model the channels of another: its mechanisms and their densities.
+
+    Parameters
+    ----------
+    model, other : str, path, Model or Package
+        Whose tree, and whose channels; each as for `nmc.load_package`.
+    trust : bool
+        As for `nmc.load_package`, for both.
+
+    Returns
+    -------
+    Package
+        A copy of `model` in the cache with the ``biophysics.hoc`` and the channels' MOD files of
+        `other`, which every ``simulate_*`` call takes.  It has a content digest of its own, the
+        name ``MODEL+CHANNELS``, the e-type of `other`, and an ``origin`` that names both; it is
+        invented where one of them is, and trusted where both are.  Synapses stay, and so do the
+        currents, which nobody fitted to the new cell.  Where both have the same channels it is
+        `model` itself.
+
+    Raises
+    ------
+    PackageError
+        The two cannot be joined: their temperatures differ; only one has random channels, whose
+        generators the template sets up; the channels leave a part of the tree out; or a file is
+        not written as the portal writes it, or changed after its package was loaded.
+    """
+    package, giver = (as_package(one, trust=trust) for one in (model, other))
+    _check_swap(package, giver)
+    old, new = _biophysics_template(package), _biophysics_template(giver)
+    if old == new and package.content("biophysics.hoc") == giver.content("biophysics.hoc"):
+        if ported(package) == ported(giver):
+            return package
+    template, count = re.subn(rf"\bnew {old}\(", f"new {new}(", package.text("template.hoc"))
+    if count != 1:
+        raise PackageError(f"{package.name}: template.hoc makes {count} {old}, not one.")
+    channels = (f"mechanisms/{name}.mod" for name in package.mods if name not in SYNAPSES)
+    changes: dict[str, bytes | None] = dict.fromkeys(channels)
+    changes |= {f: giver.content(f) for f in (f"mechanisms/{n}.mod" for n in giver.needed_mods())}
+    changes |= {
+        "biophysics.hoc": giver.content("biophysics.hoc"),
+        "template.hoc": template.encode(),
+    }
+    name = f"{package.name}+{new.removesuffix('_biophys')}"
+    variant = _variant(package, changes, name, package.trusted and giver.trusted)
+    return replace(
+        variant,
+        etype=giver.etype,
+        origin=f"tree of {package.name} ({package.origin}), channels of {giver.name} "
+        f"({giver.origin})",
+        invented=package.invented or giver.invented,
+    )
+
+
+def _check_swap(package: Package, giver: Package) -> None:
+    """Refuse channels that the tree of a package cannot take as they are."""
+    both = f"The channels of {giver.name} do not fit the tree of {package.name}: "
+    if package.celsius != giver.celsius:
+        raise PackageError(
+            f"{both}they are made for {giver.celsius:g} °C, not {package.celsius:g}."
+        )
+    if bool(package.stochastic) != bool(giver.stochastic):
+        random = giver if giver.stochastic else package
+        raise PackageError(
+            f"{both}only {random.name} has random channels, and the template that comes with the "
+            "tree sets up their generators. Take two models that both have some, or both none."
+        )
+    counts = package.reconstruction.count()
+    parts = [part for array, part in _LIST_OF.items() if counts.get(array)]
+    if missing := [part for part in parts if part not in giver.mechanisms]:
+        raise PackageError(f"{both}they leave out its {', '.join(missing)} sections.")
+
+
+def _biophysics_template(package: Package) -> str:
+    found = template_names(without_comments(package.text("biophysics.hoc")))
+    if len(found) != 1:
+        raise PackageError(
+            f"{package.name}: biophysics.hoc defines {len(found)} templates, not one."
+        )
+    return found[0]
+
+
+def _variant(
+    package: Package, changes: Mapping[str, bytes | None], name: str, trusted: bool
+) -> Package:
+    """Write a copy with other files (None: without) into the cache, unless it stands there."""
+    kept = {path: digest for path, digest in package._hashes.items() if path not in changes}
+    new = {path: content for path, content in changes.items() if content is not None}
+    digest = content_digest(
+        kept | {path: hashlib.sha256(content).hexdigest() for path, content in new.items()}
+    )
+    target = cache_folder() / "variants" / digest[:24] / name
+    if not (target.is_dir() and content_digest(file_hashes(target)) == digest):
+        shutil.rmtree(target.parent, ignore_errors=True)  # somebody changed it
+        with atomic_folder(target.parent) as work:
+            for path in kept:
+                (work / name / path).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(package.folder / path, work / name / path)
+            for path, content in new.items():
+                (work / name / path).parent.mkdir(parents=True, exist_ok=True)
+                (work / name / path).write_bytes(content)
+            if content_digest(file_hashes(work / name)) != digest:
+                raise package.changed()
+    return read_package(target, trust=trusted)

@@ -116,8 +116,8 @@ def rename_clashes(
 def ported(package: Package, synapses: bool = False) -> dict[str, str]:
     """Ported text of a package's `needed_mods`, as they were when it was loaded."""
     return {
-        name: porting.port(package.text(f"mechanisms/{name}.mod", path))[0]
-        for name, path in package.needed_mods(synapses).items()
+        name: porting.port(package.text(f"mechanisms/{name}.mod"))[0]
+        for name in package.needed_mods(synapses)
     }
 
 

@@ -176,13 +176,18 @@ class Package:
         """What a table made from the package says of it in its ``.attrs``."""
         return {"model": self.name, "origin": self.origin, "invented": self.invented}
 
-    def text(self, file: str, path: Path | None = None) -> str:
-        """Text of a file by its path in the package; `PackageError` if it changed since loading."""
-        path = path or self.folder / file
+    def content(self, file: str) -> bytes:
+        """Content of a file by its path in the package; `PackageError` if it changed meanwhile."""
+        path = self.folder / file
         content = path.read_bytes() if path.is_file() else b""
         if hashlib.sha256(content).hexdigest() != self._hashes.get(file):
             raise self.changed(file)
-        return content.decode("utf-8", "replace").replace("\r\n", "\n").replace("\r", "\n")
+        return content
+
+    def text(self, file: str) -> str:
+        """Text of a file by its path in the package; errors as of `content`."""
+        text = self.content(file).decode("utf-8", "replace")
+        return text.replace("\r\n", "\n").replace("\r", "\n")
 
     def changed(self, what: str = "files") -> PackageError:
         """The error that says that files were changed after the package was loaded."""
