@@ -19,7 +19,7 @@ width, which no diameter of that outline is: there at least, the sheet was made 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import pandas as pd
@@ -27,12 +27,14 @@ import pandas as pd
 from nmc.cells.known import OWN
 from nmc.cells.morphology import outline_diameter
 from nmc.cells.package import AnyModel, Package, as_package
-from nmc.cells.reconstruction import NEURITES, call, open_file
+from nmc.cells.reconstruction import NEURITES, Reconstruction, call, open_file
 from nmc.data import provenance
+from nmc.errors import MissingLibraryError
 from nmc.names import parse_model
 from nmc.published import compare_many
 
 _SHEET = {"axon": "axon", "basal dendrite": "basal", "apical dendrite": "apical"}
+DENDRITES = ("basal dendrite", "apical dendrite")
 _SIZES = ("length_um", "volume_um3", "max_branch_order", "max_section_length_um")
 #: Neurite and quantity → the fact sheets' column.
 _COLUMNS = {(n, size): f"{start}_{size}" for n, start in _SHEET.items() for size in _SIZES}
@@ -189,6 +191,80 @@ def _cross(params: dict, report) -> tuple[dict, dict[str, np.ndarray]]:
         for kind, neurite in NEURITES.items()
     }
     return {}, {"radius_um": radii} | {n: np.asarray(c, int) for n, c in arrays.items()}
+
+
+def compute_barcode(model: AnyModel, neurites: Iterable[str] = DENDRITES) -> pd.DataFrame:
+    """Turn the branches of a cell into a persistence barcode (TMD, Kanari et al. 2018).
+
+    A bar is a branch: it reaches from the tip back to the point where it meets a branch that
+    goes farther; the longest bar of each tree reaches back to the soma.
+
+    Parameters
+    ----------
+    model : str, path, Model or Package
+        As for `nmc.load_package`.
+    neurites : iterable of str
+        Kinds of neurites as `nmc.load_morphology` names them; the dendrites by default.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a bar, the longest first: ``neurite``, ``start_um`` and ``end_um``, the path
+        distances of its two ends from the beginning of the tree, and ``length_um``.
+
+    Raises
+    ------
+    PackageError
+        The morphology cannot be read.
+    MissingLibraryError
+        The library TMD is not installed.
+
+    References
+    ----------
+    Kanari et al. (2018), A topological representation of branching neuronal morphologies,
+    Neuroinformatics 16:3-13.
+    """
+    try:
+        from tmd.Topology.methods import get_persistence_diagram
+        from tmd.Tree.Tree import Tree
+    except ImportError as error:
+        raise MissingLibraryError(
+            "Barcodes need the library TMD: pip install 'nmc[analysis]'."
+        ) from error
+    package, wanted = as_package(model), set(neurites)
+    rows = []
+    for kind, points, parents in _trees(package.reconstruction):
+        if kind in wanted:
+            unused = np.zeros(len(points))
+            tree = Tree(*points.T.copy(), unused, unused, parents)
+            bars = get_persistence_diagram(tree, feature="path_distances")
+            rows += [(kind, float(start), float(end)) for end, start in bars]
+    table = pd.DataFrame(rows, columns=["neurite", "start_um", "end_um"])
+    table["length_um"] = table["end_um"] - table["start_um"]
+    table = table.sort_values("length_um", ascending=False, ignore_index=True)
+    table.attrs = package.source | {"morphology": package.morphology.stem}
+    return table
+
+
+def _trees(tree: Reconstruction) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+    """Each tree on the soma: its kind, its points, and the point before each (−1 the first)."""
+    before = np.arange(len(tree.points)) - 1
+    kept = np.ones(len(tree.points), bool)
+    root = np.arange(len(tree.parents))
+    for k, parent in enumerate(tree.parents):
+        first = tree.starts[k]
+        if parent < 0:
+            before[first] = -1
+        else:  # its first point is its parent's last
+            kept[first] = False
+            before[first + 1] = tree.starts[parent + 1] - 1
+            root[k] = root[parent]
+    of = np.repeat(root, np.diff(tree.starts))
+    for stem in np.flatnonzero(tree.parents < 0):
+        own = np.flatnonzero(kept & (of == stem))
+        place = np.full(len(before) + 1, -1)  # the last stands for "no point before"
+        place[own] = np.arange(len(own))
+        yield NEURITES[int(tree.types[stem])], tree.points[own], place[before[own]]
 
 
 def compare_morphometrics(models: Iterable[str], sheets: pd.DataFrame) -> pd.DataFrame:

@@ -193,3 +193,21 @@ def plot_sholl(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     ax.margins(x=0.01)
     ax.legend()
     return ax
+
+
+@framed(width=3.5, height=3.0)
+def plot_barcode(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """Draw a persistence barcode, the longest bar on top, one colour a kind of neurite.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        From `nmc.compute_barcode`.
+    """
+    rows = np.arange(len(table))
+    colours = [NEURITE_COLOURS[kind] for kind in table["neurite"]]
+    ax.hlines(-rows, table["start_um"], table["end_um"], colors=colours, linewidth=1.4)
+    ax.set(xlabel="path distance (µm)", ylabel=f"{len(table)} branches", yticks=[])
+    ax.set_xlim(left=0)
+    ax.spines["left"].set_visible(False)
+    return ax
