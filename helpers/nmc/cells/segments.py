@@ -111,7 +111,7 @@ def record_channels(model: AnyModel, place: str = "soma[0](0.5)") -> dict[str, s
         if channel == "pas":
             found[channel] = f"{place}.i_pas"
         elif channel in package.mods:
-            text = package.text(f"mechanisms/{channel}.mod", package.mods[channel])
+            text = package.text(f"mechanisms/{channel}.mod")
             block = _NEURON_BLOCK.search(_COMMENT.sub("", text))
             lines = block[1] if block else ""
             for current in _WRITTEN.findall(lines):
