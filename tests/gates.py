@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 
 from tools.bookbuild.project import Chapter
+from tools.bookbuild.quiz import QUIZ, choices
 
 CELL_LINES = 25
 CELL_COLUMNS = 80
@@ -100,6 +101,21 @@ def checks_an_exercise(chapter: Chapter) -> list[str]:
     if len(checked) != len(checked_exercises(all_code(chapter))):
         wrong.append("An nmc.check stands outside a solution.")
     return wrong if checked else ["No solution ends in nmc.check."]
+
+
+def asks_three_quick_questions(chapter: Chapter) -> list[str]:
+    """*Check yourself* begins with three questions to click, each choice of them explained."""
+    section = chapter.text.partition("## Check yourself\n")[2].partition(":::{exercise-start}")[0]
+    asked = list(QUIZ.finditer(section))
+    wrong = []
+    if len(asked) != 3 or chapter.text.count("{quiz}") != 3:
+        wrong.append(f"{len(asked)} quick questions stand before the exercises, not three.")
+    for question in asked:
+        given, lines = choices(question["body"]), question["body"].count("- [")
+        if len(given) != lines or lines < 3 or sum(one.right for one in given) != 1:
+            wrong.append(f"Not three choices or more with one right: {question['question']!r}")
+        wrong += [f"Nothing explains {one.text!r}." for one in given if not one.why]
+    return wrong
 
 
 def says_what_to_answer(chapter: Chapter) -> list[str]:
@@ -251,6 +267,7 @@ GATES: tuple[Callable[[Chapter], list[str]], ...] = (
     ends_as_the_template,
     has_solved_exercises,
     checks_an_exercise,
+    asks_three_quick_questions,
     says_what_to_answer,
     has_short_cells,
     stays_in_its_room,

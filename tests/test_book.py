@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+from collections import Counter
 from pathlib import Path
 
 import gates
@@ -13,6 +14,7 @@ from nmc import exercises
 
 from tools.bookbuild.notebooks import in_layout
 from tools.bookbuild.project import Chapter, Project
+from tools.bookbuild.quiz import QUIZ, choices
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = Project(ROOT)
@@ -58,6 +60,15 @@ def test_a_chapter_in_another_layout_is_noticed(tmp_path):
     other = tmp_path / "x.md"
     other.write_text(TEMPLATE.text.replace("\n\n```{code-cell}", "\n```{code-cell}"), "utf-8")
     assert in_layout(other) != other.read_text("utf-8")
+
+
+def test_the_right_choice_of_a_quick_question_has_no_place_of_its_own():
+    texts = "\n".join(chapter.text for chapter in CHAPTERS)
+    places = Counter(
+        [one.right for one in choices(question["body"])].index(True)
+        for question in QUIZ.finditer(texts)
+    )
+    assert max(places.values()) < places.total() / 2
 
 
 def test_no_function_is_defined_twice():
@@ -143,6 +154,14 @@ NESTED = ":::{note}\n```{code-cell} ipython3\n1\n```\n:::\n\n## Common mistakes"
         (gates.checks_an_exercise, 'nmc.check("ex-template-sum", total)', "total"),
         (gates.checks_an_exercise, 'nmc.check("ex-template-sum"', 'nmc.check("ex-other"'),
         (gates.checks_an_exercise, "import nmc\n", 'import nmc\nnmc.check("ex-other", 1)\n'),
+        (gates.asks_three_quick_questions, ":::{quiz} Which", ":::{note}\nWhich"),
+        (gates.asks_three_quick_questions, "- [x] µm.", "- [ ] µm."),
+        (gates.asks_three_quick_questions, "\n  They are written `L23`.", ""),
+        (
+            gates.asks_three_quick_questions,
+            "- [ ] mm.\n  The column's name ends in another unit.\n",
+            "",
+        ),
         (gates.says_what_to_answer, "Answer as", "Give"),
         (gates.says_what_to_answer, "answer)`.", "total)`."),
         (gates.has_short_cells, "import nmc\n", LONG_CELL),

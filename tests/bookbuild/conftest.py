@@ -23,6 +23,15 @@ ONE = """# Ask the helper
 One sentence.
 The next chapter [reads a file](two.md).
 
+:::{quiz} Is `2 < 3`?
+- [x] Yes.
+  One *can* count.
+- [ ] No.
+  Look again.
+- [ ] Only on Sundays.
+  On every day.
+:::
+
 ```{code-cell} ipython3
 import toy
 print("the answer is", toy.answer())

@@ -43,6 +43,13 @@ $$
 x
 $$ (eq-x)
 
+:::{quiz} Is `a < b`?
+- [x] Yes.
+  *Always*, by `sort`.
+- [ ] No.
+  Look again.
+:::
+
 :::{exercise-start}
 :label: ex-meet-name
 :::
@@ -118,6 +125,14 @@ def test_boxes_terms_captions_and_links_are_plain():
     assert "> **At a glance**\n>\n> **You need** patience and *the terms*." in text
     assert "*Figure: A figure of [Markram et al., 2015](https://doi.org/" in text
     assert "$$\nx\n$$" in text
+
+
+def test_quick_questions_unfold_without_a_script():
+    text = text_of(plain_notebook(CHAPTER, PROJECT, solutions=False))
+    assert "**Quick question.** Is `a < b`?" in text
+    why = "<b>Right.</b> <i>Always</i>, by <code>sort</code>."
+    assert f"<details><summary>Yes.</summary>{why}</details>" in text
+    assert "<details><summary>No.</summary><b>No.</b> Look again.</details>" in text
 
 
 def test_links_lead_to_the_site_where_there_is_one(tmp_path):

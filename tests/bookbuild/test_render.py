@@ -55,6 +55,16 @@ def test_both_notebooks_can_be_downloaded(plain):
         nbformat.validate(json.loads(file.read_text()))
 
 
+def test_a_quick_question_unfolds_one_choice_at_a_time_without_a_script(plain):
+    (box,) = plain.first.xpath("//div[contains(@class, 'quiz')]")
+    assert box.xpath("string(p)") == "Is 2 < 3?"
+    assert [one.get("class") for one in box.xpath("details")] == ["right", "wrong", "wrong"]
+    assert {one.get("name") for one in box.xpath("details")} == {"quiz-0"}
+    assert box.xpath("string(details[1]/summary)") == "Yes."
+    assert box.xpath("string(details[1]/p)") == "Right. One can count."
+    assert box.xpath("details[2]/p/strong/text()") == ["No."] and not box.xpath(".//script")
+
+
 def test_a_page_that_does_not_exist_gets_an_answer(plain):
     missing = html.parse(str(plain.root / "_build/html/404.html")).getroot()
     assert "does not exist" in missing.text_content()

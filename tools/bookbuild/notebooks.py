@@ -17,6 +17,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell
 
 from tools.bookbuild.pages import References, short_references
 from tools.bookbuild.project import Chapter, Project
+from tools.bookbuild.quiz import QUIZ, plain_quiz
 
 #: The first cell, which does nothing until somebody takes its marks away.
 _INSTALL = """\
@@ -143,7 +144,7 @@ class _Writer:
         self.heading = ""
 
     def _plain(self, text: str) -> str:
-        text = _NOT_SHOWN.sub("", self._boxes(text))
+        text = _NOT_SHOWN.sub("", self._boxes(QUIZ.sub(plain_quiz, text)))
         return self._words(re.sub(r"\$\$ \(eq-[\w-]+\)", "$$", text)).strip()
 
     def _boxes(self, text: str) -> str:

@@ -17,6 +17,7 @@ from sphinx.util.math import get_node_equation_number
 from tools.bookbuild.execute import Page, Store
 from tools.bookbuild.pages import ASKS, fill, run_note
 from tools.bookbuild.project import Project
+from tools.bookbuild.quiz import Quiz
 
 _NOT_FOUND = """<section><h1>This page does not exist</h1>
 <p>It may have moved, or the address has a slip.
@@ -152,6 +153,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     """Register with Sphinx; after the theme, which fills its buttons at its own priority."""
     app.add_html_math_renderer("mathml", (_inline_equation, None), (_displayed_equation, None))
     chapters = Chapters()
+    app.add_directive("quiz", Quiz)
     app.connect("builder-inited", chapters.load)
     app.connect("env-get-outdated", chapters.outdated)
     app.connect("source-read", chapters.add_generated)
