@@ -32,6 +32,19 @@ def deaf(params, report):
     return {}, {}
 
 
+def deaf_elsewhere(params, report):
+    """The same on a system that does not tell a child of its parent's death, as Linux does."""
+    import ctypes
+    from types import SimpleNamespace
+
+    from nmc import child
+
+    ctypes.CDLL(None).prctl(1, 0)
+    child.sys = SimpleNamespace(platform="other")
+    child.die_with(os.getppid())
+    deaf(params, report)
+
+
 def hungry(params, report):
     keep = bytearray(400_000_000)
     time.sleep(20)

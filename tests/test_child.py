@@ -87,7 +87,7 @@ def test_a_reader_of_files_says_which_error_a_crash_is():
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
-@pytest.mark.parametrize("task", ["slow", "deaf"])
+@pytest.mark.parametrize("task", ["slow", "deaf", "deaf_elsewhere"])
 def test_it_dies_with_its_parent(number, task):
     code = f"from nmc.child import run_child; run_child('tasks:{task}', {{}}, label='L5_X')"
     parent = psutil.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)

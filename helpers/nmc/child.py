@@ -44,7 +44,7 @@ MEMORY_MB = 4000.0
 
 _PREFIX = "nmc-run-"
 _POLL_S = 0.05
-#: How often a child looks whether its parent still lives, where the system does not tell it.
+#: How often a thread of a child looks whether its parent still lives.
 _WATCH_S = 0.5
 #: A folder that nobody holds is swept when it is older than this: a new one is not yet held.
 _STALE_S = 60.0
@@ -299,27 +299,30 @@ def main(folder: Path) -> int:
 
 
 def die_with(parent: int) -> None:
-    """End this process as soon as its parent has died, whatever it is doing then.
+    """End this process as soon as the one of that id has died, whatever it is doing then.
 
-    Linux itself sends the signal; elsewhere a thread looks twice a second.
-
-    Parameters
-    ----------
-    parent : int
-        The parent's process id.
+    Linux itself sends the signal.  Elsewhere a shell beside this process does, since no thread of
+    it runs while compiled code holds Python's lock.
     """
+    own = os.getpid()
     if sys.platform == "linux":
         import ctypes
 
         set_parent_death_signal = 1  # PR_SET_PDEATHSIG of linux/prctl.h
         ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
+    elif os.name == "posix":
+        watch = f"while kill -0 {parent} && kill -0 {own}; do sleep 1; done; kill -9 {own}"
+        nowhere = subprocess.DEVNULL
+        subprocess.Popen(
+            ["/bin/sh", "-c", watch], cwd="/", stdin=nowhere, stdout=nowhere, stderr=nowhere
+        )
 
-    def watch() -> None:
+    def look() -> None:
         while os.getppid() == parent:
             time.sleep(_WATCH_S)
         os._exit(3)
 
-    threading.Thread(target=watch, daemon=True).start()  # also if it died before this line
+    threading.Thread(target=look, daemon=True).start()  # also if it died before this line
 
 
 def load_libraries(paths: Iterable[str]) -> None:
