@@ -93,6 +93,20 @@ def test_a_failing_compiler_gives_its_own_lines_and_leaves_nothing(tmp_path, emp
 
 
 @pytest.mark.neuron
+def test_a_damaged_library_is_compiled_again(tmp_path, empty_cache):
+    own = mod(tmp_path, "mine")
+    (library,) = mechanisms.library_for([own])
+    manifest = library.with_name("manifest.json")
+    for path in (library, manifest):  # a folder where the file should be
+        path.unlink()
+        path.mkdir()
+        assert mechanisms.library_for([own]) == (library,)
+        assert library.is_file() and manifest.is_file()
+    manifest.write_text("{")
+    assert mechanisms.library_for([own]) == (library,)
+
+
+@pytest.mark.neuron
 def test_two_at_once_compile_once_and_only_what_is_missing(tmp_path, empty_cache, monkeypatch):
     a, b = mod(tmp_path, "chana"), mod(tmp_path, "chanb")
     compiled = []

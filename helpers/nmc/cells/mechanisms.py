@@ -31,7 +31,7 @@ from tqdm import tqdm
 
 from nmc.cells import known, porting
 from nmc.cells.package import Package
-from nmc.data.files import atomic_folder, cache_folder
+from nmc.data.files import atomic_folder, cache_folder, read_json, writing
 from nmc.errors import CompilerError, MechanismError
 
 try:
@@ -195,11 +195,14 @@ def _in_cache(
     """
     entries = []
     for manifest in (cache_folder() / "mechanisms").glob("*/manifest.json"):
-        entry = json.loads(manifest.read_text("utf-8"))
-        if entry["build"] == build and (
-            entry.get("known") or entry["mods"].items() <= wanted.items()
+        entry = read_json(manifest) or {}  # a damaged one is compiled again
+        library = manifest.parent / str(entry.get("library"))
+        if (
+            entry.get("build") == build
+            and library.is_file()
+            and (entry.get("known") or entry["mods"].items() <= wanted.items())
         ):
-            entries.append((manifest.parent / entry["library"], entry["mods"]))
+            entries.append((library, entry["mods"]))
     found: list[Path] = []
     held = set(loaded)
     for library, mods in sorted(entries, key=lambda entry: (-len(entry[1]), str(entry[0]))):
@@ -232,7 +235,7 @@ def _compile(texts: dict[str, str], build: dict[str, str], ours: bool = False) -
             (work / "mod" / f"{mechanism}.mod").write_text(text, "utf-8")
         library = _run_compiler(work, build["flags"], len(texts))
         shutil.rmtree(target, ignore_errors=True)  # only ever a damaged one
-        with atomic_folder(target) as folder:
+        with writing("A compiled library"), atomic_folder(target) as folder:
             shutil.copy2(library, folder / library.name)
             manifest = {"library": library.name, "mods": mods, "build": build, "known": ours}
             (folder / "manifest.json").write_text(json.dumps(manifest, indent=1), "utf-8")
