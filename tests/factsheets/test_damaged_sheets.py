@@ -11,8 +11,9 @@ import pandas as pd
 import pytest
 from mutations import assert_linear, assert_survives
 from nmc import names
-from nmc.factsheets import layers, models, pathways, types
-from nmc.factsheets.sheets import facts_of, open_page, read_json
+from nmc.data.registry import item
+from nmc.factsheets import columns, layers, models, pathways, types
+from nmc.factsheets.sheets import facts_of, open_page, read_facts, read_json
 from pathway_rows import ANATOMY, PHYSIOLOGY
 from test_refusals import bars, fact, layer_sheet, metype_page
 
@@ -146,6 +147,51 @@ def test_pathway_pages(memory_path, n_mutations):
     counts = assert_survives(
         pathways.read_pathway_page, accept, [page.encode()], n_mutations, memory_path / "a-b.html"
     )
+    assert min(counts.values()) > 0
+
+
+def test_layer_pages(memory_path, n_mutations):
+    good = nmc.fetch("page/layer/L1", source="sample").read_bytes()
+
+    def accept(values: list) -> bool:
+        return all(np.isfinite(value.value) for value in values)
+
+    counts = assert_survives(
+        lambda path: layers._values(path, "L1", read_facts(path)), accept, [good], n_mutations,
+        memory_path / "L1.html",
+    )  # fmt: skip
+    assert min(counts.values()) > 0
+
+
+@pytest.fixture
+def own_menus(memory_path, monkeypatch):
+    """A generated tree of menus alone, to be damaged where they lie."""
+    (memory_path / item("tree/metypes").path).parent.mkdir(parents=True)
+    (memory_path / "nmc-tree.json").write_text('{"origin": "course", "invented": true}')
+    monkeypatch.setenv("NMC_SOURCE", str(memory_path))
+    return memory_path
+
+
+def test_flow_diagrams(own_menus, n_mutations):
+    path = own_menus / item("tree/nb_connection").path
+    links = [{"source": i, "target": 5 + j, "value": 10 * i + j} for i in range(5) for j in (0, 3)]
+    good = json.dumps({"L_L": {"nodes": [], "links": links}}).encode()
+    counts = assert_survives(
+        lambda _: columns.flow("nb_connection"),
+        lambda values: len(values) == 25 and np.isfinite([*values.values()]).all(),
+        [good], n_mutations, path,
+    )  # fmt: skip
+    assert min(counts.values()) > 0
+
+
+def test_menus_of_packages(own_menus, n_mutations):
+    nodes = [{"text": "L1", "nodes": [{"text": "L1_DAC_bNAC219_1.zip", "file_id": 7}] * 3}]
+    path = own_menus / item("tree/download_tree").path
+    counts = assert_survives(
+        lambda _: list(columns.leaves([columns.tree("download_tree")])),
+        lambda found: all(isinstance(name, str) for name in found),
+        [json.dumps(nodes).encode()], n_mutations, path,
+    )  # fmt: skip
     assert min(counts.values()) > 0
 
 
