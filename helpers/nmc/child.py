@@ -65,10 +65,8 @@ def run_child(
 
     Parameters
     ----------
-    task : str
-        ``"package.module:function"``.
-    params : mapping
-        Parameters for the task; JSON must be able to hold them. Paths must be absolute.
+    task, params : str, mapping
+        ``"package.module:function"``, and what JSON can hold for it; paths must be absolute.
     libraries : iterable of pathlib.Path
         Compiled mechanisms that NEURON loads first, from `nmc.cells.mechanisms.library_for`.
     label : str
@@ -78,19 +76,18 @@ def run_child(
     progress : bool
         Show a progress bar on stderr, where that is a terminal.
     error : type
-        What is raised when the process fails, crashes or passes a limit.
+        What is raised when the process fails, crashes or passes a limit; `SimulationTimeout`
+        past the time limit of a simulation.
 
     Returns
     -------
-    meta : dict
-        With ``cpu_s``, the CPU seconds of the task, added.
-    arrays : dict of str to numpy.ndarray
+    meta, arrays : dict, dict of str to numpy.ndarray
+        As the task returned them, with ``cpu_s``, its CPU seconds, in `meta`.
 
     Raises
     ------
     NMCError
-        One of `nmc.errors` that the task raised, as the task raised it; or `error`
-        (`SimulationTimeout` past the time limit of a simulation).
+        One of `nmc.errors` that the task raised, as the task raised it; or `error`.
     """
     label = label or task
     with _folder() as folder:

@@ -21,6 +21,7 @@ from nmc.errors import FormatError
 #: The largest whole number that a float64 tells from its neighbours.
 MAX_COUNT = 2**53 - 1
 
+_Error = type[Exception]
 _LONGEST = 64  # characters of a number written out; no file needs more
 _PLAIN = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]{1,5})?")
 _WHOLE = re.compile(r"[-+]?[0-9]+")
@@ -33,12 +34,7 @@ _SCALE = {None: 1, "thousand": 1_000, "million": 1_000_000}
 
 
 def as_number(
-    value: Any,
-    *,
-    where: str,
-    low: float = -inf,
-    high: float = inf,
-    error: type[Exception] = FormatError,
+    value: Any, *, where: str, low: float = -inf, high: float = inf, error: _Error = FormatError
 ) -> float:
     """Return `value` as a finite float within its bounds.
 
@@ -73,26 +69,12 @@ def as_number(
 
 
 def as_count(
-    value: Any,
-    *,
-    where: str,
-    low: int = 0,
-    high: int = MAX_COUNT,
-    error: type[Exception] = FormatError,
+    value: Any, *, where: str, low: int = 0, high: int = MAX_COUNT, error: _Error = FormatError
 ) -> int:
     """Return `value` as a whole number within its bounds; a fraction is never cut off.
 
-    Parameters
-    ----------
-    value, where, error
-        As for `as_number`.
-    low, high : int
-        Bounds, both allowed; the default keeps to what a float64 holds exactly.
-
-    Raises
-    ------
-    FormatError
-        Or `error`, when the value is no whole number, or out of bounds.
+    Parameters and errors are those of `as_number`; the default bounds keep to what a float64 holds
+    exactly.
 
     Examples
     --------
@@ -118,7 +100,7 @@ def as_numbers(
     low: float = -inf,
     high: float = inf,
     missing: bool = False,
-    error: type[Exception] = FormatError,
+    error: _Error = FormatError,
 ) -> np.ndarray:
     """Return a column of values as finite floats; `as_number` for many values at once.
 
@@ -129,18 +111,13 @@ def as_numbers(
     where : str or callable
         Names the column; or a function that returns the place of the value at a position.
     low, high, error
-        As for `as_number`.
+        As for `as_number`; an error names the first value that is wrong.
     missing : bool
         Allow None, which comes back as NaN.
 
     Returns
     -------
     ndarray, shape (n,), float64
-
-    Raises
-    ------
-    FormatError
-        Or `error`, naming the first value that is wrong.
     """
     numbers = _fast(values)
     if numbers is not None and _all_within(numbers, low, high):
@@ -162,23 +139,11 @@ def as_counts(
     where: str | Callable[[int], str],
     low: int = 0,
     high: int = MAX_COUNT,
-    error: type[Exception] = FormatError,
+    error: _Error = FormatError,
 ) -> np.ndarray:
     """Return a column of values as whole numbers; `as_count` for many values at once.
 
-    Parameters
-    ----------
-    values, where, low, high, error
-        As for `as_numbers`; `low` and `high` stay within the exact range of a float64.
-
-    Returns
-    -------
-    ndarray, shape (n,), int64
-
-    Raises
-    ------
-    FormatError
-        Or `error`, naming the first value that is wrong.
+    Parameters and errors are those of `as_numbers`; returns int64 of shape (n,).
     """
     numbers = _fast(values)
     bounds = max(low, -MAX_COUNT), min(high, MAX_COUNT)
@@ -202,12 +167,7 @@ class Printed(NamedTuple):
 
 
 def as_printed(
-    value: Any,
-    *,
-    where: str,
-    low: float = -inf,
-    high: float = inf,
-    error: type[Exception] = FormatError,
+    value: Any, *, where: str, low: float = -inf, high: float = inf, error: _Error = FormatError
 ) -> Printed:
     """Return a number as the fact sheets print it: ``31,346``, ``~8.1 million``.
 

@@ -30,46 +30,25 @@ _FEW = 4  # so many items of a part are named in an error
 
 @dataclass(frozen=True)
 class PartedRun:
-    """One run of several processes, as its folder's ``run.json`` describes it.
+    """One run of several processes, as its folder's ``run.json`` describes it."""
 
-    Attributes
-    ----------
-    folder : pathlib.Path
-        Where the parts are written.
-    run_id : str
-        Drawn at the start of the run.
-    made_from : mapping of str to str
-        What the whole result depends on: name → value or hash.
-    parts : mapping of str to list
-        Name of a part → what it covers (cells, models, files).
-    part_made_from : mapping of str to mapping
-        Name of a part → what it alone depends on besides.
-    """
-
-    folder: Path
-    run_id: str
-    made_from: Mapping[str, str]
-    parts: Mapping[str, list]
-    part_made_from: Mapping[str, Mapping[str, str]]
+    folder: Path  #: where the parts are written
+    run_id: str  #: drawn at the start of the run
+    made_from: Mapping[str, str]  #: what the whole result depends on: name → value or hash
+    parts: Mapping[str, list]  #: name of a part → what it covers (cells, models, files)
+    part_made_from: Mapping[str, Mapping[str, str]]  #: what a part alone depends on besides
 
     def write_part(
         self, name: str, meta: Mapping | None = None, arrays: Mapping[str, np.ndarray] | None = None
     ) -> Path:
-        """Write one part in one piece.
+        """Write one part in one piece; returns its file.
 
         Parameters
         ----------
         name : str
             One of `parts`.
-        meta : mapping, optional
-            Anything that JSON holds.
-        arrays : mapping of str to array, optional
-            Arrays of numbers or text.
-
-        Returns
-        -------
-        pathlib.Path
-            The part's file.
+        meta, arrays : mapping, optional
+            Anything that JSON holds; arrays of numbers or text by name.
 
         Raises
         ------
@@ -90,17 +69,7 @@ class PartedRun:
         return path
 
     def read_part(self, name: str) -> tuple[dict, dict[str, np.ndarray]]:
-        """Read one part.
-
-        Parameters
-        ----------
-        name : str
-            One of `parts`.
-
-        Returns
-        -------
-        meta, arrays : dict, dict of str to array
-            As they were given to `write_part`.
+        """Read one of `parts`; returns `meta` and `arrays` as they were given to `write_part`.
 
         Raises
         ------
@@ -185,19 +154,11 @@ def start_run(
     ----------
     folder : path
         Made if need be.
-    parts : mapping of str to sequence
-        Name of each part → what it covers, as numbers or text.
-    made_from : mapping of str to str
-        What the whole result depends on: name → value or hash.
-    part_made_from : mapping of str to mapping, optional
-        What single parts depend on besides, e.g. a model's package digest.
+    parts, made_from, part_made_from
+        As `PartedRun` has them.
     resume : bool
         Continue the run that stands in the folder, if it was made from the same: its parts
         that are covered again stay, and `PartedRun.unfinished` names the rest.
-
-    Returns
-    -------
-    PartedRun
 
     Raises
     ------
@@ -229,16 +190,7 @@ def start_run(
 
 
 def open_run(folder: str | Path) -> PartedRun:
-    """Read which run a folder holds.
-
-    Parameters
-    ----------
-    folder : path
-        As given to `start_run`, or where it was moved to.
-
-    Returns
-    -------
-    PartedRun
+    """Read which run a folder holds, wherever it was moved to.
 
     Raises
     ------
