@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import h5py
 import nmc
 import numpy as np
 import pytest
@@ -12,9 +13,11 @@ from nmc.connectome.export import to_parquet
 from nmc.data import provenance
 from nmc.data.provenance import Record
 from nmc.factsheets.layers import load_layer_counts
+from nmc.factsheets.sheets import read_bytes
 
 MODEL, AVERAGE = "L1_HAC_cNAC187_1", "connectome/average/mc2"
 INVENTED = "Data: synthetic sample, invented numbers"
+UNKNOWN = "by content no known file of the portal or the sample"
 REAL = Record("sheet/x", "mirror", "0" * 64, 1, False, "1.0.10", "catalogue", Path("x"))
 
 
@@ -51,7 +54,7 @@ def test_a_package_of_ones_own_is_not_noted_as_the_portals(package):
             text = path.read_text().replace("synthetic me-type", "me-type")
             path.write_text(text.replace("This package is synthetic", "Mine"))
     assert not nmc.load_package(package).invented
-    assert provenance.note() == "Data: own package, not confirmed as the portal's"
+    assert provenance.note() == f"Data: own package, {UNKNOWN}"
 
 
 def test_a_connectome_of_the_sample_is_noted_as_invented(column, tmp_path):
@@ -65,11 +68,58 @@ def test_a_connectome_of_the_sample_is_noted_as_invented(column, tmp_path):
     assert "synthetic sample" in provenance.note()
 
 
-def test_a_connectome_of_ones_own_is_neither(column):
-    column.write_bytes(column.read_bytes() + b"\0")
+def test_an_edited_connectome_of_the_sample_is_invented(column, tmp_path):
+    with h5py.File(column, "r+") as edited:
+        edited["populations/L1_DAC/locations"][0] += 1.0
     found = nmc.load_connectome(column, progress=False)
+    assert found.invented and found.origin == "edited sample"
+    assert provenance.note() == INVENTED
+
+
+def test_a_connectome_of_ones_own_is_neither(tmp_path):
+    path = tmp_path / "mine.h5"
+    with h5py.File(path, "w") as own:
+        own["populations/L1_DAC/locations"] = np.arange(60.0).reshape(20, 3)
+        own["connectivity/L1_DAC/L1_DAC/cMat"] = np.eye(20, k=1, dtype=np.uint8)
+    provenance._log.clear()
+    found = nmc.load_connectome(path, progress=False)
     assert not found.invented and found.origin == "mine.h5"
-    assert provenance.note() == "Data: mine.h5, not confirmed as the portal's"
+    assert provenance.note() == f"Data: mine.h5, {UNKNOWN}"
+
+
+def test_an_edited_sheet_of_the_sample_is_invented(tmp_path):
+    text = nmc.fetch("sheet/layers", source="sample").read_text()
+    circuit = nmc.fetch("sheet/circuit", source="sample")
+    path = tmp_path / "mine.json"
+    for edited in (text.replace("1462", "1463"), text.replace("\n", "\r\n"), text + "\n" * 400):
+        assert edited != text
+        path.write_text(edited)
+        provenance._log.clear()
+        nmc.load_layers(path, circuit=circuit)
+        assert provenance.records()[0].origin == "edited sample"
+        assert provenance.note() == INVENTED
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(
+    "key", ["sheet/layers", "sheet/pathways_anatomy", "sheet/pathways_physiology"]
+)
+def test_an_edited_sheet_of_the_portal_is_said_to_be_unknown(tmp_path, mirror, key):
+    path = tmp_path / "mine.json"
+    path.write_bytes((mirror / nmc.data.registry.item(key).path).read_bytes() + b"\n\n\n")
+    provenance._log.clear()
+    read_bytes(path)
+    assert not provenance.invented() and provenance.note() == f"Data: mine.json, {UNKNOWN}"
+
+
+@pytest.mark.real
+def test_an_edited_connectome_of_the_portal_is_said_to_be_unknown(tmp_path, mirror):
+    path = tmp_path / "mine.h5"
+    content = nmc.fetch("connectome/extract/mc2/L6_LBC", source=mirror).read_bytes()
+    path.write_bytes(content + b"\0")
+    provenance._log.clear()
+    assert not nmc.load_connectome(path, progress=False).invented
+    assert provenance.note() == f"Data: mine.h5, {UNKNOWN}"
 
 
 def test_the_file_of_a_fetched_connectome_keeps_its_record():

@@ -22,7 +22,8 @@ from nmc.connectome.graph import COUNTS, Connectome, Coverage, make_neurons
 from nmc.connectome.validation import check_number
 from nmc.data import available, fetch, fetch_folder
 from nmc.data.files import atomic_folder, cache_folder, sha256_of
-from nmc.data.provenance import records, remember_path
+from nmc.data.given import remember_path
+from nmc.data.provenance import records
 from nmc.data.registry import item
 from nmc.errors import FormatError, MissingFileError, UnknownNameError
 

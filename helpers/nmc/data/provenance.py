@@ -77,35 +77,6 @@ def remember(entry: Record) -> None:
     _log[entry.key] = entry
 
 
-def remember_path(path: Path, sha256: str, origin: str) -> Record:
-    """Remember a file that was given by its path: its content says what it is.
-
-    `origin` is what to call it where neither the catalogue nor the sample has it.  A file that was
-    fetched before keeps its own record.
-    """
-    if found := next((entry for entry in records() if _holds(entry, sha256)), None):
-        return found
-    size, release = path.stat().st_size, registry.known_sha256().get(sha256)
-    if sha256 in registry.sample_sha256():
-        entry = Record(str(path), "sample", sha256, size, True, "", "sample", path)
-    elif release is not None:
-        entry = Record(str(path), "portal", sha256, size, False, release, "catalogue", path)
-    else:
-        entry = Record(str(path), origin, sha256, size, False, "", "format", path, False)
-    remember(entry)
-    return entry
-
-
-def _holds(entry: Record, sha256: str) -> bool:
-    """Whether a file is a fetched one, or lay in a fetched archive of connectomes."""
-    if entry.sha256 == sha256 or not entry.key.startswith("connectome/"):
-        return entry.sha256 == sha256
-    root = files.cache_folder() / "unpacked"
-    lists = [root / f"{entry.sha256[:24]}{end}" / "members.json" for end in ("", "-nested")]
-    members = [one for path in lists for one in (files.read_json(path) or {}).values()]
-    return any(one["sha256"] == sha256 for one in members)
-
-
 @contextmanager
 def collect() -> Iterator[list[Record]]:
     """Gather every file that is asked for within, whether or not it was fetched before."""
@@ -151,22 +122,25 @@ def note() -> str:
     if not entries:
         return ""
     real = [entry for entry in entries if not entry.invented]
-    portal, others = _origins(real, confirmed=True), _origins(real, confirmed=False)
+    confirmed = _origins(entry for entry in real if entry.confirmed)
+    given = _origins(e for e in real if not e.confirmed and e.key == str(e.path))
+    others = _origins(e for e in real if not e.confirmed and e.key != str(e.path))
     releases = " and ".join(sorted({entry.release for entry in real if entry.release}))
     parts = []
     if len(real) < len(entries):
         parts.append("synthetic sample, invented numbers")
-    if portal:
+    if confirmed:
         release = f", release {releases}" if releases else ""
-        parts.append(f"{portal}, NMC portal{release}, non-commercial terms")
+        parts.append(f"{confirmed}, NMC portal{release}, non-commercial terms")
+    if given:
+        parts.append(f"{given}, by content no known file of the portal or the sample")
     if others:
         parts.append(f"{others}, not confirmed as the portal's")
     return "Data: " + "; ".join(f"partly {part}" if len(parts) > 1 else part for part in parts)
 
 
-def _origins(entries: list[Record], confirmed: bool) -> str:
-    names = dict.fromkeys(entry.origin for entry in entries if entry.confirmed == confirmed)
-    return " and ".join(names)
+def _origins(entries: Iterable[Record]) -> str:
+    return " and ".join(dict.fromkeys(entry.origin for entry in entries))
 
 
 def stamp(where) -> None:

@@ -18,7 +18,8 @@ from typing import Any, NamedTuple, TypeVar
 import pandas as pd
 
 from nmc import names
-from nmc.data import provenance, registry
+from nmc.data import registry
+from nmc.data.given import remember_path
 from nmc.errors import FormatError, MissingFileError, NMCError, UnknownNameError
 from nmc.numbers import as_count, as_counts, as_numbers, as_printed, shown
 
@@ -98,8 +99,8 @@ def read_bytes(path: str | os.PathLike) -> bytes:
         reason = getattr(error, "strerror", None) or error
         raise MissingFileError(f"{path} cannot be read ({reason}).") from error
     digest = hashlib.sha256(content).hexdigest()
-    if digest in registry.sample_sha256():  # invented, wherever it lies
-        provenance.remember_path(Path(path), digest, "sample")
+    if Path(path).suffix == ".json" or digest in registry.sample_sha256():
+        remember_path(Path(path), digest, Path(path).name)  # a fetched one keeps its own record
     return content
 
 
