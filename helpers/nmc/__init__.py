@@ -101,7 +101,6 @@ _PUBLIC = {
     "default_connectome": "nmc.connectome.read",
     "fetch": "nmc.data",
     "fetch_folder": "nmc.data",
-    "find_threshold": "nmc.cells.measures",
     "fit_point_neuron": "nmc.circuit.point",
     "fit_tsodyks_markram": "nmc.circuit.synapses",
     "from_edges": "nmc.connectome.build",

@@ -264,15 +264,16 @@ def test_random_channels_follow_their_seed(sample_folder):
 @pytest.mark.neuron
 def test_the_threshold_is_bracketed_and_where_the_sample_has_it(small):
     """The sample's weakest step is 120 % of its threshold."""
-    tries = nmc.find_threshold(small, tolerance_nA=0.002)
-    silent, threshold = tries.attrs["silent_nA"], tries.attrs["threshold_nA"]
-    assert 0 < threshold - silent <= 0.002
+    tries = nmc.simulate_threshold(small, accuracy=0.01)
+    silent, threshold = tries.attrs["silent_nA"], tries.attrs["firing_nA"]
+    assert 0 < threshold - silent <= 0.0202 * threshold
+    assert tries.attrs["rheobase_nA"] == (silent + threshold) / 2
     counts = tries.set_index("amplitude_nA")["spike_count"]
     assert counts[silent] == 0 < counts[threshold]
     assert ((counts > 0) == (counts.index >= threshold)).all()
     assert threshold == pytest.approx(small.steps_nA[0] / 1.2, rel=0.05)
     with pytest.raises(SimulationError, match="fires without a step"):
-        nmc.find_threshold(small, hold_nA=small.steps_nA[2])
+        nmc.simulate_threshold(small, hold_nA=small.steps_nA[2])
 
 
 @pytest.mark.neuron

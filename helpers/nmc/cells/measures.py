@@ -178,6 +178,8 @@ def simulate_fi(
 STEP_OVER_RHEOBASE = 1.2
 #: Before the step, ms: where the holding potential is read.
 _HELD_MS = 100.0
+#: A cell that is silent at the package's weakest step is driven up to so many times of it.
+_STRONGEST = 32
 
 
 @checks_settings
@@ -204,40 +206,49 @@ def simulate_threshold(
     pandas.DataFrame
         The steps that were tried, in their order: ``amplitude_nA``, ``spike_count``. ``.attrs``
         hold ``rheobase_nA``, the middle between the strongest silent and the weakest firing
-        step, and ``holding_potential_mV``, the soma's mean over the 100 ms before the step.
+        step (``silent_nA``, ``firing_nA``), and ``holding_potential_mV``, the soma's mean over
+        the 100 ms before the step.
 
     Raises
     ------
     ProtocolError
         `accuracy` is not between 0 and 1.
     SimulationError
-        The cell does not fire at the package's weakest step. Others as `nmc.simulate_step`.
+        The cell fires without a step, or not even at 32 times the package's weakest. Others as
+        `nmc.simulate_step`.
     """
     if not 0 < accuracy < 1:
         raise ProtocolError(f"accuracy is a share between 0 and 1, not {accuracy!r}.")
     package = as_package(model)
     refuse_settings("threshold", settings, "window_ms")
-    settings = {"mode": "converged", **settings}
-    silent, firing = 0.0, package.steps_nA[0]
-    guess = firing / STEP_OVER_RHEOBASE
-    wanted = [firing, guess * (1 + accuracy), guess * (1 - accuracy)]
     tried, held = [], float("nan")
-    while wanted or firing - silent > 2.01 * accuracy * firing:
-        amplitude = wanted.pop(0) if wanted else (silent + firing) / 2
-        if tried and not silent < amplitude < firing:
-            continue
-        trace = simulate_step(package, amplitude_nA=amplitude, hold_nA=hold_nA, **settings)
-        count = trace.attrs["spike_count"]
-        tried.append({"amplitude_nA": amplitude, "spike_count": count})
-        if not tried[0]["spike_count"]:
-            raise SimulationError(f"{package.name} does not fire at its weakest step.")
+
+    def fires(amplitude: float) -> bool:
+        nonlocal held
+        trace = _step(package, amplitude, hold_nA, settings)
+        tried.append({"amplitude_nA": amplitude, "spike_count": trace.attrs["spike_count"]})
         before = trace["t_ms"].between(STEP_START_MS - _HELD_MS, STEP_START_MS, inclusive="left")
         held = float(trace.loc[before, "v_mV"].mean())
-        silent, firing = (silent, amplitude) if count else (amplitude, firing)
+        return trace.attrs["spike_count"] > 0
+
+    silent, firing = 0.0, package.steps_nA[0]
+    guess = firing / STEP_OVER_RHEOBASE
+    while not fires(firing):
+        silent, firing = firing, 2 * firing
+        if firing > _STRONGEST * package.steps_nA[0]:
+            raise SimulationError(f"{package.name} does not fire, not at {silent:g} nA either.")
+    wanted = [guess * (1 + accuracy), guess * (1 - accuracy)]
+    while wanted or firing - silent > 2.01 * accuracy * firing:
+        amplitude = wanted.pop(0) if wanted else (silent + firing) / 2
+        if not silent < amplitude < firing:
+            continue
+        if firing < package.steps_nA[0] / 1000:
+            raise SimulationError(f"{package.name} fires without a step: there is no threshold.")
+        silent, firing = (silent, amplitude) if fires(amplitude) else (amplitude, firing)
     table = pd.DataFrame(tried)
-    found = {"rheobase_nA": (silent + firing) / 2, "holding_potential_mV": held}
-    made = {"protocol": "threshold", "mode": settings["mode"]}
-    table.attrs = {**describe(package), **made, **found}
+    found = {"rheobase_nA": (silent + firing) / 2, "silent_nA": silent, "firing_nA": firing}
+    made = {"protocol": "threshold", "mode": settings.get("mode", "converged")}
+    table.attrs = {**describe(package), **made, **found, "holding_potential_mV": held}
     return table
 
 
@@ -282,66 +293,6 @@ def simulate_steps(
     settings = {"mode": "converged", **settings}
     traces = _in_parallel(lambda p: simulate_step(p, step, **settings), packages, n_workers)
     return {package.name: trace for package, trace in zip(packages, traces, strict=True)}
-
-
-@checks_settings
-def find_threshold(
-    model: AnyModel,
-    *,
-    tolerance_nA: float = 0.001,
-    hold_nA: float | None = None,
-    **settings: Unpack[RunSettings],
-) -> pd.DataFrame:
-    """Find the weakest step that makes a cell fire, the rheobase, by bisection.
-
-    Between no current and the package's weakest step, doubled until the cell fires.
-
-    Parameters
-    ----------
-    model, hold_nA
-        As for `nmc.simulate_step`, whose step of 2 s it is.
-    tolerance_nA : float
-        Search until threshold and largest silent current are as near.
-    **settings
-        See `nmc.RunSettings`; the mode is ``converged`` by default.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row a step tried, in order: ``amplitude_nA``, ``spike_count`` during the step.
-        ``.attrs`` hold ``threshold_nA``, the weakest that fired, and ``silent_nA``, the strongest
-        that did not.
-
-    Raises
-    ------
-    SimulationError
-        The cell fires without a step, or with none of 32 times its own. Others as
-        `nmc.simulate_step`.
-    """
-    package = as_package(model)
-    tried: dict[float, int] = {}
-
-    def fires(amplitude: float) -> bool:
-        trace = _step(package, amplitude, hold_nA, settings)
-        times = np.array(trace.attrs["spike_times_ms"])
-        during = (times >= STEP_START_MS) & (times < STEP_START_MS + STEP_MS)
-        tried[amplitude] = int(during.sum())
-        return bool(during.any())
-
-    silent, threshold = 0.0, package.steps_nA[0]
-    if fires(silent):
-        raise SimulationError(f"{package.name} fires without a step: there is no threshold.")
-    while not fires(threshold):
-        silent, threshold = threshold, 2 * threshold
-        if threshold > 32 * package.steps_nA[0]:
-            raise SimulationError(f"{package.name} does not fire, not at {silent:g} nA either.")
-    while threshold - silent > tolerance_nA:
-        middle = (silent + threshold) / 2
-        silent, threshold = (silent, middle) if fires(middle) else (middle, threshold)
-    table = pd.DataFrame(list(tried.items()), columns=["amplitude_nA", "spike_count"])
-    found = {"threshold_nA": threshold, "silent_nA": silent}
-    table.attrs = {**describe(package), "protocol": "threshold", **found}
-    return table
 
 
 @checks_settings

@@ -102,7 +102,6 @@ RANGES: Mapping[str, tuple[float, float]] = {
     "sampling_ms": (1e-4, 1e3),
     "celsius": (0.0, 50.0),
     "f_max_Hz": (1.0, 4000.0),
-    "tolerance_nA": (1e-9, 100.0),
     "rate_Hz": (0.0, 1e4),
     "timeout_s": (0.0, 1e9),
 }
