@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 
+from tools.bookbuild.pages import question
 from tools.bookbuild.project import Chapter
 from tools.bookbuild.quiz import QUIZ, choices
 
@@ -56,6 +57,11 @@ def starts_as_the_template(chapter: Chapter) -> list[str]:
     if tagged != [1]:
         wrong.append("The second code cell, and no other, is the one tagged 'parameters'.")
     return wrong
+
+
+def asks_one_question(chapter: Chapter) -> list[str]:
+    """What the gallery shows of it: a line of the opening that ends with a question mark."""
+    return [] if question(chapter.text) else ["No line before the first code ends with '?'."]
 
 
 def ends_as_the_template(chapter: Chapter) -> list[str]:
@@ -264,6 +270,7 @@ _NUMBER = re.compile(r"(?<![\w.,-])(?:\d{1,3}(?:,\d{3})+|\d+\.\d+|\d{3,})(?![\w-
 
 GATES: tuple[Callable[[Chapter], list[str]], ...] = (
     starts_as_the_template,
+    asks_one_question,
     ends_as_the_template,
     has_solved_exercises,
     checks_an_exercise,

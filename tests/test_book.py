@@ -144,6 +144,7 @@ NESTED = ":::{note}\n```{code-cell} ipython3\n1\n```\n:::\n\n## Common mistakes"
         (gates.starts_as_the_template, "minutes to read", "minutes"),
         (gates.starts_as_the_template, ":tags: [parameters]", ":tags: [hide-input]"),
         (gates.starts_as_the_template, "\nimport nmc\n", "\n1 + 1\n"),
+        (gates.asks_one_question, "agree with the paper?", "agree with the paper."),
         (gates.ends_as_the_template, "## Common mistakes", "## Mistakes"),
         (gates.ends_as_the_template, "**Where next:**", "Next:"),
         (gates.ends_as_the_template, "nmc.compare(", "print("),

@@ -1,4 +1,5 @@
-// Tables of class nmc-table: sort by a click (or Enter) on a heading, filter by typing. No library.
+// Tables of class nmc-table sort by a click (or Enter) on a heading and filter by typing; figures
+// are enlarged by a click. No library.
 (function () {
   "use strict";
 
@@ -70,7 +71,42 @@
     if (tooWide()) short.forEach((cell) => cell.querySelectorAll("wbr").forEach((br) => br.remove()));
   }
 
+  // A figure is shown as large as the window by a click or Enter; Esc, a click or × closes it.
+  function enlarge(picture) {
+    const box = document.createElement("dialog");
+    const close = document.createElement("button");
+    const large = document.createElement("img");
+    box.className = "nmc-large";
+    box.setAttribute("aria-label", "Figure, enlarged");
+    close.textContent = "×";
+    close.setAttribute("aria-label", "Close");
+    Object.assign(large, { src: picture.src, alt: picture.alt });
+    box.append(close, large);
+    box.addEventListener("click", () => box.close());
+    box.addEventListener("close", () => {
+      box.remove();
+      picture.focus();
+    });
+    document.body.append(box);
+    box.showModal();
+  }
+
+  function makeLarge(picture) {
+    picture.tabIndex = 0;
+    picture.setAttribute("role", "button");
+    picture.setAttribute("aria-haspopup", "dialog");
+    picture.addEventListener("click", () => enlarge(picture));
+    picture.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter" && event.key !== " ") return;
+      event.preventDefault();
+      enlarge(picture);
+    });
+  }
+
   function ready() {
+    document
+      .querySelectorAll(".bd-article :is(figure, .cell_output) img:not(a img, .nmc-view3d img)")
+      .forEach(makeLarge);
     breakNames(document.querySelectorAll(".bd-article td code"));
     // Watched, because the tables of a closed solution have no width until it is opened.
     const watch = new ResizeObserver((all) => all.forEach((entry) => fitTables(entry.target)));

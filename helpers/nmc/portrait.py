@@ -13,6 +13,8 @@ from nmc.cells.morphology import load_morphology
 from nmc.data.provenance import stamp
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from nmc.cells.package import Package
     from nmc.connectome.graph import Connectome
 
@@ -21,8 +23,12 @@ _NIGHT, _LIGHT = "#0d2231", "#f4f7f9"
 _LAYERS = dict(
     zip(names.LAYERS, ("#d7a4c5", "#f0b83d", "#3ccf9f", "#ff8a4c", "#5aaee8"), strict=True)
 )
-_INPUT, _OUTPUT = "#7cc6ff", "#ffd166"
-_ARC_POINTS, _BEND = 24, 0.3
+#: Of hues that no layer has.
+_INPUT, _OUTPUT = "#b39bff", "#d4ff5c"
+_ARC_POINTS, _BEND = 24, 0.42
+#: Of the distance to the viewer this much is shown upwards, so that a deep column has a side.
+_OBLIQUE = 0.8
+_SIZE = (12.0, 4.2)
 
 
 @style.context()
@@ -42,35 +48,47 @@ def plot_portrait(connectome: Connectome, package: Package, ax: Axes | None = No
     Returns
     -------
     matplotlib Axes
-        Height in the column to the right, the horizontal x upwards, both in µm.
+        Height in the column to the right; upwards the horizontal x and 0.8 of z; all in µm.
+        What is nearer is larger and brighter.
     """
-    ax = style.new_axes(ax, width=12, height=4.6)
+    if ax is None:
+        ax = style.new_axes(width=_SIZE[0], height=_SIZE[1])
+        ax.figure.set_layout_engine("none")
+        ax.set_position((0, 0, 1, 1))
     ax.figure.set_facecolor(_NIGHT)
-    ax.set_facecolor(_NIGHT)
     neurons = connectome.neurons
-    where = neurons[["y_um", "x_um"]].to_numpy()
+    where = _project(neurons)
     chosen = _best_connected(connectome, package.mtype)
+    near = neurons["z_um"].rank(pct=True).to_numpy()
     colours = neurons["layer"].astype(str).map(_LAYERS)
-    ax.scatter(*where.T, s=6, c=colours, alpha=0.55, linewidths=0)
+    ax.scatter(*where.T, s=3 + 9 * near, c=colours, alpha=0.25 + 0.5 * near, linewidths=0)
     arcs = {_INPUT: connectome.adjacency[:, [chosen]].nonzero()[0],
             _OUTPUT: connectome.adjacency[[chosen], :].nonzero()[1]}  # fmt: skip
     for (colour, partners), bend in zip(arcs.items(), (_BEND, -_BEND), strict=True):
         lines = [_arc(where[chosen], where[partner], bend) for partner in partners]
-        ax.add_collection(LineCollection(lines, colors=colour, linewidths=0.6, alpha=0.45))
-        ax.scatter(*where[partners].T, s=11, c=colour, linewidths=0, zorder=3)
+        ax.add_collection(LineCollection(lines, colors=colour, linewidths=0.8, alpha=0.5))
+        ax.scatter(*where[partners].T, s=16, c=colour, linewidths=0, zorder=3)
     branches = _draw_branches(ax, package, where[chosen])
     for layer, some in neurons.groupby("layer", observed=True):
         ax.annotate(
-            str(layer), (some["y_um"].mean(), 1.0), xycoords=("data", "axes fraction"),
-            color=_LAYERS[str(layer)], fontsize=13, fontweight="bold", ha="center", va="bottom",
+            str(layer), (some["y_um"].mean(), 0.97), xycoords=("data", "axes fraction"),
+            color=_LAYERS[str(layer)], fontsize=21, fontweight="bold", ha="center", va="top",
         )  # fmt: skip
-    _frame(ax, where, branches)
-    ax.set_aspect("equal")
+    along = np.concatenate([where[:, 0], branches[:, 0]])
+    low, high = along.min() - 20, along.max() + 20
+    half = (high - low) * _SIZE[1] / _SIZE[0] / 2
+    ax.set(xlim=(low, high), ylim=where[:, 1].mean() + np.array([-half, half]), aspect="equal")
     ax.set_axis_off()
     stamp(ax)
     for text in ax.figure.texts:
-        text.set_color(_LIGHT)
+        text.set(color=_LIGHT, fontsize=15, y=0.02, va="bottom")
     return ax
+
+
+def _project(places: pd.DataFrame) -> np.ndarray:
+    """Return what is seen from the side, (N, 2): along the column, and across it."""
+    across = places["x_um"] + _OBLIQUE * places["z_um"]
+    return np.column_stack([places["y_um"], across])
 
 
 def _best_connected(connectome: Connectome, mtype: str) -> int:
@@ -89,26 +107,15 @@ def _arc(start: np.ndarray, end: np.ndarray, bend: float) -> np.ndarray:
     return (1 - t) ** 2 * start + 2 * t * (1 - t) * middle + t**2 * end
 
 
-def _frame(ax: Axes, somata: np.ndarray, branches: np.ndarray) -> None:
-    """Show all somata and, along the column, all branches."""
-    along = np.concatenate([somata[:, 0], branches[:, 0]])
-    half = max(0.17 * np.ptp(along), 0.55 * np.ptp(somata[:, 1]))
-    ax.set_xlim(along.min() - 30, along.max() + 30)
-    ax.set_ylim(somata[:, 1].mean() - half, somata[:, 1].mean() + half)
-
-
 def _draw_branches(ax: Axes, package: Package, soma: np.ndarray) -> np.ndarray:
     """Draw the model's branches at the soma's place and return their points."""
     points = load_morphology(package)
-    for neurite, width, alpha in (("axon", 0.5, 0.55), ("basal dendrite", 1.1, 1),
-                                  ("apical dendrite", 1.1, 1)):  # fmt: skip
+    for neurite, width, alpha in (("axon", 0.6, 0.55), ("basal dendrite", 1.5, 1),
+                                  ("apical dendrite", 1.5, 1)):  # fmt: skip
         here = points[points["neurite"] == neurite]
-        lines = [
-            branch[["y_um", "x_um"]].to_numpy() + soma
-            for _, branch in here.groupby("section", sort=False)
-        ]
+        lines = [_project(one) + soma for _, one in here.groupby("section", sort=False)]
         ax.add_collection(
             LineCollection(lines, colors=_LIGHT, linewidths=width, alpha=alpha, zorder=4)
         )
-    ax.scatter(*soma, s=90, c=_LIGHT, zorder=5, linewidths=0)
-    return points[["y_um", "x_um"]].to_numpy() + soma
+    ax.scatter(*soma, s=110, c=_LIGHT, zorder=5, linewidths=0)
+    return _project(points) + soma

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
+from base64 import b64decode, b64encode
+from io import BytesIO
+
 import nbformat
 import pytest
 from gates import shows_what_it_uses
+from PIL import Image
 
 from tools.bookbuild import BookError
 from tools.bookbuild.__main__ import differences
@@ -87,9 +93,22 @@ n, pi, half
     ]
 
 
+#: A red picture of 8 by 4 pixels.
+PNG = b64encode(
+    b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in (
+            (b"IHDR", struct.pack(">IIBBBBB", 8, 4, 8, 2, 0, 0, 0)),
+            (b"IDAT", zlib.compress((b"\0" + b"\xff\0\0" * 8) * 4)),
+            (b"IEND", b""),
+        )
+    )
+).decode()  # fmt: skip
+
+
 def figure(svg: str) -> nbformat.NotebookNode:
     output = nbformat.v4.new_output(
-        "display_data", data={"image/svg+xml": svg, "image/png": "aGk=", "text/plain": "x"}
+        "display_data", data={"image/svg+xml": svg, "image/png": PNG, "text/plain": "x"}
     )
     return nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("x", outputs=[output])])
 
@@ -100,6 +119,17 @@ def test_a_light_figure_stays_a_vector_and_a_heavy_one_becomes_pixels():
     tidy(heavy)
     assert "image/png" not in light.cells[0].outputs[0].data
     assert "image/svg+xml" not in heavy.cells[0].outputs[0].data
+
+
+def test_a_figure_has_a_small_picture_of_its_own_shape_on_white():
+    """8 by 4 pixels fill 480 by 240 of 480 by 300: white above and below."""
+    notebook = figure("<svg/>")
+    tidy(notebook)
+    small = Image.open(BytesIO(b64decode(notebook.cells[0].outputs[0].metadata["thumbnail"])))
+    assert small.size == (480, 300)
+    assert min(small.getpixel((240, 10))) > 240 and min(small.getpixel((240, 290))) > 240
+    red, green, blue = small.getpixel((240, 150))
+    assert red > 220 and max(green, blue) < 40
 
 
 def test_a_progress_bar_leaves_no_trace_on_the_page():

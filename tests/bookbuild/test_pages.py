@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from types import SimpleNamespace
 
 import nbformat
@@ -15,9 +16,11 @@ from tools.bookbuild.execute import Page, Run
 from tools.bookbuild.pages import (
     announcement,
     api_reference,
-    chapter_map,
+    best_figure,
     fill,
+    gallery,
     published_table,
+    question,
     run_note,
     short_references,
 )  # fmt: skip
@@ -31,6 +34,9 @@ TEXT = """(one)=
 
 **Time** 12 minutes to read, 3 seconds to run.
 :::
+
+Cells come in kinds.
+How many {term}`kinds <m-type>` of {term}`neuron` are there?
 
 ```{code-cell} ipython3
 1
@@ -130,13 +136,36 @@ def test_a_count_of_many_printed_numbers_is_a_row_after_the_claims():
     assert row[6:] == ["one", "copy", "ramaswamy2015: fact sheets"]
 
 
-def test_the_map_tells_needs_and_times_as_the_chapter_and_the_run_have_them():
+def figure(alt: str, picture: bytes, *tags: str):
+    """A cell whose figure has a picture in the gallery's size."""
+    metadata = {"thumbnail": b64encode(picture).decode()}
+    output = nbformat.v4.new_output("display_data", data={}, metadata=metadata)
+    looks = {"mystnb": {"image": {"alt": alt}}, "tags": list(tags)}
+    return nbformat.v4.new_code_cell("", outputs=[output], metadata=looks)
+
+
+def test_the_gallery_tells_question_needs_and_times_as_chapter_and_run_have_them():
     part = {"caption": "Part", "chapters": [{"file": "book/part/one"}, {"file": "book/plain"}]}
-    project = SimpleNamespace(toc={"parts": [part]})
-    text = chapter_map(project, [page()], 1)
-    row = "| [Count cells](../book/part/one.md) | [the course](../book/x.md) and {term}`m-type` |"
-    assert f"{row} 12 | 4 |" in text
-    assert "plain" not in text
+    shown = page()
+    shown.notebook.cells = [figure("Bars: the\n longest is L6.", b"first")]
+    text = gallery(SimpleNamespace(toc={"parts": [part]}), [shown], 1)
+    assert "::::{grid-item-card} Count cells\n:link: ../book/part/one\n:link-type: doc\n" in text
+    assert ':img-alt: "Bars: the longest is L6."\n' in text
+    assert "\nHow many kinds of neuron are there?\n" in text
+    foot = "12 minutes to read, 4 s to run. Needs [the course](../book/x.md) and {term}`m-type`."
+    assert foot in text and "plain" not in text
+
+
+def test_the_figure_that_a_chapter_chose_stands_for_it_and_else_the_first_that_is_shown():
+    hidden, first = figure("h", b"hidden", "remove-cell"), figure("a", b"first")
+    chosen = figure("b", b"chosen", "gallery")
+    assert best_figure(nbformat.v4.new_notebook(cells=[hidden, first, chosen])) == ("b", b"chosen")
+    assert best_figure(nbformat.v4.new_notebook(cells=[hidden, first])) == ("a", b"first")
+    assert best_figure(nbformat.v4.new_notebook(cells=[hidden])) is None
+
+
+def test_a_page_without_a_question_has_none():
+    assert question(TEXT.replace("there?", "there.")) == ""
 
 
 def test_the_header_and_the_note_name_what_was_read():
@@ -149,6 +178,8 @@ def test_the_header_and_the_note_name_what_was_read():
     )
     note = run_note(page(data=[real]))
     assert "| `sheet/layers` | copy | `aaaaaaaaaaaa` |" in note and "4 s" in note
+    assert "On Binder" in note, "there the reader gets the sample"
+    assert "On Binder" not in run_note(page(data=[real, made]))
 
 
 def test_measurements_are_taken_from_what_the_benchmark_wrote(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -10,8 +11,10 @@ import yaml
 from lxml import html
 
 from tools.bookbuild.execute import execute_stale, store_of
-from tools.bookbuild.project import Project
+from tools.bookbuild.project import Project, badges, colab_address
 from tools.bookbuild.render import render
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def build(book, source, **how):
@@ -37,7 +40,21 @@ def links_of(page) -> list[str]:
 
 def test_without_a_repository_no_button_leads_to_one(plain):
     links = links_of(plain.first)
-    assert not [link for link in links if "github" in link or "mybinder" in link]
+    places = ("github", "mybinder", "colab", "shields.io")
+    assert not [link for link in links if any(place in link for place in places)]
+    assert badges({}) == ""
+
+
+def test_colab_opens_notebooks_of_github_alone():
+    assert colab_address({"Repository": "https://codeberg.org/me/nmc"}, "book/one") is None
+    assert colab_address({}, "book/one") is None
+
+
+def test_the_readme_has_the_badges_of_the_setting():
+    project = Project(ROOT)
+    between = (ROOT / "README.md").read_text("utf-8").split("<!-- badges -->")
+    assert len(between) == 3, "two marks"
+    assert between[1].strip() == badges(project.urls), "run 'python -m tools.bookbuild badges'"
 
 
 def test_the_header_names_source_and_date_and_the_foot_the_citation(plain):
@@ -77,6 +94,16 @@ def test_with_a_repository_each_page_is_launched_edited_and_reported(toy):
     assert "https://github.com/me/nmc/edit/main/book/one.md" in links
     assert "https://mybinder.org/v2/gh/me/nmc/main?urlpath=lab/tree/book/one.md" in links
     assert any(link.startswith("https://github.com/me/nmc/issues/new") for link in links)
+    colab = "https://colab.research.google.com/github/me/nmc/blob/notebooks/book/"
+    assert f"{colab}one-student.ipynb" in links
+    found = badges(Project(toy.root).urls)
+    for address in (
+        "https://me.github.io/nmc",
+        "https://mybinder.org/v2/gh/me/nmc/main",
+        "https://github.com/me/nmc/actions",
+        f"{colab}quick-tour-student.ipynb",
+    ):
+        assert f"]({address})" in found
     head = html.parse(str(toy.root / "_build/html/book/one.html")).getroot()
     assert head.xpath("//meta[@property='og:url']/@content") == [
         "https://me.github.io/nmc/book/one.html"

@@ -29,7 +29,7 @@ from tools.bookbuild.execute import (
 from tools.bookbuild.notebooks import in_layout
 from tools.bookbuild.pages import check_shown
 from tools.bookbuild.pdf import print_pdf
-from tools.bookbuild.project import Project, source_identity
+from tools.bookbuild.project import Project, badges, source_identity
 from tools.bookbuild.render import check_links, render
 
 
@@ -155,6 +155,16 @@ def links(project: Project, source: str):
     store, pages = last_runs(project, say=lambda line: None)
     check_links(project, pages, store, source)
     click.echo("Every external link answers.")
+
+
+@main.command("badges")
+@click.pass_obj
+def write_badges(project: Project):
+    """Write the README's badges after the addresses in pyproject.toml have changed."""
+    readme = project.root / "README.md"
+    head, _, tail = readme.read_text("utf-8").split("<!-- badges -->")
+    shown = f"\n{found}\n" if (found := badges(project.urls)) else "\n"
+    readme.write_text("<!-- badges -->".join((head, shown, tail)), "utf-8")
 
 
 def times_table(pages: list[Page]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 import os
 import shutil
@@ -26,6 +28,7 @@ from nbformat import NotebookNode
 from nmc import style
 from nmc.data import provenance
 from nmc.data.files import redact
+from PIL import Image, ImageOps
 
 from tools.bookbuild import BookError
 from tools.bookbuild.project import Chapter, Project, environment_hash, file_hash
@@ -34,6 +37,8 @@ Say = Callable[[str], None]
 
 #: Larger figures are kept as pixels: a browser draws a million path segments slowly.
 HEAVY_SVG_BYTES = 400_000
+#: Pixels of a figure's picture in the gallery.
+THUMBNAIL = (480, 300)
 #: Seconds a single cell may take, and between two looks at a chapter's processes.
 CELL_TIMEOUT, PERIOD = 900, 0.25
 #: States of the package, the lock and the source whose outputs are kept: going back is free.
@@ -250,10 +255,20 @@ def tidy(notebook: NotebookNode) -> None:
         for output in cell.outputs:
             data = output.get("data", {})
             if "image/svg+xml" in data and "image/png" in data:
+                output.setdefault("metadata", {})["thumbnail"] = thumbnail(data["image/png"])
                 heavy = len(data["image/svg+xml"]) > HEAVY_SVG_BYTES
                 del data["image/svg+xml" if heavy else "image/png"]
                 if not heavy:
                     output.get("metadata", {}).pop("image/png", None)
+
+
+def thumbnail(png: str) -> str:
+    """Return a small WebP of a picture, on white paper of one shape; both are base64."""
+    small, page = io.BytesIO(), Image.open(io.BytesIO(base64.b64decode(png)))
+    paper = Image.new("RGBA", page.size, "white")
+    paper.alpha_composite(page.convert("RGBA"))
+    ImageOps.pad(paper.convert("RGB"), THUMBNAIL, color="white").save(small, "webp", quality=80)
+    return base64.b64encode(small.getvalue()).decode()
 
 
 def _environment(source: str, scratch: Path) -> dict[str, str]:

@@ -1,12 +1,13 @@
 """What pages get besides their own text: tables of the build, notes, notebooks for students.
 
-A page asks for a table with a Markdown comment on a line of its own: ``% generated: chapter-map``.
+A page asks for a table with a Markdown comment on a line of its own: ``% generated: gallery``.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from base64 import b64decode
 from collections import Counter
 from html import escape
 from importlib.metadata import version
@@ -37,6 +38,10 @@ _NEEDS = {
 }
 #: Reasons of a class that its line names; more are counted.
 _REASONS = 5
+#: Tags of cells whose outputs no page shows.
+_HIDING = {"remove-cell", "remove-output"}
+#: Where the pictures of chapters lie while the book is built, from the book's folder.
+GALLERY = "_build/gallery"
 _COLUMNS = (
     "claim", "printed", "recomputed", "unit", "tolerance", "verdict", "on the portal's files",
     "chapter", "source", "printed in",
@@ -48,8 +53,8 @@ def fill(text: str, name: str, project: Project, pages: list[Page]) -> str:
 
     def make(match: re.Match) -> str:
         what, part = match["what"], match["part"]
-        if what == "chapter" and part == "map":
-            return chapter_map(project, pages, name.count("/"))
+        if what == "gallery":
+            return gallery(project, pages, name.count("/"))
         if what == "published":
             return published_table(pages, short_references(project.root / "book/references.bib"))
         if what == "checks":
@@ -86,24 +91,59 @@ def api_reference() -> str:
     return "\n".join(out)
 
 
-def chapter_map(project: Project, pages: list[Page], depth: int) -> str:
-    """Return a table of the chapters by part: what each needs, and how long it takes."""
+def gallery(project: Project, pages: list[Page], depth: int) -> str:
+    """Return the chapters by part as cards: best figure, question, what each needs, how long."""
     known = {page.chapter.name: page for page in pages}
     up, out = "../" * depth, []
     for part in project.toc.get("parts", []):
-        rows = []
-        for entry in part.get("chapters") or []:
-            page = known.get(entry["file"])
-            if page is None or "{admonition} At a glance" not in page.chapter.text:
-                continue
-            minutes, needs = _glance(page.chapter.text, f"{up}{dirname(entry['file'])}")
-            title = re.findall(r"^# (.+)$", page.chapter.text, re.MULTILINE)[0]
-            link = f"[{title}]({up}{entry['file']}.md)"
-            rows.append(f"| {link} | {needs} | {minutes} | {page.run.seconds:.0f} |")
-        if rows:
-            head = "| chapter | you need | minutes to read | seconds to run |\n|---|---|---|---|\n"
-            out.append(f"**{escape(part['caption'])}**\n\n{head}" + "\n".join(rows))
+        entries = (known.get(entry["file"]) for entry in part.get("chapters") or [])
+        cards = [_card(one, up) for one in entries if one and "} At a glance" in one.chapter.text]
+        if cards:
+            grid = "\n".join([":::::{grid} 1 2 2 3", ":gutter: 3", "", *cards, ":::::"])
+            out.append(f"## {part['caption']}\n\n{grid}")
     return "\n\n".join(out)
+
+
+def _card(page: Page, up: str) -> str:
+    text, name = page.chapter.text, page.chapter.name
+    minutes, needs = _glance(text, f"{up}{dirname(name)}")
+    title = re.findall(r"^# (.+)$", text, re.MULTILINE)[0]
+    lines = [f"::::{{grid-item-card}} {title}", f":link: {up}{name}", ":link-type: doc"]
+    if found := best_figure(page.notebook):
+        lines += [
+            f":img-top: {up}{GALLERY}/{picture_name(name)}",
+            f":img-alt: {json.dumps(found[0])}",
+        ]
+    foot = f"{minutes} minutes to read, {page.run.seconds:.0f} s to run. Needs {needs}."
+    foot = f":::{{card-footer}}\n{foot}\n:::"
+    return "\n".join([*lines, "", question(text), "", foot, "::::", ""])
+
+
+def picture_name(page: str) -> str:
+    """Return the file name of a page's picture in the gallery."""
+    return f"{page.replace('/', '-')}.webp"
+
+
+def question(text: str) -> str:
+    """Return a chapter's one question: the line before its first code that ends with its mark."""
+    opening = re.search(
+        r"\} At a glance\n.*?^:::\n(.*?)^```\{code-cell\}", text, re.DOTALL | re.MULTILINE
+    )
+    lines = opening[1].splitlines() if opening else []
+    asked = next((line for line in lines if line.endswith("?")), "")
+    return re.sub(r"\{[\w:]+\}`([^`<]+?)(\s*<[^>]*>)?`", r"\1", asked)
+
+
+def best_figure(notebook: NotebookNode) -> tuple[str, bytes] | None:
+    """Return alt text and picture of the figure tagged ``gallery``, or of the first one shown."""
+    found = []
+    for cell in (one for one in notebook.cells if one.cell_type == "code"):
+        tags = set(cell.metadata.get("tags", []))
+        alt = cell.metadata.get("mystnb", {}).get("image", {}).get("alt")
+        for output in cell.outputs if alt and not tags & _HIDING else ():
+            if picture := output.get("metadata", {}).get("thumbnail"):
+                found.append(("gallery" not in tags, len(found), " ".join(alt.split()), picture))
+    return (min(found)[2], b64decode(min(found)[3])) if found else None
 
 
 def _glance(text: str, folder: str) -> tuple[str, str]:
@@ -238,6 +278,10 @@ def run_note(page: Page) -> str:
         if entry.get("key")
     )
     table = f"\n| file | from | sha256 begins |\n|---|---|---|\n{rows}\n" if rows else ""
+    if page.run.data and not any(entry.get("invented") for entry in page.run.data):
+        table += (
+            "\nOn Binder and Colab it reads the synthetic sample, whose numbers are invented.\n"
+        )
     return (
         f"\n\n:::{{dropdown}} Data and run of this page\n:class-container: run-note\n"
         f"Executed in {page.run.seconds:.0f} s with Python {page.run.python}, "
@@ -268,8 +312,9 @@ def problems(notebook: NotebookNode) -> list[tuple[int, str]]:
     found = []
     for number, cell in enumerate((c for c in notebook.cells if c.cell_type == "code"), 1):
         looks, data = cell.metadata.get("mystnb", {}), [o.get("data", {}) for o in cell.outputs]
-        hidden = {"remove-cell", "remove-output"} & set(cell.metadata.get("tags", []))
-        if not hidden and any(kind.startswith("image/") for one in data for kind in one):
+        if not _HIDING & set(cell.metadata.get("tags", [])) and any(
+            kind.startswith("image/") for one in data for kind in one
+        ):
             for part, name in (("figure", "caption"), ("image", "alt")):
                 if not looks.get(part, {}).get(name):
                     found.append((number, f"shows a picture without {name} text."))

@@ -163,6 +163,34 @@ class Project:
         return sha256("".join(found).encode()).hexdigest() if found else ""
 
 
+def colab_address(urls: dict[str, str], page: str) -> str | None:
+    """Return where Colab opens a chapter's notebook without solutions; it reads GitHub only.
+
+    The notebooks stand in the branch of that name, where a release puts them.
+    """
+    place = urls.get("Repository", "").removeprefix("https://github.com/").strip("/")
+    if not place or ":" in place:
+        return None
+    return f"https://colab.research.google.com/github/{place}/blob/notebooks/{page}-student.ipynb"
+
+
+def badges(urls: dict[str, str]) -> str:
+    """Return the README's badges as Markdown; none without a public address."""
+    site, place = urls.get("Documentation"), urls.get("Repository", "").rstrip("/")
+    found = []
+    if site:
+        found.append(f"[![Read the book](https://img.shields.io/badge/book-read-blue)]({site})")
+    if place:
+        found.append(f"[![Tests]({place}/actions/workflows/ci.yml/badge.svg)]({place}/actions)")
+    if colab := colab_address(urls, "book/quick-tour"):
+        path = place.removeprefix("https://github.com/")
+        found += [
+            f"[![Binder](https://mybinder.org/badge_logo.svg)](https://mybinder.org/v2/gh/{path}/main)",
+            f"[![Colab](https://colab.research.google.com/assets/colab-badge.svg)]({colab})",
+        ]
+    return "\n".join(found)
+
+
 def _labels(node: ast.stmt) -> list[str]:
     """Return the exercises whose answer a definition computes."""
     return [

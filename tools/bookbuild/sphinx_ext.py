@@ -15,8 +15,8 @@ from sphinx.environment import BuildEnvironment
 from sphinx.util.math import get_node_equation_number
 
 from tools.bookbuild.execute import Page, Store
-from tools.bookbuild.pages import ASKS, fill, run_note
-from tools.bookbuild.project import Project
+from tools.bookbuild.pages import ASKS, GALLERY, best_figure, fill, picture_name, run_note
+from tools.bookbuild.project import Project, colab_address
 from tools.bookbuild.quiz import Quiz
 
 _NOT_FOUND = """<section><h1>This page does not exist</h1>
@@ -36,6 +36,11 @@ class Chapters:
         store = Store(Path(app.config.nb_execution_cache_path))
         found = [store.find(chapter) for chapter in self.project.chapters]
         self.pages = {one.chapter.name: one for one in found if one}
+        place = self.project.root / GALLERY
+        place.mkdir(parents=True, exist_ok=True)
+        for name, page in self.pages.items():
+            if figure := best_figure(page.notebook):
+                (place / picture_name(name)).write_bytes(figure[1])
 
     def outdated(self, app: Sphinx, env: BuildEnvironment, *_: set[str]) -> list[str]:
         """Name the pages whose text is the same and whose outputs or tables may be not."""
@@ -86,6 +91,8 @@ class Chapters:
                     (pagename, "with solutions"),
                 )
             ]
+            if colab := colab_address(self.project.urls, pagename):
+                links.append(f'<a href="{escape(colab)}">in Colab</a>')
             foot += f"<p><strong>Notebook</strong> {' · '.join(links)}</p>"
         context["body"] += f'<footer class="page-tools">{foot}</footer>'
 
