@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 
-from tools.bookbuild.pages import question
+from tools.bookbuild.pages import question as asked_by
 from tools.bookbuild.project import Chapter
 from tools.bookbuild.quiz import QUIZ, choices
 
@@ -61,7 +61,7 @@ def starts_as_the_template(chapter: Chapter) -> list[str]:
 
 def asks_one_question(chapter: Chapter) -> list[str]:
     """What the gallery shows of it: a line of the opening that ends with a question mark."""
-    return [] if question(chapter.text) else ["No line before the first code ends with '?'."]
+    return [] if asked_by(chapter.text) else ["No line before the first code ends with '?'."]
 
 
 def ends_as_the_template(chapter: Chapter) -> list[str]:
