@@ -136,7 +136,7 @@ def question(text: str) -> str:
 
 def best_figure(notebook: NotebookNode) -> tuple[str, bytes] | None:
     """Return alt text and picture of the figure tagged ``gallery``, or of the first one shown."""
-    found = []
+    found: list[tuple[bool, int, str, str]] = []
     for cell in (one for one in notebook.cells if one.cell_type == "code"):
         tags = set(cell.metadata.get("tags", []))
         alt = cell.metadata.get("mystnb", {}).get("image", {}).get("alt")
@@ -249,8 +249,8 @@ def _row(claim: Claim, found: tuple[dict | None, str], references: References) -
     else:
         verdict = _NEEDS.get(claim.needs, f"needs {claim.needs}")
     texts = [claim.claim, "; ".join(shown_printed(claim.value)), recomputed, claim.unit, tolerance]
-    told = shown_recorded(claim if claim.needs else claim.key)
-    cells = [escape(str(text)) for text in (*texts, verdict, told)]
+    recorded = shown_recorded(claim if claim.needs else claim.key)
+    cells = [escape(str(text)) for text in (*texts, verdict, recorded)]
     return [*cells, link, escape(source), f"<span>{paper}: {told}</span>"]
 
 
