@@ -39,6 +39,7 @@ _PUBLIC = {
     "classify_synapse": "nmc.circuit.synapses",
     "clear_results": "nmc.cells.results",
     "compare": "nmc.published",
+    "compare_classes": "nmc.checks",
     "compare_conductances": "nmc.circuit.synaptome",
     "compare_densities": "nmc.cells.neuroml.compare",
     "compare_kinetics": "nmc.cells.channels",

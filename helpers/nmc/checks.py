@@ -21,6 +21,7 @@ from nmc.errors import (
     SourceError,
     UnknownNameError,
 )
+from nmc.published import compare_many
 from nmc.recomputed import verdicts
 
 
@@ -65,6 +66,33 @@ def check_numbers(classes: Iterable[str] | None = None, *, slow: bool = False) -
     table = pd.DataFrame(lines).set_index("class")
     table.attrs["rows"] = pd.concat(every, ignore_index=True)[["class", *COLUMNS]]
     return table
+
+
+def compare_classes(classes: Iterable[str]) -> pd.DataFrame:
+    """Count, class by class, how many printed numbers agree: rows for a chapter and the last page.
+
+    Parameters
+    ----------
+    classes : iterable of str
+        As for `check_numbers`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a class, as `nmc.published.compare_many` gives them; where this source has nothing
+        to compare, the verdict says so, and ``recorded`` what the portal's files gave.
+    """
+    known = {one.name: one for one in CLASSES}
+    rows = []
+    for name, line in check_numbers(classes).iterrows():
+        told = "; ".join(f"{n} {reason}" for reason, n in line["reasons"].items())
+        row = compare_many(
+            str(name), claim=line["title"], agreeing=line["agree"], of=line["checks"],
+            tolerance=line["tolerance"], citation=known[str(name)].citation, unit="numbers",
+            where="fact sheets and packages", reason=told if line["checks"] else line["note"],
+        )  # fmt: skip
+        rows.append(row)
+    return pd.concat(rows)
 
 
 def _not_run() -> tuple[pd.DataFrame, str, dict]:

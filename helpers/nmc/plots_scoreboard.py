@@ -9,49 +9,56 @@ import pandas as pd
 
 from nmc import names, style
 from nmc.data import provenance
-from nmc.scoreboard import TOLERANCES, WORDS
+from nmc.recomputed.verdicts import recorded_items
+from nmc.scoreboard import WORDS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
 def plot_scoreboard(rows: pd.DataFrame) -> np.ndarray:
-    """Draw each model's distance from its fact sheet, in tolerances, by e-type.
+    """Draw what the recorded runs gave, a point a model, by e-type.
+
+    A filled point agreed with its fact sheet when the verdicts were recorded
+    (`nmc.recomputed.verdicts`), a cross did not; where a verdict is stale the point is open.
 
     Parameters
     ----------
     rows : pandas.DataFrame
-        From `nmc.load_scoreboard` or `nmc.scoreboard.judge`.
+        From `nmc.load_scoreboard`.
 
     Returns
     -------
     numpy.ndarray of matplotlib Axes
-        One panel a quantity, shape (3,). The scale is linear within one tolerance and
-        logarithmic beyond.
+        One panel a quantity, shape (3,); resistance and time constant on logarithmic scales.
     """
-    etypes = [names.parse_model(model).etype for model in rows["model"]]
-    place = np.array([names.ETYPES.index(etype) for etype in etypes])
-    jitter = np.random.default_rng(0).uniform(-0.25, 0.25, len(rows))
-    random = rows["stochastic"].to_numpy(bool)
     import matplotlib.pyplot as plt
 
+    etypes = [names.parse_model(model).etype for model in rows["model"]]
+    place = np.array([names.ETYPES.index(etype) for etype in etypes])
+    x = place + np.random.default_rng(0).uniform(-0.25, 0.25, len(rows))
+    random = rows["stochastic"].to_numpy(bool)
     with style.context():
-        figure, axes = plt.subplots(len(TOLERANCES), figsize=(8, 6.5), sharex=True)
-        for ax, (column, (kind, tolerance)) in zip(axes, TOLERANCES.items(), strict=True):
-            published = rows[f"published_{column}"]
-            scale = tolerance if kind == "absolute" else tolerance * published.abs()
-            distance = ((rows[column] - published) / scale).to_numpy(float)
-            ax.axhspan(-1, 1, color=style.GREY, alpha=0.15, lw=0)
+        figure, axes = plt.subplots(len(WORDS), figsize=(8, 6.5), sharex=True)
+        for ax, (column, (words, _)) in zip(axes, WORDS.items(), strict=True):
+            verdicts = recorded_items(f"scoreboard/{column}")["verdict"].reindex(rows["model"])
             for which, colour, label in (
                 (~random, style.BLUE, "deterministic"),
                 (random, style.ORANGE, "with random channels"),
             ):
-                x, y = (place + jitter)[which], distance[which]
-                ax.plot(x, y, "o", ms=4, alpha=0.8, color=colour, mew=0, label=label)
-            ax.set_yscale("symlog", linthresh=1)
-            ax.yaxis.set_major_formatter("{x:g}")
-            words, allowed = WORDS[column]
-            ax.set(ylabel="distance\n(tolerances)", title=f"{words}, {allowed}")
+                for marker, face, chosen in (
+                    ("o", colour, verdicts.eq("agrees")),
+                    ("X", colour, verdicts.eq("differs")),
+                    ("o", "white", ~verdicts.isin(["agrees", "differs"])),
+                ):
+                    part = which & chosen.to_numpy()
+                    ax.plot(x[part], rows.loc[part, column], marker, ms=4, mfc=face, color=colour)
+                ax.plot([], [], "o", ms=4, color=colour, label=label)
+            unit = column.rpartition("_")[2].replace("MOhm", "MΩ")
+            ax.set_ylabel(f"{words}\n({unit})")
+            if unit != "mV":
+                ax.set_yscale("log")
+                ax.yaxis.set_major_formatter("{x:g}")
         handles = axes[0].get_legend_handles_labels()
         figure.legend(*handles, loc="outside upper right", ncols=2)
         axes[-1].set_xticks(range(len(names.ETYPES)), names.ETYPES)

@@ -23,7 +23,6 @@ from nmc.cells.sweep import load_rows, makings, sweep
 from nmc.data import available, provenance
 from nmc.data.files import cache_folder
 from nmc.factsheets.models import load_models
-from nmc.published import compare_many
 
 #: Measured column → tolerance: absolute in mV, or relative.  They follow from what is printed,
 #: three digits after the point of a potential and five digits of the others, with room for the
@@ -141,39 +140,6 @@ def explain(rows: pd.DataFrame, every: pd.DataFrame) -> pd.DataFrame:
         return "not explained"
 
     return rows.assign(reason=[reason(row) for _, row in rows.iterrows()])
-
-
-def compare_scoreboard(rows: pd.DataFrame) -> pd.DataFrame:
-    """Count for each quantity how many sheets come back: rows for the book's last table.
-
-    Parameters
-    ----------
-    rows : pandas.DataFrame
-        From `nmc.load_scoreboard`; stale rows and failures count as not agreeing.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row a quantity, as `nmc.published.compare_many` gives them.
-    """
-    found = []
-    for column, (words, tolerance) in WORDS.items():
-        good = rows[f"agrees_{column}"] & ~rows["stale"]
-        reasons = rows.loc[~good, "reason"].where(~rows["stale"], "stale").value_counts()
-        told = "; ".join(f"{count} {text}" for text, count in reasons.items() if text)
-        found.append(
-            compare_many(
-                f"scoreboard/{column}",
-                claim=f"{words} of every model whose package was run",
-                agreeing=int(good.sum()),
-                of=len(rows),
-                tolerance=tolerance,
-                citation="ramaswamy2015",
-                where="me-type fact sheets",
-                reason=told,
-            )
-        )
-    return pd.concat(found)
 
 
 def summarise(rows: pd.DataFrame) -> str:

@@ -20,6 +20,7 @@ from nmc.data.figures import framed
 from nmc.errors import SynapseError
 from nmc.factsheets import pathways
 from nmc.numbers import as_numbers
+from nmc.recomputed.verdicts import recorded_items
 
 _COLOURS = (style.BLUE, style.ORANGE, style.GREEN, style.VERMILION, style.PURPLE, style.SKY)
 _SIGNS = {"EE": style.VERMILION, "EI": style.ORANGE, "IE": style.BLUE, "II": style.GREEN}
@@ -227,13 +228,14 @@ def plot_synaptome(
     return ax
 
 
-@framed(width=6.2, height=4.8)
+@framed(width=8, height=4.2)
 def plot_pathway_scores(
     scores: pd.DataFrame, quantity: str = "amplitude_mV", *, ax: Axes | None = None
 ) -> Axes:
-    """Draw the sheets' value against the simulated one, a point a pathway.
+    """Draw what the recorded pairs gave, a point a pathway, by class.
 
-    A filled point agrees with its sheet (`nmc.circuit.pairs.compare_with_sheet`).
+    A filled point agreed with its sheet when the verdicts were recorded
+    (`nmc.recomputed.verdicts`), an open one did not; a small one has no verdict that stands.
 
     Parameters
     ----------
@@ -242,24 +244,23 @@ def plot_pathway_scores(
     quantity : str
         One of `nmc.circuit.pairs.SHEET`.
     """
-    rows = scores[scores[quantity].gt(0) & scores[f"sheet_{quantity}"].gt(0)]
+    rows = scores[scores[quantity].gt(0)].reset_index(drop=True)
+    verdicts = recorded_items(f"pathways/{quantity}")["verdict"].reindex(rows["pathway"]).to_numpy()
+    kinds = sorted(rows["kind"].unique())
+    x = rows["kind"].map(kinds.index) + np.random.default_rng(0).uniform(-0.3, 0.3, len(rows))
     for signs, colour in _SIGNS.items():
-        own = rows[[k[0] + k[-1] == signs for k in rows["kind"]]]
-        for agrees, face in ((True, colour), (False, "white")):
-            part = own[(own[f"verdict_{quantity}"] == "agrees") == agrees]
-            label = f"{signs[0]} → {signs[1]}" if agrees else None
-            x, y = part[f"sheet_{quantity}"], part[quantity]
-            ax.errorbar(
-                x, y, xerr=np.minimum(part[f"sheet_sd_{quantity}"], 0.95 * x),
-                yerr=np.minimum(part[f"{quantity}_sd"], 0.95 * y),
-                fmt="o", ms=6, mfc=face, color=colour, elinewidth=0.7, label=label,
-            )  # fmt: skip
-    both = rows[[quantity, f"sheet_{quantity}"]].to_numpy(float)
-    ends = 0.6 * both.min(), 1.7 * both.max()
-    ax.plot(ends, ends, color=style.GREY, lw=0.8, zorder=0)
+        own = np.array([kind[0] + kind[-1] == signs for kind in rows["kind"]], bool)
+        for face, size, chosen in (
+            (colour, 6, verdicts == "agrees"),
+            ("white", 6, verdicts == "differs"),
+            (colour, 2, ~np.isin(verdicts.astype(str), ["agrees", "differs"])),
+        ):
+            part = rows[own & chosen]
+            error = np.minimum(part[f"{quantity}_sd"], 0.95 * part[quantity])
+            ax.errorbar(x[part.index], part[quantity], yerr=error, fmt="o", ms=size, mfc=face,
+                        color=colour, elinewidth=0.7)  # fmt: skip
     unit = SHEET[quantity][1].replace("percent", "%")
-    ax.set(xscale="log", yscale="log", xlim=ends, ylim=ends,
-           xlabel=f"{_LABELS[quantity]} on the sheet ({unit})",
-           ylabel=f"simulated {_LABELS[quantity]} ({unit})")  # fmt: skip
-    ax.legend(fontsize=9)
+    ax.set(yscale="log", ylabel=f"simulated {_LABELS[quantity]} ({unit})")
+    ax.set_xticks(range(len(kinds)), kinds, rotation=30, ha="right")
+    ax.yaxis.set_major_formatter("{x:g}")
     return ax

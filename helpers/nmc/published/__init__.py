@@ -190,7 +190,7 @@ def compare_many(
     unit : str
         What is counted.
     reason : str
-        Why those that do not agree do not.
+        Why those that do not agree do not, or why nothing was compared.
 
     Returns
     -------
@@ -202,6 +202,8 @@ def compare_many(
     if key in claims():
         raise FormatError(f"{key} is the key of a claim: compare it with nmc.compare.")
     verdict = "agrees" if agreeing == of else "differs" + (f": {reason}" if reason else "")
+    if provenance.invented():
+        verdict = "invented data"
     row = {
         "key": key,
         "claim": claim,
@@ -209,7 +211,7 @@ def compare_many(
         "recomputed": int(agreeing),
         "unit": unit,
         "tolerance": tolerance,
-        "verdict": "invented data" if provenance.invented() else verdict,
+        "verdict": verdict if of else reason,
         "recorded": shown_recorded(key),
         "source": provenance.note(),
         "citation": citation,

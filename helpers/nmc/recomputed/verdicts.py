@@ -176,6 +176,34 @@ def recorded(key: str) -> Verdict | None:
     return None
 
 
+def recorded_items(name: str) -> pd.DataFrame:
+    """Return each number that was recorded of a class of checks.
+
+    Parameters
+    ----------
+    name : str
+        A class of `nmc.checks`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Index ``item``: ``value``, what was computed, and ``verdict``, *agrees*, *differs* or
+        *stale*; empty where nothing was recorded.
+
+    Raises
+    ------
+    FormatError
+        As `load_verdicts`.
+    """
+    rows = load_verdicts()
+    found = {}
+    for row in rows[rows["class"] == name].to_dict("records"):
+        for item, (value, agrees) in json.loads(row["items"]).items():
+            found[item] = (value, "stale" if row["stale"] else "agrees" if agrees else "differs")
+    columns = ["value", "verdict"]
+    return pd.DataFrame.from_dict(found, orient="index", columns=columns).rename_axis("item")
+
+
 @cache
 def _items(text: str) -> dict[str, list[tuple[float, bool]]]:
     """Claim → its numbers in their order; an item is a claim's key, or one with ``[number]``."""
