@@ -37,7 +37,8 @@ def run(params: dict, report) -> tuple[dict, dict[str, np.ndarray]]:
         returned), ``v_init_mV``, ``integration`` (``{"dt_ms", "order"}`` or
         ``{"atol", "max_order"}``), ``sampling_ms``, ``threshold_mV``; ``channel_seed`` for random
         channels; for the package's rest protocol ``settle: true``; under synaptic input
-        ``rates_Hz`` (m-type number → rate) and ``seed``: each presynaptic cell is then one
+        ``rates_Hz`` and ``release`` (m-type number → rate, factor on Use), ``weight_scale``,
+        ``mg_mM`` and ``seed``: each presynaptic cell is then one
         Poisson source of its own random stream, as each is one NetStim in the package, and
         synapses keep the package's seeds and weights.
     report : callable
@@ -56,7 +57,7 @@ def run(params: dict, report) -> tuple[dict, dict[str, np.ndarray]]:
     cell = build_cell(params["cell"], synapses=synaptic)
     if params.get("channel_seed") is not None:
         cell.hoc.re_init_rng(params["channel_seed"])
-    sources = activate(h, cell, params["rates_Hz"], params["seed"]) if synaptic else {}
+    sources = activate(h, cell, params) if synaptic else {}
     attached = [attach(h, cell, from_plain(stimulus)) for stimulus in params["stimuli"]]
     h.cvode.use_fast_imem(any(t.endswith(".i_membrane_") for t in params["record"].values()))
     variable = set_integration(h, params["integration"])
@@ -89,20 +90,24 @@ def _within(arrays: dict[str, np.ndarray], window: list[float] | None) -> dict[s
     return {name: values[first:last] for name, values in arrays.items()}
 
 
-def activate(h, cell, rates: dict[str, float], seed: int) -> dict[str, int]:
+def activate(h, cell, params: dict) -> dict[str, int]:
     """Give the synapses of the chosen m-types their weights, and their sources their rates."""
     room = cell.hoc.synapses
     # The template keeps the weights (nS) in the order of its list of connections.
     weight = {c.hname(): w for c, w in zip(room.netcon_list, room.weights, strict=True)}
     counts = {"presynaptic_cells": 0, "synapses": 0}
-    for number, rate in rates.items():
+    for number, rate in params["rates_Hz"].items():
         i = int(number)
         for connection in room.pre_mtype_netconlists.o(i):
-            connection.weight[0] = weight[connection.hname()]
+            connection.weight[0] = weight[connection.hname()] * params["weight_scale"]
+            synapse = connection.syn()
+            synapse.Use = min(synapse.Use * params["release"][number], 1.0)
+            if params["mg_mM"] is not None and hasattr(synapse, "mg"):
+                synapse.mg = params["mg_mM"]
             counts["synapses"] += 1
         for place, source in enumerate(room.pre_mtype_netstimlists.o(i)):
             source.interval = 1000.0 / rate
-            source.noiseFromRandom123(cell.gid, i * 100_000 + place, seed)
+            source.noiseFromRandom123(cell.gid, i * 100_000 + place, params["seed"])
             counts["presynaptic_cells"] += 1
     return counts
 

@@ -103,6 +103,10 @@ RANGES: Mapping[str, tuple[float, float]] = {
     "celsius": (0.0, 50.0),
     "f_max_Hz": (1.0, 4000.0),
     "rate_Hz": (0.0, 1e4),
+    "calcium_mM": (0.01, 10.0),
+    "mg_mM": (0.0, 100.0),
+    "release_scale": (0.0, 1e3),
+    "weight_scale": (0.0, 1e3),
     "timeout_s": (0.0, 1e9),
 }
 #: Setting that is a whole number → lowest and highest value.

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from nmc import names
+from nmc.cells.conditions import MEASURED_mM, release_factors
 from nmc.cells.package import AnyModel, Package, as_package
 from nmc.cells.protocols import drive
 from nmc.cells.segments import measure_places
@@ -177,6 +178,10 @@ def simulate_bombardment(
     duration_ms: float = 1000.0,
     seed: int = 1,
     stimuli: Any = (),
+    calcium_mM: float = MEASURED_mM,
+    release_scale: float = 1.0,
+    weight_scale: float = 1.0,
+    mg_mM: float | None = None,
     **settings: Unpack[RunSettings],
 ) -> pd.DataFrame:
     """Switch presynaptic m-types on and let them fire at chosen rates.
@@ -199,6 +204,8 @@ def simulate_bombardment(
         Seed of the Poisson trains; the same seed repeats a run to the bit.
     stimuli
         Currents as well, as for `nmc.simulate_currents`.
+    calcium_mM, release_scale, weight_scale, mg_mM
+        See `nmc.SynapseSettings`.
     **settings
         See `nmc.RunSettings`; the mode is ``published``.
 
@@ -226,11 +233,15 @@ def simulate_bombardment(
         if mtype not in present:
             raise UnknownNameError.of(f"m-type presynaptic to {package.name},", mtype, present)
     on = {str(numbers[m]): rate for m, rate in rates.items() if rate > 0}
-    synaptic = {"rates_Hz": on, "seed": seed}
+    release = release_factors(rates, package.mtype, calcium_mM, release_scale)
+    scales = {"weight_scale": weight_scale, "mg_mM": mg_mM}
+    synaptic = {"rates_Hz": on, "seed": seed, **scales,
+                "release": {str(numbers[m]): factor for m, factor in release.items()}}  # fmt: skip
     trace = drive(
         package, stimuli, duration_ms, settings, protocol="bombardment", synaptic=synaptic
     )
-    trace.attrs["seed"] = seed
+    told = {"seed": seed, "calcium_mM": calcium_mM, "release_scale": release_scale}
+    trace.attrs |= told | scales
     return trace
 
 

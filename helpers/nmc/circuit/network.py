@@ -164,7 +164,7 @@ def as_run(plan: CircuitPlan, params: dict, meta: dict, arrays) -> CircuitRun:
     voltages = {f"cell_{c}_mV": arrays[f"v_{c}"] for c in params["record"]}
     attrs = {name: params[name] for name in ("tstop_ms", "ranks", "seed")}
     attrs |= {"integration": params["integration_said"]}
-    attrs |= origin_of(plan.packages.values()) | meta
+    attrs |= plan.settings["synaptic"] | origin_of(plan.packages.values()) | meta
     return CircuitRun(plan, spikes, pd.DataFrame({"t_ms": arrays["t_ms"], **voltages}), attrs)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from math import e, nan
-from typing import NamedTuple
+from typing import NamedTuple, Unpack
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,7 @@ from tqdm.contrib.concurrent import thread_map
 
 from nmc import child, names
 from nmc.cells.build import cell_spec
+from nmc.cells.conditions import SynapseSettings, check_synaptic, scale_synapses
 from nmc.cells.package import AnyModel, as_package
 from nmc.cells.results import run_cached
 from nmc.circuit.synaptome import choose_cells, contacts_of, origin_of, to_spec
@@ -63,8 +64,9 @@ class PairedRecording:
     v_mV : dict of int to (trials, n) array
         Somatic voltage of every trial, by presynaptic cell.
     attrs : dict
-        ``seed``, ``conductance``, ``weight_factor``, ``hold_mV``, ``hold_nA``, ``origin`` and
-        ``invented`` (where the package comes from, and whether its numbers are synthetic).
+        ``seed``, ``conductance``, ``weight_factor``, ``hold_mV``, ``hold_nA``, those of
+        `nmc.SynapseSettings`, ``origin`` and ``invented`` (where the package comes from, and
+        whether its numbers are synthetic).
     """
 
     pre_mtype: str
@@ -165,6 +167,7 @@ def simulate_pair(
     trust: bool = False,
     timeout_s: float = child.TIMEOUT_S,
     progress: bool = True,
+    **synaptic: Unpack[SynapseSettings],
 ) -> PairedRecording:
     """Record the soma of a package while single presynaptic cells of an m-type fire.
 
@@ -195,6 +198,8 @@ def simulate_pair(
         Processes at a time.
     trust, timeout_s, progress
         As for `nmc.simulate_step`; the time limit is for each presynaptic cell.
+    **synaptic
+        Calcium outside and other conditions, see `nmc.SynapseSettings`.
 
     Returns
     -------
@@ -239,6 +244,7 @@ def simulate_pair(
     contacts = contacts_of(package, pre_mtype)
     factor = _weight_factor(package, pre_mtype, contacts, conductance)
     contacts = contacts.assign(weight_nS=factor * contacts["weight_nS"])
+    contacts = scale_synapses(contacts, package.mtype, **synaptic)
     chosen = choose_cells(contacts, cells, np.random.default_rng(seed)).tolist()
 
     def record(pre_cell: int):
@@ -253,7 +259,8 @@ def simulate_pair(
     )  # fmt: skip
     return _as_recording(
         names.canonical_mtype(pre_mtype), package, contacts, dict(zip(chosen, found, strict=True)),
-        {"seed": seed, "conductance": conductance, "weight_factor": factor, "hold_mV": hold_mV},
+        {"seed": seed, "conductance": conductance, "weight_factor": factor, "hold_mV": hold_mV,
+         **check_synaptic(synaptic)},
     )  # fmt: skip
 
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property, partial
+from typing import Unpack
 
 import numpy as np
 import pandas as pd
 
 from nmc import names
 from nmc.cells.build import cell_spec
+from nmc.cells.conditions import SynapseSettings, check_synaptic, scale_synapses
 from nmc.cells.measures import STEP_OVER_RHEOBASE
 from nmc.cells.mechanisms import rename_clashes
 from nmc.cells.package import AnyModel, Package, as_package
@@ -47,9 +49,9 @@ class CircuitPlan:
     background : DataFrame
         One row a Poisson source: ``post``, ``source`` (as above).
     packages, synapses : mapping of str to Package, to DataFrame
-        By model name: the package, and its synapses.
+        By model name: the package, and its synapses under the plan's conditions.
     settings : mapping
-        ``drive_nA`` (per cell), ``background_Hz``, ``gain``, ``seed``.
+        ``drive_nA`` (per cell), ``background_Hz``, ``gain``, ``seed``, ``synaptic``.
     skipped : tuple of (str, str)
         Connections left out because the receiving package has no such synapse, as pathways.
     """
@@ -180,6 +182,7 @@ def plan_circuit(
     gain: float = 1.0,
     missing: str = "error",
     seed: int = 0,
+    **synaptic: Unpack[SynapseSettings],
 ) -> CircuitPlan:
     """Decide on cells, contacts, delays and input of a circuit.
 
@@ -203,6 +206,8 @@ def plan_circuit(
         What to do with a connection for which the receiving package has no synapse.
     seed : int
         Chooses contacts and background.
+    **synaptic
+        Calcium outside and other conditions, see `nmc.SynapseSettings`; of the background too.
 
     Returns
     -------
@@ -231,13 +236,14 @@ def plan_circuit(
     table, packages = _neuron_table(sub, numbers, models)
     # the background is drawn first, so that it is the same whatever the wiring
     number = background_cells if background_Hz > 0 else 0
-    synapses = {name: package.synapses for name, package in packages.items()}
+    synapses = {m: scale_synapses(p.synapses, p.mtype, **synaptic) for m, p in packages.items()}
     background = _background(table, synapses, number, np.random.default_rng([seed, 1]))
     rows, skipped = _wire(sub, table, packages, background, missing, seed)
     connections = _measure(rows, table, synapses, gain)
     rheobase = {m: p.hold_nA + p.steps_nA[0] / STEP_OVER_RHEOBASE for m, p in packages.items()}
     settings = {"drive_nA": [drive * rheobase[m] for m in table["model"]],
-                "background_Hz": background_Hz, "gain": gain, "seed": seed}  # fmt: skip
+                "background_Hz": background_Hz, "gain": gain, "seed": seed,
+                "synaptic": check_synaptic(synaptic)}  # fmt: skip
     skipped = tuple(skipped)
     return CircuitPlan(table, connections, background, packages, synapses, settings, skipped)
 

@@ -27,6 +27,7 @@ from scipy.special import expit, logit
 from scipy.stats import t as student
 
 from nmc import names
+from nmc.cells.conditions import MEASURED_mM, compute_release_factor
 from nmc.errors import FormatError, SynapseError, UnknownNameError
 from nmc.factsheets.pathways import load_pathways
 from nmc.numbers import as_count, as_number
@@ -176,12 +177,13 @@ def compute_train(
     n: int = SPIKES,
     *,
     recovery_ms: float | None = RECOVERY_MS,
+    calcium_mM: float = MEASURED_mM,
 ) -> pd.DataFrame:
     """Respond to a train of spikes by a pathway's mean U, D and F.
 
     Parameters
     ----------
-    pathway
+    pathway, calcium_mM
         As for `load_synapse_parameters`.
     rate_Hz, n, recovery_ms
         The train, see `train_times`.
@@ -192,7 +194,7 @@ def compute_train(
         One row a spike of a pathway: ``pathway``, ``spike`` (from 1), ``t_ms``, ``u``, ``R``,
         ``response`` (u·R) and ``relative`` (to the first).
     """
-    table = load_synapse_parameters(pathway)
+    table = load_synapse_parameters(pathway, calcium_mM=calcium_mM)
     times = train_times(rate_Hz, n, recovery_ms)
     u, R = compute_response(*table[_PARAMETERS].to_numpy().T, times)
     response = u * R
@@ -210,7 +212,7 @@ def compute_train(
     )
 
 
-def load_synapse_parameters(pathway=None) -> pd.DataFrame:
+def load_synapse_parameters(pathway=None, *, calcium_mM: float = MEASURED_mM) -> pd.DataFrame:
     """Return U, D_ms, F_ms by pathway, of the fact sheets or as given.
 
     Parameters
@@ -218,6 +220,8 @@ def load_synapse_parameters(pathway=None) -> pd.DataFrame:
     pathway : str, list of str, mapping, DataFrame or None
         ``"L5_TTPC1:L5_MC"``, several of them, parameters ``{"U", "D_ms", "F_ms"}``, rows of
         `nmc.load_pathways` or of this table, or None for all 1,932 of the fact sheets.
+    calcium_mM : float
+        Calcium outside, which scales U by `nmc.compute_release_factor`.
 
     Returns
     -------
@@ -229,8 +233,20 @@ def load_synapse_parameters(pathway=None) -> pd.DataFrame:
     UnknownNameError
         A pathway the fact sheets do not have; the message suggests the nearest.
     FormatError, SynapseError
-        A mapping lacks one of the three, or holds something else than a number; an empty list.
+        A mapping lacks one of the three, or holds something else than a number; an empty list;
+        another calcium for parameters that belong to no pathway.
     """
+    table = _parameters(pathway)
+    if calcium_mM == MEASURED_mM:
+        return table
+    if isinstance(pathway, Mapping):
+        raise SynapseError("calcium_mM: how steeply it acts follows from a pathway; name one.")
+    ends = [names.parse_pathway(key) for key in table.index]
+    factors = [compute_release_factor(pre, post, calcium_mM) for pre, post in ends]
+    return table.assign(U=np.minimum(table["U"] * factors, 1))
+
+
+def _parameters(pathway) -> pd.DataFrame:
     if isinstance(pathway, Mapping):
         if missing := set(_PARAMETERS) - set(pathway):
             raise FormatError(f"Parameters of a synapse lack {', '.join(sorted(missing))}.")
