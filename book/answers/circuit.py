@@ -47,3 +47,15 @@ def _conduction_ms(plan) -> float:
 @exercise("ex-shuffle-keep", "Kept pathways or kept out-degrees fix how many leave each cell.")
 def _changing_nulls() -> list[str]:
     return ["erdos_renyi"]  # it keeps the number of connections alone: no data are needed
+
+
+@exercise("ex-calcium-factor", "K is 2.79 mM; raise K, 2 and 1.0 to the fourth power first.")
+def _steep_factor(calcium_mM: float = 1.0) -> float:
+    fourth, half = calcium_mM**4, 2.79**4
+    return (half + 16) / 16 * fourth / (half + fourth)
+
+
+@exercise("ex-calcium-failures", "U at 1.2 mM, then all five contacts fail together.", share=True)
+def _failures_of_five(pathway: str = "L5_TTPC1:L5_TTPC1", calcium_mM: float = 1.2) -> float:
+    U = nmc.load_synapse_parameters(pathway, calcium_mM=calcium_mM)["U"].iloc[0]
+    return float((1 - U) ** 5)

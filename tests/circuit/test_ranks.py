@@ -91,7 +91,7 @@ def test_an_unknown_mechanism_is_refused_when_the_circuit_is_written(plan, tmp_p
     mod = next((own / "mechanisms").glob("Prob*.mod"))
     mod.write_text(mod.read_text() + "\n: changed\n")
     changed = {**plan.packages, model: nmc.load_package(own)}
-    other = type(plan)(plan.neurons, plan.connections, plan.background, changed, plan.settings)
+    other = replace(plan, packages=changed)
     with pytest.raises(TrustError, match="trust=True"):
         nmc.write_circuit(other, tmp_path / "circuit", **RUN)
 

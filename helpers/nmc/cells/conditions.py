@@ -29,8 +29,10 @@ from nmc.cells.settings import RANGES, check_setting
 from nmc.errors import ProtocolError, UnknownNameError
 from nmc.numbers import as_numbers
 
-#: Where U was measured, and half-release of steep and shallow synapses.
-MEASURED_mM, STEEP_mM, SHALLOW_mM = 2.0, 2.79, 1.09
+#: Where U was measured.
+MEASURED_mM = 2.0
+#: Class → the K whose factors are averaged, mM.
+CLASSES = {"steep": (2.79,), "intermediate": (2.79, 1.09), "shallow": (1.09,)}
 _KINDS = {"MC": "steep", "BTC": "steep", "DBC": "steep", "BP": "steep", "LBC": "shallow",
           "NBC": "shallow", "SBC": "shallow", "ChC": "shallow"}  # fmt: skip
 
@@ -98,9 +100,8 @@ def compute_release_factor(pre_mtype: str, post_mtype: str, calcium_mM):
     given, (low, high) = np.asarray(calcium_mM), RANGES["calcium_mM"]
     values = as_numbers(given.ravel().tolist(), where="calcium_mM", low=low, high=high,
                         error=ProtocolError).reshape(given.shape)  # fmt: skip
-    kind = calcium_class(pre_mtype, post_mtype)
-    halves = {"steep": [STEEP_mM], "shallow": [SHALLOW_mM]}.get(kind, [STEEP_mM, SHALLOW_mM])
-    K, fixed, fourth = np.array(halves) ** 4, MEASURED_mM**4, values[..., None] ** 4
+    K = np.array(CLASSES[calcium_class(pre_mtype, post_mtype)]) ** 4
+    fixed, fourth = MEASURED_mM**4, values[..., None] ** 4
     return ((K + fixed) / fixed * fourth / (K + fourth)).mean(axis=-1)
 
 
@@ -117,7 +118,21 @@ def release_factors(
 def scale_synapses(
     synapses: pd.DataFrame, post_mtype: str, **synaptic: Unpack[SynapseSettings]
 ) -> pd.DataFrame:
-    """Return rows of `Package.synapses` as they work under `SynapseSettings`.
+    """Return a package's synapses as they work under other conditions.
+
+    Parameters
+    ----------
+    synapses : DataFrame
+        Rows of `Package.synapses`.
+    post_mtype : str
+        The cell's own m-type.
+    **synaptic
+        See `SynapseSettings`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The same rows with other ``utilisation``, ``weight_nS`` and ``mg_mM``.
 
     Raises
     ------

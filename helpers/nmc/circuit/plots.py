@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import cycle
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 
 from nmc import style
+from nmc.cells.conditions import MEASURED_mM, compute_release_factor
 from nmc.cells.package import read_package
 from nmc.cells.plots_morphology import plot_morphology
 from nmc.circuit.pairs import SHEET, PairedRecording
@@ -70,6 +71,28 @@ def plot_rate_dependence(synapses, rates_Hz, *, spike: int = 20, ax: Axes | None
     late = [u[:, -1] * R[:, -1] / u[:, 0] for u, R in trains]
     ax.semilogx(rates_Hz, late, label=list(table.index))
     ax.set(xlabel="rate (Hz)", ylabel=f"response {spike} ÷ first response", ylim=(0, None))
+    ax.legend(fontsize=9)
+    return ax
+
+
+@framed(height=3.4)
+def plot_release_factors(
+    pathways: Mapping[str, tuple[str, str]], calcium_mM: Iterable[float], *, ax: Axes | None = None
+) -> Axes:
+    """Draw the factor on U against the calcium outside, a line a pathway.
+
+    Parameters
+    ----------
+    pathways : mapping of str to (str, str)
+        Label → presynaptic and postsynaptic m-type.
+    calcium_mM : array
+        Concentrations.
+    """
+    calcium = np.asarray(list(calcium_mM), float)
+    for (label, ends), line in zip(pathways.items(), cycle(["-", "--", "-."]), strict=False):
+        ax.plot(calcium, compute_release_factor(*ends, calcium), line, lw=2, label=label)
+    ax.axvline(MEASURED_mM, color=style.GREY, lw=0.8, ls=":")
+    ax.set(xlabel="calcium outside (mM)", ylabel=f"U ÷ U at {MEASURED_mM:g} mM", ylim=(0, None))
     ax.legend(fontsize=9)
     return ax
 

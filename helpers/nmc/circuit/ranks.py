@@ -242,8 +242,8 @@ def _prepare(folder: Path, told: dict, trust: bool) -> tuple[list[str], list[dic
     wanted = {name: digest for name, digest in made_from.items() if name.startswith("package ")}
     if other := sorted({name for name, _ in wanted.items() ^ found.items()}):
         raise CircuitError(
-            f"{folder / _PACKAGES}: {', '.join(other)}: not what the circuit was written with. "
-            "Copy the folder again."
+            f"{folder / _PACKAGES}: {', '.join(other)} is not the one that the circuit was "
+            "written with. Copy the folder again."
         )
     copies = []
     for library in map(Path, libraries_for(packages, params["integration"])):
