@@ -62,6 +62,15 @@ def test_every_claim_has_a_row_and_what_was_not_recomputed_says_what_it_waits_fo
     assert all(row[5] for row in table.values()), "each row has a verdict"
 
 
+def test_the_rows_of_a_topic_are_folded_below_their_count():
+    table = html.fromstring(f"<div>{published_table([], {})}</div>")
+    topics = table.xpath("details")
+    for topic in topics:
+        (name,), told = topic.xpath("summary/b/text()"), topic.xpath("string(summary)")
+        assert told.startswith(f"{name}, {len(topic.xpath('.//tbody/tr'))} rows. ")
+    assert sum(len(topic.xpath(".//tbody/tr")) for topic in topics) == len(claims())
+
+
 def test_a_claim_without_a_number_is_not_reproducible_and_says_why():
     row = rows_of(published_table([], {}))[claims()["connectome/gal_hubs"].claim]
     assert row[1] == "no number"

@@ -173,7 +173,7 @@ def short_references(path: Path) -> References:
 
 
 def published_table(pages: list[Page], references: References) -> str:
-    """Return every claim of `nmc.published` as a row of one HTML table.
+    """Return every claim of `nmc.published` as a row of an HTML table, one folded for each topic.
 
     A claim that an executed chapter recomputed carries that value, its source and its verdict;
     the others say what they wait for.
@@ -184,18 +184,31 @@ def published_table(pages: list[Page], references: References) -> str:
             found.setdefault(result["key"], (result, page.chapter.name))
     known = claims()
     nothing = (None, "")
-    rows = [_row(one, found.get(one.key, nothing), references) for one in known.values()]
-    rows += [
-        _row(_counted(pair[0]), pair, references) for key, pair in found.items() if key not in known
-    ]
+    counted = {key: _counted(pair[0]) for key, pair in found.items() if key not in known}
+    topics: dict[str, list[list[str]]] = {}
+    for key, one in {**known, **counted}.items():
+        row = _row(one, found.get(key, nothing), references)
+        topics.setdefault(key.partition("/")[0], []).append(row)
+    told = _counts([row for rows in topics.values() for row in rows])
+    return "\n".join([f"<p>{told}.</p>", *(_folded(*topic) for topic in topics.items())])
+
+
+def _counts(rows: list[list[str]]) -> str:
+    """Say how many rows there are, and how many have each verdict."""
     kinds = Counter(row[_COLUMNS.index("verdict")].partition(":")[0] for row in rows)
     told = "; ".join(f"{kind}: {number}" for kind, number in kinds.most_common())
+    return f"{len(rows)} rows. {told}"
+
+
+def _folded(topic: str, rows: list[list[str]]) -> str:
+    """Return the table of one topic below a line that unfolds it."""
     head = "".join(f"<th scope='col'>{name}</th>" for name in _COLUMNS)
     body = "\n".join("<tr>" + "".join(f"<td>{one}</td>" for one in row) + "</tr>" for row in rows)
+    title = escape(topic.replace("_", " ").capitalize())
     return (
-        f"<p>{len(rows)} rows. {told}.</p>\n"
+        f'<details class="nmc-topic"><summary><b>{title}</b>, {_counts(rows)}</summary>\n'
         '<div class="nmc-table-box wide"><table class="nmc-table">'
-        f"<thead><tr>{head}</tr></thead><tbody>\n{body}\n</tbody></table></div>"
+        f"<thead><tr>{head}</tr></thead><tbody>\n{body}\n</tbody></table></div></details>"
     )
 
 
