@@ -262,6 +262,36 @@ def cites_its_numbers(chapter: Chapter) -> list[str]:
     return wrong
 
 
+#: A sentence that has one of these subjects and one of these verbs or quantities states a finding.
+_SUBJECTS = (
+    r"hubs?|simplic\w+|cliques?|cavit\w+|connections?|neighbours?|triads?|triples?|motifs?|pyramidal"
+    r"|interneurons?|inhibit\w+|excitat\w+|neurons?|m-types?|types?|layers?|pathways?|degrees?"
+    r"|synapses?|networks?|wiring|columns?"
+)
+_FINDINGS = (
+    r"outnumber\w*|meet (more|often)|leads? (down|up)|runs? (within|down|up)|down more than up"
+    r"|(?<!^)prefers?|dominate\w*|(over|under)-represented|(more|less) (often|likely)"
+    r"|rarer|(are|is) rare|(more|fewer|less) than (half|chance|four fifths)"
+    r"|(nearly|almost) all|hardly any|can(not)? tell"
+)
+#: It then says of what it was found, or that it is no finding but logic, a condition, a question.
+_HEDGES = r"\b(in use|by definition|by chance alone|in any network|if|where|would|may|might)\b|\?$"
+
+
+def hedges_its_findings(chapter: Chapter) -> list[str]:
+    """A sentence that states a finding is cited in its paragraph, or says of what data it holds."""
+    return [
+        f"A finding is neither cited nor hedged ('in the data in use'): {line[:90]!r}"
+        for block in blocks(chapter)
+        if not any("{cite" in line for line in block)
+        for line in map(plain, block)
+        if not re.match(r"- (\[.\]|[a-z])", line)  # a choice of a question, or an aim
+        and re.search(rf"\b({_SUBJECTS})\b", line, re.I)
+        and re.search(rf"\b({_FINDINGS})", line)
+        and not re.search(_HEDGES, line, re.I)
+    ]
+
+
 #: "**Warm-up.**" names a paragraph; it is no sentence.
 _LEAD = re.compile(r"^([-*]|\d+\.)?\s*\*\*[^*]+\*\*\s*")
 _SHORT = re.compile(r"\b(e\.g|i\.e|cf|vs|et al|Fig|Eq|Dr|No|ca|resp|approx)\.")
@@ -285,6 +315,7 @@ GATES: tuple[Callable[[Chapter], list[str]], ...] = (
     shows_what_it_uses,
     writes_one_sentence_a_line,
     cites_its_numbers,
+    hedges_its_findings,
 )
 
 

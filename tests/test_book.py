@@ -185,6 +185,9 @@ NESTED = ":::{note}\n```{code-cell} ipython3\n1\n```\n:::\n\n## Common mistakes"
         (gates.writes_one_sentence_a_line, "what the reader will", "what the\nreader will"),
         (gates.cites_its_numbers, "The layers lie on", "The 2,082 layers lie on"),
         (gates.cites_its_numbers, "The layers lie on", "By 3.5 they lie on"),
+        (gates.hedges_its_findings, "The layers lie on", "Hubs meet more than others. The layers"),
+        (gates.hedges_its_findings, "The layers lie on", "Connections lead down. The layers"),
+        (gates.hedges_its_findings, "The layers lie on", "Simplices outnumber those at random."),
     ],
 )
 def test_the_gate_is_not_always_open(gate, old, new):
@@ -205,6 +208,12 @@ def test_a_cited_or_guarded_number_may_stand():
     guarded = broken("The layers lie on", "The 2,082 layers lie on")
     guarded = Chapter("x", guarded.text.replace("assert th", "assert 2082 > 0 and th"))
     assert gates.cites_its_numbers(cited) == gates.cites_its_numbers(guarded) == []
+
+
+def test_a_cited_or_hedged_finding_may_stand():
+    cited, asked = "Connections lead down {cite:p}`reimann2015`.", "Do hubs meet more often?"
+    for said in (cited, asked, "In the data in use hubs meet more often."):
+        assert gates.hedges_its_findings(broken("The layers lie on", f"{said}\n\nThe layers")) == []
 
 
 def test_a_numbered_equation_may_stand():
