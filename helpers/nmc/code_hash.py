@@ -89,6 +89,17 @@ def modules_behind(*modules: str) -> list[str]:
         return sorted(reached)
 
 
+def syntax_hash(text: str) -> str:
+    """Hash what a module's text does, 64 hexadecimal digits: comments and docstrings do not count.
+
+    Raises
+    ------
+    SyntaxError
+        The text is no Python.
+    """
+    return hashlib.sha256("\n".join(_words(ast.parse(text))).encode()).hexdigest()
+
+
 def _refuse_changed(name: str) -> None:
     path = _path(name)
     if name.split(".")[0] != "nmc":
@@ -116,8 +127,8 @@ def _read(name: str) -> tuple[str, tuple[str, ...]]:
     path = _path(name)
     if path is None:
         raise UnknownNameError(f"There is no module {name!r}.")
-    tree = ast.parse(path.read_text("utf-8"))
-    digest = hashlib.sha256("\n".join(_words(tree)).encode()).hexdigest()
+    text = path.read_text("utf-8")
+    tree, digest = ast.parse(text), syntax_hash(text)
     found = {module for node in _running(tree) for module in _imported(node)}
     pinned = [m for m in found for top in PINNED_BY_CONTENT if f"{m}.".startswith(f"{top}.")]
     return digest, tuple(sorted(found - set(pinned)))

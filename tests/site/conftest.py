@@ -73,20 +73,22 @@ class QuietHandler(SimpleHTTPRequestHandler):
 class Visit:
     """One open page, and what went wrong while it was open."""
 
-    def __init__(self, browser, address: str, width: int, scheme: str) -> None:
+    def __init__(self, browser, address: str, width: int, scheme: str, height: int = 900) -> None:
         self.context = browser.new_context(
-            viewport={"width": width, "height": 900},
+            viewport={"width": width, "height": height},
             color_scheme=scheme,
             offline=address.startswith("file:"),
         )
         self.page = self.context.new_page()
         self.errors: list[str] = []
+        self.asked: set[str] = set()
         self.page.on("console", lambda said: said.type == "error" and self.errors.append(said.text))
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.on("request", self._watch)
         self.page.goto(address, wait_until="load")
 
     def _watch(self, request) -> None:
+        self.asked.add(request.url)
         if not request.url.startswith(("file:", "data:", "blob:", "http://127.0.0.1:")):
             self.errors.append(f"asks the network for {request.url}")
 
@@ -99,9 +101,11 @@ def visit(browser):
     """Return a function that opens a page; all are closed at the end."""
     opened = []
 
-    def open_page(place: Path | str, width: int = 1280, scheme: str = "light") -> Visit:
+    def open_page(
+        place: Path | str, width: int = 1280, scheme: str = "light", height: int = 900
+    ) -> Visit:
         address = place.as_uri() if isinstance(place, Path) else place
-        opened.append(Visit(browser, address, width, scheme))
+        opened.append(Visit(browser, address, width, scheme, height))
         return opened[-1]
 
     yield open_page

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from lxml import html
 
+from tools.bookbuild.project import Project
+
+#: Of what a page loads the theme's and Sphinx's part.
+THEME = ("_static/scripts", "_static/styles", "_static/vendor", "_static/webpack", "_sphinx_design",
+         "_static/pygments", "_static/doctools", "_static/sphinx", "_static/searchtools",
+         "_static/language_data", "searchindex.js")  # fmt: skip
 VIEWS = [(1280, "light"), (1280, "dark"), (390, "light"), (390, "dark")]
 SHORT = "book/short-course"
 
@@ -69,8 +76,16 @@ def test_every_picture_is_described(page_path):
     assert bare == []
 
 
-def test_no_page_is_heavy(page_path):
-    assert page_path.stat().st_size < 2_000_000
+def test_no_page_is_heavy(visit, site, page_path):
+    """All that a page loads, pictures below the fold included, and the part that is our own."""
+    one = visit(page_path)
+    one.page.evaluate("[...document.images].forEach(image => { image.loading = 'eager'; })")
+    one.page.wait_for_load_state("networkidle")
+    files = {Path(unquote(urlsplit(url).path)) for url in one.asked if url.startswith("file:")}
+    sizes = {file.relative_to(site).as_posix(): file.stat().st_size for file in files}
+    assert sum(sizes.values()) < 3_500_000, sorted(sizes.items(), key=lambda pair: pair[1])[-5:]
+    own = {name: size for name, size in sizes.items() if not name.startswith(THEME)}
+    assert sum(own.values()) < 1_000_000, sorted(own.items(), key=lambda pair: pair[1])[-5:]
 
 
 def test_search_finds_a_term(visit, served):
@@ -180,6 +195,68 @@ def test_a_table_sorts_and_filters(visit, site):
     assert first == sorted(first, key=str.lower)
     topic.locator("input.nmc-filter").fill("neurons in the microcircuit")
     assert 0 < topic.locator("tbody tr:visible").count() < len(first)
+
+
+@pytest.mark.parametrize("width, height", [(1280, 800), (390, 844)])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_first_screen_says_what_this_is_and_leads_on(visit, site, width, height, scheme):
+    """Title, lead, three buttons, the figure and the note on its data, without scrolling."""
+    one = visit(site / "book/index.html", width, scheme, height)
+    buttons = one.page.locator(".hero-buttons a")
+    assert buttons.all_inner_texts() == ["Read", "Run", "Explore"]
+    figure = one.page.locator("figure img").first
+    seen = [one.page.locator(what).first for what in ("h1", ".hero-lead", ".hero-note")]
+    for what in (*seen, *buttons.all(), figure):
+        box = what.bounding_box()
+        assert box["y"] >= 0 and box["y"] + box["height"] <= height, what
+    column = one.page.locator(".hero-lead").bounding_box()["width"]
+    assert figure.bounding_box()["width"] > 0.9 * column
+    buttons.nth(2).click()
+    one.page.wait_for_url("**/explorer/index.html")
+    assert one.errors == []
+
+
+def test_the_gallery_shows_a_figure_and_a_question_of_each_chapter(visit, site):
+    project = Project(Path(__file__).resolve().parents[2])
+    chapters = [page for page in project.chapters if "} At a glance" in page.text]
+    cards = visit(site / "book/chapters.html").page.locator(".sd-card:has(.sd-card-img-top)")
+    assert cards.count() == len(chapters)
+    for card, chapter in zip(cards.all(), chapters, strict=True):
+        assert (
+            card.locator("a.sd-stretched-link")
+            .get_attribute("href")
+            .endswith(f"{chapter.name.removeprefix('book/')}.html")
+        )
+        assert "?" in card.locator(".sd-card-text").first.inner_text()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_figure_is_enlarged_and_put_back_by_click_and_keyboard(visit, site, scheme):
+    one = visit(site / "book/data/meet-the-microcircuit.html", 1280, scheme)
+    figure, large = one.page.locator("figure img").first, one.page.locator("dialog.nmc-large")
+    small = figure.bounding_box()["width"]
+    for show, hide in ((figure.click, large.click), (lambda: figure.press("Enter"), None)):
+        show()
+        assert large.locator("img").bounding_box()["width"] > 1.2 * small
+        assert large.locator("img").get_attribute("alt") == figure.get_attribute("alt")
+        hide() if hide else one.page.keyboard.press("Escape")
+        assert large.count() == 0
+        assert one.page.evaluate("document.activeElement.tagName") == "IMG"
+    assert one.errors == []
+
+
+def test_figures_are_numbered_by_chapter(site):
+    """The first figure of the n-th numbered chapter is n.1."""
+    toc = Project(Path(__file__).resolve().parents[2]).toc
+    numbered = [
+        entry["file"] for part in toc["parts"] if part.get("numbered") for entry in part["chapters"]
+    ]
+    for number, name in enumerate(numbered, 1):
+        captions = html.parse(str(site / f"{name}.html")).xpath(
+            "//figcaption//*[@class='caption-number']"
+        )
+        found = [caption.text_content().strip() for caption in captions]
+        assert found == [f"Fig. {number}.{k}" for k in range(1, len(found) + 1)], name
 
 
 def test_the_landing_page_leads_on(visit, site):

@@ -6,9 +6,10 @@ import ast
 import json
 import platform
 import tomllib
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, cached_property
-from hashlib import sha256
+from hashlib import file_digest, sha256
 from pathlib import Path
 
 import nbformat
@@ -16,6 +17,7 @@ import yaml
 from myst_nb.core.read import read_myst_markdown_notebook
 from myst_parser.config.main import MdParserConfig
 from nbformat import NotebookNode
+from nmc.code_hash import syntax_hash
 
 from tools.bookbuild import BookError
 
@@ -23,7 +25,6 @@ from tools.bookbuild import BookError
 RUNNING_TAGS = ("raises-exception", "skip-execution")
 #: Below ``helpers/``: what no chapter runs, and what Python or a file manager leaves behind.
 _NOT_RUN = {"cli", "__main__.py", "py.typed", "__pycache__", ".ipynb_checkpoints"}
-_DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 _MARKDOWN = MdParserConfig(enable_extensions={"colon_fence", "dollarmath", "amsmath", "deflist"})
 
 
@@ -220,10 +221,7 @@ def file_hash(path: Path) -> str:
 @cache
 def _hash(path: Path, size: int, mtime_ns: int) -> str:
     with path.open("rb") as file:
-        digest = sha256()
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
+        return file_digest(file, "sha256").hexdigest()
 
 
 def code_tree_hash(folder: Path) -> str:
@@ -238,21 +236,10 @@ def code_tree_hash(folder: Path) -> str:
         if path.is_file() and not left_out:
             content = file_hash(path)
             if path.suffix == ".py":
-                content = _syntax_hash(path, content)
+                with suppress(SyntaxError):  # else whatever is in it counts
+                    content = syntax_hash(path.read_text("utf-8"))
             digest.update(f"{inside.as_posix()}\0{content}\n".encode())
     return digest.hexdigest()
-
-
-@cache
-def _syntax_hash(path: Path, content: str) -> str:
-    try:
-        tree = ast.parse(path.read_text("utf-8"))
-    except SyntaxError:
-        return content
-    for node in ast.walk(tree):
-        if isinstance(node, _DOCUMENTED) and ast.get_docstring(node) is not None:
-            del node.body[0]
-    return sha256(ast.dump(tree).encode()).hexdigest()
 
 
 def source_identity(source: str) -> str:
