@@ -165,3 +165,10 @@ def _apical_share(model: str = "L5_TTPC1_cADpyr232_1") -> float:
 def _speed_m_per_s(model: str = "L5_TTPC1_cADpyr232_1") -> float:
     near = nmc.simulate_bap(model).query("part == 'apic' and distance_um < 400")
     return 1 / linregress(near["distance_um"], near["delay_ms"]).slope / 1000
+
+
+@exercise(
+    "ex-own-synapses", "The column excitatory of the package's synapses is False.", share=True
+)
+def _inhibitory_share(model: str = "L5_TTPC1_cADpyr232_1") -> float:
+    return 1 - float(nmc.load_package(model).synapses["excitatory"].mean())

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
-from contextlib import chdir, contextmanager
+from contextlib import chdir, contextmanager, redirect_stdout
+from io import StringIO
 
 from nmc.cells import mechanisms
 from nmc.cells.build import Cell, build_cell, cell_spec
@@ -45,7 +46,7 @@ def load_cell(model: AnyModel, *, synapses: bool = False, trust: bool = False) -
     """
     [package] = mechanisms.rename_clashes([as_package(model, trust=trust)], dict(_LOADED))
     libraries = mechanisms.libraries_of([package], synapses=synapses, loaded=_LOADED)
-    with empty_folder():
+    with empty_folder(), redirect_stdout(StringIO()):  # HOC code prints a line a synapse
         try:
             for library in libraries:
                 load_libraries([str(library)])
