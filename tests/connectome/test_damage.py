@@ -53,7 +53,7 @@ def test_csv(memory_path, n_mutations, damaged):
     paths = {name: memory_path / f"{name}.csv" for name in ("edges", "neurons")}
     good = [paths[damaged].read_bytes()]
     counts = assert_survives(
-        lambda _: from_edges(*paths.values()), sound, good, n_mutations // 2, paths[damaged]
+        lambda _: from_edges(*paths.values()), sound, good, n_mutations, paths[damaged]
     )
     assert min(counts.values()) > n_mutations / 50
 

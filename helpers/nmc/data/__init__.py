@@ -25,17 +25,6 @@ from nmc.errors import (
     SourceError,
 )
 
-__all__ = [
-    "at_hand",
-    "available",
-    "available_models",
-    "fetch",
-    "fetch_folder",
-    "fetch_record",
-    "local",
-    "trees",
-]
-
 _Source = str | os.PathLike | list | tuple | None
 _CONTENT, _LIST = "content", "members.json"
 _log = logging.getLogger(__name__)
