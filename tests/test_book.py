@@ -36,6 +36,16 @@ def test_chapter_has_at_most_one_cell_output_per_figure_name(chapter):
     assert len(names) == len(set(names))
 
 
+def test_each_chapter_about_the_circuit_says_what_the_literature_found():
+    lacking = [
+        chapter.name
+        for chapter in PROJECT.chapters
+        if chapter.name.startswith(("book/connectome/", "book/circuit/"))
+        and not re.search(r"^(## |:+\{admonition\} )On the portal's circuit$", chapter.text, re.M)
+    ]
+    assert lacking == []
+
+
 def test_every_page_is_in_the_table_of_contents_once():
     on_disk = {
         path.relative_to(ROOT).with_suffix("").as_posix() for path in (ROOT / "book").rglob("*.md")
