@@ -26,7 +26,9 @@ def call(name, connectome, folder):
     """Call by name with what else the call must have."""
     parameters = inspect.signature(getattr(nmc, name)).parameters
     more = {
-        p: v for p, v in {"rng": 1, "folder": folder, "dimension": 2}.items() if p in parameters
+        p: v
+        for p, v in {"rng": 1, "folder": folder, "dimension": 2, "chosen": []}.items()
+        if p in parameters
     }
     if name == "make_null":
         more["kind"] = "erdos_renyi"

@@ -204,3 +204,66 @@ def test_bins_of_the_null_are_those_of_the_profile(bin_um):
     profiles = [compute_distance_profile(c, bin_um=bin_um) for c in (connectome, null)]
     assert profiles[0]["pairs"].tolist() == [0, *(2 * (n - k) for k in range(1, n))]
     assert profiles[0].equals(profiles[1])
+
+
+def kinds_of_partners(matrix):
+    """One-way inputs and outputs, and reciprocal partners, of every neuron."""
+    both = matrix & matrix.T
+    one_way = matrix & ~both
+    return one_way.sum(axis=0), one_way.sum(axis=1), both.sum(axis=0)
+
+
+@settings(max_examples=40, deadline=None)
+@given(connectomes, st.integers(0, 99))
+def test_reciprocal_pairs_are_kept(connectome, seed):
+    null = nulls.make_reciprocity_preserving(connectome, rng=seed, rounds=1)
+    check_sound(null, connectome)
+    graphs = (c.adjacency.toarray() for c in (null, connectome))
+    for kept, had in zip(*map(kinds_of_partners, graphs), strict=True):
+        assert (kept == had).all()
+
+
+@pytest.mark.parametrize(
+    "matrix",
+    [
+        [[0, 1, 0, 0], [0, 0, 1, 0], [1, 0, 0, 1], [1, 1, 0, 0]],
+        [[0, 0, 1, 0], [1, 0, 1, 0], [0, 0, 0, 1], [1, 1, 0, 0]],
+    ],
+)
+def test_all_graphs_with_the_same_partners_come_equally_often(matrix):
+    """Of the 4,096 graphs of four neurons, those that keep what the null keeps; and no others."""
+    matrix = np.array(matrix, bool)
+    off = np.argwhere(~np.eye(4, dtype=bool))
+    wanted, alike = np.concatenate(kinds_of_partners(matrix)), set()
+    for bits in range(4096):
+        other = np.zeros((4, 4), bool)
+        other[tuple(off[[bits >> k & 1 == 1 for k in range(12)]].T)] = True
+        if (np.concatenate(kinds_of_partners(other)) == wanted).all():
+            alike.add(other.tobytes())
+    neurons = make_neurons(np.zeros(4, int), np.zeros((4, 3)))
+    connectome = Connectome(neurons, sparse.csr_array(matrix), Coverage(("L1_DAC",)), "small")
+    draws = 100 * len(alike)
+    seen = Counter(
+        nulls.make_reciprocity_preserving(connectome, rng=seed, rounds=1)
+        .adjacency.toarray()
+        .tobytes()
+        for seed in range(draws)
+    )
+    assert set(seen) == alike and len(alike) > 1
+    assert chisquare(list(seen.values())).pvalue > 1e-3
+
+
+def test_a_matched_sample_has_the_same_types_and_near_degrees():
+    connectome = make_connectome(5, n=300, n_types=3)
+    degrees = connectome.adjacency.sum(axis=0) + connectome.adjacency.sum(axis=1)
+    rng = np.random.default_rng(2)
+    chosen = rng.choice(300, 40, replace=False)
+    sample = nulls.make_matched_sample(connectome, chosen, rng=1, nearest=3)
+    types = connectome.neurons["mtype"].iloc[chosen].value_counts()
+    assert sample.neurons["mtype"].value_counts().equals(types)
+    places = list(map(tuple, connectome.positions))
+    drawn = [places.index(tuple(place)) for place in sample.positions]
+    assert not set(drawn) & set(chosen) and len(set(drawn)) == 40
+    assert abs(degrees[drawn].mean() - degrees[chosen].mean()) < 0.25 * degrees.std()
+    with pytest.raises(ConnectomeError, match="not enough other neurons"):
+        nulls.make_matched_sample(connectome, np.arange(299), rng=1)

@@ -3,15 +3,17 @@
 Each takes a `Connectome` and a random generator, or the seed of one, and returns a `Connectome`
 of the same neurons.  What each keeps, exactly:
 
-===================  ==========================================================================
-null                 keeps
-===================  ==========================================================================
-erdos_renyi          the number of connections
-degree_preserving    every neuron's number of inputs and of outputs
-distance_dependent   the number of connections in each bin of soma distance
-pathway_preserving   the number of connections of each pathway (pre m-type → post m-type)
-general_biological   the number of connections in each bin of distance of each pathway
-===================  ==========================================================================
+======================  =======================================================================
+null                    keeps
+======================  =======================================================================
+erdos_renyi             the number of connections
+degree_preserving       every neuron's number of inputs and of outputs
+reciprocity_preserving  every neuron's number of one-way inputs and outputs, and of reciprocal
+                        partners
+distance_dependent      the number of connections in each bin of soma distance
+pathway_preserving      the number of connections of each pathway (pre m-type → post m-type)
+general_biological      the number of connections in each bin of distance of each pathway
+======================  =======================================================================
 
 The portal's own controls keep still more (see `load_control`).  Each raises `ConnectomeError` for
 what is no `Connectome`, for a neuron that connects to itself, or has no position where distance
@@ -26,10 +28,11 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from nmc.connectome.arrays import graph_of, memory_for, must_hold, tasks
+from nmc.connectome.arrays import graph_of, group_codes, memory_for, must_hold, tasks
+from nmc.connectome.degrees import compute_degrees
 from nmc.connectome.distance import count_pairs
 from nmc.connectome.graph import Connectome
-from nmc.connectome.validation import check_number, check_width, generator
+from nmc.connectome.validation import check_number, check_width, chosen_neurons, generator
 from nmc.errors import ConnectomeError, UnknownNameError
 
 #: Width of a distance bin, µm.  75 is what a public reimplementation of the controls of
@@ -86,6 +89,41 @@ def make_degree_preserving(
         indptr, indices = randomise.curveball(indptr, indices, rounds, seed)
     must_hold("inputs of a random graph", (np.bincount(indices, minlength=n), inputs))
     return _same_neurons(connectome, indptr, indices, "degrees kept")
+
+
+def make_reciprocity_preserving(
+    connectome: Connectome, *, rng: np.random.Generator | int, rounds: int = 10
+) -> Connectome:
+    """Return a graph in which every neuron keeps its one-way inputs and outputs and its partners.
+
+    Parameters
+    ----------
+    rounds : int
+        So many exchanges are tried for each connection, and at least 10,000 a round.
+
+    Notes
+    -----
+    Exchanges of two connections, one-way or reciprocal both, and reversals of one-way
+    three-cycles: the single-edge and double-edge switches of Milo et al. (2002), Science 298:824.
+    All graphs that they lead to come equally often; where the degrees leave hardly a choice, as
+    in a ring of four, there is no such step.
+    """
+    from nmc.connectome.kernels.partners import mark_reciprocal
+    from nmc.connectome.kernels.randomise import swap_pairs
+
+    check_number(rounds, "rounds", 0)
+    seed = np.uint64(generator(rng).integers(2**63))
+    indptr, indices = graph_of(connectome)
+    drawn, n = indices.copy(), indptr.size - 1
+    if indices.size:
+        swap_pairs(indptr, drawn, rounds * max(indices.size, 10_000), seed)
+    kept = [
+        np.bincount(ends[marks], minlength=n)
+        for ends in (indices, drawn)
+        for marks in (slice(None), mark_reciprocal(indptr, ends))
+    ]
+    must_hold("inputs and reciprocal partners", (kept[2], kept[0]), (kept[3], kept[1]))
+    return _same_neurons(connectome, indptr, drawn, "degrees and reciprocal pairs kept")
 
 
 def make_distance_dependent(
@@ -162,6 +200,7 @@ NULLS: dict[str, Callable[..., Connectome]] = {
     "distance_dependent": make_distance_dependent,
     "general_biological": make_general_biological,
     "degree_preserving": make_degree_preserving,
+    "reciprocity_preserving": make_reciprocity_preserving,
 }
 
 #: The same in words, for figures.
@@ -171,6 +210,7 @@ TITLES: dict[str, str] = {
     "distance_dependent": "distance kept",
     "general_biological": "pathways and distance kept",
     "degree_preserving": "degrees kept",
+    "reciprocity_preserving": "degrees and reciprocal pairs kept",
 }
 
 
@@ -189,6 +229,49 @@ def make_null(
     if not isinstance(kind, str) or kind not in NULLS:
         raise UnknownNameError.of("null model", kind, NULLS)
     return NULLS[kind](connectome, rng=rng, **how)
+
+
+def make_matched_sample(
+    connectome: Connectome,
+    chosen: np.ndarray,
+    *,
+    rng: np.random.Generator | int,
+    by: str = "mtype",
+    nearest: int = 10,
+) -> Connectome:
+    """Draw other neurons of the same types and degrees as some, and their connections.
+
+    Parameters
+    ----------
+    chosen : bool array of shape (N,), or int array
+        Who is to be matched; none of them is drawn, and nobody twice.
+    by : str
+        Column of the neuron table that must agree.
+    nearest : int
+        Each is drawn from so many of the group that are nearest in degree (in + out), 1 or more.
+
+    Raises
+    ------
+    ConnectomeError
+        When a group has fewer others than are chosen of it.
+    """
+    check_number(nearest, "nearest", 1)
+    rng = generator(rng)
+    degree = compute_degrees(connectome)["degree"].to_numpy()
+    codes, labels = group_codes(connectome, by)
+    chosen = chosen_neurons(chosen, degree.size)
+    left = np.setdiff1d(np.arange(degree.size), chosen)
+    drawn = []
+    for one in rng.permutation(chosen):
+        others = left[codes[left] == codes[one]]
+        if not others.size:
+            raise ConnectomeError(
+                f"There are not enough other neurons of {labels[codes[one]]} to match the chosen."
+            )
+        near = np.argsort(np.abs(degree[others] - degree[one]), kind="stable")[:nearest]
+        drawn.append(others[rng.choice(near)])
+        left = left[left != drawn[-1]]
+    return connectome.select(np.array(drawn, np.int64), f"{connectome.name}, a matched sample")
 
 
 def load_control(mc: int = 0, instance: int = 0, *, source: str | None = None) -> Connectome:

@@ -243,3 +243,39 @@ def _put(indptr, indices, i, at, target):
         indices[at] = indices[at + 1]
         at += 1
     indices[at] = target
+
+
+@njit(cache=True)
+def swap_pairs(indptr, indices, tries, seed):
+    """Exchange the targets of two connections, both one-way or both reciprocal, in place.
+
+    From a→b and c→d come a→d and c→b, and the same of the connections back, where none of these
+    pairs was connected in any way: no neuron's number of one-way inputs, outputs or of reciprocal
+    partners changes. Every step is as likely as its reverse.
+    """
+    state, m = seed, indices.size
+    for _ in range(tries):
+        state, u = next_random(state)
+        state, w = next_random(state)
+        e, f = np.int64(u * m), np.int64(w * m)
+        a = np.searchsorted(indptr, e, side="right") - 1
+        c = np.searchsorted(indptr, f, side="right") - 1
+        b, d = indices[e], indices[f]
+        if a == c or b == d or a == d or b == c:
+            continue
+        back_e, both = _place(indptr, indices, b, a)
+        back_f, others = _place(indptr, indices, d, c)
+        if (
+            both != others
+            or _place(indptr, indices, a, d)[1]
+            or _place(indptr, indices, d, a)[1]
+            or _place(indptr, indices, c, b)[1]
+            or _place(indptr, indices, b, c)[1]
+        ):
+            continue
+        _put(indptr, indices, a, e, d)
+        _put(indptr, indices, c, f, b)
+        if both:
+            _put(indptr, indices, b, back_e, c)
+            _put(indptr, indices, d, back_f, a)
+    return _turn_cycles(indptr, indices, state, tries)
