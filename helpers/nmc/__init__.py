@@ -24,6 +24,7 @@ _PUBLIC = {
     "Sine": "nmc.cells.stimuli",
     "SpikeTrain": "nmc.cells.stimuli",
     "Step": "nmc.cells.stimuli",
+    "SynapseTrain": "nmc.cells.stimuli",
     "VoltageClamp": "nmc.cells.stimuli",
     "Waveform": "nmc.cells.stimuli",
     "available": "nmc.data",

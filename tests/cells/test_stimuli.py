@@ -68,7 +68,7 @@ def test_noise_has_its_mean_variance_and_correlation(tau_ms):
 
 
 def test_a_conductance_is_cut_at_zero_and_has_the_paper_s_numbers():
-    """Destexhe et al. (2001), table 1: 12.1 +- 3.0 nS and 57.3 +- 6.6 nS."""
+    """Gfluct, the mechanism of Destexhe et al. (2001): 12.1 +- 3.0 nS and 57.3 +- 6.6 nS."""
     excitation, inhibition = nmc.background_conductances(0, 200_000)
     for one, mean, sd in ((excitation, 12.1, 3.0), (inhibition, 57.3, 6.6)):
         _, g = one.points()
@@ -95,7 +95,9 @@ def test_a_conductance_is_cut_at_zero_and_has_the_paper_s_numbers():
         ("Waveform", ([1, 0], [0.1, 0.1]), "times must ascend"),
         ("Waveform", ([0, math.inf], [0.1, 0.1]), "Waveform, t_ms, value 2"),
         ("Waveform", ([[0, 1]], [0.1, 0.1]), "no list of numbers"),
-        ("SpikeTrain", ([5, 4],), "spike times must ascend"),
+        ("SpikeTrain", ([5, 4],), "times must ascend"),
+        ("SynapseTrain", ([5], [0.5]), "synapses"),
+        ("SynapseTrain", ([5], "all"), "no list of numbers"),
         ("SpikeTrain", ([],), "no list of numbers"),
         ("SpikeTrain", ([5], 1.0, 2.0, 1.0), "shorter than decay_ms"),
         ("VoltageClamp", ([-70], [1, 2]), "need one length"),
@@ -199,6 +201,28 @@ def test_a_spike_train_opens_its_weight_at_the_time_that_theory_says(passive):
         assert g_nS[here].max() == pytest.approx(weight, rel=0.01)
         assert t[here][g_nS[here].argmax()] == pytest.approx(onset + peak_ms, abs=0.15)
     assert np.abs(g_nS[t < 20]).max() < 1e-3
+
+
+@pytest.mark.neuron
+def test_trains_go_into_the_package_s_own_synapses(passive):
+    """Nothing before a spike has had its delay, nothing without a weight; the rest is silent."""
+    table = passive.synapses
+    chosen = table.index[table["excitatory"]][:100].tolist()
+    v = {
+        scale: nmc.simulate_currents(
+            passive, nmc.SynapseTrain([30.0], chosen, scale), v_init_mV=REST_MV, tstop_ms=60.0
+        ).set_index("t_ms")["v_mV"]
+        for scale in (0.0, 0.01, 0.02)
+    }
+    assert np.allclose(v[0.0], REST_MV, atol=1e-6)
+    arrives = 30.0 + table.loc[chosen, "delay_ms"].min()
+    assert np.allclose(v[0.01][: arrives - 0.05], REST_MV, atol=1e-6)
+    one, two = (v[scale].max() - REST_MV for scale in (0.01, 0.02))
+    assert one > 0.1 and two / one == pytest.approx(2, rel=0.05)  # the same releases; still linear
+    with pytest.raises(ProtocolError, match=f"has {len(table)}, from 0; there is no 999999"):
+        nmc.simulate_currents(passive, nmc.SynapseTrain([5.0], [999_999]))
+    with pytest.raises(ProtocolError, match="fixed step"):
+        nmc.simulate_currents(passive, nmc.SynapseTrain([5.0], [0]), mode="converged")
 
 
 @pytest.mark.neuron

@@ -17,6 +17,7 @@ from nmc.cells.stimuli import (
     SpikeTrain,
     Step,
     Stimulus,
+    SynapseTrain,
     VoltageClamp,
     from_plain,
 )
@@ -53,12 +54,15 @@ def run(params: dict, report) -> tuple[dict, dict[str, np.ndarray]]:
     """
     from neuron import h
 
-    synaptic = "rates_Hz" in params
-    cell = build_cell(params["cell"], synapses=synaptic)
+    stimuli = [from_plain(stimulus) for stimulus in params["stimuli"]]
+    trains = any(isinstance(stimulus, SynapseTrain) for stimulus in stimuli)
+    cell = build_cell(params["cell"], synapses=trains or "rates_Hz" in params)
     if params.get("channel_seed") is not None:
         cell.hoc.re_init_rng(params["channel_seed"])
-    sources = activate(h, cell, params) if synaptic else {}
-    attached = [attach(h, cell, from_plain(stimulus)) for stimulus in params["stimuli"]]
+    sources = activate(h, cell, params) if "rates_Hz" in params else {}
+    if trains:
+        silence(cell, params.get("rates_Hz", {}))
+    attached = [attach(h, cell, stimulus) for stimulus in stimuli]
     h.cvode.use_fast_imem(any(t.endswith(".i_membrane_") for t in params["record"].values()))
     variable = set_integration(h, params["integration"])
     sampling = [] if variable else [params["sampling_ms"]]
@@ -110,6 +114,15 @@ def activate(h, cell, params: dict) -> dict[str, int]:
             source.noiseFromRandom123(cell.gid, i * 100_000 + place, params["seed"])
             counts["presynaptic_cells"] += 1
     return counts
+
+
+def silence(cell: Cell, rates: dict[str, float]) -> None:
+    """Stop the package's own sources, which use up synapses that are silent, too."""
+    lists = cell.hoc.synapses.pre_mtype_netstimlists
+    for number in range(int(lists.count())):
+        if str(number) not in rates:
+            for source in lists.o(number):
+                source.number = 0
 
 
 def set_integration(h, how: dict) -> bool:
@@ -189,6 +202,18 @@ def attach(h, cell: Cell, stimulus: Stimulus) -> tuple[list, int, Any]:
         times = stimulus.times_ms
         events = h.FInitializeHandler(lambda: [connection.event(time) for time in times])
         return [synapse, connection, events], 0, None
+    if isinstance(stimulus, SynapseTrain):
+        room = cell.hoc.synapses
+        theirs = [room.netcon_list.o(number) for number in stimulus.synapses]
+        ours = [h.NetCon(None, connection.syn()) for connection in theirs]
+        for number, connection in zip(stimulus.synapses, ours, strict=True):
+            connection.weight[0] = stimulus.weight_scale * room.weights.x[number]
+        delays = [connection.delay for connection in theirs]
+        spikes = stimulus.times_ms
+        events = h.FInitializeHandler(
+            lambda: [c.event(t + d) for c, d in zip(ours, delays, strict=True) for t in spikes]
+        )
+        return [*ours, events], 0, None
     raise SimulationError(f"{cell.model}: {stimulus!r} cannot be attached.")
 
 

@@ -28,7 +28,7 @@ from nmc.cells.settings import (
     checks_settings,
     choose,
 )
-from nmc.cells.stimuli import Current, Step, Stimulus, as_stimuli
+from nmc.cells.stimuli import Current, Step, Stimulus, SynapseTrain, as_stimuli
 from nmc.errors import ProtocolError
 
 #: The packages' step protocol: holding current all along, a step from 700 to 2700 ms.
@@ -112,8 +112,8 @@ def simulate_currents(
         As for `simulate_step`.
     stimuli : Stimulus, array_like, or list of those
         What to put on the cell: `nmc.Step`, `Ramp`, `Sine`, `Chirp`, `OUCurrent`, `Waveform`,
-        `OUConductance`, `SpikeTrain`, `VoltageClamp`; an array (n,) is a current into the soma in
-        nA, one value a sample of the returned table.
+        `OUConductance`, `SpikeTrain`, `SynapseTrain`, `VoltageClamp`; an array (n,) is a current
+        into the soma in nA, one value a sample of the returned table.
     tstop_ms : float, optional
         How long to simulate; until the last stimulus has ended unless given.
     **settings
@@ -154,9 +154,16 @@ def drive(
     ``synaptic`` holds ``rates_Hz`` and ``seed`` of presynaptic m-types; see `nmc.cells._run.run`.
     """
     run = {**DEFAULTS, **{name: v for name, v in settings.items() if v is not None}}
-    how, variant, said = choose(package, run["mode"], run["dt_ms"], synapses=synaptic is not None)
+    found = as_stimuli(stimuli, run["sampling_ms"])
+    trains = [one for one in found if isinstance(one, SynapseTrain)]
+    synapses = bool(trains) or synaptic is not None
+    for train in trains:
+        if (last := max(train.synapses)) >= (count := len(package.synapses)):
+            raise ProtocolError(
+                f"SynapseTrain, synapses: {package.name} has {count}, from 0; there is no {last}."
+            )
+    how, variant, said = choose(package, run["mode"], run["dt_ms"], synapses=synapses)
     sampling = _sampling(run["sampling_ms"], how.get("dt_ms"))
-    found = as_stimuli(stimuli, sampling)
     tstop = max((one.end_ms for one in found), default=0.0) if tstop_ms is None else tstop_ms
     if not 0 < tstop <= 1e7:
         raise ProtocolError(f"tstop_ms: {tstop:g} is not between 0 and 1e7; say how long to run.")
@@ -179,7 +186,7 @@ def drive(
         **(synaptic or {}),
     }
     meta, arrays = run_cached(
-        _TASK, params, [package], synapses=synaptic is not None, variant=variant,
+        _TASK, params, [package], synapses=synapses, variant=variant,
         timeout_s=run["timeout_s"], progress=run["progress"],
     )  # fmt: skip
     clamps = [name for name in arrays if name == "clamps_nA"]

@@ -201,7 +201,7 @@ def plot_currentscape(
         "show": {"xlabels": True, "xticklabels": True},
         "voltage": {"ylim": [v.min() - 5, v.max() + 5], "ticks": [-80, -40, 0]},
         "colormap": {"name": "tab20", "n_colors": 20},
-        "legend": {"textsize": 7},
+        "legend": {"textsize": 7, "bgcolor": "#262626"},
         "adjust": {"left": 0.14, "right": 0.82, "top": 0.97, "bottom": 0.1},
         "figsize": (7, 6), "textsize": 9, "title": None,
     }  # fmt: skip

@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from nmc.errors import ProtocolError
-from nmc.numbers import as_count, as_number, as_numbers
+from nmc.numbers import as_count, as_counts, as_number, as_numbers
 
 #: Field → lowest and highest value.
 LIMITS: Mapping[str, tuple[float, float]] = {
@@ -38,6 +38,7 @@ LIMITS: Mapping[str, tuple[float, float]] = {
     "mean_nS": (0.0, 1e4),
     "sd_nS": (0.0, 1e4),
     "series_MOhm": (1e-6, 1e6),
+    "weight_scale": (0.0, 1e3),
 }
 SOMA = "soma[0](0.5)"
 PLACE = re.compile(r"(soma|dend|apic|axon)(?:\[(\d+)\])?\((\d*\.?\d+)\)")
@@ -84,6 +85,11 @@ class Stimulus:
         )  # fmt: skip
         self._set(name, tuple(found.tolist()))
         return getattr(self, name)
+
+    def _ascending(self, name: str) -> tuple[float, ...]:
+        if (np.diff(found := self._list(name, *LIMITS["delay_ms"])) < 0).any():
+            self._refuse(f"{name}: times must ascend")
+        return found
 
     def _set(self, name: str, value: Any) -> None:
         object.__setattr__(self, name, value)
@@ -165,11 +171,9 @@ class Waveform(Current):
     def __post_init__(self) -> None:
         """Check lengths, order and numbers; see `Stimulus`."""
         super().__post_init__()
-        t, i = self._list("t_ms", *LIMITS["delay_ms"]), self._list("i_nA", *LIMITS["amplitude_nA"])
+        t, i = self._ascending("t_ms"), self._list("i_nA", *LIMITS["amplitude_nA"])
         if len(t) != len(i) or len(t) < 2:
             self._refuse(f"t_ms and i_nA need one length, of 2 or more; got {len(t)} and {len(i)}")
-        if (np.diff(t) < 0).any():
-            self._refuse("t_ms: times must ascend")
 
     @property
     def start_ms(self) -> float:
@@ -281,8 +285,8 @@ def background_conductances(
     delay_ms, duration_ms : float
         When.
     scale : float
-        Factor of all conductances; 1 is the layer 6 pyramidal cell of Destexhe et al. (2001),
-        table 1, with its 34,636 µm² of membrane.
+        Factor of all conductances; 1 is a large pyramidal cell, with the numbers of the authors'
+        own mechanism (Gfluct, of Destexhe et al. 2001): a smaller cell has fewer synapses.
     seed : int
         Of the excitation; the inhibition takes the next.
     at : str
@@ -316,8 +320,7 @@ class SpikeTrain(Stimulus):
     def __post_init__(self) -> None:
         """Check numbers and order; see `Stimulus`."""
         super().__post_init__()
-        if (np.diff(self._list("times_ms", *LIMITS["delay_ms"])) < 0).any():
-            self._refuse("times_ms: spike times must ascend")
+        self._ascending("times_ms")
         if self.rise_ms >= self.decay_ms:
             self._refuse(f"rise_ms: {self.rise_ms:g} must be shorter than decay_ms")
 
@@ -325,6 +328,35 @@ class SpikeTrain(Stimulus):
     def end_ms(self) -> float:
         """When the last conductance has all but closed."""
         return self.times_ms[-1] + 10 * self.decay_ms
+
+
+@dataclass(frozen=True)
+class SynapseTrain(Stimulus):
+    """Presynaptic spikes at ``times_ms`` in some of the package's own synapses.
+
+    ``synapses`` are rows of `Package.synapses`; each keeps its place, kind, delay, short-term
+    dynamics and random stream, and its weight times ``weight_scale``.  All others are silent.
+    """
+
+    times_ms: Sequence[float]
+    synapses: Sequence[int]
+    weight_scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Check numbers and order; see `Stimulus`."""
+        super().__post_init__()
+        self._ascending("times_ms")
+        if isinstance(self.synapses, str | bytes) or np.ndim(self.synapses) != 1:
+            self._refuse(f"synapses: {self.synapses!r} is no list of numbers")
+        found = as_counts(
+            np.asarray(self.synapses).tolist(), where="SynapseTrain, synapses", error=ProtocolError
+        )
+        self._set("synapses", tuple(found.tolist()))
+
+    @property
+    def end_ms(self) -> float:
+        """When the last conductance has all but closed."""
+        return self.times_ms[-1] + 200.0
 
 
 @dataclass(frozen=True)
@@ -360,7 +392,8 @@ class VoltageClamp(Stimulus):
 _KINDS = {
     kind.__name__: kind
     for kind in (
-        Step, Ramp, Sine, Chirp, OUCurrent, Waveform, OUConductance, SpikeTrain, VoltageClamp,
+        Step, Ramp, Sine, Chirp, OUCurrent, Waveform, OUConductance, SpikeTrain, SynapseTrain,
+        VoltageClamp,
     )
 }  # fmt: skip
 
