@@ -104,17 +104,13 @@ def fetch_folder(
     The folder lies in the cache, is unpacked once, and is checked against the hashes of its
     members whenever it is asked for: read it, copy it, but do not change it.
 
-    Parameters
-    ----------
-    key, source, progress, accept_terms
-        As for `nmc.fetch`.
+    Parameters are those of `nmc.fetch`.
 
     Returns
     -------
     pathlib.Path
         For a model, the package's own top folder, which holds ``template.hoc``; else the folder
-        that holds what the archive held.  Archives inside an archive of several models or
-        connectomes are unpacked too.
+        that holds what the archive held, archives inside it unpacked too.
 
     Raises
     ------
@@ -196,18 +192,11 @@ def available(key: str, source: _Source = None) -> bool:
 
 
 def available_models(source: _Source = None) -> tuple[str, ...]:
-    """Return the models whose packages the source can give; nothing is downloaded or asked.
+    """Return the models whose packages the source (as for `fetch`) can give.
 
-    Parameters
-    ----------
-    source : str, path or sequence, optional
-        As for `fetch`.
-
-    Returns
-    -------
-    tuple of str
-        In the order of `nmc.model_names`: what lies in the sample or in a folder, or was
-        fetched before from an address; with the portal among the trees, and not offline, all.
+    Nothing is downloaded or asked: it is what lies in the sample or in a folder, or was fetched
+    before; with the portal among the trees, and not offline, all, in the order of
+    `nmc.model_names`.
 
     Examples
     --------

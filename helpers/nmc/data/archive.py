@@ -347,16 +347,9 @@ def content_digest(hashes: Mapping[str, str]) -> str:
 def inspect(path: Path, kind: str = "zip") -> tuple[str, str]:
     """Read a file to its end as what it should be; say what a package in an archive is.
 
-    Parameters
-    ----------
-    path, kind : pathlib.Path, str
-        The file; ``json``, ``html``, ``h5`` (its beginning only), ``gz``, else any archive.
-
-    Returns
-    -------
-    digest, release : str
-        Of an archive: `content_digest` of what lies below its folders, and the first number in a
-        ``VERSION`` file there; else empty.
+    It is ``json``, ``html``, ``h5`` (its beginning only), ``gz``, else an archive of any format.
+    Returns the `content_digest` of what lies below an archive's folders, and the first number in a
+    ``VERSION`` file there; else both are empty.
 
     Raises
     ------

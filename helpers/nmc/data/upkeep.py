@@ -63,18 +63,10 @@ def verify_tree(tree: FolderTree) -> Iterator[Finding]:
 
 
 def verify_cache(*, repair: bool = False) -> Iterator[Finding]:
-    """Read the whole cache again: downloaded files, the sample, unpacked archives.
+    """Read the whole cache again; yield a finding for each file or unpacked archive, as it is read.
 
-    Parameters
-    ----------
-    repair : bool
-        Remove what is damaged or left over, and fetch what came from an address again.  What
-        can be verified is never removed.
-
-    Yields
-    ------
-    Finding
-        One for each file or unpacked archive, as it is read.
+    With `repair`, what is damaged or left over is removed, and what came from an address fetched
+    again.  What can be verified is never removed.
     """
     cache = files.cache_folder()
     for root in _folders(cache / "web"):
@@ -168,14 +160,7 @@ def export(
 ) -> Moved:
     """Copy files into a new folder that is laid out as the portal's tree, with SHA256SUMS.
 
-    Parameters
-    ----------
-    target : pathlib.Path
-        A folder that does not exist yet.
-    patterns : iterable of str
-        What to copy, fetching it where need be; nothing means all that is at hand.
-    source, progress
-        As for `nmc.fetch`.
+    What `patterns` name is fetched where need be; with none, all that is at hand is copied.
 
     Raises
     ------
@@ -234,11 +219,8 @@ def _describe(root: Path, records: list[Record]) -> None:
 def import_(*origins: Path) -> Moved:
     """Copy files into the cache, verifying each; then ``portal`` has them without a network.
 
-    Parameters
-    ----------
-    *origins : pathlib.Path
-        Exported folders, other copies of the tree, folders of downloads, unpacked packages, or
-        single files with the names the portal gave them.
+    They are taken from exported folders, other copies of the tree, folders of downloads, unpacked
+    packages, or single files with the names the portal gave them.
 
     Raises
     ------
