@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -39,7 +40,8 @@ def deaf_elsewhere(params, report):
 
     from nmc import child
 
-    ctypes.CDLL(None).prctl(1, 0)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, 0)
     child.sys = SimpleNamespace(platform="other")
     child.die_with(os.getppid())
     deaf(params, report)

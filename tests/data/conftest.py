@@ -22,9 +22,8 @@ def cache(tmp_path, monkeypatch):
     place = tmp_path / "cache"
     monkeypatch.setenv("NMC_CACHE", str(place))
     monkeypatch.setattr(provenance, "_log", {})
-    monkeypatch.setattr(web, "_asked", set())
+    monkeypatch.setattr(web, "_asked", {})
     monkeypatch.setattr(web, "_down", {})
-    monkeypatch.setattr(web, "_refused", {})
     monkeypatch.setattr(sources, "_seen", {})
     monkeypatch.setattr(pooch.core, "time", SimpleNamespace(sleep=lambda _: None))
     return place

@@ -180,7 +180,7 @@ def test_a_marker_that_is_gone_from_the_server_still_counts(cache, served, monke
 
     fetch.fetch_record("sheet/circuit", source=served.base, progress=False)
     del served.files["nmc-tree.json"]
-    monkeypatch.setattr(web, "_asked", set())  # as another process would
+    monkeypatch.setattr(web, "_asked", {})  # as another process would
     assert fetch.fetch_record("sheet/layers", source=served.base, progress=False).invented
 
 

@@ -170,7 +170,7 @@ def test_the_next_mirror_is_tried(cache, sheet, content, monkeypatch):
 
 def test_a_host_that_is_down_is_not_waited_for_again(cache, sheet, monkeypatch):
     tree = web.WebTree("http://127.0.0.1:9", HASTY)  # the discard port: nobody listens
-    web._asked.add(tree.folder)
+    web._asked[tree.folder] = ""
     with pytest.raises(NotInSource, match="127.0.0.1:9") as caught:
         tree.get(sheet)
     assert not caught.value.certain

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
 from nmc.data.files import progress_bar, redact
@@ -22,6 +22,7 @@ from nmc.data.files import progress_bar, redact
 if TYPE_CHECKING:
     import requests
 
+_Accepted = TypeVar("_Accepted")
 _ABSENT = {401, 403, 404, 410}  # a bucket that may not be listed says 403 for what it lacks
 _AGAIN = {408, 425, 429, 500, 502, 503, 504}
 _MOST_WAIT_S = 10.0
@@ -76,13 +77,14 @@ def download(
     target: Path,
     wanted: Wanted,
     policy: Policy,
-    accept: Callable[[Path], object],
+    accept: Callable[[Path], _Accepted],
     *,
     progress: bool = False,
-) -> None:
+) -> _Accepted:
     """Write what an address serves to a file, completely or not at all.
 
-    `accept` looks at the file before it is moved to `target`, and raises when it is not right.
+    `accept` looks at the file before it is moved to `target`: it raises when that is not right,
+    else what it says is returned.
 
     Raises
     ------
@@ -102,8 +104,9 @@ def download(
         downloader = _Downloader(session, Path(room, "part"), wanted, policy, title)
         got = Path(room, "complete")
         stream_download(address, got, None, downloader, None, policy.attempts - 1)
-        accept(got)
+        accepted = accept(got)
         os.replace(got, target)
+        return accepted
 
 
 def exists(address: str, wanted: Wanted, policy: Policy) -> bool:

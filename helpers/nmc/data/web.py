@@ -33,8 +33,7 @@ _MOST_BYTES = {"json": 1 << 26, "html": 1 << 26}
 _PAGES_AT_ONCE = 8
 _PAGES, _PAGES_LIST = "page/pathways", "tree/pathways_list"
 _down: dict[str, float] = {}  # hosts that did not answer → when; asked again after a while
-_asked: set[Path] = set()  # trees whose marker was asked for by this process
-_refused: dict[Path, str] = {}  # of these, the ones whose server would not give it
+_asked: dict[Path, str] = {}  # trees whose marker this process asked for → why it was refused
 
 
 class CachedTree(FolderTree):
@@ -45,9 +44,9 @@ class CachedTree(FolderTree):
         """What the tree says of itself; the portal is what it is."""
         if self._name == "portal":
             return Marker("portal", False)
-        if self.folder in _refused:
+        if refusal := _asked.get(self.folder):
             raise SourceError(
-                f"{_refused[self.folder]}, so nobody can tell whether the tree's numbers are real: "
+                f"{refusal}, so nobody can tell whether the tree's numbers are real: "
                 "ask whoever keeps the server to let it be read."
             )
         return super().marker
@@ -206,15 +205,14 @@ class WebTree(CachedTree):
         if item.known and not self._base and not item.content:  # a copy may be a synthetic tree
             most = max(known.size_bytes for known in item.known)
         wanted = Wanted(most, self._hash_decides(item))
-        found: list[Record] = []
 
-        def accept(path: Path) -> None:
-            found.append(self.verify(item, path, place=target, shown=shown))
-            self.record_first_use(target, found[0], shown)
+        def accept(path: Path) -> Record:
+            found = self.verify(item, path, place=target, shown=shown)
+            self.record_first_use(target, found, shown)
+            return replace(found, path=target)
 
         with _unless_down(address):
-            download(address, target, wanted, self._policy, accept, progress=progress)
-        return replace(found[0], path=target)
+            return download(address, target, wanted, self._policy, accept, progress=progress)
 
     def _learn(self) -> None:
         """Ask a copy of the tree, once a process, what it says of itself and its hashes."""
@@ -222,7 +220,7 @@ class WebTree(CachedTree):
             return
         origin = self.folder.with_name(f"{self.folder.name}.origin.json")
         files.write_json_once(origin, {"address": files.redact(self._base)})
-        _refused.pop(self.folder, None)
+        refusal = ""
         for name, parse in ((MARKER, parse_marker), (SUMS, parse_sums)):
             address = join(self._base, name)
             shown = files.redact(address)
@@ -235,10 +233,10 @@ class WebTree(CachedTree):
                 download(address, self.folder / name, wanted, self._policy, accept)
             except Absent as exc:
                 if exc.refused and name == MARKER:
-                    _refused[self.folder] = f"{shown}: {exc}"
+                    refusal = f"{shown}: {exc}"
             except (Failed, NMCError) as exc:
                 raise NotInSource((shown, str(exc)), certain=False) from exc
-        _asked.add(self.folder)
+        _asked[self.folder] = refusal
 
     # The portal kept each pathway page as a file; copies of the tree hold them in one archive.
 
