@@ -2,9 +2,11 @@
 
     python benchmarks/connectome.py FOLDER [--repeat 3] [--task NAME …] [--minutes 8]
 
-Every measurement is a process of its own, with its peak memory; ways of one task are measured
-in turn, so that a busy machine slows all of them. Each row is written to
-``benchmarks/results/`` as soon as it is known; a run that is broken off goes on where it was.
+A folder holds the graphs made from one source's sheets; the rows of each are kept beside those of
+the others, and a goal is met when it is met on all of them.  Every measurement is a process of its
+own, with its peak memory; ways of one task are measured in turn, so that a busy machine slows all
+of them.  Each row is written to ``benchmarks/results/`` as soon as it is known; a run that is
+broken off goes on where it was.
 """
 
 from __future__ import annotations
@@ -107,21 +109,32 @@ def done_with(runs: list[dict]) -> bool:
     return bool(runs) and ("failed" in runs[-1] or runs[-1]["wall_s"] > LONG_S)
 
 
+def graph_of(folder: Path, size: int) -> dict:
+    """Say which graph a row is about: from whose sheets, and how much it holds."""
+    about = json.loads((folder / "graph.json").read_text())
+    return {"sheets": about["sheets"]} | about["sizes"][str(size)]
+
+
 def compare(folder: Path, task: str, size: int, repeat: int, timeout: float) -> list[dict]:
     """Measure one task at one size: this package and its peers in turn."""
+    graph = graph_of(folder, size)
     peers = [p for t, n, p in GOALS if (t, n) == (task, size)]
     runs: dict[str, list[dict]] = {tool: [] for tool in ("nmc", *peers)}
     for _ in range(repeat):
         for tool, kept in runs.items():
             if not done_with(kept):
                 kept.append(measure(task, tool, folder, size, timeout))
-    ours = medians(runs["nmc"]) | {"processor": _processor()}
+    made = {"processor": _processor(), "graph": graph, "date": time.strftime("%Y-%m-%d")}
+    ours = medians(runs["nmc"]) | made
     found = [ours | {f"limit_{k}": v for k, v in LIMITS.get(task, {}).items() if size == FULL}]
     for peer in peers:
-        theirs = medians(runs[peer]) | {"processor": _processor()}
+        theirs = medians(runs[peer]) | made
         if "failed" not in theirs and "failed" not in ours:
             theirs["ratio_wall"] = theirs["wall_s"] / ours["wall_s"]
             theirs["ratio_cpu"] = theirs["cpu_s"] / ours["cpu_s"]
+            pairs = zip(runs[peer], runs["nmc"], strict=False)  # each with its neighbour in time
+            each = [a["wall_s"] / b["wall_s"] for a, b in pairs if "failed" not in a | b]
+            theirs["ratio_range"] = [min(each), max(each)]
         theirs["goal"] = GOALS[task, size, peer]
         found.append(theirs)
         print(json.dumps(theirs), file=sys.stderr, flush=True)
@@ -160,22 +173,24 @@ def markdown(results: dict) -> str:
         f"{_fewest(results)} runs or more, or the one run of a way that takes longer than "
         f"{LONG_S:.0f} s.",
         "",
-        "| task | neurons | way | wall s | CPU s | peak MB | times slower than nmc (wall) "
-        "| (CPU) | goal |",
-        "|---|--:|---|--:|--:|--:|--:|--:|---|",
+        "| task | neurons | graph | way | wall s | CPU s | peak MB | times slower than nmc (wall) "
+        "| from – to | (CPU) | goal |",
+        "|---|--:|---|---|--:|--:|--:|--:|--:|--:|---|",
     ]
     order = {t: i for i, t in enumerate([*dict.fromkeys(t for t, _, _ in GOALS), *ALONE])}
     rows = sorted(results["comparisons"], key=lambda r: (order[r["task"]], r["neurons"]))
     for r in rows:
         elsewhere = r.get("processor", where["processor"]) != where["processor"]
-        head = f"| {r['task']}{' *' if elsewhere else ''} | {r['neurons']:,} | {r['tool']} |"
+        head = f"| {r['task']}{' *' if elsewhere else ''} | {r['neurons']:,} | {_graph(r)} | "
+        head += f"{r['tool']} |"
         if "failed" in r:
-            lines.append(f"{head} {r['failed']} | | | | | {_goal(r)} |")
+            lines.append(f"{head} {r['failed']} | | | | | | {_goal(r, rows)} |")
             continue
         ratios = [_digits(r[k]) if k in r else "" for k in ("ratio_wall", "ratio_cpu")]
+        span = " – ".join(map(_digits, r.get("ratio_range", [])))
         lines.append(
             f"{head} {_digits(r['wall_s'])} | {_digits(r['cpu_s'])} | {r['peak_MB']:.0f} | "
-            f"{ratios[0]} | {ratios[1]} | {_goal(r)} |"
+            f"{ratios[0]} | {span} | {ratios[1]} | {_goal(r, rows)} |"
         )
     others = sorted({r.get("processor", where["processor"]) for r in rows} - {where["processor"]})
     if others:
@@ -199,13 +214,26 @@ def _digits(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.2g}"
 
 
-def _goal(r: dict) -> str:
-    """Say what a row must reach, and whether it does."""
-    said = []
+def _graph(r: dict) -> str:
+    """Say which graph a row was measured on."""
+    if "graph" not in r:
+        return "not noted"
+    graph = r["graph"]
+    return (
+        f"{graph['sheets']}: {graph['connections']:,} connections, {graph['simplices']:,} simplices"
+    )
+
+
+def _goal(r: dict, rows: list[dict]) -> str:
+    """Say what a row must reach, and whether it and its like on the other graphs do."""
+    said, key = [], ("task", "neurons", "tool")
     goal = GOALS.get((r["task"], r["neurons"], r["tool"]))
     if goal:
-        met = r.get("ratio_wall", float("inf")) >= goal
-        said.append(f"≥ {_digits(goal)}{'' if met else ', missed'}")
+        like = [x for x in rows if [x[k] for k in key] == [r[k] for k in key]]
+        met = all(x.get("ratio_wall", float("inf")) >= goal for x in like)
+        graphs = {x["graph"]["sheets"] for x in like if "graph" in x}
+        state = ", missed" if not met else "" if len(graphs) > 1 else ", on one graph"
+        said.append(f"≥ {_digits(goal)}{state}")
     for key, unit in (("wall_s", "s"), ("peak_MB", "MB")):
         if f"limit_{key}" in r:
             limit = r[f"limit_{key}"]
@@ -306,6 +334,7 @@ def main() -> None:
     until = time.monotonic() + 60 * options.minutes
     if not (options.folder / f"graph-{FULL}.npz").exists():
         write_instances(options.folder)
+    sheets = graph_of(options.folder, FULL)["sheets"]
     if not any(options.folder.glob(f"graph-{FULL}-*.h5")):
         write_hdf5(options.folder, FULL)
     results = json.loads(options.out.read_text()) if options.out.exists() else {}
@@ -319,7 +348,12 @@ def main() -> None:
 
     asked = (options.folder, options.repeat, options.timeout)
     for task, size in [*dict.fromkeys((t, n) for t, n, _ in GOALS), *((t, FULL) for t in ALONE)]:
-        here = [r for r in results["comparisons"] if (r["task"], r["neurons"]) == (task, size)]
+        here = [
+            r
+            for r in results["comparisons"]
+            if (r["task"], r["neurons"]) == (task, size)
+            and r.get("graph", {}).get("sheets") in (None, sheets)
+        ]
         wanted = task in options.task if options.task else not here
         if wanted and time.monotonic() < until:
             found = compare(asked[0], task, size, *asked[1:])

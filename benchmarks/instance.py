@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from pathlib import Path
 
 import nmc
 import numpy as np
+from nmc.data import fetch_record
 from scipy import sparse
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))  # for the sample's maker
@@ -41,17 +43,24 @@ def pathway_strengths():
 
 
 def write_instances(folder: Path) -> None:
-    """Write ``graph-<size>.npz`` for every size; smaller ones are the full one, thinned."""
+    """Write ``graph-<size>.npz`` for every size; smaller ones are the full one, thinned.
+
+    ``graph.json`` says from whose sheets the strengths are, and how much each graph holds.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(SEED)
     neurons = make_neurons(mtype_counts(N_NEURONS), rng=rng)
     instance = make_instance(neurons, SEED, pathways=pathway_strengths())
     positions = neurons[["x_um", "y_um", "z_um"]].to_numpy(float)
     codes = neurons["mtype"].cat.codes.to_numpy(np.int32)
+    invented = fetch_record("sheet/pathways_anatomy").invented
+    about = {"sheets": "the sample's" if invented else "the portal's", "sizes": {}}
     for size in SIZES:
         keep = np.sort(rng.permutation(N_NEURONS)[:size])
         part = instance.adjacency[keep][:, keep]
         part.sort_indices()
+        simplices = nmc.count_simplices(nmc.make_connectome(part))
+        about["sizes"][size] = {"connections": int(part.nnz), "simplices": int(simplices.sum())}
         np.savez(
             folder / f"graph-{size}.npz",
             indptr=part.indptr.astype(np.int32),
@@ -59,6 +68,7 @@ def write_instances(folder: Path) -> None:
             positions=positions[keep],
             codes=codes[keep],
         )
+    (folder / "graph.json").write_text(json.dumps(about, indent=1) + "\n")
 
 
 def write_hdf5(folder: Path, size: int) -> None:
