@@ -17,7 +17,7 @@ from nmc.cells.package import read_package
 from nmc.cells.protocols import simulate_currents
 from nmc.cells.stimuli import Step
 from nmc.child import run_child
-from nmc.errors import FormatError
+from nmc.errors import FormatError, ProtocolError
 
 from .conftest import PYRAMIDAL, SMALL
 
@@ -176,3 +176,24 @@ print("\\n" + json.dumps([sorted(names[0] & names[1]), *map(list, traces)]))
     for model, trace in zip(models, traces, strict=True):
         alone = simulate_currents(model, [PULSE], tstop_ms=60)
         assert np.allclose(trace, alone["v_mV"], atol=1e-6)
+
+
+def test_the_threshold_lies_between_a_silent_and_a_firing_step(small):
+    tried = nmc.simulate_threshold(small, accuracy=0.03, progress=False)
+    rheobase = tried.attrs["rheobase_nA"]
+    silent = tried.query("spike_count == 0")["amplitude_nA"].max()
+    firing = tried.query("spike_count > 0")["amplitude_nA"].min()
+    assert silent < rheobase < firing and firing - silent <= 0.0604 * firing
+    below, above = (
+        nmc.simulate_step(small, amplitude_nA=share * rheobase, mode="converged", progress=False)
+        for share in (0.94, 1.06)
+    )
+    assert below.attrs["spike_count"] == 0 < above.attrs["spike_count"]
+    held = below.query("600 <= t_ms < 700")["v_mV"]
+    assert abs(held.mean() - tried.attrs["holding_potential_mV"]) < 0.01
+
+
+@pytest.mark.parametrize("accuracy", [0, 1, -0.1, float("nan")])
+def test_an_accuracy_that_cannot_be_is_refused(small, accuracy):
+    with pytest.raises(ProtocolError, match="accuracy"):
+        nmc.simulate_threshold(small, accuracy=accuracy)
