@@ -121,6 +121,20 @@ def _most_synapses(model: str = "L1_HAC_cNAC187_1") -> int:
     return int(nmc.load_package(model).synapses.groupby("pre_mtype").size().max())
 
 
+@exercise("ex-drive-seed", "Read spike_count in the attrs of the run with seed 3.")
+def _noise_spikes(model: str = "L1_HAC_cNAC187_1") -> int:
+    noise = nmc.OUCurrent(0, 1000, mean_nA=0.1, sd_nA=0.1, tau_ms=5.0, seed=3)
+    return nmc.simulate_currents(model, noise).attrs["spike_count"]
+
+
+@exercise("ex-drive-outward", "Keep what is above zero of each recorded channel, and sum it.")
+def _most_outward(model: str = "L1_HAC_cNAC187_1") -> str:
+    record = nmc.record_channels(model)
+    amplitude = 3 * nmc.simulate_threshold(model).attrs["rheobase_nA"]
+    run = nmc.simulate_currents(model, nmc.Step(0, 100, amplitude), record=record, settle=True)
+    return max(record, key=lambda channel: run[channel].clip(lower=0).sum())
+
+
 @exercise("ex-hand-mechanisms", "Count the .mod files of the folder mechanisms.")
 def _mechanisms(model: str = "L1_HAC_cNAC187_1") -> int:
     return len(nmc.load_package(model).mods)
