@@ -67,8 +67,8 @@ scoreboard: $(VENV)/.installed  ## the long comparisons with the published numbe
 
 # Where extracts are installed, SOURCE=FOLDER,extracts checks the null models as well.
 stamps: $(VENV)/.installed  ## run a sample of the recorded rows again; if all are the same, stamp them; record verdicts
-	$(BIN)/nmc scoreboard --verify 4 --source '$(SOURCE)'
-	$(BIN)/nmc scoreboard-pathways --verify 2 --source '$(SOURCE)'
+	$(BIN)/nmc scoreboard --verify 2 --source '$(SOURCE)'
+	$(BIN)/nmc scoreboard-pathways --verify 1 --source '$(SOURCE)'
 	$(BIN)/python benchmarks/cells.py --verify 1
 	$(BIN)/nmc checks --keep --source '$(SOURCE)'
 

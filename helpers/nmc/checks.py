@@ -24,6 +24,8 @@ from nmc.errors import (
 from nmc.published import compare_many
 from nmc.recomputed import verdicts
 
+_INVENTED = "invented data"
+
 
 def check_numbers(classes: Iterable[str] | None = None, *, slow: bool = False) -> pd.DataFrame:
     """Compare the printed numbers of each class with what the source's files give.
@@ -90,6 +92,7 @@ def compare_classes(classes: Iterable[str]) -> pd.DataFrame:
             str(name), claim=line["title"], agreeing=line["agree"], of=line["checks"],
             tolerance=line["tolerance"], citation=known[str(name)].citation, unit="numbers",
             where="fact sheets and packages", reason=told if line["checks"] else line["note"],
+            invented=line["note"] == _INVENTED,
         )  # fmt: skip
         rows.append(row)
     return pd.concat(rows)
@@ -105,12 +108,13 @@ def _run(one: Class, source: Source) -> tuple[pd.DataFrame, str, dict]:
         with provenance.collect() as seen:
             rows = one.rows(source)
     except (MissingFileError, DownloadError, SourceError, MissingLibraryError) as error:
-        return as_rows([], [], [], []), f"nothing on this source: {error}", {}
+        told = str(error).partition(" Name another")[0]
+        return as_rows([], [], [], []), f"nothing on this source: {told}", {}
     if any(entry.invented for entry in seen):
         if any(entry.key.startswith("recomputed/") for entry in seen):
             told = "nothing on this source: recorded runs of the portal's models, invented sheets"
             return as_rows([], [], [], []), told, {}
-        return rows, "invented data", {}
+        return rows, _INVENTED, {}
     return rows, "" if len(rows) else "nothing on this source", verdicts.files_of(seen)
 
 

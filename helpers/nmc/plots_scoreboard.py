@@ -59,6 +59,7 @@ def plot_scoreboard(rows: pd.DataFrame) -> np.ndarray:
             if unit != "mV":
                 ax.set_yscale("log")
                 ax.yaxis.set_major_formatter("{x:g}")
+                ax.yaxis.set_minor_formatter("{x:g}")
         handles = axes[0].get_legend_handles_labels()
         figure.legend(*handles, loc="outside upper right", ncols=2)
         axes[-1].set_xticks(range(len(names.ETYPES)), names.ETYPES)

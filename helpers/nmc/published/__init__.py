@@ -172,6 +172,7 @@ def compare_many(
     where: str,
     unit: str = "models",
     reason: str = "",
+    invented: bool | None = None,
 ) -> pd.DataFrame:
     """Put a count of printed numbers that came back beside how many were compared.
 
@@ -192,6 +193,9 @@ def compare_many(
     reason : str
         Why those that do not agree do not, or why nothing was compared.
 
+    invented : bool, optional
+        As for `compare`.
+
     Returns
     -------
     pandas.DataFrame
@@ -202,7 +206,7 @@ def compare_many(
     if key in claims():
         raise FormatError(f"{key} is the key of a claim: compare it with nmc.compare.")
     verdict = "agrees" if agreeing == of else "differs" + (f": {reason}" if reason else "")
-    if provenance.invented():
+    if provenance.invented() if invented is None else invented:
         verdict = "invented data"
     row = {
         "key": key,
