@@ -59,3 +59,14 @@ def _steep_factor(calcium_mM: float = 1.0) -> float:
 def _failures_of_five(pathway: str = "L5_TTPC1:L5_TTPC1", calcium_mM: float = 1.2) -> float:
     U = nmc.load_synapse_parameters(pathway, calcium_mM=calcium_mM)["U"].iloc[0]
     return float((1 - U) ** 5)
+
+
+@exercise("ex-innervate-tuft", "The column `zone` of `locate_synapses`.", share=True)
+def _in_the_tuft(model: str = "L5_TTPC1_cADpyr232_1") -> float:
+    return float(nmc.locate_synapses(model)["zone"].eq("tuft").mean())
+
+
+@exercise("ex-innervate-order", "Mean of `order` by `pre_mtype`, without those of few contacts.")
+def _behind_most_forks(model: str = "L5_TTPC1_cADpyr232_1") -> str:
+    order = nmc.locate_synapses(model).groupby("pre_mtype")["order"]
+    return str(order.mean()[order.size() >= 20].idxmax())

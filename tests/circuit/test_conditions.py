@@ -111,7 +111,7 @@ def test_a_pair_fails_as_often_as_calcium_says():
 
 @pytest.mark.neuron
 def test_a_bombarded_cell_without_release_or_weight_is_a_cell_at_rest():
-    run = {"duration_ms": 60.0, "v_init_mV": -70.0, "rates_Hz": 50.0}
+    run = {"duration_ms": 100.0, "v_init_mV": -70.0, "rates_Hz": 3.0}
     usual = nmc.simulate_bombardment(HAC, **run)
     silent = nmc.simulate_bombardment(HAC, **run, release_scale=0.0)
     light = nmc.simulate_bombardment(HAC, **run, weight_scale=0.0)

@@ -10,13 +10,15 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 
 from nmc import style
 from nmc.cells.conditions import MEASURED_mM, compute_release_factor
-from nmc.cells.package import read_package
+from nmc.cells.package import AnyModel, as_package, read_package
 from nmc.cells.plots_morphology import plot_morphology
 from nmc.circuit.pairs import SHEET, PairedRecording
 from nmc.circuit.synapses import compute_response, load_synapse_parameters, train_times
+from nmc.circuit.zones import ZONES, cut_dendrite
 from nmc.data.figures import framed
 from nmc.errors import SynapseError
 from nmc.factsheets import pathways
@@ -25,6 +27,7 @@ from nmc.recomputed.verdicts import recorded_items
 
 _COLOURS = (style.BLUE, style.ORANGE, style.GREEN, style.VERMILION, style.PURPLE, style.SKY)
 _SIGNS = {"EE": style.VERMILION, "EI": style.ORANGE, "IE": style.BLUE, "II": style.GREEN}
+_ZONE_COLOURS = {"near": style.VERMILION, "rest": style.GREY, "tuft": style.BLUE}
 _LABELS = {
     "amplitude_mV": "amplitude", "cv": "CV", "failures_percent": "failures",
     "rise_time_ms": "rise", "latency_ms": "latency", "decay_ms": "decay",
@@ -213,6 +216,65 @@ def plot_pair_summary(
     ax.set_xticks(range(len(SHEET)), [_LABELS[c] for c in SHEET])
     ax.set(ylabel="simulated ÷ sheet", ylim=(0, None))
     ax.legend(fontsize=9)
+    return ax
+
+
+@framed(width=4.6, height=6.0)
+def plot_zones(model: AnyModel, *, ax: Axes | None = None) -> Axes:
+    """Draw a cell's dendrites from the side, coloured by zone (see `nmc.locate_synapses`).
+
+    Parameters
+    ----------
+    model : str, Model, path or Package
+        The cell.
+    """
+    package = as_package(model)
+    ends, pieces = cut_dendrite(package)
+    for zone, colour in _ZONE_COLOURS.items():
+        own = (pieces["zone"] == zone).to_numpy()
+        length = pieces.loc[own, "length_um"].sum() * 1e-3
+        if own.any():
+            ax.add_collection(LineCollection(ends[own][:, :, :2], colors=colour, lw=1.1,
+                                             label=f"{zone} ({length:.1f} mm)"))  # fmt: skip
+    ax.plot(0, 0, "o", ms=9, color=style.INK, label="soma")
+    ax.autoscale_view()
+    ax.set(xlabel="x (µm)", ylabel="height above the soma (µm)", title=package.name)
+    ax.set_aspect("equal")
+    ax.legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize=9)
+    return ax
+
+
+@framed(width=6.4, height=6.4)
+def plot_innervation(
+    table: pd.DataFrame, *, difference: bool = False, fewest: int = 30, ax: Axes | None = None
+) -> Axes:
+    """Draw which share of its contacts each kind of sender makes in each zone, in per cent.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From `nmc.compute_innervation`; a kind is an m-type without its layer.
+    difference : bool
+        What is more or less than the null model expects, in percentage points.
+    fewest : int
+        Kinds with fewer contacts are left out.
+    """
+    kinds = table["pre_mtype"].str.partition("_")[2]
+    sums = table.groupby([~table["excitatory"], kinds, "zone"])[["synapses", "expected"]].sum()
+    found, null = (sums[name].unstack()[list(ZONES)] for name in ("synapses", "expected"))
+    kept = found.sum(axis=1) >= fewest
+    found, null = (100 * part[kept].div(part[kept].sum(axis=1), axis=0) for part in (found, null))
+    shown = found - null if difference else found
+    counts = sums["synapses"].groupby(level=[0, 1]).sum()[kept]
+    labels = [f"{kind} ({count:,})" for (_, kind), count in counts.items()]
+    limits = {"center": 0, "vmin": -25, "vmax": 25} if difference else {"vmin": 0, "vmax": 100}
+    sns.heatmap(shown, cmap=style.DIVERGING if difference else style.SEQUENTIAL, annot=True,
+                fmt="+.0f" if difference else ".0f", annot_kws={"size": 8}, cbar=False,
+                yticklabels=labels, ax=ax, linewidths=0.5, **limits)  # fmt: skip
+    senders = (~found.index.get_level_values(0).to_numpy(bool)).sum()
+    ax.axhline(senders, color=style.INK, lw=2)  # excitatory kinds above
+    ax.set(xlabel="zone of the receiving cell", ylabel="kind of sender (contacts)")
+    ax.tick_params(axis="both", length=0, labelsize=9)
     return ax
 
 

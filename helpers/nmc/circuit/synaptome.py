@@ -6,16 +6,18 @@ all its contacts on the package.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from tqdm import tqdm
 
 from nmc import names, style
 from nmc.cells.morphology import section_paths, section_points
 from nmc.cells.package import AnyModel, Package, as_package
 from nmc.circuit.synapses import pathway_keys
+from nmc.circuit.zones import ZONES, count_forks, cut_dendrite, name_zones
 from nmc.errors import PackageError, SynapseError
 from nmc.factsheets.pathways import load_pathways
 from nmc.factsheets.types import load_mtypes
@@ -96,8 +98,9 @@ def locate_synapses(model: AnyModel) -> pd.DataFrame:
     -------
     pandas.DataFrame
         Index ``synapse``; ``pre_cell``, ``pre_mtype``, ``excitatory``, ``section``,
-        ``weight_nS``, ``x_um``, ``y_um``, ``z_um`` (from the soma's centre, y towards the pia)
-        and ``distance_um`` (path from the soma along the dendrite).
+        ``weight_nS``, ``x_um``, ``y_um``, ``z_um`` (from the soma's centre, y towards the pia),
+        ``distance_um`` (path from the soma along the dendrite), ``order`` (forks on that path)
+        and ``zone``: *axon*, *soma*, *near* (within 50 µm of path), *tuft* or *rest*.
 
     Raises
     ------
@@ -123,9 +126,54 @@ def locate_synapses(model: AnyModel) -> pd.DataFrame:
     columns = ["x_um", "y_um", "z_um", "distance_um"]
     places = pd.DataFrame(rows, columns=columns, index=synapses.index, dtype=float)
     kept = synapses[["pre_cell", "pre_mtype", "excitatory", "section", "weight_nS"]]
-    table = kept.join(places)
+    order = count_forks(package).reindex(synapses["section"]).fillna(0).to_numpy(int)
+    zone = name_zones(package, synapses["section"], places["distance_um"])
+    table = kept.join(places).assign(order=order, zone=zone)
     table.attrs = package.source | {"folder": str(package.folder)}
     return table
+
+
+def compute_innervation(models: Iterable[AnyModel], *, progress: bool = True) -> pd.DataFrame:
+    """Count where each presynaptic type contacts cells, beside what dendrite in reach would say.
+
+    The null model is a form of Peters' rule: a type's contacts on a cell lie where dendrite lies,
+    in proportion to its length, within the range of heights at which the type contacts the cell.
+
+    Parameters
+    ----------
+    models : iterable of str, Model, path or Package
+        The receiving cells.
+    progress : bool
+        Show a progress bar.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a model, presynaptic m-type and zone (see `locate_synapses`): ``model``,
+        ``post_mtype``, ``pre_mtype``, ``excitatory`` (the sender), ``zone``, ``synapses`` and
+        ``expected`` (all 0 where no dendrite is in reach).
+
+    Raises
+    ------
+    UnknownNameError, PackageError
+        No such model; a package cannot be read.
+    """
+    bar = tqdm(list(models), unit="cell", leave=False, disable=None if progress else True)
+    rows = [row for model in bar for row in _innervate(as_package(model))]
+    columns = ["model", "post_mtype", "pre_mtype", "excitatory", "zone", "synapses", "expected"]
+    return pd.DataFrame(rows, columns=columns).astype({"synapses": int, "expected": float})
+
+
+def _innervate(package: Package) -> Iterator[tuple]:
+    ends, pieces = cut_dendrite(package)
+    height = ends[:, :, 1].mean(axis=1)
+    for (mtype, excitatory), own in locate_synapses(package).groupby(["pre_mtype", "excitatory"]):
+        reached = (height >= own["y_um"].min()) & (height <= own["y_um"].max())
+        length = pieces[reached].groupby("zone")["length_um"].sum()
+        expected, found = len(own) * length / length.sum(), own["zone"].value_counts()
+        for zone in ZONES:
+            yield (package.name, package.mtype, mtype, excitatory, zone, found.get(zone, 0),
+                   expected.get(zone, 0.0))  # fmt: skip
 
 
 def count_synaptome(model: AnyModel) -> pd.DataFrame:
