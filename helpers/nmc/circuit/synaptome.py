@@ -20,7 +20,6 @@ from nmc.circuit.synapses import pathway_keys
 from nmc.circuit.zones import ZONES, count_forks, cut_dendrite, name_zones
 from nmc.errors import PackageError, SynapseError
 from nmc.factsheets.pathways import load_pathways
-from nmc.factsheets.types import load_mtypes
 from nmc.numbers import as_count, as_counts
 from nmc.viewer3d import view_lines
 
@@ -209,68 +208,17 @@ def count_synaptome(model: AnyModel) -> pd.DataFrame:
     return table.sort_values("synapses", ascending=False)
 
 
-def compare_conductances(models: Iterable[str], *, min_senders: int = 10) -> pd.DataFrame:
-    """Put the synaptic weights of packages beside conductance and space-clamp factor of the sheets.
-
-    Only pathways for which the sheets print a factor, and of which at least one package has
-    `min_senders` senders; the contacts of all packages that receive from these are put together.
-
-    Parameters
-    ----------
-    models : iterable of str
-        The receiving packages.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row a pathway, index ``pathway``: ``packages``, ``senders``, ``contacts``,
-        ``weight_nS`` (mean over the contacts), ``gsyn_nS`` and ``factor`` of the sheet, and
-        ``ratio``, weight over their product.
-
-    """
-    least = as_count(min_senders, where="min_senders", error=SynapseError)
-    sheet = load_pathways()
-    sheet = sheet[sheet["space_clamp_correction_factor"].notna()]
-    keys = pathway_keys(sheet)
-    parts = []
-    for model in models:
-        package = as_package(model)
-        rows = package.synapses.groupby("pre_mtype").agg(
-            senders=("pre_cell", "nunique"), contacts=("pre_cell", "size"),
-            weight=("weight_nS", "sum"),
-        )  # fmt: skip
-        rows.index = rows.index.astype(str) + f":{package.mtype}"
-        parts.append(rows[rows.index.isin(keys)])
-    every = pd.concat(parts) if parts else pd.DataFrame(columns=["senders", "contacts", "weight"])
-    found = every.groupby(level=0).agg(
-        packages=("senders", "size"), most=("senders", "max"), senders=("senders", "sum"),
-        contacts=("contacts", "sum"), weight=("weight", "sum"),
-    )  # fmt: skip
-    found = found[found["most"] >= least].rename_axis("pathway")
-    printed = sheet.set_index(keys).loc[found.index]
-    gsyn = printed["gsyn_mean_nS"].astype(float)
-    factor = printed["space_clamp_correction_factor"].astype(float)
-    weight = found["weight"] / found["contacts"]
-    return found[["packages", "senders", "contacts"]].assign(
-        weight_nS=weight, gsyn_nS=gsyn, factor=factor, ratio=weight / (gsyn * factor)
-    )
+#: Quantity of a package's synapses → column of the sheets without what it is and its unit.
+_SHEET = {"contacts": ("synapses_per_connection", ""), "U": ("u", ""), "D_ms": ("d", "_ms"),
+          "F_ms": ("f", "_ms")}  # fmt: skip
 
 
-#: Quantity of a package's synapses → its column, and the sheets'.
-_SYNAPSES = {
-    "contacts": ("", "synapses_per_connection_mean", "synapses_per_connection_std"),
-    "U": ("utilisation", "u_mean", "u_std"),
-    "D_ms": ("depression_ms", "d_mean_ms", "d_std_ms"),
-    "F_ms": ("facilitation_ms", "f_mean_ms", "f_std_ms"),
-}
-
-
-def compare_synapses(models: Iterable[str], *, min_senders: int = 10) -> pd.DataFrame:
+def compare_synapses(models: Iterable[AnyModel], *, min_senders: int = 10) -> pd.DataFrame:
     """Put number and dynamics of the packages' synapses beside the pathway sheets.
 
     Parameters
     ----------
-    models : iterable of str
+    models : iterable of str, Model, path or Package
         The receiving packages.
     min_senders : int
         A pathway needs as many senders in a package.
@@ -279,38 +227,72 @@ def compare_synapses(models: Iterable[str], *, min_senders: int = 10) -> pd.Data
     -------
     pandas.DataFrame
         One row a pathway and package: ``pathway``, ``model``, ``excitatory`` (both ends),
-        ``senders``, ``synapses``; of ``contacts`` (synapses a connection), ``U``, ``D_ms`` and
-        ``F_ms`` the mean, ``sheet_…`` and ``sheet_…_sd``.
+        ``senders``, ``synapses``, ``weight_nS`` (mean); of ``contacts`` (synapses a connection),
+        ``U``, ``D_ms`` and ``F_ms`` the mean, ``sheet_…`` and ``sheet_…_sd``.
 
     Raises
     ------
-    UnknownNameError, PackageError
-        No such model; a package cannot be read.
-    SynapseError
-        `min_senders` is no count.
+    UnknownNameError, PackageError, SynapseError
+        No such model; a package cannot be read; `min_senders` is no count.
     """
     least = as_count(min_senders, where="min_senders", error=SynapseError)
-    sheet = load_pathways()
-    sheet.index = pd.Index(sheet["pre"].astype(str) + ":" + sheet["post"].astype(str))
-    excitatory = load_mtypes().set_index("mtype")["excitatory"].astype(bool)
-    parts = []
-    for model in models:
-        package = as_package(model)
-        groups = package.synapses.groupby("pre_mtype")
-        rows = pd.DataFrame({"senders": groups["pre_cell"].nunique(), "synapses": groups.size()})
-        rows["contacts"] = rows["synapses"] / rows["senders"]
-        for quantity, (column, *_) in _SYNAPSES.items():
-            if column:
-                rows[quantity] = groups[column].mean()
+    sheet, parts = load_pathways(), []
+    sheet.index = pathway_keys(sheet)
+    for package in map(as_package, models):
+        rows = package.synapses.groupby("pre_mtype").agg(
+            senders=("pre_cell", "nunique"), synapses=("pre_cell", "size"),
+            weight_nS=("weight_nS", "mean"), U=("utilisation", "mean"),
+            D_ms=("depression_ms", "mean"), F_ms=("facilitation_ms", "mean"),
+        )  # fmt: skip
+        post = names.is_excitatory(package.mtype)
+        rows = rows.assign(
+            contacts=rows["synapses"] / rows["senders"], model=package.name,
+            excitatory=[post and names.is_excitatory(pre) for pre in rows.index],
+        )  # fmt: skip
         rows.index = rows.index.astype(str) + f":{package.mtype}"
-        kept = rows[rows.index.isin(sheet.index) & (rows["senders"] >= least)]
-        both = excitatory.loc[kept.index.str.split(":").str[0]] & excitatory[package.mtype]
-        parts.append(kept.assign(model=package.name, excitatory=both.to_numpy()))
-    table = pd.concat(parts).rename_axis("pathway").reset_index()
-    for quantity, (_, mean, spread) in _SYNAPSES.items():
-        table[f"sheet_{quantity}"] = sheet.loc[table["pathway"], mean].to_numpy(float)
-        table[f"sheet_{quantity}_sd"] = sheet.loc[table["pathway"], spread].to_numpy(float)
+        parts.append(rows[rows.index.isin(sheet.index) & (rows["senders"] >= least)])
+    columns = ["model", "excitatory", "senders", "synapses", "weight_nS", *_SHEET]
+    table = pd.concat(parts) if parts else pd.DataFrame(columns=columns)
+    table = table[columns].rename_axis("pathway").reset_index()
+    for quantity, (name, unit) in _SHEET.items():
+        for end, kind in (("", "mean"), ("_sd", "std")):
+            values = sheet.loc[table["pathway"], f"{name}_{kind}{unit}"]
+            table[f"sheet_{quantity}{end}"] = values.to_numpy(float)
     return table
+
+
+def compare_conductances(models: Iterable[AnyModel], *, min_senders: int = 10) -> pd.DataFrame:
+    """Put the synaptic weights of packages beside conductance and space-clamp factor of the sheets.
+
+    Only pathways for which the sheets print a factor, and of which at least one package has
+    `min_senders` senders; the contacts of all packages that receive from these are put together.
+
+    Parameters
+    ----------
+    models, min_senders
+        As for `compare_synapses`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a pathway, index ``pathway``: ``packages``, ``senders``, ``contacts``,
+        ``weight_nS`` (mean over the contacts), ``gsyn_nS`` and ``factor`` of the sheet, and
+        ``ratio``, weight over their product.
+    """
+    least = as_count(min_senders, where="min_senders", error=SynapseError)
+    rows, sheet = compare_synapses(models, min_senders=1), load_pathways()
+    sheet.index = pathway_keys(sheet)
+    sheet = sheet[["gsyn_mean_nS", "space_clamp_correction_factor"]].astype(float).dropna()
+    found = rows.assign(weight=rows["weight_nS"] * rows["synapses"]).groupby("pathway").agg(
+        packages=("senders", "size"), most=("senders", "max"), senders=("senders", "sum"),
+        contacts=("synapses", "sum"), weight=("weight", "sum"),
+    )  # fmt: skip
+    found = found[(found["most"] >= least) & found.index.isin(sheet.index)]
+    gsyn, factor = sheet.loc[found.index].to_numpy().T
+    weight = found["weight"] / found["contacts"]
+    return found[["packages", "senders", "contacts"]].assign(
+        weight_nS=weight, gsyn_nS=gsyn, factor=factor, ratio=weight / (gsyn * factor)
+    )
 
 
 def view_synaptome(places: pd.DataFrame):
