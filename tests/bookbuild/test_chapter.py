@@ -119,6 +119,9 @@ def test_a_light_figure_stays_a_vector_and_a_heavy_one_becomes_pixels():
     tidy(heavy)
     assert "image/png" not in light.cells[0].outputs[0].data
     assert "image/svg+xml" not in heavy.cells[0].outputs[0].data
+    kept = Image.open(BytesIO(b64decode(heavy.cells[0].outputs[0].data["image/png"])))
+    assert (kept.size, kept.mode) == ((8, 4), "P"), "as large, with a palette of colours"
+    assert kept.convert("RGB").getpixel((3, 2)) == (255, 0, 0)
 
 
 def test_a_figure_has_a_small_picture_of_its_own_shape_on_white():

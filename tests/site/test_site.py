@@ -205,7 +205,7 @@ def test_the_first_screen_says_what_this_is_and_leads_on(visit, site, width, hei
     buttons = one.page.locator(".hero-buttons a")
     assert buttons.all_inner_texts() == ["Read", "Run", "Explore"]
     figure = one.page.locator("figure img").first
-    seen = [one.page.locator(what).first for what in ("h1", ".hero-lead", ".hero-note")]
+    seen = [one.page.locator(what).first for what in ("article h1", ".hero-lead", ".hero-note")]
     for what in (*seen, *buttons.all(), figure):
         box = what.bounding_box()
         assert box["y"] >= 0 and box["y"] + box["height"] <= height, what
@@ -233,7 +233,10 @@ def test_the_gallery_shows_a_figure_and_a_question_of_each_chapter(visit, site):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_figure_is_enlarged_and_put_back_by_click_and_keyboard(visit, site, scheme):
     one = visit(site / "book/data/meet-the-microcircuit.html", 1280, scheme)
-    figure, large = one.page.locator("figure img").first, one.page.locator("dialog.nmc-large")
+    figure, large = (
+        one.page.locator("figure img[role=button]").first,
+        one.page.locator("dialog.nmc-large"),
+    )
     small = figure.bounding_box()["width"]
     for show, hide in ((figure.click, large.click), (lambda: figure.press("Enter"), None)):
         show()
