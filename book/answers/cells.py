@@ -186,3 +186,38 @@ def _speed_m_per_s(model: str = "L5_TTPC1_cADpyr232_1") -> float:
 )
 def _inhibitory_share(model: str = "L5_TTPC1_cADpyr232_1") -> float:
     return 1 - float(nmc.load_package(model).synapses["excitatory"].mean())
+
+
+def _resistances(etype: str):
+    models = nmc.load_models(step_currents=False)
+    return models[models["etype"] == etype].set_index("mtype")["input_resistance_MOhm"]
+
+
+@exercise("ex-shape-fold", "Divide the largest by the smallest.")
+def _fold(etype: str = "bAC") -> float:
+    values = _resistances(etype).to_list()
+    return max(values) / min(values)
+
+
+@exercise("ex-shape-instances", "It is what the means of the m-types leave over.", share=True)
+def _within(etype: str = "bAC") -> float:
+    groups = np.log(_resistances(etype)).groupby(level=0, observed=True)
+    five = np.array([rows.to_numpy() for _, rows in groups])
+    return five.var(axis=1).mean() / five.var()
+
+
+@exercise("ex-shape-stems", "Choose the bars whose start_um is 0.", share=True)
+def _stem_share(model: str = "L23_BTC_bAC217_1") -> float:
+    points = nmc.load_morphology(model)
+    own = points[points["neurite"].isin(["basal dendrite", "apical dendrite"])]
+    steps = np.sqrt((own.groupby("section")[["x_um", "y_um", "z_um"]].diff() ** 2).sum(axis=1))
+    length = steps.groupby(own["section"]).sum()
+    above = own.groupby("section")["parent"].first()
+    ends, roots = {}, {}
+    for section in length.index:  # a section comes after the one that it grows from
+        parent = above[section]
+        ends[section] = length[section] + ends.get(parent, 0.0)
+        roots[section] = roots.get(parent, section)
+    longest = {root: max(e for s, e in ends.items() if roots[s] == root)
+               for root in set(roots.values())}  # fmt: skip
+    return sum(longest.values()) / length.sum()

@@ -208,6 +208,6 @@ def plot_barcode(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     colours = [NEURITE_COLOURS[kind] for kind in table["neurite"]]
     ax.hlines(-rows, table["start_um"], table["end_um"], colors=colours, linewidth=1.4)
     ax.set(xlabel="path distance (µm)", ylabel=f"{len(table)} branches", yticks=[])
-    ax.set_xlim(left=0)
+    ax.margins(x=0.02)
     ax.spines["left"].set_visible(False)
     return ax
