@@ -12,9 +12,9 @@ import zipfile
 import pytest
 from mutations import assert_linear, assert_survives
 from nmc import data
-from nmc.data import archive, files, provenance
+from nmc.data import archive, files, provenance, upkeep
 from nmc.data.registry import item
-from nmc.data.web import CachedTree
+from nmc.data.web import WebTree
 
 DIGEST = "0123456789abcdef" * 4
 
@@ -84,14 +84,17 @@ def test_notes_in_the_cache(memory_path, n_mutations, monkeypatch):
 
     place.parent.mkdir(parents=True)
     place.write_text("{}")
-    tree = CachedTree(memory_path / "tree", "tree")
-    tree.record_first_use(place, tree.verify(item("sheet/circuit"), place), "http://host/")
-    first = tree.first_use_file(place)
+    upkeep.import_(place)  # of which nobody knows whether it is the portal's
+    tree, circuit = WebTree(), item("sheet/circuit")
+    path = tree.folder / circuit.path
+    first = tree.first_use_file(path)
     counts = assert_survives(
-        lambda _: tree.verify(item("sheet/circuit"), place), lambda record: not record.confirmed,
+        lambda _: tree.verify(circuit, path), lambda record: not record.confirmed,
         [first.read_bytes()], n_mutations // 4, first,
     )  # fmt: skip
     assert min(counts.values()) > 0
+    first.unlink()
+    assert not tree.verify(circuit, path).confirmed
 
     provenance.record_acceptance()
     accepted = memory_path / "cache" / "terms-accepted.json"

@@ -62,9 +62,9 @@ class CachedTree(FolderTree):
     def verify(
         self, item: Item, path: Path, *, place: Path | None = None, shown: str = ""
     ) -> Record:
-        """Verify a file; one that was imported unconfirmed stays so."""
+        """Verify a file; where it lies, only the record of its first use can confirm it."""
         found = super().verify(item, path, place=place, shown=shown)
-        if found.trust == "catalogue" or self.first_use(place or path).get("confirmed", True):
+        if place or found.trust == "catalogue" or self.first_use(path).get("confirmed") is True:
             return found
         return replace(found, confirmed=False)
 
@@ -258,9 +258,12 @@ class WebTree(CachedTree):
                 raise
         if not found:
             raise NotInSource((f"{layout.FACTS}/pathway/", "no pathway page is there"))
-        with files.atomic_write(self.folder / item.path) as temporary:
+        target = self.folder / item.path
+        with files.atomic_write(target) as temporary:
             _pack_pages(found, temporary)
-        return self.verify(item, self.folder / item.path)
+            record = self.verify(item, temporary, place=target)
+            self.record_first_use(target, replace(record, trust="pages"), "its pages")
+        return replace(record, path=target)
 
     def _page_or_none(self, item: Item) -> Path | None:
         try:
