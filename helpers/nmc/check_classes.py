@@ -55,7 +55,10 @@ class Source:
         )
     )
     findings = _once(lambda _: nmc.check_factsheets())
-    sizes = _once(lambda source: nmc.compare_morphometrics(source.models).reset_index())
+    sheets = _once(lambda _: nmc.load_models(step_currents=False))
+    sizes = _once(
+        lambda source: nmc.compare_morphometrics(source.models, source.sheets).reset_index()
+    )
     currents = _once(lambda _: nmc.load_models().set_index("model").filter(like="_nA").dropna())
     synapses = _once(lambda source: nmc.compare_synapses(source.models))
 
