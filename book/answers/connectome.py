@@ -76,6 +76,23 @@ def _expected_triangles() -> float:
     return (n - 2) * m**3 / (n * (n - 1)) ** 2
 
 
+@exercise("ex-weigh-mean", "The sum of `out_weight` over that of `out_degree`.")
+def _synapses_of_an_inhibitory_connection(min_mtypes: int = 5) -> float:
+    """Look up the sheet's mean for every connection by its two ends."""
+    connectome = nmc.default_connectome(min_mtypes=min_mtypes)
+    sheets = nmc.load_pathways()
+    means = sheets["synapses_per_connection_mean"]
+    known = dict(zip(zip(sheets["pre"], sheets["post"], strict=True), means, strict=True))
+    mtypes = connectome.neurons["mtype"].astype(str).tolist()
+    excitatory = connectome.neurons["excitatory"].tolist()
+    found = [
+        known.get((mtypes[pre], mtypes[post]), means.mean())
+        for pre, post in zip(*connectome.adjacency.nonzero(), strict=True)
+        if not excitatory[pre]
+    ]
+    return float(np.mean(found))
+
+
 @exercise("ex-cliques-reciprocal", "Two connections in a ring: one loop, one component.")
 def _betti_of_a_pair() -> dict[str, int]:
     return {"simplices": 2, "betti_number": 1}

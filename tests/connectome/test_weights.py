@@ -1,11 +1,15 @@
 """Weights, such as synapses per connection: carried, chosen, added up, and written out."""
 
+from itertools import product
+
+import h5py
 import networkx as nx
 import nmc
 import numpy as np
 import pandas as pd
 import pytest
-from nmc.errors import ConnectomeError
+from connectome_files import SIZES, write_file
+from nmc.errors import ConnectomeError, FormatError
 from scipy import sparse
 
 
@@ -88,8 +92,6 @@ def test_rows_of_the_same_two_neurons_add_up():
 def test_sonata_counts_edges_where_it_says_nothing_else(tmp_path):
     """Most SONATA circuits hold an edge a synapse."""
     libsonata = pytest.importorskip("libsonata")
-    import h5py
-
     plain = nmc.make_connectome(np.roll(np.eye(4), 1, axis=1))
     config = nmc.to_sonata(plain, tmp_path)
     with h5py.File(tmp_path / "edges.h5", "r+") as file:
@@ -122,3 +124,28 @@ def test_weights_of_ones_own():
         nmc.make_connectome(sparse.csr_array([[0, np.inf], [0, 0]]), weights=True)
     with pytest.raises(ConnectomeError, match="no column 'n'"):
         nmc.from_edges(pd.DataFrame({"pre": [0], "post": [1]}), weight="n")
+
+
+def test_contacts_of_a_file_are_weights(tmp_path):
+    path = tmp_path / "c.h5"
+    dense = write_file(path)
+    rng = np.random.default_rng(3)
+    contacts = dense * rng.integers(1, 20, dense.shape)
+    starts = dict(zip(SIZES, np.cumsum([0, *SIZES.values()]), strict=False))
+    with h5py.File(path, "r+") as file:
+        for pre, post in product(SIZES, SIZES):
+            rows, columns = (slice(starts[m], starts[m] + SIZES[m]) for m in (pre, post))
+            block = contacts[rows, columns]
+            file[f"connectivity/{pre}/{post}"].create_dataset("contacts", data=block)
+    connectome = nmc.load_connectome(path)
+    assert (nmc.to_scipy(connectome, int, weights=True).toarray() == contacts).all()
+    assert not connectome.adjacency.diagonal().any()
+    row, column = np.argwhere(~dense[3:20, :3])[0]
+    with h5py.File(path, "r+") as file:
+        file["connectivity/L23_PC/L1_DAC/contacts"][row, column] = 2
+        del file["connectivity/L23_PC/L23_PC/contacts"]
+    with pytest.raises(FormatError, match="L1_DAC/contacts does not count"):
+        nmc.load_connectome(path)
+    with h5py.File(path, "r+") as file:
+        file["connectivity/L23_PC/L1_DAC/contacts"][row, column] = 0
+    assert nmc.load_connectome(path).weights is None  # unknown of one pathway: unknown

@@ -11,6 +11,7 @@ import zipfile
 
 import nmc
 import numpy as np
+import pandas as pd
 import pytest
 from nmc.data import extracts, provenance
 from nmc.errors import MissingFileError, TermsError
@@ -120,6 +121,10 @@ def test_wiring_is_that_of_the_independent_copy(site_folder, mirror, mtype, neur
             assert np.array_equal(a[name][()], b[name][()])
         assert a[f"populations/{mtype}/locations"].shape == (neurons, 3)
         assert a[f"connectivity/{mtype}/{mtype}/cMat"][()].sum() == connections
+    name = mtype.replace("TTPC2", "TTPC")
+    listed = pd.read_csv(mirror / f"related/netsci/connectome.{name}.synapses.csv.gz")
+    loaded = nmc.load_connectome(key, source="extracts")
+    assert sorted(loaded.weights) == sorted(listed["contacts"])
 
 
 @pytest.mark.real

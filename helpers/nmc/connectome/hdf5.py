@@ -7,6 +7,7 @@ readers made for it::
     /populations/<m-type>/locations                        (N, 3) µm, y vertical
     /populations/<m-type>/{nCellAff,nCellEff,nSynAff,nSynEff}   (N, 1), may be absent
     /connectivity/<pre>/<post>/cMat                        (N_pre, N_post) 0/1, may be absent
+    /connectivity/<pre>/<post>/contacts    the same with synapses per connection, in extracts only
 """
 
 from __future__ import annotations
@@ -50,8 +51,8 @@ def read(params: Mapping, report: Callable[[float], None]) -> tuple[dict, dict[s
     meta : dict
         ``mtypes``, ``missing_counts``, ``missing_blocks``, ``self_connections`` (left out).
     arrays : dict of str to array
-        ``indptr``, ``indices`` of the adjacency (int32), ``mtypes`` (index in
-        `nmc.names.MTYPES`), ``positions`` (µm), and `COUNTS`, −1 where unknown.
+        ``indptr``, ``indices`` of the adjacency (int32), ``weights`` if each matrix has contacts,
+        ``mtypes`` (index in `nmc.names.MTYPES`), ``positions`` (µm), `COUNTS`, −1 where unknown.
 
     Raises
     ------
@@ -93,7 +94,7 @@ def _read(file: h5py.File, report: Callable[[float], None]) -> tuple[dict, dict]
     populations = _populations(file)
     sizes = {mtype: data.shape[0] for mtype, (_, data) in populations.items()}
     positions, counts = _neurons(populations)
-    indptr, indices, missing, n_self = _connections(file, sizes, report)
+    wiring, missing, n_self = _connections(file, sizes, report)
     if len(missing) == len(sizes) ** 2:
         raise FormatError("there is no /connectivity/<pre>/<post>/cMat; at least one is needed.")
     codes = [names.MTYPES.index(mtype) for mtype in sizes]
@@ -104,8 +105,7 @@ def _read(file: h5py.File, report: Callable[[float], None]) -> tuple[dict, dict]
         "missing_blocks": missing,
         "self_connections": n_self,
     }
-    arrays = {"mtypes": mtypes, "positions": positions, "indptr": indptr, "indices": indices}
-    return meta, arrays | counts
+    return meta, {"mtypes": mtypes, "positions": positions} | wiring | counts
 
 
 # --- members of a group; nothing leads out of the file
@@ -225,36 +225,48 @@ def _count(group: h5py.Group, name: str, n: int) -> np.ndarray:
 
 def _connections(
     file: h5py.File, sizes: dict[str, int], report: Callable[[float], None]
-) -> tuple[np.ndarray, np.ndarray, list[list[str]], int]:
+) -> tuple[dict[str, np.ndarray], list[list[str]], int]:
     spelled = next((s for s in CONNECTIVITY if s in file), None)
     if spelled is None:
         raise FormatError("it has no group /connectivity.")
     parent = _group(file, spelled)
     groups = _known(parent, sizes)
     firsts = np.cumsum([0, *sizes.values()])
-    n_out, targets, missing, n_self = [], [], [], 0
+    n_out, targets, weights, missing, n_self = [], [], [], [], 0
     for done, pre in enumerate(sizes):
         matrices = _matrices(parent, groups.get(pre), pre, sizes)
-        rows, columns = [], []
+        rows, columns, values = [], [], []
         for post, shift in zip(sizes, firsts, strict=False):
             if post not in matrices:
                 missing.append([pre, post])
                 continue
-            row, column = _ones(matrices[post])
+            row, column, value = _ones(*matrices[post])
             if pre == post:
-                n_self += int((row == column).sum())
-                row, column = row[row != column], column[row != column]
+                kept = row != column
+                n_self += int((~kept).sum())
+                row, column, value = row[kept], column[kept], value[kept[: value.size]]
             rows.append(row)
             columns.append(column + np.int32(shift))
+            values.append(value)
         row = np.concatenate(rows) if rows else np.empty(0, np.uint16)
         column = np.concatenate(columns) if columns else np.empty(0, np.int32)
+        order = np.argsort(row, kind="stable")  # within a row they ascend
         n_out.append(np.bincount(row, minlength=sizes[pre]))
-        targets.append(column[np.argsort(row, kind="stable")])  # within a row they ascend
+        targets.append(column[order])
+        known = np.concatenate(values) if values else np.empty(0, np.int32)
+        weights.append(known[order] if known.size == row.size else known[:0])
         report((done + 1) / len(sizes))
     indptr = np.concatenate([[0], np.cumsum(np.concatenate(n_out))])
     if indptr[-1] >= 2**31:
         raise FormatError(f"{indptr[-1]:,} connections are more than a microcircuit has.")
-    return indptr.astype(np.int32), np.concatenate(targets).astype(np.int32), missing, n_self
+    wiring = {
+        "indptr": indptr.astype(np.int32),
+        "indices": np.concatenate(targets).astype(np.int32),
+    }
+    known = np.concatenate(weights)
+    if known.size and known.size == indptr[-1]:
+        wiring["weights"] = known
+    return wiring, missing, n_self
 
 
 def _known(parent: h5py.Group, sizes: dict[str, int]) -> dict[str, str]:
@@ -268,7 +280,7 @@ def _known(parent: h5py.Group, sizes: dict[str, int]) -> dict[str, str]:
 
 def _matrices(
     parent: h5py.Group, spelled: str | None, pre: str, sizes: dict[str, int]
-) -> dict[str, h5py.Dataset]:
+) -> dict[str, tuple[h5py.Dataset, h5py.Dataset | None]]:
     """Open the matrices of a presynaptic type, checked against the numbers of neurons."""
     if spelled is None:
         return {}
@@ -285,27 +297,34 @@ def _matrices(
                 raise FormatError(f"{block.name} holds {members[0]}, no cMat.")
             continue
         data = _dataset(block, "cMat")
+        contacts = _dataset(block, "contacts") if "contacts" in members else None
         shape = sizes[pre], sizes[post]
-        if data.shape != shape:
-            raise FormatError(
-                f"{data.name} has shape {data.shape}, but {pre} has {shape[0]:,} neurons "
-                f"and {post} {shape[1]:,}."
-            )
-        if data.dtype.kind not in "biuf":
-            raise FormatError(f"{data.name} has type {data.dtype}; expected 0/1 numbers.")
-        found[post] = data
+        for one in (data,) if contacts is None else (data, contacts):
+            if one.shape != shape:
+                raise FormatError(
+                    f"{one.name} has shape {one.shape}, but {pre} has {shape[0]:,} neurons "
+                    f"and {post} {shape[1]:,}."
+                )
+            if one.dtype.kind not in "biuf":
+                raise FormatError(f"{one.name} has type {one.dtype}; expected 0/1 numbers.")
+        found[post] = data, contacts
     return found
 
 
-def _ones(data: h5py.Dataset) -> tuple[np.ndarray, np.ndarray]:
-    """Rows and columns of the ones of a matrix, row by row; any other value but 0 is an error."""
+def _ones(
+    data: h5py.Dataset, contacts: h5py.Dataset | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Rows, columns and contacts of the ones of a matrix, row by row; none where it has none.
+
+    Any other value but 0 is an error, and so are contacts elsewhere, or none at a connection.
+    """
     n_rows, width = data.shape
+    found, values_found = [], [np.empty(0, np.int32)]
     if not n_rows or not width:
-        return np.empty(0, np.uint16), np.empty(0, np.int32)
+        return np.empty(0, np.uint16), np.empty(0, np.int32), values_found[0]
     step = max(1, SLAB_BYTES // (width * data.dtype.itemsize))
     if data.chunks:  # each chunk is unpacked once
         step = max(1, step // data.chunks[0]) * data.chunks[0]
-    found = []
     for first, last in pairwise([*range(0, n_rows, step), n_rows]):
         with _library(data.name):
             values = data[first:last]
@@ -317,9 +336,17 @@ def _ones(data: h5py.Dataset) -> tuple[np.ndarray, np.ndarray]:
                 "only 0 and 1 are connections."
             )
         found.append(np.flatnonzero(ones) + first * width)
+        if contacts is not None:
+            with _library(contacts.name):
+                values = contacts[first:last]
+            some = values[ones]
+            if ((values > 0) != ones).any() or (some >= 2**31).any() or (some % 1 != 0).any():
+                raise FormatError(f"{contacts.name} does not count the synapses of cMat.")
+            values_found.append(some.astype(np.int32))
     row, column = np.divmod(np.concatenate(found), width)
     # Rows that 16 bits can number are sorted several times as fast.
-    return row.astype(np.uint16 if n_rows <= 2**16 else np.int32), column.astype(np.int32)
+    row = row.astype(np.uint16 if n_rows <= 2**16 else np.int32)
+    return row, column.astype(np.int32), np.concatenate(values_found)
 
 
 # --- SONATA

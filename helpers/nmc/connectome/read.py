@@ -267,4 +267,5 @@ def _open(folder: Path, name: str, origin: str, part_of: str, instance: str) -> 
     )
     counts = {column: array(c) for c, column in COUNTS.items()}
     neurons = make_neurons(codes, array("positions"), counts)
-    return Connectome(neurons, adjacency, coverage, name, origin, instance)
+    weights = array("weights") if (folder / "weights.npy").exists() else None
+    return Connectome(neurons, adjacency, coverage, name, origin, instance, weights=weights)

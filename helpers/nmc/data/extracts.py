@@ -128,7 +128,8 @@ def _write_wiring(mtype: str, neurons_csv: Path, synapses_csv: Path, target: Pat
     """Write a whole m-type of mc2 that netsci ships in the layout of the portal's HDF5.
 
     ``/populations/<m-type>/locations`` holds positions (N, 3) in µm,
-    ``/connectivity/<m-type>/<m-type>/cMat`` the 0/1 matrix (N, N), presynaptic along rows.
+    ``/connectivity/<m-type>/<m-type>/cMat`` the 0/1 matrix (N, N), presynaptic along rows, and
+    ``contacts`` the same with the synapses of each connection.
     """
     import h5py
     import numpy as np
@@ -136,11 +137,11 @@ def _write_wiring(mtype: str, neurons_csv: Path, synapses_csv: Path, target: Pat
 
     neurons, synapses = pd.read_csv(neurons_csv), pd.read_csv(synapses_csv)
     order = pd.Series(np.arange(len(neurons)), index=neurons["gid"])
-    matrix = np.zeros((len(neurons), len(neurons)), dtype=np.uint8)
-    matrix[order[synapses["from"]], order[synapses["to"]]] = 1
+    contacts = np.zeros((len(neurons), len(neurons)), dtype=np.uint16)
+    contacts[order[synapses["from"]], order[synapses["to"]]] = synapses["contacts"]
     with h5py.File(target, "w", track_order=True) as out:
         places = neurons[["x", "y", "z"]].to_numpy(float)
         out.create_dataset(f"populations/{mtype}/locations", data=places)
-        out.create_dataset(
-            f"connectivity/{mtype}/{mtype}/cMat", data=matrix, chunks=True, compression="gzip"
-        )
+        block = out.create_group(f"connectivity/{mtype}/{mtype}")
+        for name, data in (("cMat", (contacts > 0).astype(np.uint8)), ("contacts", contacts)):
+            block.create_dataset(name, data=data, chunks=True, compression="gzip")
