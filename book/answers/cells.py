@@ -53,7 +53,8 @@ def _dendritic_share(model: str = "L1_HAC_cNAC187_1") -> float:
 
 @exercise("ex-neuroml-by-hand", "alpha / (alpha + beta); mind the scale's sign.", share=True)
 def _ih_steady_state() -> float:
-    return nmc.load_neuroml_channel("Ih", progress=False).kinetics(-80.0)["steady_state"].iloc[0]
+    ih = nmc.load_neuroml("L1_HAC_cNAC187_1", progress=False).channel("Ih")
+    return ih.kinetics(-80.0)["steady_state"].iloc[0]
 
 
 @exercise(

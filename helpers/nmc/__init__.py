@@ -129,7 +129,6 @@ _PUBLIC = {
     "load_morphology": "nmc.cells.morphology",
     "load_mtypes": "nmc.factsheets.types",
     "load_neuroml": "nmc.cells.neuroml.cell",
-    "load_neuroml_channel": "nmc.cells.neuroml.cell",
     "load_package": "nmc.cells.package",
     "load_pathway_scores": "nmc.circuit.scores",
     "load_pathways": "nmc.factsheets.pathways",

@@ -188,8 +188,6 @@ def test_names_that_do_not_exist(small, folder):
         twin_in(folder, small).channel("Ihh")
     with pytest.raises(UnknownNameError):
         nmc.load_neuroml("L9_XX_cNAC187_1")
-    with pytest.raises(UnknownNameError, match="Did you mean 'SK_E2'"):
-        nmc.load_neuroml_channel("SK_E")
     with pytest.raises(MissingFileError, match="L1_DAC_bNAC219_1"):
         nmc.load_neuroml("L1_DAC_bNAC219_1")
 

@@ -75,7 +75,8 @@ class Package:
     content_sha256 : str
         Digest of the package's files, see `nmc.cells.known`.
     origin : str
-        ``NMC portal`` or ``sample`` for a known package, by its content; else ``own package``.
+        ``NMC portal`` or ``sample`` for a known package, by its content; else ``own package``, or
+        what it was made from.
     invented : bool
         Whether its numbers are those of the synthetic sample.
     trusted : bool

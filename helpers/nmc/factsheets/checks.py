@@ -78,22 +78,12 @@ def check_factsheets() -> pd.DataFrame:
 
 
 class Comparison(NamedTuple):
-    """A column of one sheet held against a column of another.
+    """A column of one sheet held against a column of another, put down to a `file`.
 
-    Attributes
-    ----------
-    check, file : str
-        What it is called, and catalogue key of the file that a disagreement is put down to.
-    found, expected : callable
-        Columns, item → value; an item is a text, or a text and a quantity. An item that one of
-        the two lacks counts as a disagreement.
-    remark : str or callable
-        A sentence for the reader, in which ``{quantity}`` is replaced; or a function of sheets,
-        found and expected value that returns one.
-    same, shown : callable
-        When two values agree, and how a value stands in a finding.
-    needs : tuple of str
-        Catalogue keys; where the source lacks one, nothing is compared.
+    Columns are item → value; an item is a text, or a text and a quantity, which replaces
+    ``{quantity}`` in the remark; one that a column lacks counts as a disagreement.  `same` says
+    when values agree, `shown` how one stands in a finding; where the source lacks one of the
+    `needs`, nothing is compared.
     """
 
     check: str

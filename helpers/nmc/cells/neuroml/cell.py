@@ -38,20 +38,16 @@ class NeuroMLCell:
 
     Attributes
     ----------
-    name : str
-        The cell's ``id``.
-    model : str
-        Name of the package that it was converted from; empty when read from a bare file.
+    name, model : str
+        The cell's ``id``, and the package that it was converted from; empty for a bare file.
     path : pathlib.Path
         The ``*.cell.nml`` file; channels lie beside it.
     properties : mapping of str to str
         What the file says of the cell's origin.
     v_init_mV : float
         Start voltage.
-    origin : str
-        Where the file comes from: the origin of its archive, or *own file*.
-    invented : bool
-        Whether its numbers are synthetic.
+    origin, invented : str, bool
+        Origin of its archive, or *own file*; whether its numbers are synthetic.
     """
 
     name: str
@@ -199,41 +195,6 @@ def load_neuroml(model: str | names.Model | Path, *, progress: bool = True) -> N
         f"The source has no NeuroML2 version of {package.name} (template {package.template}); "
         f"it has {have}."
     )
-
-
-def load_neuroml_channel(name: str | Path, *, progress: bool = True) -> NeuroMLChannel:
-    """Read an ion channel in NeuroML2, e.g. ``Ih``.
-
-    Parameters
-    ----------
-    name : str or pathlib.Path
-        The file's name without ``.channel.nml``, or the path of such a file.
-    progress : bool
-        Show a progress bar while the archive is fetched.
-
-    Returns
-    -------
-    NeuroMLChannel
-
-    Raises
-    ------
-    MissingFileError
-        The source holds no NeuroML2 files.
-    UnknownNameError
-        The source has no such channel.
-    FormatError
-        The file is no NeuroML2 channel.
-    """
-    if isinstance(name, Path) or name.endswith(".nml"):
-        return read_channel(Path(name))
-    known: list[str] = []
-    for _, folder in _folders(progress):
-        paths = sorted(folder.rglob("*.channel.nml"))
-        known += [path.name.removesuffix(".channel.nml") for path in paths]
-        for path in paths:
-            if path.name == f"{name}.channel.nml":
-                return read_channel(path)
-    raise UnknownNameError.of("NeuroML2 channel", name, known)
 
 
 def _folders(progress: bool) -> Iterator[tuple[str, Path]]:

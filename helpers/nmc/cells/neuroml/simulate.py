@@ -54,8 +54,7 @@ def simulate_neuroml(
     Parameters
     ----------
     model : str, Model, pathlib.Path or NeuroMLCell
-        A model whose NeuroML2 version has such a net; see `nmc.list_neuroml`. Or the path of a
-        ``*.cell.nml`` file.
+        As for `nmc.load_neuroml`; `nmc.list_neuroml` says which have such a net.
     dt_ms, tstop_ms : float, optional
         Step and length; the net's own unless given. jNeuroML's files advance each gate by
         Euler's forward rule, so the step matters more than in the packages, whose gates
@@ -65,10 +64,8 @@ def simulate_neuroml(
     trust : bool
         Run files that are none of a known NeuroML2 archive's (the public conversion's and the
         sample's, by content): programs are written from them.
-    timeout_s : float
-        Limit of wall time.
-    progress : bool
-        Show a progress bar for runs that take longer than a second.
+    timeout_s, progress
+        Limit of wall time; whether to show a progress bar.
 
     Returns
     -------
