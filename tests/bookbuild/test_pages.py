@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from base64 import b64encode
 from types import SimpleNamespace
 
 import nbformat
 import nmc
+import pandas as pd
 import pytest
 from lxml import html
 from nmc.published import claims
 
-from tools.bookbuild import BookError
+from tools.bookbuild import BookError, pages
 from tools.bookbuild.execute import Page, Run
 from tools.bookbuild.pages import (
     announcement,
@@ -206,3 +208,17 @@ def test_the_api_reference_has_every_public_call():
         kind = "class" if isinstance(getattr(nmc, name), type) else "function"
         assert f"### {name}\n\n```{{eval-rst}}\n.. auto{kind}:: nmc.{name}\n```" in text
         assert f"## `nmc.{module.split('.')[1]}`\n" in text
+
+
+def test_recorded_classes_of_checks_are_a_table_with_reasons_and_staleness(monkeypatch):
+    why = json.dumps({str(n): 1 for n in range(95)})
+    rows = [
+        ("sheets/balance", 1932, 1930, '{"tried": 2}', ""),
+        ("synapses/contacts", 295, 200, why, "made by other code"),
+    ]
+    recorded = pd.DataFrame(rows, columns=["class", "checks", "agree", "reasons", "stale"])
+    monkeypatch.setattr(pages, "load_verdicts", lambda: recorded)
+    text = pages.checks_table()
+    assert "1,932 of two files" in text and "295 computed" in text
+    assert "| 1,932 | 1,930 | 2: tried |" in text
+    assert "stale: made by other code. 95, each with its reason" in text

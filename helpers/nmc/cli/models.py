@@ -139,17 +139,17 @@ def _name_failures(rows, column: str) -> None:
 @click.argument("models", nargs=-1)
 @_packages
 @_workers
-@click.option("--rest-only", is_flag=True, help="Only the comparison with the fact sheets.")
+@click.option("--only", type=click.Choice(["rest", "threshold", "step"]), help="One protocol.")
 @click.option("--keep", is_flag=True, help="Update the recorded rows that come with the package.")
 @_verify
-def scoreboard_command(models, source, workers, rest_only, keep, verify) -> None:
+def scoreboard_command(models, source, workers, only, keep, verify) -> None:
     """Compare MODELS with their fact sheets.
 
     At rest, and by their counts of spikes; all models of the source by default. Started again it
     runs only what is missing, failed or out of date.
 
     \b
-    nmc scoreboard L1_HAC_cNAC187_1 --rest-only
+    nmc scoreboard L1_HAC_cNAC187_1 --only rest
     """
     from nmc import scoreboard
 
@@ -157,14 +157,15 @@ def scoreboard_command(models, source, workers, rest_only, keep, verify) -> None
     if verify:
         click.echo(f"{scoreboard.verify(verify)} rows stamped")
         return
-    plan = scoreboard.PLAN[:1] if rest_only else scoreboard.PLAN
+    plan = [entry for entry in scoreboard.PLAN if only in (None, entry[0])]
     chosen = select_models(models) or None
     rows = scoreboard.run_scoreboard(chosen, plan=plan, n_workers=workers, keep=keep)
     if keep:
         click.echo(scoreboard.summarise(scoreboard.load_scoreboard()))
         return
     rest = rows[(rows["protocol"] == "rest") & (rows["settings"].str.contains("published"))]
-    click.echo(scoreboard.summarise(scoreboard.judge(rest.reset_index(drop=True))))
+    if len(rest):
+        click.echo(scoreboard.summarise(scoreboard.judge(rest.reset_index(drop=True))))
 
 
 @click.command("scoreboard-pathways")
