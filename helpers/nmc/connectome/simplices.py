@@ -39,7 +39,7 @@ def count_maximal_simplices(connectome: Connectome) -> pd.Series:
     pandas.Series
         Counts (int64), index ``dimension`` 0, 1, … as `count_simplices` gives them.
     """
-    *_, maximal = _visit(connectome, maximal=True)
+    *_, maximal = _visit(connectome, _MAXIMAL)
     return pd.Series(maximal, name="maximal simplices").rename_axis("dimension")
 
 
@@ -77,7 +77,7 @@ def compute_edge_participation(connectome: Connectome) -> pd.DataFrame:
         m rows, index (``pre``, ``post``) in the order of ``adjacency.indices``; one column a
         dimension from 1 on.  A column's sum is its simplices times k(k + 1)/2.
     """
-    _, _, sides, _ = _visit(connectome, sides=True)
+    _, _, sides, _ = _visit(connectome, _SIDES)
     graph = connectome.adjacency
     pre = np.repeat(np.arange(graph.shape[0], dtype=np.int32), np.diff(graph.indptr))
     ends = pd.MultiIndex.from_arrays([pre, graph.indices], names=["pre", "post"])
@@ -183,26 +183,31 @@ def compute_neighbourhoods(connectome: Connectome, dimension: int = 2) -> pd.Dat
     return pd.DataFrame(columns, index=connectome.neurons.index)
 
 
-def _visit(connectome: Connectome, *, sides: bool = False, maximal: bool = False) -> tuple:
+#: What `_visit` is to look at besides the ends.
+_SIDES, _MAXIMAL = 1, 2
+
+
+def _visit(connectome: Connectome, which: int = 0) -> tuple[np.ndarray, ...]:
     """Walk through all simplices; return sources, sinks, sides and maximal ones by dimension."""
     all_counts = count_simplices(connectome).to_numpy()
     dimensions = max(all_counts.size, 2)
     indptr, indices = graph_of(connectome)
-    n, m = indptr.size - 1, indices.size
+    n = indptr.size - 1
     with memory_for("walking through the simplices"):
         turned = transpose(indptr, indices)
         degree, edges, _ = simplices.rooms(indptr, indices, n)
-        entries = degree + dimensions * degree
-        room = (degree, edges, entries, dimensions + 3)
-        row = (degree // 64 + 1) * 2 + (int(np.diff(turned[0]).max(initial=0)) // 64 + 1)
-        own = 8 * (2 * n * dimensions + m * dimensions * sides + degree * row * maximal)
-        own += 5 * n + 12 * edges + 20 * entries
-        how = (room, dimensions, sides, maximal, tasks(own))
-        found = walks.visit_simplices(indptr, indices, *turned, *how)
-    sources, sinks, on_sides, whole = found
-    for k, count in enumerate(all_counts):
-        must_hold("simplices one by one", (sources[:, k].sum(), count), (sinks[:, k].sum(), count))
-        if sides:
-            must_hold("sides of simplices", (on_sides[:, k].sum(), count * k * (k + 1) // 2))
-    used = slice(0, all_counts.size)
-    return sources[:, used], sinks[:, used], on_sides[:, used], whole[used]
+        in_degree = int(np.diff(turned[0]).max(initial=0))
+        row = 2 * (degree // 64 + 1) + in_degree // 64 + 1
+        own = 16 * n * dimensions + 5 * n + 12 * edges + 20 * degree * (dimensions + 1)
+        own += 8 * (
+            indices.size * dimensions * (which == _SIDES) + degree * row * (which == _MAXIMAL)
+        )
+        room = (degree, edges, in_degree)
+        found = walks.visit_simplices(indptr, indices, *turned, room, dimensions, which, tasks(own))
+    sources, sinks, sides, maximal = found
+    k = np.arange(all_counts.size)
+    sums = [table.sum(axis=0)[k] for table in (sources, sinks)]
+    must_hold("simplices one by one", (sums, [all_counts] * 2))
+    if which == _SIDES:
+        must_hold("sides of simplices", (sides.sum(axis=0)[k], all_counts * k * (k + 1) // 2))
+    return sources[:, k], sinks[:, k], sides[:, k], maximal[k]

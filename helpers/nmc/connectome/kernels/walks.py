@@ -88,10 +88,32 @@ def _credit(turn, first, last, totals, before, sides, back, on_sides):
         turn = back[turn]
 
 
+@njit(cache=True)
+def _go_on(depth, ends, x, starts, edges, ids, lists, sides, back, outs, words):
+    """List the candidates that `x` contacts; return where the list ends."""
+    first, end = ends[depth], ends[depth + 1]
+    stop, e, e_end = end, starts[x], starts[x + 1]
+    if depth == 0:  # all targets are candidates, each in its own place
+        for i in range(e, e_end):
+            lists[end], sides[end], back[end] = edges[i], ids[i], edges[i]
+            end += 1
+    elif words:
+        for q in range(first, stop):
+            y = lists[q]
+            lists[end] = y
+            end += np.int64(outs[x * words + (y >> 6)] >> np.uint64(y & 63) & ONE)
+    else:
+        for q in range(first, stop):
+            while e < e_end and edges[e] < lists[q]:
+                e += 1
+            if e < e_end and edges[e] == lists[q]:
+                lists[end], sides[end], back[end] = edges[e], ids[e], q
+                end += 1
+    return end
+
+
 @njit(cache=True, parallel=True)
-def visit_simplices(
-    indptr, indices, t_indptr, t_indices, room, dimensions, with_sides, with_maximal, tasks
-):
+def visit_simplices(indptr, indices, t_indptr, t_indices, room, dimensions, which, tasks):
     """Walk through all directed simplices, depth first from their source.
 
     The candidates at depth d are ``lists[ends[d] : ends[d + 1]]``: targets of the source that all
@@ -102,12 +124,12 @@ def visit_simplices(
     ----------
     indptr, indices, t_indptr, t_indices : int array
         The graph of n neurons and m connections, and its transpose.
-    room : (int, int, int, int)
-        Largest out-degree, connections among targets, entries and depth of the lists of a walk.
+    room : (int, int, int)
+        Largest out-degree, connections among targets, largest in-degree.
     dimensions : int
         Number of dimensions there are, at least 2.
-    with_sides, with_maximal : bool
-        Whether these are wanted.
+    which : int
+        1 for sides, 2 for maximal simplices, 0 for neither.
 
     Returns
     -------
@@ -118,52 +140,35 @@ def visit_simplices(
     maximal : int64 array, shape (dimensions,)
         Simplices that are part of no other.
     """
-    n, m = indptr.size - 1, indices.size if with_sides else 0
-    degree, edges_most, entries, depth_most = room
-    in_most = 0
-    for v in range(n):
-        in_most = max(in_most, t_indptr[v + 1] - t_indptr[v])
-    wide = degree * ((degree + 63) >> 6) if with_maximal else 0
-    front = degree * ((in_most + 63) >> 6) if with_maximal else 0
-    sources = np.zeros((tasks, n, dimensions), np.int64)
-    sinks = np.zeros((tasks, n, dimensions), np.int64)
-    on_sides = np.zeros((tasks, m, dimensions), np.int64)
+    n, (degree, edges_most, in_most) = indptr.size - 1, room
+    wide = degree * ((degree + 63) >> 6) if which == 2 else 0
+    front = degree * ((in_most + 63) >> 6) if which == 2 else 0
+    ends_of = np.zeros((2, tasks, n, dimensions), np.int64)
+    on_sides = np.zeros((tasks, indices.size if which == 1 else 0, dimensions), np.int64)
     maximal = np.zeros((tasks, dimensions), np.int64)
     # An allocation inside a task can fail unseen.
     all_inside, all_place = np.zeros((tasks, n), np.uint8), np.empty((tasks, n), np.int32)
     all_starts = np.zeros((tasks, degree + 1), np.int64)
-    all_edges, all_ids = (
-        np.empty((tasks, edges_most), np.int32),
-        np.empty((tasks, edges_most), np.int64),
+    all_edges = np.empty((tasks, edges_most), np.int32)
+    all_ids = np.empty((tasks, edges_most), np.int64)
+    all_lists = np.empty((tasks, degree * (dimensions + 1) + 1), np.int32)
+    all_sides = np.empty((tasks, 2, degree * (dimensions + 1)), np.int64)
+    all_turns = np.zeros((tasks, 2, dimensions + 3), np.int64)
+    all_totals = np.zeros((tasks, dimensions + 3, dimensions), np.int64)
+    all_rows, all_fronts = (
+        np.empty((tasks, 2, wide), np.uint64),
+        np.empty((tasks, front), np.uint64),
     )
-    all_lists = np.empty((tasks, entries), np.int32)
-    all_sides, all_back = (
-        np.empty((tasks, entries), np.int64),
-        np.empty((tasks, entries), np.int64),
-    )
-    all_ends, all_at = (
-        np.zeros((tasks, depth_most), np.int64),
-        np.zeros((tasks, depth_most), np.int64),
-    )
-    all_before = np.zeros((tasks, depth_most, dimensions), np.int64)
-    all_totals = np.zeros((tasks, dimensions), np.int64)
-    all_outs, all_ins = np.empty((tasks, wide), np.uint64), np.empty((tasks, wide), np.uint64)
-    all_fronts = np.empty((tasks, front), np.uint64)
     for c in prange(tasks):
-        inside, place, starts = all_inside[c], all_place[c], all_starts[c]
-        edges, ids, lists, sides, back = (
-            all_edges[c],
-            all_ids[c],
-            all_lists[c],
-            all_sides[c],
-            all_back[c],
-        )
-        ends, at, before, totals = all_ends[c], all_at[c], all_before[c], all_totals[c]
-        bits = all_outs[c], all_ins[c], all_fronts[c]
-        words = front_words = 0
+        inside, place, starts, edges = all_inside[c], all_place[c], all_starts[c], all_edges[c]
+        ids, lists, sides, back = all_ids[c], all_lists[c], all_sides[c, 0], all_sides[c, 1]
+        ends, at, totals, before = all_turns[c, 0], all_turns[c, 1], all_totals[c, 0], all_totals[c]
+        sources, sinks, credited, whole = ends_of[0, c], ends_of[1, c], on_sides[c], maximal[c]
+        outs, words, front_words = all_rows[c, 0], 0, 0
+        bits = outs, all_rows[c, 1], all_fronts[c]
         for v in range(c, n, tasks):
             size = _neighbourhood(v, indptr, indices, inside, place, starts, edges, ids)
-            if with_maximal:
+            if which == 2:
                 words, front_words = _bit_rows(
                     v,
                     size,
@@ -177,72 +182,44 @@ def visit_simplices(
                     edges,
                     bits,
                 )
-                maximal[c, 0] += size == 0 and t_indptr[v] == t_indptr[v + 1]
+                whole[0] += size == 0 and t_indptr[v] == t_indptr[v + 1]
             for a in range(size):
                 inside[indices[indptr[v] + a]] = 0
                 lists[a], sides[a], back[a] = a, indptr[v] + a, -1
             for k in range(dimensions):
-                sources[c, v, k] -= totals[k]
+                sources[v, k] -= totals[k]
             totals[0] += 1
-            sinks[c, v, 0] += 1
+            sinks[v, 0] += 1
             depth, ends[1], at[0] = 0, size, 0
             while depth >= 0:
-                first, stop, turn = ends[depth], ends[depth + 1], at[depth]
+                turn, stop = at[depth], ends[depth + 1]
+                k = depth + 1  # the dimension of the walk with the next candidate
                 if turn == stop:
                     depth -= 1
-                    if with_sides and depth >= 0:
-                        _credit(
-                            at[depth] - 1,
-                            depth + 1,
-                            dimensions,
-                            totals,
-                            before[depth],
-                            sides,
-                            back,
-                            on_sides[c],
-                        )
+                    if which == 1 and depth >= 0:
+                        k, turn = depth + 1, at[depth] - 1
+                        _credit(turn, k, dimensions, totals, before[k], sides, back, credited)
                     continue
                 at[depth] = turn + 1
-                x, end = lists[turn], stop
-                for k in range(depth + 1, dimensions):
-                    before[depth, k] = totals[k]
-                totals[depth + 1] += 1
-                sinks[c, indices[indptr[v] + x], depth + 1] += 1
-                e, e_end = starts[x], starts[x + 1]
-                if depth == 0:  # all targets are candidates, each in its own place
-                    for e in range(starts[x], e_end):
-                        lists[end], sides[end], back[end] = edges[e], ids[e], edges[e]
-                        end += 1
-                else:
-                    for q in range(first, stop):
-                        while e < e_end and edges[e] < lists[q]:
-                            e += 1
-                        if e < e_end and edges[e] == lists[q]:
-                            lists[end], sides[end], back[end] = edges[e], ids[e], q
-                            end += 1
+                x = lists[turn]
+                for d in range(k, dimensions):
+                    before[k, d] = totals[d]
+                totals[k] += 1
+                sinks[indices[indptr[v] + x], k] += 1
+                end = _go_on(depth, ends, x, starts, edges, ids, lists, sides, back, outs, words)
                 if end > stop:
                     depth += 1
                     ends[depth + 1], at[depth] = end, stop
-                    continue
-                if with_sides:
-                    _credit(
-                        turn,
-                        depth + 1,
-                        depth + 2,
-                        totals,
-                        before[depth],
-                        sides,
-                        back,
-                        on_sides[c],
-                    )
-                if with_maximal:
-                    grows = _grows(depth, at, lists, bits, words, front_words)
-                    maximal[c, depth + 1] += not grows
+                elif which == 1:
+                    _credit(turn, k, k + 1, totals, before[k], sides, back, credited)
+                elif which == 2:
+                    whole[k] += not _grows(depth, at, lists, bits, words, front_words)
             for k in range(dimensions):
-                sources[c, v, k] += totals[k]
+                sources[v, k] += totals[k]
     for c in range(1, tasks):
         on_sides[0] += on_sides[c]
-    return sources.sum(axis=0), sinks.sum(axis=0), on_sides[0], maximal.sum(axis=0)
+    ends_found = ends_of.sum(axis=1)
+    return ends_found[0], ends_found[1], on_sides[0], maximal.sum(axis=0)
 
 
 @njit(cache=True, parallel=True)
