@@ -48,11 +48,6 @@ def count_simplices(connectome: Connectome) -> pd.Series:
 def compute_participation(connectome: Connectome) -> pd.DataFrame:
     """Count, for every neuron, the directed simplices of each dimension it is part of.
 
-    Parameters
-    ----------
-    connectome : Connectome
-        n neurons.
-
     Returns
     -------
     pandas.DataFrame

@@ -36,11 +36,6 @@ from nmc.errors import ConnectomeError
 def compute_degrees(connectome: Connectome) -> pd.DataFrame:
     """Count the partners of every neuron (Newman 2003, SIAM Rev 45:167).
 
-    Parameters
-    ----------
-    connectome : Connectome
-        n neurons.
-
     Returns
     -------
     pandas.DataFrame
@@ -71,11 +66,6 @@ def compute_core_numbers(connectome: Connectome) -> pd.Series:
 
     In the k-core every neuron has k connections, in and out, with others of it (Seidman 1983, Soc
     Netw 5:269; for directed graphs as networkx counts them).
-
-    Parameters
-    ----------
-    connectome : Connectome
-        n neurons.
 
     Returns
     -------
@@ -112,7 +102,6 @@ def compute_pathway_reciprocity(connectome: Connectome, by: str = "mtype") -> pd
 
     Parameters
     ----------
-    connectome : Connectome
     by : str
         Column of the neuron table whose groups form the pathways.
 
@@ -144,7 +133,6 @@ def compute_convergence(connectome: Connectome, by: str = "mtype") -> pd.DataFra
 
     Parameters
     ----------
-    connectome : Connectome
     by : str
         Column of the neuron table whose groups form the pathways.
 
@@ -204,7 +192,6 @@ def compute_rich_club(connectome: Connectome, nulls: Iterable = ()) -> pd.DataFr
 
     Parameters
     ----------
-    connectome : Connectome
     nulls : iterable of Connectome, or one, optional
         Graphs in which every neuron has the same in- and out-degree, from
         `make_degree_preserving`; taken one at a time, so a generator saves memory.
@@ -262,7 +249,6 @@ def compute_hubs(
 
     Parameters
     ----------
-    connectome : Connectome
     share : float
         Share of all neurons to call hubs, above 0 and at most 1; with all that tie with the last.
     kind : {"degree", "in_degree", "out_degree"}
@@ -308,7 +294,6 @@ def compute_block_densities(connectome: Connectome, by: str = "layer") -> pd.Dat
 
     Parameters
     ----------
-    connectome : Connectome
     by : str
         Column of the neuron table: ``"layer"``, ``"mtype"``, ``"excitatory"`` …
 
@@ -341,7 +326,6 @@ def compute_modularity(connectome: Connectome, by: str = "layer") -> float:
 
     Parameters
     ----------
-    connectome : Connectome
     by : str
         Column of the neuron table that parts the neurons.
 

@@ -24,12 +24,7 @@ from nmc.connectome.kernels.distance import (
     pairs_by_distance,
     pairs_by_offset,
 )
-from nmc.connectome.validation import (
-    check_choice,
-    check_connectome,
-    check_width,
-    finite,
-)
+from nmc.connectome.validation import check_choice, check_connectome, check_width, finite
 from nmc.errors import ConnectomeError
 
 #: Which coordinates each kind of distance uses; y is vertical.
@@ -98,7 +93,6 @@ def compute_pathway_probability(
 
     Parameters
     ----------
-    connectome : Connectome
     within_um : float
         Pairs closer than this count, µm; ``inf`` for all pairs.
     by : str
@@ -153,11 +147,7 @@ def count_pairs(
         once = pairs_by_distance(*(c[order] for c in xyz), starts, *how)
         pairs = once + once.transpose(1, 0, 2)
         connections = connections_by_distance(indptr, indices, *xyz, codes, n_groups, *how)
-    must_hold(
-        "pairs by distance",
-        (pairs.sum(), n * (n - 1)),
-        (connections.sum(), indices.size),
-    )
+    must_hold("pairs by distance", (pairs.sum(), n * (n - 1)), (connections.sum(), indices.size))
     return pairs, connections
 
 

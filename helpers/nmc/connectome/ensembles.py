@@ -103,7 +103,6 @@ def compute_summary(connectome: Connectome, measures: Iterable[str] = DEFAULT) -
 
     Parameters
     ----------
-    connectome : Connectome
     measures : str or iterable of str
         Names in `MEASURES`; another is an `UnknownNameError`.
 

@@ -34,8 +34,6 @@ def to_scipy(connectome: Connectome, dtype=bool, *, weights: bool = False) -> sp
 
     Parameters
     ----------
-    connectome : Connectome
-        N neurons.
     dtype : dtype
         Type of the values; ``float`` suits linear algebra, where bool does not count.
     weights : bool
@@ -109,7 +107,6 @@ def to_parquet(connectome: Connectome, folder: str | Path) -> Path:
 
     Parameters
     ----------
-    connectome : Connectome
     folder : str or Path
         Where; made when it is missing.
 
@@ -153,7 +150,6 @@ def to_graphml(connectome: Connectome, path: str | Path) -> Path:
 
     Parameters
     ----------
-    connectome : Connectome
     path : str or Path
         The file to write.
 
@@ -174,7 +170,6 @@ def to_sonata(connectome: Connectome, folder: str | Path, population: str = "nmc
 
     Parameters
     ----------
-    connectome : Connectome
     folder : str or Path
         Where; made when it is missing.
     population : str

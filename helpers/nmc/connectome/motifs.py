@@ -170,7 +170,6 @@ def count_triads(connectome: Connectome, by: str | None = None, *, unconnected: 
 
     Parameters
     ----------
-    connectome : Connectome
     by : str, optional
         A column of the neuron table, e.g. ``"mtype"``: count within each of its groups,
         connections to other groups left out. Default: the whole graph.
@@ -209,11 +208,6 @@ def compute_clustering(connectome: Connectome) -> pd.DataFrame:
     reciprocal partners. Undirected, after Watts and Strogatz [2]_: ``2tᵢ / kᵢ(kᵢ − 1)`` with
     kᵢ partners and tᵢ triangles, directions forgotten. Where no triangle is possible the
     coefficient is 0.
-
-    Parameters
-    ----------
-    connectome : Connectome
-        n neurons.
 
     Returns
     -------

@@ -44,8 +44,6 @@ def compute_path_lengths(connectome: Connectome, sources: np.ndarray | None = No
 
     Parameters
     ----------
-    connectome : Connectome
-        n neurons.
     sources : bool or int array, optional
         Neurons the paths start from, a mask of n or indices; default all. Paths may pass, and
         end at, any neuron.
@@ -100,11 +98,6 @@ def summarise_paths(lengths: pd.DataFrame) -> pd.Series:
 def compute_components(connectome: Connectome) -> pd.DataFrame:
     """Find the parts of the graph whose neurons reach one another.
 
-    Parameters
-    ----------
-    connectome : Connectome
-        n neurons.
-
     Returns
     -------
     pandas.DataFrame
@@ -138,7 +131,6 @@ def compute_small_world(
 
     Parameters
     ----------
-    connectome : Connectome
     rng : numpy.random.Generator or int
         Draws the random graphs; or the seed of one that does.
     n_random : int
@@ -219,7 +211,6 @@ def compute_common_neighbour_bias(
 
     Parameters
     ----------
-    connectome : Connectome
     by : str or None
         Column of the neuron table whose groups form the pathways; None for one group of all.
     definition : {"factsheet", "efferent"}

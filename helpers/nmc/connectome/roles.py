@@ -49,11 +49,6 @@ def count_triad_roles(connectome: Connectome) -> pd.DataFrame:
     298:824, for the classes): source, middle or sink of a feed-forward triangle, and so on.
     Triangles are listed once each; open triads follow from the partners' partners by subtraction.
 
-    Parameters
-    ----------
-    connectome : Connectome
-        n neurons.
-
     Returns
     -------
     pandas.DataFrame

@@ -30,10 +30,6 @@ def count_maximal_simplices(connectome: Connectome) -> pd.Series:
     A simplex is part of a larger one when some neuron can be put before, between or behind its
     own so that each still contacts all later ones.
 
-    Parameters
-    ----------
-    connectome : Connectome
-
     Returns
     -------
     pandas.Series
@@ -45,11 +41,6 @@ def count_maximal_simplices(connectome: Connectome) -> pd.Series:
 
 def compute_simplex_degrees(connectome: Connectome) -> pd.DataFrame:
     """Count, for every neuron, the directed simplices that begin and that end at it.
-
-    Parameters
-    ----------
-    connectome : Connectome
-        n neurons.
 
     Returns
     -------
@@ -65,11 +56,6 @@ def compute_simplex_degrees(connectome: Connectome) -> pd.DataFrame:
 
 def compute_edge_participation(connectome: Connectome) -> pd.DataFrame:
     """Count, for every connection, the directed simplices of each dimension it is part of.
-
-    Parameters
-    ----------
-    connectome : Connectome
-        m connections.
 
     Returns
     -------
@@ -87,10 +73,6 @@ def compute_edge_participation(connectome: Connectome) -> pd.DataFrame:
 
 def count_reciprocal_in_simplices(connectome: Connectome) -> pd.DataFrame:
     """Count the connections of simplices that have one in the other direction.
-
-    Parameters
-    ----------
-    connectome : Connectome
 
     Returns
     -------
@@ -115,7 +97,6 @@ def list_simplices(connectome: Connectome, dimension: int) -> np.ndarray:
 
     Parameters
     ----------
-    connectome : Connectome
     dimension : int
         Of the simplices, 0 or more.
 
@@ -153,8 +134,6 @@ def compute_neighbourhoods(connectome: Connectome, dimension: int = 2) -> pd.Dat
 
     Parameters
     ----------
-    connectome : Connectome
-        n neurons.
     dimension : int
         Up to which dimension simplices are counted, 1 or more; higher ones take much longer.
 
