@@ -53,7 +53,7 @@ def compute_population_rate(run: CircuitRun, bin_ms: float = BIN_MS) -> pd.DataF
     Parameters
     ----------
     run : CircuitRun
-        From `nmc.simulate_circuit` or `nmc.simulate_point_circuit`.
+        What to look at.
     bin_ms : float
         Width of a bin.
 

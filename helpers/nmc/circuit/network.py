@@ -70,7 +70,7 @@ def simulate_circuit(
     mode : {"fixed", "converged"}
         Fixed steps of `dt_ms`, first order; or NEURON's variable step, of each cell its own, on
         synapses whose decay is stated as a differential equation (see `rewrite`).
-        Circuits with random channels keep the fixed step; ``attrs["integration"]`` says so.
+        Circuits with random channels keep the fixed one; ``attrs["integration"]`` says so.
     dt_ms : float
         The fixed step.
     ranks : int
@@ -87,12 +87,8 @@ def simulate_circuit(
 
     Raises
     ------
-    CircuitError
-        A setting that cannot be.
-    UnknownNameError
-        There is no such mode.
-    SimulationError
-        The run failed, or there is no mpiexec.
+    CircuitError, UnknownNameError, SimulationError
+        A setting that cannot be; the run failed, or there is no mpiexec.
     """
     plan = plan.trusting() if trust else plan
     params = make_params(plan, tstop_ms, record, mode, dt_ms, ranks)

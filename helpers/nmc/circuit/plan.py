@@ -118,7 +118,7 @@ class CircuitPlan:
 
 
 def choose_neurons(connectome, counts: Mapping[str, int], *, rng, tries: int = 200) -> np.ndarray:
-    """Choose neighbouring neurons that are well connected.
+    """Choose neighbouring neurons that are well connected; their sorted numbers.
 
     Takes, around a random neuron, the nearest of each m-type; of many such the best connected.
 
@@ -132,11 +132,6 @@ def choose_neurons(connectome, counts: Mapping[str, int], *, rng, tries: int = 2
         What draws the neighbourhoods, or its seed.
     tries : int
         How many neighbourhoods to look at.
-
-    Returns
-    -------
-    int array
-        Sorted numbers of neurons.
 
     Raises
     ------

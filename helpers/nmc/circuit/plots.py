@@ -60,12 +60,10 @@ def plot_rate_dependence(synapses, rates_Hz, *, spike: int = 20, ax: Axes | None
 
     Parameters
     ----------
-    synapses : anything `nmc.load_synapse_parameters` takes
-        Which pathways.
-    rates_Hz : array
-        Rates of the trains.
-    spike : int
-        Which spike of the train, from 1.
+    synapses
+        As for `nmc.load_synapse_parameters`.
+    rates_Hz, spike : array, int
+        Rates of the trains, and which spike of them, from 1.
     """
     rates_Hz = as_numbers(list(rates_Hz), where="rates_Hz", error=SynapseError)
     table = load_synapse_parameters(synapses)
@@ -110,10 +108,8 @@ def plot_releases(
     ----------
     released : bool array, (trials, contacts, n)
         From `nmc.simulate_release`.
-    times_ms : array, (n,)
-        Spike times.
-    response : array, (n,), optional
-        The deterministic response u·R.
+    times_ms, response : array, (n,)
+        Spike times; the deterministic response u·R, if it is to be drawn.
     """
     share = released.mean(axis=1)
     for trial in share[:12]:

@@ -107,8 +107,6 @@ def fit_point_neuron(
     ------
     CircuitError
         The package does not fire at any of the amplitudes.
-    PackageError, SimulationError
-        As `nmc.simulate_rest` and `nmc.simulate_fi`.
     """
     seed = as_count(seed, where="seed", error=CircuitError)
     package = as_package(model)
@@ -177,10 +175,6 @@ def compute_attenuation(model: AnyModel) -> pd.DataFrame:
     -------
     pandas.DataFrame
         One row a segment: ``section``, ``x``, ``share``; ``attrs`` say the origin.
-
-    Raises
-    ------
-    PackageError, MechanismError, CompilerError, SimulationError
     """
     package = as_package(model)
     params = {"cell": cell_spec(package), "v_init_mV": -70.0, "dt_ms": 0.1}

@@ -111,8 +111,8 @@ def read_circuit(plan: CircuitPlan, folder: str | Path) -> CircuitRun:
     Raises
     ------
     CircuitError, PartsError
-        No circuit was written there, or none has run; a rank's part is missing, damaged, of
-        another run, or made from another plan, other packages or other settings.
+        No circuit was written there, or none has run; a part is missing, damaged, of another run
+        or made from something else.
     """
     folder = Path(folder)
     plan = plan.trusting()  # nothing of it is run here

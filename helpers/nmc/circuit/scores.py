@@ -74,14 +74,9 @@ def run_pathways(
 
 
 def verify(n: int = 1, *, seed: int = 0, path: Path | None = None) -> int:
-    """Record `n` of the kept pathways again, drawn by `seed`; if all are the same, stamp the rows.
+    """Record `n` kept pathways again, drawn by `seed`; if all are the same, stamp the rows.
 
-    Returns how many were stamped as of today's code (`nmc.recomputed.restamp`).
-
-    Raises
-    ------
-    SimulationError, SourceError
-        A pathway gave another number than is kept; the packages are the synthetic sample's.
+    Returns how many were stamped as of today's code; see `nmc.recomputed.restamp`.
     """
     rows = pd.read_parquet(path or recomputed.table_file("pathways"))
     drawn = recomputed.draw_sample(rows[rows["error"].isna()], n, seed)

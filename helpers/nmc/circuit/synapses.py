@@ -48,7 +48,7 @@ _PARAMETERS = list(_SHEET.values())
 def train_times(
     rate_Hz: float = RATE_HZ, n: int = SPIKES, recovery_ms: float | None = RECOVERY_MS
 ) -> np.ndarray:
-    """Spike times of a regular train from 0 on, ms, and a recovery spike after its last.
+    """Return spike times of a regular train from 0 on, ms; shape (n + 1,) or (n,).
 
     Parameters
     ----------
@@ -56,10 +56,6 @@ def train_times(
         Rate and number of spikes of the train.
     recovery_ms : float or None
         Time from the train's last spike to one more; None leaves it out.
-
-    Returns
-    -------
-    float array, (n + 1,) or (n,)
     """
     rate_Hz = _number(rate_Hz, where="rate of a train, Hz")
     n = _count(n, where="spikes of a train", low=1, high=10**7)
@@ -154,7 +150,6 @@ def simulate_release(U, D_ms, F_ms, times_ms, trials: int, *, rng) -> np.ndarray
     Returns
     -------
     bool array, (trials,) + S + (n,)
-        Which contact released at which spike.
     """
     rng = np.random.default_rng(rng)
     trials = _count(trials, where="trials", low=1)
@@ -199,17 +194,12 @@ def compute_train(
     u, R = compute_response(*table[_PARAMETERS].to_numpy().T, times)
     response = u * R
     count, length = response.shape
+    values = {"u": u, "R": R, "response": response, "relative": response / response[:, :1]}
     return pd.DataFrame(
-        {
-            "pathway": np.repeat(table.index.to_numpy(), length),
-            "spike": np.tile(np.arange(1, length + 1), count),
-            "t_ms": np.tile(times, count),
-            "u": u.ravel(),
-            "R": R.ravel(),
-            "response": response.ravel(),
-            "relative": (response / response[:, :1]).ravel(),
-        }
-    )
+        {"pathway": np.repeat(table.index.to_numpy(), length),
+         "spike": np.tile(np.arange(1, length + 1), count), "t_ms": np.tile(times, count),
+         **{name: each.ravel() for name, each in values.items()}}
+    )  # fmt: skip
 
 
 def load_synapse_parameters(pathway=None, *, calcium_mM: float = MEASURED_mM) -> pd.DataFrame:

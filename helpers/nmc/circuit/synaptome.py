@@ -187,8 +187,8 @@ def count_synaptome(model: AnyModel) -> pd.DataFrame:
     -------
     pandas.DataFrame
         Index ``pre_mtype``; ``excitatory``, ``cells`` and ``synapses`` of the package,
-        ``sheet_cells`` (convergence) and ``sheet_synapses`` (convergence × synapses per
-        connection; NaN where the sheets have no such pathway) and ``ratio`` of the synapses.
+        ``sheet_cells`` (convergence), ``sheet_synapses`` (times synapses per connection; NaN
+        where the sheets have no such pathway) and ``ratio`` of the synapses.
     """
     package = as_package(model)
     grouped = package.synapses.groupby("pre_mtype")
