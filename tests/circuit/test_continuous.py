@@ -148,5 +148,5 @@ def test_the_portals_synapses_can_be_rewritten(mirror, monkeypatch):
     monkeypatch.setenv("NMC_SOURCE", str(mirror))
     package = with_continuous_synapses(nmc.load_package("L23_LBC_cSTUT189_1"))
     for name in SYNAPSES:
-        text = package.mods[name].read_text("utf-8")
+        text = package.text(f"mechanisms/{name}.mod")
         assert "METHOD cnexp" in text and text.count("' = -") == 4

@@ -116,6 +116,7 @@ class Package:
     _mtypes: Mapping[int, str]
     _synapses: pd.DataFrame | None
     renamed: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    _rewritten: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     def __repr__(self) -> str:
         mechanisms = {m for found in self.mechanisms.values() for m in found}
@@ -186,7 +187,9 @@ class Package:
         return content
 
     def text(self, file: str) -> str:
-        """Text of a file by its path in the package; errors as of `content`."""
+        """Text of a file by its path, or what is to stand for it; errors as of `content`."""
+        if file in self._rewritten:
+            return self._rewritten[file]
         text = self.content(file).decode("utf-8", "replace")
         return text.replace("\r\n", "\n").replace("\r", "\n")
 

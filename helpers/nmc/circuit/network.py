@@ -13,11 +13,9 @@ Computation 17:903-921): a spike that arrives at one cell does not make the othe
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import pandas as pd
 
@@ -28,7 +26,6 @@ from nmc.cells.results import run_cached
 from nmc.circuit.activity import CircuitRun
 from nmc.circuit.plan import CircuitPlan
 from nmc.circuit.synaptome import origin_of
-from nmc.data.files import cache_folder, write_bytes
 from nmc.errors import CircuitError, MechanismError, UnknownNameError
 from nmc.numbers import as_count, as_counts, as_number
 
@@ -213,17 +210,6 @@ def rewrite(text: str) -> str:
 def with_continuous_synapses(package: Package) -> Package:
     """Return a package with synapses from `rewrite`; its other files stay where they are."""
     texts = mechanisms.ported(package, True)
-    texts = {name: rewrite(text) for name, text in texts.items() if name in SYNAPSES}
-    written = {name: _write(name, text) for name, text in texts.items()}
-    hashes = {f"mechanisms/{n}.mod": hashlib.sha256(t.encode()) for n, t in texts.items()}
-    hashes = package._hashes | {file: found.hexdigest() for file, found in hashes.items()}
-    return replace(package, mods={**package.mods, **written}, _hashes=hashes)
-
-
-def _write(name: str, text: str) -> Path:
-    """Write a rewritten MOD file into the cache, in one piece."""
-    folder = cache_folder() / "variants" / hashlib.sha256(text.encode()).hexdigest()[:24]
-    path = folder / f"{name}.mod"
-    if not path.is_file() or path.read_bytes() != text.encode():
-        write_bytes(path, text.encode())
-    return path
+    found = {n: rewrite(text) for n, text in texts.items() if n in SYNAPSES}
+    rewritten = {f"mechanisms/{name}.mod": text for name, text in found.items()}
+    return replace(package, _rewritten=rewritten)
