@@ -118,6 +118,7 @@ def library(cache: Path, name: str, mods: dict, **more) -> Path:
     folder.mkdir(parents=True)
     manifest = {"library": "lib.so", "mods": mods, "build": mechanisms.build_tag()} | more
     (folder / "manifest.json").write_text(json.dumps(manifest))
+    (folder / "lib.so").write_text("")
     return folder / "lib.so"
 
 
