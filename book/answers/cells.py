@@ -222,3 +222,8 @@ def _stem_share(model: str = "L23_BTC_bAC217_1") -> float:
     longest = {root: max(e for s, e in ends.items() if roots[s] == root)
                for root in set(roots.values())}  # fmt: skip
     return sum(longest.values()) / length.sum()
+
+
+@exercise("ex-outside-sigma", "The conductivity stands in the denominator.")
+def _voltage_at_twice_the_conductivity() -> float:
+    return 1 / 2

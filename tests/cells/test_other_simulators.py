@@ -90,3 +90,36 @@ theirs = list(lfpy_cell.vmem[lfpy_cell.get_idx("soma")[0]][::4])
 """)
     n = min(len(own), len(theirs))
     assert n > 2900 and np.abs(own[:n] - theirs[:n]).max() < 1e-3
+
+
+def test_lfpy_hears_the_same_spike_from_outside():
+    """The line source on recorded membrane currents, against LFPy's own cell and electrode."""
+    pytest.importorskip("LFPy")
+    own, theirs = run("""
+import LFPy, lfpykit
+places = nmc.locate_segments(package)
+record = nmc.record_segments(package)
+pulse = nmc.Step(5, 30, 0.3)
+trace = nmc.simulate_currents(
+    package, [pulse], tstop_ms=40, v_init_mV=-65, mode="published", record=record,
+    sampling_ms=0.025,
+)
+ends = [places[[f"{k}0_um", f"{k}1_um"]].to_numpy() for k in "xyz"]
+geometry = lfpykit.CellGeometry(*ends, d=places["diameter_um"].to_numpy())
+soma = [end[0].mean() for end in ends]
+x, y, z = (np.array([at + away for away in (20, 50, 200)]) for at in soma)
+line = lfpykit.LineSourcePotential(geometry, x, y, z, 0.3).get_transformation_matrix()
+own = np.ptp(line @ trace[list(record)].to_numpy().T[:, 40:], axis=1).tolist()
+
+hold.amp, step.delay, step.dur, step.amp = 0, 5, 30, 0.3
+lfpy_cell = LFPy.Cell(
+    morphology=cell.hoc.all, v_init=-65, celsius=34, dt=0.025, tstart=0, tstop=40,
+    passive=False, nsegs_method=None, delete_sections=False,
+)
+lfpy_cell.simulate(rec_imem=True)
+middle = [getattr(lfpy_cell, k)[lfpy_cell.get_idx("soma")[0]].mean() for k in "xyz"]
+x, y, z = (np.array([at + away for away in (20, 50, 200)]) for at in middle)
+electrode = LFPy.RecExtElectrode(lfpy_cell, x=x, y=y, z=z, sigma=0.3, method="linesource")
+theirs = np.ptp(electrode.get_transformation_matrix() @ lfpy_cell.imem[:, 40:], axis=1).tolist()
+""")
+    assert np.abs(own / theirs - 1).max() < 0.02
