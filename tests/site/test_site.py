@@ -230,9 +230,9 @@ def test_the_gallery_shows_a_figure_and_a_question_of_each_chapter(visit, site):
         assert "?" in card.locator(".sd-card-text").first.inner_text()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_figure_is_enlarged_and_put_back_by_click_and_keyboard(visit, site, scheme):
-    one = visit(site / "book/data/meet-the-microcircuit.html", 1280, scheme)
+@pytest.mark.parametrize("width, scheme", VIEWS)
+def test_a_figure_is_enlarged_and_put_back_by_click_and_keyboard(visit, site, width, scheme):
+    one = visit(site / "book/data/meet-the-microcircuit.html", width, scheme)
     figure, large = (
         one.page.locator("figure img[role=button]").first,
         one.page.locator("dialog.nmc-large"),
@@ -242,6 +242,8 @@ def test_a_figure_is_enlarged_and_put_back_by_click_and_keyboard(visit, site, sc
         show()
         assert large.locator("img").bounding_box()["width"] > 1.2 * small
         assert large.locator("img").get_attribute("alt") == figure.get_attribute("alt")
+        style = "image => getComputedStyle(image).filter"
+        assert large.locator("img").evaluate(style) == "none", "its colours are the figure's"
         hide() if hide else one.page.keyboard.press("Escape")
         assert large.count() == 0
         assert one.page.evaluate("document.activeElement.tagName") == "IMG"
