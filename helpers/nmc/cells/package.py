@@ -180,10 +180,7 @@ class Package:
 
     def content(self, file: str) -> bytes:
         """Content of a file by its path in the package; `PackageError` if it changed meanwhile."""
-        folder, _, name = file.rpartition("/")
         path = self.folder / file
-        if folder == "mechanisms":  # a rewritten one lies elsewhere
-            path = self.mods.get(name.removesuffix(".mod"), path)
         content = path.read_bytes() if path.is_file() else b""
         if hashlib.sha256(content).hexdigest() != self._hashes.get(file):
             raise self.changed(file)
