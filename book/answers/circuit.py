@@ -22,6 +22,25 @@ def _contacts(pre: str = "L5_TTPC1", post: str = "L5_TTPC1", share: float = 0.01
     return n
 
 
+@exercise("ex-sheets-implied", "(1 - U) to the n is the failure rate: take logarithms.")
+def _implied_contacts() -> float:
+    """Halve an interval until the failures of n contacts are those of the sheet."""
+    pathways = nmc.load_pathways().set_index(["pre", "post"])
+    row = pathways.loc[("L5_TTPC1", "L5_TTPC1")]
+    low, high = 0.0, 1_000.0
+    while high - low > 1e-9:
+        middle = (low + high) / 2
+        more = (1 - row["u_mean"]) ** middle > row["failures_mean_percent"] / 100
+        low, high = (middle, high) if more else (low, middle)
+    return low
+
+
+@exercise("ex-classes-latency", "`idxmax` of `latency_ms`; give the value of `pathway`.")
+def _slowest_pathway() -> str:
+    rows = nmc.load_pathway_scores().dropna(subset="latency_ms").to_dict("records")
+    return max(rows, key=lambda row: row["latency_ms"])["pathway"]
+
+
 @exercise(
     "ex-synaptome-most", "Count rows of `package.synapses` by `pre_cell`.", first_decides=True
 )

@@ -24,6 +24,7 @@ from pybtex.richtext import Text
 
 from tools.bookbuild import BookError
 from tools.bookbuild.execute import Page
+from tools.bookbuild.outputs import shown_badly
 from tools.bookbuild.project import Project
 
 #: Bibliography key → short name and address.
@@ -325,12 +326,13 @@ def problems(notebook: NotebookNode) -> list[tuple[int, str]]:
     found = []
     for number, cell in enumerate((c for c in notebook.cells if c.cell_type == "code"), 1):
         looks, data = cell.metadata.get("mystnb", {}), [o.get("data", {}) for o in cell.outputs]
-        if not _HIDING & set(cell.metadata.get("tags", [])) and any(
-            kind.startswith("image/") for one in data for kind in one
-        ):
+        shown = not _HIDING & set(cell.metadata.get("tags", []))
+        if shown and any(kind.startswith("image/") for one in data for kind in one):
             for part, name in (("figure", "caption"), ("image", "alt")):
                 if not looks.get(part, {}).get(name):
                     found.append((number, f"shows a picture without {name} text."))
+        if shown:
+            found += [(number, said) for said in shown_badly(cell)]
         for said in (str(one.get("text/markdown", "")) for one in data):
             if said.startswith("**Not "):
                 told = said.partition("** ")[2]

@@ -197,6 +197,9 @@ class Connectome:
             f"{self.n_connections:,} connections ({self.coverage})>"
         )
 
+    def _repr_markdown_(self) -> str:
+        return repr(self).strip("<>")
+
     def with_adjacency(self, adjacency: sparse.csr_array, name: str) -> Connectome:
         """Return the same neurons with other connections, e.g. a null model's.
 
