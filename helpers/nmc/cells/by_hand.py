@@ -60,17 +60,7 @@ SCRIPT_RULES = (
 
 @dataclass(frozen=True)
 class Command:
-    """A command that has ended.
-
-    Attributes
-    ----------
-    command : str
-        As it would be typed.
-    returncode : int
-        0 when it succeeded.
-    output : str
-        What it wrote, standard output and error together.
-    """
+    """A command that has ended: how it is typed, its exit status, and all that it wrote."""
 
     command: str
     returncode: int
@@ -90,7 +80,7 @@ def copy_package(model: AnyModel, folder: Path) -> Path:
 
     Parameters
     ----------
-    model : str, path, Model or Package
+    model
         As for `nmc.load_package`.
     folder : pathlib.Path
         Where the package's own folder is put.
@@ -147,16 +137,9 @@ def port_package(folder: Path) -> pd.DataFrame:
             if not found:
                 continue
             text = rule.pattern.sub(rule.replacement, text)
-            rows.append(
-                {
-                    "file": path.relative_to(folder).as_posix(),
-                    "what": rule.name,
-                    "times": len(found),
-                    "before": " ".join(found[0][0].split()),
-                    "after": found[0].expand(rule.replacement).strip(),
-                    "why": rule.reason,
-                }
-            )
+            before, after = " ".join(found[0][0].split()), found[0].expand(rule.replacement).strip()
+            file = path.relative_to(folder).as_posix()
+            rows.append((file, rule.name, len(found), before, after, rule.reason))
         path.write_text(text, "utf-8")
     if ours:
         _left[folder.resolve()] = _state(folder)
@@ -210,15 +193,9 @@ def run_command(
     environment = {**os.environ, "PATH": path, "NEURON_MODULE_OPTIONS": "-nogui"}
     try:
         done = subprocess.run(
-            [program, *command[1:]],
-            cwd=folder,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            timeout=timeout_s,
-            check=False,
-        )
+            [program, *command[1:]], cwd=folder, env=environment, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout_s, check=False,
+        )  # fmt: skip
     except subprocess.TimeoutExpired as error:
         raise SimulationTimeout(f"{typed}: not finished within {timeout_s:g} s.") from error
     if ours and Path(folder).resolve() in _left:

@@ -131,7 +131,7 @@ def simulate_fi(
     Parameters
     ----------
     model, hold_nA
-        As for `nmc.simulate_step`.
+        As for `nmc.simulate_step`, whose errors are those of this call.
     amplitudes_nA : iterable of float, optional
         Step amplitudes on top of the holding current; by default `SHARES` of the package's
         weakest step.
@@ -146,11 +146,6 @@ def simulate_fi(
         One row an amplitude, ascending: ``amplitude_nA``, ``spike_count``, ``rate_Hz`` (spikes
         over the 2 s of the step), ``first_spike_ms`` after the step's start (NaN if none) and
         ``final_rate_Hz``, one over the last interval between spikes (NaN below two spikes).
-
-    Raises
-    ------
-    ProtocolError, PackageError, MechanismError, CompilerError, SimulationError
-        As `nmc.simulate_step`.
     """
     package = as_package(model)
     if amplitudes_nA is None:
@@ -280,11 +275,6 @@ def simulate_steps(
     -------
     dict of str to pandas.DataFrame
         Model name → trace, in the order given.
-
-    Raises
-    ------
-    ProtocolError, PackageError, MechanismError, CompilerError, SimulationError
-        As `nmc.simulate_step`.
     """
     n_workers = check_setting("n_workers", n_workers)
     packages = [as_package(model) for model in models]
@@ -309,7 +299,7 @@ def simulate_iv(
     Parameters
     ----------
     model
-        As for `nmc.simulate_step`.
+        As for `nmc.simulate_step`, whose errors are those of this call.
     amplitudes_nA : iterable of float, optional
         Step amplitudes; by default nine from −1 to 0.6 of the package's weakest step.
     hold_nA : float
@@ -326,11 +316,6 @@ def simulate_iv(
         the step), ``peak_mV`` (farthest from it during the step), ``steady_mV`` (mean of the
         step's last 100 ms; NaN where the cell fires), ``sag_ratio`` ((peak − steady) /
         (peak − base), NaN without a step) and ``spike_count``.
-
-    Raises
-    ------
-    ProtocolError, PackageError, MechanismError, CompilerError, SimulationError
-        As `nmc.simulate_step`.
     """
     package = as_package(model)
     refuse_settings("iv", settings, "window_ms")

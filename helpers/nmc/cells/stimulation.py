@@ -36,7 +36,7 @@ def simulate_bap(
     Parameters
     ----------
     model
-        As for `nmc.simulate_step`.
+        As for `nmc.simulate_step`, whose errors are those of this call.
     amplitude_nA : float
         Pulse of 5 ms into the soma; 1.9 nA makes the portal's L5_TTPC1 spike once.
     n_places : int or None
@@ -51,11 +51,6 @@ def simulate_bap(
         ``distance_um`` along the path from the soma, ``amplitude_mV`` above the resting value,
         ``delay_ms`` of the peak after the soma's. ``.attrs["spike_count"]`` says how often the
         soma fired.
-
-    Raises
-    ------
-    ProtocolError, PackageError, MechanismError, CompilerError, SimulationError
-        As `nmc.simulate_step`.
     """
     package = as_package(model)
     refuse_settings("bap", settings, "record", "window_ms")
@@ -122,7 +117,7 @@ def simulate_chirp(
     Parameters
     ----------
     model
-        As for `nmc.simulate_step`.
+        As for `nmc.simulate_step`, whose errors are those of this call.
     amplitude_nA : float
         Amplitude of the oscillation; small enough not to fire.
     f_max_Hz : float
@@ -138,11 +133,6 @@ def simulate_chirp(
     pandas.DataFrame
         ``frequency_Hz``, ``impedance_MOhm`` (size) and ``phase_rad`` of voltage over current,
         from the ratio of their Fourier transforms, 0.5 Hz to `f_max_Hz`.
-
-    Raises
-    ------
-    ProtocolError, PackageError, MechanismError, CompilerError, SimulationError
-        As `nmc.simulate_step`.
     """
     package = as_package(model)
     if amplitude_nA == 0 or f_max_Hz * duration_ms < 1000:
