@@ -72,15 +72,20 @@ def load_verdicts() -> pd.DataFrame:
     FormatError
         The table is damaged, or of another version of this package.
     """
+    rows = _rows()
+    return rows.assign(stale=[_stale(row) for row in rows.to_dict("records")])
+
+
+def _rows() -> pd.DataFrame:
     path = recomputed.table_file(TABLE)
     if not path.is_file():
-        return pd.DataFrame(columns=[*COLUMNS, "stale"])
+        return pd.DataFrame(columns=[*COLUMNS])
     rows = recomputed.read_table(path)
     if lacking := [name for name in COLUMNS if name not in rows]:
         raise FormatError(
             f"The recorded verdicts are of another version: they lack {', '.join(lacking)}."
         )
-    return rows.assign(stale=[_stale(row) for row in rows.to_dict("records")])
+    return rows
 
 
 def _stale(row: dict) -> str:
@@ -160,19 +165,19 @@ def recorded(key: str) -> Verdict | None:
         where the table cannot be read.
     """
     try:
-        rows = load_verdicts()
+        rows = _rows()
     except FormatError as error:
         return Verdict((), 0, 0, "", f"the recorded verdicts cannot be read ({error})")
     for row in rows.to_dict("records"):
         if row["class"] == key:
             counts = (int(row["checks"]), int(row["agree"]))
-            return Verdict((counts[1],), *counts, row["date"], row["stale"])
+            return Verdict((counts[1],), *counts, row["date"], _stale(row))
         items = _items(row["items"])
         parts = items.get(key, [])
         if parts:
             agree = sum(agrees for _, agrees in parts)
             values = tuple(value for value, _ in parts)
-            return Verdict(values, len(parts), agree, row["date"], row["stale"])
+            return Verdict(values, len(parts), agree, row["date"], _stale(row))
     return None
 
 
