@@ -244,6 +244,9 @@ def test_a_figure_is_enlarged_and_put_back_by_click_and_keyboard(visit, site, wi
         assert large.locator("img").get_attribute("alt") == figure.get_attribute("alt")
         style = "image => getComputedStyle(image).filter"
         assert large.locator("img").evaluate(style) == "none", "its colours are the figure's"
+        one.page.emulate_media(media="print")
+        assert not large.is_visible()
+        one.page.emulate_media(media="screen")
         hide() if hide else one.page.keyboard.press("Escape")
         assert large.count() == 0
         assert one.page.evaluate("document.activeElement.tagName") == "IMG"
