@@ -12,7 +12,7 @@ import pytest
 from nmc.connectome import kernels
 from nmc.connectome.arrays import graph_of, memory_for, must_hold, tasks, transpose
 from nmc.connectome.graph import canonical
-from nmc.connectome.kernels import distance, partners, simplices, topology
+from nmc.connectome.kernels import distance, partners, simplices, topology, walks
 from nmc.connectome.kernels.randomise import _trade_all
 from nmc.errors import ConnectomeError
 from scipy import sparse
@@ -133,7 +133,7 @@ def _calls():
         short, order = indices.astype(np.uint16), np.arange(n)
         room = (n, n * n, n * n, n + 3)
         pools, tags = np.empty((tasks, n * 2), np.int32), np.empty((tasks, n * 2), np.int8)
-        seed = np.uint64(5)
+        seed, weights, walk = np.uint64(5), np.ones(packed.size), (n, n * n, n)
         return {
             "count_simplices": (simplices.count_simplices, indptr, short, n, room, n, tasks),
             "by lists": (simplices.count_simplices, indptr, short, n, room, 0, tasks),
@@ -157,6 +157,18 @@ def _calls():
             ),
             "draw_classes": (
                 distance.draw_classes, x, y, z, starts, 20.0, 30, *some, seed, tasks
+            ),
+            "count_corners": (partners.count_corners, half, packed, tasks),
+            "weigh_triangles": (
+                partners.weigh_triangles, half, packed, weights, weights, tasks
+            ),
+            "visit_simplices": (
+                walks.visit_simplices, indptr, indices, *turned, walk, 12, 0, tasks
+            ),
+            "sides": (walks.visit_simplices, indptr, indices, *turned, walk, 12, 1, tasks),
+            "maximal": (walks.visit_simplices, indptr, indices, *turned, walk, 12, 2, tasks),
+            "count_neighbourhoods": (
+                walks.count_neighbourhoods, indptr, indices, *turned, 2 * n, 4, tasks
             ),
             "rank_half": (partners.rank_half, indptr, indices, *turned, rank),
             "_trade_all": (_trade_all, indptr, indices.copy(), order, seed, pools, tags),

@@ -216,8 +216,10 @@ def visit_simplices(indptr, indices, t_indptr, t_indices, room, dimensions, whic
                     whole[k] += not _grows(depth, at, lists, bits, words, front_words)
             for k in range(dimensions):
                 sources[v, k] += totals[k]
-    for c in range(1, tasks):
-        on_sides[0] += on_sides[c]
+    for c in range(1, tasks):  # in place: the sum of all would take as much again
+        for e in range(on_sides.shape[1]):
+            for k in range(dimensions):
+                on_sides[0, e, k] += on_sides[c, e, k]
     ends_found = ends_of.sum(axis=1)
     return ends_found[0], ends_found[1], on_sides[0], maximal.sum(axis=0)
 
