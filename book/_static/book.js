@@ -83,7 +83,11 @@
     Object.assign(large, { src: picture.src, alt: picture.alt });
     box.append(close, large);
     box.addEventListener("click", () => box.close());
+    // A dialog that was hidden for printing has lost the focus, and Esc with it.
+    const escape = (event) => event.key === "Escape" && box.close();
+    document.addEventListener("keydown", escape);
     box.addEventListener("close", () => {
+      document.removeEventListener("keydown", escape);
       box.remove();
       picture.focus();
     });

@@ -248,7 +248,7 @@ def test_a_figure_is_enlarged_and_put_back_by_click_and_keyboard(visit, site, wi
         assert not large.is_visible()
         one.page.emulate_media(media="screen")
         hide() if hide else one.page.keyboard.press("Escape")
-        assert large.count() == 0
+        large.wait_for(state="detached", timeout=5_000)
         assert one.page.evaluate("document.activeElement.tagName") == "IMG"
     assert one.errors == []
 
