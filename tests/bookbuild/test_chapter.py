@@ -135,6 +135,15 @@ def test_a_figure_has_a_small_picture_of_its_own_shape_on_white():
     assert red > 220 and max(green, blue) < 40
 
 
+def test_a_3d_view_stands_in_the_gallery_with_its_still_picture():
+    notebook = figure("<svg/>")
+    still = f'<div><img alt="x" src="data:image/png;base64,{PNG}"></div>'
+    notebook.cells[0].outputs[0].data = {"text/html": still}
+    tidy(notebook)
+    small = b64decode(notebook.cells[0].outputs[0].metadata["thumbnail"])
+    assert Image.open(BytesIO(small)).size == (480, 300)
+
+
 def test_a_progress_bar_leaves_no_trace_on_the_page():
     notebook = figure("<svg/>")
     bar = {"application/vnd.jupyter.widget-view+json": {}, "text/plain": "writing: 0%|   | 0/8"}

@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -45,6 +46,8 @@ CELL_TIMEOUT, PERIOD = 900, 0.25
 KEPT = 6
 #: Progress bars and controls: dead on a static page, and their scripts would come from a network.
 _WIDGET = "application/vnd.jupyter.widget-view+json"
+#: The picture that a 3-D view shows without scripts.
+_STILL = re.compile(r'src="data:image/png;base64,([^"]+)"')
 #: Of the book's style, what legends, labels and titles look like that a chapter adds by itself.
 _LOOKS = (
     "font.size", "axes.titlesize", "axes.titleweight", "axes.titlelocation", "axes.labelcolor",
@@ -254,8 +257,10 @@ def tidy(notebook: NotebookNode) -> None:
         cell.outputs = [output for output in cell.outputs if _WIDGET not in output.get("data", {})]
         for output in cell.outputs:
             data = output.get("data", {})
+            still = _STILL.search("".join(data.get("text/html", "")))
+            if png := data.get("image/png") or (still and still[1]):
+                output.setdefault("metadata", {})["thumbnail"] = thumbnail(png)
             if "image/svg+xml" in data and "image/png" in data:
-                output.setdefault("metadata", {})["thumbnail"] = thumbnail(data["image/png"])
                 if len(data["image/svg+xml"]) > HEAVY_SVG_BYTES:
                     del data["image/svg+xml"]
                     data["image/png"] = _few_colours(data["image/png"])
