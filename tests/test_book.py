@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import subprocess
 from collections import Counter
@@ -118,6 +119,28 @@ def test_labels_are_given_once():
         for label in re.findall(r"^\(([\w-]+)\)=$|^:label: ([\w-]+)$", page.text, re.MULTILINE)
     ]
     assert len(labels) == len(set(labels))
+
+
+GUIDE = PROJECT.documents["book/instructors-guide"]
+
+
+def test_the_guide_links_the_exercises_and_files_it_names():
+    """Jupyter Book refuses a link that leads nowhere; a name that is none would not be noticed."""
+    unlinked = re.sub(r"\[[^\]]*\]\([^)]*\)|\{ref\}`[^`]*`", "", gates.without_code(GUIDE.text))
+    named = re.findall(r"`([^`]+)`", unlinked)
+    labels = {name for page in CHAPTERS for name in re.findall(r"^:label: (\S+)$", page.text, re.M)}
+    assert [name for name in named if name in labels or (ROOT / name).is_file()] == []
+    assert set(re.findall(r"<(ex-[\w-]+)>", GUIDE.text)) <= labels
+    assert not re.search(r"\bminutes? to (read|run)|\d+ (minutes|seconds)", GUIDE.text)
+
+
+def test_the_guide_gives_each_chapter_of_the_day_time_to_be_read():
+    rows = re.findall(r"^\| (\d+):(\d\d) \|[^|]*?(?:\((\S+)\.md\)[^|]*)?\|", GUIDE.text, re.M)
+    assert len(rows) == 5
+    for (hour, minute, chapter), (end_hour, end_minute, _) in itertools.pairwise(rows):
+        slot = 60 * (int(end_hour) - int(hour)) + int(end_minute) - int(minute)
+        reading = re.search(r"\*\*Time\*\* (\d+)", PROJECT.documents[f"book/{chapter}"].text)
+        assert slot >= 2 * int(reading[1]), "read it, and work on it for as long"
 
 
 def tracked(*patterns: str) -> list[Path]:

@@ -30,6 +30,7 @@ from tools.bookbuild.notebooks import in_layout
 from tools.bookbuild.pages import check_shown
 from tools.bookbuild.pdf import print_pdf
 from tools.bookbuild.project import Project, badges, source_identity
+from tools.bookbuild.reads import list_reads
 from tools.bookbuild.render import check_links, render
 
 
@@ -83,6 +84,8 @@ def book(project: Project, source: str, jobs: int, verbose: bool, draft: bool, n
         store = store_of(project, source)
     if not draft:
         check_shown(pages)
+    if lacking := list_reads(project, pages):
+        click.echo(f"nmc export --for packs {lacking} files more now: commit its list.")
     explorer = make_explorer(project, source, say=click.echo)
     first = render(
         project, pages, store, source, explorer=explorer, strict=not draft, verbose=verbose or draft

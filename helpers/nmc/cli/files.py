@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 from dataclasses import asdict
+from importlib import resources
 from pathlib import Path
 
 import click
@@ -14,6 +16,7 @@ from nmc.cli import shared
 from nmc.data import fetch_folder, fetch_record, provenance, upkeep
 from nmc.data.registry import items, match
 from nmc.data.sources import FolderTree
+from nmc.errors import UnknownNameError
 
 
 class KeyType(click.ParamType):
@@ -229,23 +232,50 @@ def verify_command(context, repair, source, quiet, as_json) -> None:
     context.exit(5 if wrong else 0)
 
 
+#: Chapter, key and kind of data of every file that a chapter's run fetched; made by the build.
+READ_BY_CHAPTERS = "chapters.csv"
+
+
+def _read_by(names: tuple[str, ...]) -> list[str]:
+    """Return the keys that chapters read: of a name, of a part of the book, or of all of it."""
+    listed = resources.files("nmc.cli").joinpath(READ_BY_CHAPTERS)
+    with listed.open(encoding="utf-8") as lines:
+        rows = [(row["chapter"], row["key"]) for row in csv.DictReader(lines)]
+    known: dict[str, list[str]] = {}
+    for chapter, key in rows:
+        *part, name = chapter.split("/")
+        for called in ("book", *part[1:], name, f"{'/'.join(part[1:])}/{name}"):
+            known.setdefault(called, []).append(key)
+    keys: list[str] = []
+    for wanted in names:
+        name = wanted.removesuffix(".md").removeprefix("book/")
+        if name not in known:
+            raise UnknownNameError.of("chapter or part of the book", wanted, known)
+        keys += known[name]
+    return list(dict.fromkeys(keys))
+
+
 @click.command("export")
 @click.argument("folder", type=click.Path(path_type=Path))
 @_keys
+@click.option("--for", "chapters", multiple=True, metavar="NAME",
+              help="What a chapter, a part (short-course) or the book reads.")  # fmt: skip
 @shared.source
 @shared.quiet
 @shared.as_json
-def export_command(folder, keys, source, quiet, as_json) -> None:
+def export_command(folder, keys, chapters, source, quiet, as_json) -> None:
     """Copy files into a FOLDER for a class or a cluster.
 
     It is laid out as the portal's tree, with SHA256SUMS, and needs no network: set NMC_SOURCE to
     it, or take it into a cache with 'nmc import'. Without KEY, all that is at hand is copied;
-    with KEY, these files, fetched where need be.
+    with KEY or --for, these files, fetched where need be.
 
     \b
     nmc export ~/nmc-course --source portal
     nmc export ~/nmc-course sheet tree 'model/L5_*_1' --source portal
+    nmc export ~/nmc-course --for short-course --for find-motifs --source portal
     """
+    keys = [*keys, *_read_by(chapters)]
     _report(upkeep.export(folder, keys, source=source, progress=not quiet), "exported", as_json)
 
 
