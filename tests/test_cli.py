@@ -185,7 +185,6 @@ def test_a_terminal_in_latin_1_gets_every_citation(shop):
         (("simulate", "no-such-model", "--trace", "{dir}"), "is a directory"),
         (("explorer", "{file}/pages"), "{file}"),
         (("export", "{file}/copy"), "{file}"),
-        (("sweep", "L1_HAC", "--folder", "{file}/rows"), "{file}"),
     ],
 )
 def test_a_target_that_cannot_be_written_is_one_clear_line(shop, tmp_path, command, said):
@@ -196,6 +195,20 @@ def test_a_target_that_cannot_be_written_is_one_clear_line(shop, tmp_path, comma
     assert done.returncode in (1, 2), done.stderr
     assert "Traceback" not in done.stderr and said.format(file=file) in done.stderr
     assert file.read_text() == "no folder"
+
+
+def test_a_sweep_over_a_type_takes_the_packages_that_the_source_has(tmp_path):
+    none = run("sweep", "L1_DAC", "--folder", str(tmp_path / "none"))
+    assert none.returncode == 2 and "no package of L1_DAC" in none.stderr
+    some = run("sweep", "L1_HAC", "--folder", str(tmp_path / "some"), "--workers", "1")
+    assert some.returncode == 0 and "1 of 1 models done" in some.stdout
+    assert "L1_HAC: the source has 1 of " in some.stderr
+    absent = run("sweep", "L1_HAC_bNAC219_1", "--folder", str(tmp_path / "absent"))
+    assert absent.returncode == 3 and "L1_HAC_bNAC219_1" in absent.stderr
+    (tmp_path / "file").write_text("no folder")
+    unwritable = run("sweep", "L1_HAC", "--folder", str(tmp_path / "file" / "rows"))
+    assert unwritable.returncode in (1, 2) and str(tmp_path / "file") in unwritable.stderr
+    assert "Traceback" not in unwritable.stderr
 
 
 def test_a_scheduler_that_does_not_answer_is_one_line(tmp_path):

@@ -110,8 +110,9 @@ def sweep_command(
 ) -> None:
     """Run one protocol over many MODELS.
 
-    MODELS are names, m-types, me-types, layers, packages' paths, or 'all'. Started again with the
-    same folder it runs only what is missing, failed or out of date.
+    MODELS are names, m-types, me-types, layers, packages' paths, or 'all'; of a type or layer those
+    run whose packages the source has. Started again with the same folder it runs only what is
+    missing, failed or out of date.
     Ends with exit code 1 when a model failed; the others' rows are there.
 
     \b
@@ -119,7 +120,7 @@ def sweep_command(
     nmc sweep all --protocol rest --mode converged --folder sweeps/rest
     """
     paths = [word for word in models if Path(word).exists()]
-    chosen = [*paths, *select_models(word for word in models if word not in paths)]
+    chosen = [*paths, *_at_hand([word for word in models if word not in paths])]
     rows = nmc.sweep(
         chosen, protocol, folder=folder, cluster=scheduler, n_workers=workers, trust=trust,
         **_settings(protocol, step, mode, more),
@@ -128,6 +129,24 @@ def sweep_command(
     click.echo(f"{len(rows) - len(failed)} of {len(rows)} models done; rows in {folder / protocol}")
     _name_failures(failed, "model")
     context.exit(1 if len(failed) else 0)
+
+
+def _at_hand(words: list[str]) -> list[str]:
+    """Models that some words name; of a group those whose packages the source has."""
+    ready, chosen = set(nmc.available_models()), []
+    for word in words:
+        found = select_models([word])
+        here = [model for model in found if model in ready]
+        if len(found) == 1:
+            here = found  # asked for by name: what is missing is an error
+        elif not here:
+            raise click.UsageError(
+                f"The source has no package of {word}; 'nmc list model' has more."
+            )
+        elif len(here) < len(found):
+            click.echo(f"{word}: the source has {len(here)} of {len(found)} packages.", err=True)
+        chosen += [model for model in here if model not in chosen]
+    return chosen
 
 
 def _name_failures(rows, column: str) -> None:
