@@ -21,7 +21,7 @@ OTHER = "L4_SBC_dNAC222_1"
 
 
 def test_invented_packages_never_enter_the_store(tmp_path):
-    with pytest.raises(SourceError, match="SOURCE=portal"):
+    with pytest.raises(SourceError, match="portal's packages only"):
         scoreboard.run_scoreboard([SMALL], path=tmp_path / "models.parquet")
     assert not list(tmp_path.iterdir())
 
@@ -62,7 +62,7 @@ def test_packages_are_compared_without_asking_any_address(monkeypatch):
 
     asked = []
     monkeypatch.setenv("NMC_SOURCE", "http://127.0.0.1:9/")
-    monkeypatch.setattr(WebTree, "_serves", lambda _, address, wanted: asked.append(address))
+    monkeypatch.setattr(WebTree, "serves", lambda _, wanted: asked.append(wanted))
     rows = scoreboard.load_scoreboard(sheets=False)
     assert set(rows["package"]) == {"not at hand"} and not asked
 

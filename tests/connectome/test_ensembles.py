@@ -113,7 +113,8 @@ def test_a_process_that_reads_another_file_or_runs_other_code_is_refused(files):
         ensembles._measure(files[0], ("size",), other)
 
 
-def test_a_row_that_a_worker_did_not_write_is_named(files, monkeypatch):
+def test_a_row_that_a_worker_did_not_write_is_named(files, monkeypatch, tmp_path):
+    monkeypatch.setenv("NMC_CACHE", str(tmp_path))  # where no row is kept yet
     monkeypatch.setattr(ensembles, "_in_turn", lambda jobs, progress: ensembles._measure(*jobs[0]))
     with pytest.raises(PartsError, match="Part modularity .* is missing"):
         ensembles.compute_ensemble(files, ["modularity"], parallel=False)

@@ -159,13 +159,15 @@ class _Writer:
 
     def _words(self, text: str) -> str:
         """Write roles and links to other pages out."""
-        text = re.sub(r"\{(cite:?\w*|term|ref)\}`([^`]+)`", self._role, text)
+        text = re.sub(r"\{(cite:?\w*|term|ref|eq)\}`([^`]+)`", self._role, text)
         return re.sub(r"\[([^\]]+)\]\(([^():\s]+)\.md(#[^()\s]*)?\)", self._link, text)
 
     def _role(self, match: re.Match) -> str:
         role, inside = match[1], match[2]
         if role.startswith("cite"):
             return _citation(inside, self.references, in_brackets=role != "cite:t")
+        if role == "eq":
+            return f"the equation *{inside.removeprefix('eq-').replace('-', ' ')}*"
         words, _, target = inside.removesuffix(">").partition(" <")
         if role == "ref":
             for page in self.project.documents.values():
