@@ -144,13 +144,14 @@ def says_what_to_answer(chapter: Chapter) -> list[str]:
 def has_short_cells(chapter: Chapter) -> list[str]:
     """No long cell, no long function, and no line that a page cannot show whole."""
     wrong = []
+    cells = re.findall(r"^```\{code-cell\}.*?\n(.*?)^```$", chapter.text, re.S | re.M)
+    for number, text in enumerate(cells, 1):  # with its figure's name and caption
+        if (lines := len(text.splitlines())) > CELL_LINES:
+            wrong.append(f"Code cell {number} has {lines} lines, more than {CELL_LINES}.")
     for number, cell in enumerate(chapter.code, 1):
-        lines = len(cell.source.splitlines())
         for line in cell.source.splitlines():
             if len(line) > CELL_COLUMNS:
                 wrong.append(f"Code cell {number} has {len(line)} columns: {line.strip()[:60]!r}")
-        if lines > CELL_LINES:
-            wrong.append(f"Code cell {number} has {lines} lines, more than {CELL_LINES}.")
         for function in _functions(cell.source):
             length = function.end_lineno - function.lineno + 1
             if length > FUNCTION_LINES:
