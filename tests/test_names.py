@@ -3,7 +3,8 @@
 import json
 
 import pytest
-from nmc import layout, names
+from nmc import names
+from nmc.data.registry import item, match
 from nmc.errors import NMCError, UnknownNameError
 
 
@@ -92,31 +93,26 @@ def test_excitatory_types_have_cadpyr_alone():
 
 @pytest.mark.real
 def test_names_are_those_of_the_portal_trees(mirror):
-    listed = json.loads((mirror / layout.tree("metypes")).read_text())
+    listed = json.loads((mirror / item("tree/metypes").path).read_text())
     assert set(listed) == {names.portal_metype(m) for m in names.METYPES}
 
     def leaves(nodes):
         for node in nodes:
             yield from leaves(node["nodes"]) if "nodes" in node else [node["text"]]
 
-    zips = set(leaves(json.loads((mirror / layout.tree("download_tree")).read_text())))
+    zips = set(leaves(json.loads((mirror / item("tree/download_tree").path).read_text())))
     assert zips == {f"{name}.zip" for name in names.model_names()}
 
 
 @pytest.mark.real
-def test_layout_is_that_of_the_portal(mirror):
-    for metype in names.METYPES:
-        assert (mirror / layout.metype_page(metype)).is_file()
-    for mtype in names.MTYPES:
-        assert (mirror / layout.mtype_page(mtype)).is_file()
-        assert (mirror / layout.mtype_page(mtype, details=True)).is_file()
-        assert (mirror / layout.synaptome_page(mtype)).is_file()
-    for layer in names.LAYERS:
-        assert (mirror / layout.layer_page(layer)).is_file()
-    text = (mirror / layout.tree("connectome")).read_text()
-    for mc in layout.MICROCIRCUITS:
-        assert f"/{layout.average(mc)}" in text
-        for animal in layout.ANIMALS:
-            assert f"/{layout.individual(animal, mc)}" in text
-        for instance in layout.CONTROL_INSTANCES:
-            assert f"/{layout.control(mc, instance)}" in text
+def test_paths_of_the_registry_are_the_portals(mirror):
+    pages = [f"metype/{metype}" for metype in names.METYPES]
+    pages += [f"{kind}/{m}" for kind in ("mtype", "mtype_details", "synaptome")
+              for m in names.MTYPES]  # fmt: skip
+    for page in (*pages, *(f"layer/{layer}" for layer in names.LAYERS)):
+        assert (mirror / item(f"page/{page}").path).is_file()
+    text = (mirror / item("tree/connectome").path).read_text()
+    instances = match([f"connectome/{kind}" for kind in ("average", "individual", "control")])
+    assert len(instances) == 77
+    for entry in instances:
+        assert f"/{entry.path}" in text

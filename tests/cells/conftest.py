@@ -8,8 +8,8 @@ from pathlib import Path
 
 import nmc
 import pytest
-from nmc import layout
 from nmc.cells.package import Package, read_package
+from nmc.data.registry import item
 
 PYRAMIDAL, STOCHASTIC, SMALL = "L5_TTPC1_cADpyr232_1", "L23_LBC_cSTUT189_1", "L1_HAC_cNAC187_1"
 
@@ -43,7 +43,7 @@ def real(mirror, tmp_path_factory):
 
     def package(model: str) -> Package:
         if not (folder / model).exists():
-            with zipfile.ZipFile(mirror / layout.package(model)) as archive:
+            with zipfile.ZipFile(mirror / item(f"model/{model}").path) as archive:
                 archive.extractall(folder)
         return read_package(folder / model)
 

@@ -12,13 +12,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from mutations import assert_linear
-from nmc import layout
 from nmc.cells import channels, mechanisms, package_files, porting
 from nmc.cells.build import cell_spec
 from nmc.cells.package import as_package, read_package
 from nmc.cells.package_files import SECTION_ARRAYS
 from nmc.cells.stimuli import Step
 from nmc.child import run_child
+from nmc.data.registry import item
 from nmc.errors import MechanismError, PackageError
 
 from .conftest import PYRAMIDAL, SMALL
@@ -62,7 +62,7 @@ def test_every_call_that_takes_a_model_takes_a_path(mine):
 
 @pytest.mark.real
 def test_a_zip_with_what_desktops_add_loads(mirror, tmp_path, monkeypatch):
-    source = mirror / layout.package(SMALL)
+    source = mirror / item(f"model/{SMALL}").path
     own = tmp_path / "downloaded.zip"
     with zipfile.ZipFile(source) as archive, zipfile.ZipFile(own, "w") as out:
         for info in archive.infolist():
@@ -114,7 +114,8 @@ def test_a_published_edit_runs(mine):
 @pytest.mark.real
 def test_the_portal_s_other_names_are_understood(mirror, real, tmp_path):
     model = next(
-        path.stem for path in sorted((mirror / layout.package(SMALL)).parent.glob("L1_SLAC*.zip"))
+        path.stem
+        for path in sorted((mirror / item(f"model/{SMALL}").path).parent.glob("L1_SLAC*.zip"))
     )
     page = model.replace("L1_SLAC", "L1_SAC")
     folder = Path(shutil.copytree(real(model).folder, tmp_path / page))

@@ -7,9 +7,9 @@ import zipfile
 
 import numpy as np
 import pytest
-from nmc import layout
 from nmc.cells import package_files
 from nmc.cells.package import load_package, read_package
+from nmc.data.registry import item
 from nmc.errors import PackageError, UnknownNameError
 
 from .conftest import PYRAMIDAL, SMALL, STOCHASTIC
@@ -171,7 +171,7 @@ def test_a_name_that_is_neither_model_nor_path_is_refused(tmp_path):
 
 @pytest.mark.real
 def test_every_real_package_is_read_whole(mirror, tmp_path):
-    zips = sorted((mirror / layout.package(PYRAMIDAL)).parent.glob("*.zip"))
+    zips = sorted((mirror / item(f"model/{PYRAMIDAL}").path).parent.glob("*.zip"))
     assert len(zips) >= 100
     for path in zips:
         with zipfile.ZipFile(path) as archive:

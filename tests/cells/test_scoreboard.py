@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from nmc import names, recomputed, scoreboard
 from nmc.cells.sweep import load_rows, makings, sweep
+from nmc.data.registry import item
 from nmc.errors import SourceError
 from nmc.scoreboard import TOLERANCES
 
@@ -80,12 +81,11 @@ def test_a_package_is_hashed_in_its_archive_as_unpacked(tmp_path):
 
 @pytest.mark.real
 def test_a_row_of_another_package_is_stale(mirror, monkeypatch, tmp_path):
-    from nmc import layout
     from nmc.data import provenance
 
-    place = tmp_path / layout.package(SMALL)
+    place = tmp_path / item(f"model/{SMALL}").path
     place.parent.mkdir(parents=True)
-    place.write_bytes((mirror / layout.package(SMALL)).read_bytes())
+    place.write_bytes((mirror / item(f"model/{SMALL}").path).read_bytes())
     monkeypatch.setenv("NMC_SOURCE", str(tmp_path))
     code_of_the_rows(monkeypatch)
     monkeypatch.setattr(provenance, "_log", {})
@@ -94,7 +94,7 @@ def test_a_row_of_another_package_is_stale(mirror, monkeypatch, tmp_path):
     assert rows["package"].value_counts().to_dict() == {"not at hand": len(rows) - 1,
                                                         "unchanged": 1}  # fmt: skip
     assert [r.key for r in provenance.records()] == ["recomputed/models"]  # looked at, not used
-    _with_another_step(mirror / layout.package(SMALL), place)
+    _with_another_step(mirror / item(f"model/{SMALL}").path, place)
     rows = scoreboard.load_scoreboard(sheets=False).set_index("model")
     assert rows.index[rows["stale"]].tolist() == [SMALL]
     assert rows.loc[SMALL, ["package", "stale_because"]].tolist() == ["another", "package"]

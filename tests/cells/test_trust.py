@@ -11,10 +11,10 @@ from pathlib import Path
 
 import nmc
 import pytest
-from nmc import layout
 from nmc.cells import known, mechanisms, results
 from nmc.cells.build import cell_spec
 from nmc.cells.package import read_package
+from nmc.data.registry import item
 from nmc.errors import ChecksumError, TrustError
 
 from .conftest import SMALL
@@ -120,8 +120,8 @@ def test_a_source_does_not_give_it_for_the_known_one(edited, monkeypatch, tmp_pa
 
     folder = edited("system")
     tree = tmp_path / "tree"
-    (tree / layout.package(SMALL)).parent.mkdir(parents=True)
-    with zipfile.ZipFile(tree / layout.package(SMALL), "w") as archive:
+    (tree / item(f"model/{SMALL}").path).parent.mkdir(parents=True)
+    with zipfile.ZipFile(tree / item(f"model/{SMALL}").path, "w") as archive:
         for path in sorted(folder.rglob("*")):
             archive.write(path, f"{SMALL}/{path.relative_to(folder)}")
     monkeypatch.setenv("NMC_SOURCE", str(tree))
@@ -130,7 +130,7 @@ def test_a_source_does_not_give_it_for_the_known_one(edited, monkeypatch, tmp_pa
     with pytest.raises(ChecksumError, match="Load an edited package by its path"):
         nmc.simulate_step(SMALL)
     with pytest.raises(TrustError, match="a file that each package has of its own"):
-        nmc.simulate_step(tree / layout.package(SMALL))
+        nmc.simulate_step(tree / item(f"model/{SMALL}").path)
 
 
 @REAL
@@ -173,7 +173,7 @@ def test_the_refusal_names_what_differs(edited, mirror, monkeypatch):
 @REAL
 def test_every_real_package_is_known_whatever_its_release(mirror, tmp_path):
     versions = set()
-    for path in sorted((mirror / layout.package(SMALL)).parent.glob("*.zip")):
+    for path in sorted((mirror / item(f"model/{SMALL}").path).parent.glob("*.zip")):
         with zipfile.ZipFile(path) as archive:
             hashes = {
                 name.partition("/")[2]: known.hashlib.sha256(archive.read(name)).hexdigest()

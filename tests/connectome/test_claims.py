@@ -10,10 +10,11 @@ import nmc
 import numpy as np
 import pytest
 from connectome_files import write_file
-from nmc import layout, names, published
+from nmc import names, published
 from nmc.connectome.claims import CHECKS, check_connectome_claims
 from nmc.connectome.export import to_networkx
 from nmc.connectome.read import load_connectome
+from nmc.data.registry import item
 from nmc.errors import FormatError, UnknownNameError
 
 
@@ -62,7 +63,7 @@ def test_a_whole_instance_is_checked_by_itself(tmp_path, monkeypatch, ones, verd
         block = np.zeros(118 * 2674, "u1")
         block[np.random.default_rng(1).permutation(block.size)[:ones]] = 1
         file["connectivity/L4_MC/L4_PC/cMat"][:] = block.reshape(118, 2674)
-    put(tmp_path / "tree", layout.average(2), path)
+    put(tmp_path / "tree", item("connectome/average/mc2").path, path)
     monkeypatch.setenv("NMC_RESULTS", str(tmp_path / "results"))
     table = check_connectome_claims(["l4_mc_to_l4_pc"], source=tmp_path / "tree")
     assert table[["recomputed", "verdict"]].to_numpy().tolist() == [[ones, verdict]]
@@ -75,7 +76,11 @@ def test_every_check_of_a_whole_instance_runs_once_its_file_is_there(tmp_path):
     whole = [name for name, (key, _, _) in CHECKS.items() if "/extract/" not in key]
     before = check_connectome_claims(whole, source=tmp_path)["verdict"]
     assert before.str.startswith("needs the full file").all() and len(before) >= 12
-    places = [layout.average(2), layout.average(6), layout.control(0, 0)]
+    places = [
+        item("connectome/average/mc2").path,
+        item("connectome/average/mc6").path,
+        item("connectome/control/mc0/0").path,
+    ]
     for seed, place in enumerate(places):
         path = tmp_path / f"instance{seed}.h5"
         write_file(path, dict.fromkeys(names.MTYPES, 3), seed=seed)

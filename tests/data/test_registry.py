@@ -10,7 +10,7 @@ import re
 
 import nmc
 import pytest
-from nmc import layout, names
+from nmc import names
 from nmc.data import provenance, registry
 from nmc.errors import UnknownNameError
 
@@ -106,7 +106,7 @@ def test_a_key_that_resembles_none_names_the_way_to_all():
 
 @pytest.mark.real
 def test_all_addresses_of_the_connectome_tree_have_a_row(mirror):
-    tree = json.loads((mirror / layout.tree("connectome")).read_text())
+    tree = json.loads((mirror / registry.item("tree/connectome").path).read_text())
     listed = set(_urls(tree))
     assert len(listed) == 85
     own = {item.addresses[-1] for key, item in registry.items().items()
@@ -116,7 +116,7 @@ def test_all_addresses_of_the_connectome_tree_have_a_row(mirror):
 
 @pytest.mark.real
 def test_all_nodes_of_the_download_tree_have_a_row(mirror):
-    tree = json.loads((mirror / layout.tree("download_tree")).read_text())
+    tree = json.loads((mirror / registry.item("tree/download_tree").path).read_text())
     listed = {text if text.endswith(".zip") else f"{text}.zip" for text in _texts(tree)}
     own = {item.path.rpartition("/")[2] for key, item in registry.items().items()
            if key.startswith(("model/", "models/group/"))}  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from nmc import layout
+from nmc.data.registry import item
 from pathway_rows import ANATOMY, PHYSIOLOGY
 
 
@@ -45,7 +45,7 @@ def two_pathways(small_tree):
 
     def write(spoil=lambda anatomy, physiology: None) -> None:
         spoil(anatomy, physiology)
-        small_tree(layout.ANATOMY_JSON, anatomy)
-        small_tree(layout.PHYSIOLOGY_JSON, physiology)
+        small_tree(item("sheet/pathways_anatomy").path, anatomy)
+        small_tree(item("sheet/pathways_physiology").path, physiology)
 
     return write

@@ -4,7 +4,8 @@ import json
 
 import nmc
 import pytest
-from nmc import layout, names
+from nmc import names
+from nmc.data.registry import item
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +57,7 @@ def test_no_list_of_pathways_explains_the_number_between_metypes(mirror):
     """Straight from the lists and the names: what a finding calls unexplained really is."""
     n = {mtype: len(names.etypes_of(mtype)) for mtype in names.MTYPES}
     for name, expected in (("pathways_list", 33781), ("pathways_list_2", 24702)):
-        listed = json.loads((mirror / layout.tree(name)).read_text())
+        listed = json.loads((mirror / item(f"tree/{name}").path).read_text())
         pairs = [[names.canonical_mtype(end) for end in key.split(":")] for key in listed]
         assert sum(n[pre] * n[post] for pre, post in pairs) == expected
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import nmc
 import pandas as pd
 import pytest
-from nmc import layout
+from nmc.data.registry import item
 from nmc.errors import FormatError, MissingFileError
 from nmc.factsheets.sheets import read_json
 
@@ -96,7 +96,10 @@ def test_a_second_call_reads_nothing_again_and_returns_a_table_of_its_own(two_pa
 
 def test_files_on_disk_are_read_without_a_source(two_pathways, tmp_path, monkeypatch):
     two_pathways()
-    paths = [tmp_path / layout.ANATOMY_JSON, tmp_path / layout.PHYSIOLOGY_JSON]
+    paths = [
+        tmp_path / item("sheet/pathways_anatomy").path,
+        tmp_path / item("sheet/pathways_physiology").path,
+    ]
     expected = nmc.load_pathways()
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.setenv("NMC_SOURCE", str(tmp_path / "elsewhere"))

@@ -10,7 +10,7 @@ import zipfile
 import nmc
 import pandas as pd
 import pytest
-from nmc import layout
+from nmc.data.registry import item
 from nmc.factsheets import models as models_room
 from nmc.factsheets.layers import load_layer_counts, load_layer_pages
 
@@ -107,8 +107,8 @@ def values_of(text: str) -> dict[str, float]:
 def test_every_pathway_value_is_that_of_the_json(real_source):
     table = nmc.load_pathways()
     assert len(table) == 1932
-    anatomy = json.loads((real_source / layout.ANATOMY_JSON).read_text())
-    physiology = json.loads((real_source / layout.PHYSIOLOGY_JSON).read_text())
+    anatomy = json.loads((real_source / item("sheet/pathways_anatomy").path).read_text())
+    physiology = json.loads((real_source / item("sheet/pathways_physiology").path).read_text())
     rows = {f"{row['pre']}:{row['post']}": row for row in table.to_dict("records")}
     assert set(rows) == set(anatomy) == set(physiology)
     compared = 0
@@ -127,7 +127,7 @@ def test_every_pathway_value_is_that_of_the_json(real_source):
 
 
 def test_every_layer_value_is_that_of_the_json(real_source):
-    data = json.loads((real_source / layout.LAYERS_JSON).read_text())
+    data = json.loads((real_source / item("sheet/layers").path).read_text())
     table = nmc.load_layers().set_index("layer")
     assert list(table.index) == ["L1", "L23", "L4", "L5", "L6"]
     counts = load_layer_counts().set_index(["layer", "kind", "type"])["n_neurons"]
@@ -152,12 +152,12 @@ def test_every_layer_page_number_is_read(real_source):
     numbers = sorted([*facts["value"], *counts["n_neurons"].astype(float)])
     expected = []
     for layer in ("L1", "L23", "L4", "L5", "L6"):
-        text = (real_source / layout.layer_page(layer)).read_text("utf-8")
+        text = (real_source / item(f"page/layer/{layer}").path).read_text("utf-8")
         expected += [float(v) for v in bars_all(text)]
         expected += [number(v) for v in re.findall(r'factsheet-value">\s*([\d,.]+)', text)]
     assert numbers == sorted(expected)
     for layer in ("L1", "L4", "L5", "L6"):  # one list a page; L23 has one of each half, below
-        text = (real_source / layout.layer_page(layer)).read_text("utf-8")
+        text = (real_source / item(f"page/layer/{layer}").path).read_text("utf-8")
         own = facts[facts["layer"] == layer].set_index("quantity")["value"]
         assert own.to_dict() == {LAYERS[k.lower()]: v for k, v in values_of(text).items()}
     pyramidal = counts[counts["type"] == "L23_PC"].set_index("sublayer")["n_neurons"]
@@ -190,7 +190,7 @@ def test_mtypes_and_metypes_against_a_plain_search_of_the_pages(real_source):
     assert len(mtypes) == 55 and len(metypes) == 207 and len(nmc.load_etypes()) == 11
     expected = {}
     for mtype in mtypes.index:
-        text = (real_source / layout.mtype_page(mtype)).read_text("utf-8")
+        text = (real_source / item(f"page/mtype/{mtype}").path).read_text("utf-8")
         counts = bars(text)
         assert mtypes.loc[mtype, "n_neurons"] == sum(counts.values())
         expected |= {k.replace(PORTAL_NAME.get(mtype, mtype), mtype): v for k, v in counts.items()}
@@ -218,7 +218,7 @@ def test_models_keep_every_number_of_the_pages(real_source):
     table = nmc.load_models(step_currents=False)
     numeric = [field.column for field in models_room.FACTS.values()]
     for metype, rows in table.groupby("metype", observed=True):
-        text = (real_source / layout.metype_page(metype)).read_text("utf-8")
+        text = (real_source / item(f"page/metype/{metype}").path).read_text("utf-8")
         printed = re.findall(r'factsheet-value">\s*([-\d,.]+)', text)
         read = rows[numeric].to_numpy(dtype=float).ravel()
         assert sorted(read[~pd.isna(read)]) == sorted(number(value) for value in printed)
@@ -228,7 +228,7 @@ def test_channel_densities_keep_every_equation(real_source):
     table = nmc.load_channel_densities()
     total = 0
     for metype, rows in table.groupby("metype", observed=True):
-        text = (real_source / layout.metype_page(metype)).read_text("utf-8")
+        text = (real_source / item(f"page/metype/{metype}").path).read_text("utf-8")
         equations = re.findall(
             r'data-equation="([^"]*)"[^>]*data-name="([^"]*)">([^<]*)</span>', text
         )
@@ -245,7 +245,7 @@ def test_channel_densities_keep_every_equation(real_source):
 
 def test_step_currents_come_from_the_packages_at_hand(real_source):
     table = nmc.load_models().set_index("model")
-    packages = sorted((real_source / layout.STATIC / "downloads-zip").glob("*.zip"))
+    packages = sorted((real_source / item("model/L1_DAC_bNAC219_1").path).parent.glob("*.zip"))
     assert table["holding_current_nA"].notna().sum() == len(packages) > 100
     for package in packages[::10]:
         with zipfile.ZipFile(package) as archive:

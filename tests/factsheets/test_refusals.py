@@ -8,7 +8,7 @@ from pathlib import Path
 import nmc
 import nmc.names
 import pytest
-from nmc import layout
+from nmc.data.registry import item
 from nmc.errors import FormatError, MissingFileError
 from nmc.factsheets import layers, sheets
 from nmc.factsheets.layers import load_layer_counts, load_layer_pages
@@ -77,19 +77,19 @@ def own_counts(**changes) -> dict:
     ],
 )
 def test_layer_counts(small_tree, data, words):
-    small_tree(layout.LAYERS_JSON, data)
+    small_tree(item("sheet/layers").path, data)
     says(load_layer_counts, *words)
 
 
 def test_an_unknown_or_doubled_fact_of_a_layer(small_tree):
-    small_tree(layout.LAYERS_JSON, layer_sheet(**{"number of dragons": 1}))
+    small_tree(item("sheet/layers").path, layer_sheet(**{"number of dragons": 1}))
     says(nmc.load_layers, "layer_download.json", "L1", "number of dragons", "1")
-    small_tree(layout.LAYERS_JSON, layer_sheet(**{"number of possible pathways": 330}))
+    small_tree(item("sheet/layers").path, layer_sheet(**{"number of possible pathways": 330}))
     says(nmc.load_layers, "L1", "number of possible pathways", "also under 'No. of possible")
 
 
 def test_a_layer_page_in_another_unit(small_tree):
-    small_tree(layout.layer_page("L1"), fact("total axonal length", "4,013", "mm"))
+    small_tree(item("page/layer/L1").path, fact("total axonal length", "4,013", "mm"))
     says(load_layer_pages, "L1.html", "total axonal length", "mm", "µm")
 
 
@@ -105,12 +105,12 @@ def test_a_layer_page_in_another_unit(small_tree):
     ],
 )
 def test_circuit_page(small_tree, page, words):
-    small_tree(layout.CIRCUIT_PAGE, page)
+    small_tree(item("page/circuit").path, page)
     says(nmc.load_circuit, "microcircuit.html", *words)
 
 
 def test_circuit_json(small_tree):
-    small_tree(layout.CIRCUIT_JSON, {"No. of neurons": "~8.1 billion"})
+    small_tree(item("sheet/circuit").path, {"No. of neurons": "~8.1 billion"})
     says(nmc.load_circuit, "circuit_download.json", "No. of neurons", "billion")
 
 
@@ -132,7 +132,7 @@ def test_circuit_json(small_tree):
     ],
 )
 def test_mtype_page(small_tree, page, words):
-    small_tree(layout.mtype_page("L1_DAC"), page)
+    small_tree(item("page/mtype/L1_DAC").path, page)
     says(nmc.load_mtypes, "L1_DAC.html", *words)
 
 
@@ -157,7 +157,7 @@ def metype_page(first: str, channels: str = "") -> str:
     ],
 )
 def test_metype_page(small_tree, page, words):
-    small_tree(layout.metype_page("L1_DAC_bNAC"), page)
+    small_tree(item("page/metype/L1_DAC_bNAC").path, page)
     says(lambda: nmc.load_models(step_currents=False), "L1_DAC_bNAC", *words)
 
 
@@ -169,7 +169,7 @@ def test_channels_of_a_metype_page(small_tree):
             "</td></tr></table>"
         )
 
-    path = layout.metype_page("L1_DAC_bNAC")
+    path = item("page/metype/L1_DAC_bNAC").path
     for section, equation, name, words in (
         ("tail", "1", "uniform", ["tail"]),
         ("somatic", "much", "uniform", ["gImbar", "much"]),
@@ -193,7 +193,7 @@ def test_channels_of_a_metype_page(small_tree):
     ],
 )
 def test_model_summary(small_tree, data, words):
-    small_tree(layout.MODELS_JSON, data)
+    small_tree(item("sheet/models").path, data)
     says(read_model_summary, "RmpRiTau_summary.json", *words)
 
 
@@ -223,13 +223,17 @@ def test_sheets_that_went_wrong(case, load, words):
 @pytest.mark.real
 def test_a_count_that_is_no_number(mirror):
     case = CASES / "pathways-anatomy-nan-count.json"
-    says(lambda: nmc.load_pathways(case, mirror / layout.PHYSIOLOGY_JSON), case.name, "nan")
+    says(
+        lambda: nmc.load_pathways(case, mirror / item("sheet/pathways_physiology").path),
+        case.name,
+        "nan",
+    )
 
 
 @pytest.mark.real
 def test_a_page_that_lost_rows_is_named(tmp_path, mirror):
     for name in nmc.names.MTYPES:
-        page = mirror / layout.mtype_page(name)
+        page = mirror / item(f"page/mtype/{name}").path
         content = page.read_bytes()
         if name == "L5_MC":
             content = (CASES / "mtype-page-rows-lost.html").read_bytes()
@@ -239,13 +243,13 @@ def test_a_page_that_lost_rows_is_named(tmp_path, mirror):
 
 def test_lost_rows_are_named(small_tree):
     label = "No. of cells per electrical types"
-    small_tree(layout.mtype_page("L1_DAC"), bars(label, L1_DAC_cNAC=3))
+    small_tree(item("page/mtype/L1_DAC").path, bars(label, L1_DAC_cNAC=3))
     says(nmc.load_metypes, "L1_DAC.html", label, "L1_DAC_bNAC")
     small_tree(
-        layout.mtype_page("L1_DAC"), bars(label, L1_DAC_cNAC=3, L1_DAC_bNAC=2, L1_HAC_bNAC=1)
+        item("page/mtype/L1_DAC").path, bars(label, L1_DAC_cNAC=3, L1_DAC_bNAC=2, L1_HAC_bNAC=1)
     )
     says(nmc.load_metypes, "L1_DAC.html", "L1_HAC_bNAC")
-    small_tree(layout.CIRCUIT_JSON, {"No. of neurons per layer": {"L1": 3}})
+    small_tree(item("sheet/circuit").path, {"No. of neurons per layer": {"L1": 3}})
     says(nmc.load_circuit, "circuit_download.json")
 
 

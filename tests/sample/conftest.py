@@ -13,7 +13,8 @@ import h5py
 import nmc
 import numpy as np
 import pytest
-from nmc import layout, names
+from nmc import names
+from nmc.data.registry import item
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ def open_tar(path: Path) -> Opened:
 def tree() -> Path:
     """The unpacked sample that the package ships."""
     path = nmc.fetch("sheet/layers", source="sample")
-    return path.parents[len(Path(layout.LAYERS_JSON).parents) - 1]
+    return path.parents[len(Path(item("sheet/layers").path).parents) - 1]
 
 
 @pytest.fixture(scope="session")
@@ -65,7 +66,7 @@ def opened(tree):
 @pytest.fixture(scope="session")
 def mc2(opened) -> Opened:
     """The instance the sheets are measured on."""
-    opened = opened(layout.average(2))
+    opened = opened(item("connectome/average/mc2").path)
     assert opened.mtypes == list(names.MTYPES)
     return opened
 

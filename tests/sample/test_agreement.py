@@ -6,7 +6,8 @@ import re
 import numpy as np
 import pytest
 from lxml import html
-from nmc import layout, names
+from nmc import names
+from nmc.data.registry import item
 
 from tools.sample import sheets as planted
 from tools.sample.physiology import pathway_table
@@ -22,7 +23,7 @@ def package(request, members):
 
 def _tab(tree, model: str):
     page = html.fromstring(
-        (tree / layout.metype_page(names.parse_model(model).metype)).read_bytes(),
+        (tree / item(f"page/metype/{names.parse_model(model).metype}").path).read_bytes(),
         parser=html.HTMLParser(encoding="utf-8"),
     )
     tabs = [t for t in page.find_class("smw-tab") if t.tag == "div"]
@@ -103,7 +104,7 @@ def test_synapses_are_drawn_from_the_pathways(package):
 def test_rest_of_the_page_is_that_of_the_summary_but_for_the_planted_one(tree):
     import json
 
-    summary = json.loads((tree / layout.MODELS_JSON).read_text())
+    summary = json.loads((tree / item("sheet/models").path).read_text())
     wrong, factor = planted.WRONG_RIN
     for metype in ("L4_SS_cADpyr", "L1_SLAC_cAC", "L6_LBC_bIR"):
         mtype, _, etype = metype.rpartition("_")

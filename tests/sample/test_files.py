@@ -11,7 +11,8 @@ import h5py
 import numpy as np
 import pytest
 from lxml import html
-from nmc import layout, names
+from nmc import names
+from nmc.data.registry import item, match
 
 
 def _json(root: Path, path: str):
@@ -44,7 +45,9 @@ def _labels(page) -> set[tuple[str, str]]:
 
 
 @pytest.mark.real
-@pytest.mark.parametrize("path", [layout.ANATOMY_JSON, layout.PHYSIOLOGY_JSON])
+@pytest.mark.parametrize(
+    "path", [item("sheet/pathways_anatomy").path, item("sheet/pathways_physiology").path]
+)
 def test_pathway_files(tree, mirror, path):
     real, mine = _json(mirror, path), _json(tree, path)
     assert len(real) == len(mine) == 1932
@@ -61,14 +64,14 @@ def test_pathway_files(tree, mirror, path):
 def test_pathway_files_are_laid_out_alike(tree, mirror):
     """Four spaces, no space after the colon, percentages with the noise of a late factor 100."""
     for root in (tree, mirror):
-        text = (root / layout.ANATOMY_JSON).read_text()
+        text = (root / item("sheet/pathways_anatomy").path).read_text()
         assert text.startswith('{\n    "L') and text.endswith("}\n")
         assert "0000000" in text and '": ' not in text
 
 
 @pytest.mark.real
 def test_layer_file(tree, mirror):
-    real, mine = (_json(root, layout.LAYERS_JSON) for root in (mirror, tree))
+    real, mine = (_json(root, item("sheet/layers").path) for root in (mirror, tree))
     assert list(mine) == list(real)
     for layer in real:
         assert {k: _kind(v) for k, v in mine[layer].items()} == (
@@ -81,7 +84,7 @@ def test_layer_file(tree, mirror):
 @pytest.mark.real
 def test_circuit_file_has_the_keys_of_the_page(tree, mirror):
     facts = _json(mirror, "derived/circuit_facts.json")["facts"]
-    mine = _json(tree, layout.CIRCUIT_JSON)
+    mine = _json(tree, item("sheet/circuit").path)
     assert set(mine) == set(facts)
     for key, fact in facts.items():
         if isinstance(fact["value"], dict):
@@ -91,7 +94,7 @@ def test_circuit_file_has_the_keys_of_the_page(tree, mirror):
 @pytest.mark.real
 @pytest.mark.parametrize("name", ["nb_connection", "pathway_count", "total_synapse"])
 def test_flow_trees(tree, mirror, name):
-    real, mine = (_json(root, layout.tree(name)) for root in (mirror, tree))
+    real, mine = (_json(root, item(f"tree/{name}").path) for root in (mirror, tree))
     assert set(mine) == set(real)
     for view, content in real.items():
         assert set(mine[view]) == set(content)
@@ -108,18 +111,18 @@ def test_flow_trees(tree, mirror, name):
 
 @pytest.mark.real
 def test_menus(tree, mirror):
-    for name in layout.TREE_NAMES:
-        assert type(_json(tree, layout.tree(name))) is type(_json(mirror, layout.tree(name)))
-    real, mine = (_json(root, layout.tree("download_tree")) for root in (mirror, tree))
+    for entry in match(["tree"])[:-1]:  # the sample has one list of pathways
+        assert type(_json(tree, entry.path)) is type(_json(mirror, entry.path))
+    real, mine = (_json(root, item("tree/download_tree").path) for root in (mirror, tree))
     assert _leaves(mine) == _leaves(real)
     assert _paths(mine) == _paths(real)
-    real, mine = (_json(root, layout.tree("connectome")) for root in (mirror, tree))
+    real, mine = (_json(root, item("tree/connectome").path) for root in (mirror, tree))
     assert sorted(_urls(mine)) == sorted(_urls(real))
-    real, mine = (_json(root, layout.tree("metypes")) for root in (mirror, tree))
+    real, mine = (_json(root, item("tree/metypes").path) for root in (mirror, tree))
     assert sorted(mine) == sorted(real)
     assert (
-        _json(tree, layout.tree("main"))["L_L"]["nodes"]
-        == (_json(mirror, layout.tree("main"))["L_L"]["nodes"])
+        _json(tree, item("tree/main").path)["L_L"]["nodes"]
+        == (_json(mirror, item("tree/main").path)["L_L"]["nodes"])
     )
 
 
@@ -147,7 +150,7 @@ def _urls(nodes) -> list[str]:
 
 @pytest.mark.real
 def test_connectome_file(tree, mirror):
-    with tarfile.open(tree / layout.average(0)) as tar:
+    with tarfile.open(tree / item("connectome/average/mc0").path) as tar:
         members = tar.getnames()
         stem = "cons_locs_pathways_mc0_Column"
         assert members == [stem, f"{stem}/Connectome_readme_AVERAGE_INSTANCE.txt",
@@ -173,11 +176,11 @@ def test_connectome_file(tree, mirror):
 @pytest.mark.parametrize(
     "path",
     [
-        layout.CIRCUIT_PAGE,
-        *(layout.layer_page(layer) for layer in names.LAYERS),
-        layout.mtype_page("L5_TTPC1"),
-        layout.mtype_page("L5_TTPC1", details=True),
-        layout.metype_page("L5_TTPC1_cADpyr"),
+        item("page/circuit").path,
+        *(item(f"page/layer/{layer}").path for layer in names.LAYERS),
+        item("page/mtype/L5_TTPC1").path,
+        item("page/mtype_details/L5_TTPC1").path,
+        item("page/metype/L5_TTPC1_cADpyr").path,
     ],
 )
 def test_pages_have_the_labels_and_units(tree, mirror, path):
@@ -188,7 +191,7 @@ def test_pages_have_the_labels_and_units(tree, mirror, path):
 
 @pytest.mark.real
 def test_model_page_has_the_tabs_and_channels(tree, mirror):
-    path = layout.metype_page("L5_TTPC1_cADpyr")
+    path = item("page/metype/L5_TTPC1_cADpyr").path
     for root in (mirror, tree):
         page = _page(root, path)
         assert len(page.find_class("smw-tab-selector")) == 5
@@ -205,7 +208,7 @@ def test_model_page_has_the_tabs_and_channels(tree, mirror):
 def test_pathway_pages(tree, mirror):
     texts = []
     for root in (mirror, tree):
-        with tarfile.open(root / layout.PATHWAY_PAGES) as tar:
+        with tarfile.open(root / item("page/pathways").path) as tar:
             text = tar.extractfile("pathway/L4_PC-L4_PC.html").read()
         texts.append(html.fromstring(text, parser=html.HTMLParser(encoding="utf-8")))
     extra = {("input-output synaptomes", ""), ("more details", "")}
@@ -226,39 +229,39 @@ def test_the_list_of_what_the_archives_hold_is_theirs(tree):
 
 
 def test_summary_names_every_model(tree):
-    summary = _json(tree, layout.MODELS_JSON)
+    summary = _json(tree, item("sheet/models").path)
     assert set(summary) == set(names.model_names())
     fields = {"Rmp", "Rmp_Units", "Rin", "Rin_Units", "Tau", "Tau_Units"}
     assert all(set(entry) == fields for entry in summary.values())
 
 
 def test_every_page_is_there_and_says_it_is_invented(tree):
-    paths = [layout.layer_page(k) for k in names.LAYERS]
-    paths += [layout.mtype_page(m) for m in names.MTYPES]
-    paths += [layout.mtype_page(m, details=True) for m in names.MTYPES]
-    paths += [layout.synaptome_page(m) for m in names.MTYPES]
-    paths += [layout.metype_page(m) for m in names.METYPES]
-    for path in (*paths, layout.CIRCUIT_PAGE):
+    paths = [item(f"page/layer/{k}").path for k in names.LAYERS]
+    paths += [item(f"page/mtype/{m}").path for m in names.MTYPES]
+    paths += [item(f"page/mtype_details/{m}").path for m in names.MTYPES]
+    paths += [item(f"page/synaptome/{m}").path for m in names.MTYPES]
+    paths += [item(f"page/metype/{m}").path for m in names.METYPES]
+    for path in (*paths, item("page/circuit").path):
         assert "every number is invented" in (tree / path).read_text()
     assert _json(tree, "nmc-tree.json")["invented"] is True
 
 
 def test_pathway_archive_uses_the_names_of_the_pages(tree):
-    with tarfile.open(tree / layout.PATHWAY_PAGES) as tar:
+    with tarfile.open(tree / item("page/pathways").path) as tar:
         sizes = {m.name.removeprefix("pathway/").removesuffix(".html"): m.size
                  for m in tar.getmembers()}  # fmt: skip
     filled = {name for name, size in sizes.items() if size}
     expected = set()
-    for key in _json(tree, layout.ANATOMY_JSON):
+    for key in _json(tree, item("sheet/pathways_anatomy").path):
         expected.add("-".join(names.portal_mtype(m) for m in names.parse_pathway(key)))
     assert filled == expected
     assert all("SLAC" in name or "DLAC" in name for name in set(sizes) - filled)
 
 
 def test_read_me_says_what_it_is(tree):
-    for path, kind in ((layout.average(1), "AVERAGE"), (layout.control(0, 0), "CONTROL"),
-                       (layout.individual("P14-13", 0), "INDIVIDUAL")):  # fmt: skip
-        with tarfile.open(tree / path) as tar:
+    for key, kind in (("average/mc1", "AVERAGE"), ("control/mc0/0", "CONTROL"),
+                      ("individual/P14-13/mc0", "INDIVIDUAL")):  # fmt: skip
+        with tarfile.open(tree / item(f"connectome/{key}").path) as tar:
             name = next(n for n in tar.getnames() if "readme" in n)
             text = tar.extractfile(name).read().decode()
         assert kind in name and kind in text and "SYNTHETIC SAMPLE" in text
@@ -267,12 +270,12 @@ def test_read_me_says_what_it_is(tree):
 def test_mtype_totals_are_cells_times_their_mean_model(tree):
     """Read off the pages alone: total axon = Σ over me-types of cells × mean of five models."""
     for mtype in ("L6_BP", "L6_BPC", "L5_TTPC1", "L1_SLAC", "L4_SS"):
-        page = _page(tree, layout.mtype_page(mtype))
+        page = _page(tree, item(f"page/mtype/{mtype}").path)
         bars = {b.text_content().strip(): int(v.text_content().replace(",", "")) for b, v in zip(
             page.find_class("smwbar"), page.find_class("smwbarvalue"), strict=True)}  # fmt: skip
         total = 0.0
         for metype, cells in bars.items():
-            tabs = _page(tree, layout.metype_page(names.canonical_metype(metype)))
+            tabs = _page(tree, item(f"page/metype/{names.canonical_metype(metype)}").path)
             lengths = [
                 float(dd.text.replace(",", ""))
                 for dt in tabs.xpath("//dt[normalize-space()='axon length']")

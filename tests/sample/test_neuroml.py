@@ -8,9 +8,10 @@ import zipfile
 import numpy as np
 import pytest
 from lxml import etree
-from nmc import layout, names
+from nmc import names
 from nmc.cells.neuroml.cell import read_cell
 from nmc.cells.neuroml.channel import read_channel
+from nmc.data.registry import item
 
 from tests.cells import kinetics_by_hand as channels
 from tools.sample import NEUROML_MODELS
@@ -23,7 +24,7 @@ from tools.sample.trees import APIC, DEND, make_tree
 @pytest.fixture(scope="module")
 def folder(tree, tmp_path_factory):
     place = tmp_path_factory.mktemp("neuroml")
-    with zipfile.ZipFile(tree / layout.NEUROML_SUBSET) as archive:
+    with zipfile.ZipFile(tree / item("neuroml/subset").path) as archive:
         archive.extractall(place)
     return place
 
@@ -43,7 +44,10 @@ def test_names_are_those_of_the_public_conversion(tree, mirror):
             found = {re.sub(r"_[0-9a-f]{10}", "_HASH", n) for n in archive.namelist()}
         return {n for n in found if not n.endswith("/")}
 
-    real, ours = kinds(mirror / layout.NEUROML_SUBSET), kinds(tree / layout.NEUROML_SUBSET)
+    real, ours = (
+        kinds(mirror / item("neuroml/subset").path),
+        kinds(tree / item("neuroml/subset").path),
+    )
     shared = {n for n in real if ".channel." in n or "LEMS_L" in n or "stepcurrent3" in n}
     assert shared <= ours and len(shared) == 15 + 5 + 5
     assert "NMC/NeuroML2/CaDynamics_E2_NML2.nml" in real & ours

@@ -4,7 +4,8 @@ import json
 
 import numpy as np
 import pytest
-from nmc import layout, names
+from nmc import names
+from nmc.data.registry import item
 
 from tools.sample import column, physiology
 from tools.sample import sheets as planted
@@ -12,22 +13,22 @@ from tools.sample import sheets as planted
 
 @pytest.fixture(scope="module")
 def anatomy(tree):
-    return json.loads((tree / layout.ANATOMY_JSON).read_text())
+    return json.loads((tree / item("sheet/pathways_anatomy").path).read_text())
 
 
 @pytest.fixture(scope="module")
 def dynamics(tree):
-    return json.loads((tree / layout.PHYSIOLOGY_JSON).read_text())
+    return json.loads((tree / item("sheet/pathways_physiology").path).read_text())
 
 
 @pytest.fixture(scope="module")
 def layer_file(tree):
-    return json.loads((tree / layout.LAYERS_JSON).read_text())
+    return json.loads((tree / item("sheet/layers").path).read_text())
 
 
 @pytest.fixture(scope="module")
 def circuit(tree):
-    return json.loads((tree / layout.CIRCUIT_JSON).read_text())
+    return json.loads((tree / item("sheet/circuit").path).read_text())
 
 
 def _two_digits(value: float) -> float:

@@ -3,7 +3,8 @@
 import nmc
 import numpy as np
 import pytest
-from nmc import layout, names
+from nmc import names
+from nmc.data.registry import item
 
 from tools.sample import column
 from tools.sample.column import borders_um, footprint_mm2, mtype_counts
@@ -11,12 +12,12 @@ from tools.sample.column import borders_um, footprint_mm2, mtype_counts
 
 @pytest.fixture(scope="module")
 def mc0(opened):
-    return opened(layout.average(0))
+    return opened(item("connectome/average/mc0").path)
 
 
 @pytest.fixture(scope="module")
 def control(opened):
-    return opened(layout.control(0, 0))
+    return opened(item("connectome/control/mc0/0").path)
 
 
 def test_counts_and_order(mc0):
@@ -137,7 +138,7 @@ def test_full_column_aims_at_the_published_connections():
 
 
 def test_individuals_and_instances_differ_from_the_average(opened, mc0, mc2):
-    one = opened(layout.individual("P14-13", 0))
+    one = opened(item("connectome/individual/P14-13/mc0").path)
     assert len(one.code) != len(mc0.code)
     assert abs(one.places[:, 1].max() - mc0.places[:, 1].max()) > 5
     assert not np.array_equal(np.bincount(mc0.code), np.bincount(mc2.code))

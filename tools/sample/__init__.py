@@ -11,6 +11,9 @@ from __future__ import annotations
 #: Seed of the sample that the book is built with.
 SEED = 2015
 
+#: The animals of the individual instances; the sample holds one of the first.
+ANIMALS = ("P14-13", "P14-14", "P14-15", "P14-16", "P14-17")
+
 #: The packages of the sample: all eleven e-types, and what chapters and tests open.
 MODELS = (
     "L1_HAC_cNAC187_1", "L1_NGC-DA_cACint209_1", "L1_NGC-DA_cSTUT189_1",

@@ -11,7 +11,6 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from nmc import layout
 from nmc.cells.known import RELEASE_FILES, content_digest
 from nmc.data.registry import item
 
@@ -44,7 +43,7 @@ def pack(root: Path, folder: Path) -> Path:
     files = [(name, len(content), _sha256(content)) for name, content in contents.items()]
     packages = []
     for model in sorted(MODELS):
-        members = read_members(contents[layout.package(model)])
+        members = read_members(contents[item(f"model/{model}").path])
         hashes = {name: _sha256(content) for name, content in members.items()}
         n_members = len(hashes.keys() - set(RELEASE_FILES))
         packages.append((model, n_members, content_digest(hashes)))

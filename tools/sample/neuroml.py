@@ -12,7 +12,8 @@ from pathlib import Path
 
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from nmc import layout, names
+from nmc import names
+from nmc.data.registry import item
 
 from tools.sample import NEUROML_MODELS, biophysics
 from tools.sample.biophysics import CM, E_H, EK, ENA, RA, CA_OUT_mM, CA_REST_mM, SHELL_um
@@ -55,7 +56,7 @@ _PS_PER_UM2 = 1e-4
 
 def write_neuroml(folder: Path) -> None:
     """Write the archive below ``folder``, where the public conversion stands in a tree."""
-    path = folder / layout.NEUROML_SUBSET
+    path = folder / item("neuroml/subset").path
     path.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         for name, text in neuroml_members().items():

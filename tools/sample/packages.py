@@ -19,8 +19,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from nmc import layout, names
+from nmc import names
 from nmc.cells.morphology import outline_diameter
+from nmc.data.registry import item
 
 from tools.sample import SEED, biophysics, physiology
 from tools.sample.trees import APIC, AXON, DEND, SOMA, Tree, make_tree, rng_of, to_asc
@@ -122,7 +123,7 @@ def write_package(folder: Path, model: names.Model | str) -> Path:
     Nothing in it is compressed: the archive around it packs all of them at once.
     """
     model = names.parse_model(model)
-    path = folder / layout.package(model)
+    path = folder / item(f"model/{model}").path
     path.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         for name, text in package_members(model).items():

@@ -16,13 +16,16 @@ from pathlib import Path
 
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from nmc import layout, names
+from nmc import names
+from nmc.data.registry import item, match
 from nmc.factsheets import models as sheets_of_models
 
+from tools.sample import ANIMALS
 from tools.sample import sheets as wrong
 from tools.sample.biophysics import channel_densities
 from tools.sample.sheets import write_json
 
+_PACKAGES = "./assets/documents/static/METypes"
 NOTE = '<p class="nmc-invented">Synthetic sample: every number is invented.</p>'
 _PAGES = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates" / "pages"),
@@ -93,13 +96,13 @@ def write_pages(folder: Path, circuit: dict[str, object], sheets: dict[str, dict
     """
     title = "Microcircuit fact sheet"
     body = render("sheet", title=title, sections=[("", _facts(circuit))])
-    write(folder, layout.CIRCUIT_PAGE,
+    write(folder, item("page/circuit").path,
           f'<!DOCTYPE html>\n<html lang="en">\n<head><meta charset="utf-8"><title>{title}</title>'
           f"</head>\n<body>\n{body}</body>\n</html>\n")  # fmt: skip
     for layer in names.LAYERS:
         sections = _layer_sections(layer, sheets)
         page = render("sheet", title=f"Layer fact sheet - {layer}", sections=sections)
-        write(folder, layout.layer_page(layer), page)
+        write(folder, item(f"page/layer/{layer}").path, page)
     cells = metypes.sum(axis=1)
     totals = sizes.loc[cells.index].mul(cells, axis=0)
     owner = cells.index.str.rpartition("_").get_level_values(0)
@@ -142,11 +145,11 @@ def _write_mtype(folder: Path, mtype: str, metypes: pd.Series, totals: pd.Series
     physiology = ("Physiology", [("No. of cells per electrical types", counts, "neurons")])
     title = f"m-type fact sheet - {shown}"
     page = render("sheet", title=title, sections=[anatomy, physiology])
-    write(folder, layout.mtype_page(mtype), page)
+    write(folder, item(f"page/mtype/{mtype}").path, page)
     page = render("details", title=title, sections=[anatomy])
-    write(folder, layout.mtype_page(mtype, details=True), page)
+    write(folder, item(f"page/mtype_details/{mtype}").path, page)
     page = render("details", title=f"Synaptome - {shown}", sections=[])
-    write(folder, layout.synaptome_page(mtype), page)
+    write(folder, item(f"page/synaptome/{mtype}").path, page)
 
 
 # Models ----------------------------------------------------------------------------------------
@@ -176,7 +179,7 @@ def write_model_pages(folder: Path, anatomy: pd.DataFrame, rest: pd.DataFrame) -
         tabs = [_tab(m, anatomy.loc[m.name], rest.loc[m.name]) for m in models]
         title = f"me-type fact sheet - {names.portal_metype(metype)}"
         page = render("metype", title=title, tabs=tabs, channels=_channels(models[0]))
-        write(folder, layout.metype_page(metype), page)
+        write(folder, item(f"page/metype/{metype}").path, page)
 
 
 def _tab(model: names.Model, shape: pd.Series, rest: pd.Series) -> dict[str, object]:
@@ -190,7 +193,7 @@ def _tab(model: names.Model, shape: pd.Series, rest: pd.Series) -> dict[str, obj
     name = model.name.replace(model.mtype, names.portal_mtype(model.mtype), 1)
     return {
         "shape": shape["morphology"],
-        "package": f"./{layout.STATIC}/METypes/{names.portal_metype(model.metype)}/{name}.zip",
+        "package": f"{_PACKAGES}/{names.portal_metype(model.metype)}/{name}.zip",
         "columns": {
             "Anatomy": column(shape, sheets_of_models.ANATOMY_FACTS, 2),
             "Physiology": column(rest, sheets_of_models.PHYSIOLOGY_FACTS, 5),
@@ -230,7 +233,7 @@ def write_pathway_pages(folder: Path, anatomy: dict, physiology: dict) -> None:
     A page is named by the portal's spelling of its m-types; under the other spelling of L1_SLAC
     and L1_DLAC stands an empty page, as in the portal's tree.
     """
-    target = folder / layout.PATHWAY_PAGES
+    target = folder / item("page/pathways").path
     target.parent.mkdir(parents=True, exist_ok=True)
     plain = io.BytesIO()
     with tarfile.open(fileobj=plain, mode="w", format=tarfile.GNU_FORMAT) as tar:
@@ -300,8 +303,8 @@ def write_menus(folder: Path, anatomy: pd.DataFrame) -> None:
     content["connectome"] = _connectome_menu()
     content["metypes"] = [names.portal_metype(me) for me in names.METYPES]
     content["pathways_list"] = list(anatomy.index)
-    for name in layout.TREE_NAMES:
-        write_json(folder / layout.tree(name), content[name])
+    for name, value in content.items():
+        write_json(folder / item(f"tree/{name}").path, value)
 
 
 def _download_tree() -> list[dict]:
@@ -325,29 +328,27 @@ def _download_tree() -> list[dict]:
 
 def _connectome_menu() -> list[dict]:
     """The 77 instances and 9 group archives of the portal's connectome menu, with its addresses."""
-    base = "https://bbp.epfl.ch/public/nmc-models/pathways_stripped_prod"  # as the portal has it
+    root = "public/nmc-models/pathways_stripped_prod"
 
     def leaf(path: str) -> dict:
-        below = path.removeprefix(f"{layout.CONNECTOME}/")
-        return {"url": f"{base}/{below}", "text": below.rsplit("/", 1)[-1]}
+        return {"url": f"https://bbp.epfl.ch/{path}", "text": path.rsplit("/", 1)[-1]}
+
+    def leaves(family: str) -> list[dict]:
+        return [leaf(one.path) for one in match([f"connectome/{family}"])]
 
     def group(kind: str, what: str, nodes: list[dict], path: str) -> list[dict]:
         head = {"text": f"{kind}: synthetic stand-ins for {what}.", "nodes": nodes}
-        return [head, leaf(f"{layout.CONNECTOME}/{path}_full.tar")]
+        return [head, leaf(f"{root}/{path}_full.tar")]
 
-    mcs = layout.MICROCIRCUITS
     animals = []
-    for animal in layout.ANIMALS:
-        nodes = [leaf(layout.individual(animal, mc)) for mc in mcs]
-        animals.append({"text": f"pathways_{animal}", "nodes": nodes})
-        animals.append(leaf(f"{layout.CONNECTOME}/individuals/pathways_{animal}_full.tar"))
-    controls = [leaf(layout.control(mc, k)) for mc in mcs for k in layout.CONTROL_INSTANCES]
+    for animal in ANIMALS:
+        animals.append({"text": f"pathways_{animal}", "nodes": leaves(f"individual/{animal}")})
+        animals.append(leaf(f"{root}/individuals/pathways_{animal}_full.tar"))
     return [
-        *group("AVERAGE", "the average instances", [leaf(layout.average(mc)) for mc in mcs],
-               "average"),
-        *group("CONTROLS", "the control instances", controls, "controls"),
+        *group("AVERAGE", "the average instances", leaves("average"), "average"),
+        *group("CONTROLS", "the control instances", leaves("control"), "controls"),
         *group("INDIVIDUALS", "single animals", animals, "individuals"),
-    ]  # fmt: skip
+    ]
 
 
 def _flow_tree(values: pd.Series) -> dict:

@@ -11,9 +11,10 @@ import nmc
 import numpy as np
 import pandas as pd
 from h5py import h5d, h5g, h5p, h5s, h5t
-from nmc import layout, names
+from nmc import names
+from nmc.data.registry import item
 
-from tools.sample import MODELS, SEED, column, neuroml, packages, pages, sheets, wiring
+from tools.sample import ANIMALS, MODELS, SEED, column, neuroml, packages, pages, sheets, wiring
 
 #: Neurons of an average instance.
 N_NEURONS = 4000
@@ -43,7 +44,7 @@ def average_instance(mc: int) -> wiring.Instance:
 
 def individual_instance(animal: str, mc: int) -> wiring.Instance:
     """Make an instance for one animal: its own layer thicknesses and numbers of cells."""
-    who = layout.ANIMALS.index(animal)
+    who = ANIMALS.index(animal)
     of_animal = np.random.default_rng((SEED, _KINDS["individual"], who))
     stretch = float(of_animal.uniform(0.93, 1.07))
     density = float(of_animal.uniform(0.92, 1.08))
@@ -72,11 +73,11 @@ def write_tree(folder: str | Path) -> Path:
     circuit = sheets.circuit_facts(counts, measured)
     anatomy, physiology = sheets.anatomy_json(measured), sheets.physiology_json(rest)
     for path, content in {
-        layout.CIRCUIT_JSON: circuit,
-        layout.LAYERS_JSON: sheets.layer_json(layers),
-        layout.ANATOMY_JSON: anatomy,
-        layout.PHYSIOLOGY_JSON: physiology,
-        layout.MODELS_JSON: pages.summary_json(rest),
+        item("sheet/circuit").path: circuit,
+        item("sheet/layers").path: sheets.layer_json(layers),
+        item("sheet/pathways_anatomy").path: anatomy,
+        item("sheet/pathways_physiology").path: physiology,
+        item("sheet/models").path: pages.summary_json(rest),
     }.items():
         sheets.write_json(folder / path, content)
     pages.write_pages(folder, circuit, layers, metypes, sizes)
@@ -95,16 +96,18 @@ def _write_connectomes(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     for mc in AVERAGES:
         instance = average_instance(mc)
         counts = wiring.count(instance)
-        write_tar(folder / layout.average(mc), instance, counts, kind="AVERAGE")
+        write_tar(
+            folder / item(f"connectome/average/mc{mc}").path, instance, counts, kind="AVERAGE"
+        )
         if mc == CONTROLLED:
             control = control_instance(instance, mc, 0)
-            path = folder / layout.control(mc, 0)
+            path = folder / item(f"connectome/control/mc{mc}/0").path
             write_tar(path, control, wiring.count(control), kind="CONTROL")
         if mc == SHEET_INSTANCE:
             connectome = nmc.load_connectome(f"connectome/average/mc{mc}", source=str(folder))
             sheet = sheets.cell_counts(instance), measure(connectome, instance, counts)
-    animal = individual_instance(layout.ANIMALS[0], 0)
-    path = folder / layout.individual(layout.ANIMALS[0], 0)
+    animal = individual_instance(ANIMALS[0], 0)
+    path = folder / item(f"connectome/individual/{ANIMALS[0]}/mc0").path
     write_tar(path, animal, wiring.count(animal), kind="INDIVIDUAL")
     return sheet
 

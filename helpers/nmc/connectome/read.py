@@ -15,7 +15,6 @@ from pathlib import Path
 import numpy as np
 from scipy import sparse
 
-from nmc import layout
 from nmc.child import run_child
 from nmc.code_hash import code_hash
 from nmc.connectome.graph import COUNTS, Connectome, Coverage, make_neurons
@@ -24,7 +23,7 @@ from nmc.data import available, fetch, fetch_folder
 from nmc.data.files import atomic_folder, cache_folder, sha256_of
 from nmc.data.given import remember_path
 from nmc.data.provenance import records
-from nmc.data.registry import item
+from nmc.data.registry import item, items
 from nmc.errors import FormatError, MissingFileError, UnknownNameError
 
 HDF5_SUFFIXES = (".h5", ".hdf5")
@@ -134,14 +133,9 @@ def connectome_keys(*, source: str | None = None) -> list[str]:
 
 
 def _all_keys(kind: str) -> list[str]:
-    mcs = layout.MICROCIRCUITS
-    if kind == "average":
-        return [f"connectome/average/mc{mc}" for mc in mcs]
-    if kind == "individual":
-        return [f"connectome/individual/{a}/mc{mc}" for a in layout.ANIMALS for mc in mcs]
-    if kind == "control":
-        return [f"connectome/control/mc{mc}/{k}" for mc in mcs for k in layout.CONTROL_INSTANCES]
-    raise UnknownNameError.of("kind of instance", kind, KINDS)
+    if kind not in KINDS:
+        raise UnknownNameError.of("kind of instance", kind, KINDS)
+    return [key for key in items() if key.startswith(f"connectome/{kind}/")]
 
 
 def default_key(*, min_mtypes: int = 1, source: str | None = None) -> str:

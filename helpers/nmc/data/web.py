@@ -17,7 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from nmc import layout, names
+from nmc import names
 from nmc.data import files, provenance, registry
 from nmc.data.download import Absent, Failed, Policy, Wanted, download, exists
 from nmc.data.files import MARKER, SUMS, Marker, parse_marker, parse_sums
@@ -257,7 +257,7 @@ class WebTree(CachedTree):
                 pool.shutdown(cancel_futures=True)
                 raise
         if not found:
-            raise NotInSource((f"{layout.FACTS}/pathway/", "no pathway page is there"))
+            raise NotInSource((item.path, "no pathway page is there"))
         target = self.folder / item.path
         with files.atomic_write(target) as temporary:
             _pack_pages(found, temporary)
@@ -277,7 +277,7 @@ class WebTree(CachedTree):
 def _page(every: Item, pre: str, post: str) -> Item:
     """Return the item of a pathway's page; the filled pages have the portal's own type names."""
     name = f"{names.portal_mtype(pre)}-{names.portal_mtype(post)}"
-    path = f"{layout.FACTS}/pathway/{name}.html"
+    path = f"{every.path.removesuffix('.tar.gz')}/{name}.html"
     return every._replace(key=f"page/pathway/{name}", path=path, format="html", known=(),
                           on_portal=True)  # fmt: skip
 
