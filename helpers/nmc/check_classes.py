@@ -49,11 +49,7 @@ class Source:
 
     #: Models whose package is at hand; none is downloaded for a comparison.
     models = _once(lambda _: [name for name in names.model_names() if local(f"model/{name}")])
-    pathways = _once(
-        lambda _: nmc.load_pathways().set_index(
-            nmc.load_pathways()[["pre", "post"]].astype(str).agg(":".join, axis=1)
-        )
-    )
+    pathways = _once(lambda _: _by_name(nmc.load_pathways()))
     findings = _once(lambda _: nmc.check_factsheets())
     sheets = _once(lambda _: nmc.load_models(step_currents=False))
     sizes = _once(
@@ -61,6 +57,10 @@ class Source:
     )
     currents = _once(lambda _: nmc.load_models().set_index("model").filter(like="_nA").dropna())
     synapses = _once(lambda source: nmc.compare_synapses(source.models))
+
+
+def _by_name(pathways: pd.DataFrame) -> pd.DataFrame:
+    return pathways.set_index(pathways[["pre", "post"]].astype(str).agg(":".join, axis=1))
 
 
 class Class(NamedTuple):
@@ -359,7 +359,7 @@ def _nulls(model: str) -> Callable[[Source], pd.DataFrame]:
 # -- NeuroML ------------------------------------------------------------------------------------
 
 
-def _twins(source: Source) -> list[str]:
+def _with_neuroml(source: Source) -> list[str]:
     """Models at hand that have a NeuroML2 version."""
     found = []
     for model in source.models:
@@ -373,7 +373,7 @@ def _twins(source: Source) -> list[str]:
 
 def _neuroml_densities(source: Source) -> pd.DataFrame:
     parts = [as_rows([], [], [], [])]
-    for model in _twins(source):
+    for model in _with_neuroml(source):
         table = nmc.compare_densities(nmc.load_package(model), nmc.load_neuroml(model))
         table = table[table["mechanism"] != "synapses"]
         items = (
@@ -391,8 +391,8 @@ def _neuroml_spikes(source: Source) -> pd.DataFrame:
         key = f"neuroml/spike_times_{model}"
         if key in published.claims():
             package = nmc.simulate_step(model, 3, v_init_mV=-80.0, progress=False)
-            twin = nmc.simulate_neuroml(model, timeout_s=900)
-            found[key] = nmc.compare_spikes(package, twin).attrs["largest_percent"]
+            neuroml = nmc.simulate_neuroml(model, timeout_s=900)
+            found[key] = nmc.compare_spikes(package, neuroml).attrs["largest_percent"]
         if (key := f"neuroml/spikes_{model}") in published.claims():
             found[key] = nmc.simulate_neuroml(model, timeout_s=900).attrs["spike_count"]
     return _claims(found)

@@ -17,6 +17,7 @@ import pandas as pd
 
 from nmc import names, recomputed
 from nmc.cells import mechanisms
+from nmc.cells.features import FEATURES
 from nmc.cells.measures import simulate_rest
 from nmc.cells.package import load_package
 from nmc.cells.sweep import load_rows, makings, sweep
@@ -175,8 +176,9 @@ PLAN: tuple[tuple, ...] = (
 #: Measured columns that are kept, where a protocol gives them.
 _KEPT = (
     "stochastic", "integration", *TOLERANCES, "efel_time_constant_ms", "spike_count",
-    "first_spike_ms", "last_spike_ms", "spike_times_ms", "rheobase_nA", "holding_potential_mV",
-    "error",
+    "first_spike_ms", "last_spike_ms", "spike_times_ms",
+    *(name for name in FEATURES if name != "spike_count"),
+    "rheobase_nA", "holding_potential_mV", "error",
 )  # fmt: skip
 
 
@@ -230,16 +232,17 @@ def run_scoreboard(
         folder = scoreboard_folder() / "-".join([protocol, *map(str, settings.values())])
         wanted = [model for model in models if not only or model in only[0]]
         missing = _not_kept(wanted, protocol, settings, path) if keep else wanted
+        if not missing:
+            continue
         try:
-            if missing:
-                sweep(missing, protocol, folder=folder, n_workers=n_workers, **settings)
+            sweep(missing, protocol, folder=folder, n_workers=n_workers, **settings)
         finally:  # what is finished is kept, whatever ended the run
             rows = load_rows(folder / protocol)
             rows = rows[rows["model"].isin(missing)]
             if keep and len(rows):
                 _keep(rows, path)
         found.append(rows)
-    return pd.concat(found, ignore_index=True)
+    return pd.concat(found, ignore_index=True) if found else pd.DataFrame({"model": []})
 
 
 def verify(n: int = 4, *, seed: int = 0, path: Path | None = None) -> int:

@@ -128,6 +128,8 @@ def test_an_ended_run_goes_on_where_it_was(mirror, monkeypatch, tmp_path):
     scoreboard.run_scoreboard([OTHER, SMALL], plan=plan, n_workers=1, path=file)
     assert seen == [[SMALL]]  # the other stands
     assert pd.read_parquet(file)["model"].tolist() == [SMALL, OTHER]
+    monkeypatch.setenv("NMC_CACHE", str(tmp_path / "empty"))  # rows that stand need no run of old
+    assert scoreboard.run_scoreboard([OTHER, SMALL], plan=plan, path=file).empty
 
 
 def commit() -> str:
