@@ -136,6 +136,7 @@ def restamp(
     again: pd.DataFrame,
     current: Mapping[str, str],
     *,
+    rounding: float = ROUNDING,
     path: Path | None = None,
 ) -> int:
     """Stamp rows with the code of today, where a sample that was run again gives the same numbers.
@@ -149,6 +150,8 @@ def restamp(
     current : mapping
         Today's value of ``code_sha256`` and ``neuron``; rows of this NEURON are stamped, of
         the protocols and settings in `again`.
+    rounding : float
+        What two runs may differ by, relative (absolute below 1).
     path : pathlib.Path, optional
         Another file than the package's own.
 
@@ -160,7 +163,7 @@ def restamp(
     Raises
     ------
     SimulationError
-        A run gave another number, by more than `ROUNDING`, or failed; nothing was stamped.
+        A run gave another number, by more than `rounding`, or failed; nothing was stamped.
     """
     path = path or table_file(table)
     rows, run = read_table(path), list(TABLES[table])
@@ -175,7 +178,7 @@ def restamp(
             raise SimulationError(f"{name} failed: {row['error']}; nothing was stamped.")
         for column in [c for c in again if f"{c}_kept" in row and c not in (*MAKINGS, "error")]:
             new, kept = row[column], row[f"{column}_kept"]
-            if not _same(new, kept):
+            if not _same(new, kept, rounding):
                 raise SimulationError(
                     f"{name}: {column} is {new} and not the recorded {kept}; nothing was stamped. "
                     "Run what is recorded again (make scoreboard)."
@@ -198,12 +201,12 @@ def draw_sample(rows: pd.DataFrame, n: int, seed: int) -> pd.DataFrame:
     return pd.concat(drawn) if drawn else rows
 
 
-def _same(new, kept) -> bool:
+def _same(new, kept, rounding: float) -> bool:
     if isinstance(new, str) or isinstance(kept, str):
         return new == kept
     if pd.isna(new) or pd.isna(kept):
         return pd.isna(new) and pd.isna(kept)
-    return abs(float(new) - float(kept)) <= ROUNDING * max(1.0, abs(float(kept)))
+    return abs(float(new) - float(kept)) <= rounding * max(1.0, abs(float(kept)))
 
 
 def refuse_invented(model: str) -> None:
