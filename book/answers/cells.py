@@ -227,3 +227,37 @@ def _stem_share(model: str = "L23_BTC_bAC217_1") -> float:
 @exercise("ex-outside-sigma", "The conductivity stands in the denominator.")
 def _voltage_at_twice_the_conductivity() -> float:
     return 1 / 2
+
+
+@exercise("ex-firing-guess", "Count the cells of each e-type; divide the most by all.", share=True)
+def _most_frequent() -> float:
+    models = nmc.load_scoreboard("step", mode="converged", sheets=False)["model"].unique()
+    return sum("cADpyr" in model for model in models) / len(models)
+
+
+@exercise("ex-firing-step", "Drop the columns that end in @2 and @3.", share=True)
+def _right_by_one_step(seed: int = 0) -> float:
+    true, named = _named(("@1",), seed)
+    return float((true == named).mean())
+
+
+@exercise("ex-firing-worst", "Take the mean of what is named right, by the true type.")
+def _hardest(seed: int = 0) -> str:
+    true, named = _named(("@1", "@2", "@3"), seed)
+    return (true == named).groupby(true).mean().idxmin()
+
+
+def _named(ends: tuple[str, ...], seed: int):
+    """True and predicted e-types by scikit-learn's own cross-validation, me-types held out."""
+    from sklearn.ensemble import RandomForestClassifier
+    from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
+
+    rows = nmc.load_scoreboard("step", mode="converged", sheets=False)
+    table = nmc.compute_firing(rows)
+    seen = [name for name in table if name.endswith(ends)]
+    named = cross_val_predict(
+        RandomForestClassifier(class_weight="balanced", random_state=seed),
+        table[seen].to_numpy(), table["etype"], groups=table["metype"],
+        cv=StratifiedGroupKFold(5, shuffle=True, random_state=seed),
+    )  # fmt: skip
+    return table["etype"], named

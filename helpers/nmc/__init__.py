@@ -17,6 +17,7 @@ _MODULES = {
     "nmc.cells.conditions": "SynapseSettings compute_release_factor scale_synapses",
     "nmc.cells.densities": "compute_channel_densities scale_channels swap_biophysics",
     "nmc.cells.features": "compute_features",
+    "nmc.cells.firing": "compute_firing measure_firing separate_types",
     "nmc.cells.load": "load_cell",
     "nmc.cells.measures": "simulate_fi simulate_iv simulate_rest simulate_steps simulate_threshold",
     "nmc.cells.morphology": "load_morphology to_swc",

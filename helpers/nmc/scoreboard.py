@@ -320,11 +320,11 @@ def load_scoreboard(
     -------
     pandas.DataFrame
         One row a run: ``model``, ``etype``, ``mode``, measured columns (for steps ``step``,
-        ``spike_count`` and ``spike_times_ms``, as JSON), ``stochastic``, ``error``, ``stale``
-        with ``stale_because`` (made by other code, another NEURON or another package) and
-        ``package``: *unchanged*, *another* or, where the source has none at hand and nothing is
-        downloaded, *not at hand*. For rest also the sheets' values in ``published_…``,
-        ``agrees_…``, ``verdict`` and ``reason``; see `judge`.
+        ``spike_times_ms``, as JSON, and `nmc.cells.features.FEATURES`), ``stochastic``,
+        ``error``, ``stale`` with ``stale_because`` (made by other code, another NEURON or
+        another package) and ``package``: *unchanged*, *another* or, where the source has none at
+        hand and nothing is downloaded, *not at hand*. For rest also the sheets' values in
+        ``published_…``, ``agrees_…``, ``verdict`` and ``reason``; see `judge`.
 
     Raises
     ------
@@ -344,7 +344,7 @@ def load_scoreboard(
     rows.insert(1, "etype", [names.parse_model(model).etype for model in rows["model"]])
     measured = {
         "rest": [*TOLERANCES, "efel_time_constant_ms"],
-        "step": ["step", *(name for name in rows if "spike" in name)],
+        "step": ["step", "spike_times_ms", "first_spike_ms", "last_spike_ms", *FEATURES],
         "threshold": ["rheobase_nA", "holding_potential_mV"],
     }
     others = {name for of, columns in measured.items() if of != protocol for name in columns}
