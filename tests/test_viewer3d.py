@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 from nmc.errors import FigureError
-from nmc.viewer3d import MAX_BYTES, view_lines, view_points
+from nmc.viewer3d import MAX_BYTES, view_3d
 
 from tools.bookbuild.pdf import find_browser
 
@@ -22,7 +22,7 @@ def unpack(text, dtype):
 
 def test_points_come_back_to_a_part_in_65536():
     xyz = np.random.default_rng(1).uniform(-300, 900, (500, 3))
-    data = data_of(view_points(xyz, ["a", "b"] * 250))
+    data = data_of(view_3d(xyz, ["a", "b"] * 250))
     packed = unpack(data["xyz"], "<u2").reshape(-1, 3) / 65535 * data["span"] + xyz.min(axis=0)
     assert np.abs(packed - xyz).max() <= np.ptp(xyz, axis=0).max() / 65535
     assert data["labels"] == ["a", "b"] and unpack(data["group"], "u1").tolist() == [0, 1] * 250
@@ -31,25 +31,25 @@ def test_points_come_back_to_a_part_in_65536():
 def test_lines_points_and_connections():
     segments = np.zeros((3, 2, 3)) + np.arange(3)[:, None, None]
     segments[:, 1, 1] += 5
-    view = view_lines(segments, ["axon"] * 3, widths=[1, 2, 3.14159], points=[[0, 0, 0]],
-                      point_groups=["soma"])  # fmt: skip
+    view = view_3d([[0, 0, 0]], ["soma"], lines=segments, line_groups=["axon"] * 3,
+                   widths=[1, 2, 3.14159])  # fmt: skip
     data = data_of(view)
     assert (data["n_points"], data["n_segments"]) == (1, 3)
     assert data["width"] == [1.0, 2.0, 3.14] and data["labels"] == ["soma", "axon"]
-    linked = data_of(view_points(np.eye(3), "abc", connections=([0, 1, 1, 2], [2, 0])))
+    linked = data_of(view_3d(np.eye(3), "abc", connections=([0, 1, 1, 2], [2, 0])))
     assert unpack(linked["indptr"], "<u4").tolist() == [0, 1, 1, 2]
     assert unpack(linked["indices"], "<u2").tolist() == [2, 0]
 
 
 def test_text_cannot_leave_its_place():
     evil = "</script><script>alert(1)</script>"
-    view = view_points(np.eye(3), [evil, "b", "c"], alt='"><b>')
+    view = view_3d(np.eye(3), [evil, "b", "c"], alt='"><b>')
     assert evil not in view.html and data_of(view)["labels"][0] == evil
     assert "&quot;&gt;&lt;b&gt;" in view.html
 
 
 def test_nothing_is_loaded_from_elsewhere():
-    text = view_points(np.eye(3), "abc").html
+    text = view_3d(np.eye(3), "abc").html
     assert not re.search(r"https?://|//cdn|import\(|fetch\(", text)
 
 
@@ -63,13 +63,13 @@ def test_nothing_is_loaded_from_elsewhere():
 )
 def test_what_cannot_be_shown(xyz, groups, message):
     with pytest.raises(FigureError, match=message):
-        view_points(xyz, list(groups))
+        view_3d(xyz, list(groups))
 
 
 def test_a_view_too_large_for_a_page_is_refused():
     n = MAX_BYTES // 8
     with pytest.raises(FigureError, match="show fewer"):
-        view_lines(np.random.default_rng(0).random((n, 2, 3)), ["a"] * n)
+        view_3d([], [], lines=np.random.default_rng(0).random((n, 2, 3)), line_groups=["a"] * n)
 
 
 @pytest.mark.slow
@@ -81,7 +81,7 @@ def test_in_a_browser(tmp_path):
     rng = np.random.default_rng(2)
     xyz = np.concatenate([[[0, 0, 0]], rng.uniform(-50, 50, (40, 3))])
     indptr = [0, 3, *[3] * 40]
-    view = view_points(xyz, ["a", *["b"] * 40], connections=(indptr, [1, 2, 3]))
+    view = view_3d(xyz, ["a", *["b"] * 40], connections=(indptr, [1, 2, 3]))
     page_file = view.save(tmp_path / "view.html")
     with playwright.sync_playwright() as p:
         browser = p.chromium.launch(executable_path=chromium, args=["--no-sandbox"])

@@ -131,7 +131,7 @@ _MODULES = {
     "nmc.portrait": "plot_portrait",
     "nmc.published": "compare",
     "nmc.scoreboard": "load_scoreboard load_spike_errors",
-    "nmc.viewer3d": "view_lines view_points",
+    "nmc.viewer3d": "view_3d",
 }
 _PUBLIC = {name: module for module, names in _MODULES.items() for name in names.split()}
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import ctypes
 import importlib
 import json
 import os
@@ -23,12 +24,14 @@ import sys
 import tempfile
 import threading
 import time
+import traceback
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 import psutil
+from tqdm import tqdm
 
 from nmc import errors
 from nmc.errors import NMCError, SimulationError, SimulationTimeout
@@ -247,8 +250,6 @@ class _Bar:
     """A progress bar that follows the fraction that the child writes down."""
 
     def __init__(self, folder: Path, label: str):
-        from tqdm import tqdm
-
         self._file = folder / "progress"
         # disable=None: silent where nobody watches a terminal (a page being built, a pipe).
         self._bar = tqdm(total=100, desc=label, unit="%", leave=False, delay=1.0, disable=None)
@@ -288,8 +289,6 @@ def main(folder: Path) -> int:
     except Exception as error:
         told = {"type": type(error).__name__, "message": str(error)}
         (folder / "error.json").write_text(json.dumps(told), "utf-8")
-        import traceback
-
         traceback.print_exc()
         return 1
     return 0
@@ -303,8 +302,6 @@ def die_with(parent: int) -> None:
     """
     own = os.getpid()
     if sys.platform == "linux":
-        import ctypes
-
         set_parent_death_signal = 1  # PR_SET_PDEATHSIG of linux/prctl.h
         ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
     elif os.name == "posix":

@@ -38,16 +38,16 @@ _WORDS = {"yes": True, "true": True, "no": False, "false": False}
 
 @dataclass(frozen=True)
 class Exercise:
-    """One exercise that can be checked: how its answer is computed, and a hint."""
+    """One exercise that can be checked; the first three say what it is, the others how to judge."""
 
-    identifier: str
-    answer: Callable[..., object]
-    hint: str
-    tolerance: float
-    share: bool
-    yes_or_no: bool
-    digits: int | None
-    first_decides: bool
+    identifier: str  #: its label in the book, such as ``"ex-analyse-means"``
+    hint: str  #: one sentence for those whose answer is wrong
+    answer: Callable[..., object]  #: what computes its answer
+    tolerance: float = TOLERANCE  #: relative difference that is forgiven where nothing is counted
+    share: bool = False  #: it returns fractions, which may be answered in per cent as well
+    yes_or_no: bool = False  #: ``True``, ``False``, "yes" and "no" answer it, zero being "no"
+    digits: int | None = None  #: decimals to which it may be rounded (of a share: of its per cent)
+    first_decides: bool = False  #: the first of several labelled parts alone is answer enough
 
 
 @dataclass(frozen=True)
@@ -115,51 +115,21 @@ def _load() -> None:
 
 
 def exercise(
-    identifier: str,
-    hint: str,
-    *,
-    tolerance: float = TOLERANCE,
-    share: bool = False,
-    yes_or_no: bool = False,
-    digits: int | None = None,
-    first_decides: bool = False,
+    identifier: str, hint: str, **judging: Any
 ) -> Callable[[Callable[..., object]], Callable[..., object]]:
     """Register the decorated function as the one that computes an exercise's answer.
 
     The function takes what `check` is given beside the answer (a parameter a reader may have
     changed), each with the chapter's own value as its default.  It returns a name, a number, a
     list whose order does not matter, or labelled parts as a dictionary in the question's order.
-
-    Parameters
-    ----------
-    identifier : str
-        The exercise's label in the book, such as ``"ex-analyse-means"``.
-    hint : str
-        One sentence for those whose answer is wrong.
-    tolerance : float
-        Relative difference that is forgiven in numbers that are no counts.
-    share : bool
-        Whether the function returns fractions, which may be answered in per cent as well.
-    yes_or_no : bool
-        Whether ``True``, ``False``, "yes" and "no" answer the question, zero being "no".
-    digits : int, optional
-        Decimals to which the question allows rounding (of a share: of its per cent).
-    first_decides : bool
-        Whether the first of several labelled parts alone is answer enough.
-
-    Raises
-    ------
-    ValueError
-        If another function is registered for this exercise.
+    Its settings are those of `Exercise`; a second function for the same one is a ValueError.
     """
 
     def register(answer: Callable[..., object]) -> Callable[..., object]:
         known = _KNOWN.get(identifier)
         if known and _place(known.answer) != _place(answer):
             raise ValueError(f"Exercise {identifier!r} is registered twice.")
-        _KNOWN[identifier] = Exercise(
-            identifier, answer, hint, tolerance, share, yes_or_no, digits, first_decides
-        )
+        _KNOWN[identifier] = Exercise(identifier, hint, answer, **judging)
         return answer
 
     return register

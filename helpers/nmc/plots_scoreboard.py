@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 
 from nmc import names, style
 from nmc.data import provenance
 from nmc.recomputed.verdicts import recorded_items
 from nmc.scoreboard import WORDS
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 
 def plot_scoreboard(rows: pd.DataFrame) -> np.ndarray:
@@ -32,8 +29,6 @@ def plot_scoreboard(rows: pd.DataFrame) -> np.ndarray:
     numpy.ndarray of matplotlib Axes
         One panel a quantity, shape (3,); resistance and time constant on logarithmic scales.
     """
-    import matplotlib.pyplot as plt
-
     etypes = [names.parse_model(model).etype for model in rows["model"]]
     place = np.array([names.ETYPES.index(etype) for etype in etypes])
     x = place + np.random.default_rng(0).uniform(-0.25, 0.25, len(rows))

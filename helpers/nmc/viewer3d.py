@@ -17,8 +17,11 @@ from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
 
 from nmc import style
+from nmc.data.provenance import note
 from nmc.errors import FigureError
 
 #: A view larger than this many bytes is refused: a page should open at once.
@@ -53,28 +56,33 @@ class View3D:
         return path
 
 
-def view_points(
-    xyz: np.ndarray,
-    groups: Sequence[str],
+def view_3d(
+    points: np.ndarray,
+    point_groups: Sequence[str],
     *,
-    colours: Mapping[str, str] | None = None,
+    lines: np.ndarray | None = None,
+    line_groups: Sequence[str] = (),
+    widths: Sequence[float] | None = None,
     connections: tuple[np.ndarray, np.ndarray] | None = None,
     point_names: Sequence[str] | None = None,
     point_size: float = 2.0,
+    colours: Mapping[str, str] | None = None,
     unit: str = "µm",
     alt: str = "A cloud of points in space.",
     aspect: float = 0.9,
 ) -> View3D:
-    """Show points in space, such as the somata of a microcircuit.
+    """Show points and lines in space, such as somata, or a neuron's branches and synapses.
 
     Parameters
     ----------
-    xyz : (N, 3) array
+    points : (N, 3) array
         Positions; y points up.
-    groups : sequence of N str
-        Group of each point: it has a colour and a box in the legend to hide it by.
-    colours : mapping, optional
-        Group → colour; default the book's.
+    point_groups, line_groups : sequence of str
+        Group of each point and line: it has a colour and a box in the legend to hide it by.
+    lines : (M, 2, 3) array, optional
+        Ends of each line.
+    widths : sequence of M float, optional
+        Diameter of each line, in the unit of the positions; drawn at least one pixel wide.
     connections : (indptr, indices), optional
         Rows of a sparse adjacency among the points; a click on a point then shows its
         partners.  At most 65,536 points.
@@ -82,6 +90,8 @@ def view_points(
         What to call a chosen point; default its group.
     point_size : float
         Radius, in pixels of a view 640 wide.
+    colours : mapping, optional
+        Group → colour; default the book's.
     unit : str
         Of the positions; stands at the scale bar.
     alt : str
@@ -92,60 +102,10 @@ def view_points(
     Raises
     ------
     FigureError
-        When the view would be too large for a page; show fewer points.
+        When the view would be too large for a page: show fewer points or lines.
     """
-    return _view(
-        np.asarray(xyz, float).reshape(-1, 3), np.empty((0, 2, 3)), list(groups), [],
-        colours=colours, connections=connections, point_names=point_names, widths=None,
-        point_size=point_size, unit=unit, alt=alt, aspect=aspect,
-    )  # fmt: skip
-
-
-def view_lines(
-    segments: np.ndarray,
-    groups: Sequence[str],
-    *,
-    widths: Sequence[float] | None = None,
-    colours: Mapping[str, str] | None = None,
-    points: np.ndarray | None = None,
-    point_groups: Sequence[str] = (),
-    point_size: float = 5.0,
-    unit: str = "µm",
-    alt: str = "Lines in space.",
-    aspect: float = 0.9,
-) -> View3D:
-    """Show line segments in space, such as the branches of a neuron.
-
-    Parameters
-    ----------
-    segments : (M, 2, 3) array
-        Ends of each segment; y points up.
-    groups : sequence of M str
-        Group of each segment, e.g. *axon*: it has a colour and a box in the legend.
-    widths : sequence of M float, optional
-        Diameter of each, in the unit of the positions; drawn at least one pixel wide.
-    colours : mapping, optional
-        Group → colour; default the book's.
-    points, point_groups : optional
-        Points to draw too, such as a soma or synapses, and their groups.
-    point_size, unit, alt, aspect
-        As for `view_points`.
-
-    Raises
-    ------
-    FigureError
-        When the view would be too large for a page.
-    """
-    return _view(
-        np.asarray(points if points is not None else np.empty((0, 3)), float).reshape(-1, 3),
-        np.asarray(segments, float).reshape(-1, 2, 3), list(point_groups), list(groups),
-        colours=colours, connections=None, point_names=None, widths=widths,
-        point_size=point_size, unit=unit, alt=alt, aspect=aspect,
-    )  # fmt: skip
-
-
-def _view(points, segments, point_groups, line_groups, *, colours, connections, point_names,
-          widths, point_size, unit, alt, aspect) -> View3D:  # fmt: skip
+    points = np.asarray(points, float).reshape(-1, 3)
+    segments = np.asarray(() if lines is None else lines, float).reshape(-1, 2, 3)
     if len(points) != len(point_groups) or len(segments) != len(line_groups):
         raise FigureError(
             f"{len(points)} points have {len(point_groups)} groups, and {len(segments)} lines "
@@ -188,13 +148,9 @@ def _view(points, segments, point_groups, line_groups, *, colours, connections, 
         kinds = {name: k for k, name in enumerate(dict.fromkeys(map(str, point_names)))}
         data |= {"names": list(kinds), "name": [kinds[str(name)] for name in point_names]}
     picture = _picture(ends, len(points), codes, palette, labels, point_size, aspect)
-    text = _page_part(data, picture, alt)
-    if len(text) > MAX_BYTES:
-        raise FigureError(
-            f"The view takes {len(text) / 1e6:.1f} MB, more than {MAX_BYTES / 1e6:.0f}; show fewer "
-            "points, lines or connections."
-        )
-    return View3D(text)
+    script = files("nmc").joinpath("viewer3d.js").read_text("utf-8")
+    return View3D(page_part(data, picture, alt, script, kind="view3d", start="startView3d",
+                            fewer="points, lines or connections"))  # fmt: skip
 
 
 def _links(connections, n: int) -> dict:
@@ -221,9 +177,6 @@ def pack(values: np.ndarray, dtype) -> str:
 
 def _picture(ends, n_points, codes, palette, labels, point_size, aspect) -> str:
     """The first look as a PNG, in base64: the same turn and the same colours."""
-    from matplotlib.collections import LineCollection
-    from matplotlib.figure import Figure
-
     ends = ends - (ends.min(axis=0) + ends.max(axis=0)) / 2
     ca, sa, cb, sb = np.cos(_YAW), np.sin(_YAW), np.cos(_PITCH), np.sin(_PITCH)
     u, w = ca * ends[:, 0] + sa * ends[:, 2], -sa * ends[:, 0] + ca * ends[:, 2]
@@ -247,40 +200,27 @@ def _picture(ends, n_points, codes, palette, labels, point_size, aspect) -> str:
     return base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
-def _page_part(data: dict, picture: str, alt: str) -> str:
-    from nmc.data.provenance import note
-
-    script = files("nmc").joinpath("viewer3d.js").read_text("utf-8")
-    return page_part(
-        data, picture, alt, note(), script, kind="view3d", prefix="nmc-view-", start="startView3d"
-    )
-
-
 def page_part(
-    data: dict,
-    picture: str,
-    alt: str,
-    note: str,
-    script: str,
-    *,
-    kind: str,
-    prefix: str,
-    start: str,
+    data: dict, picture: str, alt: str, script: str, *, kind: str, start: str, fewer: str
 ) -> str:
     """Return a view for a page: its picture (a base64 PNG), its data, and its script.
 
     `start` is the function of the script that is called with each element of the class
-    ``nmc-`` + `kind`; their names begin with `prefix`.
+    ``nmc-`` + `kind`.  A view of more than `MAX_BYTES` is a FigureError: show `fewer`.
     """
     packed = json.dumps(data, separators=(",", ":"), ensure_ascii=False).replace("</", "<\\/")
-    name = prefix + hashlib.sha256(packed.encode()).hexdigest()[:12]
-    return (
+    name = f"nmc-{kind}-{hashlib.sha256(packed.encode()).hexdigest()[:12]}"
+    text = (
         f'<div class="nmc-{kind}" data-view="{name}">'
         f'<img alt="{html.escape(alt, quote=True)}" style="max-width:100%" '
         f'src="data:image/png;base64,{picture}">'
         f'<script type="application/json">{packed}</script>'
-        f'<div style="font-size:.75em;opacity:.75;text-align:right">{html.escape(note)}</div>'
+        f'<div style="font-size:.75em;opacity:.75;text-align:right">{html.escape(note())}</div>'
         f"</div>\n<script>(() => {{\n{script}\n"
         f"document.querySelectorAll(\"[data-view='{name}']\").forEach({start});\n"
         "})();</script>"
     )
+    if len(text) > MAX_BYTES:
+        size = f"{len(text) / 1e6:.1f} MB, more than {MAX_BYTES / 1e6:.0f}"
+        raise FigureError(f"The view takes {size}; show fewer {fewer}.")
+    return text

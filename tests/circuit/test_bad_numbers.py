@@ -43,7 +43,6 @@ def test_counts(plan, pre, bad):
     refuses(SynapseError, nmc.simulate_pair, pre, HAC, 1, workers=bad)
     refuses(SynapseError, nmc.simulate_release, 0.5, 100, 10, [0.0], bad, rng=0)
     refuses(SynapseError, nmc.train_times, 20.0, bad)
-    refuses(CircuitError, nmc.simulate_circuit, plan, ranks=bad)
     refuses(CircuitError, nmc.simulate_circuit, plan, record=[bad])
     refuses(CircuitError, nmc.plan_circuit, connectome, [bad])
     refuses(CircuitError, nmc.plan_circuit, connectome, [0], seed=bad)

@@ -1,7 +1,5 @@
 """The variable step of circuits: the same synapses, closer to the truth, whatever the ranks."""
 
-import shutil
-
 import nmc
 import numpy as np
 import pytest
@@ -72,7 +70,7 @@ def test_the_portals_rewritten_synapses_are_the_same_under_a_fixed_step(mirror, 
 
 
 def assert_same_under_a_fixed_step(plan):
-    params = make_params(plan, TSTOP_MS, (0, 3), "fixed", 0.1, 1)
+    params = make_params(plan, TSTOP_MS, (0, 3), "fixed", 0.1)
     found = []
     for packages in (list(plan.packages.values()),
                      [with_continuous_synapses(p) for p in plan.packages.values()]):  # fmt: skip
@@ -118,15 +116,14 @@ def _first(spikes) -> dict[int, float]:
 
 
 @pytest.mark.neuron
-def test_ranks_do_not_change_the_spikes_of_the_variable_step(plan):
-    if shutil.which("mpiexec") is None:
-        pytest.skip("no mpiexec here")
-    one = nmc.simulate_circuit(plan, tstop_ms=TSTOP_MS, mode="converged", record=[0])
+def test_ranks_do_not_change_the_spikes_of_the_variable_step(run, plan, tmp_path):
+    how = {"tstop_ms": TSTOP_MS, "mode": "converged", "record": [0]}
+    one = nmc.simulate_circuit(plan, **how)
     assert len(one.spikes) > 3
+    folder = nmc.write_circuit(plan, tmp_path / "circuit", **how)
     for ranks in (2, 4):
-        more = nmc.simulate_circuit(
-            plan, tstop_ms=TSTOP_MS, mode="converged", record=[0], ranks=ranks
-        )
+        assert run(ranks, folder)[0] == 0
+        more = nmc.read_circuit(plan, folder)
         assert more.spikes.equals(one.spikes), ranks
         assert more.voltages.equals(one.voltages), ranks
 

@@ -59,18 +59,13 @@ def infect(folder, marker):
         path.write_text(ATTACK % marker + path.read_text())
 
 
-@pytest.mark.parametrize("named", [[], ["evil.so"]])
-def test_a_file_that_names_libraries_is_refused(folder, named):
-    edit(folder, lambda params: params.update(libraries=named))
-    with pytest.raises(CircuitError, match="names libraries"):
-        ranks.run_folder(folder)
-
-
-def test_libraries_are_taken_for_the_folder_that_nmc_wrote_only(folder, monkeypatch):
-    assert ranks.handed(folder) is None
-    monkeypatch.setenv("NMC_CIRCUIT_HANDED", json.dumps([str(folder), ["a.so"]]))
-    assert ranks.handed(folder) == ["a.so"]
-    assert ranks.handed(folder.parent) is None
+@pytest.mark.neuron
+def test_libraries_that_a_file_names_are_not_loaded(plan, folder):
+    edit(folder, lambda params: params.update(libraries=["evil.so"]))
+    status, told = run(folder)
+    assert status == 0, told
+    with pytest.raises(PartsError, match="made from something else"):
+        nmc.read_circuit(plan, folder)
 
 
 def test_writing_a_circuit_removes_libraries_that_lay_there(plan, folder):

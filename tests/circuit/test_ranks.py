@@ -1,7 +1,6 @@
 """A circuit in a folder: run by a real mpiexec, moved, killed, run again, and read back."""
 
 import json
-import os
 import shutil
 import signal
 import subprocess
@@ -14,13 +13,11 @@ import numpy as np
 import psutil
 import pytest
 from nmc.cells.mechanisms import rename_clashes
-from nmc.circuit._neuron import ALLOWED
 from nmc.errors import CircuitError, PartsError, TrustError
 
 COUNTS = {"L5_TTPC1": 2, "L5_MC": 2, "L5_LBC": 2}
 RUN = {"tstop_ms": 60.0, "dt_ms": 0.1, "record": [0]}
 NMC = [sys.executable, "-P", "-m", "nmc"]
-needs_mpi = pytest.mark.skipif(shutil.which("mpiexec") is None, reason="no mpiexec here")
 
 
 @pytest.fixture(scope="module")
@@ -40,21 +37,7 @@ def folder(plan, tmp_path):
     return nmc.write_circuit(plan, tmp_path / "circuit", **RUN)
 
 
-def mpiexec(ranks, folder, **environment):
-    command = ["mpiexec", "-n", str(ranks), *NMC, "circuit", "run", str(folder)]
-    return subprocess.Popen(
-        command, env=os.environ | ALLOWED | environment, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    )  # fmt: skip
-
-
-def run(ranks, folder, **environment):
-    process = mpiexec(ranks, folder, **environment)
-    told, _ = process.communicate(timeout=300)
-    return process.returncode, told
-
-
-def test_what_is_not_there_is_named(plan, folder, tmp_path):
+def test_what_is_not_there_is_named(run, plan, folder, tmp_path):
     with pytest.raises(CircuitError, match=r"has not run; run 'mpiexec -n 2 nmc circuit run"):
         nmc.read_circuit(plan, folder)
     with pytest.raises(CircuitError, match="There is no circuit in"):
@@ -96,9 +79,8 @@ def test_an_unknown_mechanism_is_refused_when_the_circuit_is_written(plan, tmp_p
         nmc.write_circuit(other, tmp_path / "circuit", **RUN)
 
 
-@needs_mpi
 @pytest.mark.neuron
-def test_a_folder_runs_where_it_was_moved_and_again_on_fewer_ranks(plan, expected, folder):
+def test_a_folder_runs_where_it_was_moved_and_again_on_fewer_ranks(run, plan, expected, folder):
     moved = folder.rename(folder.parent / "moved")
     for ranks in (3, 2):  # what three ranks left does not mix with what two write
         status, told = run(ranks, moved)
@@ -111,9 +93,8 @@ def test_a_folder_runs_where_it_was_moved_and_again_on_fewer_ranks(plan, expecte
         assert len(list(moved.glob("part-*"))) == ranks
 
 
-@needs_mpi
 @pytest.mark.neuron
-def test_a_part_that_went_or_came_from_elsewhere_is_named(plan, folder, tmp_path):
+def test_a_part_that_went_or_came_from_elsewhere_is_named(run, plan, folder, tmp_path):
     assert run(2, folder)[0] == 0
     second = shutil.copytree(folder, tmp_path / "second")
     assert run(3, second)[0] == 0
@@ -140,9 +121,8 @@ def test_a_part_that_went_or_came_from_elsewhere_is_named(plan, folder, tmp_path
         nmc.read_circuit(plan, second)
 
 
-@needs_mpi
 @pytest.mark.neuron
-def test_a_killed_rank_ends_the_run_and_its_cells_are_named(plan, tmp_path):
+def test_a_killed_rank_ends_the_run_and_its_cells_are_named(mpiexec, plan, tmp_path):
     folder = nmc.write_circuit(plan, tmp_path / "circuit", tstop_ms=100_000.0, dt_ms=0.1)
     process = mpiexec(2, folder)
     children = []
@@ -162,9 +142,8 @@ def test_a_killed_rank_ends_the_run_and_its_cells_are_named(plan, tmp_path):
         nmc.read_circuit(plan, folder)
 
 
-@needs_mpi
 @pytest.mark.neuron
-def test_ranks_that_find_no_mpi_library_are_an_error(plan, folder, tmp_path):
+def test_ranks_that_find_no_mpi_library_are_an_error(run, folder, tmp_path):
     libraries = tmp_path / "libraries"
     libraries.mkdir()
     for name in ("libmpi.so", "libmpich.so", "libmpi.dylib"):
@@ -234,45 +213,15 @@ def test_packages_whose_synapses_differ_run_together_from_a_folder(plan, expecte
     assert nmc.read_circuit(other, folder).spikes.equals(expected.spikes)
 
 
-@needs_mpi
 @pytest.mark.neuron
-def test_more_ranks_than_cells_are_refused_by_the_run(plan, folder):
+def test_more_ranks_than_cells_are_refused_by_the_run(run, folder):
     status, told = run(7, folder)
     assert status != 0 and "runs on 1 to 6 ranks; got 7" in told
 
 
-@needs_mpi
-@pytest.mark.neuron
-def test_ranks_end_when_their_caller_is_killed(plan):
-    code = (
-        "import nmc, numpy as np\n"
-        "c = nmc.default_connectome()\n"
-        f"n = nmc.choose_neurons(c, {COUNTS}, rng=2)\n"
-        "p = nmc.plan_circuit(c, n, drive=1.6, gain=2.0, seed=4, missing='skip')\n"
-        "nmc.simulate_circuit(p, tstop_ms=100000.0, dt_ms=0.1, ranks=2, keep=False)\n"
-    )
-    caller = subprocess.Popen([sys.executable, "-c", code])
-    try:
-        ranks, deadline = [], time.monotonic() + 200
-        while len(ranks) < 2:
-            assert caller.poll() is None and time.monotonic() < deadline
-            time.sleep(0.3)
-            ranks = [
-                p for p in psutil.Process(caller.pid).children(recursive=True)
-                if p.cmdline()[-4:-1][:1] and "circuit" in p.cmdline() and "run" in p.cmdline()
-                and "mpiexec" not in p.name()
-            ]  # fmt: skip
-        worker = psutil.Process(caller.pid).children()[0]
-        worker.kill()
-        _, alive = psutil.wait_procs(ranks, timeout=20)
-        assert not alive
-    finally:
-        caller.kill()
-        caller.wait()
-
-
 def test_arrays_are_joined_from_all_parts():
-    from nmc.circuit._neuron import cells_of, join
+    from nmc.circuit._neuron import cells_of
+    from nmc.circuit.ranks import join
 
     assert sorted(cells_of(0, 3, 8) + cells_of(1, 3, 8) + cells_of(2, 3, 8)) == list(range(8))
     meta = {"segments": 3, "cells": 1, "solve_s": 1.0, "waited_s": 0.5}

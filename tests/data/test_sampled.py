@@ -8,7 +8,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tarfile
 import time
 import zipfile
 
@@ -74,21 +73,8 @@ def test_the_models_of_the_source_in_use(tmp_path, monkeypatch):
     assert nmc.available_models("portal") == ()
 
 
-def test_groups_are_tars_of_the_packages_at_hand():
-    held = nmc.available_models()
-    for key, members in (
-        ("models/all", set(held)),
-        ("models/group/L23", {m for m in held if m.startswith("L23_")}),
-        ("models/group/L5_TTPC1_cADpyr", {m for m in held if m.startswith("L5_TTPC1_")}),
-    ):
-        record = fetch.fetch_record(key)
-        assert record.invented and record.origin == "sample"
-        with tarfile.open(record.path) as tar:
-            assert {n.rpartition("/")[2].removesuffix(".zip") for n in tar.getnames()} == members
-        assert fetch.fetch_record(key).sha256 == record.sha256
-    found = nmc.fetch_folder("models/group/L5_TTPC1_cADpyr")
-    assert {p.parent.name for p in found.rglob("template.hoc")} == members
-    with pytest.raises(MissingFileError, match=held[0]):
+def test_a_group_is_no_file_of_the_sample():
+    with pytest.raises(MissingFileError, match=nmc.available_models()[0]):
         nmc.fetch("models/group/L1_DAC_cNAC")
 
 

@@ -408,7 +408,7 @@ def make_explorer(project: Project, source: str, *, say: Say = print) -> Path | 
     shutil.rmtree(place, ignore_errors=True)
     place.mkdir()
     environment = {"NMC_SOURCE": source, "NMC_FETCH_LOG": str(log), "TQDM_DISABLE": "1"}
-    command = [sys.executable, "-m", "nmc.factsheets.explorer", str(pages)]
+    command = [sys.executable, "-m", "nmc", "explorer", str(pages)]
     done = watch(command, env=os.environ | environment, cwd=place)
     if done.returncode:
         shutil.rmtree(place)

@@ -19,7 +19,7 @@ from nmc.cells.package import AnyModel, as_package
 from nmc.cells.plots import NEURITE_COLOURS
 from nmc.data.figures import framed
 from nmc.data.provenance import stamp
-from nmc.viewer3d import view_lines
+from nmc.viewer3d import view_3d
 
 #: A view holds at most this many segments; longer reconstructions are thinned out.
 _MAX_SEGMENTS = 20_000
@@ -52,13 +52,14 @@ def view_morphology(model: AnyModel, *, axon: bool = True):
         ends.append(np.stack([xyz[:-1], xyz[1:]], axis=1))
         widths.append((diameter[:-1] + diameter[1:]) / 2)
         kinds += [kind] * (len(kept) - 1)
-    return view_lines(
-        np.concatenate(ends),
-        kinds,
+    return view_3d(
+        np.zeros((1, 3)),
+        ["soma"],
+        lines=np.concatenate(ends),
+        line_groups=kinds,
         widths=np.concatenate(widths).tolist(),
         colours=NEURITE_COLOURS,
-        points=np.zeros((1, 3)),
-        point_groups=["soma"],
+        point_size=5.0,
         alt=f"The reconstruction of {package.name}: soma, dendrites"
         + (" and axon." if axon else "."),
     )

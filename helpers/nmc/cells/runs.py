@@ -20,7 +20,7 @@ from nmc.cells.morphology import section_points
 from nmc.cells.package import AnyModel, as_package
 from nmc.data import provenance
 from nmc.errors import FormatError, MissingLibraryError
-from nmc.viewer3d import MAX_BYTES, View3D, pack, page_part
+from nmc.viewer3d import View3D, pack, page_part
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -277,17 +277,10 @@ def view_runs(runs: Mapping[str, pd.DataFrame], model: AnyModel) -> RunsView:
         f"The soma's voltage of {package.name} over time in the run '{first}', and its dendrites "
         "coloured by voltage."
     )
-    text = page_part(
-        data, base64.b64encode(run_picture(runs[first], package)).decode("ascii"), alt,
-        provenance.note(), files("nmc.cells").joinpath("runs.js").read_text("utf-8"),
-        kind="runs", prefix="nmc-runs-", start="startRuns",
-    )  # fmt: skip
-    if len(text) > MAX_BYTES:
-        raise ValueError(
-            f"The view takes {len(text) / 1e6:.1f} MB, more than {MAX_BYTES / 1e6:.0f}; show fewer "
-            "runs, or record fewer sections."
-        )
-    return RunsView(text)
+    picture = base64.b64encode(run_picture(runs[first], package)).decode("ascii")
+    script = files("nmc.cells").joinpath("runs.js").read_text("utf-8")
+    return RunsView(page_part(data, picture, alt, script, kind="runs", start="startRuns",
+                              fewer="runs, or record fewer sections"))  # fmt: skip
 
 
 def _flat(xyz: np.ndarray) -> np.ndarray:

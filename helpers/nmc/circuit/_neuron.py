@@ -1,45 +1,23 @@
 """What runs inside NEURON: a package's contacts, paired recordings, attenuation, circuits.
 
-`run_pair`, `run_attenuation` and `run_circuit` are tasks of `nmc.child.run_child`.  A circuit
-runs in one process, or starts MPI ranks that each run ``nmc circuit run FOLDER`` (see
-`nmc.circuit.ranks`).  Cells are dealt to the ranks in turn; random streams are keyed by cell and
-synapse, so the spikes do not depend on the number of ranks.
+`run_pair`, `run_attenuation` and `run_circuit` are tasks of `nmc.child.run_child`; the MPI ranks of
+`nmc.circuit.ranks` call `simulate_share`.  Cells are dealt to the ranks in turn; random streams are
+keyed by cell and synapse, so the spikes do not depend on the number of ranks.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import signal
-import subprocess
-import sys
-import tempfile
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from nmc.cells import _run
 from nmc.cells.build import build_cell
-from nmc.errors import SimulationError
-from nmc.parts import read_parts
 
-#: The file of a circuit's folder that says what to simulate.
-CIRCUIT_FILE = "circuit.json"
-#: Variable that tells the ranks started here, as JSON, their folder and the libraries to load.
-HANDED = "NMC_CIRCUIT_HANDED"
 _REST_MS, _REST_STEP_MS = 500.0, 1.0
 _CLAMP_MOHM = 1e-3  # series resistance of the clamp that finds a holding current
 _BACKGROUND = 50_000_000  # random streams of the background lie apart from the connections'
 _CHUNKS = 40
-#: Containers run as root, and laptops have fewer cores than ranks: Open MPI must be told.
-ALLOWED = {
-    "OMPI_ALLOW_RUN_AS_ROOT": "1",
-    "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
-    "OMPI_MCA_rmaps_base_oversubscribe": "1",
-    "PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe",
-}
 
 
 # -- contacts ----------------------------------------------------------------------------------
@@ -198,9 +176,7 @@ def run_attenuation(params: dict, report) -> tuple[dict, dict[str, np.ndarray]]:
 
 
 def run_circuit(params: dict, report) -> tuple[dict, dict[str, np.ndarray]]:
-    """Simulate the circuit on this process alone, or start the ranks."""
-    if params["ranks"] > 1:
-        return _on_ranks(params, report)
+    """Simulate the circuit in this process alone."""
     from neuron import h
 
     return simulate_share(h, h.ParallelContext(), params, report)
@@ -284,51 +260,3 @@ def _add_background(h, cell, gid: int, params: dict):
         connection = h.NetCon(sources[contact["pre_cell"]], placed[0])
         alive.append((placed, _connect(connection, contact, contact["delay_ms"])))
     return sources, alive
-
-
-def _on_ranks(params: dict, report) -> tuple[dict, dict[str, np.ndarray]]:
-    """Run the circuit on ranks that are started here, in a folder that goes afterwards."""
-    ranks = params["ranks"]
-    with tempfile.TemporaryDirectory(prefix="nmc-circuit-") as folder:
-        handed = json.dumps([folder, params["libraries"]])  # never in a file: it names code to run
-        params = {name: value for name, value in params.items() if name != "libraries"}
-        told = {"params": params, "made_from": {}, "parent": os.getpid()}
-        (Path(folder) / CIRCUIT_FILE).write_text(json.dumps(told), "utf-8")
-        command = [sys.executable, "-P", "-m", "nmc", "circuit", "run", folder]
-        try:
-            done = subprocess.run(
-                ["mpiexec", "-n", str(ranks), *command],
-                env=os.environ | ALLOWED | {HANDED: handed},
-                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                text=True, errors="replace", check=False, preexec_fn=_ender(),
-            )  # fmt: skip
-        except FileNotFoundError as error:
-            raise SimulationError(
-                "There is no mpiexec: install an MPI (Open MPI or MPICH), or use ranks=1."
-            ) from error
-        report(1.0)
-        if done.returncode:
-            lines = "\n".join(done.stdout.strip().splitlines()[-12:])
-            raise SimulationError(f"The run on {ranks} ranks failed. Last lines:\n{lines}")
-        return join(list(read_parts(folder)[1].values()))
-
-
-def _ender() -> Callable[[], None] | None:
-    """Return what makes mpiexec end, and its ranks with it, when this process is killed."""
-    if sys.platform != "linux":
-        return None  # the ranks look after their parent themselves, if less often
-    import ctypes
-
-    libc = ctypes.CDLL(None)
-    return lambda: libc.prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
-
-
-def join(parts: list[tuple[dict, dict[str, np.ndarray]]]) -> tuple[dict, dict[str, np.ndarray]]:
-    """Join the meta and arrays that the ranks of one run wrote."""
-    metas, every = [meta for meta, _ in parts], [arrays for _, arrays in parts]
-    arrays = {k: v for part in every for k, v in part.items() if k.startswith("v_") or k == "t_ms"}
-    for name in ("spike_t_ms", "spike_gid"):
-        arrays[name] = np.concatenate([part[name] for part in every])
-    meta = {name: sum(m[name] for m in metas) for name in ("segments", "cells")}
-    meta |= {name: max(m[name] for m in metas) for name in ("solve_s", "waited_s")}
-    return meta, arrays

@@ -27,7 +27,7 @@ class CircuitRun:
     voltages : DataFrame
         ``t_ms`` and a column ``cell_<n>_mV`` for each recorded cell.
     attrs : dict
-        ``tstop_ms``, ``ranks``, ``integration``, ``seed``, ``cpu_s`` …; ``origin`` and
+        ``tstop_ms``, ``integration``, ``seed``, ``cpu_s`` (or ``ranks``) …; ``origin`` and
         ``invented``: where the packages come from, and whether their numbers are synthetic.
     """
 

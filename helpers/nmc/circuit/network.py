@@ -1,4 +1,4 @@
-"""Small circuits of full me-type packages, on one core or on MPI ranks, with any time step.
+"""Small circuits of full me-type packages, with any time step.
 
 The packages' synapses multiply their states by ``exp(-dt/tau)`` once a step, with the factor
 computed at the start for one fixed step.  `rewrite` states the same decay as the differential
@@ -27,7 +27,7 @@ from nmc.circuit.activity import CircuitRun
 from nmc.circuit.plan import CircuitPlan
 from nmc.circuit.synaptome import origin_of
 from nmc.errors import CircuitError, MechanismError, UnknownNameError
-from nmc.numbers import as_count, as_counts, as_number
+from nmc.numbers import as_counts, as_number
 
 V_INIT_MV, THRESHOLD_MV, SAMPLING_MS = -70.0, -20.0, 0.5
 TSTOP_MS, DT_MS = 500.0, 0.05
@@ -48,7 +48,6 @@ def simulate_circuit(
     record: Sequence[int] = (),
     mode: str = "fixed",
     dt_ms: float = DT_MS,
-    ranks: int = 1,
     trust: bool = False,
     keep: bool = True,
     timeout_s: float = child.TIMEOUT_S,
@@ -70,9 +69,6 @@ def simulate_circuit(
         Circuits with random channels keep the fixed one; ``attrs["integration"]`` says so.
     dt_ms : float
         The fixed step.
-    ranks : int
-        1 runs in one process; more starts that many MPI ranks (``mpiexec`` must be installed).
-        The spikes are the same.
     trust, timeout_s, progress
         As for `nmc.simulate_step`.
     keep : bool
@@ -85,13 +81,15 @@ def simulate_circuit(
     Raises
     ------
     CircuitError, UnknownNameError, SimulationError
-        A setting that cannot be; the run failed, or there is no mpiexec.
+        A setting that cannot be; the run failed.
+
+    Notes
+    -----
+    It runs in one process; on several cores or machines `nmc.write_circuit` runs it.
     """
     plan = plan.trusting() if trust else plan
-    params = make_params(plan, tstop_ms, record, mode, dt_ms, ranks)
+    params = make_params(plan, tstop_ms, record, mode, dt_ms)
     packages, variant = _mechanisms(plan.packages.values(), params["integration"])
-    if params["ranks"] > 1:
-        params["libraries"] = libraries_for(plan.packages.values(), params["integration"])
     meta, arrays = run_cached(
         "nmc.circuit._neuron:run_circuit", params, packages, synapses=True, variant=variant,
         keep=keep, timeout_s=timeout_s, progress=progress,
@@ -99,19 +97,15 @@ def simulate_circuit(
     return as_run(plan, params, meta, arrays)
 
 
-def make_params(plan: CircuitPlan, tstop_ms, record, mode, dt_ms, ranks) -> dict:
+def make_params(plan: CircuitPlan, tstop_ms, record, mode, dt_ms) -> dict:
     """Say what the workers are to simulate, after a check of each setting; ready for JSON."""
-    cells = len(plan.neurons)
-    ranks = as_count(ranks, where="ranks", error=CircuitError)
-    if not 1 <= ranks <= cells:
-        raise CircuitError(f"A circuit of {cells} cells runs on 1 to {cells} ranks; got {ranks}.")
     dt_ms = check_step(dt_ms)
     how, said = choose_integration(plan.packages.values(), mode, dt_ms)
     return plan.spec | {
         "tstop_ms": check_length(tstop_ms, SAMPLING_MS),
-        "record": check_recorded(record, cells),
+        "record": check_recorded(record, len(plan.neurons)),
         "integration": how, "integration_said": said, "sampling_ms": SAMPLING_MS,
-        "v_init_mV": V_INIT_MV, "threshold_mV": THRESHOLD_MV, "ranks": ranks,
+        "v_init_mV": V_INIT_MV, "threshold_mV": THRESHOLD_MV,
     }  # fmt: skip
 
 
@@ -155,7 +149,7 @@ def as_run(plan: CircuitPlan, params: dict, meta: dict, arrays) -> CircuitRun:
     spikes.insert(1, "neuron", plan.neurons["neuron"].to_numpy()[at])
     spikes.insert(2, "mtype", plan.neurons["mtype"].to_numpy()[at])
     voltages = {f"cell_{c}_mV": arrays[f"v_{c}"] for c in params["record"]}
-    attrs = {name: params[name] for name in ("tstop_ms", "ranks", "seed")}
+    attrs = {name: params[name] for name in ("tstop_ms", "seed")}
     attrs |= {"integration": params["integration_said"]}
     attrs |= plan.settings["synaptic"] | origin_of(plan.packages.values()) | meta
     return CircuitRun(plan, spikes, pd.DataFrame({"t_ms": arrays["t_ms"], **voltages}), attrs)

@@ -255,7 +255,7 @@ def simulate_point_circuit(
     ]  # fmt: skip
     times, who, traces = run_network(*arguments)
     settings = {
-        "tstop_ms": float(steps * dt_ms), "ranks": 1, "seed": seed, "record": record,
+        "tstop_ms": float(steps * dt_ms), "seed": seed, "record": record,
         "integration_said": f"point neurons, exponential Euler, {dt_ms:g} ms",
     }  # fmt: skip
     arrays = {"spike_gid": who.astype(int), "spike_t_ms": times, "t_ms": dt_ms * np.arange(steps)}

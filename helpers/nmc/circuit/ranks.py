@@ -18,6 +18,8 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
+import numpy as np
+
 from nmc.cells.build import cell_spec
 from nmc.cells.load import empty_folder
 from nmc.cells.mechanisms import rename_clashes
@@ -32,6 +34,8 @@ from nmc.data.files import write_bytes
 from nmc.errors import CircuitError
 from nmc.parts import RUN_FILE, PartedRun, read_parts, start_run
 
+#: The file of a circuit's folder that says what to simulate.
+CIRCUIT_FILE = "circuit.json"
 _PACKAGES, _MECHANISMS = "packages", "mechanisms"
 #: Where launchers say how many processes they started: Open MPI; MPICH and Intel MPI; MVAPICH;
 #: Slurm's srun.
@@ -72,9 +76,9 @@ def write_circuit(
     """
     folder = Path(folder)
     plan = plan.trusting() if trust else plan
-    params = make_params(plan, tstop_ms, record, mode, dt_ms, 1)
+    params = make_params(plan, tstop_ms, record, mode, dt_ms)
     libraries_for(plan.packages.values(), params["integration"])  # refuses what it must
-    if (folder / _neuron.CIRCUIT_FILE).is_file():
+    if (folder / CIRCUIT_FILE).is_file():
         for old in (folder / RUN_FILE, *folder.glob("part-*.npz")):
             old.unlink(missing_ok=True)
         for name in (_PACKAGES, _MECHANISMS):
@@ -89,7 +93,7 @@ def write_circuit(
         for cell, model in zip(params["cells"], plan.neurons["model"], strict=True)
     ]
     told = {"params": params, "made_from": _made_from(plan.spec, plan.packages, params)}
-    write_bytes(folder / _neuron.CIRCUIT_FILE, json.dumps(told).encode())
+    write_bytes(folder / CIRCUIT_FILE, json.dumps(told).encode())
     return folder
 
 
@@ -127,19 +131,30 @@ def read_circuit(plan: CircuitPlan, folder: str | Path) -> CircuitRun:
     covered = sorted(cell for cells in run.parts.values() for cell in cells)
     if covered != list(range(len(plan.neurons))):
         raise CircuitError(f"The parts in {folder} do not cover each cell once. Run it again.")
-    meta, arrays = _neuron.join(list(parts.values()))
-    told = {"run_id": run.run_id, **{name: run.made_from[name] for name in later}}
-    return as_run(plan, params | {"ranks": len(parts)}, meta | told, arrays)
+    meta, arrays = join(list(parts.values()))
+    told = {
+        "run_id": run.run_id,
+        "ranks": len(parts),
+        **{name: run.made_from[name] for name in later},
+    }
+    return as_run(plan, params, meta | told, arrays)
 
 
-def run_folder(
-    folder: str | Path, *, trust: bool = False, libraries: Sequence[str] | None = None
-) -> tuple[PartedRun, int]:
+def join(parts: list[tuple[dict, dict[str, np.ndarray]]]) -> tuple[dict, dict[str, np.ndarray]]:
+    """Join the meta and arrays that the ranks of one run wrote."""
+    metas, every = [meta for meta, _ in parts], [arrays for _, arrays in parts]
+    arrays = {k: v for part in every for k, v in part.items() if k.startswith("v_") or k == "t_ms"}
+    for name in ("spike_t_ms", "spike_gid"):
+        arrays[name] = np.concatenate([part[name] for part in every])
+    meta = {name: sum(m[name] for m in metas) for name in ("segments", "cells")}
+    meta |= {name: max(m[name] for m in metas) for name in ("solve_s", "waited_s")}
+    return meta, arrays
+
+
+def run_folder(folder: str | Path, *, trust: bool = False) -> tuple[PartedRun, int]:
     """Simulate this process's share of the circuit in a folder, as each MPI rank does.
 
-    `libraries` are compiled mechanisms to load, from the caller that has written the folder
-    itself and has checked its packages: then nothing in it is checked again.  Returns the run,
-    and which of its ranks this process is.
+    Returns the run, and which of its ranks this process is.
 
     Raises
     ------
@@ -157,33 +172,20 @@ def run_folder(
 
         rank, ranks = _join_mpi(h, len(params["cells"]))
     pc = h.ParallelContext()
-    if libraries is None:
-        prepared = _prepare(folder, told, trust) if rank == 0 else None
-        libraries, params["cells"] = pc.py_broadcast(prepared, 0)
-        made_from = made_from | {"neuron": version("neuron")}
+    prepared = _prepare(folder, told, trust) if rank == 0 else None
+    libraries, params["cells"] = pc.py_broadcast(prepared, 0)
+    made_from = made_from | {"neuron": version("neuron")}
     for library in libraries:
         if not h.nrn_load_dll(library):
             raise CircuitError(f"NEURON cannot load the compiled mechanisms {library}.")
     shares = {str(r): _neuron.cells_of(r, ranks, len(params["cells"])) for r in range(ranks)}
     run = pc.py_broadcast(start_run(folder, shares, made_from) if rank == 0 else None, 0)
-    parent = told.get("parent")
-
-    def report(fraction: float) -> None:
-        if parent and Path("/proc").exists() and not Path(f"/proc/{parent}").exists():
-            os._exit(3)  # nobody is left to want the result
-
     started = time.process_time()
     with empty_folder():
-        meta, arrays = _neuron.simulate_share(h, pc, params, report)
+        meta, arrays = _neuron.simulate_share(h, pc, params, lambda fraction: None)
     run.write_part(str(rank), meta | {"solve_s": time.process_time() - started}, arrays)
     pc.barrier()
     return run, rank
-
-
-def handed(folder: str | Path) -> list[str] | None:
-    """Libraries for a folder, if nmc wrote it and has started this process to run it."""
-    place, libraries = json.loads(os.environ.get(_neuron.HANDED, "[null, null]"))
-    return libraries if place == str(folder) else None
 
 
 def leave(status: int = 0) -> None:
@@ -230,7 +232,7 @@ def _prepare(folder: Path, told: dict, trust: bool) -> tuple[list[str], list[dic
         )
     if made_from.get("params") != _hash_params(params):
         raise CircuitError(
-            f"{folder / _neuron.CIRCUIT_FILE} is not as it was written. Copy it again, or write "
+            f"{folder / CIRCUIT_FILE} is not as it was written. Copy it again, or write "
             "the circuit again with nmc.write_circuit."
         )
     places = {name: folder / name for name in dict.fromkeys(c["folder"] for c in params["cells"])}
@@ -255,7 +257,7 @@ def _prepare(folder: Path, told: dict, trust: bool) -> tuple[list[str], list[dic
 
 
 def _read_circuit_file(folder: Path) -> dict:
-    path = folder / _neuron.CIRCUIT_FILE
+    path = folder / CIRCUIT_FILE
     if not path.is_file():
         raise CircuitError(
             f"There is no circuit in {folder}: it has no {path.name}. Write one with "
@@ -265,8 +267,6 @@ def _read_circuit_file(folder: Path) -> dict:
         told = json.loads(path.read_text("utf-8"))
         if not told["params"]["cells"] or not isinstance(told["made_from"], dict):
             raise ValueError("no cells")
-        if "libraries" in told["params"]:
-            raise ValueError("it names libraries, which no circuit's file does")
         return told
     except (ValueError, KeyError, TypeError) as error:
         raise CircuitError(f"{path} is damaged ({error}). Write the circuit again.") from error
@@ -274,7 +274,7 @@ def _read_circuit_file(folder: Path) -> dict:
 
 def _made_from(spec: dict, packages: dict[str, Package], params: dict) -> dict[str, str]:
     """Say what a circuit's result depends on."""
-    settings = {k: v for k, v in params.items() if k not in spec and k != "ranks"}
+    settings = {k: v for k, v in params.items() if k not in spec}
     return {
         "plan": _hash_params(spec),
         "settings": _hash(settings),

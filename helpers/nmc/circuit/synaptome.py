@@ -21,7 +21,7 @@ from nmc.circuit.zones import ZONES, count_forks, cut_dendrite, name_zones
 from nmc.errors import PackageError, SynapseError
 from nmc.factsheets.pathways import load_pathways
 from nmc.numbers import as_count, as_counts
-from nmc.viewer3d import view_lines
+from nmc.viewer3d import view_3d
 
 #: Columns of `Package.synapses` that a worker needs.
 _NEEDED = [
@@ -309,12 +309,12 @@ def view_synaptome(places: pd.DataFrame):
     groups = np.where(places["excitatory"], "excitatory synapse", "inhibitory synapse")
     colours = {"dendrite": style.GREY, "excitatory synapse": style.EXCITATORY,
                "inhibitory synapse": style.INHIBITORY}  # fmt: skip
-    return view_lines(
-        segments,
-        ["dendrite"] * len(segments),
+    return view_3d(
+        places[["x_um", "y_um", "z_um"]].to_numpy(float),
+        list(groups),
+        lines=segments,
+        line_groups=["dendrite"] * len(segments),
         colours=colours,
-        points=places[["x_um", "y_um", "z_um"]].to_numpy(float),
-        point_groups=list(groups),
         point_size=1.5,
         alt=f"The dendrites of {package.name} with its synapses as coloured points.",
     )

@@ -26,6 +26,10 @@ Settings (environment variables):
   NMC_ACCEPT_TERMS=1  accept the data terms ('nmc terms' shows them)
 
 \b
+Completion of commands and keys: in ~/.bashrc (for zsh with zsh_source, in ~/.zshrc)
+  eval "$(_NMC_COMPLETE=bash_source nmc)"
+
+\b
 Exit codes:
   0 done   1 other error     2 wrong usage    3 no tree has the file
   4 no network or mirror     5 damaged file   6 terms not accepted

@@ -1,4 +1,4 @@
-"""The data's commands: list, fetch, verify, cite, terms, export, import, and completion."""
+"""The data's commands: list, fetch, verify, cite, terms, export, import."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from importlib import resources
 from pathlib import Path
 
 import click
-from click.shell_completion import CompletionItem, get_completion_class
+from click.shell_completion import CompletionItem
 from tqdm import tqdm
 
 from nmc import data
@@ -306,24 +306,7 @@ def _report(done, verb: str, as_json: bool) -> None:
     click.echo(f"{len(done.written):,} files {verb}: {done.folder}")
 
 
-@click.command("completion")
-@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
-@click.pass_context
-def completion_command(context, shell: str) -> None:
-    """Print a script that completes commands and keys.
-
-    \b
-    bash:  echo 'eval "$(nmc completion bash)"' >> ~/.bashrc
-    zsh:   echo 'eval "$(nmc completion zsh)"' >> ~/.zshrc
-    fish:  nmc completion fish > ~/.config/fish/completions/nmc.fish
-    """
-    complete = get_completion_class(shell)
-    assert complete is not None, "the choices above are click's own"
-    script = complete(context.find_root().command, {}, "nmc", "_NMC_COMPLETE")
-    click.echo(script.source())
-
-
 COMMANDS = (
     list_command, fetch_command, verify_command, cite_command, terms_command, export_command,
-    import_command, completion_command,
+    import_command,
 )  # fmt: skip

@@ -228,7 +228,7 @@ def circuit_run_command(folder, trust) -> None:
     from nmc.circuit import ranks
 
     try:
-        run, rank = ranks.run_folder(folder, trust=trust, libraries=ranks.handed(folder))
+        run, rank = ranks.run_folder(folder, trust=trust)
     except NMCError as error:  # one rank's failure ends all of them
         click.echo(f"nmc: {error}", err=True)
         ranks.leave(shared.exit_code(error))

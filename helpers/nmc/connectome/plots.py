@@ -31,7 +31,7 @@ from nmc.connectome.validation import (
 )
 from nmc.data.provenance import stamp
 from nmc.errors import ConnectomeError
-from nmc.viewer3d import View3D, view_points
+from nmc.viewer3d import View3D, view_3d
 
 P = ParamSpec("P")
 Drawn = TypeVar("Drawn", Axes, Figure)
@@ -413,7 +413,7 @@ def view_column(
         column = column.fillna("unknown")
         colours = {"excitatory": style.EXCITATORY, "inhibitory": style.INHIBITORY,
                    "unknown": style.GREY}  # fmt: skip
-    return view_points(
+    return view_3d(
         some.positions,
         column.astype(str).tolist(),
         colours=colours,

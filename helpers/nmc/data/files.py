@@ -17,6 +17,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
+import platformdirs
+from tqdm import tqdm
+
 from nmc.code_hash import code_hash
 from nmc.errors import CacheError, FormatError, NMCError, SourceError
 
@@ -38,8 +41,6 @@ def cache_folder() -> Path:
     own = os.environ.get("NMC_CACHE")
     if own:
         return user_path(own, "NMC_CACHE")
-    import platformdirs
-
     return Path(platformdirs.user_cache_dir("nmc"))
 
 
@@ -69,8 +70,6 @@ def redact(text: object) -> str:
 
 def progress_bar(desc: str, rows: Iterable | None = None, *, total=None, unit="B", shown=True):
     """Return a bar on stderr, over `rows` or to be updated; none where stderr is no terminal."""
-    from tqdm import tqdm
-
     return tqdm(
         rows, desc, total, unit=unit, unit_scale=unit == "B", leave=False,
         disable=None if shown else True,

@@ -220,19 +220,10 @@ class SampleTree(FolderTree):
         """Return where the file is, or will be once unpacked."""
         return self.folder / item.path if item.path in sample_files() else None
 
-    def serves(self, item: Item) -> bool:
-        """Whether the sample has the file, or models of the group."""
-        return bool(self.find(item) or _models_of(item))
-
     def get(
         self, item: Item, *, progress: bool = False, accept_terms: bool | None = None
     ) -> Record:
         """Return the verified file, unpacking the sample first where need be."""
-        if models := _models_of(item):
-            zips = [self.get(registry.item(f"model/{model}")).path for model in models]
-            name = Path(item.path)
-            tar = files.made_once(name.name, self.folder.name, _pack_group, name.stem, zips)
-            return self.verify(item, tar)
         path = self.find(item)
         if path is None:
             listed = f"it has the packages of {', '.join(sample_packages())} only"
@@ -246,25 +237,6 @@ class SampleTree(FolderTree):
                 content = (content for name, content in _contents() if name == item.path)
                 files.write_bytes(path, next(content))
         return self.verify(item, path)
-
-
-def _pack_group(top: str, zips: list[Path], target: Path) -> None:
-    """Write a tar of packages, as the portal packed the groups of models."""
-    with tarfile.open(target, "w", format=tarfile.USTAR_FORMAT) as tar:
-        for path in zips:
-            info = tarfile.TarInfo(f"{top}/{path.name}")
-            info.size = path.stat().st_size
-            with path.open("rb") as content:
-                tar.addfile(info, content)
-
-
-def _models_of(item: Item) -> list[str]:
-    """Return the sample's models of a group of models; none for any other item."""
-    group = item.key.removeprefix("models/group/")
-    models = map(names.parse_model, sample_packages() if item.key.startswith("models/") else ())
-    return [
-        m.name for m in models if item.key == "models/all" or group in (m.layer, m.mtype, m.metype)
-    ]
 
 
 def _contents() -> Iterator[tuple[str, bytes]]:

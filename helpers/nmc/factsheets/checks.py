@@ -12,6 +12,7 @@ from operator import eq
 from typing import Any, NamedTuple
 
 import pandas as pd
+from tqdm import tqdm
 
 import nmc
 from nmc import names
@@ -58,8 +59,6 @@ def check_factsheets() -> pd.DataFrame:
     -----
     Nothing is mended: the readers return what the files say.
     """
-    from tqdm import tqdm
-
     sheets, findings = Sheets(), []
     compared: Counter[str] = Counter()
     steps = [*COMPARISONS, None]

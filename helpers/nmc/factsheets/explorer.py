@@ -1,8 +1,8 @@
 """The explorer: every layer, type, model and pathway to be looked up in static pages.
 
 A page a kind, data in small script shards, state in the address: it works from a folder on
-a disk, without a server and without a network.  ``python -m nmc.factsheets.explorer FOLDER``
-writes the explorer of the source in use.
+a disk, without a server and without a network.  ``nmc explorer FOLDER`` writes the explorer of the
+source in use.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import html
 import json
 import os
 import shutil
-import sys
 from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
@@ -24,7 +23,6 @@ import nmc
 from nmc import names, units
 from nmc.data import provenance
 from nmc.data.files import atomic_folder
-from nmc.errors import NMCError
 
 _TRUST = "book/factsheets/trust-the-data.html"
 _ASSETS = ("explorer.js", "pages.js", "explorer.css")
@@ -221,12 +219,3 @@ def _tabs(current: str) -> str:
 
 def _asset(name: str) -> str:
     return (files(__package__) / "assets" / name).read_text("utf-8")
-
-
-if __name__ == "__main__":
-    if len(sys.argv) != 2:
-        sys.exit("usage: python -m nmc.factsheets.explorer FOLDER")
-    try:
-        build_explorer(sys.argv[1])
-    except NMCError as error:
-        sys.exit(f"error: {error}")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
+from tqdm import tqdm
 
 import nmc
 from nmc import names
@@ -210,8 +211,6 @@ def tab_facts(file: Path, model: str, tab: _Tab) -> dict[str, float]:
 
 
 def _pages(metypes: Iterable[str]) -> Iterator[tuple[Path, str, _Tab]]:
-    from tqdm import tqdm
-
     for metype in tqdm(list(metypes), desc="me-type pages", delay=2, leave=False, disable=None):
         file = nmc.fetch(f"page/metype/{metype}")
         mtype, _, etype = metype.rpartition("_")

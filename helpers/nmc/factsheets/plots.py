@@ -40,17 +40,14 @@ def short_number(value: float) -> str:
 def plot_layers(layers: pd.DataFrame, column: str = "n_neurons", ax: Axes | None = None) -> Axes:
     """Draw one quantity of the layers as a column of cortex: height is thickness.
 
+    Depth below the surface of the cortex on y (µm), the quantity on x.
+
     Parameters
     ----------
     layers : pandas.DataFrame
         From `nmc.load_layers`.
     column : str
         What the length of a bar shows.
-
-    Returns
-    -------
-    matplotlib Axes
-        Depth below the surface of the cortex on y (µm), the quantity on x.
     """
     height = layers["thickness_um"].to_numpy()
     top = np.concatenate([[0.0], np.cumsum(height)])
@@ -73,15 +70,12 @@ def plot_layers(layers: pd.DataFrame, column: str = "n_neurons", ax: Axes | None
 def plot_density(circuit: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """Draw the neuron density of the six layers.
 
+    Layers from the surface down on y, neurons per mm³ on x.
+
     Parameters
     ----------
     circuit : pandas.DataFrame
         From `nmc.load_circuit`.
-
-    Returns
-    -------
-    matplotlib Axes
-        Layers from the surface down on y, neurons per mm³ on x.
     """
     rows = circuit[circuit["quantity"] == "density_per_mm3"].sort_values("layer")
     layer = rows["layer"].astype(str)
@@ -100,17 +94,14 @@ def plot_density(circuit: pd.DataFrame, ax: Axes | None = None) -> Axes:
 def plot_mtypes(mtypes: pd.DataFrame, column: str = "n_neurons", ax: Axes | None = None) -> Axes:
     """Draw one quantity of every m-type, grouped by layer, on a logarithmic axis.
 
+    One line an m-type; excitatory types are filled, inhibitory ones hollow.
+
     Parameters
     ----------
     mtypes : pandas.DataFrame
         From `nmc.load_mtypes`.
     column : str
         A positive quantity.
-
-    Returns
-    -------
-    matplotlib Axes
-        One line an m-type; excitatory types are filled, inhibitory ones hollow.
     """
     column_of(mtypes, column)
     table = mtypes.sort_values(["layer", "excitatory", column], ascending=[True, False, False])
@@ -142,15 +133,12 @@ def plot_mtypes(mtypes: pd.DataFrame, column: str = "n_neurons", ax: Axes | None
 def plot_metypes(metypes: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """Draw which e-types occur with which m-type: the area of a dot is its share of the m-type.
 
+    E-types on y, the 55 m-types on x, layer by layer.
+
     Parameters
     ----------
     metypes : pandas.DataFrame
         From `nmc.load_metypes`.
-
-    Returns
-    -------
-    matplotlib Axes
-        E-types on y, the 55 m-types on x, layer by layer.
     """
     total = metypes.groupby("mtype", observed=True)["n_neurons"].transform("sum")
     share = metypes["n_neurons"] / total
@@ -170,15 +158,12 @@ def plot_metypes(metypes: pd.DataFrame, ax: Axes | None = None) -> Axes:
 def plot_composition(metypes: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """Draw the e-types of each layer's inhibitory neurons as shares of a whole.
 
+    One bar a layer; the number of inhibitory neurons stands behind it.
+
     Parameters
     ----------
     metypes : pandas.DataFrame
         From `nmc.load_metypes`.
-
-    Returns
-    -------
-    matplotlib Axes
-        One bar a layer; the number of inhibitory neurons stands behind it.
     """
     inhibitory = metypes[~metypes["excitatory"]]
     counts = inhibitory.pivot_table(
@@ -247,16 +232,13 @@ def plot_by_type(table: pd.DataFrame, column: str, by: str, ax: Axes | None = No
 def plot_checks(findings: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """Draw how much each check of the fact sheets compared, and how much of it disagreed.
 
+    One row a check: a bar for the comparisons, a dot for the disagreements, on a logarithmic
+    axis; a check without a dot found nothing.
+
     Parameters
     ----------
     findings : pandas.DataFrame
         From `nmc.check_factsheets`.
-
-    Returns
-    -------
-    matplotlib Axes
-        One row a check: a bar for the comparisons, a dot for the disagreements, on a
-        logarithmic axis; a check without a dot found nothing.
     """
     compared = pd.Series(findings.attrs["compared"]).sort_values()
     wrong = findings["check"].value_counts().reindex(compared.index, fill_value=0)

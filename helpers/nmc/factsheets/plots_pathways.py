@@ -26,6 +26,8 @@ def plot_pathways(
 ) -> Axes:
     """Draw one quantity of all pathways as a matrix of the 55 m-types.
 
+    Presynaptic m-types on y, postsynaptic ones on x; blank where there is no pathway.
+
     Parameters
     ----------
     pathways : pandas.DataFrame
@@ -37,11 +39,6 @@ def plot_pathways(
     vmax : float, optional
         Upper end of a linear colour scale; by default the 99th percentile, because single
         pathways of very small types reach far beyond the rest.
-
-    Returns
-    -------
-    matplotlib Axes
-        Presynaptic m-types on y, postsynaptic ones on x; blank where there is no pathway.
     """
     if column == "s_type":
         return _draw_s_types(pathways, ax)
@@ -81,16 +78,13 @@ def _draw_s_types(pathways: pd.DataFrame, ax: Axes) -> Axes:
 def plot_dynamics(pathways: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """Draw the two time constants of short-term dynamics of every pathway against each other.
 
+    Recovery from depression on x, from facilitation on y (ms, logarithmic); above the dashed
+    line facilitation outlasts depression.
+
     Parameters
     ----------
     pathways : pandas.DataFrame
         From `nmc.load_pathways`.
-
-    Returns
-    -------
-    matplotlib Axes
-        Recovery from depression on x, from facilitation on y (ms, logarithmic); above the
-        dashed line facilitation outlasts depression.
     """
     for kind, rows in pathways.groupby("s_type", observed=True):
         ax.plot(
@@ -114,6 +108,9 @@ def plot_dynamics(pathways: pd.DataFrame, ax: Axes | None = None) -> Axes:
 def plot_flow(pathways: pd.DataFrame, column: str | None = None, ax: Axes | None = None) -> Axes:
     """Draw how much runs from layer to layer as bands.
 
+    Presynaptic layers left, postsynaptic layers right; bands have the colour of the layer they
+    start from.
+
     Parameters
     ----------
     pathways : pandas.DataFrame
@@ -121,12 +118,6 @@ def plot_flow(pathways: pd.DataFrame, column: str | None = None, ax: Axes | None
     column : str, optional
         What the width of a band adds up, e.g. ``total_synapse_count``; by default the number
         of pathways.
-
-    Returns
-    -------
-    matplotlib Axes
-        Presynaptic layers left, postsynaptic layers right; bands have the colour of the
-        layer they start from.
     """
     flow = layer_flow(pathways, column).to_numpy()
     total = flow.sum()

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import pandas as pd
+from lxml import etree, html
 
 from nmc import names
 from nmc.data import registry
@@ -127,8 +128,6 @@ def read_json(path: str | os.PathLike, content: bytes | None = None) -> dict[str
 
 def open_page(path: Path, content: bytes):
     """Parse a page and return its root element; FormatError when the file holds no HTML."""
-    from lxml import etree, html
-
     try:
         # The pages are UTF-8 and most of them do not say so.
         root = html.document_fromstring(content, parser=html.HTMLParser(encoding="utf-8"))
