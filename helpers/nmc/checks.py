@@ -154,13 +154,7 @@ def tell(table: pd.DataFrame) -> Iterator[str]:
 
 
 def keep(table: pd.DataFrame) -> int:
-    """Record the classes of a table from real files alone; return how many.
-
-    Raises
-    ------
-    SourceError
-        All of them rest on invented files, or on none.
-    """
+    """Record the classes of a table from real files; return how many, a SourceError for none."""
     rows, found = table.attrs["rows"], []
     for name, line in table[table["files"].map(bool) & (table["checks"] > 0)].iterrows():
         single = rows[(rows["class"] == name) & (rows["count"] == 1)]

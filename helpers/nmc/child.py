@@ -64,14 +64,14 @@ def run_child(
     progress: bool = True,
     error: type[NMCError] = SimulationError,
 ) -> tuple[dict, dict[str, np.ndarray]]:
-    """Run one task in a fresh process and wait for it.
+    """Run one task in a fresh process and wait for it; returns its meta and arrays.
 
     Parameters
     ----------
     task, params : str, mapping
         ``"package.module:function"``, and what JSON can hold for it; paths must be absolute.
     libraries : iterable of pathlib.Path
-        Compiled mechanisms that NEURON loads first, from `nmc.cells.mechanisms.library_for`.
+        Compiled mechanisms that NEURON loads first.
     label : str
         What errors and the progress bar call the run: a model's or a file's name.
     timeout_s, memory_MB : float
@@ -80,17 +80,7 @@ def run_child(
         Show a progress bar on stderr, where that is a terminal.
     error : type
         What is raised when the process fails, crashes or passes a limit; `SimulationTimeout`
-        past the time limit of a simulation.
-
-    Returns
-    -------
-    meta, arrays : dict, dict of str to numpy.ndarray
-        As the task returned them, with ``cpu_s``, its CPU seconds, in `meta`.
-
-    Raises
-    ------
-    NMCError
-        One of `nmc.errors` that the task raised, as the task raised it; or `error`.
+        past the time limit of a simulation.  An error of `nmc.errors` comes as the task raised it.
     """
     label = label or task
     with _folder() as folder:

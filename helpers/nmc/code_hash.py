@@ -41,28 +41,12 @@ _one_at_a_time = threading.Lock()  # Python's parser fails when several threads 
 
 
 def code_hash(*modules: str, alone: Iterable[str] = ()) -> str:
-    """Hash what some modules and all that they import within the package do.
+    """Hash what some modules and all that they import within the package do: 64 hexadecimal digits.
 
-    Comments, docstrings and layout do not count.  Nothing is imported.
-
-    Parameters
-    ----------
-    *modules : str
-        Full names, e.g. ``"nmc.cells.build"``; modules outside the package count alone.
-    alone : iterable of str
-        Modules of the package that count without what they import.
-
-    Returns
-    -------
-    str
-        64 hexadecimal digits, the same in every Python version.
-
-    Raises
-    ------
-    UnknownNameError
-        A module does not exist.
-    ChangedCodeError
-        A file of these was changed after this process began to use the package.
+    Comments, docstrings and layout do not count, nor the version of Python. Nothing is imported.
+    Modules are full names, e.g. ``"nmc.cells.build"``; those outside the package, and those in
+    `alone`, count without what they import. An UnknownNameError where one does not exist, a
+    ChangedCodeError where its file was changed after this process began to use the package.
     """
     asked, more = tuple(sorted(set(modules))), tuple(sorted(set(alone)))
     for name in [*modules_behind(*asked), *more]:
@@ -71,13 +55,7 @@ def code_hash(*modules: str, alone: Iterable[str] = ()) -> str:
 
 
 def modules_behind(*modules: str) -> list[str]:
-    """Names of all modules that `code_hash` of these covers, sorted.
-
-    Raises
-    ------
-    UnknownNameError
-        A module does not exist.
-    """
+    """Names of all modules that `code_hash` of these covers, sorted; UnknownNameError for none."""
     with _one_at_a_time:
         reached: set[str] = set()
         waiting = list(modules)
@@ -90,13 +68,7 @@ def modules_behind(*modules: str) -> list[str]:
 
 
 def syntax_hash(text: str) -> str:
-    """Hash what a module's text does, 64 hexadecimal digits: comments and docstrings do not count.
-
-    Raises
-    ------
-    SyntaxError
-        The text is no Python.
-    """
+    """Hash what a module's text does: comments and docstrings do not count."""
     return hashlib.sha256("\n".join(_words(ast.parse(text))).encode()).hexdigest()
 
 

@@ -19,16 +19,9 @@ class UnknownNameError(NMCError, ValueError):
 
     @classmethod
     def of(cls, kind: str, name: object, known: Iterable[str]) -> UnknownNameError:
-        """Build the error with the closest known name, or a short list of all, as the way out.
+        """Build the error for a `name` of a `kind`, such as ``"m-type"``.
 
-        Parameters
-        ----------
-        kind : str
-            What was looked for, e.g. ``"m-type"``.
-        name : object
-            What was given.
-        known : iterable of str
-            Every valid name.
+        The way out is the closest of the `known` names, or a short list of all.
         """
         by_fold = {k.casefold(): k for k in known}
         given, shown = str(name).casefold(), repr(name)

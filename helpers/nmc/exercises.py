@@ -87,10 +87,7 @@ _loaded: Path | None = None
 def answers_folder() -> Path:
     """Return the folder with the answers: ``NMC_ANSWERS``, or that of the checkout in use.
 
-    Raises
-    ------
-    MissingFileError
-        If there is none, as in an installation without the book.
+    A MissingFileError where there is none, as in an installation without the book.
     """
     named = os.environ.get("NMC_ANSWERS")
     folder = Path(named) if named else Path(__file__).resolve().parents[2] / "book" / "answers"

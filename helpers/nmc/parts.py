@@ -10,16 +10,15 @@ is missing, left over from another run, made from something else, or damaged.
 from __future__ import annotations
 
 import json
-import os
 import secrets
-import tempfile
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from nmc.data.files import atomic_write, write_json
 from nmc.errors import PartsError
 
 RUN_FILE = "run.json"
@@ -41,19 +40,9 @@ class PartedRun:
     def write_part(
         self, name: str, meta: Mapping | None = None, arrays: Mapping[str, np.ndarray] | None = None
     ) -> Path:
-        """Write one part in one piece; returns its file.
+        """Write one of `parts` in one piece, `meta` as JSON and arrays by name; returns its file.
 
-        Parameters
-        ----------
-        name : str
-            One of `parts`.
-        meta, arrays : mapping, optional
-            Anything that JSON holds; arrays of numbers or text by name.
-
-        Raises
-        ------
-        PartsError
-            The run has no such part, or another run has been started in the folder meanwhile.
+        A PartsError where the run has no such part, or another was started in the folder meanwhile.
         """
         if name not in self.parts:
             raise PartsError(f"The run in {self.folder} has no part {name!r}.")
@@ -65,16 +54,14 @@ class PartedRun:
             )
         told = json.dumps({"format": _FORMAT, **self._identity(name), "meta": dict(meta or {})})
         path = self.path(name)
-        _write(path, lambda out: np.savez(out, _part=np.array(told), **(arrays or {})))
+        with atomic_write(path) as partial, partial.open("wb") as out:
+            np.savez(out, _part=np.array(told), **(arrays or {}))
         return path
 
     def read_part(self, name: str) -> tuple[dict, dict[str, np.ndarray]]:
         """Read one of `parts`; returns `meta` and `arrays` as they were given to `write_part`.
 
-        Raises
-        ------
-        PartsError
-            The part is missing, damaged, of another run, or made from something else.
+        A PartsError where it is missing, damaged, of another run, or made from something else.
         """
         path = self.path(name)
         if not path.is_file():
@@ -148,22 +135,10 @@ def start_run(
 ) -> PartedRun:
     """Begin a run in a folder: write its ``run.json`` and delete the parts of earlier runs.
 
-    One process does this, before any part is written; the others call `open_run`.
-
-    Parameters
-    ----------
-    folder : path
-        Made if need be.
-    parts, made_from, part_made_from
-        As `PartedRun` has them.
-    resume : bool
-        Continue the run that stands in the folder, if it was made from the same: its parts
-        that are covered again stay, and `PartedRun.unfinished` names the rest.
-
-    Raises
-    ------
-    PartsError
-        No parts, or a name that cannot be part of a file's name.
+    One process does this, before any part is written; the others call `open_run`. With `resume` the
+    run that stands in the folder goes on, if it was made from the same: its parts that are covered
+    again stay, and `PartedRun.unfinished` names the rest. A PartsError where there are no parts, or
+    one's name cannot be part of a file's.
     """
     folder = Path(folder)
     covered = {str(name): list(items) for name, items in parts.items()}
@@ -182,21 +157,14 @@ def start_run(
     run = PartedRun(folder, run_id, dict(made_from), covered, own)
     told = {"format": _FORMAT, "run_id": run_id, "made_from": run.made_from, "parts": covered,
             "part_made_from": own}  # fmt: skip
-    text = json.dumps(told, indent=1).encode()
-    _write(folder / RUN_FILE, lambda out: out.write(text))
+    write_json(folder / RUN_FILE, told)
     for name in set(_names(folder)) - (set(covered) if resume else set()):
         run.path(name).unlink(missing_ok=True)
     return run
 
 
 def open_run(folder: str | Path) -> PartedRun:
-    """Read which run a folder holds, wherever it was moved to.
-
-    Raises
-    ------
-    PartsError
-        No run was started there, or its ``run.json`` is damaged.
-    """
+    """Read which run a folder holds, wherever it was moved to; a PartsError where it holds none."""
     folder = Path(folder)
     path = folder / RUN_FILE
     if not path.is_file():
@@ -219,26 +187,10 @@ def open_run(folder: str | Path) -> PartedRun:
 def read_parts(
     folder: str | Path, made_from: Mapping[str, str] | None = None
 ) -> tuple[PartedRun, dict[str, tuple[dict, dict[str, np.ndarray]]]]:
-    """Read a complete result.
+    """Read a complete result: the run, and each part's meta and arrays by name, in the run's order.
 
-    Parameters
-    ----------
-    folder : path
-        Where the parts are.
-    made_from : mapping of str to str, optional
-        What the reader expects the result to be made from; names that it leaves out are not
-        compared.
-
-    Returns
-    -------
-    run, parts : PartedRun, dict of str to (dict, dict of arrays)
-        Each part's meta and arrays by its name, in the order of the run.
-
-    Raises
-    ------
-    PartsError
-        No run; a part that is missing, damaged, of another run, made from something else, or
-        not one of the run's.
+    `made_from` is what the reader expects; names that it leaves out are not compared.  A PartsError
+    where there is no run, or a part is missing, damaged, foreign, or made from something else.
     """
     run = open_run(folder)
     compared = {name: run.made_from.get(name) for name in made_from or ()}
@@ -272,16 +224,3 @@ def _short(value: object) -> str:
 def _names(folder: Path) -> list[str]:
     found = folder.glob(f"{_PREFIX}*{_SUFFIX}")
     return [path.name[len(_PREFIX) : -len(_SUFFIX)] for path in found]
-
-
-def _write(target: Path, fill: Callable) -> None:
-    """Let `fill` write a file beside the target, and move it there when it is complete."""
-    handle, partial = tempfile.mkstemp(prefix=f".{target.name[:60]}.", dir=target.parent)
-    try:
-        with os.fdopen(handle, "wb") as out:
-            fill(out)
-        os.chmod(partial, 0o644)
-        os.replace(partial, target)
-    except BaseException:
-        Path(partial).unlink(missing_ok=True)
-        raise

@@ -76,15 +76,7 @@ def context() -> Iterator[None]:
 
 
 def new_axes(ax: Axes | None = None, *, width: float = 7.0, height: float = 4.0) -> Axes:
-    """Return `ax`, or a new one in the book's style when it is None.
-
-    Parameters
-    ----------
-    ax : matplotlib Axes or None
-        Where to draw.
-    width, height : float
-        Size of a new figure, in inches; 7 fills the page's text column.
-    """
+    """Return `ax`, or new axes in the book's style; 7 inches fill the page's text column."""
     if ax is not None:
         return ax
     with context():

@@ -184,15 +184,10 @@ def times_table(pages: list[Page]) -> str:
 
 
 def build_twice(project: Project, source: str, *, jobs: int = 2, say: Say = print) -> list[Page]:
-    """Run every chapter twice from nothing and compare every figure and table.
+    """Run every chapter twice from nothing; a BookError names chapter and cell of what differs.
 
     Each run has a data cache of its own, so that whatever the package keeps between sessions is
     made again; compiled mechanisms alone are shared, as a compiler's output shows on no page.
-
-    Raises
-    ------
-    BookError
-        If any output differs; the message names chapter and cell.
     """
     runs = []
     shared = cache_folder() / "mechanisms"

@@ -143,12 +143,8 @@ def execute_stale(
 ) -> list[Page]:
     """Run every chapter whose code, helpers, pins, source or data changed; reuse the others.
 
-    `only` names the one chapter to care for; `cache` is the ``NMC_CACHE`` that chapters see.
-
-    Raises
-    ------
-    BookError
-        If a chapter failed; every other stale chapter has still run.
+    `only` names the one chapter to care for; `cache` is the ``NMC_CACHE`` that chapters see.  A
+    BookError tells which chapters failed, when every other stale one has run.
     """
     store, today = store_of(project, source), DataState(source)
     chapters = [one for one in project.chapters if only in (None, one.name)]
@@ -207,10 +203,7 @@ def execute(
 ) -> Page:
     """Run a chapter from top to bottom in a new folder below `folder`; `stop` ends it.
 
-    Raises
-    ------
-    BookError
-        If a cell fails; the message holds nbmake's traceback of that cell.
+    A BookError holds nbmake's traceback of a cell that fails.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="run-", dir=folder) as name:
@@ -391,13 +384,7 @@ class DataState:
 
 
 def make_explorer(project: Project, source: str, *, say: Say = print) -> Path | None:
-    """Return the folder of the fact sheet explorer, made if need be; None if no page links it.
-
-    Raises
-    ------
-    BookError
-        If a sheet cannot be read.
-    """
+    """Return the folder of the fact sheet explorer, made if need be; None if no page links it."""
     if not any("explorer/" in page.text for page in project.documents.values()):
         return None
     place = store_of(project, source).folder / "explorer"

@@ -41,21 +41,9 @@ _CHECK = re.compile(r"`(nmc\.check\([^`]*\))`")
 
 
 def plain_notebook(chapter: Chapter, project: Project, *, solutions: bool) -> NotebookNode:
-    """Return a chapter as a notebook for readers, or for students to answer in.
+    """Return a chapter as a notebook for readers, or without solutions for students to answer in.
 
-    Parameters
-    ----------
-    chapter : Chapter
-        The page.
-    project : Project
-        Its book: what other pages are called, the bibliography, the public addresses.
-    solutions : bool
-        Whether solutions stand in it, or a place for each answer.
-
-    Returns
-    -------
-    NotebookNode
-        Without outputs, and without the cells that only guard the prose.
+    It has no outputs, and none of the cells that only guard the prose.
     """
     writer = _Writer(chapter, project, solutions)
     notebook = chapter.notebook()

@@ -304,14 +304,7 @@ def run_note(page: Page) -> str:
 
 
 def check_shown(pages: list[Page]) -> None:
-    """Refuse pages whose outputs a reader cannot use.
-
-    Raises
-    ------
-    BookError
-        If a picture came out of a cell that gives no caption or alt text, or a solution's own
-        check finds it wrong; names each cell.
-    """
+    """Refuse pages whose outputs a reader cannot use (`problems`); a BookError names them."""
     wrong = [
         f"{page.chapter.name}: code cell {number} {problem}"
         for page in pages

@@ -51,13 +51,7 @@ def find_browser() -> str | None:
 
 
 def print_pdf(project: Project) -> Path:
-    """Print the built book; a figure that did not load or a table wider than the paper is an error.
-
-    Raises
-    ------
-    BookError
-        If so, or if no Chromium is there, or the book is not built.
-    """
+    """Print the built book; a figure that did not load, a table wider than paper: BookError."""
     path = find_browser()
     if path is None:
         raise BookError("No Chromium or Chrome was found: install what .ci/apt.txt lists.")
@@ -93,13 +87,7 @@ def _print(browser: Browser, source: Path, target: Path) -> None:
 
 
 def write_one_page(project: Project) -> Path:
-    """Write ``_build/book.html`` from the built site; pictures stay where they are.
-
-    Raises
-    ------
-    BookError
-        If the site is not built, or lacks a page of the table of contents.
-    """
+    """Write ``_build/book.html`` from the built site; pictures stay where they are."""
     site, pages = project.html, project.pages
     for name in pages:
         if not (site / f"{name}.html").is_file():

@@ -33,12 +33,8 @@ def render(
 ) -> Path:
     """Build the book's HTML and put it in place in one step; returns the page to open.
 
-    With `only`, that page alone is rendered, with the glossary and the bibliography it points to.
-
-    Raises
-    ------
-    BookError
-        If Jupyter Book fails, or warns and `strict` is set; the message holds its last lines.
+    With `only`, that page alone is rendered, with the glossary and the bibliography it points to. A
+    BookError holds the last lines of Jupyter Book where it fails, or warns and `strict` is set.
     """
     work = project.build / ("one-page" if only else "jupyter-book")
     done = _jupyter_book(project, pages, store, source, work, only, "html", strict, verbose)
@@ -64,13 +60,7 @@ def render(
 
 
 def check_links(project: Project, pages: list[Page], store: Store, source: str) -> None:
-    """Ask every external address of the book whether it answers.
-
-    Raises
-    ------
-    BookError
-        If one does not; the message lists them, and why.
-    """
+    """Ask every external address of the book; a BookError lists those that do not answer."""
     work = project.build / "links"
     done = _jupyter_book(project, pages, store, source, work, None, "linkcheck", False, False)
     output = work / "_build" / "html" / "output.json"

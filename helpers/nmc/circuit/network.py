@@ -179,12 +179,8 @@ def rewrite(text: str) -> str:
     """State the decay of a synapse's MOD text as differential equations.
 
     `text` is a MOD file whose ``SOLVE`` calls a procedure of lines ``A = A*A_step``; a
-    ``DERIVATIVE`` block takes the procedure's place, nothing else differs.
-
-    Raises
-    ------
-    MechanismError
-        The text is not of that form.
+    ``DERIVATIVE`` block takes the procedure's place, nothing else differs. A MechanismError for any
+    other form.
     """
     solve = _SOLVE.search(text)
     body = solve and re.search(rf"\bPROCEDURE\s+{solve[2]}\s*\(\s*\)\s*\{{([^}}]*)\}}", text)

@@ -154,14 +154,10 @@ def join(parts: list[tuple[dict, dict[str, np.ndarray]]]) -> tuple[dict, dict[st
 def run_folder(folder: str | Path, *, trust: bool = False) -> tuple[PartedRun, int]:
     """Simulate this process's share of the circuit in a folder, as each MPI rank does.
 
-    Returns the run, and which of its ranks this process is.
-
-    Raises
-    ------
-    CircuitError
-        No circuit in the folder; written by another version of this package, or changed since;
-        more ranks than cells; this process was started as one of several and finds itself alone.
-    PackageError, TrustError, MechanismError, CompilerError, SimulationError
+    Returns the run, and which of its ranks this process is. A CircuitError where the folder holds
+    no circuit, or one that another version of this package wrote or that was changed since; where
+    there are more ranks than cells; where this process was started as one of several and finds
+    itself alone.
     """
     folder = Path(folder).resolve()
     told = _read_circuit_file(folder)

@@ -32,13 +32,7 @@ _NEEDED = [
 
 
 def contacts_of(package: Package, pre_mtype: str) -> pd.DataFrame:
-    """Return the rows of ``package.synapses`` from an m-type, in any spelling.
-
-    Raises
-    ------
-    UnknownNameError, SynapseError
-        No such m-type; none of the cell's synapses comes from it.
-    """
+    """Return a package's synapses from an m-type, in any spelling; SynapseError for none."""
     mtype = names.canonical_mtype(pre_mtype)
     every = package.synapses
     rows = every[every["pre_mtype"] == mtype]

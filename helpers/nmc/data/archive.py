@@ -81,29 +81,11 @@ def unpack(
 ) -> dict[str, dict]:
     """Unpack an archive into a folder that does not exist yet; completely, or not at all.
 
-    Parameters
-    ----------
-    archive : pathlib.Path
-        A zip or a (gzipped) tar, whatever its name says; or what was in one, a single ``.h5``.
-    folder : pathlib.Path
-        What to create.
-    nested : bool
-        Unpack the archives inside, too, each into a folder of its own name in its place.
-    limits : Limits, optional
-        How much may be unpacked.
-    progress : bool
-        Show a progress bar, on stderr.
-
-    Returns
-    -------
-    dict
-        Every file's path in the folder → ``{"size_bytes", "sha256", "mtime_ns"}``.
-
-    Raises
-    ------
-    ArchiveError
-        When the archive is damaged, too large, or holds anything but plain files and folders that
-        stay below the folder.
+    It is a zip or a (gzipped) tar, whatever its name says; or what was in one, a single ``.h5``.
+    With `nested`, archives inside are unpacked, too, each into a folder of its own name in its
+    place. Returns every file's path in the folder → ``{"size_bytes", "sha256", "mtime_ns"}``; an
+    ArchiveError where the archive is damaged, too large for `limits`, or holds anything but plain
+    files and folders that stay below the folder.
     """
     budget, members = _Budget(archive, limits or Limits()), {}
     shown = progress and archive.stat().st_size >= _LARGE
@@ -214,10 +196,7 @@ def clash_key(parts: _Parts) -> _Parts:
 def safe_parts(name: str) -> _Parts:
     """Return the parts of a member's name; none for the archive's own root (``./``).
 
-    Raises
-    ------
-    ArchiveError
-        For a name that some system would put elsewhere, not take, or show as another.
+    An ArchiveError for a name that some system would put elsewhere, not take, or show as another.
     """
     parts = tuple(part for part in name.split("/") if part not in ("", "."))
     wrong = {
@@ -349,12 +328,7 @@ def inspect(path: Path, kind: str = "zip") -> tuple[str, str]:
 
     It is ``json``, ``html``, ``h5`` (its beginning only), ``gz``, else an archive of any format.
     Returns the `content_digest` of what lies below an archive's folders, and the first number in a
-    ``VERSION`` file there; else both are empty.
-
-    Raises
-    ------
-    ArchiveError
-        When the file is damaged or hostile.
+    ``VERSION`` file there; else both are empty.  An ArchiveError where it is damaged or hostile.
     """
     with _reading():
         if kind == "json":

@@ -84,14 +84,8 @@ def download(
     """Write what an address serves to a file, completely or not at all.
 
     `accept` looks at the file before it is moved to `target`: it raises when that is not right,
-    else what it says is returned.
-
-    Raises
-    ------
-    Absent
-        When the server says that it does not have the file; not retried.
-    Failed
-        When every attempt failed; the message says why the last one did.
+    else what it says is returned.  `Absent` where the server says that it does not have the file;
+    `Failed` where every attempt failed, with what the last one said.
     """
     from pooch.core import stream_download
 

@@ -23,13 +23,8 @@ def framed(
     """Draw in the book's style, on new axes where none are given, and stamp the figure.
 
     The decorated function takes `ax` and always gets one; where its docstring does not say so,
-    or not what it returns (the axes), that is added.
-
-    Parameters
-    ----------
-    width, height : float
-        Size of a new figure, in inches; the height may be a function of what is drawn, the
-        first argument.
+    or not what it returns (the axes), that is added.  `width` and `height` are a new figure's, in
+    inches; the height may be a function of what is drawn, the first argument.
     """
 
     def frame(draw: Callable[_Given, _Drawn]) -> Callable[_Given, _Drawn]:

@@ -124,10 +124,7 @@ def items() -> dict[str, Item]:
 def item(key: str) -> Item:
     """Return one item by its key, by the portal's spelling of it, or by a bare model name.
 
-    Raises
-    ------
-    UnknownNameError
-        When there is no such key; suggests the nearest one.
+    An UnknownNameError suggests the nearest key.
     """
     text = str(key).strip().strip("/")
     if text in _rows():

@@ -133,15 +133,9 @@ class FolderTree:
     ) -> Record:
         """Verify a file by its content, and say what it is.
 
-        `place` is where it belongs in the tree, where it is not there yet, `shown` what errors
-        call it.
-
-        Raises
-        ------
-        ChecksumError
-            When the file is not what it should be.
-        SourceError
-            When its content does not tell whether it is real, and the marker cannot be read.
+        `place` is where it belongs in the tree, where it is not there yet, `shown` what errors call
+        it. A ChecksumError where it is not what it should be, a SourceError where its content does
+        not tell whether it is real, and the marker cannot be read.
         """
         shown = shown or str(path)
         size, digest = path.stat().st_size, files.sha256_of(path)

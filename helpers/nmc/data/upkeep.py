@@ -160,14 +160,9 @@ def export(
 ) -> Moved:
     """Copy files into a new folder that is laid out as the portal's tree, with SHA256SUMS.
 
-    What `patterns` name is fetched where need be; with none, all that is at hand is copied.
-
-    Raises
-    ------
-    SourceError
-        When the folder exists, or when synthetic and real files would be mixed in it.
-    MissingFileError
-        When nothing is at hand.
+    What `patterns` name is fetched where need be; with none, all that is at hand is copied.  A
+    SourceError where the folder exists or real and synthetic files would be mixed in it, a
+    MissingFileError where nothing is at hand.
     """
     target = files.user_path(target)
     if target.exists():
@@ -220,16 +215,9 @@ def import_(*origins: Path) -> Moved:
     """Copy files into the cache, verifying each; then ``portal`` has them without a network.
 
     They are taken from exported folders, other copies of the tree, folders of downloads, unpacked
-    packages, or single files with the names the portal gave them.
-
-    Raises
-    ------
-    SourceError
-        When one does not exist, or is synthetic.
-    FormatError
-        When nothing in it is known.
-    ChecksumError
-        When a file is damaged; nothing of that file is copied.
+    packages, or single files with the names the portal gave them. A SourceError where one does not
+    exist or is synthetic, a FormatError where nothing in it is known, a ChecksumError where a file
+    is damaged: nothing of that file is copied.
     """
     cache, written, left_out = WebTree(), [], {}
     for origin in map(files.user_path, origins):

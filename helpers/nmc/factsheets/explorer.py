@@ -155,22 +155,8 @@ def _plain(value):
 def build_explorer(folder: str | os.PathLike, *, home: str = "../index.html") -> Path:
     """Write the explorer into a folder, from the fact sheets of the source in use.
 
-    Parameters
-    ----------
-    folder : path
-        Where; it is replaced whole, and only when everything has been written.
-    home : str
-        Address of the book, from the folder.
-
-    Returns
-    -------
-    pathlib.Path
-        The explorer's ``index.html``.
-
-    Raises
-    ------
-    FormatError, MissingFileError
-        When a sheet cannot be read; the old folder then stays as it was.
+    The folder is replaced whole, and only when everything has been written; `home` is the address
+    of the book from there. Returns the explorer's ``index.html``.
     """
     folder = Path(folder)
     with atomic_folder(folder) as built:
