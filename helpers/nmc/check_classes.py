@@ -64,38 +64,18 @@ def _by_name(pathways: pd.DataFrame) -> pd.DataFrame:
 
 
 class Class(NamedTuple):
-    """A class of checks.
-
-    Attributes
-    ----------
-    name, title : str
-        What it is called, and what is compared with what.
-    tolerance, because : str
-        How far a number may lie from the printed one, and why that far; fixed before any was seen.
-    rows : callable
-        `Source` → table of numbers, as `as_rows` makes them.
-    behind : tuple of str
-        Modules whose code decides the numbers.
-    known : bool
-        Whether it is known how the printed numbers were defined.
-    computed : bool
-        False where both numbers stand in the portal's files, and at most a sum is computed.
-    slow : bool
-        Whether it runs simulations of minutes; then the recorded verdict stands for it.
-    citation : str
-        Who printed the numbers.
-    """
+    """A class of checks; its tolerance was fixed before a number was seen."""
 
     name: str
-    title: str
-    tolerance: str
-    because: str
-    rows: Callable[[Source], pd.DataFrame]
-    behind: tuple[str, ...]
-    known: bool = True
-    computed: bool = True
-    slow: bool = False
-    citation: str = "ramaswamy2015"
+    title: str  #: what is compared with what
+    tolerance: str  #: how far a number may lie from the printed one
+    because: str  #: why that far
+    rows: Callable[[Source], pd.DataFrame]  #: the numbers, as `as_rows` puts them
+    behind: tuple[str, ...]  #: modules whose code decides the numbers
+    known: bool = True  #: whether it is known how the printed numbers were defined
+    computed: bool = True  #: False where both stand in the portal's files, and at most are summed
+    slow: bool = False  #: it simulates for minutes: the recorded verdict stands for it
+    citation: str = "ramaswamy2015"  #: who printed the numbers
 
 
 def as_rows(items, published, recomputed, allowed, *, agrees=None, reason="") -> pd.DataFrame:

@@ -36,23 +36,11 @@ _SCALE = {None: 1, "thousand": 1_000, "million": 1_000_000}
 def as_number(
     value: Any, *, where: str, low: float = -inf, high: float = inf, error: _Error = FormatError
 ) -> float:
-    """Return `value` as a finite float within its bounds.
+    """Return a number, or the text of one, as a finite float within its bounds, both allowed.
 
-    Parameters
-    ----------
-    value : int, float, numpy number or str
-        A text is a decimal number, with an exponent or not: no separators, no words.
-    where : str
-        File, key and field the value was read from; stands first in the message.
-    low, high : float
-        Bounds, both allowed.
-    error : type
-        Class of the exception raised.
-
-    Raises
-    ------
-    FormatError
-        Or `error`, when the value is no number, not finite, or out of bounds.
+    A text is a decimal number, with an exponent or not: no separators, no words.  `where` names
+    file, key and field, first in the message; `error` is raised where the value is no number, not
+    finite, or out of bounds.
 
     Examples
     --------
@@ -71,10 +59,9 @@ def as_number(
 def as_count(
     value: Any, *, where: str, low: int = 0, high: int = MAX_COUNT, error: _Error = FormatError
 ) -> int:
-    """Return `value` as a whole number within its bounds; a fraction is never cut off.
+    """Return a value as a whole number within its bounds; a fraction is never cut off.
 
-    Parameters and errors are those of `as_number`; the default bounds keep to what a float64 holds
-    exactly.
+    Otherwise as `as_number`; the default bounds keep to what a float64 holds exactly.
 
     Examples
     --------
@@ -102,22 +89,10 @@ def as_numbers(
     missing: bool = False,
     error: _Error = FormatError,
 ) -> np.ndarray:
-    """Return a column of values as finite floats; `as_number` for many values at once.
+    """Return a column of values as finite floats, shape (n,): `as_number` for many values at once.
 
-    Parameters
-    ----------
-    values : sequence or ndarray, shape (n,)
-        As for `as_number`.
-    where : str or callable
-        Names the column; or a function that returns the place of the value at a position.
-    low, high, error
-        As for `as_number`; an error names the first value that is wrong.
-    missing : bool
-        Allow None, which comes back as NaN.
-
-    Returns
-    -------
-    ndarray, shape (n,), float64
+    `where` names the column, or is a function that returns the place of the value at a position;
+    an error names the first value that is wrong.  With `missing`, None is allowed, and is NaN.
     """
     numbers = _fast(values)
     if numbers is not None and _all_within(numbers, low, high):
@@ -141,10 +116,7 @@ def as_counts(
     high: int = MAX_COUNT,
     error: _Error = FormatError,
 ) -> np.ndarray:
-    """Return a column of values as whole numbers; `as_count` for many values at once.
-
-    Parameters and errors are those of `as_numbers`; returns int64 of shape (n,).
-    """
+    """Return a column of values as int64 of shape (n,): `as_count` for many values at once."""
     numbers = _fast(values)
     bounds = max(low, -MAX_COUNT), min(high, MAX_COUNT)
     if numbers is not None and _all_within(numbers, *bounds):
@@ -170,8 +142,6 @@ def as_printed(
     value: Any, *, where: str, low: float = -inf, high: float = inf, error: _Error = FormatError
 ) -> Printed:
     """Return a number as the fact sheets print it: ``31,346``, ``~8.1 million``.
-
-    Parameters and errors are those of `as_number`.
 
     Examples
     --------

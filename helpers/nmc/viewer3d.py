@@ -32,13 +32,7 @@ _HINT = "Drag to turn; click a dot to see whom it contacts."
 
 @dataclass(frozen=True)
 class View3D:
-    """Something to turn around; a notebook shows it, `save` writes it as a page of its own.
-
-    Attributes
-    ----------
-    html : str
-        The whole view.
-    """
+    """Something to turn around, as `html`; a notebook shows it, `save` writes it as a page."""
 
     html: str
 

@@ -55,12 +55,8 @@ def run_pathways(
     """Record pathways (m-type, model) and keep their rows, each as soon as it is there.
 
     Unless given, those of `load_list` whose package the source has.  Started again it records
-    only what is missing, failed or stale; `path` names another file than the store's own.
-
-    Raises
-    ------
-    SourceError
-        The packages are the synthetic sample's, and no other file was named.
+    only what is missing, failed or stale.  The store's own file takes no packages of the synthetic
+    sample (SourceError); another `path` does.
     """
     if wanted is None:
         listed = load_list()[["pre", "model"]].itertuples(index=False)

@@ -161,10 +161,7 @@ def _model(name: str) -> str:
 def match(patterns: Iterable[str]) -> list[Item]:
     """Return the items of keys, of beginnings of keys up to a ``/``, of patterns with ``*``, ``?``.
 
-    Raises
-    ------
-    UnknownNameError
-        When one matches nothing.
+    An UnknownNameError where one matches nothing.
 
     Examples
     --------

@@ -14,13 +14,7 @@ from nmc.data import provenance
 
 
 class TableView:
-    """What `view_table` returns: shows itself in a notebook and in a built page.
-
-    Attributes
-    ----------
-    table : pandas.DataFrame
-        What is shown.
-    """
+    """What `view_table` returns: shows its `table` in a notebook and in a built page."""
 
     def __init__(self, table: pd.DataFrame, caption: str, height_px: int):
         self.table = table
