@@ -103,12 +103,10 @@ def load_circuit(path: str | os.PathLike | None = None) -> pd.DataFrame:
     rows = [_circuit_row(path, value) for value in sheets.values_of(path, facts, QUANTITIES)]
     for label, field in QUANTITIES.items():
         _check_quantity(path, label, field, [r for r in rows if r["quantity"] == field.column])
-    rank = {field.column: i for i, field in enumerate(QUANTITIES.values())}
-    table = pd.DataFrame(rows)
-    table["layer"] = table["layer"].astype(sheets.SUBLAYER)
-    return table.sort_values(
-        ["quantity", "layer"], key=lambda c: c.map(rank) if c.name == "quantity" else c
-    ).reset_index(drop=True)
+    rank = [field.column for field in QUANTITIES.values()]
+    layers = [None, *sheets.SUBLAYERS]
+    rows.sort(key=lambda row: (rank.index(row["quantity"]), layers.index(row["layer"])))
+    return pd.DataFrame(rows).astype({"layer": sheets.SUBLAYER})
 
 
 def load_layers(
