@@ -39,7 +39,7 @@ from nmc.errors import NMCError, SimulationError, SimulationTimeout
 try:
     import fcntl
 except ImportError:  # Windows
-    fcntl = None
+    fcntl = None  # type: ignore[assignment]
 
 #: Seconds and resident megabytes that a child may take unless told otherwise.
 TIMEOUT_S = 1800.0

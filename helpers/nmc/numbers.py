@@ -149,8 +149,8 @@ def as_printed(
     Printed(value=8100000, approximate=True)
     """
     if not isinstance(value, str):
-        as_number(value, where=where, low=low, high=high, error=error)
-        return Printed(_number(value), False)
+        number = as_number(value, where=where, low=low, high=high, error=error)
+        return Printed(int(value) if isinstance(value, (int, np.integer)) else number, False)
     match = _PRINTED.fullmatch(" ".join(value.split())) if len(value) <= _LONGEST else None
     if match is None:
         _refuse(error, where, value, "is not a number")

@@ -15,6 +15,7 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -54,8 +55,9 @@ class PartedRun:
             )
         told = json.dumps({"format": _FORMAT, **self._identity(name), "meta": dict(meta or {})})
         path = self.path(name)
+        kept: dict[str, Any] = {**(arrays or {}), "_part": np.array(told)}
         with atomic_write(path) as partial, partial.open("wb") as out:
-            np.savez(out, _part=np.array(told), **(arrays or {}))
+            np.savez(out, **kept)
         return path
 
     def read_part(self, name: str) -> tuple[dict, dict[str, np.ndarray]]:

@@ -53,7 +53,7 @@ def plot_portrait(connectome: Connectome, package: Package, ax: Axes | None = No
     """
     if ax is None:
         ax = style.new_axes(width=_SIZE[0], height=_SIZE[1])
-        ax.figure.set_layout_engine("none")
+        ax.figure.set_layout_engine("none")  # type: ignore[union-attr]
         ax.set_position((0, 0, 1, 1))
     ax.figure.set_facecolor(_NIGHT)
     neurons = connectome.neurons
@@ -61,13 +61,14 @@ def plot_portrait(connectome: Connectome, package: Package, ax: Axes | None = No
     chosen = _best_connected(connectome, package.mtype)
     near = neurons["z_um"].rank(pct=True).to_numpy()
     colours = neurons["layer"].astype(str).map(_LAYERS)
-    ax.scatter(*where.T, s=3 + 9 * near, c=colours, alpha=0.25 + 0.5 * near, linewidths=0)
+    x, y = where.T
+    ax.scatter(x, y, 3 + 9 * near, colours, alpha=0.25 + 0.5 * near, linewidths=0)
     arcs = {_INPUT: connectome.adjacency[:, [chosen]].nonzero()[0],
             _OUTPUT: connectome.adjacency[[chosen], :].nonzero()[1]}  # fmt: skip
     for (colour, partners), bend in zip(arcs.items(), (_BEND, -_BEND), strict=True):
         lines = [_arc(where[chosen], where[partner], bend) for partner in partners]
         ax.add_collection(LineCollection(lines, colors=colour, linewidths=0.8, alpha=0.5))
-        ax.scatter(*where[partners].T, s=16, c=colour, linewidths=0, zorder=3)
+        ax.scatter(x[partners], y[partners], 16, colour, linewidths=0, zorder=3)
     branches = _draw_branches(ax, package, where[chosen])
     for layer, some in neurons.groupby("layer", observed=True):
         ax.annotate(
@@ -117,5 +118,5 @@ def _draw_branches(ax: Axes, package: Package, soma: np.ndarray) -> np.ndarray:
         ax.add_collection(
             LineCollection(lines, colors=_LIGHT, linewidths=width, alpha=alpha, zorder=4)
         )
-    ax.scatter(*soma, s=110, c=_LIGHT, zorder=5, linewidths=0)
+    ax.scatter(soma[0], soma[1], 110, _LIGHT, zorder=5, linewidths=0)
     return _project(points) + soma

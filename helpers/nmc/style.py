@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import seaborn as sns
+from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -33,7 +35,7 @@ DIVERGING = "RdBu_r"
 
 NOTE_GID = "nmc-data-note"
 
-_RC = {
+_RC: Any = {
     "figure.dpi": 110,
     "figure.facecolor": "white",
     "savefig.facecolor": "white",
@@ -53,7 +55,7 @@ _RC = {
     "lines.linewidth": 1.5,
     "figure.constrained_layout.use": True,
     "image.cmap": SEQUENTIAL,
-    "axes.prop_cycle": mpl.cycler(color=_CYCLE),
+    "axes.prop_cycle": cycler(color=_CYCLE),
 }
 
 

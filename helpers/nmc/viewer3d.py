@@ -179,10 +179,10 @@ def _picture(ends, n_points, codes, palette, labels, point_size, aspect) -> str:
     figure = Figure(figsize=(6.4, 6.4 * aspect), dpi=100, layout="constrained")
     ax = figure.add_subplot()
     lines = flat[n_points:].reshape(-1, 2, 2)
-    ax.add_collection(LineCollection(lines, colors=colours[n_points:], linewidths=0.7))
+    ax.add_collection(LineCollection(list(lines), colors=colours[n_points:], linewidths=0.7))
     order = np.argsort((sb * ends[:, 1] + cb * w)[:n_points])
-    ax.scatter(*flat[:n_points][order].T, s=(1.6 * point_size) ** 2, linewidths=0,
-               c=colours[:n_points][order])  # fmt: skip
+    x, y = flat[:n_points][order].T
+    ax.scatter(x, y, (1.6 * point_size) ** 2, colours[:n_points][order], linewidths=0)
     for label, colour in zip(labels, palette, strict=True):
         ax.plot([], [], "o", color=colour, label=label)
     ax.legend(frameon=False, fontsize=8, loc="upper right")

@@ -185,13 +185,14 @@ def rewrite(text: str) -> str:
     solve = _SOLVE.search(text)
     body = solve and re.search(rf"\bPROCEDURE\s+{solve[2]}\s*\(\s*\)\s*\{{([^}}]*)\}}", text)
     states = _DECAY.findall(body[1]) if body else []
-    taus = [re.search(_FACTOR.format(state), text) for state in states]
-    if not states or not all(taus) or _DECAY.sub("", body[1]).strip():
+    taus = [found[1] for s in states if (found := re.search(_FACTOR.format(s), text))]
+    whole = taus and len(taus) == len(states)
+    if not (solve and body and whole) or _DECAY.sub("", body[1]).strip():
         raise MechanismError(
             "The decay of this synapse is not a factor a step and a state, exp(-dt/tau); it "
             "cannot be stated for a variable step. Take a fixed one."
         )
-    decays = "".join(f"    {s}' = -{s}/{tau[1]}\n" for s, tau in zip(states, taus, strict=True))
+    decays = "".join(f"    {s}' = -{s}/{tau}\n" for s, tau in zip(states, taus, strict=True))
     equations = f"DERIVATIVE {solve[2]} {{\n{decays}}}"
     text = text.replace(body[0], equations)
     return _SOLVE.sub(r"\1 METHOD cnexp", text, count=1)

@@ -155,7 +155,7 @@ def choose_neurons(connectome, counts: Mapping[str, int], *, rng, tries: int = 2
                 f"{number} neurons of {mtype} were asked for, but {connectome.name} has "
                 f"{len(of[mtype])}."
             )
-    best, most = None, -1
+    best, most = np.empty(0, int), -1
     for centre in places[rng.choice(np.concatenate(list(of.values())), tries)]:
         distance = np.hypot(*(places - centre).T)
         near = [at[np.argsort(distance[at], kind="stable")[: counts[m]]] for m, at in of.items()]

@@ -14,7 +14,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -268,7 +268,7 @@ def _read_circuit_file(folder: Path) -> dict:
         raise CircuitError(f"{path} is damaged ({error}). Write the circuit again.") from error
 
 
-def _made_from(spec: dict, packages: dict[str, Package], params: dict) -> dict[str, str]:
+def _made_from(spec: dict, packages: Mapping[str, Package], params: dict) -> dict[str, str]:
     """Say what a circuit's result depends on."""
     settings = {k: v for k, v in params.items() if k not in spec}
     return {

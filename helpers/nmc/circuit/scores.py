@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterable
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -27,7 +28,7 @@ from nmc.errors import NMCError
 from nmc.factsheets.pathways import load_pathways
 
 _COMPARED = ("sheet", "sheet_sd", "ratio", "ratio_low", "ratio_high", "mark", "verdict")
-SETTINGS = {"trials": 15, "cells": 8, "dt_ms": 0.1, "window_ms": 200.0, "seed": 0}
+SETTINGS: dict[str, Any] = {"trials": 15, "cells": 8, "dt_ms": 0.1, "window_ms": 200.0, "seed": 0}
 
 
 def load_list() -> pd.DataFrame:

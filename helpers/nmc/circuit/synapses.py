@@ -191,7 +191,8 @@ def compute_train(
     """
     table = load_synapse_parameters(pathway, calcium_mM=calcium_mM)
     times = train_times(rate_Hz, n, recovery_ms)
-    u, R = compute_response(*table[_PARAMETERS].to_numpy().T, times)
+    U, D, F = table[_PARAMETERS].to_numpy().T
+    u, R = compute_response(U, D, F, times)
     response = u * R
     count, length = response.shape
     values = {"u": u, "R": R, "response": response, "relative": response / response[:, :1]}
@@ -354,7 +355,7 @@ def fit_tsodyks_markram(
         )
 
     def predicted(x):
-        U, D, F = expit(x[0]), *np.exp(x[1:3])
+        U, (D, F) = expit(x[0]), np.exp(x[1:3])
         parts = [np.prod(compute_response(U, D, F, times), axis=0) for times, _, _ in trains]
         return np.exp(x[3]) * np.concatenate(parts)
 

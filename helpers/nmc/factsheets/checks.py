@@ -69,7 +69,7 @@ def check_factsheets() -> pd.DataFrame:
             found = list(_compare(sheets, row, compared))
         else:
             continue
-        findings += [Finding(*map(_plain, finding)) for finding in found]
+        findings += [Finding._make(map(_plain, finding)) for finding in found]
     table = pd.DataFrame(findings, columns=list(Finding._fields))
     table.attrs["compared"] = dict(compared)
     table.attrs["differ"] = table.groupby("check")["values"].sum().to_dict()

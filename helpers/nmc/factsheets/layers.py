@@ -241,7 +241,7 @@ def _values(file: Path, layer: str, facts: Iterable[sheets.Fact]) -> list[sheets
 
 def _type(file: Path, layer: str, value: sheets.Value) -> str:
     canonical = names.canonical_mtype if value.column == "mtype" else names.canonical_etype
-    return sheets.spelled(f"{file}: layer {layer!r}", canonical, value.name)
+    return sheets.spelled(f"{file}: layer {layer!r}", canonical, value.name or "")
 
 
 def _sublayer(layer: str, value: sheets.Value) -> str:

@@ -122,7 +122,7 @@ def load_pathways(
     contents = [sheets.read_bytes(file) for file in files]
     key = tuple(hashlib.sha256(content).digest() for content in contents)
     if key not in _tables:
-        table = _join(*files, *contents)
+        table = _join(files, contents)
         _tables.clear()
         _tables[key] = table
     return _tables[key].copy()
@@ -247,7 +247,7 @@ def list_pathway_pages() -> pd.DataFrame:
 
 def read_pathway_page(path: Path) -> dict[str, str]:
     """Return a page's printed values under the field names of the JSON files."""
-    values = {}
+    values: dict[str, str] = {}
     for fact in sheets.read_facts(path):
         if fact.label not in _PAGE or fact.name is not None:
             raise FormatError(f"{path}: unknown fact {shown(fact.label)} = {shown(fact.text)}.")
@@ -301,7 +301,8 @@ def read_records(
     return records
 
 
-def _join(anatomy_file: Path, physiology_file: Path, *contents: bytes) -> pd.DataFrame:
+def _join(files: list[Path], contents: list[bytes]) -> pd.DataFrame:
+    anatomy_file, physiology_file = files
     anatomy = read_records(anatomy_file, ANATOMY, contents[0])
     physiology = read_records(physiology_file, {**PHYSIOLOGY, _TYPE: None}, contents[1])
     if anatomy.keys() != physiology.keys():

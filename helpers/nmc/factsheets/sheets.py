@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import wraps
 from math import inf
@@ -48,7 +49,7 @@ class Field(NamedTuple):
     unit: str | None = None
     low: float = -inf
     high: float = inf
-    count: bool = False
+    count: bool = False  # type: ignore[assignment]  # of a tuple's own method
     missing: bool = False
 
 
@@ -111,8 +112,7 @@ def read_json(path: str | os.PathLike, content: bytes | None = None) -> dict[str
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)
         if len(found) < len(pairs):
-            seen: set[str] = set()
-            twice = next(key for key, _ in pairs if key in seen or seen.add(key))
+            twice, _ = Counter(key for key, _ in pairs).most_common(1)[0]
             raise FormatError(f"{path}: the key {shown(twice)} occurs more than once.")
         return found
 

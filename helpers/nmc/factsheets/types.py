@@ -121,7 +121,8 @@ def _sheets(
 
 def read_mtype_page(file: Path, mtype: str) -> tuple[dict[str, int], dict[str, float]]:
     """Return what an m-type's page prints: neurons by me-type, and column → value (µm, µm³)."""
-    counts, amounts = {}, {}
+    counts: dict[str, int] = {}
+    amounts: dict[str, float] = {}
     for value in sheets.values_of(file, sheets.read_facts(file), _FIELDS):
         if (value.column == "n_neurons") == (value.name is None):
             form = "a list" if value.name is None else "one number"
@@ -130,7 +131,7 @@ def read_mtype_page(file: Path, mtype: str) -> tuple[dict[str, int], dict[str, f
             amounts[value.column] = float(value.value)
         else:
             metype = sheets.spelled(f"{file}: {_COUNTS!r}", names.canonical_metype, value.name)
-            counts[metype] = value.value
+            counts[metype] = int(value.value)
     if not counts:
         raise FormatError(f"{file}: the list {_COUNTS!r} is missing.")
     expected = [f"{mtype}_{etype}" for etype in names.etypes_of(mtype)]
