@@ -9,7 +9,7 @@ import matplotlib.pyplot as plt
 import nmc
 import pytest
 from nmc import data as fetch
-from nmc.data import files, provenance
+from nmc.data import archive, files, provenance
 from nmc.errors import (
     ChecksumError,
     FormatError,
@@ -220,7 +220,7 @@ def test_two_archives_never_share_a_folder(cache, tmp_path):
     put_package(tmp_path / "b", {"template.hoc": "b"})
     found = [nmc.fetch_folder("model/L1_DAC_cNAC187_1", source=tmp_path / t) for t in "ab"]
     assert [(f / "template.hoc").read_text() for f in found] == ["a", "b"]
-    assert fetch.damage(found[0].parents[1]) == ""
+    assert archive.damage(found[0].parents[1]) == ""
 
 
 @pytest.mark.real

@@ -23,7 +23,8 @@ from nmc import names
 from nmc.cells import known, package_files
 from nmc.cells.package_files import Files
 from nmc.cells.reconstruction import Reconstruction, read_reconstruction
-from nmc.data import fetch_folder, provenance, unpack_once
+from nmc.data import fetch_folder, provenance
+from nmc.data.archive import unpack_once
 from nmc.data.files import compute_sha256
 from nmc.errors import PackageError, TrustError, UnknownNameError
 

@@ -6,14 +6,12 @@
 
 from __future__ import annotations
 
-import logging
 import os
-import shutil
-import stat
 from pathlib import Path
 
 from nmc import names
-from nmc.data import archive, files, provenance, sources
+from nmc.data import files, provenance, sources
+from nmc.data.archive import unpack_once
 from nmc.data.provenance import Record
 from nmc.data.registry import Item, item
 from nmc.errors import (
@@ -26,8 +24,6 @@ from nmc.errors import (
 )
 
 _Source = str | os.PathLike | list | tuple | None
-_CONTENT, _LIST = "content", "members.json"
-_log = logging.getLogger(__name__)
 
 
 def fetch(
@@ -136,50 +132,6 @@ def fetch_folder(
             "copy of the package."
         )
     return folders[0]
-
-
-def unpack_once(path: Path, sha256: str, *, nested: bool = False, progress: bool = False) -> Path:
-    """Return the folder of the cache that an archive of that hash unpacks to, made anew if damaged.
-
-    With `nested`, archives inside are unpacked, too.
-    """
-    root = files.cache_folder() / "unpacked" / f"{sha256[:24]}{'-nested' if nested else ''}"
-    damaged = damage(root) if root.is_dir() else ""
-    if damaged:
-        _log.warning("%s was changed (%s): unpacking it again.", root, damaged)
-        shutil.rmtree(root, ignore_errors=True)
-    if not root.is_dir():
-        with files.writing(path.name), files.atomic_folder(root) as temporary:
-            content = temporary / _CONTENT
-            members = archive.unpack(path, content, nested=nested, progress=progress)
-            files.write_json(temporary / _LIST, members)
-    return root / _CONTENT
-
-
-def damage(root: Path, *, read_all: bool = False) -> str:
-    """Say what is wrong with an unpacked archive; an empty text when nothing is.
-
-    Only files whose size or time of change differ are read, unless `read_all`.
-    """
-    members = files.read_json(root / _LIST)
-    if members is None:
-        return "its list of members is lost"
-    for name, entry in members.items():
-        try:
-            path = root / _CONTENT / name
-            status = path.lstat()
-            same = (status.st_size, status.st_mtime_ns) == (entry["size_bytes"], entry["mtime_ns"])
-            if same and not read_all:
-                continue
-            if not stat.S_ISREG(status.st_mode):
-                return f"{name} is no plain file"
-            if files.compute_sha256(path) != entry["sha256"]:
-                return f"{name} was altered"
-        except OSError:
-            return f"{name} is missing"
-        except (KeyError, TypeError, ValueError):
-            return "its list of members is damaged"
-    return ""
 
 
 def available(key: str, source: _Source = None) -> bool:

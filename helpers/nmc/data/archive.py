@@ -10,8 +10,10 @@ import errno
 import gzip
 import hashlib
 import json
+import logging
 import os
 import re
+import shutil
 import stat
 import struct
 import tarfile
@@ -23,7 +25,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, NamedTuple, cast
 
-from nmc.data.files import atomic_folder, progress_bar
+from nmc.data.files import (
+    atomic_folder,
+    cache_folder,
+    compute_sha256,
+    progress_bar,
+    read_json,
+    write_json,
+    writing,
+)
 from nmc.errors import ArchiveError
 
 #: Files in which releases 1.0.10 and 1.0.11 of the same package differ.
@@ -40,7 +50,9 @@ _READ_ERRORS = (
     zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, struct.error,
     NotImplementedError, UnicodeError, ValueError, OverflowError, RecursionError, LookupError,
 )  # fmt: skip
+_CONTENT, _LIST = "content", "members.json"  # of an unpacked archive in the cache
 _Parts = tuple[str, ...]
+_log = logging.getLogger(__name__)
 
 
 class Limits(NamedTuple):
@@ -101,6 +113,50 @@ def unpack(
     except ArchiveError as exc:
         raise exc if str(archive) in str(exc) else ArchiveError(f"{archive}: {exc}") from exc
     return members
+
+
+def unpack_once(path: Path, sha256: str, *, nested: bool = False, progress: bool = False) -> Path:
+    """Return the folder of the cache that an archive of that hash unpacks to, made anew if damaged.
+
+    With `nested`, archives inside are unpacked, too.
+    """
+    root = cache_folder() / "unpacked" / f"{sha256[:24]}{'-nested' if nested else ''}"
+    damaged = damage(root) if root.is_dir() else ""
+    if damaged:
+        _log.warning("%s was changed (%s): unpacking it again.", root, damaged)
+        shutil.rmtree(root, ignore_errors=True)
+    if not root.is_dir():
+        with writing(path.name), atomic_folder(root) as temporary:
+            content = temporary / _CONTENT
+            members = unpack(path, content, nested=nested, progress=progress)
+            write_json(temporary / _LIST, members)
+    return root / _CONTENT
+
+
+def damage(root: Path, *, read_all: bool = False) -> str:
+    """Say what is wrong with an unpacked archive; an empty text when nothing is.
+
+    Only files whose size or time of change differ are read, unless `read_all`.
+    """
+    members = read_json(root / _LIST)
+    if members is None:
+        return "its list of members is lost"
+    for name, entry in members.items():
+        try:
+            path = root / _CONTENT / name
+            status = path.lstat()
+            same = (status.st_size, status.st_mtime_ns) == (entry["size_bytes"], entry["mtime_ns"])
+            if same and not read_all:
+                continue
+            if not stat.S_ISREG(status.st_mode):
+                return f"{name} is no plain file"
+            if compute_sha256(path) != entry["sha256"]:
+                return f"{name} was altered"
+        except OSError:
+            return f"{name} is missing"
+        except (KeyError, TypeError, ValueError):
+            return "its list of members is damaged"
+    return ""
 
 
 def _unpack(archive: Path, root: Path, prefix: _Parts, budget, members, depth: int, bar) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from nmc import data
 from nmc.data import files, provenance
+from nmc.data.archive import damage
 from nmc.data.files import MARKER, SUMS, parse_marker, parse_sums
 from nmc.data.provenance import Record
 from nmc.data.registry import by_file_name, item, items, match
@@ -82,7 +83,7 @@ def verify_cache(*, repair: bool = False) -> Iterator[Finding]:
     if SampleTree().folder.is_dir():
         yield from _repaired(verify_tree(SampleTree()), repair)
     for root in _folders(cache / "unpacked"):
-        why = data.damage(root, read_all=True)
+        why = damage(root, read_all=True)
         yield from _repaired([Finding(root, "damaged" if why else "sound", why)], repair)
     yield from _repaired(_left_over(cache), repair)
 
