@@ -62,7 +62,7 @@ def check_numbers(classes: Iterable[str] | None = None, *, slow: bool = False) -
     source, lines, every = Source(), [], []
     for name in chosen:
         one = known[name]
-        rows, note, files = _run(one, source) if slow or not one.slow else _not_run()
+        rows, note, files = _run(one, source, slow)
         every.append(rows.assign(**{"class": name}))
         lines.append(_line(one, rows, note) | {"files": files})
     table = pd.DataFrame(lines).set_index("class")
@@ -98,12 +98,10 @@ def compare_classes(classes: Iterable[str]) -> pd.DataFrame:
     return pd.concat(rows)
 
 
-def _not_run() -> tuple[pd.DataFrame, str, dict]:
-    return as_rows([], [], [], []), "not run: simulations of minutes (--slow)", {}
-
-
-def _run(one: Class, source: Source) -> tuple[pd.DataFrame, str, dict]:
+def _run(one: Class, source: Source, slow: bool) -> tuple[pd.DataFrame, str, dict]:
     """Rows of a class, a note, and the files behind it; nothing where the source lacks them."""
+    if one.slow and not slow:
+        return as_rows([], [], [], []), "not run: simulations of minutes (--slow)", {}
     try:
         with provenance.collect() as seen:
             rows = one.rows(source)

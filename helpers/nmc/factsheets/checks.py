@@ -69,7 +69,7 @@ def check_factsheets() -> pd.DataFrame:
             found = list(_compare(sheets, row, compared))
         else:
             continue
-        findings += [Finding._make(map(_plain, finding)) for finding in found]
+        findings += [Finding(*map(_plain, finding)) for finding in found]
     table = pd.DataFrame(findings, columns=list(Finding._fields))
     table.attrs["compared"] = dict(compared)
     table.attrs["differ"] = table.groupby("check")["values"].sum().to_dict()
@@ -337,7 +337,7 @@ def _differing(printed: dict[tuple, float], package: dict[tuple, float]) -> list
     return [k for k, value in printed.items() if abs(package.get(k, inf) - value) > 0.5000005e-6]
 
 
-def _plain(value: object) -> object:
+def _plain(value: Any) -> Any:
     """Whole numbers without a decimal point: a count is read as a count."""
     if hasattr(value, "item"):
         value = value.item()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -255,22 +257,17 @@ def plot_checks(findings: pd.DataFrame, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def layer_lines(ax: Axes, *, horizontal: bool = True, vertical: bool = True) -> None:
+def layer_lines(ax: Axes, *, horizontal: bool = True) -> None:
     """Separate the layers on axes that run over the 55 m-types, and name them on top."""
     layer = [names.layer_of(m) for m in names.MTYPES]
     for name in names.LAYERS:
         first, size = layer.index(name), layer.count(name)
-        if vertical:
-            if first:
-                ax.axvline(first - 0.5, color=style.INK, linewidth=0.6)
-            ax.text(
-                first + size / 2 - 0.5, 1.01, name, transform=ax.get_xaxis_transform(),
-                ha="center", va="bottom", fontweight="bold", color=style.LAYER_COLOURS[name],
-            )  # fmt: skip
+        middle = first + size / 2 - 0.5
+        look: Any = {"fontweight": "bold", "color": style.LAYER_COLOURS[name]}
+        ax.text(middle, 1.01, name, transform=ax.get_xaxis_transform(), ha="center", va="bottom",
+                **look)  # fmt: skip
         if horizontal:
-            if first:
-                ax.axhline(first - 0.5, color=style.INK, linewidth=0.6)
-            ax.text(
-                1.01, first + size / 2 - 0.5, name, transform=ax.get_yaxis_transform(),
-                ha="left", va="center", fontweight="bold", color=style.LAYER_COLOURS[name],
-            )  # fmt: skip
+            ax.text(1.01, middle, name, transform=ax.get_yaxis_transform(), ha="left", va="center",
+                    **look)  # fmt: skip
+        for draw in (ax.axvline, ax.axhline)[: 1 + horizontal] if first else ():
+            draw(first - 0.5, color=style.INK, linewidth=0.6)
