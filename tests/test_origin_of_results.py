@@ -1,11 +1,17 @@
-"""Every result of a simulation says where its model is from, and whether it is invented."""
+"""Every result says whether it is invented, and no verdict compares the real with the invented."""
 
 from __future__ import annotations
 
-import nmc
-import pytest
+from dataclasses import replace
 
-pytestmark = pytest.mark.neuron
+import nmc
+import pandas as pd
+import pytest
+from nmc import scoreboard
+from nmc.circuit.pairs import SHEET, PairedRecording
+from nmc.data import extracts
+from nmc.published import INVENTED, MIXED, verdict
+
 SMALL = "L1_HAC_cNAC187_1"
 
 
@@ -44,8 +50,103 @@ def test_every_call_is_here():
     assert set(CALLS) == simulations - {"simulate_release"}
 
 
+@pytest.mark.neuron
 @pytest.mark.parametrize("name", CALLS)
 def test_a_result_says_whether_it_is_invented(name):
     result = CALLS[name]()
     for one in result if isinstance(result, list | tuple) else [result]:
         assert one.attrs["invented"] is True and "sample" in one.attrs["origin"], name
+
+
+# -- verdicts -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "agrees, invented, said",
+    [
+        (True, (False, False), "agrees"),
+        (False, (False, False), "differs"),
+        (True, (True, True), INVENTED),
+        (False, (True,), INVENTED),
+        (True, (True, False), MIXED),
+        (False, (False, True), MIXED),
+    ],
+)
+def test_a_verdict_needs_two_real_sides(agrees, invented, said):
+    assert verdict(agrees, *invented) == said
+
+
+def _sheets(load, invented: bool):
+    table = load()
+    table.attrs["invented"] = invented
+    return table
+
+
+def _sizes(model: bool, sheets: bool, patch) -> pd.DataFrame:
+    package = replace(nmc.load_package(SMALL), invented=model)
+    patch.setattr("nmc.cells.morphometrics.as_package", lambda _: package)
+    return nmc.compare_morphometrics([SMALL], _sheets(nmc.load_models, sheets))
+
+
+def _pair(model: bool, sheets: bool, patch) -> pd.DataFrame:
+    table = _sheets(nmc.load_pathways, sheets)
+    patch.setattr("nmc.circuit.pairs.load_pathways", lambda: table)
+    cells = pd.DataFrame(dict.fromkeys(SHEET, [1.0, 2.0]))
+    row = table.dropna().iloc[0]
+    post = next(name for name in nmc.model_names() if nmc.parse_model(name).mtype == row["post"])
+    pair = PairedRecording(row["pre"], post, cells, cells, cells.index, {}, {"invented": model})
+    return pair.compare()
+
+
+def _rest(model: bool, sheets: bool, patch) -> pd.DataFrame:
+    table = _sheets(nmc.load_models, sheets)
+    patch.setattr(scoreboard, "load_models", lambda **_: table)
+    rows = table.loc[:3, ["model", *scoreboard.TOLERANCES]]
+    return scoreboard.judge(rows.assign(invented=model))
+
+
+def _claim(model: bool, sheets: bool, patch) -> pd.DataFrame:
+    return nmc.compare({"circuit/mtypes": 55}, of=_sheets(nmc.load_mtypes, sheets))
+
+
+#: What gives verdicts, by the names of the calls that rest on it.
+JUDGED = {
+    "compare_morphometrics": _sizes, "PairedRecording.compare": _pair, "scoreboard.judge": _rest,
+    "compare": _claim,
+}  # fmt: skip
+#: What puts two things side by side, and judges nothing.
+BESIDE = {
+    "compare_conductances", "compare_densities", "compare_kinetics", "compare_spikes",
+    "compare_synapses",
+}  # fmt: skip
+
+
+def test_every_comparison_is_here():
+    public = {name for name in nmc._PUBLIC if name.startswith("compare")}
+    # The classes of checks count what `check_numbers` lets through; see tests/test_check_numbers.
+    assert public == {name for name in JUDGED if name in public} | BESIDE | {"compare_classes"}
+
+
+@pytest.mark.parametrize("name", JUDGED)
+@pytest.mark.parametrize("model", [False, True], ids=["real model", "invented model"])
+@pytest.mark.parametrize("sheets", [False, True], ids=["real sheets", "invented sheets"])
+def test_no_comparison_judges_the_real_by_the_invented(name, model, sheets, monkeypatch):
+    said = set(JUDGED[name](model, sheets, monkeypatch)["verdict"]) - {""}
+    if name == "compare":  # the other side is the literature
+        model = sheets
+    if model == sheets:
+        assert said <= ({INVENTED} if model else {"agrees", "differs", "not in the file"}) and said
+    else:
+        assert said == {MIXED}
+
+
+def test_a_real_package_beside_an_invented_sheet(monkeypatch):
+    if not extracts.folder_of("MEArec"):
+        pytest.skip("MEArec is not installed (pip install nmc[extracts])")
+    monkeypatch.setenv("NMC_SOURCE", "extracts,sample")
+    monkeypatch.setenv("NMC_ACCEPT_TERMS", "1")
+    sheets = nmc.load_models(step_currents=False)
+    assert sheets.attrs == {"origin": "sample", "invented": True}
+    table = nmc.compare_morphometrics(["L5_TTPC1_cADpyr232_1", SMALL], sheets)
+    said = table["verdict"].groupby("model").unique().map(list).to_dict()
+    assert said == {"L5_TTPC1_cADpyr232_1": [MIXED], SMALL: [INVENTED]}

@@ -21,10 +21,8 @@ from nmc.errors import (
     SourceError,
     UnknownNameError,
 )
-from nmc.published import compare_many
+from nmc.published import INVENTED, MIXED, compare_many, verdict
 from nmc.recomputed import verdicts
-
-_INVENTED = "invented data"
 
 
 def check_numbers(classes: Iterable[str] | None = None, *, slow: bool = False) -> pd.DataFrame:
@@ -92,7 +90,7 @@ def compare_classes(classes: Iterable[str]) -> pd.DataFrame:
             str(name), claim=line["title"], agreeing=line["agree"], of=line["checks"],
             tolerance=line["tolerance"], citation=known[str(name)].citation, unit="numbers",
             where="fact sheets and packages", reason=told if line["checks"] else line["note"],
-            invented=line["note"] == _INVENTED,
+            invented=line["note"] == INVENTED,
         )  # fmt: skip
         rows.append(row)
     return pd.concat(rows)
@@ -108,11 +106,11 @@ def _run(one: Class, source: Source, slow: bool) -> tuple[pd.DataFrame, str, dic
     except (MissingFileError, DownloadError, SourceError, MissingLibraryError) as error:
         told = str(error).partition(" Name another")[0]
         return as_rows([], [], [], []), f"nothing on this source: {told}", {}
-    if any(entry.invented for entry in seen):
-        if any(entry.key.startswith("recomputed/") for entry in seen):
-            told = "nothing on this source: recorded runs of the portal's models, invented sheets"
-            return as_rows([], [], [], []), told, {}
-        return rows, _INVENTED, {}
+    said = verdict(True, *(entry.invented for entry in seen))
+    if said == MIXED:
+        return as_rows([], [], [], []), f"nothing on this source: {MIXED}", {}
+    if said == INVENTED:
+        return rows, INVENTED, {}
     return rows, "" if len(rows) else "nothing on this source", verdicts.files_of(seen)
 
 

@@ -21,9 +21,10 @@ from nmc.cells.features import FEATURES
 from nmc.cells.measures import simulate_rest
 from nmc.cells.package import load_package
 from nmc.cells.sweep import load_rows, makings, sweep
-from nmc.data import available, provenance
+from nmc.data import available
 from nmc.data.files import cache_folder
 from nmc.factsheets.models import load_models
+from nmc.published import verdict
 
 #: Measured column → tolerance: absolute in mV, or relative.  They follow from what is printed,
 #: three digits after the point of a potential and five digits of the others, with room for the
@@ -50,7 +51,7 @@ def judge(rows: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     rows : pandas.DataFrame
-        With ``model`` and the columns of `TOLERANCES`.
+        With ``model`` and the columns of `TOLERANCES`; ``invented`` where the models may be.
 
     Returns
     -------
@@ -59,12 +60,10 @@ def judge(rows: pd.DataFrame) -> pd.DataFrame:
     """
     judged = add_published(rows.copy())
     every = judged[[f"agrees_{column}" for column in TOLERANCES]].all(axis=1)
-    verdict = every.map({True: "agrees", False: "differs"}).astype("str")
-    if provenance.invented():
-        verdict[:] = "invented data"
+    judged["verdict"] = _verdicts(judged, every)
     if "error" in judged:
-        verdict = verdict.mask(judged["error"].notna(), "failed")
-    return judged.assign(verdict=verdict)
+        judged["verdict"] = judged["verdict"].mask(judged["error"].notna(), "failed")
+    return judged
 
 
 def compare(models, *, mode: str = "published") -> pd.DataFrame:
@@ -81,19 +80,17 @@ def compare(models, *, mode: str = "published") -> pd.DataFrame:
     -------
     pandas.DataFrame
         One row a model and quantity: ``published``, ``recomputed``, ``difference_percent`` and
-        ``verdict``, *agrees* within `TOLERANCES` or *differs*; *invented data* where the
-        sheets are the synthetic sample's.
+        ``verdict``, *agrees* within `TOLERANCES` or *differs*, or what
+        `nmc.published.verdict` says where the model or its sheet is invented.
     """
     measured = [{"model": str(m), **simulate_rest(m, mode=mode).attrs} for m in models]
-    rows = judge(pd.DataFrame(measured)[["model", *TOLERANCES]]).set_index("model")
+    columns = ["model", "invented", *TOLERANCES]
+    rows = judge(pd.DataFrame(measured)[columns]).set_index("model")
     found = {}
     for column in TOLERANCES:
         part = rows[[f"published_{column}", column]].set_axis(["published", "recomputed"], axis=1)
         part["difference_percent"] = 100 * (part["recomputed"] / part["published"] - 1)
-        agrees = rows[f"agrees_{column}"].map({True: "agrees", False: "differs"})
-        found[column] = part.assign(
-            verdict=agrees.mask(rows["verdict"] == "invented data", "invented data")
-        )
+        found[column] = part.assign(verdict=_verdicts(rows, rows[f"agrees_{column}"]))
     table = pd.concat(found, names=["quantity"]).swaplevel()
     return table.reindex([(m, column) for m in rows.index for column in TOLERANCES])
 
@@ -106,7 +103,19 @@ def add_published(rows: pd.DataFrame) -> pd.DataFrame:
         allowed = tolerance if kind == "absolute" else tolerance * published.abs()
         rows[f"published_{column}"] = published
         rows[f"agrees_{column}"] = (rows[column] - published).abs() <= allowed
+    rows.attrs["invented"] = sheet.attrs["invented"]
     return rows
+
+
+def _verdicts(rows: pd.DataFrame, agrees: pd.Series) -> list[str]:
+    sides = zip(agrees, _invented(rows), strict=True)
+    return [verdict(*two, rows.attrs["invented"]) for two in sides]
+
+
+def _invented(rows: pd.DataFrame) -> pd.Series:
+    """Whether each row's model is invented; recorded rows are of the portal's alone."""
+    told = rows.get("invented", pd.Series(False, rows.index))
+    return told.fillna(False).astype(bool)
 
 
 def explain(rows: pd.DataFrame, every: pd.DataFrame) -> pd.DataFrame:
@@ -295,7 +304,7 @@ def _not_kept(models: list[str], protocol: str, settings: Mapping, path: Path | 
 
 
 def _keep(rows: pd.DataFrame, path: Path | None) -> None:
-    real = rows[~rows["invented"].fillna(False).astype(bool)] if "invented" in rows else rows
+    real = rows[~_invented(rows)]
     columns = dict.fromkeys([*recomputed.TABLES["models"], *recomputed.MAKINGS, *_KEPT])
     columns = [name for name in columns if name in real]
     if len(real):

@@ -118,12 +118,9 @@ def test_beside_invented_sheets_no_verdict_is_given():
     assert counted["published"].sum() == len(table)
 
 
-def test_what_comes_back_is_counted_apart_for_neurites_and_somata(monkeypatch):
-    from nmc.data import provenance
-
-    monkeypatch.setattr(provenance, "_log", {})
+def test_what_comes_back_is_counted_apart_for_neurites_and_somata():
     table = compare_morphometrics([SMALL], load_models(step_currents=False))
-    monkeypatch.setattr(provenance, "_log", {})  # as if what follows were not invented
+    table["verdict"] = "agrees"  # as if it were not invented
     table.loc[(SMALL, "soma", "diameter_um"), "recomputed"] *= 2
     table.loc[(SMALL, "axon", "length_um"), "recomputed"] = np.nan  # not in the file
     counted = count_morphometrics(table)

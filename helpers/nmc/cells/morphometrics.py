@@ -28,10 +28,9 @@ from nmc.cells.known import OWN
 from nmc.cells.morphology import outline_diameter
 from nmc.cells.package import AnyModel, Package, as_package
 from nmc.cells.reconstruction import NEURITES, Reconstruction, call, open_file
-from nmc.data import provenance
 from nmc.errors import MissingLibraryError
 from nmc.names import parse_model
-from nmc.published import compare_many
+from nmc.published import INVENTED, MIXED, compare_many, says_invented, verdict
 
 _SHEET = {"axon": "axon", "basal dendrite": "basal", "apical dendrite": "apical"}
 DENDRITES = ("basal dendrite", "apical dendrite")
@@ -283,8 +282,8 @@ def compare_morphometrics(models: Iterable[str], sheets: pd.DataFrame) -> pd.Dat
         One row a model and printed quantity, index ``model``, ``neurite``, ``quantity``:
         ``published``, ``recomputed``, ``rounding`` (half of the last printed place, the sheets
         print two digits) and ``verdict``: *agrees* within that rounding, *differs*, *not in the
-        file* where the reconstruction has no such neurite, or *invented data* where the sheets
-        are the synthetic sample's.
+        file* where the reconstruction has no such neurite; or what `nmc.published.verdict` says
+        where the reconstruction or the sheets are invented.
 
     Raises
     ------
@@ -296,16 +295,17 @@ def compare_morphometrics(models: Iterable[str], sheets: pd.DataFrame) -> pd.Dat
         measured = compute_morphometrics(model)
         for (neurite, quantity), column in _COLUMNS.items():
             found = measured[quantity].get(neurite, np.nan)
-            rows.append((model, neurite, quantity, sheets.at[model, column], found))
-    columns = ["model", "neurite", "quantity", "published", "recomputed"]
+            invented = measured.attrs["invented"]
+            rows.append((model, neurite, quantity, sheets.at[model, column], found, invented))
+    columns = ["model", "neurite", "quantity", "published", "recomputed", "invented"]
     table = pd.DataFrame(rows, columns=columns).astype({"published": float, "recomputed": float})
     table = table[table["published"].notna()].set_index(columns[:3])
     counted = table.index.get_level_values("quantity") == "max_branch_order"
     table["rounding"] = table["published"].map(rounding).where(~counted, 0.0)
-    verdict = np.where(_near(table), "agrees", "differs")
-    table["verdict"] = np.where(table["recomputed"].isna(), "not in the file", verdict)
-    if provenance.invented():
-        table["verdict"] = "invented data"
+    both = zip(_near(table), table.pop("invented"), strict=True)
+    table["verdict"] = [verdict(near, one, says_invented(sheets)) for near, one in both]
+    absent = table["recomputed"].isna() & table["verdict"].isin(["agrees", "differs"])
+    table["verdict"] = table["verdict"].mask(absent, "not in the file")
     return table
 
 
@@ -317,9 +317,11 @@ def _near(table: pd.DataFrame) -> pd.Series:
 def count_morphometrics(table: pd.DataFrame) -> pd.DataFrame:
     """Count how many printed sizes of `compare_morphometrics` come back.
 
-    What is not in the file is not counted.  Two rows, the neurites' sizes and the somata's
+    What is not in the file, or stands beside a sheet of another kind (real beside invented), is
+    not counted.  Two rows, the neurites' sizes and the somata's
     diameters, as `nmc.published.compare_many` gives them.
     """
+    table = table[table["recomputed"].notna() & (table["verdict"] != MIXED)]
     near = _near(table)
     soma = table.index.get_level_values("neurite") == "soma"
     told = {
@@ -328,7 +330,6 @@ def count_morphometrics(table: pd.DataFrame) -> pd.DataFrame:
     }
     rows = []
     for name, (claim, chosen, reason) in told.items():
-        chosen &= table["recomputed"].notna()
         rows.append(
             compare_many(
                 f"morphometrics/{name}",
@@ -339,7 +340,8 @@ def count_morphometrics(table: pd.DataFrame) -> pd.DataFrame:
                 citation="ramaswamy2015",
                 where="me-type fact sheets",
                 unit="printed values",
-                reason=reason,
+                reason=reason if chosen.any() else MIXED,
+                invented=INVENTED in set(table["verdict"]),
             )
         )
     return pd.concat(rows)

@@ -25,7 +25,7 @@ from nmc.cells.package import SYNAPSES, Package
 from nmc.cells.results import run_cached
 from nmc.circuit.activity import CircuitRun
 from nmc.circuit.plan import CircuitPlan
-from nmc.circuit.synaptome import origin_of
+from nmc.data.provenance import origin_of
 from nmc.errors import CircuitError, MechanismError, UnknownNameError
 from nmc.numbers import as_counts, as_number
 

@@ -21,10 +21,12 @@ from nmc.cells.build import cell_spec
 from nmc.cells.conditions import SynapseSettings, check_synaptic, scale_synapses
 from nmc.cells.package import AnyModel, as_package
 from nmc.cells.results import run_cached
-from nmc.circuit.synaptome import choose_cells, contacts_of, origin_of, to_spec
+from nmc.circuit.synaptome import choose_cells, contacts_of, to_spec
+from nmc.data.provenance import origin_of
 from nmc.errors import SynapseError, UnknownNameError
 from nmc.factsheets.pathways import load_pathways
 from nmc.numbers import as_count, as_number, as_numbers
+from nmc.published import says_invented, verdict
 
 _number = partial(as_number, error=SynapseError)
 _count = partial(as_count, error=SynapseError)
@@ -80,7 +82,7 @@ class PairedRecording:
     def compare(self) -> pd.DataFrame:
         """Put the presynaptic cells beside the pathway's sheet, see `compare_with_sheet`."""
         sheet = _sheet_row(self.pre_mtype, names.parse_model(self.model).mtype)
-        return compare_with_sheet(self.cells, sheet)
+        return compare_with_sheet(self.cells, sheet, invented=self.attrs["invented"])
 
 
 class Summary(NamedTuple):
@@ -92,12 +94,16 @@ class Summary(NamedTuple):
 
 
 def compare_with_sheet(
-    values: Mapping[str, Iterable[float] | Summary] | pd.DataFrame, sheet: pd.Series | None
+    values: Mapping[str, Iterable[float] | Summary] | pd.DataFrame,
+    sheet: pd.Series | None,
+    *,
+    invented: bool = False,
 ) -> pd.DataFrame:
     """Compare what single connections gave with a pathway's sheet: ratio of the means.
 
     `values` has, for each column of `SHEET`, one value a connection (NaN is left out) or their
-    summary; `sheet` is the pathway's row of `nmc.load_pathways`, None where there is none.
+    summary; `sheet` is the pathway's row of `nmc.load_pathways`, None where there is none;
+    `invented` says whether the connections are.
 
     Returns
     -------
@@ -107,8 +113,9 @@ def compare_with_sheet(
         bootstrap interval over the connections, Student's t interval of a summary; NaN for a
         single one), ``mark`` (``SD ≥ mean`` or ``SD = 0`` where the sheet's deviation says little
         or nothing) and ``verdict``: *agrees* when the interval holds 1, *differs* when it does
-        not, empty without interval.  The sheet's mean is taken as exact, and its deviation plays
-        no part: a test by it passes anything where it is as large as the mean.
+        not, as `nmc.published.verdict` says it; empty without interval.  The sheet's mean is
+        taken as exact, and its deviation plays no part: a test by it passes anything where it is
+        as large as the mean.
     """
     rows = {}
     for column, (name, unit) in SHEET.items():
@@ -120,6 +127,7 @@ def compare_with_sheet(
         )
         scale = printed if printed > 0 else nan
         told = np.isfinite(low / scale)
+        sides = () if sheet is None else (invented, says_invented(sheet))
         rows[column] = {
             "simulated": mean,
             "simulated_sd": sd,
@@ -130,7 +138,7 @@ def compare_with_sheet(
             "ratio_low": low / scale,
             "ratio_high": high / scale,
             "mark": "SD = 0" if spread == 0 else "SD ≥ mean" if spread >= printed else "",
-            "verdict": ("agrees" if low <= printed <= high else "differs") if told else "",
+            "verdict": verdict(bool(low <= printed <= high), *sides) if told else "",
         }
     return pd.DataFrame.from_dict(rows, orient="index")
 

@@ -28,9 +28,9 @@ from nmc.circuit import _neuron
 from nmc.circuit.activity import CircuitRun
 from nmc.circuit.network import DT_MS, TSTOP_MS, as_run, libraries_for, make_params
 from nmc.circuit.plan import CircuitPlan
-from nmc.circuit.synaptome import origin_of
 from nmc.code_hash import code_hash
 from nmc.data.files import write_bytes
+from nmc.data.provenance import origin_of
 from nmc.errors import CircuitError
 from nmc.parts import RUN_FILE, PartedRun, read_parts, start_run
 

@@ -70,15 +70,6 @@ def to_spec(contacts: pd.DataFrame) -> list[dict]:
     ]
 
 
-def origin_of(packages: Iterable[Package]) -> dict:
-    """Say where packages come from, and whether any of their numbers are synthetic."""
-    packages = list(packages)
-    return {
-        "origin": ", ".join(dict.fromkeys(package.origin for package in packages)),
-        "invented": any(package.invented for package in packages),
-    }
-
-
 def locate_synapses(model: AnyModel) -> pd.DataFrame:
     """Find every synapse of a package in space.
 

@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nmc.data import files, registry
 from nmc.errors import CacheError, TermsError, UnknownNameError
@@ -109,6 +109,18 @@ def provenance() -> pd.DataFrame:
 
     rows = [{**asdict(entry), "path": str(entry.path)} for entry in records()]
     return pd.DataFrame(rows, columns=list(_COLUMNS)).set_index("key")
+
+
+def origin_of(things: Iterable[Any]) -> dict:
+    """Say where packages or fetched files come from, and whether any of their numbers are invented.
+
+    That is what a result tells in its ``attrs``.
+    """
+    things = list(things)
+    return {
+        "origin": ", ".join(dict.fromkeys(one.origin for one in things)),
+        "invented": any(one.invented for one in things),
+    }
 
 
 def invented() -> bool:

@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 import nmc
 from nmc import names
-from nmc.data import local
+from nmc.data import local, provenance
 from nmc.errors import FormatError
 from nmc.factsheets import sheets
 from nmc.numbers import as_number, as_numbers, shown
@@ -78,7 +78,8 @@ def load_models(
         ``membrane_time_constant_ms``, lengths, volumes, branch orders of axon, apical and
         basal dendrites, ``soma_diameter_um``; ``holding_current_nA`` and
         ``step1_current_nA`` … ``step3_current_nA`` where the package is at hand.  What a
-        sheet does not print is missing.
+        sheet does not print is missing.  ``.attrs`` hold ``origin`` and ``invented`` of the
+        sheets.
 
         Resting potential, input resistance and time constant are those of
         ``RmpRiTau_summary.json`` where the source has it, else of the pages;
@@ -94,10 +95,11 @@ def load_models(
     The values are the portal's, one fact sheet a me-type with its five models; Markram et
     al. (2015), Cell 163:456-492, describes how the models were made.
     """
-    table = read_model_pages()
-    if summary is not None or nmc.available("sheet/models"):
-        printed = read_model_summary(summary)
-        table[list(PHYSIOLOGY)] = printed.loc[table["model"], list(PHYSIOLOGY)].to_numpy()
+    with provenance.collect() as read:
+        table = read_model_pages()
+        if summary is not None or nmc.available("sheet/models"):
+            printed = read_model_summary(summary)
+            table[list(PHYSIOLOGY)] = printed.loc[table["model"], list(PHYSIOLOGY)].to_numpy()
     packages = {model: local(f"model/{model}") for model in table["model"] if step_currents}
     rows = [
         read_currents(path, model) if path else (pd.NA,) * 4 for model, path in packages.items()
@@ -105,6 +107,7 @@ def load_models(
     for i, column in enumerate(CURRENTS):
         values = [row[i] for row in rows] if rows else [pd.NA] * len(table)
         table[column] = pd.array(values, dtype="Float64")
+    table.attrs = provenance.origin_of(read)
     return table
 
 

@@ -13,6 +13,7 @@ import pandas as pd
 
 import nmc
 from nmc import names
+from nmc.data import provenance
 from nmc.errors import FormatError
 from nmc.factsheets import sheets
 from nmc.numbers import agrees, as_number, as_printed, shown
@@ -97,7 +98,8 @@ def load_pathways(
         Tsodyks-Markram synapse; ``gsyn_mean_nS`` is the peak conductance of one contact.
         ``space_clamp_correction_factor`` is a nullable number, present only where
         ``conductance_measured`` is true.  The pages print no unit for the amplitude of the
-        postsynaptic potential; mV is that of the paper.
+        postsynaptic potential; mV is that of the paper.  ``.attrs`` hold ``origin`` and
+        ``invented`` of the two files.
 
     Raises
     ------
@@ -118,14 +120,17 @@ def load_pathways(
     'E1'
     """
     given = {"sheet/pathways_anatomy": anatomy, "sheet/pathways_physiology": physiology}
-    files = [nmc.fetch(key) if path is None else Path(path) for key, path in given.items()]
-    contents = [sheets.read_bytes(file) for file in files]
+    with provenance.collect() as read:
+        files = [nmc.fetch(key) if path is None else Path(path) for key, path in given.items()]
+        contents = [sheets.read_bytes(file) for file in files]
     key = tuple(hashlib.sha256(content).digest() for content in contents)
     if key not in _tables:
         table = _join(files, contents)
         _tables.clear()
         _tables[key] = table
-    return _tables[key].copy()
+    table = _tables[key].copy()
+    table.attrs = provenance.origin_of(read)
+    return table
 
 
 _tables: dict[tuple[bytes, ...], pd.DataFrame] = {}

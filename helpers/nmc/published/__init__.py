@@ -67,6 +67,38 @@ class Claim:
         )
 
 
+#: Verdicts where none can be given: see `verdict`.
+INVENTED, MIXED = "invented data", "one side invented"
+
+
+def verdict(agrees: bool, *invented: bool) -> str:
+    """Return *agrees* or *differs*, or why neither can be said.
+
+    Parameters
+    ----------
+    agrees : bool
+        Whether the two sides agree.
+    *invented : bool
+        Of each side that is computed or read from files, whether its numbers are invented.  What
+        is invented proves nothing (*invented data*), least of all beside something real (*one
+        side invented*).
+    """
+    if any(invented):
+        return INVENTED if all(invented) else MIXED
+    return "agrees" if agrees else "differs"
+
+
+def says_invented(thing: Any) -> bool:
+    """Whether a table, result or connectome says that its numbers are invented.
+
+    Where it says nothing, they may be as soon as any file of this session is.
+    """
+    from nmc.data import provenance  # the log of what this session fetched
+
+    told = getattr(thing, "attrs", {}).get("invented", getattr(thing, "invented", None))
+    return provenance.invented() if told is None else told
+
+
 @cache
 def claims() -> Mapping[str, Claim]:
     """Return every claim by key; read once."""
@@ -103,8 +135,9 @@ def compare(
     recomputed : mapping
         Claim key → recomputed value, in the claim's unit.
     invented : bool, optional
-        Whether the numbers rest on invented files; default, whether any file of this session is.
-    of : Connectome, optional
+        Whether the numbers rest on invented files; default, what `of` says of itself, else
+        whether any file of this session is.
+    of : Connectome, table or result, optional
         What the numbers were computed of; needed where a claim is about one connectome instance.
 
     Returns
@@ -125,23 +158,22 @@ def compare(
     FormatError
         For a claim about one connectome instance, when `of` does not say which was measured.
     """
-    from nmc.data import provenance  # the log of what this session fetched
+    from nmc.data import provenance
 
-    if invented is None:
-        invented = provenance.invented()
+    invented = says_invented(of) if invented is None else invented
     source = provenance.note()
     rows = []
     for key, value in recomputed.items():
         known = claim(key)
         value = tuple(value) if isinstance(value, Iterable) else value
-        verdict = "agrees" if known.allows(value) else "differs"
+        found = verdict(known.allows(value), invented)
         if known.instance and not hasattr(of, "instance"):
             raise FormatError(
                 f"{key} was printed of instance {known.instance}: say of which connectome your "
                 "number is, nmc.compare(..., of=connectome)."
             )
-        if known.instance and of.instance != known.instance:
-            verdict = f"another instance: {of.instance or 'not known'}, not {known.instance}"
+        if known.instance and of.instance != known.instance and not invented:
+            found = f"another instance: {of.instance or 'not known'}, not {known.instance}"
         rows.append(
             {
                 "key": key,
@@ -150,7 +182,7 @@ def compare(
                 "recomputed": value,
                 "unit": known.unit,
                 "tolerance": shown_tolerance(known.tolerance, known.relative),
-                "verdict": "invented data" if invented else verdict,
+                "verdict": found,
                 "recorded": shown_recorded(known),
                 "source": source,
                 "citation": known.citation,
@@ -205,9 +237,8 @@ def compare_many(
 
     if key in claims():
         raise FormatError(f"{key} is the key of a claim: compare it with nmc.compare.")
-    verdict = "agrees" if agreeing == of else "differs" + (f": {reason}" if reason else "")
-    if provenance.invented() if invented is None else invented:
-        verdict = "invented data"
+    found = verdict(agreeing == of, provenance.invented() if invented is None else invented)
+    found += f": {reason}" if found == "differs" and reason else ""
     row = {
         "key": key,
         "claim": claim,
@@ -215,7 +246,7 @@ def compare_many(
         "recomputed": int(agreeing),
         "unit": unit,
         "tolerance": tolerance,
-        "verdict": verdict if of else reason,
+        "verdict": found if of else reason,
         "recorded": shown_recorded(key),
         "source": provenance.note(),
         "citation": citation,
