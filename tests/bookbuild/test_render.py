@@ -42,6 +42,7 @@ def test_without_a_repository_no_button_leads_to_one(plain):
     links = links_of(plain.first)
     places = ("github", "mybinder", "colab", "shields.io")
     assert not [link for link in links if any(place in link for place in places)]
+    assert "thebe" not in html.tostring(plain.first, encoding="unicode").lower()
     assert badges({}) == ""
 
 
@@ -96,6 +97,12 @@ def test_with_a_repository_each_page_is_launched_edited_and_reported(toy):
     assert any(link.startswith("https://github.com/me/nmc/issues/new") for link in links)
     colab = "https://colab.research.google.com/github/me/nmc/blob/notebooks/book/"
     assert f"{colab}one-student.ipynb" in links
+    text = toy.page("one")
+    assert "initThebeSBT()" in text and 'repo: "me/nmc"' in text
+    assert "needs the network" in text
+    scripts = html.fromstring(text).xpath("//script/@src")
+    assert any("sphinx-thebe.js" in one for one in scripts), "it gets thebe itself when clicked"
+    assert not [one for one in scripts if one.startswith("http")]
     found = badges(Project(toy.root).urls)
     for address in (
         "https://me.github.io/nmc",

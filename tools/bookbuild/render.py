@@ -17,7 +17,7 @@ from tools.bookbuild import BookError
 from tools.bookbuild.execute import Page, Store, write_notebook
 from tools.bookbuild.notebooks import plain_notebook
 from tools.bookbuild.pages import announcement
-from tools.bookbuild.project import Project
+from tools.bookbuild.project import Project, colab_address
 
 
 def render(
@@ -136,6 +136,7 @@ def _config(project: Project, pages: list[Page], store: Store, source: str) -> d
         config["launch_buttons"] = {
             "notebook_interface": "jupyterlab",
             "binderhub_url": "https://mybinder.org",
+            "thebe": colab_address(project.urls, "") is not None,  # it knows GitHub alone, too
         }
     else:
         del config["repository"]

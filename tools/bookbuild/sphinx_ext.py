@@ -93,21 +93,38 @@ class Chapters:
             ]
             if colab := colab_address(self.project.urls, pagename):
                 links.append(f'<a href="{escape(colab)}">in Colab</a>')
+                links.append("<em>Live Code</em> at the top runs this page's cells on mybinder.org "
+                             "and needs the network")  # fmt: skip
             foot += f"<p><strong>Notebook</strong> {' · '.join(links)}</p>"
         context["body"] += f'<footer class="page-tools">{foot}</footer>'
 
 
+def _live_code(app: Sphinx) -> bool:
+    """Whether pages have the button that runs their cells on Binder, by a script of a CDN."""
+    return bool(app.config.html_theme_options.get("launch_buttons", {}).get("thebe"))
+
+
+def _drop_settings_of_live_code(app: Sphinx, doctree: nodes.document, docname: str) -> None:
+    for node in [] if _live_code(app) else list(doctree.findall(nodes.raw)):
+        if "x-thebe-config" in node.astext() or "kernelName" in node.astext():
+            node.parent.remove(node)
+
+
 def _drop_live_code(app: Sphinx, pagename: str, template: str, context: dict, doctree) -> None:
-    """Take away the scripts of thebe, which this book does not use and which call a CDN."""
+    """Take away thebe's scripts from a book that has no address, and from pages without cells."""
+    used = _live_code(app) and doctree is not None
     seen, kept = set(), []
     for script in context.get("script_files", []):
         body = getattr(script, "attributes", {}).get("body") or ""
-        if "thebe" in f"{getattr(script, 'filename', '')}{body}".lower() or body in seen:
+        is_thebe = "thebe" in f"{getattr(script, 'filename', '')}{body}".lower()
+        if (is_thebe and not used) or body in seen:
             continue
         if body:
             seen.add(body)
         kept.append(script)
     context["script_files"] = kept
+    looks = context.get("css_files", [])
+    context["css_files"] = [one for one in looks if used or "thebe" not in str(one.filename)]
     context["default_mode"] = "auto"
 
 
@@ -167,6 +184,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("html-page-context", _drop_live_code, priority=900)
     app.connect("html-page-context", chapters.add_foot, priority=900)
     app.connect("doctree-resolved", _explain_terms)
+    app.connect("doctree-resolved", _drop_settings_of_live_code, priority=900)
     app.connect("autodoc-process-signature", _short_signature)
     app.connect("html-collect-pages", _not_found)
     return {"version": "3", "parallel_read_safe": True, "parallel_write_safe": True}
