@@ -26,12 +26,37 @@ def test_new_axes_keeps_a_given_one():
 
 def test_note_replaces_itself_and_empty_removes_it():
     ax = style.new_axes()
-    style.add_note(ax, "first")
-    style.add_note(ax.figure, "second")
+    style.finish(ax, "first")
+    style.finish(ax.figure, "second")
     assert [t.get_text() for t in ax.figure.texts] == ["second"]
-    style.add_note(ax, "")
+    style.finish(ax, "")
     assert not ax.figure.texts
     plt.close(ax.figure)
+
+
+@pytest.mark.parametrize(
+    "ends, shown",
+    [
+        ((2, 60), ["2", "5", "10", "20", "50"]),
+        ((0.0001, 2000), ["0.0001", "0.001", "0.01", "0.1", "1", "10", "100", "1,000"]),
+    ],
+)
+@pytest.mark.parametrize("where", ["axis", "colour bar"])
+def test_a_logarithmic_axis_has_plain_numbers(ends, shown, where):
+    with style.context():
+        fig, ax = plt.subplots()
+        if where == "axis":
+            ax.set(yscale="log", ylim=ends)
+        else:
+            picture = ax.imshow([ends], norm=mpl.colors.LogNorm(*ends))
+            ax = fig.colorbar(picture).ax
+        style.finish(fig, "")
+        fig.canvas.draw()
+    low, high = ends
+    ticks = zip(ax.get_yticks(), ax.get_yticklabels(), strict=True)
+    assert [text.get_text() for at, text in ticks if low <= at <= high] == shown
+    assert not any(text.get_text() for text in ax.get_yticklabels(minor=True))
+    plt.close(fig)
 
 
 def test_every_layer_has_a_colour_of_its_own():

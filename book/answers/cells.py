@@ -224,6 +224,11 @@ def _stem_share(model: str = "L23_BTC_bAC217_1") -> float:
     return sum(longest.values()) / length.sum()
 
 
+@exercise("ex-swap-threshold", "The strongest step is 140 % of it.")
+def _threshold_pA(model: str = "L23_BTC_bAC217_1") -> float:
+    return 1000 * nmc.load_package(model).steps_nA[2] / 1.4
+
+
 @exercise("ex-outside-sigma", "The conductivity stands in the denominator.")
 def _voltage_at_twice_the_conductivity() -> float:
     return 1 / 2

@@ -53,8 +53,6 @@ def plot_scoreboard(rows: pd.DataFrame) -> np.ndarray:
             ax.set_ylabel(f"{words}\n({unit})")
             if unit != "mV":
                 ax.set_yscale("log")
-                ax.yaxis.set_major_formatter("{x:g}")
-                ax.yaxis.set_minor_formatter("{x:g}")
         handles = axes[0].get_legend_handles_labels()
         figure.legend(*handles, loc="outside upper right", ncols=2)
         axes[-1].set_xticks(range(len(names.ETYPES)), names.ETYPES)
@@ -89,7 +87,6 @@ def plot_spike_errors(rows: pd.DataFrame) -> Axes:
         ax.plot(np.full(lost.sum(), edge), place[lost], "X", ms=7, color=style.VERMILION,
                 label="own step: another number of spikes")  # fmt: skip
     ax.set_xscale("log")
-    ax.xaxis.set_major_formatter("{x:g}")
     ax.set_yticks(place, [f"{r.model}, step {r.step}" for r in rows.itertuples()])
     ax.tick_params(axis="y", labelsize=8)
     ax.set_xlabel("largest spike-time error (ms)")

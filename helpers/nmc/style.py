@@ -7,14 +7,30 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+<<<<<<< HEAD
 from typing import Any
+=======
+from decimal import Decimal
+>>>>>>> 7dac3a0 (Figures: plain numbers on logarithmic axes and whole ones on axes of counts, one colour scale for matrices that are compared, pale to navy; a chapter split in two)
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
+import numpy as np
 import seaborn as sns
 from cycler import cycler
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import (
+    AutoLocator,
+    FuncFormatter,
+    LogFormatter,
+    LogLocator,
+    MaxNLocator,
+    NullFormatter,
+)
 
 from nmc import names
 
@@ -28,8 +44,8 @@ EXCITATORY, INHIBITORY = VERMILION, BLUE
 OBSERVED, NULL = VERMILION, GREY
 LAYER_COLOURS = dict(zip(names.LAYERS, (PURPLE, ORANGE, GREEN, VERMILION, BLUE), strict=True))
 _CYCLE = (BLUE, ORANGE, GREEN, VERMILION, SKY, PURPLE, GREY)
-#: For one-sided quantities; dark means more, and it prints well in grey.
-SEQUENTIAL = "cividis_r"
+#: For one-sided quantities: pale to navy, so that little is never loud; no value at all is white.
+SEQUENTIAL = ListedColormap(mpl.colormaps["Blues"](np.linspace(0.15, 1, 256)), "pale to navy")
 #: For quantities with a middle.
 DIVERGING = "RdBu_r"
 
@@ -54,8 +70,12 @@ _RC: Any = {
     "legend.frameon": False,
     "lines.linewidth": 1.5,
     "figure.constrained_layout.use": True,
+<<<<<<< HEAD
     "image.cmap": SEQUENTIAL,
     "axes.prop_cycle": cycler(color=_CYCLE),
+=======
+    "axes.prop_cycle": mpl.cycler(color=_CYCLE),
+>>>>>>> 7dac3a0 (Figures: plain numbers on logarithmic axes and whole ones on axes of counts, one colour scale for matrices that are compared, pale to navy; a chapter split in two)
 }
 
 
@@ -85,9 +105,18 @@ def new_axes(ax: Axes | None = None, *, width: float = 7.0, height: float = 4.0)
         return plt.subplots(figsize=(width, height))[1]
 
 
-def add_note(where: Axes | Figure, text: str) -> None:
-    """Write where the data came from below a figure, once; an empty text writes nothing."""
+def finish(where: Axes | Figure, text: str) -> None:
+    """End a figure: a note on its data below, once, unless empty; numbers on axes as one says them.
+
+    Powers of ten are written out, and where all that is drawn are whole numbers, so are the ticks.
+    """
     fig = where if isinstance(where, Figure) else where.figure
+    for ax in fig.axes:
+        for k, axis in enumerate((ax.xaxis, ax.yaxis)):
+            if axis.get_scale() == "log" and isinstance(axis.get_major_formatter(), LogFormatter):
+                _plain_log(axis)
+            elif isinstance(axis.get_major_locator(), AutoLocator) and _all_whole(ax, k):
+                axis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 5, 10], integer=True))
     for old in [t for t in fig.texts if t.get_gid() == NOTE_GID]:
         old.remove()
     if not text:
@@ -95,3 +124,24 @@ def add_note(where: Axes | Figure, text: str) -> None:
     fig.text(
         0.995, -0.01, text, ha="right", va="top", fontsize=8, color=GREY, gid=NOTE_GID
     )  # below the axes: the tight box of a saved figure includes it
+
+
+def _all_whole(ax: Axes, k: int) -> bool:
+    """Whether lines and bars stand at whole numbers only, along x (0) or y (1)."""
+    lines = [line for line in ax.lines if line.get_transform().contains_branch(ax.transData)]
+    found = [np.asarray(line.get_xydata(), float)[:, k] for line in lines]
+    bars = [patch for patch in ax.patches if isinstance(patch, Rectangle)]
+    found += [np.ravel([(bar.get_width(), bar.get_height())[k] for bar in bars])]
+    values = np.concatenate(found)
+    values = values[np.isfinite(values)]
+    return bool(len(values)) and bool((values == np.round(values)).all())
+
+
+def _plain_log(axis: Axis) -> None:
+    """Write the numbers of a logarithmic axis out, as many as there is room for."""
+    low, high = sorted(axis.get_view_interval())
+    decades = np.log10(high / low)
+    steps = LogLocator(subs=(1, 2, 5) if decades < 2.2 else (1,))
+    axis.set_major_locator(MaxNLocator(5) if decades < 0.8 else steps)
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{Decimal(f'{value:.4g}'):,f}"))
+    axis.set_minor_formatter(NullFormatter())

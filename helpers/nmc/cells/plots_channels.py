@@ -11,7 +11,6 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.colors import LogNorm
-from matplotlib.ticker import NullFormatter
 
 from nmc import style
 from nmc.cells.densities import density_parameters
@@ -113,7 +112,6 @@ def _widen(ax: Axes) -> None:
     if high / low < 100:
         middle = np.sqrt(low * high)
         ax.set_ylim(middle / 10, middle * 10)
-    ax.yaxis.set_minor_formatter(NullFormatter())
 
 
 def _legend(fig, tables) -> None:

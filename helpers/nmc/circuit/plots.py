@@ -302,9 +302,13 @@ def plot_synaptome(
     else:
         groups = {m: places[places["pre_mtype"] == m] for m in mtypes}
         colours = list(_COLOURS)
+    drawn = []
     for (label, rows), colour in zip(groups.items(), cycle(colours), strict=False):
-        ax.scatter(rows["x_um"], rows["y_um"], s=5, color=colour, lw=0, alpha=0.7, zorder=4,
-                   label=f"{label} ({len(rows):,})")  # fmt: skip
+        ax.scatter([], [], s=5, color=colour, lw=0, label=f"{label} ({len(rows):,})")
+        drawn.append(rows[["x_um", "y_um"]].assign(colour=colour))
+    # In random order: one kind on top would hide the other where both are dense.
+    every = pd.concat(drawn).sample(frac=1, random_state=0)
+    ax.scatter(every["x_um"], every["y_um"], s=5, c=every["colour"], lw=0, alpha=0.8, zorder=4)
     ax.legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize=9, markerscale=2)
     return ax
 
@@ -343,5 +347,4 @@ def plot_pathway_scores(
     unit = SHEET[quantity][1].replace("percent", "%")
     ax.set(yscale="log", ylabel=f"simulated {_LABELS[quantity]} ({unit})")
     ax.set_xticks(range(len(kinds)), kinds, rotation=30, ha="right")
-    ax.yaxis.set_major_formatter("{x:g}")
     return ax

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -13,15 +14,26 @@ from nmc import style
 from nmc.circuit.activity import CircuitRun, compute_population_rate
 from nmc.circuit.plan import CircuitPlan
 from nmc.data.figures import framed
+from nmc.names import is_excitatory
 
 _COLOURS = (style.VERMILION, style.ORANGE, style.PURPLE, style.BLUE, style.GREEN, style.SKY)
 _OUTSIDE: Any = {"loc": "upper left", "bbox_to_anchor": (1, 1), "fontsize": 9}
 
 
+#: Colours of m-types, by whether they excite: shades of what connections of that sign have.
+_SHADES = {
+    True: (style.EXCITATORY, style.ORANGE, "#8C3A00", style.PURPLE),
+    False: (style.INHIBITORY, style.SKY, "#00395C", style.GREEN),
+}
+
+
 def _by_mtype(cells: pd.DataFrame, more: Iterable[str] = ()) -> Iterator[tuple]:
     """Colour, name and rows of each m-type of the cells, in the order of the names."""
-    for colour, mtype in zip(_COLOURS * 10, sorted({*more, *cells["mtype"]}), strict=False):
-        rows = cells[cells["mtype"] == mtype]
+    signs = {name: is_excitatory(name) for name in more}
+    signs |= dict(zip(cells["mtype"], cells["excitatory"], strict=True))
+    shades = {sign: cycle(colours) for sign, colours in _SHADES.items()}
+    for mtype in sorted(signs):
+        colour, rows = next(shades[bool(signs[mtype])]), cells[cells["mtype"] == mtype]
         if len(rows):
             yield colour, mtype, rows
 
@@ -120,7 +132,11 @@ def plot_rates(
 
 @framed(height=lambda runs: 0.9 + 0.9 * len(runs))
 def plot_population(
-    runs: dict[str, CircuitRun], *, bin_ms: float = 5.0, ax: Axes | None = None
+    runs: dict[str, CircuitRun],
+    *,
+    bin_ms: float = 5.0,
+    from_ms: float = 0.0,
+    ax: Axes | None = None,
 ) -> Axes:
     """Draw the population rate of several runs, one above the other.
 
@@ -130,15 +146,18 @@ def plot_population(
         Label → run.
     bin_ms : float
         Width of a bin.
+    from_ms : float
+        What comes before is left out, such as the onset that an analysis leaves out.
     """
     rates = [compute_population_rate(run, bin_ms) for run in runs.values()]
+    rates = [rate[rate["t_ms"] >= from_ms] for rate in rates]
     highest = max(max(rate["rate_Hz"].max() for rate in rates), 1e-9)
     for place, rate in enumerate(rates, start=1):
         row = len(rates) - place
         ax.fill_between(rate["t_ms"], row, row + rate["rate_Hz"] / (1.1 * highest), step="mid",
                         lw=0, color=_COLOURS[(place - 1) % len(_COLOURS)])  # fmt: skip
     ax.set_yticks(np.arange(len(rates)), list(reversed(runs)))
-    ax.set(xlabel="time (ms)", xlim=(0, max(r.attrs["tstop_ms"] for r in runs.values())))
+    ax.set(xlabel="time (ms)", xlim=(from_ms, max(r.attrs["tstop_ms"] for r in runs.values())))
     ax.set_title(f"population rate, {highest:.0f} Hz at the highest", fontsize=10)
     ax.set_ylim(0, len(rates))
     return ax

@@ -14,10 +14,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import MaxNLocator
 
 from nmc import style
 from nmc.connectome.graph import Connectome
@@ -79,22 +78,17 @@ def dots_in_rows(ax: Axes, rows: Mapping[str, np.ndarray], colours: Iterable[str
     ax.set_ylim(len(rows) - 0.5, -0.5)
 
 
-def plain_log(axis: Axis) -> None:
-    """Write the numbers of a logarithmic axis out."""
-    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}"))
-    axis.set_minor_formatter(NullFormatter())
-
-
-def _picture(
-    ax: Axes, values: np.ndarray, label: str, *, log: LogNorm | None = None, **how
-) -> None:
-    """Draw a matrix with a colour bar, both without a frame."""
+def _picture(ax: Axes, values: np.ndarray, label: str, *, log: LogNorm | None = None, **how):
+    """Draw a matrix without a frame, with a colour bar if there is a label for it."""
     image = ax.imshow(values, cmap=style.SEQUENTIAL, norm=log, interpolation="nearest", **how)
-    bar = ax.figure.colorbar(image, ax=ax, shrink=0.8, label=label)
+    if label:
+        _bar(image, ax, label)
+    return image
+
+
+def _bar(image, axes: Axes | Iterable[Axes], label: str) -> None:
+    bar = image.figure.colorbar(image, ax=axes, shrink=0.8, label=label)
     bar.outline.set_visible(False)
-    if log is not None:
-        plain_log(bar.ax.yaxis)
 
 
 def _no_frame(ax: Axes) -> None:
@@ -167,6 +161,16 @@ def plot_adjacency(
     check_connectome(connectome, least=1)
     check_number(1 if cells is None else cells, "cells", 1)
     ax = style.new_axes(ax, width=6.2, height=5.2)
+    share, order = _density(connectome, cells)
+    _draw_adjacency(ax, connectome, share, order, _log_of(share), _SHARE)
+    return ax
+
+
+_SHARE = "pairs connected (%)"
+
+
+def _density(connectome: Connectome, cells: int | None) -> tuple[np.ndarray, np.ndarray]:
+    """Share of connected pairs in each square, in per cent, and the neurons layer by layer."""
     n = connectome.n_neurons
     edges = np.linspace(0, n, (cells or int(np.clip(n / 12, min(n, 40), 300))) + 1).round()
     graph, layer = connectome.adjacency, connectome.neurons["layer"]
@@ -175,11 +179,20 @@ def plot_adjacency(
     place[order] = np.arange(n)
     rows = np.repeat(place, np.diff(graph.indptr))
     counts = np.histogram2d(rows, place[graph.indices], bins=(edges, edges))[0]
-    share = 100 * counts / np.outer(np.diff(edges), np.diff(edges))
-    positive = share[share > 0]
-    norm = LogNorm(*np.quantile(positive, [0.02, 0.998])) if positive.size else None
+    return 100 * counts / np.outer(np.diff(edges), np.diff(edges)), order
+
+
+def _log_of(*shares: np.ndarray) -> LogNorm | None:
+    """One scale for all of them, without what is extreme; None if all are zero."""
+    positive = np.concatenate([share[share > 0] for share in shares])
+    return LogNorm(*np.quantile(positive, [0.02, 0.998])) if positive.size else None
+
+
+def _draw_adjacency(ax: Axes, connectome: Connectome, share, order, norm, label: str):
+    """Draw the squares and lines between the layers; return the picture."""
+    n, layer = connectome.n_neurons, connectome.neurons["layer"]
     masked = np.ma.masked_equal(share, 0)
-    _picture(ax, masked, "pairs connected (%)", log=norm, extent=(0, n, n, 0))
+    image = _picture(ax, masked, label, log=norm, extent=(0, n, n, 0))
     codes = layer.iloc[order].cat.codes.to_numpy()
     starts = np.flatnonzero(np.diff(codes, prepend=-1))
     for edge in starts[1:]:
@@ -190,12 +203,12 @@ def plot_adjacency(
     ax.set_yticks(middles, layer.cat.categories[codes[starts]])
     _no_frame(ax)
     ax.set(xlabel="postsynaptic neuron", ylabel="presynaptic neuron")
-    return ax
+    return image
 
 
 @figure
 def plot_adjacencies(connectomes: Mapping[str, Connectome], *, cells: int = 60) -> Figure:
-    """Draw several adjacency matrices side by side, each as `plot_adjacency` does.
+    """Draw several adjacency matrices side by side, as `plot_adjacency` does, on one colour scale.
 
     Parameters
     ----------
@@ -210,13 +223,16 @@ def plot_adjacencies(connectomes: Mapping[str, Connectome], *, cells: int = 60) 
         check_connectome(connectome, least=1)
     columns = min(3, len(connectomes))
     rows = -(-len(connectomes) // columns)
-    drawing, axes = plt.subplots(rows, columns, figsize=(3.4 * columns, 3.2 * rows), squeeze=False)
+    drawing, axes = plt.subplots(rows, columns, figsize=(3.1 * columns, 3.0 * rows), squeeze=False)
     for ax in axes.flat[len(connectomes) :]:
         ax.axis("off")
-    for ax, (text, connectome) in zip(axes.flat, connectomes.items(), strict=False):
-        plot_adjacency(connectome, ax, cells=min(cells, connectome.n_neurons))
+    found = {k: _density(one, min(cells, one.n_neurons)) for k, one in connectomes.items()}
+    norm, image = _log_of(*(share for share, _ in found.values())), None
+    for ax, (text, squares) in zip(axes.flat, found.items(), strict=False):
+        image = _draw_adjacency(ax, connectomes[text], *squares, norm, "")
         ax.set_title(TITLES.get(text, text), fontsize=10)
         ax.set(xlabel="", ylabel="")
+    _bar(image, axes, _SHARE)
     return drawing
 
 
@@ -310,6 +326,8 @@ def plot_blocks(
     quantity: str = "",
     log: bool = True,
     percent: bool = False,
+    cases: str = "",
+    least: int = 10,
 ) -> Axes:
     """Draw a matrix of groups against groups, such as connection probability by pathway.
 
@@ -325,16 +343,28 @@ def plot_blocks(
         Colour by the logarithm; zeros stay white.
     percent : bool
         Print values as percentages.
+    cases : str
+        A column of counts that the values rest on: it is printed in the squares, and those with
+        fewer than `least` stay white.
     """
-    check_table(table, ("pre", "post", value), "nmc.compute_block_densities or alike", least=1)
-    matrix = table.pivot(index="pre", columns="post", values=value)
+    needed = ("pre", "post", value, *([cases] if cases else []))
+    check_table(table, needed, "nmc.compute_block_densities or alike", least=1)
+    shown = table[value].where(table[cases] >= least) if cases else table[value]
+    matrix = table.assign(shown=shown).pivot(index="pre", columns="post", values="shown")
     n_rows, n_columns = matrix.shape
     ax = style.new_axes(ax, width=min(3 + 0.32 * n_columns, 9), height=min(2 + 0.3 * n_rows, 8))
     values = matrix.to_numpy(float) * (100 if percent else 1)
     values = np.ma.masked_invalid(np.where(values == 0, np.nan, values) if log else values)
     quantity = quantity or value.replace("_", " ")
     norm = LogNorm() if log and values.count() else None
-    _picture(ax, values, f"{quantity} (%)" if percent else quantity, log=norm)
+    image = _picture(ax, values, f"{quantity} (%)" if percent else quantity, log=norm)
+    if cases:
+        counts = table.pivot(index="pre", columns="post", values=cases).to_numpy(float)
+        for (i, j), count in np.ndenumerate(counts):
+            dark = not values.mask[i, j] and image.norm(values[i, j]) > 0.55
+            text = f"{count:,.0f}" if np.isfinite(count) else ""
+            ax.text(j, i, text, ha="center", va="center", fontsize=9,
+                    color="white" if dark else style.INK)  # fmt: skip
     size = 10 if n_columns <= 12 else 7.5
     ax.set_xticks(range(n_columns), matrix.columns.astype(str), rotation=90, fontsize=size)
     ax.set_yticks(range(n_rows), matrix.index.astype(str), fontsize=size)

@@ -17,7 +17,7 @@ from matplotlib.ticker import MaxNLocator
 from nmc import names, style
 from nmc.connectome.motifs import TRIADS
 from nmc.connectome.nulls import TITLES
-from nmc.connectome.plots import dots_in_rows, figure, line_with_band, plain_log, titled
+from nmc.connectome.plots import dots_in_rows, figure, line_with_band, titled
 from nmc.connectome.validation import check_choice, check_named, check_table
 from nmc.errors import ConnectomeError
 
@@ -85,7 +85,6 @@ def plot_triads(
         ax.plot(x, over.where(over > 0), "o", color=colour, label=f"over {text}")
     ax.axhline(1, color=style.INK, linewidth=0.8)
     ax.set_yscale("log")
-    plain_log(ax.yaxis)
     ax.set(ylabel="count over random", xlim=(-0.6, len(observed) - 0.4))
     ax.set_xticks(range(len(observed)), observed.index)
     ax.tick_params(axis="x", length=0, pad=58)

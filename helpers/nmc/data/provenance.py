@@ -159,7 +159,7 @@ def stamp(where) -> None:
     """Write `note` below a figure or axes of matplotlib."""
     from nmc import style
 
-    style.add_note(where, note())
+    style.finish(where, note())
 
 
 # Terms and citations -----------------------------------------------------------------------------

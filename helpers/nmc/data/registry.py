@@ -287,5 +287,5 @@ def plot_package_sizes(ax: Axes | None = None) -> Axes:
     ax.set_yticks(range(len(names.LAYERS)), names.LAYERS)
     ax.invert_yaxis()
     ax.set(xlabel="size of the package (MB)", ylabel="", xlim=(0, None))
-    style.add_note(ax, "Catalogue: sizes of the packages of release 1.0.10")
+    style.finish(ax, "Catalogue: sizes of the packages of release 1.0.10")
     return ax

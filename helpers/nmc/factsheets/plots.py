@@ -149,7 +149,7 @@ def plot_metypes(metypes: pd.DataFrame, ax: Axes | None = None) -> Axes:
     colours = [ETYPE_COLOURS[str(name)] for name in metypes["etype"]]
     ax.scatter(column, row, s=8 + 110 * share, c=colours, linewidths=0.4, edgecolors=style.INK)
     ax.set_xticks(range(len(names.MTYPES)), [m.split("_", 1)[1] for m in names.MTYPES])
-    ax.tick_params(axis="x", labelrotation=90, labelsize=6.5)
+    ax.tick_params(axis="x", labelrotation=90, labelsize=8)
     ax.set_yticks(range(len(names.ETYPES)), names.ETYPES)
     layer_lines(ax, horizontal=False)
     ax.set(xlim=(-0.7, len(names.MTYPES) - 0.3), ylim=(len(names.ETYPES) - 0.4, -0.6))

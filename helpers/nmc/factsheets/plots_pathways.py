@@ -143,8 +143,8 @@ def plot_flow(pathways: pd.DataFrame, column: str | None = None, ax: Axes | None
 
 def _mtype_axes(ax: Axes) -> None:
     short = [name.split("_", 1)[1] for name in names.MTYPES]
-    ax.set_xticks(range(len(short)), short, rotation=90, fontsize=5.5)
-    ax.set_yticks(range(len(short)), short, fontsize=5.5)
+    ax.set_xticks(range(len(short)), short, rotation=90, fontsize=6.4)
+    ax.set_yticks(range(len(short)), short, fontsize=6.4)
     ax.tick_params(length=1.5, pad=1.5)
     layer_lines(ax)
     ax.set(xlabel="postsynaptic m-type", ylabel="presynaptic m-type")
