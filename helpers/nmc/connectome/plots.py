@@ -359,9 +359,10 @@ def plot_blocks(
     norm = LogNorm() if log and values.count() else None
     image = _picture(ax, values, f"{quantity} (%)" if percent else quantity, log=norm)
     if cases:
+        absent = np.ma.getmaskarray(values)
         counts = table.pivot(index="pre", columns="post", values=cases).to_numpy(float)
         for (i, j), count in np.ndenumerate(counts):
-            dark = not values.mask[i, j] and image.norm(values[i, j]) > 0.55
+            dark = not absent[i, j] and image.norm(values[i, j]) > 0.55
             text = f"{count:,.0f}" if np.isfinite(count) else ""
             ax.text(j, i, text, ha="center", va="center", fontsize=9,
                     color="white" if dark else style.INK)  # fmt: skip
