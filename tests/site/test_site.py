@@ -15,6 +15,8 @@ from tools.bookbuild.project import Project
 THEME = ("_static/scripts", "_static/styles", "_static/vendor", "_static/webpack", "_sphinx_design",
          "_static/pygments", "_static/doctools", "_static/sphinx", "_static/searchtools",
          "_static/language_data", "searchindex.js")  # fmt: skip
+#: Pixels; about nine screens.
+LONGEST = 8_400
 VIEWS = [(1280, "light"), (1280, "dark"), (390, "light"), (390, "dark")]
 SHORT = "book/short-course"
 
@@ -86,6 +88,16 @@ def test_no_page_is_heavy(visit, site, page_path):
     assert sum(sizes.values()) < 3_500_000, sorted(sizes.items(), key=lambda pair: pair[1])[-5:]
     own = {name: size for name, size in sizes.items() if not name.startswith(THEME)}
     assert sum(own.values()) < 1_000_000, sorted(own.items(), key=lambda pair: pair[1])[-5:]
+
+
+def test_no_chapter_is_too_long_to_read(visit, page_path):
+    """Its height at desktop width as it opens: solutions and what is folded stay closed."""
+    if not html.parse(str(page_path)).xpath("//*[contains(@class, 'at-a-glance')]"):
+        pytest.skip("no chapter")
+    page = visit(page_path).page
+    page.evaluate("[...document.images].forEach(image => { image.loading = 'eager'; })")
+    page.wait_for_load_state("networkidle")
+    assert page.evaluate("document.documentElement.scrollHeight") <= LONGEST
 
 
 def test_search_finds_a_term(visit, served):
