@@ -215,7 +215,7 @@ def plot_pair_summary(
     return ax
 
 
-@framed(width=4.6, height=6.0)
+@framed(width=4.6, height=5.0)
 def plot_zones(model: AnyModel, *, ax: Axes | None = None) -> Axes:
     """Draw a cell's dendrites from the side, coloured by zone (see `nmc.locate_synapses`).
 
@@ -240,7 +240,7 @@ def plot_zones(model: AnyModel, *, ax: Axes | None = None) -> Axes:
     return ax
 
 
-@framed(width=6.4, height=6.4)
+@framed(width=6.4, height=5.6)
 def plot_innervation(
     table: pd.DataFrame, *, difference: bool = False, fewest: int = 30, ax: Axes | None = None
 ) -> Axes:
