@@ -7,11 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-<<<<<<< HEAD
-from typing import Any
-=======
 from decimal import Decimal
->>>>>>> 7dac3a0 (Figures: plain numbers on logarithmic axes and whole ones on axes of counts, one colour scale for matrices that are compared, pale to navy; a chapter split in two)
+from typing import Any
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -70,12 +67,7 @@ _RC: Any = {
     "legend.frameon": False,
     "lines.linewidth": 1.5,
     "figure.constrained_layout.use": True,
-<<<<<<< HEAD
-    "image.cmap": SEQUENTIAL,
     "axes.prop_cycle": cycler(color=_CYCLE),
-=======
-    "axes.prop_cycle": mpl.cycler(color=_CYCLE),
->>>>>>> 7dac3a0 (Figures: plain numbers on logarithmic axes and whole ones on axes of counts, one colour scale for matrices that are compared, pale to navy; a chapter split in two)
 }
 
 
