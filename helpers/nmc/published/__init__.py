@@ -32,6 +32,7 @@ from typing import Any
 
 import pandas as pd
 
+from nmc.data import provenance
 from nmc.errors import FormatError, UnknownNameError
 from nmc.recomputed.verdicts import recorded
 
@@ -93,8 +94,6 @@ def says_invented(thing: Any) -> bool:
 
     Where it says nothing, they may be as soon as any file of this session is.
     """
-    from nmc.data import provenance  # the log of what this session fetched
-
     told = getattr(thing, "attrs", {}).get("invented", getattr(thing, "invented", None))
     return provenance.invented() if told is None else told
 
@@ -158,8 +157,6 @@ def compare(
     FormatError
         For a claim about one connectome instance, when `of` does not say which was measured.
     """
-    from nmc.data import provenance
-
     invented = says_invented(of) if invented is None else invented
     source = provenance.note()
     rows = []
@@ -233,8 +230,6 @@ def compare_many(
     pandas.DataFrame
         One row with the columns of `compare`.
     """
-    from nmc.data import provenance
-
     if key in claims():
         raise FormatError(f"{key} is the key of a claim: compare it with nmc.compare.")
     found = verdict(agreeing == of, provenance.invented() if invented is None else invented)
