@@ -252,6 +252,21 @@ def _hardest(seed: int = 0) -> str:
     return (true == named).groupby(true).mean().idxmin()
 
 
+@exercise("ex-type-single", "Read the spread of the reconstructions, and take its largest.")
+def _widest_feature(step: int = 2) -> str:
+    table = nmc.compute_firing(nmc.load_scoreboard("step", mode="converged", sheets=False))
+    values = table.filter(like=f"@{step}")
+    groups = values.groupby(table["metype"])
+    pooled = (groups.var() * (groups.count() - 1)).sum() / (len(table) - groups.ngroups)
+    return (pooled / values.var()).idxmax().partition("@")[0]
+
+
+@exercise("ex-type-recorded", "Divide half of the claim's tolerance by the .std() of the four.")
+def _wider() -> float:
+    rows = nmc.load_scoreboard("step", mode="converged", sheets=False).query("step == 1")
+    return 3.1463 / rows.loc[rows["model"].str.contains("L5_TTPC"), "ap_height_mV"].std()
+
+
 def _named(ends: tuple[str, ...], seed: int):
     """True and predicted e-types by scikit-learn's own cross-validation, me-types held out."""
     from sklearn.ensemble import RandomForestClassifier
