@@ -132,8 +132,8 @@ def _all_whole(ax: Axes, k: int) -> bool:
 def _plain_log(axis: Axis) -> None:
     """Write the numbers of a logarithmic axis out, as many as there is room for."""
     low, high = sorted(axis.get_view_interval())
-    decades = np.log10(high / low)
-    steps = LogLocator(subs=(1, 2, 5) if decades < 2.2 else (1,))
-    axis.set_major_locator(MaxNLocator(5) if decades < 0.8 else steps)
+    steps = LogLocator(subs=(1, 2, 5) if high / low < 200 else (1,))
+    few = sum(low <= value <= high for value in steps.tick_values(low, high)) < 2
+    axis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]) if few else steps)
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{Decimal(f'{value:.4g}'):,f}"))
     axis.set_minor_formatter(NullFormatter())

@@ -214,8 +214,9 @@ def _folded(topic: str, rows: list[list[str]]) -> str:
 
 
 def checks_table() -> str:
-    """Return the recorded classes of checks as a Markdown table, one line a class."""
-    rows, totals = [], Counter[str]()
+    """Return the recorded classes of checks in Markdown, one line a class, one table a subject."""
+    subjects: dict[str, list[str]] = {}
+    totals = Counter[str]()
     known = {row["class"]: row for row in load_verdicts().to_dict("records")}
     for one in CLASSES:
         if (row := known.get(one.name)) is None:
@@ -231,10 +232,15 @@ def checks_table() -> str:
         exact = "" if one.known else " (how the sheets defined it is not known)"
         cells = (f"{one.title}{exact}", f"{one.tolerance}: {one.because}", f"{row['checks']:,}",
                  f"{row['agree']:,}", told)  # fmt: skip
-        rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+        line = "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+        subjects.setdefault(one.name.partition("/")[0], []).append(line)
     head = "| numbers | how far, and why | compared | agree | differ |\n|---|---|---|---|---|\n"
     told = ", ".join(f"{number:,} {kind}" for kind, number in totals.items())
-    return f"Numbers compared: {told}.\n\n{head}" + "\n".join(rows)
+    folded = [
+        f":::{{dropdown}} {name.capitalize()}\n{head}" + "\n".join(rows) + "\n:::"
+        for name, rows in subjects.items()
+    ]
+    return f"Numbers compared: {told}.\n\n" + "\n\n".join(folded)
 
 
 def _counted(result: dict) -> Claim:

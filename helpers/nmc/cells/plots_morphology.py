@@ -88,7 +88,7 @@ def plot_morphology(model: AnyModel, *, axon: bool = True, ax: Axes | None = Non
     """
     package = as_package(model)
     _draw(ax, load_morphology(package), axon)
-    ax.xaxis.set_major_locator(MaxNLocator(4))
+    ax.xaxis.set_major_locator(MaxNLocator(3))
     ax.set(xlabel="x (µm)", ylabel="height above the soma (µm)", title=package.name)
     ax.legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize=9)
     return ax

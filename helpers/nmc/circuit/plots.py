@@ -211,7 +211,7 @@ def plot_pair_summary(
     ax.axhline(1, color=style.INK, lw=0.8)
     ax.set_xticks(range(len(SHEET)), [_LABELS[c] for c in SHEET])
     ax.set(ylabel="simulated ÷ sheet", ylim=(0, None))
-    ax.legend(fontsize=9)
+    ax.legend(fontsize=9, loc="lower left", bbox_to_anchor=(0, 1))  # above: points lie anywhere
     return ax
 
 

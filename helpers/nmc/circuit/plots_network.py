@@ -13,8 +13,9 @@ from matplotlib.axes import Axes
 from nmc import style
 from nmc.circuit.activity import CircuitRun, compute_population_rate
 from nmc.circuit.plan import CircuitPlan
+from nmc.connectome.nulls import TITLES
 from nmc.data.figures import framed
-from nmc.names import is_excitatory
+from nmc.names import MTYPES, is_excitatory
 
 _COLOURS = (style.VERMILION, style.ORANGE, style.PURPLE, style.BLUE, style.GREEN, style.SKY)
 _OUTSIDE: Any = {"loc": "upper left", "bbox_to_anchor": (1, 1), "fontsize": 9}
@@ -29,7 +30,7 @@ _SHADES = {
 
 def _by_mtype(cells: pd.DataFrame, more: Iterable[str] = ()) -> Iterator[tuple]:
     """Colour, name and rows of each m-type of the cells, in the order of the names."""
-    signs = {name: is_excitatory(name) for name in more}
+    signs = {name: name in MTYPES and is_excitatory(name) for name in more}
     signs |= dict(zip(cells["mtype"], cells["excitatory"], strict=True))
     shades = {sign: cycle(colours) for sign, colours in _SHADES.items()}
     for mtype in sorted(signs):
@@ -156,7 +157,7 @@ def plot_population(
         row = len(rates) - place
         ax.fill_between(rate["t_ms"], row, row + rate["rate_Hz"] / (1.1 * highest), step="mid",
                         lw=0, color=_COLOURS[(place - 1) % len(_COLOURS)])  # fmt: skip
-    ax.set_yticks(np.arange(len(rates)), list(reversed(runs)))
+    ax.set_yticks(np.arange(len(rates)), [TITLES.get(name, name) for name in reversed(runs)])
     ax.set(xlabel="time (ms)", xlim=(from_ms, max(r.attrs["tstop_ms"] for r in runs.values())))
     ax.set_title(f"population rate, {highest:.0f} Hz at the highest", fontsize=10)
     ax.set_ylim(0, len(rates))
