@@ -23,7 +23,7 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
-from instance import SIZES, write_hdf5, write_instances
+from instance import LARGE, SIZES, write_hdf5, write_instances, write_large
 
 HERE = Path(__file__).parent
 FULL = SIZES[-1]
@@ -53,8 +53,11 @@ GOALS: dict[tuple[str, int, str], float | None] = {
     ("simplices", 16000, "flagser-count"): 25,
     ("triads", 2000, "networkx"): 1500,
     ("triads", 8000, "igraph"): 500,
+    ("degrees", LARGE, "scipy"): None,
+    ("simplices", LARGE, "pyflagser"): None,
+    ("clustering", LARGE, "networkit"): None,
 }
-#: Task → what this package may take at full size: megabytes at the peak, and wall seconds.
+#: Task → what this package may take at full size: megabytes at the peak, wall and CPU seconds.
 LIMITS: dict[str, dict[str, float]] = {
     "hdf5 raw": {"peak_MB": 400},
     "hdf5 gzip": {"peak_MB": 400},
@@ -62,9 +65,20 @@ LIMITS: dict[str, dict[str, float]] = {
     "simplices": {"peak_MB": 300},
     "common neighbours": {"peak_MB": 300},
     "whole analysis": {"wall_s": 45, "peak_MB": 600},
+    "neighbourhoods": {"wall_s": 60},
+    "offset map": {"cpu_s": 8, "peak_MB": 400},
+    "general null": {"cpu_s": 10},
 }
 #: Tasks without a peer.
-ALONE = ("hdf5 reopen", "whole analysis")
+ALONE = (
+    "hdf5 reopen", "whole analysis", "maximal simplices", "edge participation", "neighbourhoods",
+    "offset map", "general null",
+)  # fmt: skip
+#: Task → another one of the same graph, and how many times its CPU seconds it may take.
+TIMES = {"maximal simplices": ("simplices", 3), "edge participation": ("simplices", 3)}
+#: What is done with the large graph, and what each may take.
+AT_LARGE = ("degrees", "triads", "simplices", "clustering", "degree-preserving null")
+LARGE_LIMITS = {"cpu_s": 90, "peak_MB": 1200}
 #: Why a peer may be faster: what it does not do.
 WHY = {
     "bare h5py": "it only reads; a process of its own for unknown files, a look at every value "
@@ -111,8 +125,18 @@ def done_with(runs: list[dict]) -> bool:
 
 def graph_of(folder: Path, size: int) -> dict:
     """Say which graph a row is about: from whose sheets, and how much it holds."""
+    if size == LARGE:
+        return {"sheets": "none"}
     about = json.loads((folder / "graph.json").read_text())
     return {"sheets": about["sheets"]} | about["sizes"][str(size)]
+
+
+def write_more(folder: Path, task: str, size: int) -> None:
+    """Write what only some rows need: the files of dense blocks, the large graph."""
+    if size == LARGE and not (folder / f"graph-{LARGE}.npz").exists():
+        write_large(folder)
+    if "hdf5" in task and not any(folder.glob(f"graph-{FULL}-*.h5")):
+        write_hdf5(folder, FULL)
 
 
 def compare(folder: Path, task: str, size: int, repeat: int, timeout: float) -> list[dict]:
@@ -126,7 +150,8 @@ def compare(folder: Path, task: str, size: int, repeat: int, timeout: float) -> 
                 kept.append(measure(task, tool, folder, size, timeout))
     made = {"processor": _processor(), "graph": graph, "date": time.strftime("%Y-%m-%d")}
     ours = medians(runs["nmc"]) | made
-    found = [ours | {f"limit_{k}": v for k, v in LIMITS.get(task, {}).items() if size == FULL}]
+    limits = {FULL: LIMITS.get(task, {}), LARGE: LARGE_LIMITS}.get(size, {})
+    found = [ours | {f"limit_{k}": v for k, v in limits.items()}]
     for peer in peers:
         theirs = medians(runs[peer]) | made
         if "failed" not in theirs and "failed" not in ours:
@@ -177,8 +202,10 @@ def markdown(results: dict) -> str:
         "| from – to | (CPU) | goal |",
         "|---|--:|---|---|--:|--:|--:|--:|--:|--:|---|",
     ]
-    order = {t: i for i, t in enumerate([*dict.fromkeys(t for t, _, _ in GOALS), *ALONE])}
-    rows = sorted(results["comparisons"], key=lambda r: (order[r["task"]], r["neurons"]))
+    order = [*dict.fromkeys(t for t, _, _ in GOALS), *ALONE, *AT_LARGE]
+    rows = sorted(results["comparisons"], key=lambda r: (order.index(r["task"]), r["neurons"]))
+    large = [r for r in rows if r["neurons"] == LARGE]
+    rows = [r for r in rows if r not in large]
     for r in rows:
         elsewhere = r.get("processor", where["processor"]) != where["processor"]
         head = f"| {r['task']}{' *' if elsewhere else ''} | {r['neurons']:,} | {_graph(r)} | "
@@ -199,7 +226,7 @@ def markdown(results: dict) -> str:
             f"\\* Measured later, on {' and '.join(others)}; where wall time is far above CPU time "
             "that machine was busy, and CPU time compares.",
         ]
-    said = [*_faster(rows), *_short(rows), *_mixing(rows), *_growth(results)]
+    said = [*_faster(rows), *_short(rows), *_mixing(rows), *_growth(results), *_large(large)]
     return "\n".join([*lines, *said]) + "\n"
 
 
@@ -234,7 +261,15 @@ def _goal(r: dict, rows: list[dict]) -> str:
         graphs = {x["graph"]["sheets"] for x in like if "graph" in x}
         state = ", missed" if not met else "" if len(graphs) > 1 else ", on one graph"
         said.append(f"≥ {_digits(goal)}{state}")
-    for key, unit in (("wall_s", "s"), ("peak_MB", "MB")):
+    if r["task"] in TIMES:
+        task, most = TIMES[r["task"]]
+        for other in rows:
+            same = other.get("graph") == r.get("graph") and other["neurons"] == r["neurons"]
+            if (other["task"], other["tool"]) == (task, "nmc") and same:
+                times = r["cpu_s"] / other["cpu_s"]
+                state = "" if times <= most else ", missed"
+                said.append(f"≤ {most} times {task} (CPU): {_digits(times)}{state}")
+    for key, unit in (("wall_s", "s"), ("cpu_s", "CPU s"), ("peak_MB", "MB")):
         if f"limit_{key}" in r:
             limit = r[f"limit_{key}"]
             said.append(f"≤ {limit:g} {unit}{'' if r[key] <= limit else ', missed'}")
@@ -271,6 +306,23 @@ def _mixing(rows: list[dict]) -> list[str]:
     if not said:
         return []
     return ["", f"Connections still in place after ten rounds of trades: {', '.join(said)}."]
+
+
+def _large(rows: list[dict]) -> list[str]:
+    """Write what the large graph takes, and which peer gets through it."""
+    if not rows:
+        return []
+    lines = [
+        "",
+        f"| {LARGE:,} neurons, 50 million connections | way | wall s | CPU s | peak MB | goal |",
+        "|---|---|--:|--:|--:|---|",
+    ]
+    for r in rows:
+        taken = "{} | | ".format(r["failed"]) if "failed" in r else (
+            f"{_digits(r['wall_s'])} | {_digits(r['cpu_s'])} | {r['peak_MB']:.0f}"
+        )  # fmt: skip
+        lines.append(f"| {r['task']} | {r['tool']} | {taken} | {_goal(r, rows)} |")
+    return lines
 
 
 def _growth(results: dict) -> list[str]:
@@ -327,6 +379,7 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--timeout", type=float, default=600)
     parser.add_argument("--task", nargs="*", help="measure these again; default: what is missing")
+    parser.add_argument("--neurons", type=int, nargs="*", help="graphs of these sizes only")
     parser.add_argument("--minutes", type=float, default=np.inf, help="begin no row after these")
     parser.add_argument("--no-growth", action="store_true")
     parser.add_argument("--out", type=Path, default=HERE / "results" / "connectome.json")
@@ -335,8 +388,6 @@ def main() -> None:
     if not (options.folder / f"graph-{FULL}.npz").exists():
         write_instances(options.folder)
     sheets = graph_of(options.folder, FULL)["sheets"]
-    if not any(options.folder.glob(f"graph-{FULL}-*.h5")):
-        write_hdf5(options.folder, FULL)
     results = json.loads(options.out.read_text()) if options.out.exists() else {}
     first = {"comparisons": [], "growth": [], "compiling": {}, "machine": machine()}
     results = first | results  # each row says if it was measured on another machine
@@ -347,15 +398,19 @@ def main() -> None:
         options.out.with_suffix(".md").write_text(markdown(results))
 
     asked = (options.folder, options.repeat, options.timeout)
-    for task, size in [*dict.fromkeys((t, n) for t, n, _ in GOALS), *((t, FULL) for t in ALONE)]:
+    wanted_rows = [(t, n) for t, n, _ in GOALS] + [(t, FULL) for t in ALONE]
+    wanted_rows += [(t, LARGE) for t in AT_LARGE]
+    for task, size in dict.fromkeys(wanted_rows):
         here = [
             r
             for r in results["comparisons"]
             if (r["task"], r["neurons"]) == (task, size)
-            and r.get("graph", {}).get("sheets") in (None, sheets)
+            and r.get("graph", {}).get("sheets") in (None, "none", sheets)
         ]
         wanted = task in options.task if options.task else not here
+        wanted &= not options.neurons or size in options.neurons
         if wanted and time.monotonic() < until:
+            write_more(options.folder, task, size)
             found = compare(asked[0], task, size, *asked[1:])
             results["comparisons"] = [r for r in results["comparisons"] if r not in here] + found
             keep()

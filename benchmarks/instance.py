@@ -20,6 +20,8 @@ from tools.sample.wiring import make_instance, make_neurons
 
 SIZES = (1000, 2000, 4000, 8000, 16000, N_NEURONS)
 SEED = (20, 15)
+#: A graph beyond any microcircuit: neurons, and connections of each on average.
+LARGE, LARGE_DEGREE = 200_000, 250
 
 
 def pathway_strengths():
@@ -69,6 +71,30 @@ def write_instances(folder: Path) -> None:
             codes=codes[keep],
         )
     (folder / "graph.json").write_text(json.dumps(about, indent=1) + "\n")
+
+
+def write_large(folder: Path) -> None:
+    """Write ``graph-200000.npz``: neurons on a ring, each contacting mostly those near it.
+
+    Nearness falls off over 5,000 neurons, so that targets meet one another as often as in the
+    microcircuit; how many a neuron has is log-normal.
+    """
+    rng, rows = np.random.default_rng(SEED), []
+    sizes = rng.lognormal(np.log(LARGE_DEGREE) - 0.45**2 / 2, 0.45, LARGE)
+    # Some are drawn twice, and are one.
+    sizes = np.rint(sizes * 1.0125 * LARGE_DEGREE / sizes.mean()).astype(int)
+    for block in np.array_split(np.arange(LARGE), 100):
+        pre = np.repeat(block, sizes[block])
+        post = (pre + np.rint(rng.laplace(0, 5000, pre.size)).astype(int)) % LARGE
+        codes = np.unique((pre * LARGE + post)[pre != post])
+        rows.append(np.divmod(codes, LARGE))
+    pre, post = (np.concatenate(ends) for ends in zip(*rows, strict=True))
+    indptr = np.append(0, np.cumsum(np.bincount(pre, minlength=LARGE)))
+    angle = np.linspace(0, 2 * np.pi, LARGE)
+    places = np.column_stack([1000 * np.cos(angle), 0 * angle, 1000 * np.sin(angle)])
+    codes = np.arange(LARGE) % 50
+    arrays = {"indptr": indptr, "indices": post.astype(np.int32)}
+    np.savez(folder / f"graph-{LARGE}.npz", positions=places, codes=codes, **arrays)
 
 
 def write_hdf5(folder: Path, size: int) -> None:

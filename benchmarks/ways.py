@@ -80,6 +80,26 @@ _ours("common neighbours", "paths", "count_common_neighbours", "efferent")
 _ours("rich club", "degrees", "compute_rich_club")
 _ours("reciprocity", "degrees", "compute_reciprocity")
 _ours("degrees", "degrees", "compute_degrees")
+_ours("maximal simplices", "simplices", "count_maximal_simplices")
+_ours("edge participation", "simplices", "compute_edge_participation")
+_ours("neighbourhoods", "simplices", "compute_neighbourhoods")
+_ours("offset map", "distance", "compute_offset_map")
+
+
+def _null(task: str, name: str):
+    @way(task, "nmc")
+    def ready(graph):
+        import nmc
+
+        places = graph.neurons[["x_um", "y_um", "z_um"]].to_numpy()
+        types = graph.neurons["mtype"].astype(str).to_numpy()
+        connectome = nmc.make_connectome(graph.adjacency, types, places)
+        graph.adjacency = None  # the connectome's own is enough
+        return lambda: getattr(nmc, name)(connectome, rng=1)
+
+
+_null("general null", "make_general_biological")
+_null("degree-preserving null", "make_degree_preserving")
 
 
 @way("randomise", "nmc")

@@ -133,10 +133,11 @@ def _calls():
         short, order = indices.astype(np.uint16), np.arange(n)
         room = (n, n * n, n * n, n + 3)
         pools, tags = np.empty((tasks, n * 2), np.int32), np.empty((tasks, n * 2), np.int8)
-        seed, weights, walk = np.uint64(5), np.ones(packed.size), (n, n * n, n)
+        seed, weights = np.uint64(5), np.ones(packed.size)
+        m, kind, each = indices.size, np.uint32, np.zeros((n, 3), np.int64)
         return {
-            "count_simplices": (simplices.count_simplices, indptr, short, n, room, n, tasks),
-            "by lists": (simplices.count_simplices, indptr, short, n, room, 0, tasks),
+            "count_simplices": (simplices.count_simplices, indptr, short, n, room, n, tasks, each),
+            "by lists": (simplices.count_simplices, indptr, short, n, room, 0, tasks, each),
             "count_participation": (
                 simplices.count_participation, indptr, short, room, n, 12, tasks
             ),
@@ -162,11 +163,10 @@ def _calls():
             "weigh_triangles": (
                 partners.weigh_triangles, half, packed, weights, weights, tasks
             ),
-            "visit_simplices": (
-                walks.visit_simplices, indptr, indices, *turned, walk, 12, 0, tasks
+            "count_sides": (walks.count_sides, indptr, short, room, np.zeros((tasks, m, 9), kind)),
+            "count_maximal": (
+                walks.count_maximal, indptr, short, *turned, room, n, n, tasks
             ),
-            "sides": (walks.visit_simplices, indptr, indices, *turned, walk, 12, 1, tasks),
-            "maximal": (walks.visit_simplices, indptr, indices, *turned, walk, 12, 2, tasks),
             "count_neighbourhoods": (
                 walks.count_neighbourhoods, indptr, indices, *turned, 2 * n, 4, tasks
             ),

@@ -13,6 +13,7 @@ from small_graphs import from_edges, from_matrix, random_graph
 GRAPHS = {
     "sparse": random_graph(16, 0.2, 1),
     "dense": random_graph(11, 0.55, 2, reciprocal=0.3),
+    "reciprocal": random_graph(7, 0.4, 3, reciprocal=0.9),
     "full": from_matrix(~np.eye(5, dtype=bool)),
     "alone": from_edges(4, [(0, 1)]),
     "nobody": from_matrix(np.zeros((3, 3))),
@@ -102,20 +103,32 @@ def test_neighbourhoods(graph):
             assert np.isnan(row["density"])
 
 
-def test_larger_graphs_sum_to_participation_and_lists():
-    graph = random_graph(300, 0.06, 7, reciprocal=0.2)
+def test_larger_graphs_by_the_lists_of_their_simplices():
+    """With hubs, whose targets fill more than a word of bits, and those of three together, too."""
+    matrix = random_graph(150, 0.06, 7, reciprocal=0.3).adjacency.toarray()
+    matrix[:3] = matrix[50:100, 1] = True
+    np.fill_diagonal(matrix, False)
+    graph = from_matrix(matrix)
     counts, edges = count_simplices(graph), simplices.compute_edge_participation(graph)
-    k = np.arange(1, len(counts))
-    assert edges.sum().tolist() == (counts[1:] * k * (k + 1) // 2).tolist()
-    of_neurons = compute_participation(graph)
-    by_pre, by_post = (edges.groupby(level=end).sum() for end in ("pre", "post"))
-    # A neuron of a k-simplex lies on k of its sides.
-    assert (by_pre.add(by_post, fill_value=0) / k).reindex(range(300), fill_value=0).to_numpy().sum(
-        axis=0
-    ) == pytest.approx(of_neurons[k].sum().to_numpy())
-    listed = simplices.list_simplices(graph, 3)
     degrees = simplices.compute_simplex_degrees(graph)
-    assert degrees["in", 3].tolist() == np.bincount(listed[:, -1], minlength=300).tolist()
+    maximal, of_neurons = simplices.count_maximal_simplices(graph), compute_participation(graph)
+    assert len(counts) > 6 and counts.max() > 10_000
+    inside: set[tuple] = set()
+    for k in reversed(counts.index):
+        listed = simplices.list_simplices(graph, k)
+        assert counts[k] == len(listed)
+        assert maximal[k] == len(set(map(tuple, listed.tolist())) - inside)
+        inside = {
+            tuple(face) for i in range(k + 1) for face in np.delete(listed, i, axis=1).tolist()
+        }
+        assert (of_neurons[k] == np.bincount(listed.ravel(), minlength=150)).all()
+        for end, at in (("out", 0), ("in", -1)):
+            assert (degrees[end, k] == np.bincount(listed[:, at], minlength=150)).all()
+        if k:
+            table = np.zeros((150, 150), np.int64)
+            for i, j in combinations(range(k + 1), 2):
+                np.add.at(table, (listed[:, i], listed[:, j]), 1)
+            assert (edges[k] == table[matrix]).all()
 
 
 def test_a_list_that_is_too_long_is_refused(monkeypatch):

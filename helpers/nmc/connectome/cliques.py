@@ -35,14 +35,22 @@ def count_simplices(connectome: Connectome) -> pd.Series:
     pandas.Series
         Counts (int64), index ``dimension`` 0, 1, … up to the largest that occurs.
     """
-    with memory_for("counting simplices"):
-        indptr, indices, room, own = _inputs(connectome)
-        top = int(np.diff(indptr).max(initial=0))
-        how = (top, room, MOST_BY_BITS, tasks(own))
-        counts = simplices.count_simplices(indptr, indices, *how)
-    must_hold("simplices", (counts[:2], [indptr.size - 1, indices.size]))
-    counts = counts[: int(np.flatnonzero(counts).max(initial=0)) + 1]
+    counts, _ = count_by_source(*graph_of(connectome))
     return pd.Series(counts, name="simplices").rename_axis("dimension")
+
+
+def count_by_source(
+    indptr: np.ndarray, indices: np.ndarray, dimensions: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Count simplices by dimension, and by their first neuron up to so many dimensions."""
+    n, top = indptr.size - 1, int(np.diff(indptr).max(initial=0))
+    with memory_for("counting simplices"):
+        each = np.zeros((n, dimensions), np.int64)
+        indptr, indices, room, own = walk_inputs(indptr, indices)
+        how = (top, room, MOST_BY_BITS, tasks(own))
+        counts = simplices.count_simplices(indptr, indices, *how, each)
+    must_hold("simplices", (counts[:2], [n, indices.size]))
+    return counts[: int(np.flatnonzero(counts).max(initial=0)) + 1], each
 
 
 def compute_participation(connectome: Connectome) -> pd.DataFrame:
@@ -57,7 +65,7 @@ def compute_participation(connectome: Connectome) -> pd.DataFrame:
     all_counts = count_simplices(connectome).to_numpy()
     dimensions = all_counts.size
     with memory_for("counting the simplices of every neuron"):
-        indptr, indices, room, own = _inputs(connectome)
+        indptr, indices, room, own = walk_inputs(*graph_of(connectome))
         own += 8 * dimensions * (indptr.size - 1)
         # With room for connections even where there are none.
         how = (room, MOST_BY_BITS, max(dimensions, 2), tasks(own))
@@ -83,12 +91,11 @@ def compute_euler_characteristic(counts: pd.Series) -> int:
     return sum((-1) ** k * int(c) for k, c in enumerate(counts))
 
 
-def _inputs(connectome) -> tuple:
+def walk_inputs(indptr: np.ndarray, indices: np.ndarray, most: int = MOST_BY_BITS) -> tuple:
     """Return the graph in its shortest form, the room a task needs, and that room in bytes."""
-    indptr, indices = graph_of(connectome)
     n = indptr.size - 1
     indices = indices.astype(np.uint16 if n < 2**16 else np.uint32)
-    degree, edges, _ = simplices.rooms(indptr, indices, MOST_BY_BITS)
+    degree, edges, _ = simplices.rooms(indptr, indices, most)
     # The list at depth d lies in the out-lists of d + 1 neurons, and holds none of d of them.
     out_degree = np.sort(np.diff(indptr))[::-1]
     out_degree = out_degree[: int(out_degree[:1].sum())]

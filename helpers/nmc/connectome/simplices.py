@@ -1,8 +1,8 @@
 """What lies in directed simplices: each connection, each end, each neuron's neighbourhood.
 
-`nmc.connectome.cliques` counts simplices; here they are met one by one, or listed.  Each call
-raises `ConnectomeError` for what is no `Connectome` or connects a neuron to itself, and when there
-is not enough memory.  Terms are those of Reimann et al. (2017), Front Comput Neurosci 11:48, and of
+`nmc.connectome.cliques` counts simplices; here is what they hold.  Each call raises
+`ConnectomeError` for what is no `Connectome` or connects a neuron to itself, and when there is not
+enough memory.  Terms are those of Reimann et al. (2017), Front Comput Neurosci 11:48, and of
 the field's toolbox *connectome-analysis*.
 """
 
@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 
 from nmc.connectome.arrays import graph_of, memory_for, must_hold, ratio, tasks, transpose
-from nmc.connectome.cliques import count_simplices
+from nmc.connectome.cliques import count_by_source, count_simplices, walk_inputs
 from nmc.connectome.graph import Connectome
-from nmc.connectome.kernels import simplices, walks
+from nmc.connectome.kernels import walks
 from nmc.connectome.kernels.partners import mark_reciprocal
 from nmc.connectome.kernels.topology import extend
 from nmc.connectome.validation import check_number
@@ -35,7 +35,16 @@ def count_maximal_simplices(connectome: Connectome) -> pd.Series:
     pandas.Series
         Counts (int64), index ``dimension`` 0, 1, … as `count_simplices` gives them.
     """
-    *_, maximal = _visit(connectome, _MAXIMAL)
+    indptr, indices = graph_of(connectome)
+    with memory_for("counting maximal simplices"):
+        turned = transpose(indptr, indices)
+        degree, in_degree = (int(np.diff(p).max(initial=0)) for p in (indptr, turned[0]))
+        indptr, indices, room, own = walk_inputs(indptr, indices, degree)
+        own += 8 * (degree + room[3]) * (degree // 16 + in_degree // 64 + 4)
+        how = (room, in_degree, degree + 1, tasks(own))
+        counts, maximal = walks.count_maximal(indptr, indices, *turned, *how)
+    must_hold("maximal simplices", (counts[:2], [indptr.size - 1, indices.size]))
+    maximal = maximal[: int(np.flatnonzero(counts).max(initial=0)) + 1]
     return pd.Series(maximal, name="maximal simplices").rename_axis("dimension")
 
 
@@ -48,8 +57,13 @@ def compute_simplex_degrees(connectome: Connectome) -> pd.DataFrame:
         n rows, index of the neuron table; columns (``out`` | ``in``, dimension): simplices whose
         source, and whose sink, it is; dimension 1 are out- and in-degree.
     """
-    sources, sinks, *_ = _visit(connectome)
-    tables = {"out": pd.DataFrame(sources), "in": pd.DataFrame(sinks)}
+    counts, arrays = count_simplices(connectome), graph_of(connectome)
+    turned = transpose(*arrays)
+    tables = {}
+    for end, graph in (("out", arrays), ("in", turned)):
+        _, each = count_by_source(*graph, len(counts))
+        must_hold("simplices by their ends", (each.sum(axis=0), counts))
+        tables[end] = pd.DataFrame(each)
     table = pd.concat(tables, axis=1, names=["end", "dimension"])
     return table.set_axis(connectome.neurons.index)
 
@@ -63,11 +77,25 @@ def compute_edge_participation(connectome: Connectome) -> pd.DataFrame:
         m rows, index (``pre``, ``post``) in the order of ``adjacency.indices``; one column a
         dimension from 1 on.  A column's sum is its simplices times k(k + 1)/2.
     """
-    _, _, sides, _ = _visit(connectome, _SIDES)
+    counts = count_simplices(connectome).to_numpy()
+    k, higher = np.arange(counts.size), np.append(counts, [0, 0, 0])[2 : max(counts.size, 4)]
+    # No connection is in more simplices than there are.
+    kind = np.uint32 if higher.max() < 2**32 else np.uint64
+    indptr, indices = graph_of(connectome)
+    with memory_for("the simplices of every connection"):
+        indptr, indices, room, own = walk_inputs(indptr, indices, indptr.size)
+        own += 8 * (room[1] + room[0] * (room[0] // 64 + 1))
+        own += indices.size * higher.size * np.dtype(kind).itemsize
+        counted = np.zeros((tasks(own), indices.size, higher.size), kind)
+        walks.count_sides(indptr, indices, room, counted)
+        sides = np.ones((indices.size, counts.size - 1), np.int64)
+        sides[:, 1:] = counted[0, :, : max(counts.size - 2, 0)]
+    must_hold("sides of simplices", (sides.sum(axis=0), (counts * k * (k + 1) // 2)[1:]))
     graph = connectome.adjacency
-    pre = np.repeat(np.arange(graph.shape[0], dtype=np.int32), np.diff(graph.indptr))
-    ends = pd.MultiIndex.from_arrays([pre, graph.indices], names=["pre", "post"])
-    table = pd.DataFrame(sides, index=ends)[range(1, sides.shape[1])]
+    everyone = np.arange(graph.shape[0], dtype=np.int32)
+    codes = [np.repeat(everyone, np.diff(graph.indptr)), graph.indices]
+    ends = pd.MultiIndex([everyone, everyone], codes, names=["pre", "post"])
+    table = pd.DataFrame(sides, index=ends, columns=k[1:])
     return table.rename_axis(columns="dimension")
 
 
@@ -160,33 +188,3 @@ def compute_neighbourhoods(connectome: Connectome, dimension: int = 2) -> pd.Dat
     }
     columns |= {f"simplices_{k}": counts[:, k] for k in range(2, dimension + 1)}
     return pd.DataFrame(columns, index=connectome.neurons.index)
-
-
-#: What `_visit` is to look at besides the ends.
-_SIDES, _MAXIMAL = 1, 2
-
-
-def _visit(connectome: Connectome, which: int = 0) -> tuple[np.ndarray, ...]:
-    """Walk through all simplices; return sources, sinks, sides and maximal ones by dimension."""
-    all_counts = count_simplices(connectome).to_numpy()
-    dimensions = max(all_counts.size, 2)
-    indptr, indices = graph_of(connectome)
-    n = indptr.size - 1
-    with memory_for("walking through the simplices"):
-        turned = transpose(indptr, indices)
-        degree, edges, _ = simplices.rooms(indptr, indices, n)
-        in_degree = int(np.diff(turned[0]).max(initial=0))
-        row = 2 * (degree // 64 + 1) + in_degree // 64 + 1
-        own = 16 * n * dimensions + 5 * n + 12 * edges + 20 * degree * (dimensions + 1)
-        own += 8 * (
-            indices.size * dimensions * (which == _SIDES) + degree * row * (which == _MAXIMAL)
-        )
-        room = (degree, edges, in_degree)
-        found = walks.visit_simplices(indptr, indices, *turned, room, dimensions, which, tasks(own))
-    sources, sinks, sides, maximal = found
-    k = np.arange(all_counts.size)
-    sums = [table.sum(axis=0)[k] for table in (sources, sinks)]
-    must_hold("simplices one by one", (sums, [all_counts] * 2))
-    if which == _SIDES:
-        must_hold("sides of simplices", (sides.sum(axis=0)[k], all_counts * k * (k + 1) // 2))
-    return sources[:, k], sinks[:, k], sides[:, k], maximal[k]

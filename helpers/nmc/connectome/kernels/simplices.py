@@ -127,11 +127,11 @@ def _clear(v, indptr, indices, inside):
 
 
 @njit(cache=True)
-def _neighbourhood(v, indptr, indices, inside, place, starts, edges, bits):
+def _neighbourhood(v, indptr, indices, inside, place, starts, edges, bits, ids=None):
     """Write which targets of `v` contact which; return the words in use of a row of bits.
 
     Target a contacts the targets ``edges[starts[a] : starts[a + 1]]``: also row a of `bits`, whose
-    rows follow one another without gaps, to stay near.
+    rows follow one another without gaps, to stay near. Connection e is ``indices[ids[e]]``.
     """
     begin = np.uint64(indptr[v])
     targets = np.uint64(indptr[v + 1]) - begin
@@ -148,6 +148,8 @@ def _neighbourhood(v, indptr, indices, inside, place, starts, edges, bits):
         for i in range(np.uint64(indptr[t]), np.uint64(indptr[t + 1])):
             w = indices[i]
             edges[end] = w
+            if ids is not None:
+                ids[end] = i
             end += np.uint64(inside[w])
         for i in range(first, end):
             b = np.uint64(place[edges[i]])
@@ -221,11 +223,6 @@ def _follow(stop, bits, words, indptr, indices, lists, ends, at, dimension, coun
     Depth first, without recursion, which a compiled cache cannot hold: the candidates at depth d
     are ``lists[ends[d] : ends[d + 1]]``, `at` is the one whose turn it is.
     """
-    if words and stop == TWO:  # the most frequent by far
-        counts[dimension] += np.int64(
-            _has(bits, words, lists[0], lists[1]) + _has(bits, words, lists[1], lists[0])
-        )
-        return
     depth = 0
     ends[0], ends[1], at[0] = 0, stop, 0
     while depth >= 0:
@@ -245,7 +242,37 @@ def _follow(stop, bits, words, indptr, indices, lists, ends, at, dimension, coun
 
 
 @njit(cache=True)
-def _count_from(targets, words, starts, edges, bits, indptr, indices, lists, ends, at, counts):
+def _follow_bits(stop, bits, words, lists, rows, among, left, dimension, counts):
+    """Do as `_follow` does for 64 candidates at most: whom each contacts is one word of bits."""
+    if stop == TWO:  # the most frequent by far
+        counts[dimension] += np.int64(
+            _has(bits, words, lists[0], lists[1]) + _has(bits, words, lists[1], lists[0])
+        )
+        return
+    for i in range(stop):
+        rows[i] = 0
+        for j in range(stop):
+            rows[i] |= _has(bits, words, lists[i], lists[j]) << j
+    depth = 0
+    among[0] = left[0] = ~np.uint64(0) >> (np.uint64(64) - stop)
+    while depth >= 0:
+        word = left[depth]
+        if word == 0:
+            depth -= 1
+            continue
+        left[depth] = word & (word - ONE)
+        both = among[depth] & rows[popcount((word ^ left[depth]) - ONE)]
+        size = popcount(both)
+        counts[dimension + depth] += np.int64(size)
+        if size > ONE:
+            depth += 1
+            among[depth] = left[depth] = both
+
+
+@njit(cache=True)
+def _count_from(
+    targets, words, starts, edges, bits, indptr, indices, lists, ends, at, rows, counts
+):
     """Count the simplices of three dimensions and more that begin with one source."""
     found = np.uint64(0)
     for a in range(targets):
@@ -258,12 +285,15 @@ def _count_from(targets, words, starts, edges, bits, indptr, indices, lists, end
             found += size
             if size > ONE:
                 end = _pick(edges, first, stop, bits, words, b, lists, np.uint64(0))
-                _follow(end, bits, words, indptr, indices, lists, ends, at, 4, counts)
+                if size <= np.uint64(64):
+                    _follow_bits(end, bits, words, lists, rows, ends, at, 4, counts)
+                else:
+                    _follow(end, bits, words, indptr, indices, lists, ends, at, 4, counts)
     counts[3] += np.int64(found)
 
 
 @njit(cache=True, parallel=True)
-def count_simplices(indptr, indices, top, room, most, tasks):
+def count_simplices(indptr, indices, top, room, most, tasks, each):
     """Count directed simplices by dimension, shape (top + 5,) with `top` the largest out-degree.
 
     A directed simplex is a tuple of neurons, each contacting all later ones (Reimann et al.
@@ -279,9 +309,11 @@ def count_simplices(indptr, indices, top, room, most, tasks):
         and depth of the lists of a walk.
     most : int
         The targets of a neuron that has more are not compared by bits.
+    each : int64 array, shape (n, dimensions)
+        Zeros; what begins with each neuron is written here, for as many dimensions as it has.
     """
     n = indptr.size - 1
-    counts = np.zeros((tasks, top + 5), np.int64)
+    counts, all_rows = np.zeros((tasks, top + 5), np.int64), np.empty((tasks, 64), np.uint64)
     all_inside, all_place, all_starts, all_edges, all_bits, all_lists, all_ends, all_at = _rooms(
         tasks, indices, n, room
     )
@@ -290,6 +322,8 @@ def count_simplices(indptr, indices, top, room, most, tasks):
         bits, lists, ends, at, here = all_bits[c], all_lists[c], all_ends[c], all_at[c], counts[c]
         for v in range(c, n, tasks):
             targets = indptr[v + 1] - indptr[v]
+            for k in range(each.shape[1]):
+                each[v, k] -= here[k]
             here[0] += 1
             here[1] += targets
             if targets > most:
@@ -297,10 +331,13 @@ def count_simplices(indptr, indices, top, room, most, tasks):
                     lists[a] = indices[indptr[v] + a]
                 end, none = np.uint64(targets), np.uint64(0)
                 _follow(end, bits, none, indptr, indices, lists, ends, at, 2, here)
-                continue
-            words = _neighbourhood(v, indptr, indices, inside, place, starts, edges, bits)
-            here[2] += np.int64(starts[targets])
-            _count_from(targets, words, starts, edges, bits, indptr, indices, lists, ends, at, here)
+            else:
+                words = _neighbourhood(v, indptr, indices, inside, place, starts, edges, bits)
+                here[2] += np.int64(starts[targets])
+                graph = targets, words, starts, edges, bits, indptr, indices
+                _count_from(*graph, lists, ends, at, all_rows[c], here)
+            for k in range(each.shape[1]):
+                each[v, k] += here[k]
     return counts.sum(axis=0)
 
 

@@ -1,4 +1,4 @@
-"""Every directed simplex met one by one: which connections and ends it has, whether it is maximal;
+"""What lies in directed simplices: the sides of each, and which of them no neuron makes larger;
 and the simplices among the partners of each neuron.
 """
 
@@ -7,221 +7,268 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, prange
 
-from nmc.connectome.kernels.simplices import popcount
+from nmc.connectome.kernels.simplices import (
+    AHEAD,
+    IN_WORD,
+    ONE,
+    WORD,
+    _clear,
+    _fetch,
+    _mark,
+    _neighbourhood,
+    _pick,
+    _rooms,
+    popcount,
+    prefetch,
+)
 
-ONE = np.uint64(1)
+ZERO = np.uint64(0)
+#: Counts of a connection are asked for so many turns ahead.
+SOON = np.uint64(8)
 
 
 @njit(cache=True)
 def _set(bits, row, words, place):
-    bits[row * words + (place >> 6)] |= ONE << np.uint64(place & 63)
+    row, place = np.uint64(row), np.uint64(place)
+    bits[row * np.uint64(words) + (place >> WORD)] |= ONE << (place & IN_WORD)
 
 
 @njit(cache=True)
-def _neighbourhood(v, indptr, indices, inside, place, starts, edges, ids):
-    """Write which targets of `v` contact which, by place, and which connections these are."""
-    begin, size, end = indptr[v], indptr[v + 1] - indptr[v], 0
-    for a in range(size):
-        inside[indices[begin + a]] = 1
-        place[indices[begin + a]] = a
-    for a in range(size):
-        t = indices[begin + a]
-        for i in range(indptr[t], indptr[t + 1]):
-            w = indices[i]
-            if inside[w]:
-                edges[end], ids[end] = place[w], i
-                end += 1
-        starts[a + 1] = end
-    return size
-
-
-@njit(cache=True)
-def _bit_rows(v, size, indptr, indices, t_indptr, t_indices, inside, place, starts, edges, bits):
-    """Write rows of bits for each target of `v`: whom it contacts, who contacts it, which of the
-    neurons that contact `v` do, too; return the words of a row.
-    """
-    outs, ins, fronts = bits
-    sources = t_indptr[v + 1] - t_indptr[v]
-    words, front_words = (size + 63) >> 6, (sources + 63) >> 6
-    outs[: size * words] = 0
-    ins[: size * words] = 0
-    fronts[: size * front_words] = 0
-    for a in range(size):
-        for e in range(starts[a], starts[a + 1]):
-            _set(outs, a, words, edges[e])
+def _turn(targets, words, starts, edges, ins):
+    """Write which targets contact each target, as rows of bits."""
+    ins[: targets * words] = 0
+    for a in range(targets):
+        for e in range(starts[a], starts[a + ONE]):
             _set(ins, edges[e], words, a)
-    for u in range(sources):
-        t = t_indices[t_indptr[v] + u]
-        for i in range(indptr[t], indptr[t + 1]):
-            if inside[indices[i]]:
-                _set(fronts, place[indices[i]], front_words, u)
-    return words, front_words
-
-
-@njit(cache=True)
-def _grows(depth, at, lists, bits, words, front_words):
-    """Return whether a neuron before, or between, makes the walk a larger simplex."""
-    outs, ins, fronts = bits
-    for k in range(front_words):
-        word = ~np.uint64(0)
-        for level in range(depth + 1):
-            word &= fronts[lists[at[level] - 1] * front_words + k]
-        if word:
-            return True
-    for between in range(depth + 1):
-        for k in range(words):
-            word = ~np.uint64(0)
-            for level in range(depth + 1):
-                row = lists[at[level] - 1] * words + k
-                word &= outs[row] if level < between else ins[row]
-            if word:
-                return True
-    return False
-
-
-@njit(cache=True)
-def _credit(turn, first, last, totals, before, sides, back, on_sides):
-    """Credit the connections to the walk's last neuron with what was met since `before`."""
-    while turn >= 0:
-        for k in range(first, last):
-            on_sides[sides[turn], k] += totals[k] - before[k]
-        turn = back[turn]
-
-
-@njit(cache=True)
-def _go_on(depth, ends, x, starts, edges, ids, lists, sides, back, outs, words):
-    """List the candidates that `x` contacts; return where the list ends."""
-    first, end = ends[depth], ends[depth + 1]
-    stop, e, e_end = end, starts[x], starts[x + 1]
-    if depth == 0:  # all targets are candidates, each in its own place
-        for i in range(e, e_end):
-            lists[end], sides[end], back[end] = edges[i], ids[i], edges[i]
-            end += 1
-    elif words:
-        for q in range(first, stop):
-            y = lists[q]
-            lists[end] = y
-            end += np.int64(outs[x * words + (y >> 6)] >> np.uint64(y & 63) & ONE)
-    else:
-        for q in range(first, stop):
-            while e < e_end and edges[e] < lists[q]:
-                e += 1
-            if e < e_end and edges[e] == lists[q]:
-                lists[end], sides[end], back[end] = edges[e], ids[e], q
-                end += 1
-    return end
 
 
 @njit(cache=True, parallel=True)
-def visit_simplices(indptr, indices, t_indptr, t_indices, room, dimensions, which, tasks):
-    """Walk through all directed simplices, depth first from their source.
+def count_sides(indptr, indices, room, sides):
+    """Count, for every connection, the simplices of each dimension it is part of.
 
-    The candidates at depth d are ``lists[ends[d] : ends[d + 1]]``: targets of the source that all
-    neurons of the walk contact. Each remembers the connection to it from the walk's last neuron,
-    and its place in the list above, where that from the neuron before stands.
+    Up to three dimensions bits are compared: how many targets of a source come before, between
+    and after two that are connected.  Simplices of more dimensions are walked through, and a
+    side is credited once with all that go on from it.
 
     Parameters
     ----------
-    indptr, indices, t_indptr, t_indices : int array
-        The graph of n neurons and m connections, and its transpose.
-    room : (int, int, int)
-        Largest out-degree, connections among targets, largest in-degree.
-    dimensions : int
-        Number of dimensions there are, at least 2.
-    which : int
-        1 for sides, 2 for maximal simplices, 0 for neither.
+    indptr, indices, room
+        As for `nmc.connectome.kernels.simplices.count_simplices`.
+    sides : unsigned int array, shape (tasks, connections, columns)
+        Zeros; what is counted is added up in the first. Column k is for dimension k + 2; there
+        are two at least.
+    """
+    n, (tasks, _, columns) = indptr.size - 1, sides.shape
+    all_inside, all_place, all_starts, all_edges, all_bits, all_lists, all_ends, all_at = _rooms(
+        tasks, indices, n, room
+    )
+    all_ins, all_ids = np.empty_like(all_bits), np.empty(all_edges.shape, np.uint64)
+    all_path = np.empty((tasks, columns + 3), np.uint64)
+    all_marks = np.zeros((tasks, columns + 3, columns), np.uint64)
+    for c in prange(tasks):
+        inside, place, starts, edges = all_inside[c], all_place[c], all_starts[c], all_edges[c]
+        bits, lists, ends, at, ins = all_bits[c], all_lists[c], all_ends[c], all_at[c], all_ins[c]
+        ids, path, marks, here = all_ids[c], all_path[c], all_marks[c], sides[c]
+        for v in range(c, n, tasks):
+            first, targets = np.uint64(indptr[v]), np.uint64(indptr[v + 1] - indptr[v])
+            words = _neighbourhood(v, indptr, indices, inside, place, starts, edges, bits, ids)
+            _turn(targets, words, starts, edges, ins)
+            for a in range(targets):
+                for e in range(starts[a], starts[a + ONE]):
+                    soon = ids[min(e + SOON, starts[targets])]
+                    prefetch(here, soon * np.uint64(columns))
+                    b = np.uint64(edges[e])
+                    before = between = after = ZERO
+                    for w in range(words):
+                        out_a, in_b = bits[a * words + w], ins[b * words + w]
+                        before += popcount(ins[a * words + w] & in_b)
+                        between += popcount(out_a & in_b)
+                        after += popcount(out_a & bits[b * words + w])
+                    here[ids[e], 0] += 1
+                    here[ids[e], 1] += before + between + after
+                    here[first + a, 0] += 1
+                    here[first + a, 1] += after
+                    here[first + b, 0] += 1
+                    here[first + b, 1] += before + after
+                    if after > ONE:
+                        path[0], path[1] = a, b
+                        end = _pick(edges, starts[a], starts[a + ONE], bits, words, b, lists, ZERO)
+                        local = first, words, starts, bits, ids
+                        _credit_deeper(end, local, lists, ends, at, path, marks, here)
+    for c in range(1, tasks):  # in place: the sum of all would take as much again
+        for e in range(indices.size):
+            for k in range(columns):
+                sides[0, e, k] += sides[c, e, k]
+
+
+@njit(cache=True)
+def _credit_deeper(stop, local, lists, ends, at, path, marks, here):
+    """Credit the sides of simplices of four dimensions and more from a source and ``path[:2]`` on.
+
+    They go on among ``lists[:stop]``, depth first as in `simplices`. The last of `marks` counts
+    simplices as they are met, the others remember it at each place of the path.
+    """
+    _, words, _, bits, _ = local
+    totals, columns, depth = marks[-1], marks.shape[1], 0
+    totals[:] = 0
+    ends[0], ends[1], at[0] = 0, stop, 0
+    while True:
+        first, stop, turn = ends[depth], ends[depth + 1], at[depth]
+        if turn == stop:
+            if depth == 0:
+                break
+            depth -= 1
+            _credit(depth + 2, depth + 1 if depth else 2, columns, local, path, marks, here)
+            continue
+        at[depth] = turn + ONE
+        path[depth + 2] = lists[turn]
+        for k in range(depth + 1, columns):
+            marks[depth + 2, k] = totals[k]
+        end = _pick(lists, first, stop, bits, words, lists[turn], lists, stop)
+        if depth:
+            totals[depth + 1] += ONE
+            if end == stop:
+                _credit(depth + 2, depth + 1, depth + 2, local, path, marks, here)
+        if end > stop:
+            depth += 1
+            ends[depth + 1], at[depth] = end, stop
+    for last in range(2 if totals.any() else 0):
+        _credit(last, 2, columns, local, path, marks, here)
+
+
+@njit(cache=True)
+def _credit(last, low, high, local, path, marks, here):
+    """Credit the sides to ``path[last]`` with the simplices met since it came into the path."""
+    first, words, starts, bits, ids = local
+    x, totals = path[last], marks[-1]
+    side = first + x
+    for j in range(last + 1):
+        for k in range(low, high):
+            here[side, k] += totals[k] - marks[last, k]
+        if j < last:  # which of the connections of path[j] it is: as many as set bits before it
+            row = path[j] * words
+            rank = starts[path[j]]
+            for w in range(x >> WORD):
+                rank += popcount(bits[row + w])
+            rest = bits[row + (x >> WORD)] & ((ONE << (x & IN_WORD)) - ONE)
+            side = ids[rank + popcount(rest)]
+
+
+@njit(cache=True, parallel=True)
+def count_maximal(indptr, indices, t_indptr, t_indices, room, in_degree, top, tasks):
+    """Count the directed simplices that are part of no larger one, by dimension.
+
+    As Bron and Kerbosch (1973) do for cliques, a walk keeps who may follow its last neuron, and
+    who may stand before or between its own; with x next both are narrowed, ``after & out(x)``
+    and ``(elsewhere | after) & in(x)``, and it is maximal when both are empty. Those elsewhere
+    are targets of the source, or neurons before it.
+
+    Parameters
+    ----------
+    indptr, indices, t_indptr, t_indices, room
+        The graph, its transpose, and room as for `simplices.count_simplices`.
+    in_degree, top : int
+        The largest there is, and the largest dimension.
 
     Returns
     -------
-    sources, sinks : int64 array, shape (n, dimensions)
-        Simplices that begin, and end, at each neuron.
-    sides : int64 array, shape (m, dimensions)
-        Simplices that each connection is part of.
-    maximal : int64 array, shape (dimensions,)
-        Simplices that are part of no other.
+    int64 array, shape (2, top + 1)
+        All simplices met, and the maximal ones.
     """
-    n, (degree, edges_most, in_most) = indptr.size - 1, room
-    wide = degree * ((degree + 63) >> 6) if which == 2 else 0
-    front = degree * ((in_most + 63) >> 6) if which == 2 else 0
-    ends_of = np.zeros((2, tasks, n, dimensions), np.int64)
-    on_sides = np.zeros((tasks, indices.size if which == 1 else 0, dimensions), np.int64)
-    maximal = np.zeros((tasks, dimensions), np.int64)
-    # An allocation inside a task can fail unseen.
-    all_inside, all_place = np.zeros((tasks, n), np.uint8), np.empty((tasks, n), np.int32)
-    all_starts = np.zeros((tasks, degree + 1), np.int64)
-    all_edges = np.empty((tasks, edges_most), np.int32)
-    all_ids = np.empty((tasks, edges_most), np.int64)
-    all_lists = np.empty((tasks, degree * (dimensions + 1) + 1), np.int32)
-    all_sides = np.empty((tasks, 2, degree * (dimensions + 1)), np.int64)
-    all_turns = np.zeros((tasks, 2, dimensions + 3), np.int64)
-    all_totals = np.zeros((tasks, dimensions + 3, dimensions), np.int64)
-    all_rows, all_fronts = (
-        np.empty((tasks, 2, wide), np.uint64),
-        np.empty((tasks, front), np.uint64),
+    n, degree, depths = indptr.size - 1, room[0], top + 1
+    all_inside, all_place, all_starts, all_edges, all_bits, all_lists, _, all_at = _rooms(
+        tasks, indices, n, room
     )
+    wide, front_wide = (degree + 63) >> 6, (in_degree + 63) >> 6
+    all_ins, all_fronts = (
+        np.empty_like(all_bits),
+        np.empty((tasks, degree * front_wide), np.uint64),
+    )
+    all_after = np.empty((tasks, 3, depths, wide), np.uint64)
+    all_before = np.empty((tasks, depths, front_wide), np.uint64)
+    maximal = np.zeros((tasks, 2, top + 1), np.int64)
     for c in prange(tasks):
         inside, place, starts, edges = all_inside[c], all_place[c], all_starts[c], all_edges[c]
-        ids, lists, sides, back = all_ids[c], all_lists[c], all_sides[c, 0], all_sides[c, 1]
-        ends, at, totals, before = all_turns[c, 0], all_turns[c, 1], all_totals[c, 0], all_totals[c]
-        sources, sinks, credited, whole = ends_of[0, c], ends_of[1, c], on_sides[c], maximal[c]
-        outs, words, front_words = all_rows[c, 0], 0, 0
-        bits = outs, all_rows[c, 1], all_fronts[c]
+        bits, ins, fronts, found = all_bits[c], all_ins[c], all_fronts[c], all_lists[c]
+        before, at, here = all_before[c], all_at[c], maximal[c]
+        after, left, anywhere = all_after[c]
         for v in range(c, n, tasks):
-            size = _neighbourhood(v, indptr, indices, inside, place, starts, edges, ids)
-            if which == 2:
-                words, front_words = _bit_rows(
-                    v,
-                    size,
-                    indptr,
-                    indices,
-                    t_indptr,
-                    t_indices,
-                    inside,
-                    place,
-                    starts,
-                    edges,
-                    bits,
-                )
-                whole[0] += size == 0 and t_indptr[v] == t_indptr[v + 1]
-            for a in range(size):
-                inside[indices[indptr[v] + a]] = 0
-                lists[a], sides[a], back[a] = a, indptr[v] + a, -1
-            for k in range(dimensions):
-                sources[v, k] -= totals[k]
-            totals[0] += 1
-            sinks[v, 0] += 1
-            depth, ends[1], at[0] = 0, size, 0
-            while depth >= 0:
-                turn, stop = at[depth], ends[depth + 1]
-                k = depth + 1  # the dimension of the walk with the next candidate
-                if turn == stop:
-                    depth -= 1
-                    if which == 1 and depth >= 0:
-                        k, turn = depth + 1, at[depth] - 1
-                        _credit(turn, k, dimensions, totals, before[k], sides, back, credited)
-                    continue
-                at[depth] = turn + 1
-                x = lists[turn]
-                for d in range(k, dimensions):
-                    before[k, d] = totals[d]
-                totals[k] += 1
-                sinks[indices[indptr[v] + x], k] += 1
-                end = _go_on(depth, ends, x, starts, edges, ids, lists, sides, back, outs, words)
-                if end > stop:
-                    depth += 1
-                    ends[depth + 1], at[depth] = end, stop
-                elif which == 1:
-                    _credit(turn, k, k + 1, totals, before[k], sides, back, credited)
-                elif which == 2:
-                    whole[k] += not _grows(depth, at, lists, bits, words, front_words)
-            for k in range(dimensions):
-                sources[v, k] += totals[k]
-    for c in range(1, tasks):  # in place: the sum of all would take as much again
-        for e in range(on_sides.shape[1]):
-            for k in range(dimensions):
-                on_sides[0, e, k] += on_sides[c, e, k]
-    ends_found = ends_of.sum(axis=1)
-    return ends_found[0], ends_found[1], on_sides[0], maximal.sum(axis=0)
+            targets = np.uint64(indptr[v + 1] - indptr[v])
+            sources = np.uint64(t_indptr[v + 1] - t_indptr[v])
+            here[0, 0] += 1
+            if targets == 0:
+                here[1, 0] += sources == 0
+                continue
+            words = _neighbourhood(v, indptr, indices, inside, place, starts, edges, bits)
+            _turn(targets, words, starts, edges, ins)
+            front_words = (sources + IN_WORD) >> WORD
+            fronts[: targets * front_words] = 0
+            _mark(v, indptr, indices, inside, place)
+            for u in range(sources):
+                t, end = t_indices[np.uint64(t_indptr[v]) + u], ZERO
+                soon = t_indices[np.uint64(t_indptr[v]) + min(u + AHEAD, sources - ONE)]
+                _fetch(np.uint64(indptr[soon]), indices)
+                for i in range(np.uint64(indptr[t]), np.uint64(indptr[t + 1])):
+                    w = indices[i]
+                    found[end] = w
+                    end += np.uint64(inside[w])
+                for i in range(end):
+                    _set(fronts, place[found[i]], front_words, u)
+            _clear(v, indptr, indices, inside)
+            for w in range(words):
+                rest = targets - (w << WORD)
+                every = ~ZERO if rest > IN_WORD else (ONE << rest) - ONE
+                after[0, w] = left[0, w] = anywhere[0, w] = every
+            before[0, :front_words] = ~ZERO
+            _count_maximal(
+                words, front_words, bits, ins, fronts, after, left, anywhere, before, at, here
+            )
+    return maximal.sum(axis=0)
+
+
+@njit(cache=True)
+def _count_maximal(
+    words, front_words, bits, ins, fronts, after, left, anywhere, before, at, counts
+):
+    """Count the maximal simplices of one source; `left` are those of `after` still to come."""
+    depth, at[0] = 0, 0
+    while depth >= 0:
+        k = at[depth]
+        while k < words and left[depth, k] == 0:
+            k += ONE
+        at[depth] = k
+        if k == words:
+            depth -= 1
+            continue
+        word = left[depth, k]
+        rest = word & (word - ONE)
+        left[depth, k] = rest
+        x = (k << WORD) + popcount((word ^ rest) - ONE)
+        row, front = x * words, x * front_words
+        counts[0, depth + 1] += 1
+        more = ZERO
+        for w in range(words):
+            both = after[depth, w] & bits[row + w]
+            after[depth + 1, w] = both
+            more |= both
+        if more:
+            for w in range(words):
+                left[depth + 1, w] = after[depth + 1, w]
+                anywhere[depth + 1, w] = after[depth + 1, w] | (anywhere[depth, w] & ins[row + w])
+            for w in range(front_words):
+                before[depth + 1, w] = before[depth, w] & fronts[front + w]
+            depth += 1
+            at[depth] = ZERO
+            continue
+        w = ZERO
+        while w < words and not more:
+            more = anywhere[depth, w] & ins[row + w]
+            w += ONE
+        w = ZERO
+        while w < front_words and not more:
+            more = before[depth, w] & fronts[front + w]
+            w += ONE
+        counts[1, depth + 1] += more == ZERO
 
 
 @njit(cache=True, parallel=True)
