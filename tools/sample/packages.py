@@ -17,6 +17,7 @@ from importlib.metadata import version
 from multiprocessing import get_context
 from pathlib import Path
 
+import nmc
 import numpy as np
 import pandas as pd
 from nmc import names
@@ -286,8 +287,6 @@ def _measure(model: str) -> dict[str, float]:
     is the largest steady current at which the cell can rest: the first maximum of the soma's
     steady current over its voltage.
     """
-    import nmc
-
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / model
         for name, text in package_members(model, (0.0,) * 4).items():

@@ -10,10 +10,16 @@ import base64
 import io
 from collections.abc import Iterable, Mapping
 from importlib.resources import files
-from typing import TYPE_CHECKING
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.collections import LineCollection
+from matplotlib.colors import ListedColormap, Normalize, to_hex
+from matplotlib.figure import Figure
 
 from nmc import style
 from nmc.cells.morphology import section_points
@@ -21,10 +27,6 @@ from nmc.cells.package import AnyModel, as_package
 from nmc.data import provenance
 from nmc.errors import FormatError, MissingLibraryError
 from nmc.viewer3d import View3D, pack, page_part
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 #: The soma first, then dendrites: what a picture of the tree shows.
 _DRAWN = ("soma", "dend", "apic")
@@ -99,9 +101,6 @@ def nearest_recorded(points: dict[str, np.ndarray], recorded: list[str]) -> np.n
 
 def voltage_colours() -> list[str]:
     """Colours from the lowest to the highest voltage: dark at rest, bright at a spike's peak."""
-    from matplotlib import colormaps
-    from matplotlib.colors import to_hex
-
     return [to_hex(c) for c in colormaps["plasma"](np.linspace(0.0, 0.85, 64))]
 
 
@@ -131,10 +130,6 @@ def plot_voltages(
     FormatError
         The trace holds no recorded sections.
     """
-    from matplotlib.cm import ScalarMappable
-    from matplotlib.collections import LineCollection
-    from matplotlib.colors import ListedColormap, Normalize
-
     frames, points = make_frames(trace, 1.0), section_points(as_package(model))
     frame = frames.iloc[max(0, frames.index.searchsorted(at_ms, "right") - 1)]
     colours = ScalarMappable(
@@ -182,7 +177,6 @@ def plot_currentscape(
     FormatError
         The trace has no such column.
     """
-    import matplotlib.pyplot as plt
 
     channels = list(channels)
     if missing := [name for name in channels if name not in trace]:
@@ -213,7 +207,6 @@ def plot_currentscape(
 
 def run_picture(trace: pd.DataFrame, model: AnyModel, at_ms: float | None = None) -> bytes:
     """A PNG of a run: the tree at one time, by default the soma's highest, and the soma's trace."""
-    from matplotlib.figure import Figure
 
     if at_ms is None:
         at_ms = trace.loc[trace["v_mV"].idxmax(), "t_ms"]
