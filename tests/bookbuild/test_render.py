@@ -136,11 +136,3 @@ def test_one_chapter_is_run_and_rendered_without_the_others(toy):
     site = toy.root / "_build/one-page/_build/html/book"
     assert "the answer is" in (site / "one.html").read_text()
     assert not (site / "two.html").exists() and not (toy.root / "_build/html").exists()
-
-
-def test_what_a_run_changes_is_on_the_page_although_its_text_is_the_same(toy):
-    tree = toy.tree("tree", thickness=165)
-    first = build(toy, tree).text_content()
-    toy.write("helpers/toy.py", "def answer():\n    return 42\n")
-    second = build(toy, tree).text_content()
-    assert "the answer is 41" in first and "the answer is 42" in second

@@ -177,7 +177,6 @@ def plot_currentscape(
     FormatError
         The trace has no such column.
     """
-
     channels = list(channels)
     if missing := [name for name in channels if name not in trace]:
         raise FormatError(
@@ -207,7 +206,6 @@ def plot_currentscape(
 
 def run_picture(trace: pd.DataFrame, model: AnyModel, at_ms: float | None = None) -> bytes:
     """A PNG of a run: the tree at one time, by default the soma's highest, and the soma's trace."""
-
     if at_ms is None:
         at_ms = trace.loc[trace["v_mV"].idxmax(), "t_ms"]
     with style.context():
