@@ -38,9 +38,8 @@ _WORDS = {"yes": True, "true": True, "no": False, "false": False}
 
 @dataclass(frozen=True)
 class Exercise:
-    """One exercise that can be checked; the first three say what it is, the others how to judge."""
+    """One exercise that can be checked: a hint, its answer, and how to judge what is given."""
 
-    identifier: str  #: its label in the book, such as ``"ex-analyse-means"``
     hint: str  #: one sentence for those whose answer is wrong
     answer: Callable[..., object]  #: what computes its answer
     tolerance: float = TOLERANCE  #: relative difference that is forgiven where nothing is counted
@@ -116,17 +115,18 @@ def exercise(
 ) -> Callable[[Callable[..., object]], Callable[..., object]]:
     """Register the decorated function as the one that computes an exercise's answer.
 
-    The function takes what `check` is given beside the answer (a parameter a reader may have
-    changed), each with the chapter's own value as its default.  It returns a name, a number, a
-    list whose order does not matter, or labelled parts as a dictionary in the question's order.
-    Its settings are those of `Exercise`; a second function for the same one is a ValueError.
+    `identifier` is the exercise's label in the book, such as ``"ex-analyse-means"``. The function
+    takes what `check` is given beside the answer (a parameter a reader may have changed), each with
+    the chapter's own value as its default. It returns a name, a number, a list whose order does not
+    matter, or labelled parts as a dictionary in the question's order. Its settings are those of
+    `Exercise`; a second function for the same one is a ValueError.
     """
 
     def register(answer: Callable[..., object]) -> Callable[..., object]:
         known = _KNOWN.get(identifier)
         if known and _place(known.answer) != _place(answer):
             raise ValueError(f"Exercise {identifier!r} is registered twice.")
-        _KNOWN[identifier] = Exercise(identifier, hint, answer, **judging)
+        _KNOWN[identifier] = Exercise(hint, answer, **judging)
         return answer
 
     return register
