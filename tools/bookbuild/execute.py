@@ -28,11 +28,11 @@ from jupyter_cache.base import CacheBundleIn
 from nbformat import NotebookNode
 from nmc import style
 from nmc.data import provenance
-from nmc.data.files import redact
+from nmc.data.files import redact, sha256_of
 from PIL import Image, ImageOps
 
 from tools.bookbuild import BookError
-from tools.bookbuild.project import Chapter, Project, environment_hash, file_hash
+from tools.bookbuild.project import Chapter, Project, environment_hash
 
 Say = Callable[[str], None]
 
@@ -377,7 +377,7 @@ class DataState:
         if place not in self._known:
             try:
                 file = nmc.fetch(key, source=self.source, progress=False) if key else path
-                self._known[place] = file_hash(Path(file))
+                self._known[place] = sha256_of(Path(file))
             except (nmc.errors.NMCError, OSError):
                 self._known[place] = None
         return self._known[place]

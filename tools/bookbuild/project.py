@@ -8,8 +8,8 @@ import platform
 import tomllib
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache, cached_property
-from hashlib import file_digest, sha256
+from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
 
 import nbformat
@@ -18,6 +18,7 @@ from myst_nb.core.read import read_myst_markdown_notebook
 from myst_parser.config.main import MdParserConfig
 from nbformat import NotebookNode
 from nmc.code_hash import syntax_hash
+from nmc.data.files import sha256_of
 
 from tools.bookbuild import BookError
 
@@ -212,18 +213,6 @@ def _files(node: dict) -> list[str]:
     return found
 
 
-def file_hash(path: Path) -> str:
-    """Return the sha256 of a file's bytes; hashed again only when the file has changed."""
-    status = path.stat()
-    return _hash(path, status.st_size, status.st_mtime_ns)
-
-
-@cache
-def _hash(path: Path, size: int, mtime_ns: int) -> str:
-    with path.open("rb") as file:
-        return file_digest(file, "sha256").hexdigest()
-
-
 def code_tree_hash(folder: Path) -> str:
     """Hash names and contents of all files below a folder that a chapter may run or read.
 
@@ -234,7 +223,7 @@ def code_tree_hash(folder: Path) -> str:
         inside = path.relative_to(folder)
         left_out = any(p in _NOT_RUN or p.endswith(".egg-info") for p in inside.parts)
         if path.is_file() and not left_out:
-            content = file_hash(path)
+            content = sha256_of(path)
             if path.suffix == ".py":
                 with suppress(SyntaxError):  # else whatever is in it counts
                     content = syntax_hash(path.read_text("utf-8"))
@@ -257,7 +246,7 @@ def environment_hash(project: Project, source: str) -> str:
     parts = (
         source_identity(source),
         code_tree_hash(project.root / "helpers"),
-        file_hash(lock) if lock.is_file() else "no lock",
+        sha256_of(lock) if lock.is_file() else "no lock",
         platform.python_implementation() + platform.python_version(),
     )
     return sha256("\n".join(parts).encode()).hexdigest()[:32]

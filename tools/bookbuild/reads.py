@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-from pathlib import Path
-
+import pandas as pd
 from nmc.cli.files import READ_BY_CHAPTERS
 from nmc.data.registry import items, match
 
@@ -17,30 +15,22 @@ def list_reads(project: Project, pages: list[Page]) -> int:
     path = project.root / "helpers/nmc/cli" / READ_BY_CHAPTERS
     if not path.is_file():  # a book of somebody else's
         return 0
-    with path.open(encoding="utf-8", newline="") as file:
-        before = {(row["chapter"], row["key"], row["data"]) for row in csv.DictReader(file)}
-    read = _reads(pages)
-    packed = {
-        name: {item.key for item in match(key for chapter, key, _ in before if chapter == name)}
-        for name in {chapter for chapter, *_ in before}
-    }
+    before = set(pd.read_csv(path).itertuples(index=False, name=None))
+    read: dict[tuple[str, str], set[str]] = {}
+    for name, entry in ((page.chapter.name, one) for page in pages for one in page.run.data):
+        if entry.get("key") in items():
+            kind = "sample" if entry["invented"] else "real"
+            read.setdefault((name, kind), set()).add(entry["key"])
+    packed: dict[str, set[str]] = {}
+    for name, key, _ in before:
+        packed.setdefault(name, set()).update(item.key for item in match([key]))
     lacking = sum(len(keys - packed.get(name, set())) for (name, _), keys in read.items())
     if lacking:
         now = {(name, key, kind) for (name, kind), keys in read.items() for key in folded(keys)}
         kept = {row for row in before if (row[0], row[2]) not in read and row[0] in project.pages}
-        _write(path, project, now | kept)
+        rows = sorted(now | kept, key=lambda row: (project.pages.index(row[0]), row))
+        pd.DataFrame(rows, columns=["chapter", "key", "data"]).to_csv(path, index=False)
     return lacking
-
-
-def _reads(pages: list[Page]) -> dict[tuple[str, str], set[str]]:
-    """Return the keys of the files that each chapter's run fetched, by chapter and kind of data."""
-    found: dict[tuple[str, str], set[str]] = {}
-    for page in pages:
-        for entry in page.run.data:
-            if entry.get("key") in items():
-                kind = "sample" if entry["invented"] else "real"
-                found.setdefault((page.chapter.name, kind), set()).add(entry["key"])
-    return found
 
 
 def folded(keys: set[str]) -> set[str]:
@@ -50,12 +40,3 @@ def folded(keys: set[str]) -> set[str]:
         families.setdefault(key.rpartition("/")[0], set()).add(key)
     whole = {name: one for name, one in families.items() if len(one) > 1 and one <= keys}
     return (keys - set().union(*whole.values())) | set(whole)
-
-
-def _write(path: Path, project: Project, rows: set[tuple[str, ...]]) -> None:
-    place = {name: number for number, name in enumerate(project.pages)}
-    ordered: list[tuple[str, ...]] = sorted(rows, key=lambda row: (place[row[0]], row))
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(("chapter", "key", "data"))
-        writer.writerows(ordered)
