@@ -125,3 +125,17 @@ def test_a_moved_folder_is_read_where_it_is(tmp_path):
     finish(start_run(tmp_path / "here", PARTS, FROM))
     (tmp_path / "here").rename(tmp_path / "there")
     assert len(read_parts(tmp_path / "there")[1]) == 2
+
+
+@pytest.mark.parametrize("flag", [0x01, 0x20, 0x40])
+def test_a_part_that_says_it_is_encrypted_or_patched_is_damaged(tmp_path, flag):
+    path = finish(start_run(tmp_path, PARTS, FROM)).path("0")
+    content = bytearray(path.read_bytes())
+    for sign, place in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        at = content.find(sign)
+        while at >= 0:
+            content[at + place] |= flag
+            at = content.find(sign, at + 1)
+    path.write_bytes(content)
+    with pytest.raises(PartsError, match="is damaged"):
+        read_parts(tmp_path)

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import secrets
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from nmc.data.files import atomic_write, write_json
+from nmc.data.files import NPZ_ERRORS, atomic_write, write_json
 from nmc.errors import PartsError
 
 RUN_FILE = "run.json"
@@ -76,7 +75,7 @@ class PartedRun:
                 arrays = {key: stored[key] for key in stored.files}
             told = json.loads(str(arrays.pop("_part")))
             meta, run_id = told["meta"], told["run_id"]
-        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        except (*NPZ_ERRORS, TypeError) as error:
             raise PartsError(
                 f"{self._describe(name)}: {path} is damaged ({error}). Run it again."
             ) from error

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-import zipfile
 from importlib.metadata import version
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from nmc import child
 from nmc.cells import mechanisms
 from nmc.cells.package import Package
 from nmc.code_hash import code_hash
-from nmc.data.files import atomic_write, cache_folder
+from nmc.data.files import NPZ_ERRORS, atomic_write, cache_folder
 
 
 def run_cached(
@@ -102,7 +101,7 @@ def load_result(key: str) -> tuple[dict, dict[str, np.ndarray]] | None:
         with np.load(path) as stored:
             arrays = {name: stored[name] for name in stored.files}
         return json.loads(str(arrays.pop("_meta"))), arrays
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile, EOFError):
+    except NPZ_ERRORS:
         return None
 
 

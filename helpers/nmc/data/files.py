@@ -11,6 +11,8 @@ import os
 import re
 import secrets
 import shutil
+import zipfile
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import lru_cache
@@ -26,6 +28,11 @@ from nmc.errors import CacheError, FormatError, NMCError, SourceError
 #: A file at a tree's root that says what the tree is: ``{"origin": …, "invented": true}``.
 MARKER = "nmc-tree.json"
 SUMS = "SHA256SUMS"
+#: What numpy and zipfile raise for a damaged ``.npz``; a RuntimeError for what looks encrypted.
+NPZ_ERRORS = (
+    OSError, ValueError, KeyError, EOFError, RuntimeError, SyntaxError, zipfile.BadZipFile,
+    zlib.error,
+)  # fmt: skip
 
 
 def source_names(source: str | os.PathLike | list | tuple | None = None) -> tuple[str, ...]:
