@@ -214,9 +214,10 @@ def test_packages_whose_synapses_differ_run_together_from_a_folder(plan, expecte
 
 
 @pytest.mark.neuron
-def test_more_ranks_than_cells_are_refused_by_the_run(run, folder):
-    status, told = run(7, folder)
-    assert status != 0 and "runs on 1 to 6 ranks; got 7" in told
+def test_more_ranks_than_cells_are_refused_by_the_run(run, plan, tmp_path):
+    pair = nmc.plan_circuit(nmc.default_connectome(), plan.neurons["neuron"][:2], missing="skip")
+    status, told = run(3, nmc.write_circuit(pair, tmp_path / "circuit", **RUN))
+    assert status != 0 and "runs on 1 to 2 ranks; got 3" in told
 
 
 def test_arrays_are_joined_from_all_parts():
