@@ -93,7 +93,7 @@ def write_large(folder: Path) -> None:
     angle = np.linspace(0, 2 * np.pi, LARGE)
     places = np.column_stack([1000 * np.cos(angle), 0 * angle, 1000 * np.sin(angle)])
     codes = np.arange(LARGE) % 50
-    arrays = {"indptr": indptr, "indices": post.astype(np.int32)}
+    arrays = {"indptr": indptr.astype(np.int32), "indices": post.astype(np.int32)}
     np.savez(folder / f"graph-{LARGE}.npz", positions=places, codes=codes, **arrays)
 
 

@@ -90,11 +90,11 @@ def _null(task: str, name: str):
     @way(task, "nmc")
     def ready(graph):
         import nmc
+        from nmc.connectome.graph import Connectome, Coverage, make_neurons
 
         places = graph.neurons[["x_um", "y_um", "z_um"]].to_numpy()
-        types = graph.neurons["mtype"].astype(str).to_numpy()
-        connectome = nmc.make_connectome(graph.adjacency, types, places)
-        graph.adjacency = None  # the connectome's own is enough
+        neurons = make_neurons(graph.neurons["mtype"].to_numpy(), places)
+        connectome = Connectome(neurons, graph.adjacency, Coverage(()), "instance")
         return lambda: getattr(nmc, name)(connectome, rng=1)
 
 
