@@ -27,6 +27,11 @@ def test_all_parts_come_back(tmp_path):
     )
 
 
+def test_parts_keep_the_order_they_were_given_in(tmp_path):
+    finish(start_run(tmp_path, dict.fromkeys("cab", [0]), FROM))
+    assert list(read_parts(tmp_path)[1]) == list(open_run(tmp_path).parts) == ["c", "a", "b"]
+
+
 def test_a_missing_part_is_named_with_what_it_covers(tmp_path):
     finish(start_run(tmp_path, PARTS, FROM), ["0"])
     with pytest.raises(PartsError, match=r"Part 1 \(2 of 2; it covers 1, 3\) is missing"):

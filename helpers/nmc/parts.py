@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from nmc.data.files import NPZ_ERRORS, atomic_write, write_json
+from nmc.data.files import NPZ_ERRORS, atomic_write, write_bytes
 from nmc.errors import PartsError
 
 RUN_FILE = "run.json"
@@ -158,7 +158,7 @@ def start_run(
     run = PartedRun(folder, run_id, dict(made_from), covered, own)
     told = {"format": _FORMAT, "run_id": run_id, "made_from": run.made_from, "parts": covered,
             "part_made_from": own}  # fmt: skip
-    write_json(folder / RUN_FILE, told)
+    write_bytes(folder / RUN_FILE, json.dumps(told, indent=1).encode())  # in the order of the parts
     for name in set(_names(folder)) - (set(covered) if resume else set()):
         run.path(name).unlink(missing_ok=True)
     return run
