@@ -23,7 +23,7 @@ KINDS = {
     "pair": ("nmc.cells.results.result_key('nmc.circuit._neuron:run_pair', {}, {})",
              ["nmc.circuit._neuron", "nmc.cells.porting"]),
     "network": ("nmc.cells.results.result_key('nmc.circuit._neuron:run_circuit', {}, {})",
-                ["nmc.circuit._neuron", "nmc.cells.build", "nmc.parts"]),
+                ["nmc.circuit._neuron", "nmc.cells.build"]),
     "row of a sweep": ("nmc.cells.sweep.makings('step')['code_sha256']",
                        ["nmc.cells.features", "nmc.cells.settings", "nmc.cells._run"]),
     "row of the scoreboard": ("nmc.cells.sweep.makings('rest')['code_sha256']",
@@ -32,7 +32,7 @@ KINDS = {
                          ["nmc.circuit.pairs", "nmc.circuit.synaptome", "nmc.circuit._neuron"]),
     "opened connectome": ("nmc.connectome.read.compact_name('0')", ["nmc.connectome.hdf5"]),
     "row of an ensemble": ("nmc.code_hash.code_hash('nmc.connectome.ensembles')",
-                           ["nmc.connectome.ensembles", "nmc.connectome.kernels.simplices"]),
+                           ["nmc.parts", "nmc.connectome.kernels.simplices"]),
 }  # fmt: skip
 
 #: Runs in a copy of the package: prints the keys as they are, and after each change.
