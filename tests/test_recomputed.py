@@ -76,6 +76,9 @@ def test_rows_are_stamped_only_when_a_sample_run_again_gives_the_same(tmp_path):
     with pytest.raises(FormatError, match="only be stamped by runs that are recorded"):
         recomputed.restamp("models", rows("L1_DAC_bNAC219_1"), today, path=file)
     assert recomputed.restamp("models", rows(value=1.0 + 1e-9), today, path=file) == 2
+    with pytest.raises(SimulationError, match="1.002"):
+        recomputed.restamp("models", rows(value=1.002), today, rounding=0.001, path=file)
+    assert recomputed.restamp("models", rows(value=1.0005), today, rounding=0.001, path=file) == 2
     stamped = pd.read_parquet(file).set_index("value")["code_sha256"]
     assert stamped.to_dict() == {1.0: "new", 2.0: "new", 3.0: "old", 4.0: "old"}
 

@@ -69,3 +69,16 @@ def test_every_layer_has_a_colour_of_its_own():
 )
 def test_opposed_colours_differ_beyond_hue(pair):
     assert abs(luminance(pair[0]) - luminance(pair[1])) > 0.02
+
+
+@pytest.mark.parametrize("values, whole", [([1, 2, 3], True), ([1, 2.5, 3], False)])
+@pytest.mark.parametrize("how", ["bar", "plot"])
+def test_an_axis_of_counts_has_whole_numbers(how, values, whole):
+    with style.context():
+        fig, ax = plt.subplots(figsize=(3, 3))
+        getattr(ax, how)(range(3), values)
+        ax.set_ylim(0, 3.2)
+        style.finish(fig, "")
+        fig.canvas.draw()
+    assert (ax.get_yticks() % 1 == 0).all() == whole
+    plt.close(fig)

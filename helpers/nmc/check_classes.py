@@ -136,7 +136,7 @@ def _spike_times(source: Source) -> pd.DataFrame:
     return _claims(times)
 
 
-#: At their printed rheobase these fire first 987 to 1,005 ms into the step (tried one by one).
+#: Each was run: silent for 1 s at 98 % of the printed rheobase, firing within 1 s at 102 %.
 _FIRE_LATE = {
     "L4_SBC_dNAC222_1", "L4_ChC_dNAC222_1", "L5_LBC_bAC217_1", "L23_LBC_dNAC222_2",
     "L23_MC_dNAC222_5", "L23_SBC_dNAC222_3",

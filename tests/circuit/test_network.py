@@ -1,4 +1,4 @@
-"""Circuits: what a plan decides, that and that errors are named."""
+"""Circuits: what a plan decides, and that errors are named."""
 
 import nmc
 import numpy as np

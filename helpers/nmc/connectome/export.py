@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape, quoteattr
@@ -336,8 +337,6 @@ def _plain_columns(connectome: Connectome) -> dict[str, list]:
 
 
 def _library(name: str, how: str):
-    from importlib import import_module
-
     try:
         return import_module(name)
     except ImportError as error:

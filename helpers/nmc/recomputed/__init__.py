@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from nmc.data import fetch_record
+from nmc.data import at_hand, fetch_record, provenance
 from nmc.data.archive import inspect
 from nmc.errors import (
     ChecksumError,
@@ -274,8 +274,6 @@ def hash_at_hand(model: str) -> str | None:
 
     An invented package is no later state of the portal's, so it counts as none.
     """
-    from nmc.data import at_hand
-
     try:
         record = at_hand(f"model/{model}")
     except ChecksumError:  # altered where it lies: whatever it is, it is not the row's
@@ -305,8 +303,6 @@ def read_table(path: Path) -> pd.DataFrame:
 
 
 def _note(table: str, path: Path) -> None:
-    from nmc.data import provenance
-
     content = path.read_bytes()
     provenance.remember(
         provenance.Record(
