@@ -196,8 +196,8 @@ def _sizes(soma: bool) -> Callable[[Source], pd.DataFrame]:
 def _synapses(quantity: str, kinds: str = "all") -> Callable[[Source], pd.DataFrame]:
     """Compare the packages' synapses with the pathway sheets.
 
-    The contacts of a connection by one printed deviation; U, D and F, which were drawn synapse by
-    synapse, by three standard errors of as many draws, and half of the last printed digit.
+    Contacts by one printed deviation; U, D and F, which were drawn synapse by synapse, by three
+    standard errors of as many draws, and half of the last printed digit.
     """
 
     def rows(source: Source) -> pd.DataFrame:

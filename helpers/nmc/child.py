@@ -256,10 +256,7 @@ class _Bar:
 
 
 def main(folder: Path) -> int:
-    """Run the task that ``spec.json`` names; write ``meta.json`` and ``arrays.npz``.
-
-    What code prints goes to the log that the parent opened; only files speak to the parent.
-    """
+    """Run the task that ``spec.json`` names; write ``meta.json`` and ``arrays.npz``."""
     spec = json.loads((folder / "spec.json").read_text("utf-8"))
     die_with(spec["parent"])
 
@@ -287,8 +284,8 @@ def main(folder: Path) -> int:
 def die_with(parent: int) -> None:
     """End this process as soon as the one of that id has died, whatever it is doing then.
 
-    Linux itself sends the signal.  Elsewhere a shell beside this process does, since no thread of
-    it runs while compiled code holds Python's lock.
+    Linux sends the signal; elsewhere a shell beside this process does, as no thread runs while
+    compiled code holds Python's lock.
     """
     own = os.getpid()
     if sys.platform == "linux":

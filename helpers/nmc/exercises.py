@@ -84,10 +84,7 @@ _loaded: Path | None = None
 
 
 def answers_folder() -> Path:
-    """Return the folder with the answers: ``NMC_ANSWERS``, or that of the checkout in use.
-
-    A MissingFileError where there is none, as in an installation without the book.
-    """
+    """Return the folder with the answers: ``NMC_ANSWERS``, or that of the checkout in use."""
     named = os.environ.get("NMC_ANSWERS")
     folder = Path(named) if named else Path(__file__).resolve().parents[2] / "book" / "answers"
     if any(folder.glob("*.py")):
@@ -115,11 +112,8 @@ def exercise(
 ) -> Callable[[Callable[..., object]], Callable[..., object]]:
     """Register the decorated function as the one that computes an exercise's answer.
 
-    `identifier` is the exercise's label in the book, such as ``"ex-analyse-means"``. The function
-    takes what `check` is given beside the answer (a parameter a reader may have changed), each with
-    the chapter's own value as its default. It returns a name, a number, a list whose order does not
-    matter, or labelled parts as a dictionary in the question's order. Its settings are those of
-    `Exercise`; a second function for the same one is a ValueError.
+    It takes what `check` is given beside the answer, with the chapter's values as defaults, and
+    returns a name, a number, a list in any order, or labelled parts in the question's order.
     """
 
     def register(answer: Callable[..., object]) -> Callable[..., object]:

@@ -150,10 +150,7 @@ def canonical_mtype(name: str) -> str:
 
 
 def canonical_etype(name: str) -> str:
-    """Return the e-type without its model id (``cACint209`` and ``cACint`` give ``cAC``).
-
-    ``L23PC`` … ``L6PC``, as ``cellinfo.json`` writes them, give ``cADpyr``.
-    """
+    """Return the e-type without its model id (``cACint209``: ``cAC``, ``L23PC``: ``cADpyr``)."""
     plain = re.sub(r"\d+$", "", str(name))
     plain = {"cACint": "cAC"}.get(plain, plain)
     if re.fullmatch(r"L(23|4|5|6)PC", str(name)):

@@ -40,10 +40,7 @@ class PartedRun:
     def write_part(
         self, name: str, meta: Mapping | None = None, arrays: Mapping[str, np.ndarray] | None = None
     ) -> Path:
-        """Write one of `parts` in one piece, `meta` as JSON and arrays by name; returns its file.
-
-        A PartsError where the run has no such part, or another was started in the folder meanwhile.
-        """
+        """Write one of `parts` in one piece, `meta` as JSON, arrays by name; returns its file."""
         if name not in self.parts:
             raise PartsError(f"The run in {self.folder} has no part {name!r}.")
         now = open_run(self.folder)
@@ -60,10 +57,7 @@ class PartedRun:
         return path
 
     def read_part(self, name: str) -> tuple[dict, dict[str, np.ndarray]]:
-        """Read one of `parts`; returns `meta` and `arrays` as they were given to `write_part`.
-
-        A PartsError where it is missing, damaged, of another run, or made from something else.
-        """
+        """Read one of `parts`; returns `meta` and `arrays` as they were given to `write_part`."""
         path = self.path(name)
         if not path.is_file():
             raise PartsError(
@@ -136,10 +130,8 @@ def start_run(
 ) -> PartedRun:
     """Begin a run in a folder: write its ``run.json`` and delete the parts of earlier runs.
 
-    One process does this, before any part is written; the others call `open_run`. With `resume` the
-    run that stands in the folder goes on, if it was made from the same: its parts that are covered
-    again stay, and `PartedRun.unfinished` names the rest. A PartsError where there are no parts, or
-    one's name cannot be part of a file's.
+    One process does this, the others call `open_run`.  With `resume` a run made from the same
+    goes on: its parts that are covered again stay, and `PartedRun.unfinished` names the rest.
     """
     folder = Path(folder)
     covered = {str(name): list(items) for name, items in parts.items()}
@@ -188,11 +180,7 @@ def open_run(folder: str | Path) -> PartedRun:
 def read_parts(
     folder: str | Path, made_from: Mapping[str, str] | None = None
 ) -> tuple[PartedRun, dict[str, tuple[dict, dict[str, np.ndarray]]]]:
-    """Read a complete result: the run, and each part's meta and arrays by name, in the run's order.
-
-    `made_from` is what the reader expects; names that it leaves out are not compared.  A PartsError
-    where there is no run, or a part is missing, damaged, foreign, or made from something else.
-    """
+    """Read a complete result: the run, and each part's meta and arrays by name, in order."""
     run = open_run(folder)
     compared = {name: run.made_from.get(name) for name in made_from or ()}
     if found := _differences(compared, made_from or {}):

@@ -46,18 +46,7 @@ WORDS = {
 
 
 def judge(rows: pd.DataFrame) -> pd.DataFrame:
-    """Put the fact sheets beside measured rows, of the store or of a sweep, and judge them.
-
-    Parameters
-    ----------
-    rows : pandas.DataFrame
-        With ``model`` and the columns of `TOLERANCES`; ``invented`` where the models may be.
-
-    Returns
-    -------
-    pandas.DataFrame
-        A copy with ``published_…``, ``agrees_…`` and ``verdict``; see `load_scoreboard`.
-    """
+    """Put the fact sheets beside measured rows, of the store or of a sweep, and judge them."""
     judged = add_published(rows.copy())
     every = judged[[f"agrees_{column}" for column in TOLERANCES]].all(axis=1)
     judged["verdict"] = _verdicts(judged, every)
@@ -67,22 +56,7 @@ def judge(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def compare(models, *, mode: str = "published") -> pd.DataFrame:
-    """Simulate some models at rest and put their numbers beside their fact sheets'.
-
-    Parameters
-    ----------
-    models : iterable of str
-        Which models.
-    mode : {"published", "converged"}
-        See `nmc.cells.settings`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row a model and quantity: ``published``, ``recomputed``, ``difference_percent`` and
-        ``verdict``, *agrees* within `TOLERANCES` or *differs*, or what
-        `nmc.published.verdict` says where the model or its sheet is invented.
-    """
+    """Simulate some models at rest and put their numbers beside their fact sheets'."""
     measured = [{"model": str(m), **simulate_rest(m, mode=mode).attrs} for m in models]
     columns = ["model", "invented", *TOLERANCES]
     rows = judge(pd.DataFrame(measured)[columns]).set_index("model")
@@ -119,20 +93,7 @@ def _invented(rows: pd.DataFrame) -> pd.Series:
 
 
 def explain(rows: pd.DataFrame, every: pd.DataFrame) -> pd.DataFrame:
-    """Give each row that differs a reason that was tried: another NEURON, or other seeds.
-
-    Parameters
-    ----------
-    rows : pandas.DataFrame
-        From `judge`.
-    every : pandas.DataFrame
-        From `judge` too, runs under other NEURONs included.
-
-    Returns
-    -------
-    pandas.DataFrame
-        A copy with ``reason``: empty where the row agrees or cannot be judged.
-    """
+    """Give each row that differs a ``reason`` that was tried: another NEURON, or other seeds."""
     agreeing = every[every["verdict"] == "agrees"].groupby("model")["neuron"].max()
 
     def reason(row: pd.Series) -> str:
@@ -204,33 +165,7 @@ def run_scoreboard(
     keep: bool = True,
     path: Path | None = None,
 ) -> pd.DataFrame:
-    """Run the plan over the source's models and keep the rows.
-
-    Rows that stand, in the store or from a run that was ended, are not run again.
-
-    Parameters
-    ----------
-    models : iterable of str, optional
-        All models whose package the source has, unless given.
-    plan : iterable of (str, mapping) or (str, mapping, list of str)
-        Protocols with their settings, and the models where not all; see `PLAN`.
-    n_workers : int
-        Models at the same time.
-    keep : bool
-        Merge the rows into the store after every entry of the plan.
-    path : pathlib.Path, optional
-        Another file than the store's own.
-
-    Returns
-    -------
-    pandas.DataFrame
-        The rows of this run, one a model and entry of the plan.
-
-    Raises
-    ------
-    SourceError
-        `keep`, and the source's packages are the synthetic sample's.
-    """
+    """Run the plan over the source's models and keep the rows; what stands is not run again."""
     if models is None:
         models = [name for name in names.model_names() if available(f"model/{name}")]
     models = list(models)
@@ -255,27 +190,7 @@ def run_scoreboard(
 
 
 def verify(n: int = 4, *, seed: int = 0, path: Path | None = None) -> int:
-    """Run some recorded rows again; if all are the same, stamp the rows as of today's code.
-
-    Parameters
-    ----------
-    n : int
-        How many models of each protocol and its settings, drawn by `seed`.
-    path : pathlib.Path, optional
-        Another file than the store's own.
-
-    Returns
-    -------
-    int
-        How many rows were stamped: those of the NEURON in use.
-
-    Raises
-    ------
-    SimulationError
-        A run gave another number than is kept; nothing was stamped.
-    SourceError
-        The source's packages are the synthetic sample's.
-    """
+    """Run `n` models of each protocol again, drawn by `seed`; if all agree, stamp the rows."""
     rows = pd.read_parquet(path or recomputed.table_file("models"))
     rows = rows[(rows["neuron"] == mechanisms.build_tag()["neuron"]) & rows["error"].isna()]
     drawn = recomputed.draw_sample(rows, n, seed)
@@ -363,14 +278,7 @@ def load_scoreboard(
 
 
 def load_spike_times() -> pd.DataFrame:
-    """Read the recorded runs that stand beside Open Source Brain's reference times.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row a model of `SPIKE_TIMES`: ``model``, ``spike_times_ms`` (JSON), ``stale`` and
-        ``stale_because``, as `load_scoreboard` has them.
-    """
+    """Read the recorded runs that stand beside Open Source Brain's reference times."""
     rows = recomputed.load_kept("models")
     reference = rows[rows["settings"].str.contains("v_init_mV") & (rows["protocol"] == "step")]
     return recomputed.mark_rows(reference, makings("step"))

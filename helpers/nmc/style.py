@@ -98,10 +98,7 @@ def new_axes(ax: Axes | None = None, *, width: float = 7.0, height: float = 4.0)
 
 
 def finish(where: Axes | Figure, text: str) -> None:
-    """End a figure: a note on its data below, once, unless empty; numbers on axes as one says them.
-
-    Powers of ten are written out, and where all that is drawn are whole numbers, so are the ticks.
-    """
+    """End a figure: a note on its data below, once, unless empty; plain numbers on the axes."""
     fig = where if isinstance(where, Figure) else where.figure
     for ax in fig.axes:
         for k, axis in enumerate((ax.xaxis, ax.yaxis)):

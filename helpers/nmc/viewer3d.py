@@ -199,8 +199,7 @@ def page_part(
 ) -> str:
     """Return a view for a page: its picture (a base64 PNG), its data, and its script.
 
-    `start` is the function of the script that is called with each element of the class
-    ``nmc-`` + `kind`.  A view of more than `MAX_BYTES` is a FigureError: show `fewer`.
+    `start` is the function of the script that is called with each element of ``nmc-`` + `kind`.
     """
     packed = json.dumps(data, separators=(",", ":"), ensure_ascii=False).replace("</", "<\\/")
     name = f"nmc-{kind}-{hashlib.sha256(packed.encode()).hexdigest()[:12]}"

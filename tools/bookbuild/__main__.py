@@ -49,10 +49,7 @@ def main(context: click.Context, root: Path, build: str) -> None:
 
 
 def _full_source(_context, _option, source: str) -> str:
-    """Check the source before anything runs, and write its folders out in full.
-
-    Chapters run in folders of their own, where a relative path would name another place.
-    """
+    """Check the source before anything runs, and write its folders out in full."""
     full = source_identity(source)
     try:
         trees(full)
@@ -184,11 +181,7 @@ def times_table(pages: list[Page]) -> str:
 
 
 def build_twice(project: Project, source: str, *, jobs: int = 2, say: Say = print) -> list[Page]:
-    """Run every chapter twice from nothing; a BookError names chapter and cell of what differs.
-
-    Each run has a data cache of its own, so that whatever the package keeps between sessions is
-    made again; compiled mechanisms alone are shared, as a compiler's output shows on no page.
-    """
+    """Run every chapter twice from nothing; a BookError names chapter and cell of what differs."""
     runs = []
     shared = cache_folder() / "mechanisms"
     shared.mkdir(parents=True, exist_ok=True)
@@ -211,11 +204,7 @@ def build_twice(project: Project, source: str, *, jobs: int = 2, say: Say = prin
 
 
 def differences(first: NotebookNode, second: NotebookNode) -> list[int]:
-    """Return the numbers of the code cells, from 1, whose outputs differ to a reader.
-
-    A Python object's address is never the same; a kernel sends what a loop prints in one piece
-    or in several, as its clock falls.
-    """
+    """Return the numbers of the code cells, from 1, whose outputs differ to a reader."""
     shown = []
     for notebook in (first, second):
         cells = [cell.outputs for cell in notebook.cells if cell.cell_type == "code"]
@@ -234,10 +223,7 @@ def _joined(outputs: list[NotebookNode]) -> list[str]:
 
 
 def run() -> None:
-    """Call the command line; an error of the book's is one message and exit code 1.
-
-    SIGTERM is an exception as Ctrl-C is, so that what the build has started ends with it.
-    """
+    """Call the command line; an error of the book's is one message, SIGTERM an exception."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         main(standalone_mode=False)

@@ -141,11 +141,7 @@ def execute_stale(
     say: Say = print,
     cache: Path | None = None,
 ) -> list[Page]:
-    """Run every chapter whose code, helpers, pins, source or data changed; reuse the others.
-
-    `only` names the one chapter to care for; `cache` is the ``NMC_CACHE`` that chapters see.  A
-    BookError tells which chapters failed, when every other stale one has run.
-    """
+    """Run every chapter whose code, helpers, pins, source or data changed; reuse the others."""
     store, today = store_of(project, source), DataState(source)
     chapters = [one for one in project.chapters if only in (None, one.name)]
     for one in chapters:
@@ -181,11 +177,7 @@ def execute_stale(
 
 
 def last_runs(project: Project, *, say: Say = print) -> tuple[Store, list[Page]]:
-    """Return each chapter with its last run of the same code, however stale; runs nothing.
-
-    For those who write or lay out pages while the code below still moves.  A chapter that never
-    ran so is left without outputs.
-    """
+    """Return each chapter with its last run of the same code, however stale; runs nothing."""
     stores = [Store(folder) for folder in _states(project)]
     draft, pages = Store(project.runs.parent / "draft"), []
     for chapter in project.chapters:
@@ -201,10 +193,7 @@ def last_runs(project: Project, *, say: Say = print) -> tuple[Store, list[Page]]
 def execute(
     chapter: Chapter, source: str, folder: Path, *, stop: Event, cache: Path | None = None
 ) -> Page:
-    """Run a chapter from top to bottom in a new folder below `folder`; `stop` ends it.
-
-    A BookError holds nbmake's traceback of a cell that fails.
-    """
+    """Run a chapter from top to bottom in a new folder below `folder`; `stop` ends it."""
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="run-", dir=folder) as name:
         scratch = Path(name)

@@ -41,10 +41,7 @@ _CHECK = re.compile(r"`(nmc\.check\([^`]*\))`")
 
 
 def plain_notebook(chapter: Chapter, project: Project, *, solutions: bool) -> NotebookNode:
-    """Return a chapter as a notebook for readers, or without solutions for students to answer in.
-
-    It has no outputs, and none of the cells that only guard the prose.
-    """
+    """Return a chapter as a notebook for readers, or without solutions for students."""
     writer = _Writer(chapter, project, solutions)
     notebook = chapter.notebook()
     for cell in notebook.cells:

@@ -174,11 +174,7 @@ def short_references(path: Path) -> References:
 
 
 def published_table(pages: list[Page], references: References) -> str:
-    """Return every claim of `nmc.published` as a row of an HTML table, one folded for each topic.
-
-    A claim that an executed chapter recomputed carries that value, its source and its verdict;
-    the others say what they wait for.
-    """
+    """Return every claim of `nmc.published` as a row of an HTML table, one for each topic."""
     found: dict[str, tuple[dict, str]] = {}
     for page in pages:
         for result in page.run.results:

@@ -31,10 +31,7 @@ _MARKDOWN = MdParserConfig(enable_extensions={"colon_fence", "dollarmath", "amsm
 
 @dataclass(frozen=True)
 class Chapter:
-    """One page of the book: its path from the book's folder without suffix, and its Markdown.
-
-    `answers` is the hash of the code that computes what its exercises are checked against.
-    """
+    """One page of the book: path without suffix, Markdown, hash of its answers' code."""
 
     name: str
     text: str
@@ -166,10 +163,7 @@ class Project:
 
 
 def colab_address(urls: dict[str, str], page: str) -> str | None:
-    """Return where Colab opens a chapter's notebook without solutions; it reads GitHub only.
-
-    The notebooks stand in the branch of that name, where a release puts them.
-    """
+    """Return where Colab opens a chapter's notebook without solutions; it reads GitHub only."""
     place = urls.get("Repository", "").removeprefix("https://github.com/").strip("/")
     if not place or ":" in place:
         return None
@@ -214,10 +208,7 @@ def _files(node: dict) -> list[str]:
 
 
 def code_tree_hash(folder: Path) -> str:
-    """Hash names and contents of all files below a folder that a chapter may run or read.
-
-    Of Python files the syntax counts: comments, docstrings and layout change no output.
-    """
+    """Hash names and contents of all files below a folder; of Python files the syntax counts."""
     digest = sha256()
     for path in sorted(folder.rglob("*")):
         inside = path.relative_to(folder)

@@ -31,11 +31,7 @@ def render(
     strict: bool = True,
     verbose: bool = False,
 ) -> Path:
-    """Build the book's HTML and put it in place in one step; returns the page to open.
-
-    With `only`, that page alone is rendered, with the glossary and the bibliography it points to. A
-    BookError holds the last lines of Jupyter Book where it fails, or warns and `strict` is set.
-    """
+    """Build the book's HTML (or `only` one page) and put it in place; returns the page to open."""
     work = project.build / ("one-page" if only else "jupyter-book")
     done = _jupyter_book(project, pages, store, source, work, only, "html", strict, verbose)
     if done.returncode:

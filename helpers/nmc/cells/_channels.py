@@ -19,20 +19,8 @@ _PARAMETER, _ASSIGNED, _STATE = 1, 2, 3
 def run(params: dict, report) -> tuple[dict, dict[str, np.ndarray]]:
     """Measure every gate of some mechanisms.
 
-    Parameters
-    ----------
-    params : dict
-        ``mechanisms`` (name → which of ``"v"`` and ``"ca"`` is varied), ``v_mV`` and
-        ``calcium_mM`` (the values it takes), ``v_rest_mV``, ``calcium_rest_mM``, ``celsius``.
-    report : callable
-        Takes the fraction that is done.
-
-    Returns
-    -------
-    meta, arrays
-        ``meta["gates"]``: mechanism → gate → power (None where the conductance does not tell);
-        arrays ``mechanism/gate/steady`` and ``mechanism/gate/tau`` (ms, NaN where it cannot be
-        measured), of the length of the varied quantity.
+    ``meta["gates"]``: mechanism → gate → power (None where the conductance does not tell); arrays
+    ``mechanism/gate/steady`` and ``…/tau`` (ms, NaN where it cannot be measured).
     """
     from neuron import h
 

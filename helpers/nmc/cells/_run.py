@@ -168,11 +168,7 @@ def advance(h, tstop: float, report) -> None:
 
 
 def attach(h, cell: Cell, stimulus: Stimulus) -> tuple[list, int, Any]:
-    """Put a stimulus on a cell.
-
-    Returns what must be kept alive; and the sign and the reference of a current that is injected
-    and known only from the run (sign 0: none).
-    """
+    """Put a stimulus on a cell."""
     segment = cell.segment(stimulus.at)
     if isinstance(stimulus, Current):
         clamp = h.IClamp(segment)

@@ -56,17 +56,7 @@ def cell_spec(package: Package) -> dict:
 
 @dataclass(eq=False)
 class Cell:
-    """A cell placed in this process's NEURON.
-
-    Attributes
-    ----------
-    hoc : HocObject
-        The template's instance: ``soma``, ``dend``, ``apic``, ``axon`` and the section lists.
-    model : str
-        Name of the model.
-    gid : int
-        The cell's number in the reconstructed circuit.
-    """
+    """A cell placed in this process's NEURON: its template's instance, its model, its gid."""
 
     hoc: Any
     model: str
@@ -110,22 +100,7 @@ class Cell:
 
 
 def build_cell(spec: dict, *, synapses: bool = False) -> Cell:
-    """Place a package's cell in this process's NEURON.
-
-    Parameters
-    ----------
-    spec : dict
-        From `cell_spec`.
-    synapses : bool
-        Place the package's synapses too, all silent, as the package's template does.
-
-    Raises
-    ------
-    SimulationError
-        The package's HOC code failed; NEURON's own words are in the worker's log.
-    PackageError
-        The folder's files are no longer those that the spec was made from.
-    """
+    """Place a package's cell, and its silent synapses if asked for, in this process's NEURON."""
     from neuron import h
 
     h.load_file("stdrun.hoc")
@@ -192,10 +167,7 @@ def _checked_files(spec: dict) -> dict[str, bytes]:
 
 
 def _copy(files: dict[str, bytes], synapses: bool) -> Path:
-    """Write the files that NEURON reads by their path into a folder of this process's own.
-
-    It reads them anew for each cell, so what it is handed must be what was checked.
-    """
+    """Write the files that NEURON reads by their path, as they were checked, for each cell anew."""
     folder = Path(tempfile.mkdtemp(prefix="package-", dir=child.private_folder()))
     for path, content in files.items():
         if path.startswith("morphology/") or (synapses and path.startswith("synapses/")):
@@ -210,7 +182,7 @@ def _define(
     """Define the package's templates under names of their own.
 
     Without synapses their template is left empty: NEURON 8 refuses to read the package's when
-    the synapses' mechanisms are not loaded, and a package may have none.
+    the synapses' mechanisms are not loaded.
     """
     renamed = spec["renamed"]
     written = [*renamed, *renamed.values(), suffix]  # into HOC code, as is the folder
@@ -241,10 +213,7 @@ def _define(
 
 
 def _mechanisms(files: Iterable[str], renamed: dict[str, str]) -> re.Pattern:
-    """Mechanisms named in HOC code: alone, or at the end of a parameter (``gIhbar_Ih``).
-
-    The longest name that fits is meant: ``gCa_LVAstbar_Ca_LVAst`` names no mechanism ``Ca``.
-    """
+    """Mechanisms named in HOC code, the longest meant: not ``Ca`` in ``gCa_LVAstbar_Ca_LVAst``."""
     mods = {Path(path).stem for path in files if re.fullmatch(r"mechanisms/[^/]+\.mod", path)}
     longest = sorted(mods | set(renamed), key=len, reverse=True)
     return re.compile(rf"(?<![A-Za-z0-9])(?:{'|'.join(map(re.escape, longest))})\b")

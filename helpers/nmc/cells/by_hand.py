@@ -217,10 +217,7 @@ def _files(folder: Path) -> dict[str, str]:
 
 
 def _may_run(folder: Path, command: Sequence[str]) -> bool:
-    """Whether a folder is empty, as our own calls left it, or a known package.
-
-    A command that names one of the files that no digest covers may not run in any of them.
-    """
+    """Whether a folder is empty, as our own calls left it, or a known package's as it is."""
     files, every = _files(folder), known.file_hashes(folder, hidden=True).keys()
     free = {Path(path).name for path in (every - files.keys()) | (every & _FREE)}
     if any(name in part for part in command for name in free):

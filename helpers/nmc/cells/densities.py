@@ -29,10 +29,7 @@ _LIST_OF = dict(zip(SECTION_ARRAYS, SECTION_LISTS, strict=True))
 
 
 def density_parameters(package: Package) -> pd.DataFrame:
-    """Return ``parameter``, ``scale`` (to S/cm²) and ``formula`` by section list and channel.
-
-    A later row of the file wins, and what is set everywhere stands once a list.
-    """
+    """``parameter``, ``scale`` (to S/cm²), ``formula`` by list and channel; a later row wins."""
     table = package.biophysics
     table = table[table["parameter"].str.match("g(?!amma)") & (table["mechanism"] != "")]
     rows = {}

@@ -74,10 +74,7 @@ _ONE_AT_A_TIME = threading.Lock()
 def efel_values(
     trace: pd.DataFrame, names: list[str], start_ms: float, end_ms: float, threshold_mV: float
 ) -> dict:
-    """eFEL's own values of a trace, by feature name; None where it finds none.
-
-    eFEL keeps its settings and its trace in one global place, so one thread at a time.
-    """
+    """eFEL's values by feature, None where none; its state is global: a thread at a time."""
     import efel
 
     given = {

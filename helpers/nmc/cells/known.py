@@ -38,11 +38,9 @@ class Known(NamedTuple):
 
 
 def file_hashes(folder: Path, *, hidden: bool = False) -> dict[str, str]:
-    """Return the sha256 of every file of a package, by its path in the folder.
+    """Return the sha256 of every file by its path; `NOT_PLAIN` for a link, wherever it leads.
 
-    Hidden files are left out unless asked for: no call but `nmc.run_command` could run them, and
-    archives and desktops add some.  A link, wherever it leads, and what is neither file nor folder
-    get `NOT_PLAIN`, so that no folder that holds one is known.
+    Hidden files are left out unless asked for: no call but `nmc.run_command` could run them.
     """
     found = {}
     for path in sorted(folder.rglob("*")):
@@ -83,11 +81,7 @@ def is_known(folder: Path) -> bool:
 
 
 def differences(model: str, hashes: Mapping[str, str]) -> str:
-    """Say in a few words what differs from the known package of that name.
-
-    File by file where the source at hand has the known one, else by the files that many known
-    packages share.
-    """
+    """Say in a few words what differs from the known package of that name."""
     names = {known.model for known in known_packages().values()}
     start = "is not the known package of that name: it "
     return start + _differences(model, hashes) if model in names else "is no known package"
@@ -134,10 +128,7 @@ def _hashes_at_hand(model: str) -> dict[str, str] | None:
 
 @cache
 def _shared_files() -> frozenset[tuple[str, str]]:
-    """Path and sha256 of files that many known packages share.
-
-    ``run.py`` is taken with the name of the template replaced by TEMPLATE.
-    """
+    """Path and sha256 of files that many packages share; TEMPLATE for the name in ``run.py``."""
     return frozenset((row["file"], row["sha256"]) for row in _rows("files"))
 
 

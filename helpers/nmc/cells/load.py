@@ -60,9 +60,6 @@ def load_cell(model: AnyModel, *, synapses: bool = False, trust: bool = False) -
 
 @contextmanager
 def empty_folder() -> Iterator[None]:
-    """Work in an empty folder: NEURON loads libraries and HOC files that lie where it is started.
-
-    Paths used inside must be absolute.
-    """
+    """Work in an empty folder: NEURON loads libraries and HOC files that lie where it starts."""
     with tempfile.TemporaryDirectory(prefix="nmc-empty-") as folder, chdir(folder):
         yield

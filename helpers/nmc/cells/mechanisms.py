@@ -57,8 +57,6 @@ def libraries_of(
     """Return the compiled mechanisms of known or trusted packages as `library_for` does.
 
     With `synapses`, those of their synapses too; nothing that is `loaded` in the process already.
-    TrustError when a package is neither: nothing is compiled; PackageError when a MOD file was
-    changed after its package was loaded.
     """
     texts: dict[str, str] = {}
     ours = True
@@ -75,10 +73,8 @@ def libraries_of(
 def library_for(mods: Iterable[Path], *, variant: str = "exact") -> tuple[Path, ...]:
     """Return the compiled libraries that hold some MOD files, compiling what is missing.
 
-    What is compiled runs as native code: whoever calls this says that the files may.  They may be
-    of several packages, as long as equal names have equal content (else MechanismError);
-    CompilerError when ``nrnivmodl`` is missing or failed.  The libraries are for ``nrn_load_dll``
-    and hold no mechanism twice.
+    They run as native code: whoever calls this says that the files may.  The files may be of
+    several packages, as long as equal names have equal content (else MechanismError).
     """
     return _libraries(port_mods(mods), variant)
 
@@ -88,10 +84,8 @@ def rename_clashes(
 ) -> list[Package]:
     """Let packages run in one process whose MOD files differ under one name.
 
-    The first package's mechanism keeps the name; another one of that name is called after its
-    content, in the MOD file and in the HOC code that inserts it, when they are loaded: the package
-    comes back with ``renamed``, and a warning in the log says so.  `taken` has the content hashes
-    of the mechanisms in the process already, by name; those of the packages are added.
+    The first package's mechanism keeps the name, another one's is called after its content.
+    `taken` has the hashes of what the process holds already; those of the packages are added.
     """
     taken = {} if taken is None else taken
     found = []
@@ -189,9 +183,8 @@ def _in_cache(
 ) -> tuple[list[Path], set[str]]:
     """Pick libraries of the cache, the biggest first; return them and the mechanisms they hold.
 
-    A library of known packages may hold more than is wanted, but nothing under a wanted name with
-    other content, and no name that is loaded or that a library picked before holds.  Any other
-    holds code that runs only if trusted, so it is picked only if all of it is wanted.
+    One of known packages may hold more than is wanted, but nothing of a wanted or loaded name
+    with other content; any other holds code that runs only if trusted, so all must be wanted.
     """
     entries = []
     for manifest in (cache_folder() / "mechanisms").glob("*/manifest.json"):

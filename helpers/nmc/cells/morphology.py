@@ -29,11 +29,7 @@ class SectionPath(NamedTuple):
 
 
 def section_paths(package: Package) -> dict[str, SectionPath]:
-    """Follow each section of the reconstruction by its HOC name, the axon's included.
-
-    ``dend[12]`` is the 13th basal section of the file, the branches taken depth first, as
-    NEURON's import numbers them.
-    """
+    """Follow each section of the reconstruction by its HOC name, numbered as by NEURON's import."""
     tree = package.reconstruction
     count = dict.fromkeys(ARRAYS.values(), 0)
     found: dict[str, SectionPath] = {}

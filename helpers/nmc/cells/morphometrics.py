@@ -315,12 +315,7 @@ def _near(table: pd.DataFrame) -> pd.Series:
 
 
 def count_morphometrics(table: pd.DataFrame) -> pd.DataFrame:
-    """Count how many printed sizes of `compare_morphometrics` come back.
-
-    What is not in the file, or stands beside a sheet of another kind (real beside invented), is
-    not counted.  Two rows, the neurites' sizes and the somata's
-    diameters, as `nmc.published.compare_many` gives them.
-    """
+    """Count the sizes of `compare_morphometrics` that come back, neurites and somata apart."""
     table = table[table["recomputed"].notna() & (table["verdict"] != MIXED)]
     near = _near(table)
     soma = table.index.get_level_values("neurite") == "soma"

@@ -120,10 +120,7 @@ def read_template(files: Files) -> str:
 
 
 def read_types(files: Files, template: str) -> tuple[str, str]:
-    """M-type and e-type, from ``cellinfo.json`` or the template's name; empty where neither says.
-
-    HOC allows no hyphen, so that ``L1_NGC-DA`` is ``NGCDA`` in the name of a template.
-    """
+    """M-type and e-type, from ``cellinfo.json`` or the template's name (``NGCDA``), or empty."""
     info = read_cellinfo(files)
     etype, _, rest = template.partition("_")
     told = (
@@ -210,8 +207,7 @@ def read_constants(files: Files) -> tuple[float, float]:
 def read_biophysics(files: Files) -> tuple[dict[str, tuple[str, ...]], pd.DataFrame]:
     """Mechanisms by section list, and the parameter table, of ``biophysics.hoc``.
 
-    Only ``insert``, assignments inside ``forsec`` and ``distribute`` calls are understood, and
-    anything else is refused, so that nothing the file does is left out of the table.
+    What is not understood is refused, so that nothing the file does is left out of the table.
     """
     text = files.hoc("biophysics.hoc")
     _, begun, after = text.partition("proc biophys()")
@@ -304,10 +300,7 @@ def read_mtype_map(files: Files) -> dict[int, str]:
 
 
 def read_synapses(files: Files, mtypes: Mapping[int, str], sections: Mapping[str, int]):
-    """Rows of ``synapses.tsv`` with what ``synconf.txt`` sets; see `Package.synapses`.
-
-    `sections` says how many sections of each HOC array the cell has.
-    """
+    """Rows of ``synapses.tsv`` with what ``synconf.txt`` sets; see `Package.synapses`."""
     file = "synapses/synapses.tsv"
     lines = files.text(file).splitlines()
     where = f"{files.name}: {file}"
@@ -373,8 +366,7 @@ def _at(place: str):
 def _read_synconf(files: Files, count: int) -> dict[str, np.ndarray]:
     """What ``synconf.txt`` sets of each of so many synapses, by column; NaN where it does not.
 
-    The file alternates a line of HOC assignments and a line of synapse numbers that ends in
-    −1e15.  HOC would execute whatever stands there; here only assignments of `SYNCONF` pass.
+    HOC would execute whatever stands there; here only assignments of `SYNCONF` pass.
     """
     file = "synapses/synconf.txt"
     lines = files.text(file).rstrip().splitlines() if files.has(file) else []

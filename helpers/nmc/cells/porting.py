@@ -76,12 +76,7 @@ TABLE_MV, TABLE_INTERVALS = (-150, 100), 5000
 
 
 def tabulate(text: str) -> str:
-    """Let a channel look its voltage-dependent rates up in a table.
-
-    A procedure ``rates()`` or ``rates(v)`` that sets steady states and time constants gets a
-    ``TABLE`` statement; NEURON then interpolates linearly between values 0.05 mV apart instead
-    of evaluating exponentials at every step.  Every other text is returned as it is.
-    """
+    """Give a voltage-dependent ``rates`` procedure a ``TABLE`` in steps of 0.05 mV, if it can."""
     found = _RATES.search(text)
     if not found or re.search(r"^[ \t]*TABLE\b", text, re.M) or "VERBATIM" in text:
         return text

@@ -149,10 +149,7 @@ def drive(
     protocol: str,
     synaptic: Mapping | None = None,
 ) -> pd.DataFrame:
-    """Run checked settings and return the trace; see `simulate_currents`.
-
-    ``synaptic`` holds ``rates_Hz`` and ``seed`` of presynaptic m-types; see `nmc.cells._run.run`.
-    """
+    """Run checked settings and return the trace; see `simulate_currents`."""
     run = {**DEFAULTS, **{name: v for name, v in settings.items() if v is not None}}
     found = as_stimuli(stimuli, run["sampling_ms"])
     trains = [one for one in found if isinstance(one, SynapseTrain)]

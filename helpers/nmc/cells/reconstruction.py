@@ -59,10 +59,7 @@ class Reconstruction:
 
 
 def read_reconstruction(path: Path, model: str, *, known: bool) -> Reconstruction:
-    """Read a Neurolucida file of a model; a known package's in this process.
-
-    PackageError when it is truncated, or MorphIO cannot read it.
-    """
+    """Read a Neurolucida file of a model; a known package's in this process."""
     _, arrays = call(read_arrays, path, model, known=known)
     return Reconstruction(**arrays)
 
@@ -107,12 +104,7 @@ def read_arrays(params: dict, report) -> tuple[dict, dict[str, np.ndarray]]:
 
 
 def open_file(params: dict, *, joined: bool = False):
-    """Open ``params["path"]`` with MorphIO.
-
-    `joined` lets sections reach from one branch point to the next: some reconstructions hold points
-    with a single branch going on, where MorphIO and NEURON begin a section and the fact sheets do
-    not.
-    """
+    """Open ``params["path"]`` with MorphIO; `joined`: sections pass points with a single branch."""
     import morphio
     import morphio.mut
 

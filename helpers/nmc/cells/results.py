@@ -33,25 +33,8 @@ def run_cached(
 ) -> tuple[dict, dict[str, np.ndarray]]:
     """Run a worker task over packages, or return what the same run gave before.
 
-    Parameters
-    ----------
-    task, params
-        As for `nmc.child.run_child`; cells stand in ``params["cell"]`` or ``["cells"]``.
-    packages : list of Package
-        Whose mechanisms must be loaded; known or trusted ones.
-    synapses : bool
-        Load the packages' synapse mechanisms too.
-    variant : {"exact", "tabulated"}
-        See `nmc.cells.mechanisms.library_for`.
-    keep : bool
-        False runs anew and keeps nothing, for benchmarks.
-    **limits
-        ``timeout_s``, ``memory_MB``, ``progress`` of `nmc.child.run_child`.
-
-    Returns
-    -------
-    meta, arrays
-        As the task gave them, ``cpu_s`` added.
+    `task`, `params` and `limits` are those of `nmc.child.run_child`; cells stand in
+    ``params["cell"]`` or ``["cells"]``.  Without `keep` it runs anew and keeps nothing.
     """
     libraries = mechanisms.libraries_of(packages, synapses=synapses, variant=variant)
     key = result_key(task, params, mechanisms.build_tag(variant))

@@ -59,26 +59,7 @@ def record_sections(model: AnyModel, n_sections: int = 80) -> dict[str, str]:
 
 
 def make_frames(trace: pd.DataFrame, frame_ms: float = 2.0) -> pd.DataFrame:
-    """Cut a run with recordings of `record_sections` into frames.
-
-    Parameters
-    ----------
-    trace : pandas.DataFrame
-        From a ``simulate_*`` call, sampled regularly.
-    frame_ms : float
-        Length of a frame.
-
-    Returns
-    -------
-    pandas.DataFrame
-        A row a frame, its start ``t_ms`` as index; a column a recorded section, its highest
-        voltage within the frame (mV), so that no spike falls between two frames.
-
-    Raises
-    ------
-    FormatError
-        The trace holds no recorded sections.
-    """
+    """Cut a run of `record_sections` into frames, rows of each section's highest voltage."""
     sections = [c for c in trace.columns if c.partition("[")[0] in _DRAWN and c[-1] == "]"]
     if not sections:
         raise FormatError(
@@ -308,10 +289,7 @@ def _run(label: str, trace: pd.DataFrame, points: dict[str, np.ndarray]) -> dict
 
 
 def _extremes(values: np.ndarray, most: int = 6000) -> tuple[float, np.ndarray]:
-    """Thin a trace out, the lowest and highest value of each stretch kept, in their order.
-
-    Returns how many samples one kept value stands for, and the values.
-    """
+    """Thin a trace out: how many samples a kept value stands for, and the extremes in order."""
     each = int(np.ceil(2 * len(values) / most))
     if each < 3:
         return 1.0, values

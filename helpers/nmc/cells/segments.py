@@ -125,21 +125,7 @@ def record_channels(model: AnyModel, place: str = "soma[0](0.5)") -> dict[str, s
 
 
 def measure_places(package: Package, n_places: int | None) -> pd.DataFrame:
-    """Sections of the simulated cell with their path distance from the soma.
-
-    Parameters
-    ----------
-    package : Package
-        Which cell.
-    n_places : int or None
-        About how many, evenly over the list of sections; None gives all.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``section``, ``part``, ``distance_um`` and ``diameter_um`` of the middle, ``length_um``;
-        the soma always first.
-    """
+    """Sections of the cell, the soma first: part, length, distance and diameter of the middle."""
     segments = locate_segments(package)
     sections = segments.groupby("section", sort=False)
     table = segments[sections.cumcount() == sections["x"].transform("size") // 2]

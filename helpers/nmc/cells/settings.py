@@ -124,15 +124,7 @@ _TARGET = re.compile(r"\w+(?:\[\d+\])?\([0-9.]+\)\.\w+")
 
 
 def check_setting(name: str, value: Any, *, where: str = "") -> Any:
-    """Return one setting, checked; None, which stands for the default, and other names as given.
-
-    Raises
-    ------
-    ProtocolError
-        A value is no number, not finite, or out of its range; names setting, value and range.
-    UnknownNameError
-        There is no such mode.
-    """
+    """Return one setting, checked; None, which stands for the default, and other names as given."""
     where = where or name
     if value is None:
         return None
@@ -201,15 +193,7 @@ def usable_settings(call: Callable) -> list[str]:
 
 
 def check_arguments(call: Callable, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a ``simulate_*`` call is given by name, each value checked.
-
-    Raises
-    ------
-    UnknownNameError
-        The call has no such setting; says the nearest one.
-    ProtocolError
-        See `check_setting`.
-    """
+    """Return what a ``simulate_*`` call is given by name, each value checked."""
     usable = usable_settings(call)
     for name in given:
         if name not in usable:
@@ -243,15 +227,7 @@ TIGHT = {"atol": 1e-7, "max_order": 5}
 def choose(
     package: Package, mode: str, dt_ms: float | None = None, *, synapses: bool = False
 ) -> tuple[dict, str, str]:
-    """Return the integration of a mode, the mechanisms' variant, and a line that says both.
-
-    Raises
-    ------
-    UnknownNameError
-        There is no such mode.
-    ProtocolError
-        A fixed step for the variable one, or the variable one for random synapses.
-    """
+    """Return the integration of a mode, the mechanisms' variant, and a line that says both."""
     check_setting("mode", mode)
     dt_ms = dt_ms or package.dt_ms
     fixed = {"dt_ms": dt_ms, "order": 1}

@@ -53,13 +53,7 @@ class Stimulus:
     at: str = field(default=SOMA, kw_only=True)
 
     def __post_init__(self) -> None:
-        """Check every field.
-
-        Raises
-        ------
-        ProtocolError
-            Names the stimulus, the field, its value and its range.
-        """
+        """Check every field."""
         found = PLACE.fullmatch(self.at) if isinstance(self.at, str) else None
         if not found or float(found[3]) > 1:
             self._refuse(f"at: {self.at!r} is not a place; write it as 'dend[12](0.5)'")
@@ -404,15 +398,7 @@ def from_plain(plain: Mapping[str, Any]) -> Stimulus:
 
 
 def as_stimuli(given: Any, sampling_ms: float) -> list[Stimulus]:
-    """Return stimuli as a list: one or several, currents as arrays among them.
-
-    An array (n,) is a current into the soma in nA, one value every `sampling_ms` from 0 on.
-
-    Raises
-    ------
-    ProtocolError
-        Something is neither a stimulus nor a current; names it by its number.
-    """
+    """Return stimuli as a list; an array is a current into the soma (nA) every `sampling_ms`."""
     if isinstance(given, Stimulus) or _are_numbers(given):
         given = [given]
     if isinstance(given, str | Mapping) or not hasattr(given, "__iter__"):

@@ -47,17 +47,7 @@ _TOLD = ("model", "origin", "invented", "package_sha256")
 
 
 def measure(place: str, protocol: str, settings: Mapping, told: Mapping) -> dict:
-    """Run one protocol on one model; a failure becomes the row's ``error``.
-
-    What a worker does: it refuses a package that is not the one that was asked for.
-
-    Parameters
-    ----------
-    place : str
-        A model's name, or where its package lies.
-    told : mapping
-        `_TOLD` of the package that was asked for, and whether it is ``trusted``.
-    """
+    """Run one protocol on one model, if its package is the one told; a failure is ``error``."""
     started = time.perf_counter()
     row: dict = {
         **{name: told[name] for name in _TOLD},
@@ -251,13 +241,7 @@ def _client(cluster, n_workers: int):
 
 
 def load_rows(folder: Path) -> pd.DataFrame:
-    """Read the rows of a protocol's folder that stand, of a sweep that was ended, too.
-
-    Raises
-    ------
-    PartsError
-        No sweep was started there.
-    """
+    """Read the rows of a protocol's folder that stand, of a sweep that was ended, too."""
     run = open_run(folder)
     rows = [row for name in run.parts if (row := _row(run, name))]
     return pd.DataFrame(rows) if rows else pd.DataFrame(columns=["model", "error"])

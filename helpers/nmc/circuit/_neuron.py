@@ -24,11 +24,9 @@ _CHUNKS = 40
 
 
 def place_contact(h, cell, contact: dict, seed: int, offset: int = 0):
-    """Make one contact's point process; returns it and its random stream.
+    """Make one contact's point process, as the package's ``synapses.hoc``, and its random stream.
 
-    Parameters follow the package's own ``synapses.hoc``.  The stream is Random123, keyed by cell,
-    synapse (plus `offset`, for a contact used twice) and `seed`, so that it does not depend on
-    what else runs in the process.
+    The stream is keyed by cell, synapse (plus `offset`, for a contact used twice) and `seed`.
     """
     segment = cell.section(contact["section"])(contact["x"])
     name = "ProbAMPANMDA_EMS" if contact["excitatory"] else "ProbGABAAB_EMS"
@@ -90,15 +88,9 @@ def _come_to_rest(h) -> None:
 
 
 def run_pair(params: dict, report) -> tuple[dict, dict[str, np.ndarray]]:
-    """Fire one presynaptic cell once a trial and record the soma.
+    """Fire one presynaptic cell once a trial, from rest with rested synapses, and record the soma.
 
-    ``params``: ``cell``, ``contacts`` (from `nmc.circuit.synaptome.to_spec`), ``trials``,
-    ``seed``, ``onset_ms``, ``window_ms``, ``dt_ms``, ``sampling_ms``, ``v_init_mV``, ``hold_mV``
-    (None without a holding current) and ``spikes_ms`` (times of the presynaptic spikes after the
-    onset).
-
-    Each trial starts from the settled cell, with rested synapses.  Arrays: ``t_ms`` (n,) with the
-    first presynaptic spike at 0, ``v_mV`` (trials, n).
+    Arrays: ``t_ms`` (n,) with the first presynaptic spike at 0, ``v_mV`` (trials, n).
     """
     from neuron import h
 
@@ -148,9 +140,8 @@ def _find_holding_current(h, cell, settings: dict, hold_mV: float) -> float:
 def run_attenuation(params: dict, report) -> tuple[dict, dict[str, np.ndarray]]:
     """Compute, for every segment of a resting cell, transfer over input impedance of the soma.
 
-    ``params``: ``cell``, ``v_init_mV``, ``dt_ms``.  At 0 Hz, the channels' own response
-    included: the ratio of the charges that a small current there and at the soma leave.
-    Arrays: ``section`` (number in the list of names), ``x``, ``share``.
+    At 0 Hz, with the channels' own response: the ratio of the charges that a small current there
+    and at the soma leave.  Arrays: ``section``, ``x``, ``share``.
     """
     from neuron import h
 
@@ -183,10 +174,7 @@ def run_circuit(params: dict, report) -> tuple[dict, dict[str, np.ndarray]]:
 
 
 def simulate_share(h, pc, params: dict, report) -> tuple[dict, dict[str, np.ndarray]]:
-    """Build and run this process's share of a circuit, with the mechanisms loaded.
-
-    Arrays: ``spike_t_ms``, ``spike_gid``, ``t_ms`` and ``v_<gid>`` (mV) of each recorded cell.
-    """
+    """Build and run this process's share of a circuit, with the mechanisms loaded."""
     mine = cells_of(int(pc.id()), int(pc.nhost()), len(params["cells"]))
     cells = {gid: _place_cell(h, pc, gid, params) for gid in mine}
     alive = [_wire(h, pc, cells[c["post"]], c, params["seed"]) for c in params["contacts"]

@@ -17,10 +17,7 @@ RISE_MS = 0.2
 
 @njit(cache=True)
 def _step(v, w, current, p, fall, fade):
-    """One exponential-Euler step of the adaptive exponential neuron; returns v and w.
-
-    ``fall`` and ``fade`` are what a step leaves of a deflection and of the adaptation.
-    """
+    """One exponential-Euler step; `fall`, `fade`: what is left of deflection and adaptation."""
     kick = p[4] * np.exp(min((v - p[3]) / p[4], 12.0))
     target = p[2] + (current - w) / p[1] + kick
     return target + (v - target) * fall, w * fade
@@ -97,10 +94,9 @@ def run_network(
 ):  # fmt: skip
     """Run the network; returns spike times, who spiked, and recorded voltages.
 
-    ``cells`` (N, 9) parameters; ``taus`` (N, 2) decay of AMPA and GABA-A; ``reversals`` (N, 3)
-    GABA-A, GABA-B, magnesium (mM); ``pointer`` (N + 1) a sender's rows of ``links``; ``links``
-    (delay in steps, first contact, receiver, number of contacts); ``contacts`` (U, D, F, fast
-    weight, slow weight, excitatory); ``events`` (steps + 1) a step's rows of ``event_links``.
+    ``pointer`` (N + 1) a sender's rows of ``links`` (delay in steps, first contact, receiver,
+    contacts); ``contacts`` (U, D, F, fast weight, slow weight, excitatory); ``events`` a step's
+    rows of ``event_links``; ``reversals`` GABA-A, GABA-B, magnesium (mM).
     """
     n = len(cells)
     depth = links[:, 0].max() + 2 if len(links) else 2

@@ -176,12 +176,7 @@ def choose_integration(packages: Iterable[Package], mode: str, dt_ms: float) -> 
 
 
 def rewrite(text: str) -> str:
-    """State the decay of a synapse's MOD text as differential equations.
-
-    `text` is a MOD file whose ``SOLVE`` calls a procedure of lines ``A = A*A_step``; a
-    ``DERIVATIVE`` block takes the procedure's place, nothing else differs. A MechanismError for any
-    other form.
-    """
+    """State the decay of a synapse's MOD text (``A = A*A_step``) as differential equations."""
     solve = _SOLVE.search(text)
     body = solve and re.search(rf"\bPROCEDURE\s+{solve[2]}\s*\(\s*\)\s*\{{([^}}]*)\}}", text)
     states = _DECAY.findall(body[1]) if body else []

@@ -101,21 +101,10 @@ def compare_with_sheet(
 ) -> pd.DataFrame:
     """Compare what single connections gave with a pathway's sheet: ratio of the means.
 
-    `values` has, for each column of `SHEET`, one value a connection (NaN is left out) or their
-    summary; `sheet` is the pathway's row of `nmc.load_pathways`, None where there is none;
-    `invented` says whether the connections are.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Index: the quantities.  ``simulated``, ``simulated_sd``, ``n`` (connections), ``sheet``,
-        ``sheet_sd``, ``ratio`` (of the means), ``ratio_low`` and ``ratio_high`` (95 %
-        bootstrap interval over the connections, Student's t interval of a summary; NaN for a
-        single one), ``mark`` (``SD ≥ mean`` or ``SD = 0`` where the sheet's deviation says little
-        or nothing) and ``verdict``: *agrees* when the interval holds 1, *differs* when it does
-        not, as `nmc.published.verdict` says it; empty without interval.  The sheet's mean is
-        taken as exact, and its deviation plays no part: a test by it passes anything where it is
-        as large as the mean.
+    `values` has for each column of `SHEET` one value a connection, or their summary.  The interval
+    of ``ratio`` is 95 % bootstrap over the connections (Student's t of a summary); it decides the
+    verdict, with the sheet's mean as exact: a test by its deviation passes anything where that is
+    as large as the mean (``mark``).
     """
     rows = {}
     for column, (name, unit) in SHEET.items():

@@ -303,8 +303,7 @@ def _first_model(mtype: str) -> str:
 def _wire(sub, table, packages, background, missing, seed):
     """Give each connection the contacts of a presynaptic cell of the receiver's package.
 
-    The choice for a receiver and a sending m-type depends on nothing but these, the receiver's
-    number and the seed.
+    The choice depends on the receiver's number, the sending m-type and the seed alone.
     """
     mtypes, models = table["mtype"].to_numpy(), table["model"].to_numpy()
     taken = {post: set(rows["source"]) for post, rows in background.groupby("post")}

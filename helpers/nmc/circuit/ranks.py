@@ -152,13 +152,7 @@ def join(parts: list[tuple[dict, dict[str, np.ndarray]]]) -> tuple[dict, dict[st
 
 
 def run_folder(folder: str | Path, *, trust: bool = False) -> tuple[PartedRun, int]:
-    """Simulate this process's share of the circuit in a folder, as each MPI rank does.
-
-    Returns the run, and which of its ranks this process is. A CircuitError where the folder holds
-    no circuit, or one that another version of this package wrote or that was changed since; where
-    there are more ranks than cells; where this process was started as one of several and finds
-    itself alone.
-    """
+    """Simulate this process's share of the circuit in a folder, as each rank does; say which."""
     folder = Path(folder).resolve()
     told = _read_circuit_file(folder)
     params, made_from = told["params"], told["made_from"]
@@ -215,10 +209,7 @@ def _join_mpi(h, cells: int) -> tuple[int, int]:
 
 
 def _prepare(folder: Path, told: dict, trust: bool) -> tuple[list[str], list[dict]]:
-    """Check the folder's packages and compile them; the libraries go into the folder.
-
-    Returns them, and the cells as the packages say them: what the file says is not run.
-    """
+    """Check and compile the folder's packages into it; what its file says of cells is not run."""
     params, made_from = told["params"], told["made_from"]
     written, current = str(made_from.get("code")), code_hash(_neuron.__name__)
     if written != current:

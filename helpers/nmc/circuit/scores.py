@@ -32,10 +32,7 @@ SETTINGS: dict[str, Any] = {"trials": 15, "cells": 8, "dt_ms": 0.1, "window_ms":
 
 
 def load_list() -> pd.DataFrame:
-    """Return the pathways to record, one of each ``kind`` first: with ``pre`` and ``model``.
-
-    The kind is the sheet's class: sign of both ends, and the dynamics.
-    """
+    """Return the pathways to record, one of each ``kind`` first: with ``pre`` and ``model``."""
     return pd.read_csv(str(files(__package__) / "pathways.csv"))
 
 
@@ -55,9 +52,7 @@ def run_pathways(
 ) -> pd.DataFrame:
     """Record pathways (m-type, model) and keep their rows, each as soon as it is there.
 
-    Unless given, those of `load_list` whose package the source has.  Started again it records
-    only what is missing, failed or stale.  The store's own file takes no packages of the synthetic
-    sample (SourceError); another `path` does.
+    Started again it records only what is missing, failed or stale.
     """
     if wanted is None:
         listed = load_list()[["pre", "model"]].itertuples(index=False)
@@ -71,10 +66,7 @@ def run_pathways(
 
 
 def verify(n: int = 1, *, seed: int = 0, path: Path | None = None) -> int:
-    """Record `n` kept pathways again, drawn by `seed`; if all are the same, stamp the rows.
-
-    Returns how many were stamped as of today's code; see `nmc.recomputed.restamp`.
-    """
+    """Record `n` kept pathways again, drawn by `seed`; if all are the same, stamp the rows."""
     rows = pd.read_parquet(path or recomputed.table_file("pathways"))
     drawn = recomputed.draw_sample(rows[rows["error"].isna()], n, seed)
     wanted = [text.split(":") for text in drawn["pathway"]]
@@ -161,9 +153,7 @@ def _kept(row: pd.Series, column: str) -> list[float] | Summary:
 def summarise(rows: pd.DataFrame) -> pd.DataFrame:
     """Count, for each quantity, the pathways whose mean agrees with the sheet's.
 
-    ``pathways`` have both numbers (not every sheet prints all, and a decay longer than the
-    recording has none here); ``agree`` and ``differ``: the 95 % interval of the ratio holds 1,
-    or not; ``SD ≥ mean`` and ``SD = 0``: sheets whose deviation says little or nothing.
+    ``SD ≥ mean`` and ``SD = 0``: sheets whose deviation says little or nothing.
     """
     good = rows[rows["error"].isna()]
     found = {}

@@ -36,15 +36,7 @@ def count_forks(package: Package) -> pd.Series:
 
 
 def cut_dendrite(package: Package) -> tuple[np.ndarray, pd.DataFrame]:
-    """Cut the dendrites at their points.
-
-    Returns
-    -------
-    ends : (n, 2, 3) array
-        Of each piece, µm from the soma's centre.
-    pieces : DataFrame, n rows
-        ``section``, ``distance_um`` (path to the soma), ``length_um`` and ``zone``.
-    """
+    """Cut the dendrites at their points: ends (n, 2, 3) in µm, and a row a piece with its zone."""
     paths = {n: path for n, path in section_paths(package).items() if not n.startswith("axon")}
     counts = [len(path.points) - 1 for path in paths.values()]
     ends = [np.stack([path.points[:-1], path.points[1:]], axis=1) for path in paths.values()]

@@ -19,19 +19,7 @@ MOST_GROUPS = 1000
 
 
 def graph_of(connectome) -> tuple[np.ndarray, np.ndarray]:
-    """Return the connections as CSR arrays, rows presynaptic.
-
-    Returns
-    -------
-    indptr : int64 array, shape (n + 1,)
-    indices : int32 array, shape (connections,)
-        Postsynaptic neurons, ascending within a row, each once.
-
-    Raises
-    ------
-    ConnectomeError
-        If this is no connectome, or a neuron connects to itself: no measure is defined for that.
-    """
+    """Return the connections as CSR arrays, rows presynaptic, targets ascending; checked."""
     check_connectome(connectome)
     adjacency = connectome.adjacency
     if not adjacency.has_canonical_format:
@@ -48,8 +36,8 @@ def graph_of(connectome) -> tuple[np.ndarray, np.ndarray]:
 def tasks(bytes_each: int = 0) -> int:
     """Return how many tasks a kernel deals its rows out to: one a thread, fewer for large ones.
 
-    All together take at most `ROOM_BYTES`, or are a single one. A kernel takes their memory
-    before they begin: the error of an allocation that fails inside ``prange`` is lost.
+    A kernel takes their memory before they begin: the error of an allocation that fails inside
+    ``prange`` is lost.
     """
     from numba import get_num_threads
 
@@ -87,13 +75,7 @@ def transpose(indptr: np.ndarray, indices: np.ndarray) -> tuple[np.ndarray, np.n
 
 
 def group_codes(connectome, by: str) -> tuple[np.ndarray, list]:
-    """Number the groups of a column of the neuron table: codes (int32) and the label of each.
-
-    Raises
-    ------
-    ConnectomeError
-        If there is no such column, a neuron has no value in it, or it has more than `MOST_GROUPS`.
-    """
+    """Number the groups of a column of the neuron table: codes (int32) and the label of each."""
     if not isinstance(by, str) or by not in connectome.neurons:
         known = ", ".join(map(str, connectome.neurons.columns))
         raise ConnectomeError(f"The neuron table has no column {by!r}; it has {known}.")

@@ -124,22 +124,8 @@ DRAWS, ERRORS = 24, 4.0
 def compare_nulls(model: str = "er") -> pd.DataFrame:
     """Put triads of our random graphs beside those of 1,000 that package neuromotifs counted.
 
-    Parameters
-    ----------
-    model : {"er", "dd"}
-        Erdős–Rényi graphs of as many neurons and connections, or (where the source has the
-        extract of the m-type) graphs that keep how probability falls with distance.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row an m-type and triad: ``mtype``, ``triad``, ``published`` and ``recomputed``, the
-        means over the graphs, and ``error``, the standard error of their difference.
-
-    Raises
-    ------
-    MissingFileError
-        The source has no ``connectome/motif_counts``.
+    `model` is Erdős–Rényi (er), or keeps how probability falls with distance (dd); ``error`` is
+    the standard error of the difference of the means.
     """
     motifs = pd.read_csv(fetch("connectome/motif_counts"))
     counts = [f"motif_{number}" for number in range(1, 14)]

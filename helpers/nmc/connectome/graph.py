@@ -358,10 +358,7 @@ class Connectome:
 
 
 def canonical(adjacency: sparse.sparray) -> sparse.csr_array:
-    """Return a square 0/1 matrix as bool CSR with sorted int32 indices and no stored zero.
-
-    A `ConnectomeError` for more neurons or connections than int32 can number.
-    """
+    """Return a square 0/1 matrix as bool CSR with sorted int32 indices and no stored zero."""
     for number, what in (
         (max(adjacency.shape, default=0), "neurons"),
         (
@@ -387,10 +384,7 @@ def canonical(adjacency: sparse.sparray) -> sparse.csr_array:
 
 
 def weighted(matrix: sparse.sparray | np.ndarray) -> tuple[sparse.csr_array, np.ndarray]:
-    """Return a matrix of weights as `canonical` does its structure, and its values beside it.
-
-    Values of the same place add up; weights that are all whole are int64.
-    """
+    """Return the `canonical` structure of weights, and its values; those of one place add up."""
     csr = sparse.csr_array(matrix, dtype=float, copy=True)
     csr.sum_duplicates()
     csr.eliminate_zeros()
@@ -408,10 +402,7 @@ def _whole(values: np.ndarray) -> np.ndarray:
 def make_neurons(
     mtype_codes: np.ndarray, positions: np.ndarray, counts: dict[str, np.ndarray] | None = None
 ) -> pd.DataFrame:
-    """Build the neuron table from indices in `nmc.names.MTYPES`, (N,), and positions, (N, 3) in µm.
-
-    `counts` holds columns of `COUNTS`; a negative number stands for an unknown one.
-    """
+    """Build the neuron table from m-type indices, positions in µm, `COUNTS` (negative: unknown)."""
     layers = np.array([names.LAYERS.index(names.layer_of(m)) for m in names.MTYPES])
     excitatory = np.array([names.is_excitatory(m) for m in names.MTYPES])
     codes = np.asarray(mtype_codes, np.intp)

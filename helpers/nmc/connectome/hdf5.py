@@ -39,27 +39,8 @@ SLAB_BYTES = 8 << 20
 def read(params: Mapping, report: Callable[[float], None]) -> tuple[dict, dict[str, np.ndarray]]:
     """Read a connectome file; a task of `nmc.child`.
 
-    Parameters
-    ----------
-    params : mapping
-        ``path``: an HDF5 file; any dtype, chunking and filter of its matrices.
-    report : callable
-        Called with the share that is done.
-
-    Returns
-    -------
-    meta : dict
-        ``mtypes``, ``missing_counts``, ``missing_blocks``, ``self_connections`` (left out).
-    arrays : dict of str to array
-        ``indptr``, ``indices`` of the adjacency (int32), ``weights`` if each matrix has contacts,
-        ``mtypes`` (index in `nmc.names.MTYPES`), ``positions`` (µm), `COUNTS`, −1 where unknown.
-
-    Raises
-    ------
-    FormatError
-        When the file is not a connectome file; the message names the place in the file.
-    ConnectomeError
-        When this module itself fails.
+    Arrays: the adjacency's ``indptr`` and ``indices``, ``weights`` if each matrix has contacts,
+    ``mtypes`` (index in `nmc.names.MTYPES`), ``positions`` (µm), `COUNTS`, −1 where unknown.
     """
     name = Path(params["path"]).name
     try:
@@ -314,10 +295,7 @@ def _matrices(
 def _ones(
     data: h5py.Dataset, contacts: h5py.Dataset | None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Rows, columns and contacts of the ones of a matrix, row by row; none where it has none.
-
-    Any other value but 0 is an error, and so are contacts elsewhere, or none at a connection.
-    """
+    """Rows, columns and contacts of a matrix's ones, row by row; other values are an error."""
     n_rows, width = data.shape
     found, values_found = [], [np.empty(0, np.int32)]
     if not n_rows or not width:

@@ -143,11 +143,7 @@ def compute_triad_intensity(connectome: Connectome) -> pd.DataFrame:
 
 
 def _weigh(connectome: Connectome) -> tuple[np.ndarray, np.ndarray]:
-    """Return of each neuron the products of its triangles' roots, and by code the sum of means.
-
-    Each pair of partners stands once, at the one of lower rank: roots and logarithms of the
-    weights, both directions added.
-    """
+    """Return of each neuron the products of its triangles' roots, and by code the sum of means."""
     indptr, indices = graph_of(connectome)
     weights = connectome.weight_matrix.data.astype(float)
     if (weights <= 0).any():

@@ -162,10 +162,7 @@ def available_models(source: _Source = None) -> tuple[str, ...]:
 
 
 def local(key: str, source: _Source = None) -> Path | None:
-    """Return the verified file if it lies ready in the tree that would serve it, else None.
-
-    Nothing is downloaded or unpacked, and no later tree stands in for the one that serves it.
-    """
+    """Return the verified file if it lies ready in the tree that would serve it, else None."""
     wanted = item(key)
     for tree in trees(source):
         if found := _ready(tree, wanted):
@@ -177,10 +174,7 @@ def local(key: str, source: _Source = None) -> Path | None:
 
 
 def at_hand(key: str, source: _Source = None) -> Record | None:
-    """Return the first record of a file that lies ready in some tree of the source, else None.
-
-    No address is asked, and what is only looked at is not noted as used.
-    """
+    """Return the first record of a file that lies ready in some tree of the source, else None."""
     wanted = item(key)
     found = (_ready(tree, wanted) for tree in trees(source))
     return next((record for record in found if record), None)

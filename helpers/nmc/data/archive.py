@@ -91,13 +91,10 @@ def unpack(
     limits: Limits | None = None,
     progress: bool = False,
 ) -> dict[str, dict]:
-    """Unpack an archive into a folder that does not exist yet; completely, or not at all.
+    """Unpack a zip, a tar or a single ``.h5`` into a new folder; completely, or not at all.
 
-    It is a zip or a (gzipped) tar, whatever its name says; or what was in one, a single ``.h5``.
-    With `nested`, archives inside are unpacked, too, each into a folder of its own name in its
-    place. Returns every file's path in the folder → ``{"size_bytes", "sha256", "mtime_ns"}``; an
-    ArchiveError where the archive is damaged, too large for `limits`, or holds anything but plain
-    files and folders that stay below the folder.
+    With `nested`, archives inside too, each into a folder of its name.  Returns every file's path
+    → ``{"size_bytes", "sha256", "mtime_ns"}``.
     """
     budget, members = _Budget(archive, limits or Limits()), {}
     shown = progress and archive.stat().st_size >= _LARGE
@@ -116,10 +113,7 @@ def unpack(
 
 
 def unpack_once(path: Path, sha256: str, *, nested: bool = False, progress: bool = False) -> Path:
-    """Return the folder of the cache that an archive of that hash unpacks to, made anew if damaged.
-
-    With `nested`, archives inside are unpacked, too.
-    """
+    """Return the cache's folder that an archive of that hash unpacks to, made anew if damaged."""
     root = cache_folder() / "unpacked" / f"{sha256[:24]}{'-nested' if nested else ''}"
     damaged = damage(root) if root.is_dir() else ""
     if damaged:
@@ -134,10 +128,7 @@ def unpack_once(path: Path, sha256: str, *, nested: bool = False, progress: bool
 
 
 def damage(root: Path, *, read_all: bool = False) -> str:
-    """Say what is wrong with an unpacked archive; an empty text when nothing is.
-
-    Only files whose size or time of change differ are read, unless `read_all`.
-    """
+    """Say what is wrong with an unpacked archive; unless `read_all`, in files that look changed."""
     members = read_json(root / _LIST)
     if members is None:
         return "its list of members is lost"
@@ -250,10 +241,7 @@ def clash_key(parts: _Parts) -> _Parts:
 
 
 def safe_parts(name: str) -> _Parts:
-    """Return the parts of a member's name; none for the archive's own root (``./``).
-
-    An ArchiveError for a name that some system would put elsewhere, not take, or show as another.
-    """
+    """Return the parts of a member's name (none: the root), if safe on every system."""
     parts = tuple(part for part in name.split("/") if part not in ("", "."))
     wrong = {
         "its name is empty": not name,
@@ -382,9 +370,7 @@ def content_digest(hashes: Mapping[str, str]) -> str:
 def inspect(path: Path, kind: str = "zip") -> tuple[str, str]:
     """Read a file to its end as what it should be; say what a package in an archive is.
 
-    It is ``json``, ``html``, ``h5`` (its beginning only), ``gz``, else an archive of any format.
-    Returns the `content_digest` of what lies below an archive's folders, and the first number in a
-    ``VERSION`` file there; else both are empty.  An ArchiveError where it is damaged or hostile.
+    Of the archive's folders the `content_digest`, and a ``VERSION`` file's number; else empty.
     """
     with _reading():
         if kind == "json":

@@ -83,9 +83,8 @@ def download(
 ) -> _Accepted:
     """Write what an address serves to a file, completely or not at all.
 
-    `accept` looks at the file before it is moved to `target`: it raises when that is not right,
-    else what it says is returned.  `Absent` where the server says that it does not have the file;
-    `Failed` where every attempt failed, with what the last one said.
+    `accept` looks at the file first, and raises or says what it is.  `Absent`: the server does not
+    have it; `Failed`: every attempt failed.
     """
     from pooch.core import stream_download
 

@@ -49,9 +49,8 @@ _NETSCI = {
 class ExtractsTree(FolderTree):
     """Real files of the packages that are installed, found without importing them.
 
-    MEArec's 13 packages are of release 1.0.11 with one script of each re-formatted, which nothing
-    here runs (and white space in a file of L5_BP); the registry knows their content as it is in
-    MEArec 1.9 to 1.11.  A file that is altered is not offered.
+    MEArec's packages are of release 1.0.11 with one script of each re-formatted, which nothing
+    here runs; the registry knows their content as in MEArec 1.9 to 1.11.
     """
 
     def __init__(self):
@@ -125,12 +124,7 @@ def _wiring_files(item: Item, folder: Path) -> list[tuple[Path, str]]:
 
 
 def _write_wiring(mtype: str, neurons_csv: Path, synapses_csv: Path, target: Path) -> None:
-    """Write a whole m-type of mc2 that netsci ships in the layout of the portal's HDF5.
-
-    ``/populations/<m-type>/locations`` holds positions (N, 3) in µm,
-    ``/connectivity/<m-type>/<m-type>/cMat`` the 0/1 matrix (N, N), presynaptic along rows, and
-    ``contacts`` the same with the synapses of each connection.
-    """
+    """Write a whole m-type of mc2 that netsci ships in the layout of the portal's HDF5."""
     import h5py
     import numpy as np
     import pandas as pd

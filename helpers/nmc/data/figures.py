@@ -22,9 +22,8 @@ def framed(
 ) -> Callable[[Callable[_Given, _Drawn]], Callable[_Given, _Drawn]]:
     """Draw in the book's style, on new axes where none are given, and stamp the figure.
 
-    The decorated function takes `ax` and always gets one; where its docstring does not say so,
-    or not what it returns (the axes), that is added.  `width` and `height` are a new figure's, in
-    inches; the height may be a function of what is drawn, the first argument.
+    The decorated function always gets `ax`; `width` and `height` (inches; or a function of what is
+    drawn) are a new figure's.
     """
 
     def frame(draw: Callable[_Given, _Drawn]) -> Callable[_Given, _Drawn]:

@@ -85,10 +85,7 @@ def progress_bar(desc: str, rows: Iterable | None = None, *, total=None, unit="B
 
 @contextmanager
 def atomic_write(target: Path) -> Iterator[Path]:
-    """Give a unique path beside `target`; what is written there is moved into place at the end.
-
-    Nothing half-written ever stands at `target`, whoever else writes it at the same time.
-    """
+    """Give a unique path beside `target`; what is written there is moved into place at the end."""
     temporary = _beside(target)
     try:
         yield temporary
@@ -199,10 +196,7 @@ def compute_sha256(path: Path) -> str:
 
 
 def made_once(name: str, made_from: str, make: Callable[..., None], *given: object) -> Path:
-    """Return a file of the cache that ``make(*given, path)`` writes.
-
-    It is made again when it was altered, and when `made_from` or the code behind `make` is another.
-    """
+    """Return a file of the cache that ``make(*given, path)`` writes, anew when inputs change."""
     state = f"{made_from} {code_hash(make.__module__)}"
     target = cache_folder() / "made" / hashlib.sha256(state.encode()).hexdigest()[:24] / name
     noted = target.with_name(f"{name}.sha256")

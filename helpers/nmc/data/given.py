@@ -16,11 +16,7 @@ _WORDS = 6  # of a text that are compared at once
 
 
 def remember_path(path: Path, sha256: str, origin: str) -> Record:
-    """Remember a file that was given by its path, unless it is one that was fetched.
-
-    It is the sample's, or the portal's, where its hash is known; an edited copy of a sheet or
-    connectome of the sample is invented as well.  Any other is called `origin`, unconfirmed.
-    """
+    """Remember a file given by its path: known by its hash, an edited sample's, or `origin`."""
     if found := next((entry for entry in provenance.records() if _holds(entry, sha256)), None):
         return found
     size, release = path.stat().st_size, registry.known_sha256().get(sha256)

@@ -112,10 +112,7 @@ def provenance() -> pd.DataFrame:
 
 
 def origin_of(things: Iterable[Any]) -> dict:
-    """Say where packages or fetched files come from, and whether any of their numbers are invented.
-
-    That is what a result tells in its ``attrs``.
-    """
+    """Say where packages or fetched files come from, and whether any numbers are invented."""
     things = list(things)
     return {
         "origin": ", ".join(dict.fromkeys(one.origin for one in things)),
@@ -213,10 +210,7 @@ def withdraw_terms() -> None:
 
 
 def require_terms(origin: str, accept_terms: bool | None = None) -> None:
-    """Return if the terms are accepted, else raise TermsError; never ask.
-
-    True for `accept_terms` accepts them, None lets ``NMC_ACCEPT_TERMS=1`` do so.
-    """
+    """Raise unless the terms are accepted, by argument or ``NMC_ACCEPT_TERMS=1``; never ask."""
     if acceptance():
         return
     if accept_terms or (accept_terms is None and files.is_set("NMC_ACCEPT_TERMS")):

@@ -122,10 +122,7 @@ def items() -> dict[str, Item]:
 
 
 def item(key: str) -> Item:
-    """Return one item by its key, by the portal's spelling of it, or by a bare model name.
-
-    An UnknownNameError suggests the nearest key.
-    """
+    """Return one item by its key, by the portal's spelling of it, or by a bare model name."""
     text = str(key).strip().strip("/")
     if text in _rows():
         return _item(text)

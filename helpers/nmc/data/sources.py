@@ -32,10 +32,7 @@ _seen: dict[Path, Marker] = {}  # markers this process has read: one that vanish
 
 
 class NotInSource(Exception):
-    """A tree does not have a file: each address that was tried, and why it is not there.
-
-    `certain` is False where the tree could not be asked.
-    """
+    """A tree does not have a file, or, not `certain`, could not be asked: each address, and why."""
 
     def __init__(self, *tried: tuple[str, str], certain: bool = True):
         super().__init__("; ".join(f"{where}: {why}" for where, why in tried))
@@ -47,8 +44,7 @@ class FolderTree:
     """A folder on this machine or a shared disk, used where it lies and never written to.
 
     A file is found by its portal path, else by its own name where that is unique, a model package
-    also in the archive of all models or unpacked, by its folder.  As an origin it is called
-    `name`, else what its marker says, or the folder's own name.
+    also in the archive of all models or unpacked, by its folder.
     """
 
     def __init__(self, folder: Path, name: str = ""):
@@ -57,10 +53,7 @@ class FolderTree:
 
     @property
     def marker(self) -> Marker | None:
-        """What the tree says of itself, read now; None when it says nothing.
-
-        A marker that cannot be read, or is gone though this process read it, is a SourceError.
-        """
+        """What the tree says of itself, None when nothing; SourceError when unreadable, or gone."""
         path = self.folder / MARKER
         try:
             _seen[self.folder] = parse_marker(path.read_bytes(), path)
@@ -133,9 +126,7 @@ class FolderTree:
     ) -> Record:
         """Verify a file by its content, and say what it is.
 
-        `place` is where it belongs in the tree, where it is not there yet, `shown` what errors call
-        it. A ChecksumError where it is not what it should be, a SourceError where its content does
-        not tell whether it is real, and the marker cannot be read.
+        `place` is where it belongs in the tree, where it is not there yet.
         """
         shown = shown or str(path)
         size, digest = path.stat().st_size, files.sha256_of(path)

@@ -66,8 +66,7 @@ def verify_tree(tree: FolderTree) -> Iterator[Finding]:
 def verify_cache(*, repair: bool = False) -> Iterator[Finding]:
     """Read the whole cache again; yield a finding for each file or unpacked archive, as it is read.
 
-    With `repair`, what is damaged or left over is removed, and what came from an address fetched
-    again.  What can be verified is never removed.
+    With `repair`, what is damaged or left over goes, and what came from an address comes again.
     """
     cache = files.cache_folder()
     for root in _folders(cache / "web"):
@@ -159,12 +158,7 @@ class Moved:
 def export(
     target: Path, patterns: Iterable[str] = (), *, source=None, progress: bool = True
 ) -> Moved:
-    """Copy files into a new folder that is laid out as the portal's tree, with SHA256SUMS.
-
-    What `patterns` name is fetched where need be; with none, all that is at hand is copied.  A
-    SourceError where the folder exists or real and synthetic files would be mixed in it, a
-    MissingFileError where nothing is at hand.
-    """
+    """Copy what `patterns` name (or all at hand) into a folder laid out as the portal's tree."""
     target = files.user_path(target)
     if target.exists():
         raise SourceError(f"{target} exists already: export to a folder that does not.")
@@ -215,10 +209,8 @@ def _describe(root: Path, records: list[Record]) -> None:
 def import_(*origins: Path) -> Moved:
     """Copy files into the cache, verifying each; then ``portal`` has them without a network.
 
-    They are taken from exported folders, other copies of the tree, folders of downloads, unpacked
-    packages, or single files with the names the portal gave them. A SourceError where one does not
-    exist or is synthetic, a FormatError where nothing in it is known, a ChecksumError where a file
-    is damaged: nothing of that file is copied.
+    From exported folders, other copies of the tree, folders of downloads, unpacked packages, or
+    single files with the portal's names.
     """
     cache, written, left_out = WebTree(), [], {}
     for origin in map(files.user_path, origins):

@@ -78,10 +78,7 @@ class CachedTree(FolderTree):
         return files.read_json(self.first_use_file(path)) or {}
 
     def record_first_use(self, path: Path, found: Record, address: str) -> None:
-        """Record the hash of a file; where none is known, the first process to do so wins.
-
-        Any other copy is a ChecksumError then.
-        """
+        """Record a file's hash; where none is known, the first process to do so wins."""
         place = self.first_use_file(path)
         entry = {
             "sha256": found.sha256, "size_bytes": found.size_bytes, "address": address,
@@ -101,11 +98,7 @@ class CachedTree(FolderTree):
 
 
 class WebTree(CachedTree):
-    """A tree that is downloaded from, file by file, into the cache.
-
-    Its address is ``portal``, whose mirrors are tried in order, or begins with ``http(s)://``;
-    a SourceError when it is none.
-    """
+    """A tree that is downloaded from, file by file, into the cache: ``portal`` or an address."""
 
     def __init__(self, address: str = "portal", policy: Policy | None = None):
         self._base = "" if address == "portal" else address

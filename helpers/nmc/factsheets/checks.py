@@ -79,10 +79,8 @@ def check_factsheets() -> pd.DataFrame:
 class Comparison(NamedTuple):
     """A column of one sheet held against a column of another, put down to a `file`.
 
-    Columns are item → value; an item is a text, or a text and a quantity, which replaces
-    ``{quantity}`` in the remark; one that a column lacks counts as a disagreement.  `same` says
-    when values agree, `shown` how one stands in a finding; where the source lacks one of the
-    `needs`, nothing is compared.
+    Columns are item → value; an item is a text, or a text and a quantity (``{quantity}`` in the
+    remark); one that a column lacks disagrees.  Nothing is compared where `needs` are lacking.
     """
 
     check: str

@@ -163,13 +163,7 @@ def load_layer_counts(path: str | os.PathLike | None = None) -> pd.DataFrame:
 
 
 def load_layer_pages() -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return facts and counts of the layers as the portal's pages print them, layers 2 and 3 apart.
-
-    Of the facts: ``layer``, ``sublayer`` (L1, L2, L3, L4, L5, L6; L23 for facts of both),
-    ``quantity`` (its unit is the last part of the name), ``value``, ``printed``; of the counts
-    ``layer``, ``sublayer``, ``kind`` (``mtype`` or ``etype``), ``type``, ``n_neurons``. A
-    FormatError names page, fact and value of the first thing that is not as expected.
-    """
+    """Return facts and counts of the layers as the portal's pages print them, L2 and L3 apart."""
     facts, counts = [], []
     for layer in names.LAYERS:
         file = nmc.fetch(f"page/layer/{layer}")

@@ -311,10 +311,7 @@ _FACTOR = re.compile(r"\(? *(-?[\d.]+(?:[eE][-+]?\d+)?) *\)? *")
 
 
 def read_densities(package: Path, model: str) -> dict[tuple[str, str], float]:
-    """Return (section list, parameter with mechanism) → factor of what a package distributes.
-
-    It is the density itself where uniform, that at the soma's scale where it grows with distance.
-    """
+    """Return (section list, parameter) → the density where uniform, else that at the soma."""
     where = f"{package}: {model}/biophysics.hoc"
     found = {}
     for section, parameter, formula in _LINE.findall(

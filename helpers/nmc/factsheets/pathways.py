@@ -223,12 +223,7 @@ _STD = {"mean_number_of_synapse_per_connection": "number_of_synapse_per_connecti
 
 
 def list_pathway_pages() -> pd.DataFrame:
-    """Return the pathway summary pages of the source; FormatError when one names no pathway.
-
-    Columns ``name`` (as the file is called), ``pre``, ``post`` (canonical m-types), ``filled``
-    (the page prints at least one fact), ``portal_name`` (whether the name is spelled as on the
-    portal's pages; the others are left over from an older edition), ``path``.
-    """
+    """Return the pages: name, pre, post, whether `filled`, spelled as on the portal, path."""
     folder = nmc.fetch_folder("page/pathways")
     rows = []
     for path in sorted(folder.rglob("*-*.html")):

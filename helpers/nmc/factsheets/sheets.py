@@ -40,10 +40,7 @@ _Result = TypeVar("_Result")
 
 
 class Field(NamedTuple):
-    """One fact of a sheet: the column it becomes, the unit printed beside it, its bounds.
-
-    `unit` is None where any may stand; a `count` is whole, a `missing` one may be left out.
-    """
+    """A fact's column, unit (None: any), bounds; a `count` is whole, a `missing` one optional."""
 
     column: str
     unit: str | None = None
@@ -191,12 +188,7 @@ def facts_of_json(data: Mapping[str, Any]) -> Iterator[Fact]:
 def values_of(
     file: Path, facts: Iterable[Fact], fields: Mapping[str, Field], *, of: str = ""
 ) -> Iterator[Value]:
-    """Yield the checked numbers of a sheet's facts in their order.
-
-    `fields` gives for each label what it becomes; `file`, and `of` what in it the facts are about,
-    stand in errors: FormatError when a fact is unknown, stands twice, has another unit, or is no
-    number in its bounds.
-    """
+    """Yield the checked numbers of a sheet's facts in order, each label once, as `fields` say."""
     place = f"{file}: {of}, " if of else f"{file}: "
     seen: dict[tuple, str] = {}
     for section, label, name, text, unit in facts:
@@ -223,12 +215,7 @@ def as_table(
     records: Mapping[str, Mapping[str, Any]],
     fields: Mapping[str, Field],
 ) -> pd.DataFrame:
-    """Return records (key → field → value) as a table of checked numbers, indexed by their keys.
-
-    `file` is named in errors, or maps each key to the file that holds its record. Every record has
-    exactly the `fields`, which give the columns in this order; else FormatError names file, key,
-    field and value.
-    """
+    """Return records (key → field → value) as a table of checked numbers, indexed by their keys."""
     keys = list(records)
     places = [file[key] if isinstance(file, Mapping) else file for key in keys]
     for key, place in zip(keys, places, strict=True):

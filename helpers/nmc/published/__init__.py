@@ -75,14 +75,7 @@ INVENTED, MIXED = "invented data", "one side invented"
 def verdict(agrees: bool, *invented: bool) -> str:
     """Return *agrees* or *differs*, or why neither can be said.
 
-    Parameters
-    ----------
-    agrees : bool
-        Whether the two sides agree.
-    *invented : bool
-        Of each side that is computed or read from files, whether its numbers are invented.  What
-        is invented proves nothing (*invented data*), least of all beside something real (*one
-        side invented*).
+    What is invented proves nothing, least of all beside something real.
     """
     if any(invented):
         return INVENTED if all(invented) else MIXED
@@ -90,10 +83,7 @@ def verdict(agrees: bool, *invented: bool) -> str:
 
 
 def says_invented(thing: Any) -> bool:
-    """Whether a table, result or connectome says that its numbers are invented.
-
-    Where it says nothing, they may be as soon as any file of this session is.
-    """
+    """Whether a result says it is invented; where silent, whether any file read here is."""
     told = getattr(thing, "attrs", {}).get("invented", getattr(thing, "invented", None))
     return provenance.invented() if told is None else told
 
@@ -205,30 +195,8 @@ def compare_many(
 ) -> pd.DataFrame:
     """Put a count of printed numbers that came back beside how many were compared.
 
-    Parameters
-    ----------
-    key : str
-        A name for the row, unlike any claim's; e.g. ``"scoreboard/input_resistance"``.
-    claim : str
-        What was compared, in words.
-    agreeing, of : int
-        How many printed numbers came back within `tolerance`, and how many there are.
-    tolerance : str
-        In words, e.g. ``"±1 % each"``.
-    citation, where : str
-        Who printed the numbers, and where.
-    unit : str
-        What is counted.
-    reason : str
-        Why those that do not agree do not, or why nothing was compared.
-
-    invented : bool, optional
-        As for `compare`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row with the columns of `compare`.
+    `key` is unlike any claim's, `tolerance` in words, `unit` what is counted, `reason` why those
+    that do not agree do not, or why nothing was compared.
     """
     if key in claims():
         raise FormatError(f"{key} is the key of a claim: compare it with nmc.compare.")
@@ -295,16 +263,7 @@ def shown_printed(value: Any) -> list[str]:
 
 
 def shown_recomputed(value: Any, known: Claim | None = None) -> list[str]:
-    """Return each number of a recomputed value, as fine as its claim's tolerance deserves.
-
-    Parameters
-    ----------
-    value : float, str or iterable of float
-        What was recomputed; text stays as it is.
-    known : Claim, optional
-        What it is held against; without one, or with no tolerance, four digits of a number
-        below 1,000 are shown, and all that matter of a larger one.
-    """
+    """Return each number of a recomputed value, as fine as its claim's tolerance deserves."""
     parts = _parts(value)
     digits = _digits(parts, known)
     return [_absent(part) or _one(part, digits) for part in parts]
@@ -369,11 +328,7 @@ _SHOWN = 16
 
 
 class Comparison(pd.DataFrame):
-    """Printed and recomputed numbers, a row a claim.
-
-    A `pandas.DataFrame` in every respect; in a notebook it shows the claim with its key and where
-    it is printed in one cell, and numbers as a paper prints them.
-    """
+    """Printed and recomputed numbers, a row a claim, shown in a notebook as a paper prints them."""
 
     @property
     def _constructor(self) -> type[Comparison]:

@@ -44,39 +44,14 @@ MAKINGS = ("package_sha256", "code_sha256", "neuron")
 
 
 def table_file(table: str) -> Path:
-    """Where a table is kept.
-
-    Raises
-    ------
-    UnknownNameError
-        There is no such table.
-    """
+    """Where a table is kept."""
     if table not in TABLES:
         raise UnknownNameError.of("table of recomputed values", table, TABLES)
     return Path(str(files(__package__) / f"{table}.parquet"))
 
 
 def load_kept(table: str) -> pd.DataFrame:
-    """Read a table of recomputed values, and note in the provenance that it was read.
-
-    Parameters
-    ----------
-    table : {"models", "pathways", "integration", "verdicts"}
-        Which one.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row a run: the columns of `TABLES`, `MAKINGS`, ``error`` and what was measured;
-        empty where nothing has been kept yet.
-
-    Raises
-    ------
-    UnknownNameError
-        There is no such table.
-    FormatError
-        The file is damaged.
-    """
+    """Read a table of recomputed values (`TABLES`), and note in the provenance that it was read."""
     path = table_file(table)
     if not path.is_file():
         return pd.DataFrame(columns=[*TABLES[table], *MAKINGS, "error"])
@@ -86,28 +61,7 @@ def load_kept(table: str) -> pd.DataFrame:
 
 
 def keep_rows(table: str, rows: pd.DataFrame, *, path: Path | None = None) -> Path:
-    """Merge rows into a table and write it in one piece.
-
-    Parameters
-    ----------
-    table : {"models", "pathways", "integration", "verdicts"}
-        Which one.
-    rows : pandas.DataFrame
-        New rows, with the columns of `TABLES` and `MAKINGS`; a row replaces the kept one of
-        the same run.
-    path : pathlib.Path, optional
-        Another file than the package's own.
-
-    Returns
-    -------
-    pathlib.Path
-        The file.
-
-    Raises
-    ------
-    FormatError
-        A row does not say which run it is, or from what it was made.
-    """
+    """Merge rows into a table, each in place of that of the same run, and write it in one piece."""
     run = list(TABLES[table]) if table in TABLES else []
     path = path or table_file(table)
     missing = [name for name in (*run, *MAKINGS) if name not in rows]
@@ -141,29 +95,8 @@ def restamp(
 ) -> int:
     """Stamp rows with the code of today, where a sample that was run again gives the same numbers.
 
-    Parameters
-    ----------
-    table : {"models", "pathways", "integration"}
-        Which one.
-    again : pandas.DataFrame
-        Kept runs that were run again by today's code: the columns of `TABLES` and numbers.
-    current : mapping
-        Today's value of ``code_sha256`` and ``neuron``; rows of this NEURON are stamped, of
-        the protocols and settings in `again`.
-    rounding : float
-        What two runs may differ by, relative (absolute below 1).
-    path : pathlib.Path, optional
-        Another file than the package's own.
-
-    Returns
-    -------
-    int
-        How many rows were stamped.
-
-    Raises
-    ------
-    SimulationError
-        A run gave another number, by more than `rounding`, or failed; nothing was stamped.
+    Rows of `current`'s NEURON are stamped, of the protocols and settings in `again`; how many is
+    returned.  Two runs may differ by `rounding`, relative (absolute below 1).
     """
     path = path or table_file(table)
     rows, run = read_table(path), list(TABLES[table])
@@ -219,21 +152,7 @@ def refuse_invented(model: str) -> None:
 
 
 def mark_stale(rows: pd.DataFrame, current: Mapping[str, object]) -> pd.DataFrame:
-    """Say of every row whether what it was made from still stands.
-
-    Parameters
-    ----------
-    rows : pandas.DataFrame
-        As `load_kept` gives them.
-    current : mapping
-        Column of `MAKINGS` → today's value, or one a row (a Series with the index of `rows`);
-        what is not given is not compared.
-
-    Returns
-    -------
-    pandas.DataFrame
-        A copy with ``stale`` (bool) and ``stale_because`` (the columns that differ, in words).
-    """
+    """Add ``stale`` and ``stale_because``: which of `current` (column → today's value) differ."""
     words = {"package_sha256": "package", "code_sha256": "code", "neuron": "NEURON"}
     marked = rows.copy()
     reasons = pd.Series("", index=rows.index, dtype="str")
@@ -246,22 +165,7 @@ def mark_stale(rows: pd.DataFrame, current: Mapping[str, object]) -> pd.DataFram
 
 
 def mark_rows(rows: pd.DataFrame, current: Mapping[str, object]) -> pd.DataFrame:
-    """Mark stale rows as `mark_stale` does, their packages compared too.
-
-    Parameters
-    ----------
-    rows : pandas.DataFrame
-        As `load_kept` gives them, with a column ``model``.
-    current : mapping
-        As for `mark_stale`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        A copy with ``stale``, ``stale_because`` and ``package``: *unchanged* where the package at
-        hand is the one the row was made from, *another* (then the row is stale), or *not at
-        hand*, where none but an invented one is and so nothing was compared.
-    """
+    """Mark stale rows as `mark_stale` does, and whether the ``package`` at hand is the row's."""
     kept = rows["package_sha256"]
     found = rows["model"].map({model: hash_at_hand(model) for model in rows["model"].unique()})
     marked = mark_stale(rows, {**current, "package_sha256": found.fillna(kept)})
@@ -270,10 +174,7 @@ def mark_rows(rows: pd.DataFrame, current: Mapping[str, object]) -> pd.DataFrame
 
 
 def hash_at_hand(model: str) -> str | None:
-    """Hash of a model's package as `Package.content_sha256` has it; None where none is at hand.
-
-    An invented package is no later state of the portal's, so it counts as none.
-    """
+    """Hash of a model's package; None where none, or only an invented one, is at hand."""
     try:
         record = at_hand(f"model/{model}")
     except ChecksumError:  # altered where it lies: whatever it is, it is not the row's

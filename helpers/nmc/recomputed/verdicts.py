@@ -58,20 +58,7 @@ class Verdict(NamedTuple):
 
 
 def load_verdicts() -> pd.DataFrame:
-    """Read the recorded classes of checks.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row a class, in the order of the names: the columns of `COLUMNS` and ``stale``, why a
-        row does not count any more (another version, other code, or another file than one that
-        this session read); empty where it stands.
-
-    Raises
-    ------
-    FormatError
-        The table is damaged, or of another version of this package.
-    """
+    """Read the recorded classes of checks, with why a row is ``stale``; empty where it stands."""
     rows = _rows()
     return rows.assign(stale=[_stale(row) for row in rows.to_dict("records")])
 
@@ -121,22 +108,7 @@ def files_of(records: list[provenance.Record]) -> dict[str, str]:
 
 
 def keep_verdicts(rows: pd.DataFrame, *, path: Path | None = None) -> Path:
-    """Merge classes into the table; a class replaces the recorded one of its name.
-
-    Parameters
-    ----------
-    rows : pandas.DataFrame
-        ``class``, ``checks``, ``agree``, ``items`` (item → value and whether it agrees),
-        ``reasons`` (reason → how many), ``modules``, ``alone``, ``files`` (as `files_of`),
-        ``neuron``.
-    path : pathlib.Path, optional
-        Another file than the package's own.
-
-    Returns
-    -------
-    pathlib.Path
-        The file.
-    """
+    """Merge classes into the table; a class replaces the recorded one of its name."""
     made = rows.assign(date=provenance.now()[:10], version=__version__)
     both = zip(rows["modules"], rows["alone"], strict=True)
     made["code_sha256"] = [hash_of(*pair) for pair in both]
@@ -151,19 +123,7 @@ def _digest(text: str) -> str:
 
 
 def recorded(key: str) -> Verdict | None:
-    """Return what was recorded of a claim, or of a class of checks.
-
-    Parameters
-    ----------
-    key : str
-        Key of a claim of `nmc.published`, or name of a class of `nmc.checks`.
-
-    Returns
-    -------
-    Verdict or None
-        None where nothing was recorded; a stale one says why, and so does one of no numbers
-        where the table cannot be read.
-    """
+    """Return what was recorded of a claim or class of checks, or None; a stale one says why."""
     try:
         rows = _rows()
     except FormatError as error:
@@ -182,24 +142,7 @@ def recorded(key: str) -> Verdict | None:
 
 
 def recorded_items(name: str) -> pd.DataFrame:
-    """Return each number that was recorded of a class of checks.
-
-    Parameters
-    ----------
-    name : str
-        A class of `nmc.checks`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Index ``item``: ``value``, what was computed, and ``verdict``, *agrees*, *differs* or
-        *stale*; empty where nothing was recorded.
-
-    Raises
-    ------
-    FormatError
-        As `load_verdicts`.
-    """
+    """Return ``value`` and ``verdict`` of each number that was recorded of a class of checks."""
     rows = load_verdicts()
     found = {}
     for row in rows[rows["class"] == name].to_dict("records"):

@@ -204,11 +204,7 @@ def _folders(progress: bool) -> Iterator[tuple[str, Path]]:
 
 
 def read_cell(path: str | os.PathLike, model: str = "", *, key: str = "") -> NeuroMLCell:
-    """Read the one cell of a ``*.cell.nml`` file; see `load_neuroml`.
-
-    `model` names the package that it was converted from, `key` the archive that holds the file:
-    its record says where it comes from.
-    """
+    """Read the one cell of a file, of the package `model`; `key`'s record says where it is from."""
     path = Path(path)
     content = read_bytes(path)
     root, cell = the_one(path, content, "cell", "cell")

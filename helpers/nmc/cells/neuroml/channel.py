@@ -31,9 +31,8 @@ _PARTS = ("forwardRate", "reverseRate", "steadyState", "timeCourse")
 class Gate:
     """One gate of a channel: ``instances`` of it must be open at once.
 
-    ``parts`` are the attributes of its ``forwardRate``, ``reverseRate``, ``steadyState`` and
-    ``timeCourse`` as the file has them; ``q10`` is kind, factor, and temperature of the experiment
-    (°C).
+    ``parts``: attributes of its ``forwardRate``, ``reverseRate``, ``steadyState``, ``timeCourse``;
+    ``q10``: kind, factor, and temperature of the experiment (°C).
     """
 
     name: str
@@ -224,10 +223,7 @@ def mechanism_of(channel: str) -> str:
 
 
 def read_channel(path: Path) -> NeuroMLChannel:
-    """Read the channel of a ``*.channel.nml`` file.
-
-    FormatError when it is no NeuroML2, holds not one channel, or a number that is none.
-    """
+    """Read the one channel of a ``*.channel.nml`` file."""
     path = Path(path)
     root, channel = the_one(path, read_bytes(path), "ion channel", "ionChannel", "ionChannelHH")
     types = {t.get("name"): t for t in root.findall("{*}ComponentType")}

@@ -69,10 +69,7 @@ def _row(key, left, right, neuroml: NeuroMLCell) -> tuple:
 
 
 def _by_list(table: pd.DataFrame, told) -> dict[tuple, tuple]:
-    """Key (section list, mechanism, parameter) → formula, factor to NeuroML2's unit, unit.
-
-    What a table says of ``all`` holds for each of its lists; a later row of a list wins.
-    """
+    """Key (section list, mechanism, parameter) → formula, factor to NeuroML2's unit, unit."""
     found = {}
     lists = [part for part in dict.fromkeys(table["section_list"]) if part != "all"]
     for row in table.itertuples():

@@ -82,11 +82,7 @@ def quantity(
     low: float = -inf,
     high: float = inf,
 ) -> float:
-    """Value of ``"-85.0 mV"``, ``"1e-4 mM"`` or ``"34 degC"`` in a unit, SI unless given.
-
-    A temperature stays in degrees Celsius.  FormatError when the text is no quantity, its unit is
-    unknown, or its value is not finite or out of bounds.
-    """
+    """Value of ``"-85.0 mV"`` or ``"34 degC"`` in a unit, SI (and °C) unless given."""
     found = _QUANTITY.fullmatch(text) if text is not None and len(text) < 100 else None
     if not found or found[2] not in _UNITS:
         raise FormatError(f"{where}: {shown(text)} is not a quantity with a known unit.")

@@ -178,10 +178,7 @@ def _run(params, lems_file, sources, trust, timeout_s, progress):
 
 
 def translate(params: dict, report: Callable[[float], None]) -> tuple[dict, dict]:
-    """Task: let pyNeuroML (jNeuroML) write the Python script, HOC and MOD files of a simulation.
-
-    In the child process, since pyNeuroML configures logging and changes folders.
-    """
+    """Let pyNeuroML (jNeuroML), which changes folders, write the files of a simulation."""
     from pyneuroml import pynml
 
     log = Path(params["folder"]) / "export.log"

@@ -16,21 +16,9 @@ from nmc.connectome.kernels.randomise import next_random
 def pairs_by_distance(x, y, z, starts, width, bins, tasks):
     """Count unordered pairs by groups and distance bin; no distance is kept.
 
-    A row of distances to all later neurons is binned in one vectorised loop, then counted
-    group by group. Bin b holds ``b·width ≤ d < (b + 1)·width``, the last bin all that is farther;
-    a distance is taken as on the edge when it is short of it by less than rounding (10⁻¹² of it).
-
-    Parameters
-    ----------
-    x, y, z : float64 array, shape (n,)
-        Positions, neurons of a group together; zeros for an axis that shall not count.
-    starts : int64 array, shape (groups + 1,)
-        First neuron of each group, and n.
-
-    Returns
-    -------
-    int64 array, shape (groups, groups, bins)
-        Only ``[g, h]`` with ``g ≤ h`` is filled.
+    Bin b holds ``b·width ≤ d < (b + 1)·width``, the last all that is farther; a distance is taken
+    as on the edge when short of it by less than rounding (10⁻¹² of it).  Neurons of a group stand
+    together, from `starts` on; only ``[g, h]`` with ``g ≤ h`` of the result is filled.
     """
     n, groups = x.size, starts.size - 1
     per_width = over(width)
@@ -88,22 +76,8 @@ def draw_classes(x, y, z, starts, width, bins, pairs, connections, seed, tasks):
 
     A pair is taken with probability (still wanted) / (still to come) of its class, Knuth's
     selection sampling (The Art of Computer Programming 2, 3.4.2, algorithm S), which makes every
-    such graph equally likely. Each presynaptic group has random numbers of its own: the seed
-    decides, not the number of tasks.
-
-    Parameters
-    ----------
-    x, y, z, starts, width, bins
-        As for `pairs_by_distance`.
-    pairs, connections : int64 array, shape (groups, groups, bins)
-        Ordered pairs and connections of each class; both are used up.
-    seed : uint64
-
-    Returns
-    -------
-    n_out : int64 array, shape (n,)
-    targets : int32 array
-        Of one neuron after another, ascending.
+    such graph equally likely.  Each presynaptic group has random numbers of its own: the seed
+    decides, not the number of tasks.  `pairs` and `connections` are used up.
     """
     n, groups, per_width = x.size, starts.size - 1, over(width)
     n_out = np.zeros(n, np.int64)
@@ -147,13 +121,7 @@ def _offset_row(x0, y0, z0, x, y, z, width, n_aside, n_up, where):
 
 @njit(cache=True, parallel=True)
 def pairs_by_offset(indptr, indices, x, y, z, width, n_aside, n_up, tasks):
-    """Count ordered pairs, and connections, by horizontal distance and height of the second.
-
-    Returns
-    -------
-    int64 array, shape (2, n_aside * 2 * n_up + 1)
-        Pairs and connections; the last bin holds what is farther.
-    """
+    """Count ordered pairs, and connections, by horizontal distance and height; last the farther."""
     n = x.size
     counts = np.zeros((tasks, 2, n_aside * 2 * n_up + 1), np.int64)
     all_where = np.empty((tasks, n), np.int32)  # an allocation inside a task can fail unseen

@@ -28,8 +28,7 @@ def transpose_graph(indptr, indices):
 def mark_reciprocal(indptr, indices):
     """Mark every connection whose reverse exists, in the order of `indices`.
 
-    Neurons are taken in turn. What a target j asks of its own list, whether it holds i, moves on
-    only as i grows, so a place in each list is kept and every list is walked through once.
+    What a target j asks of its own list moves on only as i grows: every list is walked once.
     """
     n = indptr.size - 1
     marks = np.zeros(indices.size, np.bool_)
@@ -70,10 +69,7 @@ OUT, IN, BOTH = 1, 2, 3
 
 @njit(cache=True, inline="always")
 def _merge_row(i, indptr, indices, t_indptr, t_indices, rank, packed, at):
-    """Walk out- and in-list of ``i`` together; write higher-ranked partners if ``at >= 0``.
-
-    Returns the number of higher-ranked partners and of reciprocal partners.
-    """
+    """Walk out- and in-list of ``i`` together; write higher-ranked partners if ``at >= 0``."""
     p, p_end = indptr[i], indptr[i + 1]
     q, q_end = t_indptr[i], t_indptr[i + 1]
     higher = 0
@@ -101,24 +97,9 @@ def _merge_row(i, indptr, indices, t_indptr, t_indices, rank, packed, at):
 def rank_half(indptr, indices, t_indptr, t_indices, rank):
     """Relabel neurons by rank and keep, for each, its higher-ranked partners.
 
-    Each partner is packed with the direction of the connection seen from the lower-ranked
-    neuron, ``partner << 2 | code``, code 1 out, 2 in, 3 both. Ranking by degree keeps every
-    list short, hubs' above all (Chiba and Nishizeki 1985; Latapy 2008).
-
-    Parameters
-    ----------
-    indptr, indices, t_indptr, t_indices : int array
-        The graph and its transpose.
-    rank : int32 array, shape (n,)
-        A permutation of ``0 … n - 1``.
-
-    Returns
-    -------
-    half_indptr : int64 array, shape (n + 1,)
-    packed : int32 array
-        Rows in order of rank.
-    mutual : int64 array, shape (n,)
-        Reciprocal partners of each neuron, in the original order.
+    A partner is packed with the direction seen from the lower-ranked neuron, ``partner << 2 |
+    code``, code 1 out, 2 in, 3 both.  Ranking by degree keeps every list short, hubs' above all
+    (Chiba and Nishizeki 1985; Latapy 2008).  Reciprocal partners are in the original order.
     """
     n = indptr.size - 1
     mutual = np.empty(n, np.int64)
@@ -139,17 +120,10 @@ def rank_half(indptr, indices, t_indptr, t_indices, rank):
 def count_triangles(half_indptr, packed, tasks):
     """Count triangles by the directions of their three sides, from the half graph of `rank_half`.
 
-    For each neuron *i* mark its higher-ranked partners; for each partner *j*, every marked
-    partner *k* of *j* closes a triangle. Each one is met exactly once, at its lowest rank.
-    The work is one table look-up per ordered wedge (Latapy 2008, doi:10.1016/j.tcs.2008.07.017).
-
-    Returns
-    -------
-    histogram : int64 array, shape (64,)
-        Index ``code_ij << 4 | code_jk << 2 | code_ik``.
-    triangles : int64 array, shape (n, 2)
-        At each neuron (by rank): triangles of the undirected graph, and directed triangles
-        (a reciprocal side counts twice, so one undirected triangle holds 1, 2, 4 or 8).
+    For each neuron *i* mark its higher-ranked partners; every marked partner *k* of a partner *j*
+    closes a triangle, met exactly once (Latapy 2008, doi:10.1016/j.tcs.2008.07.017).  The
+    histogram's index is ``code_ij << 4 | code_jk << 2 | code_ik``; at each neuron (by rank)
+    undirected triangles, and directed ones (a reciprocal side counts twice).
     """
     n = half_indptr.size - 1
     histogram = np.zeros((tasks, 64), np.int64)
@@ -187,15 +161,7 @@ def count_triangles(half_indptr, packed, tasks):
 
 @njit(cache=True, parallel=True)
 def count_corners(half_indptr, packed, tasks):
-    """Count the triangles at each neuron by the directions of their sides, seen from it.
-
-    As `count_triangles` does; a triangle of v, u and w counts under one order of u and w.
-
-    Returns
-    -------
-    int64 array, shape (n, 64)
-        By rank, and ``code_vu << 4 | code_uw << 2 | code_vw``.
-    """
+    """Count the triangles at each neuron (by rank) by ``code_vu << 4 | code_uw << 2 | code_vw``."""
     n = half_indptr.size - 1
     corners = np.zeros((tasks, n, 64), np.int64)
     marks = np.zeros((tasks, n), np.uint8)  # an allocation inside a task can fail unseen
@@ -222,21 +188,10 @@ def count_corners(half_indptr, packed, tasks):
 
 @njit(cache=True, parallel=True)
 def weigh_triangles(half_indptr, packed, roots, logs, tasks):
-    """Sum over triangles what their weights give.
+    """Sum over triangles what their weights give, as `count_triangles` meets them.
 
-    Parameters
-    ----------
-    half_indptr, packed, tasks
-        As for `count_triangles`.
-    roots, logs : float64 array
-        Of each pair of partners, both directions added: cube roots of weights, and logarithms.
-
-    Returns
-    -------
-    products : float64 array, shape (n,)
-        At each neuron (by rank), the product of the three roots.
-    means : float64 array, shape (64,)
-        Geometric means of the weights of all connections, by code as in `count_triangles`.
+    `roots` and `logs`: of each pair of partners the cube roots and logarithms, both directions
+    added.  Returns the product of the roots at each neuron, and by code the geometric means.
     """
     n = half_indptr.size - 1
     products, means = np.zeros((tasks, n)), np.zeros((tasks, 64))
@@ -270,8 +225,7 @@ def weigh_triangles(half_indptr, packed, roots, logs, tasks):
 def core_numbers(indptr, indices, degree):
     """Return the largest k of which each neuron is in the k-core; `degree` is used up.
 
-    Neurons are taken away by ascending degree, in bins (Batagelj and Zaversnik 2003,
-    arXiv:cs/0310049). `indices` holds a partner as often as there are connections with it.
+    By ascending degree, in bins (Batagelj and Zaversnik 2003, arXiv:cs/0310049).
     """
     n = degree.size
     first = np.zeros(degree.max() + 2, np.int64)
@@ -312,25 +266,9 @@ def fold_common(
 ):
     """Count the common neighbours of every pair and fold them at once into sums.
 
-    The pair matrix never exists: one row of counts is filled (targets' in-lists, sources'
-    out-lists), summed by group, and cleared. Only connections need a look of their own; the
-    unconnected pairs are the rest.
-
-    Parameters
-    ----------
-    use_out, use_in : bool
-        Count shared targets, shared sources, or both added.
-    most : int
-        No pair has more common neighbours than this.
-
-    Returns
-    -------
-    histogram : int64 array, shape (4, most + 1)
-        Pairs i < j by connection (row 0 all pairs, 1 i→j only, 2 j→i only, 3 both) and count.
-    sums : int64 array, shape (n_groups, n_groups, 4)
-        Sum of counts over pairs i < j by group of i, of j, and connection as above.
-    pairs : int64 array, shape (n_groups, n_groups, 4)
-        Number of those pairs; ``[…, 0]``, all pairs, is left at 0.
+    The pair matrix never exists: one row of counts is filled, summed by group, and cleared.
+    Connection 0 is all pairs, 1 i→j only, 2 j→i only, 3 both: `histogram` by connection and
+    count, `sums` and `pairs` by group of i, of j, and connection.
     """
     n = indptr.size - 1
     histogram = np.zeros((tasks, 4, most + 1), np.int64)

@@ -14,9 +14,8 @@ MOST_TURNS = 1000
 def gnm(n: int, m: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Draw one of all directed graphs with n neurons and m connections, each equally likely.
 
-    Somewhat more than m pairs are drawn, repeats and a random surplus thrown away: by symmetry
-    every set of m pairs stays equally likely (Erdős and Rényi 1959; Batagelj and Brandes 2005).
-    A `ValueError` for more connections than there are ordered pairs.
+    Repeats and a random surplus are thrown away: by symmetry every set of m pairs stays equally
+    likely (Erdős and Rényi 1959; Batagelj and Brandes 2005).
     """
     pairs = n * (n - 1)
     if not 0 <= m <= pairs:
@@ -47,10 +46,7 @@ def _distinct(pairs: int, m: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def enough_rounds(n: int) -> int:
-    """Return how many rounds mix a graph of n neurons: a fixed number of trades, at least 20.
-
-    In a small graph a round is few trades, and most of them have nothing to exchange.
-    """
+    """Return how many rounds mix a graph of n neurons: a fixed number of trades, at least 20."""
     return max(20, -(-10_000 // max(n, 1)))
 
 
@@ -59,26 +55,11 @@ def curveball(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Randomise connections by trades of whole out-lists; every degree is kept.
 
-    In a round all neurons pair up at random; two partners pool the targets that only one of
-    them has and deal them out again, each keeping its number [1]_ [2]_. Then some connections
-    a→b→c are tried: where they close to a three-cycle whose sides are all one-way, it is turned
-    round. A target never moves to itself. The same seed gives the same graph, whatever the
-    number of threads.
-
-    Notes
-    -----
-    Trades alone do not reach graphs to which only the reversal of a directed three-cycle leads
-    [1]_; trades and reversals together reach every graph with these degrees [3]_, and since each
-    step is as likely as its reverse, all equally often.
-
-    References
-    ----------
-    .. [1] Carstens, Berger and Strona (2018), A unifying framework for fast randomization of
-       ecological networks with fixed (node) degrees, MethodsX 5:773.
-    .. [2] Carstens, Hamann, Meyer, Penschuck, Tran and Wagner (2018), Parallel and I/O-efficient
-       randomisation of massive networks using global curveball trades, ESA 2018.
-    .. [3] Rao, Jana and Bandyopadhyay (1996), A Markov chain Monte Carlo method for generating
-       random (0, 1)-matrices with given marginals, Sankhya A 58:225.
+    In a round all neurons pair up; two partners pool the targets that only one of them has and
+    deal them out again (Carstens et al. 2018, MethodsX 5:773, and ESA 2018).  Trades alone do not
+    reach graphs to which only the reversal of a directed three-cycle leads; with reversals every
+    graph of these degrees is reached (Rao, Jana and Bandyopadhyay 1996, Sankhya A 58:225), all
+    equally often, as each step is as likely as its reverse.  The seed decides, not the threads.
     """
     indices, indptr = np.array(indices, np.int32), np.array(indptr, np.int64)
     n = indptr.size - 1
@@ -148,10 +129,7 @@ def _trade_all(indptr, indices, order, seed, pools, tags):
 
 @njit(cache=True)
 def _trade(a, b, row_a, row_b, state, pool, tag):
-    """Merge two ascending lists and deal what is in one only; both stay ascending.
-
-    A tag is 1 for a target of a only, 2 for one of b only, 3 and more for what stays.
-    """
+    """Merge two ascending lists and deal what is in one only; tag 1 of a, 2 of b, 3… stays."""
     p = q = size = only_a = only_b = 0
     while p < row_a.size or q < row_b.size:
         if q == row_b.size or (p < row_a.size and row_a[p] < row_b[q]):
@@ -200,8 +178,7 @@ def _place(indptr, indices, i, target):
 def _turn_cycles(indptr, indices, state, tries):
     """Try connections a→b→c and turn a three-cycle of one-way connections round.
 
-    A cycle is met as often as its reverse: with one over the connections times the sum of one
-    over the out-degrees of its three neurons, which do not change.
+    A cycle is met as often as its reverse: that depends on the out-degrees, which stay.
     """
     if indices.size == 0:
         return state
@@ -249,9 +226,7 @@ def _put(indptr, indices, i, at, target):
 def swap_pairs(indptr, indices, tries, seed):
     """Exchange the targets of two connections, both one-way or both reciprocal, in place.
 
-    From a→b and c→d come a→d and c→b, and the same of the connections back, where none of these
-    pairs was connected in any way: no neuron's number of one-way inputs, outputs or of reciprocal
-    partners changes. Every step is as likely as its reverse.
+    Only where no pair was connected in any way; every step is as likely as its reverse.
     """
     state, m = seed, indices.size
     for _ in range(tries):

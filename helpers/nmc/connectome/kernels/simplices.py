@@ -33,10 +33,7 @@ LINE = 64
 
 @intrinsic
 def prefetch(typing_context, array, index):
-    """Ask for the line of memory around ``array[index]``; the array may end before it.
-
-    A list that begins anywhere in a large array is else waited for each time.
-    """
+    """Ask for the line of memory around ``array[index]``; the array may end before it."""
 
     def generate(context, builder, signature, arguments):
         data = make_array(signature.args[0])(context, builder, arguments[0]).data
@@ -63,11 +60,7 @@ LINES = 4
 
 @njit(cache=True)
 def rooms(indptr, indices, most):
-    """Bound what the targets of one neuron of at most `most` targets can take.
-
-    Returns the largest out-degree of those neurons, the most connections among the targets of
-    one, and the most that one target has among the others.
-    """
+    """Bound what the targets of a neuron take: out-degree, connections among them, one's most."""
     degree, edges, row = 0, 0, 0
     for v in range(indptr.size - 1):
         size = indptr[v + 1] - indptr[v]
@@ -130,8 +123,7 @@ def _clear(v, indptr, indices, inside):
 def _neighbourhood(v, indptr, indices, inside, place, starts, edges, bits, ids=None):
     """Write which targets of `v` contact which; return the words in use of a row of bits.
 
-    Target a contacts the targets ``edges[starts[a] : starts[a + 1]]``: also row a of `bits`, whose
-    rows follow one another without gaps, to stay near. Connection e is ``indices[ids[e]]``.
+    Target a contacts ``edges[starts[a] : starts[a + 1]]``: also row a of `bits`, without gaps.
     """
     begin = np.uint64(indptr[v])
     targets = np.uint64(indptr[v + 1]) - begin
@@ -169,10 +161,7 @@ def _has(bits, words, a, b):
 
 @njit(cache=True)
 def _pick(among, first, stop, bits, words, a, lists, at):
-    """Write those of ``among[first:stop]`` that `a` contacts to `lists` from `at`; return the end.
-
-    Written always, kept if contacted: one more entry than is kept can be written.
-    """
+    """Write which of ``among[first:stop]`` `a` contacts to `lists` from `at`; return the end."""
     for i in range(first, stop):
         lists[at] = among[i]
         at += _has(bits, words, a, among[i])
@@ -181,10 +170,7 @@ def _pick(among, first, stop, bits, words, a, lists, at):
 
 @njit(cache=True)
 def _meet(first, stop, indptr, indices, a, lists, at):
-    """Do as `_pick` does where there are no bits: entries of `lists` are neurons of the graph.
-
-    The shorter of two ascending lists is walked, each entry looked for in the longer by halves.
-    """
+    """Do as `_pick` does where there are no bits: look the shorter list up in the longer."""
     p, p_end, q, q_end = first, stop, np.uint64(indptr[a]), np.uint64(indptr[a + 1])
     short, long = lists, indices
     if q_end - q < p_end - p:
@@ -217,11 +203,8 @@ def _shared(bits, a, b, words):
 def _follow(stop, bits, words, indptr, indices, lists, ends, at, dimension, counts):
     """Count the simplices that go on with one of ``lists[:stop]`` and another after it.
 
-    With rows of bits (`words` above 0) the entries are places among the targets of one neuron,
-    without they are neurons of the graph.
-
-    Depth first, without recursion, which a compiled cache cannot hold: the candidates at depth d
-    are ``lists[ends[d] : ends[d + 1]]``, `at` is the one whose turn it is.
+    Entries are places among the targets of one neuron with rows of bits, else neurons.  Depth
+    first, without recursion: candidates at depth d are ``lists[ends[d] : ends[d + 1]]``.
     """
     depth = 0
     ends[0], ends[1], at[0] = 0, stop, 0
@@ -294,24 +277,7 @@ def _count_from(
 
 @njit(cache=True, parallel=True)
 def count_simplices(indptr, indices, top, room, most, tasks, each):
-    """Count directed simplices by dimension, shape (top + 5,) with `top` the largest out-degree.
-
-    A directed simplex is a tuple of neurons, each contacting all later ones (Reimann et al.
-    2017, doi:10.3389/fncom.2017.00048).  All memory is taken before the tasks begin: an error
-    inside them would be lost.
-
-    Parameters
-    ----------
-    indptr, indices : int64 and unsigned int array
-        The graph of n neurons.
-    room : (int, int, int, int)
-        Largest out-degree up to `most` and connections among targets, from `rooms`; entries
-        and depth of the lists of a walk.
-    most : int
-        The targets of a neuron that has more are not compared by bits.
-    each : int64 array, shape (n, dimensions)
-        Zeros; what begins with each neuron is written here, for as many dimensions as it has.
-    """
+    """Count directed simplices by dimension, shape (top + 5,) with `top` the largest out-degree."""
     n = indptr.size - 1
     counts, all_rows = np.zeros((tasks, top + 5), np.int64), np.empty((tasks, 64), np.uint64)
     all_inside, all_place, all_starts, all_edges, all_bits, all_lists, all_ends, all_at = _rooms(
@@ -347,8 +313,7 @@ def _credit(
 ):
     """Walk as `_follow` does, and credit each neuron with the simplices it is part of.
 
-    `totals` counts simplices by dimension as they are met; a neuron remembers the totals in
-    `marks`, and is credited with the difference once all that follows it is walked.
+    A neuron remembers the `totals` in `marks`; the difference is its, once all after it is walked.
     """
     depth = 0
     ends[0], ends[1], at[0] = first, stop, first
@@ -378,10 +343,7 @@ def _credit(
 
 @njit(cache=True, parallel=True)
 def count_participation(indptr, indices, room, most, dimensions, tasks):
-    """Count, for every neuron, the simplices of each of `dimensions` (2 at least), by neuron.
-
-    Arguments are those of `count_simplices`, which gives the number of dimensions.
-    """
+    """Count, for every neuron, the simplices of each of `dimensions` (2 at least), by neuron."""
     n = indptr.size - 1
     out = np.zeros((tasks, n, dimensions), np.int64)
     all_inside, all_place, all_starts, all_edges, all_bits, all_lists, all_ends, all_at = _rooms(

@@ -17,9 +17,8 @@ BATCH = 256
 def count_distances(indptr, indices, t_indptr, t_indices, sources, tasks):
     """Count shortest paths by length, from each source to every neuron it reaches; ``[d]`` pairs.
 
-    A neuron's words hold a bit for each source that has reached it. A step ORs the words of its
-    inputs, so one pass over the connections advances 256 searches, and stops early where all
-    have arrived (multi-source BFS: Then et al. 2014, VLDB 8:449).
+    A neuron's words hold a bit for each source that has reached it: one pass over the connections
+    advances 256 searches (multi-source BFS: Then et al. 2014, VLDB 8:449).
     """
     n = indptr.size - 1
     counts = np.zeros((tasks, n + 1), np.int64)
@@ -104,21 +103,9 @@ ONE = np.uint64(1)
 def extend(start, last, indptr, indices):
     """List the simplices one dimension up.
 
-    The simplices of a dimension are kept as the leaves of a tree, in lexicographic order: those
-    that extend simplex s are ``start[s] … start[s + 1]``, each known by its last neuron. A
-    simplex p + x + y needs p + y beside p + x, and x→y: siblings of x that x contacts.
-
-    Parameters
-    ----------
-    start : int64 array
-        For each simplex of the dimension below, its first extension, and their number.
-    last : int32 array
-        Last neuron of each simplex of this dimension.
-
-    Returns
-    -------
-    start, last : int64, int32 array
-        The same, one dimension up.
+    They are the leaves of a tree, in lexicographic order: those that extend simplex s are
+    ``start[s] … start[s + 1]``, each known by its last neuron.  A simplex p + x + y needs p + y
+    beside p + x, and x→y: siblings of x that x contacts.
     """
     next_start = np.zeros(last.size + 1, np.int64)
     next_last = np.empty(1024, np.int32)
@@ -141,11 +128,7 @@ def extend(start, last, indptr, indices):
 
 @njit(cache=True)
 def faces_of(simplices, skip, index, start, last, depth):
-    """Walk one neuron further down the tree for every simplex, the one at place `skip` left out.
-
-    `index` holds the first `depth` neurons of each face, as an index in their dimension, and is
-    moved on in place; `start` and `last` lead from that dimension to the next.
-    """
+    """Walk one neuron further down the tree for every simplex, the one at place `skip` left out."""
     place = depth + (depth >= skip)
     for s in range(index.size):
         first, stop = start[index[s]], start[index[s] + 1]
@@ -156,10 +139,8 @@ def faces_of(simplices, skip, index, start, last, depth):
 def rank_mod2(start, entries, rows):
     """Compute the rank of a sparse 0/1 matrix over the field of two elements.
 
-    Columns are reduced from left to right: while the lowest entry of a column is that of an
-    earlier one, that one is added (Edelsbrunner, Letscher and Zomorodian 2002). The column at
-    work is a bit set, searched downwards only, since its lowest entry never sinks again.
-    Column c has ones in the rows ``entries[start[c] : start[c + 1]]``, ascending.
+    While the lowest entry of a column is that of an earlier one, that one is added (Edelsbrunner,
+    Letscher and Zomorodian 2002).  Column c has ones in rows ``entries[start[c] : start[c + 1]]``.
     """
     owner = np.full(rows, -1, np.int64)  # the reduced column with this lowest entry
     store = np.empty(max(entries.size, 16), np.int32)

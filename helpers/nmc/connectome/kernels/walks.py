@@ -46,17 +46,8 @@ def _turn(targets, words, starts, edges, ins):
 def count_sides(indptr, indices, room, sides):
     """Count, for every connection, the simplices of each dimension it is part of.
 
-    Up to three dimensions bits are compared: how many targets of a source come before, between
-    and after two that are connected.  Simplices of more dimensions are walked through, and a
-    side is credited once with all that go on from it.
-
-    Parameters
-    ----------
-    indptr, indices, room
-        As for `nmc.connectome.kernels.simplices.count_simplices`.
-    sides : unsigned int array, shape (tasks, connections, columns)
-        Zeros; what is counted is added up in the first. Column k is for dimension k + 2; there
-        are two at least.
+    Up to three dimensions bits are compared: targets of a source before, between and after two
+    that are connected.  Column k of `sides` (tasks, connections, columns) is dimension k + 2.
     """
     n, (tasks, _, columns) = indptr.size - 1, sides.shape
     all_inside, all_place, all_starts, all_edges, all_bits, all_lists, all_ends, all_at = _rooms(
@@ -103,11 +94,7 @@ def count_sides(indptr, indices, room, sides):
 
 @njit(cache=True)
 def _credit_deeper(stop, local, lists, ends, at, path, marks, here):
-    """Credit the sides of simplices of four dimensions and more from a source and ``path[:2]`` on.
-
-    They go on among ``lists[:stop]``, depth first as in `simplices`. The last of `marks` counts
-    simplices as they are met, the others remember it at each place of the path.
-    """
+    """Credit the sides of simplices of four and more dimensions, from ``path[:2]`` on."""
     _, words, _, bits, _ = local
     totals, columns, depth = marks[-1], marks.shape[1], 0
     totals[:] = 0
@@ -156,24 +143,11 @@ def _credit(last, low, high, local, path, marks, here):
 
 @njit(cache=True, parallel=True)
 def count_maximal(indptr, indices, t_indptr, t_indices, room, in_degree, top, tasks):
-    """Count the directed simplices that are part of no larger one, by dimension.
+    """Count the directed simplices that are part of no larger one, and all, by dimension.
 
     As Bron and Kerbosch (1973) do for cliques, a walk keeps who may follow its last neuron, and
     who may stand before or between its own; with x next both are narrowed, ``after & out(x)``
-    and ``(elsewhere | after) & in(x)``, and it is maximal when both are empty. Those elsewhere
-    are targets of the source, or neurons before it.
-
-    Parameters
-    ----------
-    indptr, indices, t_indptr, t_indices, room
-        The graph, its transpose, and room as for `simplices.count_simplices`.
-    in_degree, top : int
-        The largest there is, and the largest dimension.
-
-    Returns
-    -------
-    int64 array, shape (2, top + 1)
-        All simplices met, and the maximal ones.
+    and ``(elsewhere | after) & in(x)``, and it is maximal when both are empty.
     """
     n, degree, depths = indptr.size - 1, room[0], top + 1
     all_inside, all_place, all_starts, all_edges, all_bits, all_lists, _, all_at = _rooms(
@@ -273,21 +247,7 @@ def _count_maximal(
 
 @njit(cache=True, parallel=True)
 def count_neighbourhoods(indptr, indices, t_indptr, t_indices, most, dimensions, tasks):
-    """Count the simplices among the partners of every neuron.
-
-    Partners are rows of bits, and the candidates to go on a walk with their intersection.
-
-    Parameters
-    ----------
-    most : int
-        No neuron has more partners, in or out.
-    dimensions : int
-        How many dimensions to count, at least 2: partners, connections among them …
-
-    Returns
-    -------
-    int64 array, shape (n, dimensions)
-    """
+    """Count the simplices among the partners of every neuron, which are rows of bits."""
     n, wide = indptr.size - 1, (most + 63) >> 6
     counts = np.zeros((n, dimensions), np.int64)
     all_place = np.full((tasks, n), -1, np.int32)  # an allocation inside a task can fail unseen
