@@ -32,8 +32,8 @@ import pandas as pd
 from nmc import recomputed
 from nmc.cells import settings
 from nmc.cells.build import cell_spec
+from nmc.cells.mechanisms import run_cached
 from nmc.cells.package import load_package
-from nmc.cells.results import run_cached
 from nmc.cells.stimuli import Step
 from nmc.cells.sweep import makings, sweep
 

@@ -30,7 +30,7 @@ from pathlib import Path
 import nmc
 import numpy as np
 from nmc.cells import settings
-from nmc.cells.results import run_cached
+from nmc.cells.mechanisms import run_cached
 from nmc.circuit import network
 from nmc.circuit.network import with_continuous_synapses
 

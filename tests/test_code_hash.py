@@ -16,18 +16,20 @@ from nmc.errors import UnknownNameError
 
 #: Kind of kept result → a call that gives its key, and modules that it depends on from afar.
 KINDS = {
-    "run": ("nmc.cells.results.result_key('nmc.cells._run:run', {}, {})",
-            ["nmc.cells.build", "nmc.cells.porting", "nmc.child"]),
-    "attenuation": ("nmc.cells.results.result_key('nmc.circuit._neuron:run_attenuation', {}, {})",
-                    ["nmc.cells._run", "nmc.cells.build"]),
-    "pair": ("nmc.cells.results.result_key('nmc.circuit._neuron:run_pair', {}, {})",
-             ["nmc.circuit._neuron", "nmc.cells.porting"]),
-    "network": ("nmc.cells.results.result_key('nmc.circuit._neuron:run_circuit', {}, {})",
+    "run": ("nmc.cells.mechanisms.result_key('nmc.cells._run:run', {}, {})",
+            ["nmc.cells.build", "nmc.cells.mechanisms", "nmc.child"]),
+    "attenuation": (
+        "nmc.cells.mechanisms.result_key('nmc.circuit._neuron:run_attenuation', {}, {})",
+        ["nmc.cells._run", "nmc.cells.build"],
+    ),
+    "pair": ("nmc.cells.mechanisms.result_key('nmc.circuit._neuron:run_pair', {}, {})",
+             ["nmc.circuit._neuron", "nmc.cells.mechanisms"]),
+    "network": ("nmc.cells.mechanisms.result_key('nmc.circuit._neuron:run_circuit', {}, {})",
                 ["nmc.circuit._neuron", "nmc.cells.build"]),
     "row of a sweep": ("nmc.cells.sweep.makings('step')['code_sha256']",
                        ["nmc.cells.features", "nmc.cells.settings", "nmc.cells._run"]),
     "row of the scoreboard": ("nmc.cells.sweep.makings('rest')['code_sha256']",
-                              ["nmc.cells.features", "nmc.cells.measures", "nmc.cells.porting"]),
+                              ["nmc.cells.features", "nmc.cells.measures", "nmc.cells.mechanisms"]),
     "row of a pathway": ("nmc.circuit.scores.makings()['code_sha256']",
                          ["nmc.circuit.pairs", "nmc.circuit.synaptome", "nmc.circuit._neuron"]),
     "opened connectome": ("nmc.connectome.read.compact_name('0')", ["nmc.connectome.hdf5"]),
@@ -65,7 +67,7 @@ print(json.dumps(same))
 #: Runs in a copy of the package: a session in which a module is changed under its feet.
 _OUTLIVED = """
 import pathlib, sys
-import nmc.data, nmc.cells.results as results
+import nmc.data, nmc.cells.mechanisms as results
 from nmc.code_hash import code_hash
 from nmc.errors import ChangedCodeError
 key = lambda: results.result_key("nmc.cells._run:run", {}, {})

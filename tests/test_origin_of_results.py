@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from nmc import scoreboard
 from nmc.circuit.pairs import SHEET, PairedRecording
-from nmc.data import extracts
+from nmc.data import sources
 from nmc.published import INVENTED, MIXED, verdict
 
 SMALL = "L1_HAC_cNAC187_1"
@@ -141,8 +141,8 @@ def test_no_comparison_judges_the_real_by_the_invented(name, model, sheets, monk
 
 
 def test_a_real_package_beside_an_invented_sheet(monkeypatch):
-    if not extracts.folder_of("MEArec"):
-        pytest.skip("MEArec is not installed (pip install nmc[extracts])")
+    if not sources.folder_of("MEArec"):
+        pytest.skip("MEArec is not installed (pip install nmc[sources])")
     monkeypatch.setenv("NMC_SOURCE", "extracts,sample")
     monkeypatch.setenv("NMC_ACCEPT_TERMS", "1")
     sheets = nmc.load_models(step_currents=False)

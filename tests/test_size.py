@@ -17,14 +17,14 @@ ROOT = Path(__file__).resolve().parents[1]
 #: Python outside tests/ and benchmarks/, all lines counted.  Raised from 35,600 and 150 when
 #: stimuli, membrane currents, calcium, weights, checks with recorded verdicts, quick questions and
 #: the gallery came in; the aim is 26,000 lines in 130 files.
-MOST_LINES, MOST_FILES = 35_450, 161
+MOST_LINES, MOST_FILES = 35_330, 145
 #: A module is a topic that one reads from top to bottom.
 LONGEST_MODULE = 500
 KNOWN_LONG: set[str] = set()
 #: Imports inside functions: for heavy or optional libraries only.
 MOST_INNER_IMPORTS = 75
 #: Modules that the type checker does not follow everywhere yet (pyproject.toml).
-MOST_UNTYPED = 20
+MOST_UNTYPED = 2
 IMPORTS = (ast.Import, ast.ImportFrom)
 
 

@@ -12,33 +12,33 @@ __version__ = "0.1.0"
 
 #: Module → the public names that it defines.
 _MODULES = {
-    "nmc.cells.by_hand": "copy_package port_package read_recording run_command",
+    "nmc.cells.by_hand": "copy_package load_cell port_package read_recording run_command",
     "nmc.cells.channels": "compare_kinetics compute_channel_kinetics",
-    "nmc.cells.conditions": "SynapseSettings compute_release_factor scale_synapses",
-    "nmc.cells.densities": "compute_channel_densities scale_channels swap_biophysics",
     "nmc.cells.features": "compute_features",
     "nmc.cells.firing": "compute_firing measure_firing separate_types",
-    "nmc.cells.load": "load_cell",
     "nmc.cells.measures": "simulate_fi simulate_iv simulate_rest simulate_steps simulate_threshold",
+    "nmc.cells.mechanisms": "clear_results",
     "nmc.cells.morphology": "load_morphology to_swc",
     "nmc.cells.morphometrics": (
         "compare_morphometrics compute_barcode compute_morphometrics compute_sholl"
     ),
     "nmc.cells.neuroml.cell": "list_neuroml load_neuroml",
-    "nmc.cells.neuroml.compare": "compare_densities compare_spikes",
-    "nmc.cells.neuroml.simulate": "simulate_neuroml",
+    "nmc.cells.neuroml.simulate": "compare_densities compare_spikes simulate_neuroml",
     "nmc.cells.package": "Package load_package",
-    "nmc.cells.panel": "control_panel",
-    "nmc.cells.plots": "plot_etypes plot_fi plot_trace plot_traces",
-    "nmc.cells.plots_channels": "plot_channel_kinetics plot_densities plot_density_tree",
+    "nmc.cells.plots": (
+        "plot_channel_kinetics plot_densities plot_density_tree plot_etypes plot_fi plot_trace "
+        "plot_traces"
+    ),
     "nmc.cells.plots_morphology": (
         "plot_barcode plot_morphologies plot_morphology plot_sholl view_morphology"
     ),
     "nmc.cells.protocols": "simulate_currents simulate_step",
-    "nmc.cells.results": "clear_results",
-    "nmc.cells.runs": "plot_currentscape plot_voltages record_sections view_runs",
-    "nmc.cells.segments": "locate_segments record_channels record_segments",
-    "nmc.cells.settings": "RunSettings",
+    "nmc.cells.runs": "control_panel plot_currentscape plot_voltages record_sections view_runs",
+    "nmc.cells.segments": (
+        "compute_channel_densities locate_segments record_channels record_segments "
+        "scale_channels swap_biophysics"
+    ),
+    "nmc.cells.settings": "RunSettings SynapseSettings compute_release_factor scale_synapses",
     "nmc.cells.stimulation": "simulate_bap simulate_bombardment simulate_chirp simulate_epsp",
     "nmc.cells.stimuli": (
         "Chirp OUConductance OUCurrent Ramp Sine SpikeTrain Step SynapseTrain VoltageClamp "
@@ -46,8 +46,7 @@ _MODULES = {
     ),
     "nmc.cells.sweep": "sweep",
     "nmc.checks": "check_numbers compare_classes",
-    "nmc.circuit.activity": "compute_bursts compute_population_rate",
-    "nmc.circuit.network": "simulate_circuit",
+    "nmc.circuit.network": "compute_bursts compute_population_rate simulate_circuit",
     "nmc.circuit.pairs": "PairedRecording simulate_pair",
     "nmc.circuit.plan": "choose_neurons plan_circuit",
     "nmc.circuit.plots": (
@@ -85,7 +84,10 @@ _MODULES = {
     "nmc.connectome.ensembles": "compute_ensemble compute_spread compute_summary",
     "nmc.connectome.export": "to_graphml to_igraph to_networkx to_parquet to_scipy to_sonata",
     "nmc.connectome.graph": "Connectome",
-    "nmc.connectome.motifs": "compute_clustering compute_transitivity count_triads",
+    "nmc.connectome.motifs": (
+        "compute_clustering compute_transitivity compute_triad_intensity "
+        "compute_weighted_clustering count_triad_roles count_triads"
+    ),
     "nmc.connectome.nulls": (
         "compute_mixing load_control make_degree_preserving make_distance_dependent "
         "make_erdos_renyi make_general_biological make_matched_sample make_null "
@@ -106,7 +108,6 @@ _MODULES = {
     "nmc.connectome.read": (
         "connectome_file connectome_keys default_connectome instance_keys load_connectome"
     ),
-    "nmc.connectome.roles": "compute_triad_intensity compute_weighted_clustering count_triad_roles",
     "nmc.connectome.simplices": (
         "compute_edge_participation compute_neighbourhoods compute_simplex_degrees "
         "count_maximal_simplices count_reciprocal_in_simplices list_simplices"

@@ -482,7 +482,7 @@ CLASSES = (
           "theirs draws from boosted trees, ours from a histogram of the same distances",
           _nulls("dd"), ("nmc.connectome.nulls", "nmc.connectome.motifs"), known=False),
     Class("neuroml/densities", "densities of NeuroML2 versions against the packages", "±0.01 %",
-          "the XML writes six digits", _neuroml_densities, ("nmc.cells.neuroml.compare",)),
+          "the XML writes six digits", _neuroml_densities, ("nmc.cells.neuroml.simulate",)),
     Class("claims/neuroml", "spikes of NeuroML2 versions against the packages in NEURON",
           "each claim's own", "the tolerances of Open Source Brain's own tests", _neuroml_spikes,
           ("nmc.cells.neuroml.simulate",), slow=True, citation="gleeson2019"),

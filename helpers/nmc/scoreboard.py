@@ -220,8 +220,8 @@ def _not_kept(models: list[str], protocol: str, settings: Mapping, path: Path | 
 
 def _keep(rows: pd.DataFrame, path: Path | None) -> None:
     real = rows[~_invented(rows)]
-    columns = dict.fromkeys([*recomputed.TABLES["models"], *recomputed.MAKINGS, *_KEPT])
-    columns = [name for name in columns if name in real]
+    told = dict.fromkeys([*recomputed.TABLES["models"], *recomputed.MAKINGS, *_KEPT])
+    columns = [name for name in told if name in real]
     if len(real):
         recomputed.keep_rows("models", real[columns], path=path)
 

@@ -7,7 +7,7 @@ import sys
 
 import numpy as np
 import pytest
-from nmc.cells import porting
+from nmc.cells import mechanisms
 from nmc.cells.by_hand import copy_package, port_package, read_recording, run_command
 from nmc.cells.package import read_package
 from nmc.errors import PackageError, SimulationTimeout
@@ -44,7 +44,7 @@ def test_every_change_is_listed_and_made_once(copy):
         changes["file"]
     )
     for name, text in before.items():
-        assert (copy / "mechanisms" / name).read_text() == porting.port(text)[0]
+        assert (copy / "mechanisms" / name).read_text() == mechanisms.port(text)[0]
     script = (copy / "run_RmpRiTau.py").read_text()
     assert "numpy.savetxt(soma_voltage_filename, numpy.transpose([time, soma_voltage]))" in script
     assert ".canvas.manager.set_window_title('RmpRiTau trace')" in script

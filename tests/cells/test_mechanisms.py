@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from nmc.cells import mechanisms, porting
+from nmc.cells import mechanisms
 from nmc.errors import CompilerError, MechanismError
 
 CHANNEL = """NEURON { SUFFIX %s  RANGE g }
@@ -39,16 +39,16 @@ def mod(folder, name, text=CHANNEL):
 
 
 def test_each_rule_removes_its_idiom_and_nothing_else():
-    text, applied = porting.port(REDECLARED)
+    text, applied = mechanisms.port(REDECLARED)
     assert applied == ("redeclared random functions", "argument of scop_random")
     assert text == "VERBATIM\nENDVERBATIM\nFUNCTION f() {\n    f = scop_random()\n}\n"
-    assert porting.port(text) == (text, ())
-    assert all(rule.reason for rule in porting.RULES)
+    assert mechanisms.port(text) == (text, ())
+    assert all(rule.reason for rule in mechanisms.RULES)
 
 
 def test_a_use_of_the_random_functions_is_left_alone():
     use = "    value = nrn_random_pick(_p_rng);\n    *pv = nrn_random_arg(1);\n"
-    assert porting.port(use) == (use, ())
+    assert mechanisms.port(use) == (use, ())
 
 
 def test_rates_are_tabulated_where_they_depend_on_voltage_alone():
@@ -61,13 +61,13 @@ PROCEDURE rates() {
     mTau = qt
 }
 """
-    new = porting.tabulate(text)
+    new = mechanisms.tabulate(text)
     assert "TABLE mInf, mTau FROM -150 TO 100" in new and "PROCEDURE rates(v (mV))" in new
     assert new.index("LOCAL qt") < new.index("TABLE") < new.index("qt = 2")
     assert "{ rates(v)  m'" in new
-    assert porting.tabulate(new) == new
+    assert mechanisms.tabulate(new) == new
     calcium = text.replace("rates()", "rates(cai)")
-    assert porting.tabulate(calcium) == calcium
+    assert mechanisms.tabulate(calcium) == calcium
 
 
 def test_equal_names_must_have_equal_content(tmp_path, empty_cache):
@@ -193,13 +193,13 @@ def test_a_synapse_without_a_generator_releases_as_often_as_it_should(real, name
 
 def test_the_value_that_was_never_set_is_mended_once_and_the_other_synapse_left_alone():
     drawn = "    {0} = scop_random(1)\nVERBATIM\n    }}\nENDVERBATIM\n    urand = value\n"
-    text, applied = porting.port(drawn.format("urand"))
+    text, applied = mechanisms.port(drawn.format("urand"))
     assert "value that was never set" in applied
-    assert text == porting.port(drawn.format("value"))[0]
-    assert porting.port(text) == (text, ())
+    assert text == mechanisms.port(drawn.format("value"))[0]
+    assert mechanisms.port(text) == (text, ())
 
 
 def test_a_mechanism_is_renamed_where_it_is_defined():
     text = "NEURON { SUFFIX Ca\n RANGE gCabar }\n: Ca is calcium\n"
-    assert porting.rename(text, "Ca", "Ca_1") == text.replace("SUFFIX Ca", "SUFFIX Ca_1")
-    assert porting.rename(text, "Ca_LVAst", "x") == text
+    assert mechanisms.rename(text, "Ca", "Ca_1") == text.replace("SUFFIX Ca", "SUFFIX Ca_1")
+    assert mechanisms.rename(text, "Ca_LVAst", "x") == text

@@ -15,8 +15,7 @@ from neuroml.loaders import NeuroMLLoader
 from nmc import published
 from nmc.cells.neuroml import cell, simulate
 from nmc.cells.neuroml.channel import read_channel
-from nmc.cells.neuroml.elements import evaluate, quantity
-from nmc.cells.neuroml.sources import is_known
+from nmc.cells.neuroml.elements import evaluate, is_known, quantity
 from nmc.cells.package import read_package
 from nmc.data.registry import item
 from nmc.errors import (

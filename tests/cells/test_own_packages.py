@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from mutations import assert_linear
-from nmc.cells import channels, mechanisms, package_files, porting
+from nmc.cells import channels, mechanisms, package_files
 from nmc.cells.build import cell_spec
 from nmc.cells.package import as_package, read_package
 from nmc.cells.package_files import SECTION_ARRAYS
@@ -201,8 +201,8 @@ LONG = {
 
 
 def read_mod(files: package_files.Files) -> None:
-    text = porting.port(files.text("template.hoc"))[0]
-    porting.tabulate(text)
+    text = mechanisms.port(files.text("template.hoc"))[0]
+    mechanisms.tabulate(text)
     channels.is_channel(text), channels.reads_calcium(text)
 
 

@@ -117,7 +117,7 @@ def test_files_that_changed_after_loading_are_refused(copy, place, file):
 
 _ASK = f"""
 import numpy as np, nmc
-from nmc.cells.densities import density_parameters
+from nmc.cells.segments import density_parameters
 cell = nmc.load_cell(nmc.swap_biophysics({TREE!r}, {CHANNELS!r}))
 giver = nmc.load_package({CHANNELS!r})
 arrays = {{"somatic": "soma", "basal": "dend", "apical": "apic", "axonal": "axon"}}

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import nmc
 import pytest
-from nmc.cells import known, mechanisms, results
+from nmc.cells import known, mechanisms
 from nmc.cells.build import cell_spec
 from nmc.cells.package import read_package
 from nmc.data.registry import item
@@ -227,7 +227,9 @@ def test_a_variant_by_our_own_rule_stays_trusted_but_not_its_folder(small):
 
 @pytest.mark.neuron
 def test_files_changed_after_loading_are_not_run(copy, monkeypatch):
-    monkeypatch.setattr(results, "load_result", lambda *_, **__: None)  # one of the unchanged cell
+    monkeypatch.setattr(
+        mechanisms, "load_result", lambda *_, **__: None
+    )  # one of the unchanged cell
     package = read_package(copy)
     file = copy / "template.hoc"
     file.write_text(file.read_text() + "\n// changed\n")

@@ -6,8 +6,7 @@ import nmc
 import numpy as np
 import pandas as pd
 import pytest
-from nmc.circuit.activity import compute_bursts
-from nmc.circuit.network import CircuitRun
+from nmc.circuit.network import CircuitRun, compute_bursts
 from nmc.errors import CircuitError, FormatError, NMCError, SynapseError, UnknownNameError
 
 HAC = "L1_HAC_cNAC187_1"

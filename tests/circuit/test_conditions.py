@@ -3,7 +3,7 @@
 import nmc
 import numpy as np
 import pytest
-from nmc.cells.conditions import calcium_class, scale_synapses
+from nmc.cells.settings import calcium_class, scale_synapses
 from nmc.errors import NMCError, ProtocolError, SynapseError, UnknownNameError
 
 HAC = "L1_HAC_cNAC187_1"

@@ -3,8 +3,8 @@
 import nmc
 import numpy as np
 import pytest
+from nmc.cells.mechanisms import run_cached
 from nmc.cells.package import SYNAPSES
-from nmc.cells.results import run_cached
 from nmc.circuit.network import make_params, rewrite, with_continuous_synapses
 from nmc.errors import MechanismError, UnknownNameError
 

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from nmc.cells.morphology import SectionPath
-from nmc.circuit import synaptome, zones
-from nmc.circuit.zones import count_forks, cut_dendrite, name_zones
+from nmc.circuit import synaptome
+from nmc.circuit.synaptome import count_forks, cut_dendrite, name_zones
 
 MODEL = "L5_TTPC1_cADpyr232_1"
 
@@ -31,7 +31,7 @@ PATHS = {
 @pytest.fixture
 def cell(monkeypatch):
     """Return a cell of these paths."""
-    monkeypatch.setattr(zones, "section_paths", lambda package: PATHS)
+    monkeypatch.setattr(synaptome, "section_paths", lambda package: PATHS)
     tree = SimpleNamespace(parents=np.array([-1, -1, 1, 1, -1]))
     return SimpleNamespace(reconstruction=tree, name="drawn", mtype="L5_TTPC1")
 
@@ -92,7 +92,7 @@ def test_a_package_without_synapses_has_no_row(mirror, monkeypatch):
 
 def test_places_say_zone_and_order():
     places = nmc.locate_synapses(MODEL)
-    assert set(places["zone"]) <= set(zones.ZONES)
+    assert set(places["zone"]) <= set(synaptome.ZONES)
     assert (places["zone"].eq("soma") == places["section"].str.startswith("soma")).all()
     near = places["zone"].eq("near")
     assert (places.loc[near, "distance_um"] <= 50).all()

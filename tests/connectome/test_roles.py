@@ -6,12 +6,13 @@ import networkx as nx
 import nmc
 import numpy as np
 import pytest
-from nmc.connectome.motifs import TRIADS, count_triads
-from nmc.connectome.roles import (
+from nmc.connectome.motifs import (
     ROLES,
+    TRIADS,
     compute_triad_intensity,
     compute_weighted_clustering,
     count_triad_roles,
+    count_triads,
 )
 from nmc.errors import ConnectomeError
 from small_graphs import from_matrix, random_graph, to_networkx

@@ -13,10 +13,10 @@ import nmc
 import numpy as np
 import pandas as pd
 import pytest
-from nmc.data import extracts, provenance
+from nmc.data import provenance, sources
 from nmc.errors import MissingFileError, TermsError
 
-MODELS = tuple(key.removeprefix("model/") for key in extracts.PROVIDERS["MEArec"][1])
+MODELS = tuple(key.removeprefix("model/") for key in sources.PROVIDERS["MEArec"][1])
 _ZIPS = "assets/documents/static/downloads-zip"
 
 
@@ -26,8 +26,8 @@ def site_folder(tmp_path, monkeypatch, cache):
     root = tmp_path / "site"
     root.mkdir()
     hidden = {"MEArec", "netsci", "neuromotifs"}
-    monkeypatch.setattr(extracts, "folder_of", lambda name: _find(root, name))
-    monkeypatch.setattr(extracts, "version_of", lambda name: "0.0.0-test")
+    monkeypatch.setattr(sources, "folder_of", lambda name: _find(root, name))
+    monkeypatch.setattr(sources, "version_of", lambda name: "0.0.0-test")
     assert not hidden & set(sys.modules)
     return root
 
@@ -145,12 +145,12 @@ def test_extracts_stand_in_order_with_other_trees(site_folder, mirror, tmp_path)
     assert list(nmc.provenance()["origin"]) == ["netsci 0.0.0-test (PyPI)", mirror.name]
 
 
-@pytest.mark.parametrize("provider", extracts.PROVIDERS)
+@pytest.mark.parametrize("provider", sources.PROVIDERS)
 def test_an_installed_package_ships_what_it_should(provider):
     """Runs where the extra is installed: every offered key is offered unaltered."""
-    _, keys = extracts.PROVIDERS[provider]
-    if not extracts.folder_of(provider):
-        pytest.skip(f"{provider} is not installed (pip install nmc[extracts])")
+    _, keys = sources.PROVIDERS[provider]
+    if not sources.folder_of(provider):
+        pytest.skip(f"{provider} is not installed (pip install nmc[sources])")
     assert all(nmc.available(key, "extracts") for key in keys)
 
 
@@ -159,8 +159,8 @@ def test_an_installed_package_ships_what_it_should(provider):
 @pytest.mark.parametrize("model", MODELS)
 def test_every_model_of_mearec_runs_as_the_portals_own(model, monkeypatch, request):
     """Step 1 of the package as MEArec ships it, and of the portal's package where it is at hand."""
-    if not extracts.folder_of("MEArec"):
-        pytest.skip("MEArec is not installed (pip install nmc[extracts])")
+    if not sources.folder_of("MEArec"):
+        pytest.skip("MEArec is not installed (pip install nmc[sources])")
     monkeypatch.setenv("NMC_ACCEPT_TERMS", "1")
     monkeypatch.setenv("NMC_SOURCE", "extracts")
     own = nmc.simulate_step(model, 1, mode="converged", progress=False)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -56,11 +56,12 @@ def cell_spec(package: Package) -> dict:
 
 @dataclass(eq=False)
 class Cell:
-    """A cell placed in this process's NEURON: its template's instance, its model, its gid."""
+    """A cell placed in this process's NEURON: its template's instance, model, gid, new names."""
 
     hoc: Any
     model: str
     gid: int
+    renamed: Mapping[str, str]
     keep: list = field(default_factory=list, repr=False)
 
     @property
@@ -115,7 +116,7 @@ def build_cell(spec: dict, *, synapses: bool = False) -> Cell:
         hoc = getattr(h, name)(1 if synapses else 0)
     except RuntimeError as error:
         raise SimulationError(f"{spec['model']}: the package's template failed: {error}") from error
-    return Cell(hoc, spec["model"], spec["gid"])
+    return Cell(hoc, spec["model"], spec["gid"], spec["renamed"])
 
 
 def template_names(hoc: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""Running a package by hand: a copy to work on, its old code ported, its own commands.
+"""Packages by hand: a copy to work on, its code ported, its own commands, your own session.
 
 The other calls never run a package's scripts.  These do, in the copy's folder and
 in processes of their own, and show what the commands say.  A copy is trusted as long as its files
@@ -14,18 +14,23 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import chdir, contextmanager, redirect_stdout
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from nmc.cells import known, porting
+from nmc.cells import known, mechanisms
+from nmc.cells.build import Cell, build_cell, cell_spec
 from nmc.cells.package import AnyModel, as_package, read_package
 from nmc.cells.protocols import STEP_MS, STEP_START_MS
 from nmc.cells.settings import THRESHOLD_MV
-from nmc.errors import PackageError, SimulationTimeout, TrustError
+from nmc.child import load_libraries
+from nmc.errors import PackageError, SimulationError, SimulationTimeout, TrustError
 
 #: Wall seconds a command may take unless told otherwise.
 TIMEOUT_S = 600.0
@@ -43,13 +48,13 @@ _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 #: What Python 3 and today's libraries no longer take of the packages' scripts.
 SCRIPT_RULES = (
-    porting.Rule(
+    mechanisms.Rule(
         "savetxt of a zip",
         re.compile(r"numpy\.savetxt\((\w+), zip\(time, soma_voltage\)\)"),
         r"numpy.savetxt(\1, numpy.transpose([time, soma_voltage]))",
         "In Python 3 zip gives an iterator, and savetxt wants an array.",
     ),
-    porting.Rule(
+    mechanisms.Rule(
         "window title of a canvas",
         re.compile(r"\.gcf\(\)\.canvas\.set_window_title\("),
         ".gcf().canvas.manager.set_window_title(",
@@ -126,8 +131,8 @@ def port_package(folder: Path) -> pd.DataFrame:
     """
     folder = Path(folder)
     ours = _left.get(folder.resolve()) == _state(folder)
-    jobs: list[tuple[Path, tuple[porting.Rule, ...]]]
-    jobs = [(path, porting.RULES) for path in sorted((folder / "mechanisms").glob("*.mod"))]
+    jobs: list[tuple[Path, tuple[mechanisms.Rule, ...]]]
+    jobs = [(path, mechanisms.RULES) for path in sorted((folder / "mechanisms").glob("*.mod"))]
     jobs += [(path, SCRIPT_RULES) for path in sorted(folder.glob("*.py"))]
     rows = []
     for path, rules in jobs:
@@ -261,3 +266,55 @@ def read_recording(folder: Path, step: int = 1) -> pd.DataFrame:
         "spike_count": int(np.sum((v[:-1] < THRESHOLD_MV) & (v[1:] >= THRESHOLD_MV))),
     }
     return trace
+
+
+# Mechanism → content hash of those in this session: NEURON takes no name twice, gives none back.
+_LOADED: dict[str, str] = {}
+
+
+def load_cell(model: AnyModel, *, synapses: bool = False, trust: bool = False) -> Cell:
+    """Place a model's cell in this process's own NEURON.
+
+    The only call that runs NEURON in the caller's process, for work that the protocols do not
+    cover.  What the package's HOC code does, it does here: a crash ends the session.  Mechanisms
+    compiled in the working folder are not loaded with it; import neuron first if you want them.
+
+    Parameters
+    ----------
+    model, trust
+        As for `nmc.load_package`.
+    synapses : bool
+        Place the package's synapses too, all silent.
+
+    Returns
+    -------
+    nmc.cells.build.Cell
+        ``.soma``, ``.section("dend[3]")``, ``.segment("dend[3](0.5)")`` and the template's own
+        instance in ``.hoc``.
+
+    Raises
+    ------
+    TrustError
+        The package is neither known nor trusted.
+    SimulationError
+        NEURON cannot load the mechanisms.
+    """
+    [package] = mechanisms.rename_clashes([as_package(model, trust=trust)], dict(_LOADED))
+    libraries = mechanisms.libraries_of([package], synapses=synapses, loaded=_LOADED)
+    with empty_folder(), redirect_stdout(StringIO()):  # HOC code prints a line a synapse
+        try:
+            for library in libraries:
+                load_libraries([str(library)])
+                _LOADED.update(mechanisms.mechanisms_in(library))
+        except RuntimeError as error:
+            raise SimulationError(
+                f"{package.name}: its mechanisms cannot be loaded in this session: {error}"
+            ) from error
+        return build_cell(cell_spec(package), synapses=synapses)
+
+
+@contextmanager
+def empty_folder() -> Iterator[None]:
+    """Work in an empty folder: NEURON loads libraries and HOC files that lie where it starts."""
+    with tempfile.TemporaryDirectory(prefix="nmc-empty-") as folder, chdir(folder):
+        yield

@@ -1,9 +1,12 @@
-"""Compiled mechanisms: each once per content, kept in the cache.
+"""Mechanisms ported and compiled, and runs that load them: each once per content, in the cache.
 
 Each library stands in ``<cache>/mechanisms/<key>/`` with a ``manifest.json``; the key hashes
 the ported texts, the NEURON version, the compiler flags and the platform.  A package whose
 mechanisms are all in libraries that stand already compiles nothing; otherwise only what is
-missing is compiled.
+missing is compiled.  Results stand in ``<cache>/results/``, an ``.npz`` a run.
+
+The portal's mechanisms were written for NEURON 7.3; a few old forms no longer compile as the C++
+of NEURON 9.  The rules of `port` leave the meaning unchanged; one of them mends a mistake.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ import json
 import logging
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -21,18 +25,119 @@ import tempfile
 import time
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
+import numpy as np
 from tqdm import tqdm
 
-from nmc.cells import known, porting
+from nmc import child
+from nmc.cells import known
 from nmc.cells.package import Package
-from nmc.data.files import atomic_folder, cache_folder, read_json, writing
+from nmc.code_hash import code_hash
+from nmc.data.files import NPZ_ERRORS, atomic_folder, atomic_write, cache_folder, read_json, writing
 from nmc.errors import CompilerError, MechanismError
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One idiom: what is looked for, what replaces it, and why."""
+
+    name: str
+    pattern: re.Pattern
+    replacement: str
+    reason: str
+
+
+RULES = (
+    Rule(
+        "redeclared random functions",
+        re.compile(
+            r"^[ \t]*(?:extern[ \t]+)?(?:double[ \t]+nrn_random_pick|void[ \t]*\*[ \t]*"
+            r"nrn_random_arg)[ \t]*\([^)]*\)[ \t]*;[ \t]*\n",
+            re.M,
+        ),
+        "",
+        "NEURON's own header declares nrn_random_pick and nrn_random_arg; NEURON 9 refuses a "
+        "second declaration with other types.",
+    ),
+    Rule(
+        "argument of scop_random",
+        re.compile(r"\bscop_random\s*\(\s*1\s*\)"),
+        "scop_random()",
+        "scop_random takes no argument; NEURON 9 checks it, older versions ignored it.",
+    ),
+    Rule(
+        "value that was never set",
+        re.compile(
+            r"\burand([ \t]*=[ \t]*scop_random[ \t]*\([ \t]*\)"
+            r"\s*VERBATIM\s*\}\s*ENDVERBATIM\s*urand[ \t]*=[ \t]*value\b)"
+        ),
+        r"value\1",
+        "Without a generator of its own the GABA synapse drew a number and then returned another "
+        "variable, which nothing had set: it released next to nothing. The AMPA synapse, written "
+        "alike, returns what it drew.",
+    ),
+)
+
+
+def port(text: str) -> tuple[str, tuple[str, ...]]:
+    """Return the ported MOD text and the names of the rules that changed it."""
+    applied = []
+    for rule in RULES:
+        text, count = rule.pattern.subn(rule.replacement, text)
+        if count:
+            applied.append(rule.name)
+    return text, tuple(applied)
+
+
+def rename(text: str, old: str, new: str) -> str:
+    """Give the mechanism that a MOD text defines another name."""
+    pattern = rf"\b((?:SUFFIX|POINT_PROCESS|ARTIFICIAL_CELL)\s+){re.escape(old)}\b"
+    return text if old == new else re.sub(pattern, rf"\g<1>{new}", text)
+
+
+_RATES = re.compile(r"PROCEDURE\s+(\w*rates)\s*\(\s*(?:v\s*(?:\(mV\))?\s*)?\)\s*\{")
+_LOCAL = re.compile(r"\s*LOCAL[^\n]*\n")
+#: Range and number of intervals of the tables: 0.05 mV apart, far beyond what a cell visits.
+TABLE_MV, TABLE_INTERVALS = (-150, 100), 5000
+
+
+def tabulate(text: str) -> str:
+    """Give a voltage-dependent ``rates`` procedure a ``TABLE`` in steps of 0.05 mV, if it can."""
+    found = _RATES.search(text)
+    if not found or re.search(r"^[ \t]*TABLE\b", text, re.M) or "VERBATIM" in text:
+        return text
+    body = text[found.end() : _closing(text, found.end())]
+    rates = dict.fromkeys(re.findall(r"^[ \t]*(\w*(?:inf|tau))[ \t]*=", body, re.M | re.I))
+    if not rates:
+        return text
+    depends = " DEPEND celsius" if re.search(r"\bcelsius\b", body) else ""
+    table = (
+        f"\n    TABLE {', '.join(rates)}{depends} FROM {TABLE_MV[0]} TO {TABLE_MV[1]}"
+        f" WITH {TABLE_INTERVALS}\n"
+    )
+    after = found.end()
+    if local := _LOCAL.match(text, after):  # NMODL wants LOCAL first
+        after = local.end()
+    name = found[1]
+    head = text[: found.start()] + f"PROCEDURE {name}(v (mV)) {{" + text[found.end() : after]
+    return re.sub(rf"\b{name}\(\s*\)", f"{name}(v)", head + table + text[after:])
+
+
+def _closing(text: str, start: int) -> int:
+    """Index of the brace that closes a block opened just before `start`."""
+    depth = 1
+    for place in range(start, len(text)):
+        depth += {"{": 1, "}": -1}.get(text[place], 0)
+        if depth == 0:
+            return place
+    return len(text)
+
 
 try:
     import fcntl
@@ -65,7 +170,7 @@ def libraries_of(
         ours = ours and known.find(package.content_sha256) is not None
         for name, text in ported(package, synapses).items():
             new = package.renamed.get(name, name)
-            _add(texts, new, porting.rename(text, name, new))
+            _add(texts, new, rename(text, name, new))
     missing = {name: text for name, text in texts.items() if name not in loaded}
     return _libraries(missing, variant, ours, frozenset(loaded))
 
@@ -110,7 +215,7 @@ def rename_clashes(
 def ported(package: Package, synapses: bool = False) -> dict[str, str]:
     """Ported text of a package's `needed_mods`, as they were when it was loaded."""
     return {
-        name: porting.port(package.text(f"mechanisms/{name}.mod"))[0]
+        name: port(package.text(f"mechanisms/{name}.mod"))[0]
         for name in package.needed_mods(synapses)
     }
 
@@ -119,7 +224,7 @@ def port_mods(mods: Iterable[Path]) -> dict[str, str]:
     """Ported text by mechanism file name; two different texts of one name are an error."""
     texts: dict[str, str] = {}
     for path in map(Path, mods):
-        _add(texts, path.stem, porting.port(path.read_text("utf-8", "replace"))[0])
+        _add(texts, path.stem, port(path.read_text("utf-8", "replace"))[0])
     return texts
 
 
@@ -166,7 +271,7 @@ def _libraries(
 ) -> tuple[Path, ...]:
     """Find or compile; ``ours`` says that all texts are of known packages."""
     if variant == "tabulated":
-        texts = {name: porting.tabulate(text) for name, text in texts.items()}
+        texts = {name: tabulate(text) for name, text in texts.items()}
     build, wanted = build_tag(variant), {name: _sha256(text) for name, text in texts.items()}
     found, held = _in_cache(wanted, build, loaded)
     if held >= wanted.keys():
@@ -285,3 +390,77 @@ def _last_lines(log: Path, count: int = 12) -> str:
 
 def _sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def run_cached(
+    task: str,
+    params: dict,
+    packages: list[Package],
+    *,
+    synapses: bool = False,
+    variant: str = "exact",
+    keep: bool = True,
+    **limits,
+) -> tuple[dict, dict[str, np.ndarray]]:
+    """Run a worker task over packages, or return what the same run gave before.
+
+    `task`, `params` and `limits` are those of `nmc.child.run_child`; cells stand in
+    ``params["cell"]`` or ``["cells"]``.  Without `keep` it runs anew and keeps nothing.
+    """
+    libraries = libraries_of(packages, synapses=synapses, variant=variant)
+    key = result_key(task, params, build_tag(variant))
+    if keep and (found := load_result(key)):
+        return found
+    label = ", ".join(dict.fromkeys(package.name for package in packages))
+    meta, arrays = child.run_child(task, params, libraries=libraries, label=label, **limits)
+    if keep:
+        keep_result(key, meta, arrays)
+    return meta, arrays
+
+
+def results_folder() -> Path:
+    """Where results are kept."""
+    return cache_folder() / "results"
+
+
+def clear_results() -> int:
+    """Delete every cached result.
+
+    Returns
+    -------
+    int
+        How many results there were.
+    """
+    folder = results_folder()
+    count = len(list(folder.glob("*.npz")))
+    shutil.rmtree(folder, ignore_errors=True)
+    return count
+
+
+def result_key(task: str, params: dict, build: dict) -> str:
+    """Name of a result: task, protocol, package content, code and NEURON version hashed."""
+    plain = json.loads(json.dumps(params))
+    for spec in [plain.get("cell"), *plain.get("cells", [])]:
+        if spec:
+            spec.pop("folder")  # where the package lies does not matter; its sha256 is in
+    code = code_hash(task.partition(":")[0], child.__name__, __name__)
+    told = [task, plain, build, version("neuron"), code]
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def load_result(key: str) -> tuple[dict, dict[str, np.ndarray]] | None:
+    """Return a cached result, or None; a damaged file counts as none."""
+    path = results_folder() / f"{key}.npz"
+    try:
+        with np.load(path) as stored:
+            arrays = {name: stored[name] for name in stored.files}
+        return json.loads(str(arrays.pop("_meta"))), arrays
+    except NPZ_ERRORS:
+        return None
+
+
+def keep_result(key: str, meta: dict, arrays: dict[str, np.ndarray]) -> None:
+    """Write a result in one piece."""
+    with atomic_write(results_folder() / f"{key}.npz") as path, path.open("wb") as out:
+        told: dict[str, Any] = {"_meta": np.array(json.dumps(meta)), **arrays}
+        np.savez_compressed(out, **told)

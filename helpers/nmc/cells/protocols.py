@@ -19,8 +19,8 @@ from scipy.interpolate import PchipInterpolator
 from nmc.cells import mechanisms
 from nmc.cells.build import cell_spec
 from nmc.cells.features import compute_features
+from nmc.cells.mechanisms import run_cached
 from nmc.cells.package import AnyModel, Package, as_package
-from nmc.cells.results import run_cached
 from nmc.cells.settings import (
     DEFAULTS,
     SAMPLING_MS,

@@ -1,17 +1,25 @@
-"""Where a simulated cell's segments are, and recordings of every one of them."""
+"""A simulated cell's segments: where they are, their channels and densities, recordings of all."""
 
 from __future__ import annotations
 
+import hashlib
 import re
+import shutil
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
-from nmc.cells.build import cell_spec
-from nmc.cells.package import AnyModel, Package, as_package
-from nmc.cells.package_files import SECTION_ARRAYS, SECTION_LISTS
-from nmc.cells.results import run_cached
-from nmc.errors import PackageError
+from nmc.cells.build import cell_spec, template_names
+from nmc.cells.known import file_hashes
+from nmc.cells.mechanisms import ported, run_cached
+from nmc.cells.package import SYNAPSES, AnyModel, Package, as_package, read_package
+from nmc.cells.package_files import SECTION_ARRAYS, SECTION_LISTS, evaluate, without_comments
+from nmc.data.archive import content_digest
+from nmc.data.files import atomic_folder, cache_folder
+from nmc.errors import PackageError, UnknownNameError
+from nmc.numbers import as_number
 
 _COMMENT = re.compile(r"(?s)\bCOMMENT\b.*?\bENDCOMMENT\b|[:?][^\n]*")
 _NEURON_BLOCK = re.compile(r"\bNEURON\s*\{([^}]*)\}")
@@ -135,3 +143,237 @@ def measure_places(package: Package, n_places: int | None) -> pd.DataFrame:
         kept = np.unique(np.linspace(0, len(table) - 1, n_places).round().astype(int))
         table = table.iloc[kept].reset_index(drop=True)
     return table
+
+
+#: StochKv's density counts in pS/µm², whatever its PARAMETER line says: its MOD multiplies by
+#: 1e-4 when it computes the current.
+PER_CM2 = {"StochKv": 1e-4}
+_LIST_OF = dict(zip(SECTION_ARRAYS, SECTION_LISTS, strict=True))
+
+
+def density_parameters(package: Package) -> pd.DataFrame:
+    """``parameter``, ``scale`` (to S/cm²), ``formula`` by list and channel; a later row wins."""
+    table = package.biophysics
+    table = table[table["parameter"].str.match("g(?!amma)") & (table["mechanism"] != "")]
+    rows = {}
+    for row in table.itertuples():
+        parts = SECTION_LISTS if row.section_list == "all" else (row.section_list,)
+        for part in parts:
+            scale = PER_CM2.get(row.mechanism, 1.0)
+            rows[part, row.mechanism] = (part, row.mechanism, row.parameter, scale, row.formula)
+    columns = ["section_list", "channel", "parameter", "scale", "formula"]
+    return pd.DataFrame(list(rows.values()), columns=columns)
+
+
+def compute_channel_densities(model: AnyModel) -> pd.DataFrame:
+    """Density of every channel in every section of the simulated cell.
+
+    Parameters
+    ----------
+    model : str, path, Model or Package
+        As for `nmc.load_package`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a section and channel: ``section``, ``part`` (``soma``, ``dend``, ``apic``,
+        ``axon``), ``distance_um`` (path from the soma), ``channel``, ``density_S_per_cm2`` in
+        the section's middle, ``conductance_nS`` (density times the section's membrane, all
+        gates open). The axon is the stub of 60 µm that the packages simulate.
+
+    Raises
+    ------
+    TrustError, PackageError, MechanismError, CompilerError, SimulationError
+        The package may not run or cannot be read, or its cell not be built.
+    """
+    package = as_package(model)
+    places = measure_places(package, None)
+    places["section_list"] = places["part"].map(_LIST_OF)
+    parts = []
+    for row in density_parameters(package).itertuples():
+        here = places[places["section_list"] == row.section_list]
+        density = evaluate(row.formula, here["distance_um"]) * row.scale
+        area_cm2 = np.pi * here["diameter_um"] * here["length_um"] * 1e-8
+        table = here[["section", "part", "distance_um"]].copy()
+        table["channel"] = row.channel
+        table["density_S_per_cm2"] = density
+        table["conductance_nS"] = density * area_cm2 * 1e9
+        parts.append(table)
+    found = pd.concat(parts, ignore_index=True)
+    found.attrs = package.source
+    return found
+
+
+def scale_channels(
+    model: AnyModel,
+    factors: Mapping[str, float],
+    *,
+    section_lists: Iterable[str] | str = SECTION_LISTS,
+    trust: bool = False,
+) -> Package:
+    """Multiply the densities of some channels of a model, everywhere or in one part of the cell.
+
+    Parameters
+    ----------
+    model : str, path, Model or Package
+        As for `nmc.load_package`.
+    factors : mapping of str to float
+        Channel → factor of its density; 0 takes the channel away.
+    section_lists : iterable of str, or str
+        Where: some of ``somatic``, ``basal``, ``apical``, ``axonal``; everywhere by default.
+    trust : bool
+        As for `nmc.load_package`.
+
+    Returns
+    -------
+    Package
+        A copy in the cache that differs in ``biophysics.hoc`` alone; every ``simulate_*`` call
+        takes it, and tells its results from the original's.  It is trusted where the original
+        is, since nothing but these factors was written; its folder, loaded by its path, is a
+        package like any other that is not known.
+
+    Raises
+    ------
+    UnknownNameError
+        The model has no such channel there, or there is no such section list.
+    PackageError
+        The package sets the channel in all sections at once, so that no part can differ; a factor
+        is negative or not finite, or files changed after the package was loaded.
+    """
+    package = as_package(model, trust=trust)
+    lists = [section_lists] if isinstance(section_lists, str) else list(section_lists)
+    for name in lists:
+        if name not in SECTION_LISTS:
+            raise UnknownNameError.of("section list", name, SECTION_LISTS)
+    everywhere = set(lists) == set(SECTION_LISTS)
+    table = density_parameters(package)
+    table = table[table["section_list"].isin(lists)]
+    text = package.text("biophysics.hoc")
+    for channel, factor in factors.items():
+        if channel not in set(table["channel"]):
+            there = "" if everywhere else f" ({', '.join(lists)})"
+            raise UnknownNameError.of(
+                f"channel in {package.name}{there}:", channel, table["channel"]
+            )
+        where = f"{package.name}: the factor of {channel}"
+        by = as_number(factor, where=where, low=0, error=PackageError)
+        for parameter in table.loc[table["channel"] == channel, "parameter"].unique():
+            if not everywhere and f'distribute($o1.all,"{parameter}_{channel}"' in text:
+                raise PackageError(
+                    f"{package.name} sets {channel} in all sections at once; scale it everywhere."
+                )
+            text = re.sub(
+                rf'(distribute\(\$o1\.(?:{"|".join([*lists, "all"])}),"{parameter}_{channel}",")'
+                r'([^"]+)("\))',
+                rf"\g<1>(\g<2>)*{by!r}\g<3>",
+                text,
+            )
+    variant = _variant(package, {"biophysics.hoc": text.encode()}, package.name, package.trusted)
+    told = f"{package.origin}, channels scaled"
+    return replace(variant, name=package.name, origin=told, invented=package.invented)
+
+
+def swap_biophysics(model: AnyModel, other: AnyModel, *, trust: bool = False) -> Package:
+    """Give the tree of one model the channels of another: its mechanisms and their densities.
+
+    Parameters
+    ----------
+    model, other : str, path, Model or Package
+        Whose tree, and whose channels; each as for `nmc.load_package`.
+    trust : bool
+        As for `nmc.load_package`, for both.
+
+    Returns
+    -------
+    Package
+        A copy of `model` in the cache with the ``biophysics.hoc`` and the channels' MOD files of
+        `other`, which every ``simulate_*`` call takes.  It has a content digest of its own, the
+        name ``MODEL+CHANNELS``, the e-type of `other`, and an ``origin`` that names both; it is
+        invented where one of them is, and trusted where both are.  Synapses stay, and so do the
+        currents, which nobody fitted to the new cell.  Where both have the same channels it is
+        `model` itself.
+
+    Raises
+    ------
+    PackageError
+        The two cannot be joined: their temperatures differ; only one has random channels, whose
+        generators the template sets up; the channels leave a part of the tree out; or a file is
+        not written as the portal writes it, or changed after its package was loaded.
+    """
+    package, giver = (as_package(one, trust=trust) for one in (model, other))
+    _check_swap(package, giver)
+    old, new = _biophysics_template(package), _biophysics_template(giver)
+    if old == new and package.content("biophysics.hoc") == giver.content("biophysics.hoc"):
+        if ported(package) == ported(giver):
+            return package
+    template, count = re.subn(rf"\bnew {old}\(", f"new {new}(", package.text("template.hoc"))
+    if count != 1:
+        raise PackageError(f"{package.name}: template.hoc makes {count} {old}, not one.")
+    channels = (f"mechanisms/{name}.mod" for name in package.mods if name not in SYNAPSES)
+    changes: dict[str, bytes | None] = dict.fromkeys(channels)
+    changes |= {f: giver.content(f) for f in (f"mechanisms/{n}.mod" for n in giver.needed_mods())}
+    changes |= {
+        "biophysics.hoc": giver.content("biophysics.hoc"),
+        "template.hoc": template.encode(),
+    }
+    name = f"{package.name}+{new.removesuffix('_biophys')}"
+    variant = _variant(package, changes, name, package.trusted and giver.trusted)
+    return replace(
+        variant,
+        etype=giver.etype,
+        origin=f"tree of {package.name} ({package.origin}), channels of {giver.name} "
+        f"({giver.origin})",
+        invented=package.invented or giver.invented,
+    )
+
+
+def _check_swap(package: Package, giver: Package) -> None:
+    """Refuse channels that the tree of a package cannot take as they are."""
+    both = f"The channels of {giver.name} do not fit the tree of {package.name}: "
+    if package.celsius != giver.celsius:
+        raise PackageError(
+            f"{both}they are made for {giver.celsius:g} °C, not {package.celsius:g}."
+        )
+    if bool(package.stochastic) != bool(giver.stochastic):
+        random = giver if giver.stochastic else package
+        raise PackageError(
+            f"{both}only {random.name} has random channels, and the template that comes with the "
+            "tree sets up their generators. Take two models that both have some, or both none."
+        )
+    counts = package.reconstruction.count()
+    parts = [part for array, part in _LIST_OF.items() if counts.get(array)]
+    if missing := [part for part in parts if part not in giver.mechanisms]:
+        raise PackageError(f"{both}they leave out its {', '.join(missing)} sections.")
+
+
+def _biophysics_template(package: Package) -> str:
+    found = template_names(without_comments(package.text("biophysics.hoc")))
+    if len(found) != 1:
+        raise PackageError(
+            f"{package.name}: biophysics.hoc defines {len(found)} templates, not one."
+        )
+    return found[0]
+
+
+def _variant(
+    package: Package, changes: Mapping[str, bytes | None], name: str, trusted: bool
+) -> Package:
+    """Write a copy with other files (None: without) into the cache, unless it stands there."""
+    kept = {path: digest for path, digest in package._hashes.items() if path not in changes}
+    new = {path: content for path, content in changes.items() if content is not None}
+    digest = content_digest(
+        kept | {path: hashlib.sha256(content).hexdigest() for path, content in new.items()}
+    )
+    target = cache_folder() / "variants" / digest[:24] / name
+    if not (target.is_dir() and content_digest(file_hashes(target)) == digest):
+        shutil.rmtree(target.parent, ignore_errors=True)  # somebody changed it
+        with atomic_folder(target.parent) as work:
+            for path in kept:
+                (work / name / path).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(package.folder / path, work / name / path)
+            for path, content in new.items():
+                (work / name / path).parent.mkdir(parents=True, exist_ok=True)
+                (work / name / path).write_bytes(content)
+            if content_digest(file_hashes(work / name)) != digest:
+                raise package.changed()
+    return read_package(target, trust=trusted)

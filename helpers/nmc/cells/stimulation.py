@@ -9,11 +9,17 @@ import numpy as np
 import pandas as pd
 
 from nmc import names
-from nmc.cells.conditions import MEASURED_mM, release_factors
 from nmc.cells.package import AnyModel, Package, as_package
 from nmc.cells.protocols import drive
 from nmc.cells.segments import measure_places
-from nmc.cells.settings import RunSettings, check_setting, checks_settings, refuse_settings
+from nmc.cells.settings import (
+    MEASURED_mM,
+    RunSettings,
+    check_setting,
+    checks_settings,
+    refuse_settings,
+    release_factors,
+)
 from nmc.cells.stimuli import Chirp, SpikeTrain, Step
 from nmc.errors import ProtocolError, UnknownNameError
 

@@ -52,12 +52,6 @@ def place_contact(h, cell, contact: dict, seed: int, offset: int = 0):
     return synapse, stream
 
 
-def _build(spec: dict):
-    cell = build_cell(spec)
-    cell.renamed = spec["renamed"]  # where another package of the run has a MOD file of that name
-    return cell
-
-
 def _reseed(stream, gid: int, synapse: int, seed: int) -> None:
     """Start a contact's random stream anew."""
     stream.Random123(gid, synapse, seed)
@@ -94,7 +88,7 @@ def run_pair(params: dict, report) -> tuple[dict, dict[str, np.ndarray]]:
     """
     from neuron import h
 
-    cell = _build(params["cell"])
+    cell = build_cell(params["cell"])
     placed = [place_contact(h, cell, c, params["seed"]) for c in params["contacts"]]
     connections = [
         _connect(h.NetCon(None, synapse), contact, 0)
@@ -145,7 +139,7 @@ def run_attenuation(params: dict, report) -> tuple[dict, dict[str, np.ndarray]]:
     """
     from neuron import h
 
-    cell = _build(params["cell"])
+    cell = build_cell(params["cell"])
     _run.set_integration(h, {"dt_ms": params["dt_ms"], "order": 1})
     _run.start(h, {"tstop_ms": 1.0, "v_init_mV": params["v_init_mV"], "settle": True})
     _come_to_rest(h)
@@ -211,7 +205,7 @@ def cells_of(rank: int, ranks: int, cells: int) -> list[int]:
 
 
 def _place_cell(h, pc, gid: int, params: dict):
-    cell = _build(params["cells"][gid])
+    cell = build_cell(params["cells"][gid])
     # cells of one model stand in different places of the circuit: their streams differ
     cell.gid = params["cells"][gid]["gid"] * 1000 + gid
     if params["random_channels"][gid]:

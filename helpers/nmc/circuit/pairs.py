@@ -18,9 +18,9 @@ from tqdm.contrib.concurrent import thread_map
 
 from nmc import child, names
 from nmc.cells.build import cell_spec
-from nmc.cells.conditions import SynapseSettings, check_synaptic, scale_synapses
+from nmc.cells.mechanisms import run_cached
 from nmc.cells.package import AnyModel, as_package
-from nmc.cells.results import run_cached
+from nmc.cells.settings import SynapseSettings, check_synaptic, scale_synapses
 from nmc.circuit.synaptome import choose_cells, contacts_of, to_spec
 from nmc.data.provenance import origin_of
 from nmc.errors import SynapseError, UnknownNameError

@@ -16,10 +16,10 @@ import pandas as pd
 
 from nmc import names
 from nmc.cells.build import cell_spec
-from nmc.cells.conditions import SynapseSettings, check_synaptic, scale_synapses
 from nmc.cells.measures import STEP_OVER_RHEOBASE
 from nmc.cells.mechanisms import rename_clashes
 from nmc.cells.package import AnyModel, Package, as_package
+from nmc.cells.settings import SynapseSettings, check_synaptic, scale_synapses
 from nmc.circuit.synaptome import contacts_of, to_spec
 from nmc.data import available
 from nmc.errors import CircuitError, SynapseError

@@ -13,12 +13,12 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 
 from nmc import style
-from nmc.cells.conditions import MEASURED_mM, compute_release_factor
 from nmc.cells.package import AnyModel, as_package, read_package
 from nmc.cells.plots_morphology import plot_morphology
+from nmc.cells.settings import MEASURED_mM, compute_release_factor
 from nmc.circuit.pairs import SHEET, PairedRecording
 from nmc.circuit.synapses import compute_response, load_synapse_parameters, train_times
-from nmc.circuit.zones import ZONES, cut_dendrite
+from nmc.circuit.synaptome import ZONES, cut_dendrite
 from nmc.data.figures import framed
 from nmc.errors import SynapseError
 from nmc.factsheets import pathways

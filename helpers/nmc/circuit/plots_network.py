@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from nmc import style
-from nmc.circuit.activity import CircuitRun, compute_population_rate
+from nmc.circuit.network import CircuitRun, compute_population_rate
 from nmc.circuit.plan import CircuitPlan
 from nmc.connectome.nulls import TITLES
 from nmc.data.figures import framed

@@ -21,12 +21,11 @@ from pathlib import Path
 import numpy as np
 
 from nmc.cells.build import cell_spec
-from nmc.cells.load import empty_folder
+from nmc.cells.by_hand import empty_folder
 from nmc.cells.mechanisms import rename_clashes
 from nmc.cells.package import Package, load_package
 from nmc.circuit import _neuron
-from nmc.circuit.activity import CircuitRun
-from nmc.circuit.network import DT_MS, TSTOP_MS, as_run, libraries_for, make_params
+from nmc.circuit.network import DT_MS, TSTOP_MS, CircuitRun, as_run, libraries_for, make_params
 from nmc.circuit.plan import CircuitPlan
 from nmc.code_hash import code_hash
 from nmc.data.files import write_bytes

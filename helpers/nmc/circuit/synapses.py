@@ -27,7 +27,7 @@ from scipy.special import expit, logit
 from scipy.stats import t as student
 
 from nmc import names
-from nmc.cells.conditions import MEASURED_mM, compute_release_factor
+from nmc.cells.settings import MEASURED_mM, compute_release_factor
 from nmc.errors import FormatError, SynapseError, UnknownNameError
 from nmc.factsheets.pathways import load_pathways
 from nmc.numbers import as_count, as_number

@@ -1,4 +1,4 @@
-"""The synaptome of a cell: whose its synapses are, where they sit, how many and how strong.
+"""The synaptome of a cell: whose its synapses are, in which zone, how many and how strong.
 
 A *contact* is one row of a package's ``synapses.tsv``; a *sender* is one presynaptic cell, with
 all its contacts on the package.
@@ -17,11 +17,46 @@ from nmc import names, style
 from nmc.cells.morphology import section_paths, section_points
 from nmc.cells.package import AnyModel, Package, as_package
 from nmc.circuit.synapses import pathway_keys
-from nmc.circuit.zones import ZONES, count_forks, cut_dendrite, name_zones
 from nmc.errors import PackageError, SynapseError
 from nmc.factsheets.pathways import load_pathways
 from nmc.numbers import as_count, as_counts
 from nmc.viewer3d import view_3d
+
+ZONES = ("axon", "soma", "near", "rest", "tuft")
+NEAR_um = 50.0
+
+
+def name_zones(package: Package, section: pd.Series, distance_um: pd.Series) -> np.ndarray:
+    """Name the zone of places: their sections, and their paths to the soma."""
+    paths = section_paths(package).items()
+    ends = [path.start_um + path.along_um[-1] for name, path in paths if name.startswith("apic")]
+    part = section.str.split("[").str[0]
+    far = part.eq("apic") & (distance_um > max(ends, default=0.0) / 2)
+    zone = np.where(distance_um <= NEAR_um, "near", np.where(far, "tuft", "rest"))
+    return np.where(part.isin(["soma", "axon"]), part, zone)
+
+
+def count_forks(package: Package) -> pd.Series:
+    """Count the forks between the soma and each section, by its HOC name."""
+    order: list[int] = []
+    for parent in package.reconstruction.parents:  # a section stands behind the one it grows from
+        order.append(0 if parent < 0 else order[parent] + 1)
+    return pd.Series(order, pd.Index(list(section_paths(package)), name="section"), name="order")
+
+
+def cut_dendrite(package: Package) -> tuple[np.ndarray, pd.DataFrame]:
+    """Cut the dendrites at their points: ends (n, 2, 3) in µm, and a row a piece with its zone."""
+    paths = {n: path for n, path in section_paths(package).items() if not n.startswith("axon")}
+    counts = [len(path.points) - 1 for path in paths.values()]
+    ends = [np.stack([path.points[:-1], path.points[1:]], axis=1) for path in paths.values()]
+    middle = [p.start_um + (p.along_um[1:] + p.along_um[:-1]) / 2 for p in paths.values()]
+    pieces = pd.DataFrame(
+        {"section": np.repeat(list(paths), counts), "distance_um": np.concatenate(middle),
+         "length_um": np.concatenate([np.diff(path.along_um) for path in paths.values()])}
+    )  # fmt: skip
+    zone = name_zones(package, pieces["section"].astype("str"), pieces["distance_um"])
+    return np.concatenate(ends), pieces.assign(zone=zone)
+
 
 #: Columns of `Package.synapses` that a worker needs.
 _NEEDED = [

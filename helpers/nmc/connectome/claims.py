@@ -11,6 +11,7 @@ import pandas as pd
 from scipy import sparse
 
 from nmc import published
+from nmc.connectome.arrays import listed
 from nmc.connectome.build import make_connectome
 from nmc.connectome.cliques import compute_betti_numbers, count_simplices
 from nmc.connectome.degrees import compute_convergence, compute_reciprocity
@@ -24,7 +25,6 @@ from nmc.connectome.paths import (
     summarise_paths,
 )
 from nmc.connectome.read import load_connectome
-from nmc.connectome.validation import listed
 from nmc.data import available, fetch
 from nmc.data.provenance import provenance
 

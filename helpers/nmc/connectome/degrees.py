@@ -16,6 +16,7 @@ from scipy import sparse
 
 from nmc.connectome.arrays import (
     blank_unknown,
+    check_choice,
     graph_of,
     group_codes,
     must_hold,
@@ -29,7 +30,6 @@ from nmc.connectome.kernels.partners import (
     count_inputs,
     mark_reciprocal,
 )
-from nmc.connectome.validation import check_choice
 from nmc.errors import ConnectomeError
 
 

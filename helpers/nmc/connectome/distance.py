@@ -11,6 +11,10 @@ import pandas as pd
 
 from nmc.connectome.arrays import (
     blank_unknown,
+    check_choice,
+    check_connectome,
+    check_width,
+    finite,
     graph_of,
     group_codes,
     memory_for,
@@ -24,8 +28,9 @@ from nmc.connectome.kernels.distance import (
     pairs_by_distance,
     pairs_by_offset,
 )
-from nmc.connectome.validation import check_choice, check_connectome, check_width, finite
 from nmc.errors import ConnectomeError
+
+_Places = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 #: Which coordinates each kind of distance uses; y is vertical.
 AXES: dict[str, tuple[str, ...]] = {
@@ -123,19 +128,21 @@ def _groups(connectome, by: str | None) -> tuple[np.ndarray, list]:
     return group_codes(connectome, by)
 
 
-def _coordinates(connectome, axis: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _coordinates(connectome, axis: str) -> _Places:
     """Return three coordinates, zeros for those the kind of distance leaves out."""
     check_choice(axis, "Distance", AXES)
     neurons = connectome.neurons
-    used = AXES[axis]
-    return tuple(
-        finite(neurons[c].to_numpy(np.float64, copy=True)) if c in used else np.zeros(len(neurons))
+    x, y, z = (
+        finite(neurons[c].to_numpy(np.float64, copy=True))
+        if c in AXES[axis]
+        else np.zeros(len(neurons))
         for c in AXES["3d"]
     )
+    return x, y, z
 
 
 def count_pairs(
-    connectome: Connectome, codes: np.ndarray, n_groups: int, xyz: tuple, width: float, bins: int
+    connectome: Connectome, codes: np.ndarray, n_groups: int, xyz: _Places, width: float, bins: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return ordered pairs and connections, (groups, groups, bins) each."""
     indptr, indices = graph_of(connectome)
@@ -144,7 +151,8 @@ def count_pairs(
     n = codes.size
     how = (float(width), bins, tasks(8 * n_groups**2 * bins + 4 * n))
     with memory_for("counting pairs by distance"):
-        once = pairs_by_distance(*(c[order] for c in xyz), starts, *how)
+        x, y, z = (c[order] for c in xyz)
+        once = pairs_by_distance(x, y, z, starts, *how)
         pairs = once + once.transpose(1, 0, 2)
         connections = connections_by_distance(indptr, indices, *xyz, codes, n_groups, *how)
     must_hold("pairs by distance", (pairs.sum(), n * (n - 1)), (connections.sum(), indices.size))

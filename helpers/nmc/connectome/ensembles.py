@@ -14,6 +14,7 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from nmc.code_hash import code_hash
+from nmc.connectome.arrays import check_choice, check_connectome, check_table, listed
 from nmc.connectome.cliques import count_simplices
 from nmc.connectome.degrees import compute_degrees, compute_modularity, compute_reciprocity
 from nmc.connectome.distance import compute_distance_profile
@@ -25,7 +26,6 @@ from nmc.connectome.paths import (
     summarise_paths,
 )
 from nmc.connectome.read import connectome_file, instance_keys, load_connectome
-from nmc.connectome.validation import check_choice, check_connectome, check_table, listed
 from nmc.data.files import cache_folder, sha256_of
 from nmc.errors import MissingFileError, MissingLibraryError, PartsError, UnknownNameError
 from nmc.parts import PartedRun, start_run

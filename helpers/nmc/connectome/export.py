@@ -20,8 +20,8 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from nmc.connectome.arrays import check_connectome
 from nmc.connectome.graph import POSITION, Connectome
-from nmc.connectome.validation import check_connectome
 from nmc.data.files import atomic_write
 from nmc.errors import ConnectomeError, MissingLibraryError
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
 
 from nmc import names
-from nmc.connectome.validation import check_distance, chosen_neurons, finite
+from nmc.connectome.arrays import check_distance, chosen_neurons, finite
 from nmc.errors import ConnectomeError, UnknownNameError
 from nmc.numbers import as_numbers
 
@@ -214,8 +215,8 @@ class Connectome:
             raise ConnectomeError(
                 f"A {type(adjacency).__name__} is no adjacency; give a matrix, sparse or not."
             )
-        told = {"name": name, "instance": "", "weights": None, "attrs": {}}
-        return replace(self, adjacency=canonical(adjacency), **told)
+        graph = canonical(adjacency)
+        return replace(self, adjacency=graph, name=name, instance="", weights=None, attrs={})
 
     def with_weights(self, weights: Iterable[float]) -> Connectome:
         """Return the same connections with other weights.
@@ -325,15 +326,13 @@ class Connectome:
                 continue
             some = isinstance(wanted, Iterable) and not isinstance(wanted, str)
             present = set(self.neurons[column].astype(str))
-            wanted = [
-                w if w in present or self.coverage.own else spelled(w)
-                for w in (wanted if some else [wanted])
-            ]
-            for one in wanted:
+            given: list[Any] = [*wanted] if some else [wanted]
+            each = [w if w in present or self.coverage.own else spelled(w) for w in given]
+            for one in each:
                 if one not in present:
                     raise UnknownNameError.of(f"{column} in {self.name},", one, present)
-            keep &= self.neurons[column].isin(wanted).to_numpy()
-            said.append(" + ".join(wanted) or f"no {column}")
+            keep &= self.neurons[column].isin(each).to_numpy()
+            said.append(" + ".join(each) or f"no {column}")
         if excitatory is not None:
             keep &= (self.neurons["excitatory"] == excitatory).fillna(False).to_numpy(bool)
             said.append("excitatory" if excitatory else "inhibitory")

@@ -174,7 +174,8 @@ def _populations(file: h5py.File) -> dict[str, tuple[h5py.Group, h5py.Dataset]]:
 
 
 def _neurons(populations: dict) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    positions, counts = [], {name: [] for name in COUNTS}
+    positions: list[np.ndarray] = []
+    counts: dict[str, list[np.ndarray]] = {name: [] for name in COUNTS}
     for group, data in populations.values():
         with _library(data.name):
             positions.append(data[()].astype(float))

@@ -28,11 +28,20 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from nmc.connectome.arrays import graph_of, group_codes, memory_for, must_hold, tasks
+from nmc.connectome.arrays import (
+    check_number,
+    check_width,
+    chosen_neurons,
+    generator,
+    graph_of,
+    group_codes,
+    memory_for,
+    must_hold,
+    tasks,
+)
 from nmc.connectome.degrees import compute_degrees
 from nmc.connectome.distance import count_pairs
 from nmc.connectome.graph import Connectome
-from nmc.connectome.validation import check_number, check_width, chosen_neurons, generator
 from nmc.errors import ConnectomeError, UnknownNameError
 
 #: Width of a distance bin, µm.  75 is what a public reimplementation of the controls of
@@ -312,9 +321,10 @@ def _keep_classes(
     order = np.argsort(groups, kind="stable")
     starts = np.searchsorted(groups[order], np.arange(n_groups + 1)).astype(np.int64)
     seed = np.uint64(generator(rng).integers(2**63))
+    x, y, z = xyz[:, order]
     with memory_for("a random graph"):
         n_out, targets = draw_classes(
-            *xyz[:, order], starts, float(bin_um), n_bins, pairs, connections, seed, tasks(4 * n)
+            x, y, z, starts, float(bin_um), n_bins, pairs, connections, seed, tasks(4 * n)
         )
     must_hold("connections drawn", ([n_out.sum(), connections.sum()], [indices.size, 0]))
     ends = np.repeat(order, n_out), order[targets]

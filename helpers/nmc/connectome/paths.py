@@ -14,6 +14,11 @@ from scipy.sparse.csgraph import connected_components
 from tqdm import tqdm
 
 from nmc.connectome.arrays import (
+    check_choice,
+    check_number,
+    check_table,
+    chosen_neurons,
+    generator,
     graph_of,
     group_codes,
     memory_for,
@@ -28,13 +33,6 @@ from nmc.connectome.kernels.partners import fold_common
 from nmc.connectome.kernels.randomise import gnm
 from nmc.connectome.kernels.topology import count_distances
 from nmc.connectome.motifs import compute_clustering
-from nmc.connectome.validation import (
-    check_choice,
-    check_number,
-    check_table,
-    chosen_neurons,
-    generator,
-)
 
 
 def compute_path_lengths(connectome: Connectome, sources: np.ndarray | None = None) -> pd.DataFrame:

@@ -19,15 +19,15 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from nmc import style
-from nmc.connectome.graph import Connectome
-from nmc.connectome.nulls import TITLES
-from nmc.connectome.validation import (
+from nmc.connectome.arrays import (
     check_choice,
     check_connectome,
     check_named,
     check_number,
     check_table,
 )
+from nmc.connectome.graph import Connectome
+from nmc.connectome.nulls import TITLES
 from nmc.data.provenance import stamp
 from nmc.errors import ConnectomeError
 from nmc.viewer3d import View3D, view_3d

@@ -15,10 +15,10 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from nmc import names, style
+from nmc.connectome.arrays import check_choice, check_named, check_table
 from nmc.connectome.motifs import TRIADS
 from nmc.connectome.nulls import TITLES
 from nmc.connectome.plots import dots_in_rows, figure, line_with_band, titled
-from nmc.connectome.validation import check_choice, check_named, check_table
 from nmc.errors import ConnectomeError
 
 _COLOURS = (style.GREY, style.BLUE, style.ORANGE, style.GREEN, style.SKY, style.PURPLE)
@@ -222,7 +222,7 @@ def plot_simplices(counts: Mapping[str, pd.Series | pd.DataFrame], ax: Axes | No
         ax.fill_between(x, np.maximum(low, 0.5), table.max(), color=colour, alpha=0.15,
                         linewidth=0)  # fmt: skip
     ax.set_yscale("log")
-    ax.xaxis.get_major_locator().set_params(integer=True)
+    ax.xaxis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 2.5, 5, 10], integer=True))
     ax.set(xlabel="dimension (neurons − 1)", ylabel="directed simplices")
     ax.legend()
     return ax
@@ -286,7 +286,7 @@ def plot_degrees(
         check_table(table, ("in_degree", "out_degree"), "nmc.compute_degrees", least=1)
     ax = style.new_axes(ax)
     top = max(degrees["in_degree"].max(), degrees["out_degree"].max(), 1)
-    bins = np.unique(np.linspace(0, top + 1, min(45, top + 2)).round())
+    bins = np.unique(np.linspace(0, top + 1, min(45, top + 2)).round()).tolist()
     if null is not None:
         ax.hist(null["in_degree"], bins, density=True, color=style.GREY, alpha=0.35,
                 label="null model")  # fmt: skip

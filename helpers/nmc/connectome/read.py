@@ -17,11 +17,10 @@ from scipy import sparse
 
 from nmc.child import run_child
 from nmc.code_hash import code_hash
+from nmc.connectome.arrays import check_number
 from nmc.connectome.graph import COUNTS, Connectome, Coverage, make_neurons
-from nmc.connectome.validation import check_number
-from nmc.data import available, fetch, fetch_folder
+from nmc.data import available, fetch, fetch_folder, remember_path
 from nmc.data.files import atomic_folder, cache_folder, sha256_of
-from nmc.data.given import remember_path
 from nmc.data.provenance import records
 from nmc.data.registry import item, items
 from nmc.errors import FormatError, MissingFileError, UnknownNameError

@@ -11,13 +11,20 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from nmc.connectome.arrays import graph_of, memory_for, must_hold, ratio, tasks, transpose
+from nmc.connectome.arrays import (
+    check_number,
+    graph_of,
+    memory_for,
+    must_hold,
+    ratio,
+    tasks,
+    transpose,
+)
 from nmc.connectome.cliques import count_by_source, count_simplices, walk_inputs
 from nmc.connectome.graph import Connectome
 from nmc.connectome.kernels import walks
 from nmc.connectome.kernels.partners import mark_reciprocal
 from nmc.connectome.kernels.topology import extend
-from nmc.connectome.validation import check_number
 from nmc.errors import ConnectomeError
 
 #: So many bytes the list of simplices takes at most.

@@ -20,8 +20,7 @@ import pandas as pd
 from lxml import etree, html
 
 from nmc import names
-from nmc.data import registry
-from nmc.data.given import remember_path
+from nmc.data import registry, remember_path
 from nmc.errors import FormatError, MissingFileError, NMCError, UnknownNameError
 from nmc.numbers import as_count, as_counts, as_numbers, as_printed, shown
 
