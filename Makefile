@@ -40,7 +40,7 @@ style: $(VENV)/.installed
 	$(BIN)/mypy
 
 test: style  ## style, unit tests, every chapter under nbmake, the book with warnings as errors
-	$(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile --durations=15
+	$(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile --no-loadscope-reorder --durations=15
 	$(BIN)/python -m tools.bookbuild book --source '$(SOURCE)' --jobs $(JOBS)
 
 # The long way round: both sources, two clean builds that must agree, 2 GB of memory, a browser.

@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,11 @@ def pytest_collection_modifyitems(config, items):
         slow = [item for item in items if item.get_closest_marker("slow")]
         config.hook.pytest_deselected(items=slow)
         items[:] = [item for item in items if not item.get_closest_marker("slow")]
+    # A worker takes file after file: the longest ones first, so that none is left over at the end.
+    long = Counter()
+    for item in items:
+        long[item.path] += 20 if item.get_closest_marker("neuron") else 1
+    items.sort(key=lambda item: (-long[item.path], item.path))
     if mirror_path() is None:
         skip = pytest.mark.skip(reason="no copy of the real portal tree (NMC_MIRROR)")
         for item in items:
@@ -109,7 +115,7 @@ def memory_path(tmp_path) -> Path:
         yield Path(folder)
 
 
-@pytest.fixture(params=[2_000, pytest.param(100_000, marks=pytest.mark.slow)])
+@pytest.fixture(params=[500, pytest.param(100_000, marks=pytest.mark.slow)])
 def n_mutations(request) -> int:
     """Return how many damaged inputs a reader is given (see `mutations.assert_survives`)."""
     return request.param

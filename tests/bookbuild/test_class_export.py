@@ -12,9 +12,8 @@ from click.testing import CliRunner
 from nmc.cli import group
 from nmc.data import files
 
-from tools.bookbuild.execute import Page, Run, execute
+from tools.bookbuild.execute import Page, Run, execute, list_reads
 from tools.bookbuild.project import Project
-from tools.bookbuild.reads import list_reads
 
 PROJECT = Project(Path(__file__).resolve().parents[2])
 COURSE = [one.name for one in PROJECT.chapters if one.name.startswith("book/short-course/")]

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tools.bookbuild.outputs import shown_badly
+from tools.bookbuild.pages import shown_badly
 
 
 def told(value: object) -> list[str]:

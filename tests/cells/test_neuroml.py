@@ -401,7 +401,8 @@ def test_a_twin_fires_as_its_package(small, folder, monkeypatch):
     assert trace.attrs["invented"] and trace.attrs["origin"] == cell.OWN  # by its text
     assert trace.attrs["hold_nA"] == pytest.approx(small.hold_nA, abs=1e-7)
     assert trace.attrs["amplitude_nA"] == pytest.approx(small.steps_nA[2], abs=1e-7)
-    step = nmc.simulate_step(small, 3, v_init_mV=-80)
+    pulses = [nmc.Step(700, 200, small.steps_nA[2]), nmc.Step(0, 900, small.hold_nA)]
+    step = nmc.simulate_currents(small, pulses, tstop_ms=900, v_init_mV=-80)
     early = nmc.compare_spikes(step, trace).dropna()
     assert len(early) == trace.attrs["spike_count"] > 3
     assert early["difference_ms"].abs().max() < 3

@@ -23,6 +23,7 @@ from tools.bookbuild.execute import (
     Say,
     execute_stale,
     last_runs,
+    list_reads,
     make_explorer,
     store_of,
 )
@@ -30,7 +31,6 @@ from tools.bookbuild.notebooks import in_layout
 from tools.bookbuild.pages import check_shown
 from tools.bookbuild.pdf import print_pdf
 from tools.bookbuild.project import Project, badges, source_identity
-from tools.bookbuild.reads import list_reads
 from tools.bookbuild.render import check_links, render
 
 

@@ -212,9 +212,9 @@ def _all_pairs() -> pd.DataFrame:
 def pathways() -> pd.DataFrame:
     """The sample's 1,932 pathways and the truth behind them, index ``pre:post``.
 
-    Columns ``pre, post``, ``peak`` (probability at distance 0, times `DENSER`), ``length_um``
-    (space constant), ``gap_um`` (vertical offset taken off the distance), ``lean`` (−1…1,
-    positive downwards), ``reciprocity`` (factor), ``expected`` (connections in a full column).
+    ``peak`` (probability at distance 0, times `DENSER`), ``length_um`` (space constant), ``gap_um``
+    (vertical offset taken off), ``lean`` (−1…1, positive downwards), ``reciprocity`` (factor),
+    ``expected`` (connections in a full column).
     """
     table = _all_pairs().nlargest(N_PATHWAYS, "expected").sort_index()
     factor = N_CONNECTIONS / table["expected"].sum()

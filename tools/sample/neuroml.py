@@ -124,10 +124,7 @@ def cell_file(model: names.Model) -> str:
 
 
 def _sections(tree: Tree) -> list[dict]:
-    """Sections as the package's template makes them, with the segment each one grows from.
-
-    Dendrites grow from the soma's middle, the axon from its end.
-    """
+    """Sections as the package's template makes them, with the segment each one grows from."""
     reach = np.cos(np.pi / CONTOUR_POINTS) * tree.soma_diameter_um / 2
     x = np.linspace(-reach, reach, _DISCS)
     radius = np.sqrt(np.maximum(reach**2 - x**2, 0))

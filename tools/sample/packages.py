@@ -72,11 +72,7 @@ def template_name(model: names.Model | str) -> str:
 def package_members(
     model: names.Model | str, currents: Iterable[float] | None = None
 ) -> dict[str, str]:
-    """Return the text of every member of a package, by its name inside the top folder.
-
-    ``currents`` are the holding current and the three steps, nA; measured unless given.  Names
-    that end in ``/`` are empty folders.
-    """
+    """Return the text of every member of a package, by its name inside the top folder."""
     model = names.parse_model(model)
     if currents is None:
         currents = [measured([model.name])[model.name][c] for c in CURRENTS]
@@ -119,10 +115,7 @@ def _cellinfo(model: names.Model, shape: str, gid: int) -> dict[str, str]:
 
 
 def write_package(folder: Path, model: names.Model | str) -> Path:
-    """Write the synthetic package of a model below `folder`, where the portal kept it.
-
-    Nothing in it is compressed: the archive around it packs all of them at once.
-    """
+    """Write the synthetic package of a model below `folder`, where the portal kept it."""
     model = names.parse_model(model)
     path = folder / item(f"model/{model}").path
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -157,9 +150,8 @@ _TYPE = {
 def synapse_table(model: names.Model | str) -> np.ndarray:
     """Draw the synapses of a model, (synapses, 13), in the columns of ``synapses.tsv``.
 
-    Columns: synapse, presynaptic cell, its m-type, section list (0 soma, 1 basal, 2 apical),
-    section, position, type, D (ms), F (ms), U, decay (ms), delay (ms), weight (nS).  The
-    pathways are those of the sample's sheets, `physiology.pathway_table`.
+    Synapse, presynaptic cell, its m-type, section list (0 soma, 1 basal, 2 apical), section,
+    position, type, D (ms), F (ms), U, decay (ms), delay (ms), weight (nS).
     """
     model = names.parse_model(model)
     tree = make_tree(model)
@@ -255,11 +247,7 @@ _SIZES = ("length_um", "volume_um3", "max_branch_order", "max_section_length_um"
 
 
 def measured(models: Iterable[str]) -> dict[str, dict[str, float]]:
-    """Measure models with NEURON: `CURRENTS` and `REST`, by model name.
-
-    A model is measured once for each version of its package and of NEURON; the numbers stand in
-    ``_build/sample`` until ``make clean``.
-    """
+    """Measure models with NEURON, once for each version of package and NEURON: by model name."""
     models = list(models)
     _STORE.mkdir(parents=True, exist_ok=True)
     places = {}
@@ -282,10 +270,8 @@ _RULE = ("fold of the steady curve, 3", "fold of the steady curve, averaged, 3")
 def _measure(model: str) -> dict[str, float]:
     """Measure one model: rest by the package's own call, currents on its steady curve.
 
-    The holding current brings the soma to -84 mV; the steps are 120, 130 and 140 % of the
-    current that leads the cell from there to threshold, as in the portal's packages.  Threshold
-    is the largest steady current at which the cell can rest: the first maximum of the soma's
-    steady current over its voltage.
+    The holding current brings the soma to -84 mV; the steps are 120, 130 and 140 % of the current
+    from there to threshold, the first maximum of the soma's steady current over its voltage.
     """
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / model
@@ -303,8 +289,7 @@ def _measure(model: str) -> dict[str, float]:
 def _steady_currents(cell, stochastic: bool) -> tuple[float, float]:
     """Current that holds the soma at -84 mV, and the largest before threshold, nA.
 
-    At each voltage long implicit steps lead to the steady state; with random channels shorter
-    ones are averaged over seconds.
+    By long implicit steps; with random channels shorter ones are averaged over seconds.
     """
     from neuron import h
 
@@ -333,11 +318,7 @@ def _steady_currents(cell, stochastic: bool) -> tuple[float, float]:
 
 @cache
 def rest_table(packaged: tuple[str, ...]) -> pd.DataFrame:
-    """Rest of all 1,035 models: index ``model``, columns `REST`.
-
-    Those with a package are measured; the others are drawn around the mean of their e-type, the
-    resistance in proportion to the surface of their dendrites.
-    """
+    """Rest of all 1,035 models: measured, or drawn around their e-type by dendritic surface."""
     known = pd.DataFrame(measured(packaged)).T[list(REST)]
     surface = pd.Series({m: _surface_um2(make_tree(m)) for m in names.model_names()})
     etype = pd.Series({m: names.parse_model(m).etype for m in names.model_names()})
@@ -367,12 +348,7 @@ def anatomy_table() -> pd.DataFrame:
 
 
 def anatomy_row(model: str) -> dict[str, object]:
-    """Sizes of a model by the definitions of the sheets; NaN where there is no such tree.
-
-    ``morphology``, ``soma_diameter_um`` and, for ``axon``, ``apical`` and ``basal``:
-    ``…_length_um``, ``…_volume_um3``, ``…_max_branch_order`` (a stem's is 1) and
-    ``…_max_section_length_um``.
-    """
+    """Sizes of a model by the definitions of the sheets; NaN where there is no such tree."""
     tree = make_tree(model)
     length = tree.length_um
     row: dict[str, object] = {"morphology": f"synthetic-{package_hash(model)}"}
@@ -388,10 +364,7 @@ def anatomy_row(model: str) -> dict[str, object]:
 
 
 def _volume(tree: Tree, section: int) -> float:
-    """Volume of cylinders with the mean radius of each step's ends, µm³.
-
-    The file gives a branch no thickness where it leaves its mother: it is that of its next point.
-    """
+    """Volume of cylinders with the mean radius of each step's ends, µm³; none to the mother."""
     points = tree.points[section]
     width = points[:, 3].copy()
     if tree.parent[section]:

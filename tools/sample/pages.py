@@ -89,11 +89,7 @@ def _shown(value) -> str | dict[str, str]:
 
 def write_pages(folder: Path, circuit: dict[str, object], sheets: dict[str, dict[str, object]],
                 metypes: pd.DataFrame, sizes: pd.DataFrame) -> None:  # fmt: skip
-    """Write the pages of circuit, layers, m-types and synaptomes below ``folder``.
-
-    ``circuit`` and ``sheets`` come from `sheets.circuit_facts` and `sheets.layer_facts`;
-    ``metypes`` are cells by me-type (rows) and layer, ``sizes`` the mean cell of each me-type.
-    """
+    """Write the pages of circuit, layers, m-types and synaptomes below ``folder``."""
     title = "Microcircuit fact sheet"
     body = render("sheet", title=title, sections=[("", _facts(circuit))])
     write(folder, item("page/circuit").path,
@@ -156,10 +152,7 @@ def _write_mtype(folder: Path, mtype: str, metypes: pd.Series, totals: pd.Series
 
 
 def summary_json(rest: pd.DataFrame) -> dict[str, dict[str, str]]:
-    """Content of the models' summary: numbers as text of six digits, with units.
-
-    The file itself was never found; its form is taken from what a package's own script writes.
-    """
+    """Content of the models' summary, in the form that a package's own script writes."""
     content = {}
     for model, row in rest.iterrows():
         entry = {}
@@ -228,11 +221,7 @@ def _channels(model: names.Model) -> dict[str, dict[str, list[tuple[str, str, st
 
 
 def write_pathway_pages(folder: Path, anatomy: dict, physiology: dict) -> None:
-    """Write ``pathway.tar.gz`` from the content of the two pathway files.
-
-    A page is named by the portal's spelling of its m-types; under the other spelling of L1_SLAC
-    and L1_DLAC stands an empty page, as in the portal's tree.
-    """
+    """Write ``pathway.tar.gz``, with empty pages under other spellings of L1_SLAC, L1_DLAC."""
     target = folder / item("page/pathways").path
     target.parent.mkdir(parents=True, exist_ok=True)
     plain = io.BytesIO()
@@ -288,10 +277,7 @@ def _pathway_page(name: str, shape: dict, response: dict) -> str:
 
 
 def write_menus(folder: Path, anatomy: pd.DataFrame) -> None:
-    """Write the JSON trees behind the portal's menus and flow diagrams.
-
-    Flow diagrams show the totals with outside partners of `tree.measure`.
-    """
+    """Write the JSON trees behind the portal's menus and flow diagrams."""
     flows = {
         "pathway_count": pd.Series(1, index=anatomy.index),
         "nb_connection": anatomy["all_connections"],
@@ -352,11 +338,7 @@ def _connectome_menu() -> list[dict]:
 
 
 def _flow_tree(values: pd.Series) -> dict:
-    """Nodes and links of the portal's flow diagrams.
-
-    Eight views: by layer (``L``), by the m-types of one layer (``ML``), of one m-type (``m``) to
-    all m-types (``M``) or to layers.  Left nodes come first; a link names two nodes and a value.
-    """
+    """Nodes and links of the portal's flow diagrams."""
     flows = pd.DataFrame({"value": values.astype(int)})
     ends = pd.DataFrame([names.parse_pathway(k) for k in flows.index], flows.index, ["pre", "post"])
     for end in ("pre", "post"):

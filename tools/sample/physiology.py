@@ -76,9 +76,8 @@ def synapse_class(pre: str, post: str) -> str:
 def dynamics() -> pd.DataFrame:
     """Synapses of all pathways, unrounded: class, short-term dynamics, conductance.
 
-    Index ``pre:post``; ``pre, post, synapse_type, space_clamp_correction_factor`` (NaN where not
-    measured), ``contacts`` (synapses per connection), and for ``u``, ``d`` (ms), ``f`` (ms) and
-    ``gsyn`` (nS) a ``…_mean`` and a ``…_std``.
+    ``contacts`` (synapses per connection); ``u``, ``d`` (ms), ``f`` (ms) and ``gsyn`` (nS) each
+    as ``…_mean`` and ``…_std``.
     """
     rng = np.random.default_rng([SEED, _STREAM])
     out = column.pathways()[["pre", "post"]].copy()
@@ -99,11 +98,7 @@ def dynamics() -> pd.DataFrame:
 
 
 def pathway_table() -> pd.DataFrame:
-    """What one pathway is like, for whoever builds synapses of single models.
-
-    The columns of `dynamics`, and ``tau_decay_ms`` (1.7 excitatory, 8.3 inhibitory) and
-    ``convergence`` (presynaptic cells per postsynaptic cell in a column of 31,346 neurons).
-    """
+    """The columns of `dynamics`, ``tau_decay_ms`` (1.7 or 8.3) and ``convergence``."""
     table = dynamics()
     n_post = table["post"].map(column.MTYPE_COUNTS).astype(float)
     return table.assign(
@@ -123,12 +118,9 @@ def _noise(n: int, sigma: float, rng) -> np.ndarray:
 def table(rest: pd.DataFrame) -> pd.DataFrame:
     """Physiology of all pathways, unrounded: `dynamics` and the response they give.
 
-    The postsynaptic cell is the mean of its m-type's models at rest (`packages.rest_table`).
-    Amplitude: the mean charge that is released, over the cell's capacity (time constant over
-    input resistance), less what the dendrite keeps.  Reliability: contacts that release
-    independently (del Castillo and Katz 1954, J. Physiol. 124:560-573).  Added are ``epsp`` (mV),
-    ``risetime``, ``decay``, ``latency`` (ms), ``failures`` (%) and ``cv_psp_amplitude``, each as
-    ``…_mean`` and ``…_std``.
+    Amplitude: the mean charge that is released, over the cell's capacity, less what the dendrite
+    keeps.  Reliability: contacts that release independently (del Castillo and Katz 1954,
+    J. Physiol. 124:560-573).
     """
     out, rng = dynamics().copy(), np.random.default_rng([SEED, _STREAM, 1])
     rest = rest.groupby([names.parse_model(m).mtype for m in rest.index]).mean().loc[out["post"]]

@@ -21,9 +21,7 @@ from tools.sample.wiring import Instance
 
 
 class Planted(NamedTuple):
-    """One planted disagreement: the kind of file that is wrong (the catalogue's key), what in it
-    is wrong in the words of the check that must find it, and what is told of it.
-    """
+    """One planted disagreement: the kind of file, what in it the check must say, what is told."""
 
     file: str
     item: str
@@ -159,10 +157,7 @@ def metype_counts(counts: pd.DataFrame) -> pd.DataFrame:
 def layer_facts(
     counts: pd.DataFrame, anatomy: pd.DataFrame, sizes: pd.DataFrame
 ) -> dict[str, dict[str, object]]:
-    """Facts of the six layers by the sheet's keys, pathway numbers under L1, L23, L4, L5, L6.
-
-    From `cell_counts`, `tree.measure` and the mean cell of each me-type, `mean_sizes`.
-    """
+    """Facts of the six layers by the sheet's keys, pathway numbers under L1, L23, L4, L5, L6."""
     metypes = metype_counts(counts)
     received = _synapses_received(counts, anatomy)
     sheets: dict[str, dict[str, object]] = {}

@@ -28,11 +28,7 @@ _KINDS = {"average": 1, "individual": 2, "control": 3}
 
 
 def average_instance(mc: int) -> wiring.Instance:
-    """Make the sample's average instance ``mc``, 0 to 6.
-
-    ``mc2`` has the counts of the fact sheets; the others differ a little from type to type, as
-    stochastic instances do.
-    """
+    """Make the sample's average instance ``mc``, 0 to 6; ``mc2`` has the counts of the sheets."""
     key = (SEED, _KINDS["average"], mc)
     rng = np.random.default_rng(key)
     counts = column.mtype_counts(N_NEURONS)
@@ -116,9 +112,7 @@ def measure(connectome: nmc.Connectome, instance: wiring.Instance,
             counts: wiring.PopulationCounts) -> pd.DataFrame:  # fmt: skip
     """Measure every pathway of an instance with the package's own calls, index ``pre:post``.
 
-    Columns of `nmc.compute_convergence`, ``probability`` (fraction), ``bias``, ``contacts_mean,
-    contacts_std, synapses`` (inside the column), ``all_connections, all_synapses`` (with those
-    from outside).
+    ``all_connections, all_synapses`` with those from outside, the others inside the column.
     """
     keys = ["pre", "post"]
     table = nmc.compute_convergence(connectome).set_index(keys)
@@ -174,8 +168,7 @@ _MTIME = 1_443_657_600  # a fixed date, so that the same seed gives the same byt
 def write_h5(path: Path, instance: wiring.Instance, counts: wiring.PopulationCounts) -> Path:
     """Write an instance in the HDF5 layout of the portal's connectome files.
 
-    Blocks stand there as they are: the archive around all files packs them better.  There are
-    3,025, most of them tiny: the library's low-level calls take a fifth of the time.
+    There are 3,025 blocks, most of them tiny: low-level calls take a fifth of the time.
     """
     ranges = instance.ranges()
     places = instance.neurons[["x_um", "y_um", "z_um"]].to_numpy(float)
@@ -202,10 +195,7 @@ def write_h5(path: Path, instance: wiring.Instance, counts: wiring.PopulationCou
 def write_tar(
     target: Path, instance: wiring.Instance, counts: wiring.PopulationCounts, *, kind: str
 ) -> Path:
-    """Write the tar of one instance: ``NAME/NAME.h5`` and ``NAME/Connectome_readme_….txt``.
-
-    ``kind`` is ``"AVERAGE"``, ``"INDIVIDUAL"`` or ``"CONTROL"``; NAME is the target's stem.
-    """
+    """Write the tar of one instance: ``NAME/NAME.h5`` and ``NAME/Connectome_readme_….txt``."""
     stem = target.stem
     target.parent.mkdir(parents=True, exist_ok=True)
     h5 = write_h5(target.with_suffix(".h5.part"), instance, counts)

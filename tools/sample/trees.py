@@ -134,10 +134,8 @@ def recipe(mtype: str) -> Recipe:
 class Tree:
     """A morphology; its sections stand in depth-first order, the soma being section 0.
 
-    The n-th basal section here is ``dend[n]`` in NEURON.  `kind` is `SOMA`, `AXON`, `DEND` or
-    `APIC`; `parent` the index of the parent, -1 for the soma; `order` the branch order, 0 for
-    stems; `points` (P, 4) x, y, z and diameter, µm; the soma's are its outline, a circle in the
-    plane z = 0.
+    The n-th basal section here is ``dend[n]`` in NEURON; `order` is 0 for stems; `points` (P, 4)
+    x, y, z and diameter, µm, the soma's its outline, a circle in the plane z = 0.
     """
 
     kind: np.ndarray

@@ -31,12 +31,10 @@ Ends = tuple[np.ndarray, np.ndarray]
 
 @dataclass(frozen=True)
 class Instance:
-    """One synthetic microcircuit, made from the key `seed`.
+    """One synthetic microcircuit, made from the key `seed`; presynaptic along rows.
 
-    `neurons` has one row a neuron, by m-type in alphabetical order: ``mtype``, ``layer6`` (L1 …
-    L6 with L2 and L3 apart), ``x_um, y_um, z_um``, ``outgoing`` and ``incoming`` (the cell's own
-    factors, mean 1) and ``group`` (index of its morphology group within the m-type).  The rows
-    of `adjacency`, (N, N), are presynaptic; there are no self-connections.
+    `neurons` has by m-type ``layer6`` (L2 and L3 apart), ``x_um, y_um, z_um``, ``outgoing`` and
+    ``incoming`` (the cell's own factors, mean 1) and ``group`` (of its m-type's morphologies).
     """
 
     neurons: pd.DataFrame
@@ -66,10 +64,7 @@ def mtype_ranges(neurons: pd.DataFrame) -> dict[str, slice]:
 
 def make_neurons(counts: dict[str, int], *, rng: np.random.Generator, centre_um=(0.0, 0.0),
                  stretch: float = 1.0) -> pd.DataFrame:  # fmt: skip
-    """Place so many cells of each m-type in a hexagonal column.
-
-    ``centre_um`` is x and z of its axis, ``stretch`` a factor on every layer's thickness.
-    """
+    """Place so many cells of each m-type in a hexagonal column."""
     n = sum(counts.values())
     mtypes = np.repeat(list(counts), list(counts.values()))
     layers = np.concatenate([_sublayers(m, k) for m, k in counts.items()])
@@ -108,11 +103,7 @@ def _around_one(sigma: float, size, rng: np.random.Generator) -> np.ndarray:
 def make_instance(
     neurons: pd.DataFrame, seed: tuple[int, ...], *, pathways: pd.DataFrame | None = None
 ) -> Instance:
-    """Wire cells from `make_neurons` by the rule, or by another table like `column.pathways`.
-
-    Each pathway draws from a generator of its own, keyed by ``seed`` and the two m-types.
-    31,346 neurons take about a third of a gigabyte.
-    """
+    """Wire cells by the rule, or by a table like `column.pathways`, each pathway by itself."""
     table = column.pathways() if pathways is None else pathways
     return Instance.of(neurons, _draw_connections(_Cells.of(neurons), seed, table), seed)
 
@@ -120,8 +111,7 @@ def make_instance(
 def make_control(instance: Instance, seed: tuple[int, ...]) -> Instance:
     """Rewire an instance by distance alone, every pathway keeping its number of connections.
 
-    The counterpart of the portal's controls, where connections follow the overlap of average
-    arbours: same cells, same places, no groups, no preferred cells, no extra reciprocal ones.
+    The counterpart of the portal's controls: no groups, no preferred cells, no extra reciprocal.
     """
     cells, ends = _Cells.of(instance.neurons), []
     for row in column.pathways().itertuples():
@@ -134,8 +124,7 @@ def make_control(instance: Instance, seed: tuple[int, ...]) -> Instance:
 def _place(cells: _Cells, a: slice, b: slice, row, count: int, rng) -> Ends:
     """Choose ``count`` pairs, the likelier ones more often, none twice.
 
-    Every pair waits an exponential time with its probability as the rate; the first ones are
-    taken (Efraimidis and Spirakis 2006, Inform. Process. Lett. 97:181-185).
+    The first of exponential times (Efraimidis and Spirakis 2006, Inform. Process. Lett. 97:181).
     """
     wait = np.empty((a.stop - a.start, b.stop - b.start), np.float32)
     for chunk in _chunks(a):
@@ -285,10 +274,8 @@ _STREAM = 77
 class PopulationCounts:
     """The four population datasets, and the synapse numbers behind the sheets.
 
-    `columns` holds, by the datasets' names, connections and synapses of each neuron, (N,),
-    partners outside the column included; `contacts`, uint8, the synapses of each connection in
-    the order of the adjacency's entries; `outside`, (55, 55, 2), afferent connections and
-    synapses from outside by m-type of pre and post.
+    `columns` holds connections and synapses of each neuron, partners outside included; `contacts`
+    those of each connection; `outside`, (55, 55, 2), afferents from outside by m-types.
     """
 
     columns: dict[str, np.ndarray]
