@@ -111,6 +111,8 @@ def test_a_stale_verdict_says_why(table, monkeypatch):
     assert stale() == "made by version 0.0.1"
     changed.assign(code_sha256="other").to_parquet(table)
     assert stale() == "made by other code"
+    changed.assign(modules='["nmc.a_module_that_is_gone"]').to_parquet(table)
+    assert stale() == "made by other code"
     changed.assign(files='{"sheet/layers": "1"}').to_parquet(table)
     assert "damaged" in stale()
     changed.to_parquet(table)

@@ -222,7 +222,7 @@ def plot_simplices(counts: Mapping[str, pd.Series | pd.DataFrame], ax: Axes | No
         ax.fill_between(x, np.maximum(low, 0.5), table.max(), color=colour, alpha=0.15,
                         linewidth=0)  # fmt: skip
     ax.set_yscale("log")
-    ax.xaxis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 2.5, 5, 10], integer=True))
+    ax.xaxis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 5, 10], integer=True))
     ax.set(xlabel="dimension (neurons − 1)", ylabel="directed simplices")
     ax.legend()
     return ax
