@@ -115,7 +115,7 @@ def memory_path(tmp_path) -> Path:
         yield Path(folder)
 
 
-@pytest.fixture(params=[500, pytest.param(100_000, marks=pytest.mark.slow)])
+@pytest.fixture(params=[2_000, pytest.param(100_000, marks=pytest.mark.slow)])
 def n_mutations(request) -> int:
     """Return how many damaged inputs a reader is given (see `mutations.assert_survives`)."""
     return request.param
