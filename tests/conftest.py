@@ -129,6 +129,12 @@ def own_provenance() -> None:
     provenance._log.clear()
 
 
+@pytest.fixture
+def own_results(tmp_path, monkeypatch) -> None:
+    """Keep a test's runs in a folder of its own: none is there yet, and it may clear them."""
+    monkeypatch.setattr("nmc.cells.mechanisms.results_folder", lambda: tmp_path / "results")
+
+
 @pytest.fixture(scope="session")
 def sample_cache() -> Path:
     """Return the session's own cache folder."""

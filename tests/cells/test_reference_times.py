@@ -21,7 +21,10 @@ REFERENCES = {
 }
 
 
-@pytest.mark.parametrize("model", REFERENCES)
+@pytest.mark.parametrize(
+    "model",
+    [pytest.param(m, marks=pytest.mark.slow if m[:8] == "L5_TTPC1" else ()) for m in REFERENCES],
+)
 def test_every_reference_spike_comes_back_within_one_sample(real, model):
     key, threshold, count = REFERENCES[model]
     printed = np.array(claim(key).value)

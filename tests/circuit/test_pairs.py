@@ -171,6 +171,7 @@ def test_bad_input_is_named():
 
 
 @pytest.mark.neuron
+@pytest.mark.usefixtures("own_results")
 def test_a_pair_repeats_to_the_bit_and_releases_as_its_contacts_say():
     package = nmc.load_package(HAC)
     pre = package.synapses.query("excitatory")["pre_mtype"].value_counts().index[0]
