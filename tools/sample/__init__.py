@@ -3,7 +3,7 @@
 `write_tree` writes a source tree with the files, names, layouts and units of the portal's, from
 a seed; `write_package` writes one me-type package.  Every number is invented, its truth is known
 (`tools.sample.column`, `tools.sample.physiology`), and the few disagreements put in on purpose are
-listed in `PLANTED`.  `pack` puts a tree into the archive that the package ships.
+listed in ``planted.csv``.  `pack` puts a tree into the archive that the package ships.
 """
 
 from __future__ import annotations

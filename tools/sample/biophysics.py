@@ -1,14 +1,16 @@
 """Invented channel densities, one set for each electrical model, and their HOC text.
 
 As in the portal's packages, all models of an e-type share the same densities; they differ in
-shape.  The sets are tuned by hand until each fires as its e-type is described: continuous,
-bursting or delayed onset; accommodating, non-accommodating, stuttering or irregular (Petilla
-terminology, Nature Reviews Neuroscience 9:557-568, 2008).
+shape.  The sets stand in ``densities.toml``, tuned by hand until each fires as its e-type is
+described: continuous, bursting or delayed onset; accommodating, non-accommodating, stuttering or
+irregular (Petilla terminology, Nature Reviews Neuroscience 9:557-568, 2008).
 """
 
 from __future__ import annotations
 
+import tomllib
 from dataclasses import dataclass
+from pathlib import Path
 
 import pandas as pd
 from nmc import names
@@ -44,75 +46,22 @@ class Density:
         return (GROWING if self.growing else UNIFORM).format(value=self.value)
 
 
-#: Short name → parameter, as HOC knows it.
-_SHORT = {
-    "g": "g_pas", "e": "e_pas", "na": "gNaTs2_tbar_NaTs2_t", "nata": "gNaTa_tbar_NaTa_t",
-    "nap": "gNap_Et2bar_Nap_Et2", "kv3": "gSKv3_1bar_SKv3_1", "kt": "gK_Tstbar_K_Tst",
-    "kp": "gK_Pstbar_K_Pst", "im": "gImbar_Im", "ih": "gIhbar_Ih", "ca": "gCabar_Ca",
-    "hva": "gCa_HVAbar_Ca_HVA", "lva": "gCa_LVAstbar_Ca_LVAst", "sk": "gSK_E2bar_SK_E2",
-    "gamma": "gamma_CaDynamics_E2", "decay": "decay_CaDynamics_E2", "kd": "gkbar_KdShu2007",
-    "stoch": "gkbar_StochKv",
-}  # fmt: skip
-
-_PYRAMIDAL = {
-    "somatic": {"g": 3e-5, "e": -75.0, "na": 0.9, "kv3": 0.3, "im": 4e-4, "ih": 8e-5,
-                "hva": 5e-4, "lva": 4e-4, "sk": 0.008, "gamma": 0.001, "decay": 200.0},
-    "basal": {"g": 3e-5, "e": -75.0, "ih": 8e-5},
-    "apical": {"g": 3e-5, "e": -75.0, "ih": 8e-5, "na": 0.01, "kv3": 0.004, "im": 1e-4},
-    "axonal": {"g": 3e-5, "e": -75.0, "nata": 3.0, "kv3": 0.9, "nap": 0.004, "kp": 0.4,
-               "kt": 0.05, "hva": 5e-4, "lva": 1e-3, "sk": 0.006, "gamma": 0.002, "decay": 200.0},
-}  # fmt: skip
-_INTERNEURON = {
-    "somatic": {"g": 5e-5, "e": -72.0, "na": 0.4, "kv3": 0.4, "kt": 0.02, "kp": 0.01,
-                "ca": 1e-4, "lva": 1e-4, "sk": 1e-3, "im": 1e-6, "nap": 1e-6,
-                "gamma": 0.001, "decay": 100.0},
-    "basal": {"g": 5e-5, "e": -72.0, "ih": 1e-5, "na": 1e-3, "kv3": 1e-3, "kt": 1e-3, "im": 1e-6},
-    "axonal": {"g": 5e-5, "e": -72.0, "nata": 2.0, "kv3": 0.8, "kt": 0.05, "kp": 0.01, "nap": 1e-6,
-               "ca": 1e-5, "lva": 1e-5, "sk": 1e-3, "gamma": 0.001, "decay": 100.0},
-}  # fmt: skip
-
-_SOME = {"stoch": 0.05}  # a few random channels in the dendrites, too
-#: E-type → what differs from the common set: section list → short name → value.
-#: Accommodation: SK channels on calcium that builds up over tens of spikes; a burst: the same,
-#: built up within a few; delay: a D-type current that has to inactivate first; irregular and
-#: stuttering: slow random potassium channels, few beside strong SK or many.
-_CHANGES: dict[str, dict[str, dict[str, float]]] = {
-    "cADpyr": {"somatic": {"im": 1e-3, "sk": 0.03, "gamma": 8e-4, "decay": 300.0}},
-    "cAC": {"somatic": {"sk": 0.02, "ca": 3e-4, "decay": 250.0}},
-    "bAC": {"somatic": {"sk": 0.04, "ca": 1e-3, "gamma": 3e-4, "decay": 400.0}},
-    "bNAC": {"somatic": {"sk": 0.02, "ca": 1e-3, "gamma": 8e-4, "decay": 80.0}},
-    "dNAC": {"somatic": {"kd": 1.3e-3}},
-    "cSTUT": {
-        "somatic": {"stoch": 12.0, "sk": 0.015, "ca": 5e-4, "gamma": 5e-4, "decay": 300.0},
-        "basal": _SOME,
-    },
-    "bSTUT": {
-        "somatic": {"stoch": 12.0, "sk": 0.04, "ca": 1e-3, "gamma": 3e-4, "decay": 400.0},
-        "basal": _SOME,
-    },
-    "dSTUT": {"somatic": {"stoch": 10.0, "sk": 0.01, "ca": 5e-4, "kd": 3e-3}, "basal": _SOME},
-    "cIR": {"somatic": {"stoch": 5.0, "sk": 0.03, "ca": 1e-3, "decay": 150.0}, "basal": _SOME},
-    "bIR": {
-        "somatic": {"stoch": 5.0, "sk": 0.04, "ca": 1e-3, "gamma": 3e-4, "decay": 300.0},
-        "basal": _SOME,
-    },
-}
+_SETS = tomllib.loads(Path(__file__).with_name("densities.toml").read_text("utf-8"))
 
 
 def densities(model: names.Model | str) -> tuple[Density, ...]:
     """Return the channel densities of a model: those of its e-type."""
     model = names.parse_model(model)
-    common = _PYRAMIDAL if model.etype == "cADpyr" else _INTERNEURON
-    changes = _CHANGES.get(model.etype, {})
+    common = _SETS["pyramidal" if model.etype == "cADpyr" else "interneuron"]
+    changes = _SETS.get(model.etype, {})
     rows = []
     for section_list in SECTION_LISTS:
         # interneurons have no apical dendrite; the portal's files write one out all the same
         like = section_list if section_list in common else "basal"
         values = common[like] | changes.get(like, {})
         rows += [
-            Density(section_list, _SHORT[short], value, short == "ih" and section_list == "apical")
-            for short, value in values.items()
-            if value
+            Density(section_list, name, value, name == "gIhbar_Ih" and section_list == "apical")
+            for name, value in values.items()
         ]
     return tuple(rows)
 

@@ -7,7 +7,6 @@ NeuroML's own rate laws or, where it has none, in a component type of their own.
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +16,14 @@ from nmc.data.registry import item
 
 from tools.sample import NEUROML_MODELS, biophysics
 from tools.sample.biophysics import CM, E_H, EK, ENA, RA, CA_OUT_mM, CA_REST_mM, SHELL_um
-from tools.sample.packages import CURRENTS, gid_of, measured, package_hash, template_name
+from tools.sample.packages import (
+    CURRENTS,
+    gid_of,
+    measured,
+    package_hash,
+    template_name,
+    write_zip,
+)
 from tools.sample.trees import APIC, CONTOUR_POINTS, DEND, Tree, make_tree, stub_diameters
 
 TOP = "NMC/NeuroML2/"
@@ -44,7 +50,6 @@ _TEMPLATES.globals |= {
     "rest_mM": CA_REST_mM, "out_mM": CA_OUT_mM, "shell_um": SHELL_um, "cm": CM, "ra": RA,
     "groups": list(biophysics.SECTION_LISTS), "v_init": -80.0,
 }  # fmt: skip
-_EPOCH = (2015, 10, 7, 0, 0, 0)  # the same bytes on every day
 _STEP = 3
 _POOL = "CaDynamics_E2_NML2"
 _STUB_UM = 30.0
@@ -56,13 +61,7 @@ _PS_PER_UM2 = 1e-4
 
 def write_neuroml(folder: Path) -> None:
     """Write the archive below ``folder``, where the public conversion stands in a tree."""
-    path = folder / item("neuroml/subset").path
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
-        for name, text in neuroml_members().items():
-            info = zipfile.ZipInfo(TOP + name, _EPOCH)
-            info.create_system, info.external_attr = 3, 0o100644 << 16
-            archive.writestr(info, text.encode())
+    write_zip(folder / item("neuroml/subset").path, TOP, neuroml_members())
 
 
 def neuroml_members() -> dict[str, str]:

@@ -118,15 +118,23 @@ def write_package(folder: Path, model: names.Model | str) -> Path:
     """Write the synthetic package of a model below `folder`, where the portal kept it."""
     model = names.parse_model(model)
     path = folder / item(f"model/{model}").path
+    write_zip(path, f"{model.name}/", package_members(model))
+    return path
+
+
+def write_zip(path: Path, top: str, members: dict[str, str]) -> None:
+    """Write a zip with one top folder, the same bytes on every day.
+
+    Nothing in it is compressed: the archive around it packs all of them at once.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
-        for name, text in package_members(model).items():
-            info = zipfile.ZipInfo(f"{model.name}/{name}", _EPOCH)
+        for name, text in members.items():
+            info = zipfile.ZipInfo(f"{top}{name}", _EPOCH)
             executable = name.startswith("run_") and name.endswith((".sh", ".py"))
             mode = 0o40755 if name.endswith("/") else 0o100755 if executable else 0o100644
             info.create_system, info.external_attr = 3, mode << 16
             archive.writestr(info, text.encode())
-    return path
 
 
 # Synapses --------------------------------------------------------------------------------------

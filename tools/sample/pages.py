@@ -3,7 +3,7 @@
 Labels stand in ``dt``, values in ``dd.factsheet-value`` with a ``span.factsheet-unit``, lists in
 tables of ``div.smwbar`` and ``span.smwbarvalue``: what a reader of those pages relies on
 (``templates/pages``).  Texts and styling are the sample's own; numbers are those of the JSON
-files, rounded as the portal rounds, with the disagreements of `sheets.PLANTED` alone.
+files, rounded as the portal rounds, with the disagreements of ``planted.csv`` alone.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from nmc import names
 from nmc.data.registry import item, match
 from nmc.factsheets import models as sheets_of_models
+from nmc.factsheets.pathways import std_of
+from nmc.factsheets.sheets import fields
 
 from tools.sample import ANIMALS
 from tools.sample import sheets as wrong
@@ -35,23 +37,13 @@ _PAGES = Environment(
 Fact = tuple[str, str | dict[str, str], str]
 _ETYPES = "No. of neurons per electrical types"
 _UNITS = {
-    "Microcircuit volume": "mm³", "No. of neurons": "neurons", "No. of s-types": "types",
+    **{label: field.unit or "" for label, field in (fields("circuit") | fields("layer")).items()},
+    "No. of neurons": "neurons", "No. of s-types": "types",
     "No. of unique types of synaptic connections between m-types": "connection types",
     "No. of unique types of synaptic connections between me-types": "connection types",
     "No. of intrinsic connections": "connections", "No. of intrinsic synapses": "synapses",
     "No. of extrinsic connections": "connections", "No. of extrinsic synapses": "synapses",
-    "No. of neurons per layer": "neurons", "Layer thicknesses": "µm",
-    "Neuron densities": "neurons/mm³",
-    "total axonal length": "µm", "total axonal volume": "µm³", "total dendritic length": "µm",
-    "dendritic length": "µm", "total dendritic volume": "µm³",
-    "synapse density": "synapses/ mm³",
-}  # fmt: skip
-#: Label of a pathway page → name in the physiology file, unit.
-_RESPONSE = {
-    "gSyn": ("gsyn", "nS"), "u": ("u", ""), "d": ("d", "ms"), "f": ("f", "ms"),
-    "risetime": ("risetime", "ms"), "latency": ("latency", "ms"), "decay": ("decay", "ms"),
-    "failures": ("failures", "%"), "PSP amplitude": ("epsp", ""),
-    "CV of PSP amplitude": ("cv_psp_amplitude", ""),
+    "No. of neurons per layer": "neurons",
 }  # fmt: skip
 
 
@@ -239,37 +231,25 @@ def _pathway_members(anatomy: dict, physiology: dict) -> Iterator[tuple[str, str
     for key in sorted(anatomy):
         pre, post = names.parse_pathway(key)
         name = f"{names.portal_mtype(pre)}-{names.portal_mtype(post)}"
-        shape = dict(anatomy[key])
+        values = anatomy[key] | physiology[key]
         if key == wrong_key:
-            shape[field] *= factor
-        yield name, _pathway_page(name, shape, physiology[key])
+            values[field] *= factor
+        yield name, _pathway_page(name, values)
         if name != f"{pre}-{post}":
             yield f"{pre}-{post}", ""
 
 
-def _pathway_page(name: str, shape: dict, response: dict) -> str:
-    def pair(label: str, mean: float, std: float, unit: str = "") -> Fact:
-        return f"{label} (mean ± std)", f"{printed(mean, 2)} ± {printed(std, 2)}", unit
-
-    anatomy = [
-        ("total synapse count", printed(shape["total_synapse_count"]), "synapses"),
-        ("connection probability", printed(shape["connection_probability"], 2), "%"),
-        ("common neighbor bias", printed(shape["common_neighbor_bias"], 2), ""),
-        *(
-            pair(f"No. of {way} neurons", shape[f"number_of_{way}_neuron_mean"],
-                 shape[f"number_of_{way}_neuron_std"])
-            for way in ("convergent", "divergent")
-        ),
-        pair("No. of synapse per connection", shape["mean_number_of_synapse_per_connection"],
-             shape["number_of_synapse_per_connection_std"], "synapses"),
-    ]  # fmt: skip
-    physiology: list[Fact] = [("synapse type", response["synapse_type"], "")]
-    for label, (field, unit) in _RESPONSE.items():
-        physiology.append(pair(label, response[f"{field}_mean"], response[f"{field}_std"], unit))
-    factor = response["space_clamp_correction_factor"]
-    clamp = factor if isinstance(factor, str) else printed(factor, 2)
-    physiology.insert(5, ("space clamp correction factor", clamp, ""))
-    sections = [("Anatomy", anatomy), ("Physiology", physiology)]
+def _pathway_page(name: str, values: dict) -> str:
+    facts: list[Fact] = []
+    for label, (field, unit, *_) in fields("pathway page").items():
+        text = values[field]
+        if "±" in label:
+            text = f"{printed(text, 2)} ± {printed(values[std_of(field)], 2)}"
+        elif not isinstance(text, str):
+            text = printed(text, 5 if field == "total_synapse_count" else 2)
+        facts.append((label, text, unit or ""))
+    end = next(n for n, fact in enumerate(facts) if fact[0] == "synapse type")
+    sections = [("Anatomy", facts[:end]), ("Physiology", facts[end:])]
     return render("sheet", title=f"Pathway fact sheet - {name}", sections=sections)
 
 

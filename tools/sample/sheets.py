@@ -2,15 +2,15 @@
 
 What the JSON files and the fact sheet pages print of the circuit, its layers and pathways is
 measured on instance mc2 of the same sample (`tree.measure`) and on its cells.  The disagreements
-that the sample holds on purpose, like those of the portal's own data, are listed in `PLANTED`:
-all else agrees, and a check of the fact sheets must find exactly these.
+that the sample holds on purpose, like those of the portal's own data, are listed in
+``planted.csv``: the kind of file that is wrong (the catalogue's key), what in it in the words of
+the check that must find it, and what is told of it.  All else agrees.
 """
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -18,36 +18,6 @@ from nmc import names
 
 from tools.sample import column, physiology
 from tools.sample.wiring import Instance
-
-
-class Planted(NamedTuple):
-    """One planted disagreement: the kind of file, what in it the check must say, what is told."""
-
-    file: str
-    item: str
-    truth: str
-
-
-#: Every planted disagreement.
-PLANTED = (
-    Planted("sheet/layers", "L6_BP",
-            "The layer file and page print a tenth of the L6_BP cells of the connectome."),
-    Planted("sheet/circuit", "No. of neurons per layer",
-            "Its layers take over the wrong L6_BP, so they fall short of its total."),
-    Planted("sheet/layers", "L23", "The layer file holds the L3 half only, the page both."),
-    Planted("sheet/layers", "L23",
-            "'number of possible pathways' for 'No. of possible pathways'; the dendrites of L3 "
-            "under 'dendritic length', those of L2 under 'total dendritic length'."),
-    Planted("sheet/layers", "L4", "The cADpyr cells of L4 outnumber its excitatory cells."),
-    Planted("sheet/circuit", "No. of unique types of synaptic connections between m-types",
-            "It says nine more than the pathway files hold."),
-    Planted("page/pathways", "L4_PC:L4_PC",
-            "The page prints half the total synapse count of the anatomy file."),
-    Planted("page/metype/L5_TTPC1_cADpyr", "ion channels",
-            "It prints seven times the apical gImbar and nine times the apical gSKv3_1bar."),
-    Planted("sheet/models", "L4_SS_cADpyr230_3",
-            "The summary gives 1.2 times the input resistance of page and package."),
-)  # fmt: skip
 
 #: Factor by which the L6_BP count is too small, and what is added to the two others.
 L6_BP_FACTOR = 10

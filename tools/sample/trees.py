@@ -10,8 +10,11 @@ Neuroscience 9:557-568, 2008).  The numbers are invented, and sections few, so t
 
 from __future__ import annotations
 
+import tomllib
 from dataclasses import dataclass, replace
 from functools import cache
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from nmc import names
@@ -60,74 +63,26 @@ class Recipe:
     axon_diameter: float = 0.9
 
 
-_DEND, _AXON = Recipe.dendrite, Recipe.axon
-_TUFT = Arbour((14.0, 32.0, 72.0), pull=(0.0, 0.10, 0.0), spread=(1.5, 0.5, 1.5), split=0.62)
-_PYRAMIDAL = Recipe(
-    soma_radius=8.5, stems=6, stem_diameter=1.7, tilt=-0.45, trunk_um=300.0, tuft=_TUFT,
-    main_um=-420.0, axon_diameter=1.1,
-    axon=replace(_AXON, lengths=(70.0, 110.0, 150.0), spread=(1.3, 0.6, 1.3), stop=0.25),
-)  # fmt: skip
 _WIDE = (1.5, 0.55, 1.5)
-_RECIPES = {
-    "L23_PC": {"trunk_um": 230.0, "trunk_diameter": 2.2},
-    "L4_PC": {"trunk_um": 340.0, "trunk_diameter": 2.2,
-              "tuft": replace(_TUFT, lengths=(14.0, 30.0, 62.0))},
-    "L4_SP": {"trunk_um": 300.0, "trunk_diameter": 1.9, "tuft": None},
-    "L4_SS": {"trunk_um": 0.0, "tuft": None, "stems": 7, "soma_radius": 7.0, "tilt": 0.0,
-              "main_um": -300.0},
-    "L5_TTPC1": {"trunk_um": 760.0, "trunk_diameter": 4.0, "soma_radius": 10.5, "obliques": 7,
-                 "stem_diameter": 2.0, "dendrite": replace(_DEND, lengths=(20.0, 38.0, 76.0)),
-                 "tuft": replace(_TUFT, lengths=(16.0, 34.0, 38.0, 74.0), split=0.7)},
-    "L5_TTPC2": {"trunk_um": 720.0, "trunk_diameter": 3.8, "soma_radius": 10.0, "obliques": 8,
-                 "stem_diameter": 2.0, "dendrite": replace(_DEND, lengths=(20.0, 38.0, 76.0)),
-                 "tuft": replace(_TUFT, lengths=(60.0, 36.0, 74.0), split=0.7)},
-    "L5_UTPC": {"trunk_um": 700.0, "trunk_diameter": 3.0, "soma_radius": 9.0, "tuft": None},
-    "L5_STPC": {"trunk_um": 640.0, "trunk_diameter": 2.8, "soma_radius": 9.0,
-                "tuft": replace(_TUFT, lengths=(20.0, 70.0))},
-    "L6_TPC_L1": {"trunk_um": 880.0, "trunk_diameter": 3.0},
-    "L6_TPC_L4": {"trunk_um": 520.0, "trunk_diameter": 2.6},
-    "L6_UTPC": {"trunk_um": 480.0, "trunk_diameter": 2.4, "tuft": None},
-    "L6_IPC": {"trunk_um": -360.0, "tilt": 0.45, "main_um": 380.0},
-    "L6_BPC": {"trunk_um": 330.0, "stems": 5, "tuft": replace(_TUFT, lengths=(16.0, 70.0))},
-    # Interneurons, by the part of the m-type after its layer.
-    "DAC": {"main_um": -320.0, "dendrite": replace(_DEND, spread=(1.4, 0.6, 1.4))},
-    "HAC": {"axon": replace(_AXON, lengths=(30.0, 60.0, 75.0, 90.0, 110.0),
-                            spread=(2.4, 0.3, 1.0)),
-            "soma_radius": 6.5, "dendrite": replace(_DEND, spread=(1.6, 0.5, 1.0))},
-    "DLAC": {"axon": replace(_AXON, lengths=(30.0, 45.0, 50.0, 60.0, 85.0), spread=_WIDE)},
-    "SLAC": {"axon": replace(_AXON, lengths=(30.0, 50.0, 90.0), spread=_WIDE)},
-    "NGC": {"stems": 7, "dendrite": replace(_DEND, lengths=(14.0, 24.0, 48.0), wiggle=0.35),
-            "axon": replace(_AXON, lengths=(20.0, 24.0, 28.0, 34.0, 40.0, 44.0), wiggle=0.45,
-                            stop=0.02)},
-    "BP": {"stems": 2, "soma_radius": 6.0, "stem_diameter": 1.5, "main_um": -180.0,
-           "dendrite": replace(_DEND, lengths=(38.0, 60.0, 76.0), spread=(0.25, 2.0, 0.25),
-                               split=0.35)},
-    "BTC": {"stems": 4, "main_um": 200.0, "dendrite": replace(
-        _DEND, lengths=(22.0, 38.0, 76.0), spread=(0.45, 1.6, 0.45), split=0.4)},
-    "DBC": {"stems": 4, "main_um": -360.0, "collaterals": 8, "dendrite": replace(
-        _DEND, lengths=(22.0, 38.0, 74.0), spread=(0.45, 1.6, 0.45), split=0.4),
-        "axon": replace(_AXON, lengths=(20.0, 60.0, 110.0), pull=(0.0, -0.35, 0.0))},
-    "MC": {"stems": 4, "main_um": 470.0, "collaterals": 6, "dendrite": replace(
-        _DEND, lengths=(22.0, 50.0, 78.0), spread=(0.8, 1.3, 0.8)),
-        "axon": replace(_AXON, lengths=(45.0, 60.0, 95.0), spread=(1.6, 0.5, 1.6),
-                        pull=(0.0, 0.06, 0.0))},
-    "LBC": {"soma_radius": 8.0, "dendrite": replace(_DEND, lengths=(20.0, 38.0, 78.0)),
-            "axon": replace(_AXON, lengths=(30.0, 45.0, 60.0, 75.0, 95.0, 110.0),
-                            spread=(1.6, 0.7, 1.6))},
-    "NBC": {"axon": replace(_AXON, lengths=(20.0, 30.0, 36.0, 44.0, 52.0, 60.0))},
-    "SBC": {"dendrite": replace(_DEND, lengths=(16.0, 34.0, 78.0)),
-            "axon": replace(_AXON, lengths=(18.0, 26.0, 32.0, 38.0, 46.0, 50.0), wiggle=0.36)},
-    "ChC": {"axon": replace(_AXON, lengths=(25.0, 36.0, 44.0, 48.0, 50.0, 34.0),
-                            spread=(1.5, 0.9, 1.5), pull=(0.0, -0.22, 0.0))},
-}  # fmt: skip
-_RECIPES |= {"NGC-DA": _RECIPES["NGC"], "NGC-SA": _RECIPES["NGC"]}
 
 
+@cache
 def recipe(mtype: str) -> Recipe:
-    """Return the recipe of an m-type."""
-    if mtype in _RECIPES:
-        return replace(_PYRAMIDAL, **_RECIPES[mtype])
-    return replace(Recipe(), **_RECIPES[mtype.split("_", 1)[1]])
+    """Return the recipe of an m-type, as ``recipes.toml`` tells it."""
+    told = tomllib.loads(Path(__file__).with_name("recipes.toml").read_text("utf-8"))
+    if mtype in told:
+        return _changed(_changed(Recipe(), told["pyramidal"]), told[mtype])
+    return _changed(Recipe(), told[mtype.split("_", 1)[1].partition("-")[0]])
+
+
+def _changed(base: Any, told: dict[str, Any]) -> Any:
+    """Return a recipe or an arbour with what a table tells of it; false is none."""
+    found = {}
+    for name, value in told.items():
+        if isinstance(value, dict):
+            value = _changed(getattr(base, name) or Arbour(), value)
+        found[name] = tuple(value) if isinstance(value, list) else None if value is False else value
+    return replace(base, **found)
 
 
 @dataclass(frozen=True)
