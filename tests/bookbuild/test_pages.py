@@ -13,20 +13,19 @@ import pytest
 from lxml import html
 from nmc.published import claims
 
-from tools.bookbuild import BookError, pages
+from tools.bookbuild import pages
 from tools.bookbuild.execute import Page, Run
 from tools.bookbuild.pages import (
     announcement,
     api_reference,
     best_figure,
-    fill,
     gallery,
     published_table,
     question,
     run_note,
     short_references,
 )  # fmt: skip
-from tools.bookbuild.project import Chapter, Project
+from tools.bookbuild.project import Chapter
 
 TEXT = """(one)=
 # Count cells
@@ -191,15 +190,6 @@ def test_the_header_and_the_note_name_what_was_read():
     assert "| `sheet/layers` | copy | `aaaaaaaaaaaa` |" in note and "4 s" in note
     assert "On Binder" in note, "there the reader gets the sample"
     assert "On Binder" not in run_note(page(data=[real, made]))
-
-
-def test_measurements_are_taken_from_what_the_benchmark_wrote(tmp_path):
-    project, asks = Project(tmp_path), "before\n\n% generated: benchmarks-connectome\n"
-    with pytest.raises(BookError, match="run benchmarks/connectome.py"):
-        fill(asks, "book/x", project, [])
-    (tmp_path / "benchmarks/results").mkdir(parents=True)
-    (tmp_path / "benchmarks/results/connectome.md").write_text("| a table |")
-    assert fill(asks, "book/x", project, []) == "before\n\n| a table |\n"
 
 
 def test_the_api_reference_has_every_public_call():

@@ -10,12 +10,13 @@ import re
 from base64 import b64decode
 from collections import Counter
 from collections.abc import Iterator
-from html import escape
 from importlib.metadata import version
 from pathlib import Path
 from posixpath import dirname, join, normpath
+from typing import Any
 
 import nmc
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from lxml import html
 from nbformat import NotebookNode
 from nmc.check_classes import CLASSES
@@ -31,7 +32,7 @@ from tools.bookbuild.project import Project
 #: Bibliography key → short name and address.
 References = dict[str, tuple[str, str]]
 
-ASKS = re.compile(r"^% generated: (?P<what>[a-z]+)(?:-(?P<part>\w+))?[ \t]*$", re.MULTILINE)
+ASKS = re.compile(r"^% generated: (?P<what>[a-z]+)[ \t]*$", re.MULTILINE)
 _NEEDS = {
     "instance": "needs the full file: a whole connectome instance",
     "extract": "needs a connectome extract",
@@ -44,6 +45,11 @@ _REASONS = 5
 _HIDING = {"remove-cell", "remove-output"}
 #: Where the pictures of chapters lie while the book is built, from the book's folder.
 GALLERY = "_build/gallery"
+_TEMPLATES = Environment(
+    loader=FileSystemLoader(Path(__file__).with_name("templates")), undefined=StrictUndefined,
+    autoescape=lambda name: name is not None and name.endswith(".html"),
+    trim_blocks=True, lstrip_blocks=True,
+)  # fmt: skip
 _COLUMNS = (
     "claim", "printed", "recomputed", "unit", "tolerance", "verdict", "on the portal's files",
     "chapter", "source", "printed in",
@@ -54,7 +60,7 @@ def fill(text: str, name: str, project: Project, pages: list[Page]) -> str:
     """Return a page's text with each request replaced by what it asks for."""
 
     def make(match: re.Match) -> str:
-        what, part = match["what"], match["part"]
+        what = match["what"]
         if what == "gallery":
             return gallery(project, pages, name.count("/"))
         if what == "published":
@@ -63,19 +69,14 @@ def fill(text: str, name: str, project: Project, pages: list[Page]) -> str:
             return checks_table()
         if what == "api":
             return api_reference()
-        if what == "benchmarks":
-            return measured(project, part)
         raise BookError(f"{name}.md asks for {match[0]!r}, which nothing makes.")
 
     return ASKS.sub(make, text)
 
 
-def measured(project: Project, name: str) -> str:
-    """Return what a benchmark wrote the last time it was run, as Markdown."""
-    path = project.root / "benchmarks" / "results" / f"{name}.md"
-    if not path.is_file():
-        raise BookError(f"{path.name} is not there: run benchmarks/{name}.py, which writes it.")
-    return path.read_text("utf-8")
+def filled(template: str, **values: Any) -> str:
+    """Fill one of the templates of pages' parts; what goes into HTML is escaped."""
+    return _TEMPLATES.get_template(template).render(**values)
 
 
 def api_reference() -> str:
@@ -96,29 +97,25 @@ def api_reference() -> str:
 def gallery(project: Project, pages: list[Page], depth: int) -> str:
     """Return the chapters by part as cards: best figure, question, what each needs, how long."""
     known = {page.chapter.name: page for page in pages}
-    up, out = "../" * depth, []
+    parts = []
     for part in project.toc.get("parts", []):
         entries = (known.get(entry["file"]) for entry in part.get("chapters") or [])
-        cards = [_card(one, up) for one in entries if one and "} At a glance" in one.chapter.text]
-        if cards:
-            grid = "\n".join([":::::{grid} 1 2 2 3", ":gutter: 3", "", *cards, ":::::"])
-            out.append(f"## {part['caption']}\n\n{grid}")
-    return "\n\n".join(out)
+        shown = (one for one in entries if one and "} At a glance" in one.chapter.text)
+        if cards := [_card(one, "../" * depth) for one in shown]:
+            parts.append((part["caption"], cards))
+    return filled("gallery.md", parts=parts, up="../" * depth)
 
 
-def _card(page: Page, up: str) -> str:
+def _card(page: Page, up: str) -> dict[str, Any]:
     text, name = page.chapter.text, page.chapter.name
     minutes, needs = _glance(text, f"{up}{dirname(name)}")
-    title = re.findall(r"^# (.+)$", text, re.MULTILINE)[0]
-    lines = [f"::::{{grid-item-card}} {title}", f":link: {up}{name}", ":link-type: doc"]
-    if found := best_figure(page.notebook):
-        lines += [
-            f":img-top: {up}{GALLERY}/{picture_name(name)}",
-            f":img-alt: {json.dumps(found[0])}",
-        ]
-    foot = f"{minutes} minutes to read, {page.run.seconds:.0f} s to run. Needs {needs}."
-    foot = f":::{{card-footer}}\n{foot}\n:::"
-    return "\n".join([*lines, "", question(text), "", foot, "::::", ""])
+    figure = best_figure(page.notebook)
+    return {
+        "title": re.findall(r"^# (.+)$", text, re.MULTILINE)[0], "name": name,
+        "question": question(text), "minutes": minutes, "needs": needs,
+        "seconds": page.run.seconds, "picture": f"{GALLERY}/{picture_name(name)}",
+        "alt": json.dumps(figure[0]) if figure else "",
+    }  # fmt: skip
 
 
 def picture_name(page: str) -> str:
@@ -183,36 +180,23 @@ def published_table(pages: list[Page], references: References) -> str:
     known = claims()
     nothing = (None, "")
     counted = {key: _counted(pair[0]) for key, pair in found.items() if key not in known}
-    topics: dict[str, list[list[str]]] = {}
+    topics: dict[str, list[dict]] = {}
     for key, one in {**known, **counted}.items():
         row = _row(one, found.get(key, nothing), references)
         topics.setdefault(key.partition("/")[0], []).append(row)
-    told = _counts([row for rows in topics.values() for row in rows])
-    return "\n".join([f"<p>{told}.</p>", *(_folded(*topic) for topic in topics.items())])
+    return filled("published.html", topics=topics, columns=_COLUMNS, counts=_counts)
 
 
-def _counts(rows: list[list[str]]) -> str:
+def _counts(rows: list[dict]) -> str:
     """Say how many rows there are, and how many have each verdict."""
-    kinds = Counter(row[_COLUMNS.index("verdict")].partition(":")[0] for row in rows)
+    kinds = Counter(row["texts"][_COLUMNS.index("verdict")].partition(":")[0] for row in rows)
     told = "; ".join(f"{kind}: {number}" for kind, number in kinds.most_common())
     return f"{len(rows)} rows. {told}"
 
 
-def _folded(topic: str, rows: list[list[str]]) -> str:
-    """Return the table of one topic below a line that unfolds it."""
-    head = "".join(f"<th scope='col'>{name}</th>" for name in _COLUMNS)
-    body = "\n".join("<tr>" + "".join(f"<td>{one}</td>" for one in row) + "</tr>" for row in rows)
-    title = escape(topic.replace("_", " ").capitalize())
-    return (
-        f'<details class="nmc-topic"><summary><b>{title}</b>, {_counts(rows)}</summary>\n'
-        '<div class="nmc-table-box wide"><table class="nmc-table">'
-        f"<thead><tr>{head}</tr></thead><tbody>\n{body}\n</tbody></table></div></details>"
-    )
-
-
 def checks_table() -> str:
     """Return the recorded classes of checks in Markdown, one line a class, one table a subject."""
-    subjects: dict[str, list[str]] = {}
+    subjects: dict[str, list[tuple[str, ...]]] = {}
     totals = Counter[str]()
     known = {row["class"]: row for row in load_verdicts().to_dict("records")}
     for one in CLASSES:
@@ -229,15 +213,8 @@ def checks_table() -> str:
         exact = "" if one.known else " (how the sheets defined it is not known)"
         cells = (f"{one.title}{exact}", f"{one.tolerance}: {one.because}", f"{row['checks']:,}",
                  f"{row['agree']:,}", told)  # fmt: skip
-        line = "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
-        subjects.setdefault(one.name.partition("/")[0], []).append(line)
-    head = "| numbers | how far, and why | compared | agree | differ |\n|---|---|---|---|---|\n"
-    told = ", ".join(f"{number:,} {kind}" for kind, number in totals.items())
-    folded = [
-        f":::{{dropdown}} {name.capitalize()}\n{head}" + "\n".join(rows) + "\n:::"
-        for name, rows in subjects.items()
-    ]
-    return f"Numbers compared: {told}.\n\n" + "\n\n".join(folded)
+        subjects.setdefault(one.name.partition("/")[0], []).append(cells)
+    return filled("checks.md", totals=totals, subjects=subjects)
 
 
 def _counted(result: dict) -> Claim:
@@ -246,29 +223,26 @@ def _counted(result: dict) -> Claim:
     return Claim(value=result["published"], needs="", **{name: result[name] for name in fields})
 
 
-def _row(claim: Claim, found: tuple[dict | None, str], references: References) -> list[str]:
-    """Return the cells of a claim's row as HTML."""
+def _row(claim: Claim, found: tuple[dict | None, str], references: References) -> dict[str, Any]:
+    """Return the cells of a claim's row as text, and what its links are made of."""
     result, chapter = found
-    name, address = references.get(claim.citation, (claim.citation, ""))
-    told = escape(claim.where + (f" ({claim.secondary})" if claim.secondary else ""))
-    paper = f'<a href="{escape(address)}">{escape(name)}</a>' if address else escape(name)
-    recomputed = tolerance = link = source = ""
+    paper, address = references.get(claim.citation, (claim.citation, ""))
+    recomputed = tolerance = source = ""
     if result is not None:
         verdict = result["verdict"]
         if verdict == "differs":
             verdict = f"differs: {claim.reason or 'no reason is known yet'}"
-        title = escape(chapter.rsplit("/", 1)[-1].replace("-", " "))
-        link = f'<a href="{chapter.removeprefix("book/")}.html">{title}</a>'
         recomputed = "; ".join(shown_recomputed(result["recomputed"], claim))
         tolerance, source = result["tolerance"], result["source"].removeprefix("Data: ")
     elif claim.status == "not available":
         verdict = f"not reproducible: {claim.reason}"
     else:
         verdict = _NEEDS.get(claim.needs, f"needs {claim.needs}")
-    texts = [claim.claim, "; ".join(shown_printed(claim.value)), recomputed, claim.unit, tolerance]
+    texts = (claim.claim, "; ".join(shown_printed(claim.value)), recomputed, claim.unit, tolerance)
     recorded = shown_recorded(claim if claim.needs else claim.key)
-    cells = [escape(str(text)) for text in (*texts, verdict, recorded)]
-    return [*cells, link, escape(source), f"<span>{paper}: {told}</span>"]
+    where = claim.where + (f" ({claim.secondary})" if claim.secondary else "")
+    return {"texts": (*texts, verdict, recorded), "chapter": chapter, "source": source,
+            "paper": paper, "address": address, "where": where}  # fmt: skip
 
 
 def announcement(source: str, pages: list[Page]) -> str:
@@ -289,21 +263,13 @@ def announcement(source: str, pages: list[Page]) -> str:
 
 def run_note(page: Page) -> str:
     """Return the drop-down at a chapter's end: what it read, from where, and how long it took."""
-    rows = "\n".join(
-        f"| `{entry['key']}` | {entry.get('origin', '')} | `{(entry.get('sha256') or '')[:12]}` |"
-        for entry in page.run.data
-        if entry.get("key")
-    )
-    table = f"\n| file | from | sha256 begins |\n|---|---|---|\n{rows}\n" if rows else ""
-    if page.run.data and not any(entry.get("invented") for entry in page.run.data):
-        table += (
-            "\nOn Binder and Colab it reads the synthetic sample, whose numbers are invented.\n"
-        )
-    return (
-        f"\n\n:::{{dropdown}} Data and run of this page\n:class-container: run-note\n"
-        f"Executed in {page.run.seconds:.0f} s with Python {page.run.python}, "
-        f"at most {page.run.peak_gb:.1f} GB of memory.\n{table}:::\n"
-    )
+    data = page.run.data
+    real = bool(data) and not any(entry.get("invented") for entry in data)
+    files = [
+        {"key": one["key"], "origin": one.get("origin"), "sha256": one.get("sha256")}
+        for one in data if one.get("key")
+    ]  # fmt: skip
+    return filled("run-note.md", run=page.run, files=files, real=real)
 
 
 def check_shown(pages: list[Page]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from html import escape
+from html import escape, unescape
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,15 @@ from sphinx.environment import BuildEnvironment
 from sphinx.util.math import get_node_equation_number
 
 from tools.bookbuild.execute import Page, Store
-from tools.bookbuild.pages import ASKS, GALLERY, best_figure, fill, picture_name, run_note
+from tools.bookbuild.pages import (
+    ASKS,
+    GALLERY,
+    best_figure,
+    fill,
+    filled,
+    picture_name,
+    run_note,
+)
 from tools.bookbuild.project import Project, colab_address
 from tools.bookbuild.quiz import Quiz
 
@@ -75,28 +83,18 @@ class Chapters:
         context["body"] = context["body"].replace(
             '<div role="list" class="citation-list">', "<div>"
         )
-        title = escape(re.sub(r"<[^>]+>", "", context.get("title", "")))
-        year = escape(str(app.config.copyright).split(",")[0])
-        address = f"{base}/{pagename}.html" if base else ""
-        foot = (
-            f"<p><strong>Cite this page</strong> {escape(app.config.author)} ({year}). "
-            f"<em>{title}</em>. In: {escape(app.config.html_title)}. {address}</p>"
+        known, path = pagename in self.pages, f"_static/downloads/{pagename}"
+        context["body"] += filled(
+            "foot.html",
+            author=app.config.author,
+            year=str(app.config.copyright).split(",")[0],
+            title=unescape(re.sub(r"<[^>]+>", "", context.get("title", ""))),
+            book=app.config.html_title,
+            address=f"{base}/{pagename}.html" if base else "",
+            notebook=known and context["pathto"](f"{path}.ipynb", resource=True),
+            student=known and context["pathto"](f"{path}-student.ipynb", resource=True),
+            colab=known and colab_address(self.project.urls, pagename),
         )
-        if pagename in self.pages:
-            links = [
-                f'<a href="{context["pathto"](f"_static/downloads/{name}.ipynb", resource=True)}" '
-                f"download>{text}</a>"
-                for name, text in (
-                    (f"{pagename}-student", "without solutions"),
-                    (pagename, "with solutions"),
-                )
-            ]
-            if colab := colab_address(self.project.urls, pagename):
-                links.append(f'<a href="{escape(colab)}">in Colab</a>')
-                links.append("<em>Live Code</em> at the top runs this page's cells on mybinder.org "
-                             "and needs the network")  # fmt: skip
-            foot += f"<p><strong>Notebook</strong> {' · '.join(links)}</p>"
-        context["body"] += f'<footer class="page-tools">{foot}</footer>'
 
 
 def _live_code(app: Sphinx) -> bool:
