@@ -165,6 +165,18 @@ def test_imports_are_followed_in_every_form(tmp_path, monkeypatch, text, found):
     assert set(room._read.__wrapped__("own")[1]) == found
 
 
+def test_a_table_beside_a_module_is_part_of_it(tmp_path, monkeypatch):
+    from nmc import code_hash as room
+
+    write(tmp_path, one="def f():\n    return open(beside('facts.csv'))\n", two="x = 1\n")
+    monkeypatch.setattr(room, "_path", lambda name: tmp_path / f"{name}.py")
+    (tmp_path / "facts.csv").write_text("low\n0\n")
+    one, two = (room._read.__wrapped__(name)[0] for name in ("one", "two"))
+    (tmp_path / "facts.csv").write_text("low\n1\n")
+    assert room._read.__wrapped__("one")[0] != one
+    assert room._read.__wrapped__("two")[0] == two
+
+
 def test_nothing_is_followed_twice_and_all_that_is_reached_exists():
     behind = modules_behind("nmc.cells.measures")
     assert behind == sorted(set(behind)) and "nmc.cells._run" in behind

@@ -101,9 +101,17 @@ def _read(name: str) -> tuple[str, tuple[str, ...]]:
         raise UnknownNameError(f"There is no module {name!r}.")
     text = path.read_text("utf-8")
     tree, digest = ast.parse(text), syntax_hash(text)
+    for table in sorted(_tables(tree)):  # a table beside a module is part of it
+        if (beside := path.with_name(table)).is_file():
+            digest = f"{digest} {_sha256(beside).hex()}"
     found = {module for node in _running(tree) for module in _imported(node)}
     pinned = [m for m in found for top in PINNED_BY_CONTENT if f"{m}.".startswith(f"{top}.")]
     return digest, tuple(sorted(found - set(pinned)))
+
+
+def _tables(tree: ast.AST) -> set[str]:
+    texts = {n.value for n in ast.walk(tree) if isinstance(n, ast.Constant) and n.value}
+    return {text for text in texts if re.fullmatch(r"\w+\.csv", str(text))}
 
 
 def _path(name: str) -> Path | None:

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
     import pandas as pd
-    from matplotlib.axes import Axes
 
 #: The public copy of the tree (AWS open data), then the portal itself, whose project has ended:
 #: the base of the tree, and that of ``public/``, which the portal served from its host's root.
@@ -252,37 +251,3 @@ def catalogue() -> pd.DataFrame:
     columns = ("title", "path", "addresses", "format", "size_bytes", "sha256", "release",
                "licence", "cite", "reader", "note")  # fmt: skip
     return pd.DataFrame(rows).set_index("key")[[*columns]].astype({"size_bytes": "Int64"})
-
-
-def plot_package_sizes(ax: Axes | None = None) -> Axes:
-    """Draw the download sizes of the 1,035 model packages, by layer of the soma.
-
-    Parameters
-    ----------
-    ax : matplotlib Axes, optional
-        Where to draw; a new one by default.
-
-    Returns
-    -------
-    matplotlib Axes
-        Each point is a package; sizes are those the registry knows of release 1.0.10.
-    """
-    import numpy as np
-
-    from nmc import style
-
-    packages = [entry for entry in items().values() if entry.key.startswith("model/")]
-    layers = [entry.key.removeprefix("model/").split("_")[0] for entry in packages]
-    size_MB = [entry.known[0].size_bytes / 1e6 for entry in packages]
-    # Points of a row are spread with a seed of their own, so that the figure is always the same.
-    row = np.array([names.LAYERS.index(layer) for layer in layers], dtype=float)
-    row += np.random.default_rng(0).uniform(-0.35, 0.35, len(layers))
-    colours = [style.LAYER_COLOURS[layer] for layer in layers]
-    ax = style.new_axes(ax)
-    with style.context():
-        ax.scatter(size_MB, row, s=9, alpha=0.6, c=colours, linewidths=0)
-    ax.set_yticks(range(len(names.LAYERS)), names.LAYERS)
-    ax.invert_yaxis()
-    ax.set(xlabel="size of the package (MB)", ylabel="", xlim=(0, None))
-    style.finish(ax, "Catalogue: sizes of the packages of release 1.0.10")
-    return ax

@@ -2,7 +2,7 @@
 
 A page a kind, data in small script shards, state in the address: it works from a folder on
 a disk, without a server and without a network.  ``nmc explorer FOLDER`` writes the explorer of the
-source in use.
+source in use; `view_table` shows one table so in a notebook.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import html
 import json
 import os
 import shutil
+import uuid
 from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
@@ -205,3 +206,75 @@ def _tabs(current: str) -> str:
 
 def _asset(name: str) -> str:
     return (files(__package__) / "assets" / name).read_text("utf-8")
+
+
+# A single table -----------------------------------------------------------------------------------
+
+
+class TableView:
+    """What `view_table` returns: shows its `table` in a notebook and in a built page."""
+
+    def __init__(self, table: pd.DataFrame, caption: str, height_px: int):
+        self.table = table
+        self._caption = caption
+        self._height_px = height_px
+
+    def __repr__(self) -> str:
+        return f"{self._caption}\n{self.table}"
+
+    def _repr_html_(self) -> str:
+        """Whole table as HTML: readable and printable even where no script runs."""
+        ident = f"nmc-table-{uuid.uuid5(uuid.NAMESPACE_OID, self.table.to_csv()).hex[:12]}"
+        head = "".join(_heading(self.table[column], column) for column in self.table)
+        body = "".join(_table_row(row) for row in self.table.itertuples(index=False))
+        template = _asset("table.html")
+        filled = {
+            "ident": ident,
+            "caption": html.escape(self._caption),
+            "note": html.escape(provenance.note()),
+            "height": str(self._height_px),
+            "total": json.dumps(len(self.table)),
+            "head": head,
+            "body": body,
+        }
+        for name, text in filled.items():
+            template = template.replace("{{" + name + "}}", text)
+        return template
+
+
+def view_table(table: pd.DataFrame, *, caption: str = "", height_px: int = 420) -> TableView:
+    """Show a table with a search box and headings that sort.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Up to a few thousand rows; units are taken from the column names.
+    caption : str
+        One line above it.
+    height_px : int
+        Height of the part that scrolls.
+
+    Returns
+    -------
+    TableView
+        Shows itself in a notebook or a page.
+    """
+    return TableView(table.reset_index(drop=True), caption, height_px)
+
+
+def _heading(values: pd.Series, column: str) -> str:
+    kind = ' class="n"' if pd.api.types.is_numeric_dtype(values) else ""
+    label = html.escape(units.label(column))
+    return f'<th scope="col"{kind}><button type="button">{label}</button></th>'
+
+
+def _table_row(row) -> str:
+    return f"<tr>{''.join(_cell(value) for value in row)}</tr>"
+
+
+def _cell(value) -> str:
+    if pd.isna(value):
+        return '<td class="n"></td>'
+    if isinstance(value, (int, float)):
+        return f'<td class="n">{value:,.6g}</td>' if abs(value) < 1e6 else f"<td>{value:,.0f}</td>"
+    return f"<td>{html.escape(str(value))}</td>"

@@ -15,53 +15,15 @@ from nmc.factsheets import sheets
 from nmc.numbers import shown
 
 #: Label on the circuit sheet → quantity.  The unit is the last part of the quantity's name.
-QUANTITIES = {
-    "Microcircuit volume": sheets.Field("volume_mm3", "mm³", low=0),
-    "No. of neurons": sheets.Field("neurons", count=True),
-    "No. of layers": sheets.Field("layers", count=True),
-    "No. of morphological types": sheets.Field("mtypes", count=True),
-    "No. of electrical types": sheets.Field("etypes", count=True),
-    "No. of morphoelectrical types": sheets.Field("metypes", count=True),
-    "No. of s-types": sheets.Field("stypes", count=True),
-    "No. of unique types of synaptic connections between m-types": sheets.Field(
-        "mtype_pathways", count=True
-    ),
-    "No. of unique types of synaptic connections between me-types": sheets.Field(
-        "metype_pathways", count=True
-    ),
-    "No. of intrinsic connections": sheets.Field("intrinsic_connections", count=True),
-    "No. of intrinsic synapses": sheets.Field("intrinsic_synapses", count=True),
-    "No. of extrinsic connections": sheets.Field("extrinsic_connections", count=True),
-    "No. of extrinsic synapses": sheets.Field("extrinsic_synapses", count=True),
-    "No. of neurons per layer": sheets.Field("neurons_per_layer", count=True),
-    "Layer thicknesses": sheets.Field("thickness_um", "µm", low=0),
-    "Neuron densities": sheets.Field("density_per_mm3", "neurons/mm³", low=0),
-}
+QUANTITIES = sheets.fields("circuit")
 #: Quantities of which the circuit sheet has one a layer; the last two have L2 and L3 apart.
 _BY_LAYER = ("neurons_per_layer", "thickness_um", "density_per_mm3")
 
-#: Label of a layer sheet → column.  The layers do not all spell the same fact the same way.
-FACTS = {
-    "No. of possible pathways": sheets.Field("possible_pathways", "", count=True),
-    "number of possible pathways": sheets.Field("possible_pathways", "", count=True),
-    "number of viable pathways": sheets.Field("viable_pathways", "", count=True),
-    "number of excitatory pathways": sheets.Field("excitatory_pathways", "", count=True),
-    "number of inhibitory pathways": sheets.Field("inhibitory_pathways", "", count=True),
-    "number of intralaminar pathways": sheets.Field("intralaminar_pathways", "", count=True),
-    "number of interlaminar pathways": sheets.Field("interlaminar_pathways", "", count=True),
-    "total axonal length": sheets.Field("total_axonal_length_um", "µm", low=0),
-    "total axonal volume": sheets.Field("total_axonal_volume_um3", "µm³", low=0),
-    "total dendritic length": sheets.Field("total_dendritic_length_um", "µm", low=0),
-    "dendritic length": sheets.Field("dendritic_length_um", "µm", low=0, missing=True),
-    "total dendritic volume": sheets.Field("total_dendritic_volume_um3", "µm³", low=0),
-    "synapse density": sheets.Field("synapse_density_per_mm3", "synapses/ mm³", low=0),
-}
+_FIELDS = sheets.fields("layer")
 #: Label of a list of neurons by type → what kind of type.
-COUNTS = {
-    "No. of neurons per morphological types": "mtype",
-    "No. of neurons per electrical types": "etype",
-}
-_FIELDS = {**FACTS, **{label: sheets.Field(kind, count=True) for label, kind in COUNTS.items()}}
+COUNTS = {label: field.column for label, field in _FIELDS.items() if field.column in sheets.TYPES}
+#: Label of a layer sheet → column.  The layers do not all spell the same fact the same way.
+FACTS = {label: field for label, field in _FIELDS.items() if label not in COUNTS}
 
 
 def load_circuit(path: str | os.PathLike | None = None) -> pd.DataFrame:

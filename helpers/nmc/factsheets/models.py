@@ -21,32 +21,9 @@ from nmc.factsheets import sheets
 from nmc.numbers import as_number, as_numbers, shown
 
 #: Label on a me-type page → column: physiology, then anatomy in the page's own order and spelling.
-PHYSIOLOGY_FACTS = {
-    "resting membrane potential": sheets.Field(
-        "resting_membrane_potential_mV", "mV", low=-120, high=0
-    ),
-    "input resistance": sheets.Field("input_resistance_MOhm", "MOhm", low=0),
-    "membrane time constant": sheets.Field("membrane_time_constant_ms", "ms", low=0),
-}
+PHYSIOLOGY_FACTS = sheets.fields("model physiology")
 #: Cells without an apical dendrite lack its facts.
-ANATOMY_FACTS = {
-    label: sheets.Field(column, unit, low=0, missing=label.startswith("apical"))
-    for label, column, unit in (
-        ("axon length", "axon_length_um", "µm"),
-        ("axon volume", "axon_volume_um3", "µm³"),
-        ("axon maximum branch order", "axon_max_branch_order", ""),
-        ("axon maximum section length", "axon_max_section_length_um", "µm"),
-        ("apical length", "apical_length_um", "µm"),
-        ("apical volume", "apical_volume_um3", "µm³"),
-        ("apical maximum branch order", "apical_max_branch_order", ""),
-        ("apical maximal section length", "apical_max_section_length_um", "µm"),
-        ("basal volume", "basal_volume_um3", "µm³"),
-        ("basal maximum branch order", "basal_max_branch_order", ""),
-        ("basal length", "basal_length_um", "µm"),
-        ("basal maximum section length", "basal_max_section_length_um", "µm"),
-        ("soma diameter", "soma_diameter_um", "µm"),
-    )
-}
+ANATOMY_FACTS = sheets.fields("model anatomy")
 FACTS = {**PHYSIOLOGY_FACTS, **ANATOMY_FACTS}
 #: Field of ``RmpRiTau_summary.json`` → column, and the unit its ``…_Units`` names.
 SUMMARY = dict(zip(("Rmp", "Rin", "Tau"), PHYSIOLOGY_FACTS.values(), strict=True))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator, Mapping
-from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -19,42 +18,10 @@ from nmc.factsheets import sheets
 from nmc.numbers import agrees, as_number, as_printed, shown
 
 #: Field of the anatomy file → column.  Units are those the portal's pages print.
-ANATOMY = {
-    name: sheets.Field(column, unit, low=0, high=high, count=name == "total_synapse_count")
-    for name, column, unit, high in (
-        ("connection_probability", "connection_probability_percent", "%", 100),
-        ("number_of_convergent_neuron_mean", "convergence_mean", "", inf),
-        ("number_of_convergent_neuron_std", "convergence_std", "", inf),
-        ("number_of_divergent_neuron_mean", "divergence_mean", "", inf),
-        ("number_of_divergent_neuron_std", "divergence_std", "", inf),
-        ("mean_number_of_synapse_per_connection", "synapses_per_connection_mean", "synapses", inf),
-        ("number_of_synapse_per_connection_std", "synapses_per_connection_std", "synapses", inf),
-        ("total_synapse_count", "total_synapse_count", "synapses", inf),
-        ("common_neighbor_bias", "common_neighbour_bias", "", inf),
-    )
-}
-
+ANATOMY = sheets.fields("pathway anatomy")
 #: Field of the physiology file → column; the synapse type stands in words.
-PHYSIOLOGY = {
-    f"{name}_{kind}": sheets.Field(
-        column.format(kind), unit, low=0, high=high if kind == "mean" else inf
-    )
-    for name, column, unit, high in (
-        ("gsyn", "gsyn_{}_nS", "nS", inf),
-        ("u", "u_{}", "", 1),
-        ("d", "d_{}_ms", "ms", inf),
-        ("f", "f_{}_ms", "ms", inf),
-        ("epsp", "psp_amplitude_{}_mV", "", inf),
-        ("cv_psp_amplitude", "cv_psp_amplitude_{}", "", inf),
-        ("risetime", "rise_time_{}_ms", "ms", inf),
-        ("latency", "latency_{}_ms", "ms", inf),
-        ("decay", "decay_{}_ms", "ms", inf),
-        ("failures", "failures_{}_percent", "%", 100),
-    )
-    for kind in ("mean", "std")
-}
+PHYSIOLOGY = sheets.fields("pathway physiology")
 _TYPE, _FACTOR = "synapse_type", "space_clamp_correction_factor"
-PHYSIOLOGY[_FACTOR] = sheets.Field(_FACTOR, "", low=0, missing=True)
 
 #: Synapse type as printed → s-type of Markram et al. (2015).
 S_TYPES = {
@@ -199,27 +166,12 @@ def compute_totals(pathways: pd.DataFrame, mtypes: pd.DataFrame) -> dict[str, fl
 
 
 #: Label of a pathway page → field of the JSON files.  Of a mean and a standard deviation, the mean.
-_PAGE = {
-    "total synapse count": "total_synapse_count",
-    "connection probability": "connection_probability",
-    "common neighbor bias": "common_neighbor_bias",
-    "No. of convergent neurons (mean ± std)": "number_of_convergent_neuron_mean",
-    "No. of divergent neurons (mean ± std)": "number_of_divergent_neuron_mean",
-    "No. of synapse per connection (mean ± std)": "mean_number_of_synapse_per_connection",
-    "synapse type": _TYPE,
-    "gSyn (mean ± std)": "gsyn_mean",
-    "u (mean ± std)": "u_mean",
-    "d (mean ± std)": "d_mean",
-    "f (mean ± std)": "f_mean",
-    "space clamp correction factor": _FACTOR,
-    "risetime (mean ± std)": "risetime_mean",
-    "latency (mean ± std)": "latency_mean",
-    "decay (mean ± std)": "decay_mean",
-    "failures (mean ± std)": "failures_mean",
-    "PSP amplitude (mean ± std)": "epsp_mean",
-    "CV of PSP amplitude (mean ± std)": "cv_psp_amplitude_mean",
-}
-_STD = {"mean_number_of_synapse_per_connection": "number_of_synapse_per_connection_std"}
+_PAGE = sheets.fields("pathway page")
+
+
+def std_of(field: str) -> str:
+    """Return the field of the JSON files that holds the standard deviation of a mean."""
+    return field.removeprefix("mean_").removesuffix("_mean") + "_std"
 
 
 def list_pathway_pages() -> pd.DataFrame:
@@ -251,8 +203,7 @@ def read_pathway_page(path: Path) -> dict[str, str]:
     for fact in sheets.read_facts(path):
         if fact.label not in _PAGE or fact.name is not None:
             raise FormatError(f"{path}: unknown fact {shown(fact.label)} = {shown(fact.text)}.")
-        field = _PAGE[fact.label]
-        unit = "" if field == _TYPE else {**ANATOMY, **PHYSIOLOGY}[field].unit
+        field, unit = _PAGE[fact.label][:2]
         if fact.unit != unit:
             raise FormatError(f"{path}: {fact.label!r}: the unit {shown(fact.unit)} stands where "
                               f"{unit!r} should.")  # fmt: skip
@@ -278,7 +229,7 @@ def _mean_and_std(path: Path, fact: sheets.Fact, field: str) -> Iterator[tuple[s
     if not sign:
         raise FormatError(f"{path}: {fact.label!r}: {shown(fact.text)} is not 'mean ± std'.")
     yield field, mean
-    yield _STD.get(field, field.replace("_mean", "_std")), std
+    yield std_of(field), std
 
 
 def read_records(

@@ -191,28 +191,28 @@ def plot_composition(metypes: pd.DataFrame, ax: Axes | None = None) -> Axes:
 
 @framed(height=3.6)
 def plot_by_type(table: pd.DataFrame, column: str, by: str, ax: Axes | None = None) -> Axes:
-    """Draw how one quantity is distributed in each type.
+    """Draw how one quantity is distributed in each type or layer.
 
     Parameters
     ----------
     table : pandas.DataFrame
-        From `nmc.load_models` or `nmc.load_pathways`.
+        From `nmc.load_models` or `nmc.load_pathways`, or any other.
     column : str
         A quantity of it; of a positive one zeros are left out, and the axis is logarithmic.
-    by : {"etype", "s_type"}
-        The column of types.
+    by : {"etype", "s_type", "layer"}
+        The column of types, categorical.
 
     Returns
     -------
     matplotlib Axes
-        One dot a model or pathway, spread at random-looking places by its rank; the bar is the
+        One dot a row, spread at random-looking places by its rank; the bar is the
         median; the ring marks pathways whose conductance was measured.
     """
     positive = not column.endswith("_mV") or bool((table[column] >= 0).all())
     values = column_of(table, column).astype(float)
     table = table[values.notna() & ((values > 0) | (not positive))]
     kinds = [kind for kind in table[by].cat.categories if (table[by] == kind).any()]
-    colours = ETYPE_COLOURS | S_TYPE_COLOURS
+    colours = ETYPE_COLOURS | S_TYPE_COLOURS | style.LAYER_COLOURS
     for x, kind in enumerate(kinds):
         rows = table[table[by] == kind]
         # A fixed pattern, so that a figure holds no random numbers.

@@ -6,12 +6,14 @@ value is a text with a unit, or a table of bars (one named number a row).
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import wraps
+from functools import cache, wraps
+from importlib import resources
 from math import inf
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -47,6 +49,24 @@ class Field(NamedTuple):
     high: float = inf
     count: bool = False  # type: ignore[assignment]  # of a tuple's own method
     missing: bool = False
+
+
+@cache
+def fields(sheet: str) -> dict[str, Field]:
+    """Return the facts of one kind of sheet by their label, as ``fields.csv`` lists them."""
+    with resources.files(__package__).joinpath("fields.csv").open(encoding="utf-8") as lines:
+        rows = [row for row in csv.DictReader(lines) if row["sheet"] == sheet]
+    return {
+        row["label"]: Field(
+            row["column"],
+            None if row["unit"] == "any" else row["unit"],
+            float(row["low"] or -inf),
+            float(row["high"] or inf),
+            row["count"] == "yes",
+            row["missing"] == "yes",
+        )
+        for row in rows
+    }
 
 
 class Fact(NamedTuple):

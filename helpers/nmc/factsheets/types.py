@@ -14,16 +14,8 @@ from nmc.errors import FormatError
 from nmc.factsheets import sheets
 
 #: Label of an m-type page → column.
-MTYPE_FACTS = {
-    f"total {part} {size}": sheets.Field(f"total_{column}_{size}_{unit}", printed, low=0)
-    for part, column in {
-        "axon": "axonal",
-        **{p: p for p in ("dendritic", "apical", "basal")},
-    }.items()
-    for size, unit, printed in (("length", "um", "µm"), ("volume", "um3", "µm³"))
-}
+_FIELDS = sheets.fields("m-type")
 _COUNTS = "No. of cells per electrical types"
-_FIELDS = {**MTYPE_FACTS, _COUNTS: sheets.Field("n_neurons", count=True)}
 
 
 def load_mtypes(folder: str | os.PathLike | None = None) -> pd.DataFrame:
@@ -52,7 +44,8 @@ def load_mtypes(folder: str | os.PathLike | None = None) -> pd.DataFrame:
         {"mtype": mtype, "n_neurons": sum(counts.values()), "n_etypes": len(counts), **amounts}
         for mtype, counts, amounts in _sheets(folder)
     ]
-    columns = ["mtype", "n_neurons", "n_etypes", *(f.column for f in MTYPE_FACTS.values())]
+    amounts = (field.column for label, field in _FIELDS.items() if label != _COUNTS)
+    columns = ["mtype", "n_neurons", "n_etypes", *amounts]
     table = pd.DataFrame(rows, columns=columns)
     table.insert(1, "layer", table["mtype"].map(names.layer_of).astype(sheets.LAYER))
     table.insert(2, "excitatory", table["mtype"].map(names.is_excitatory))
