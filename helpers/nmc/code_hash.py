@@ -110,8 +110,8 @@ def _read(name: str) -> tuple[str, tuple[str, ...]]:
 
 
 def _tables(tree: ast.AST) -> set[str]:
-    texts = {n.value for n in ast.walk(tree) if isinstance(n, ast.Constant) and n.value}
-    return {text for text in texts if re.fullmatch(r"\w+\.csv", str(text))}
+    texts = {str(node.value) for node in ast.walk(tree) if isinstance(node, ast.Constant)}
+    return {text for text in texts if re.fullmatch(r"\w+\.csv", text)}
 
 
 def _path(name: str) -> Path | None:
