@@ -11,9 +11,9 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 
+from tools.bookbuild.pages import QUIZ, choices
 from tools.bookbuild.pages import question as asked_by
 from tools.bookbuild.project import Chapter
-from tools.bookbuild.quiz import QUIZ, choices
 
 CELL_LINES = 25
 CELL_COLUMNS = 80

@@ -14,8 +14,8 @@ from jupytext.formats import guess_format
 from nmc import exercises
 
 from tools.bookbuild.notebooks import in_layout
+from tools.bookbuild.pages import QUIZ, choices
 from tools.bookbuild.project import Chapter, Project
-from tools.bookbuild.quiz import QUIZ, choices
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = Project(ROOT)

@@ -15,9 +15,8 @@ from jupytext.config import load_jupytext_config
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
-from tools.bookbuild.pages import References, short_references
+from tools.bookbuild.pages import QUIZ, References, plain_quiz, short_references
 from tools.bookbuild.project import Chapter, Project
-from tools.bookbuild.quiz import QUIZ, plain_quiz
 
 #: The first cell, which does nothing until somebody takes its marks away.
 _INSTALL = """\

@@ -18,6 +18,7 @@ from tools.bookbuild.execute import Page, Store
 from tools.bookbuild.pages import (
     ASKS,
     GALLERY,
+    Quiz,
     best_figure,
     fill,
     filled,
@@ -25,7 +26,6 @@ from tools.bookbuild.pages import (
     run_note,
 )
 from tools.bookbuild.project import Project, colab_address
-from tools.bookbuild.quiz import Quiz
 
 _NOT_FOUND = """<section><h1>This page does not exist</h1>
 <p>It may have moved, or the address has a slip.
