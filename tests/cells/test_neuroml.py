@@ -304,7 +304,7 @@ def ran(monkeypatch) -> list[str]:
         raise SimulationError("started")
 
     monkeypatch.setattr(simulate.child, "run_child", run_child)
-    monkeypatch.setattr(simulate.results, "load_result", lambda key: None)
+    monkeypatch.setattr(simulate.mechanisms, "load_result", lambda key: None)
     monkeypatch.setattr(simulate.shutil, "which", lambda name: name)
     return started
 
