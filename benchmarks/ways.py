@@ -7,6 +7,8 @@ graph object) is not timed; the callable is.
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -420,3 +422,39 @@ def _(graph):
     first = WAYS["hdf5 gzip", "nmc"](graph)
     first()
     return first
+
+
+def _newcomer(task: str, code: str) -> None:
+    """Register a line that a newcomer runs, with the sample and an empty cache, as a process."""
+
+    @way(task, "nmc")
+    def ready(graph):
+        from tempfile import TemporaryDirectory
+
+        home = TemporaryDirectory()
+        env = os.environ | {"NMC_CACHE": home.name, "NMC_SOURCE": "sample"}
+
+        def run():
+            command = [sys.executable, "-c", code]
+            return home, subprocess.run(command, env=env, check=True, stdout=subprocess.DEVNULL)
+
+        return run
+
+
+_newcomer("nmc list sheet", "from nmc.cli import main; main(['list', 'sheet'])")
+_newcomer("first load_pathways", "import nmc; nmc.load_pathways()")
+
+
+@way("second load_pathways", "nmc")
+def _(graph):
+    import nmc
+
+    nmc.load_pathways()
+    return nmc.load_pathways
+
+
+@way("make a connectome", "nmc")
+def _(graph):
+    import nmc
+
+    return lambda: nmc.make_connectome(graph.adjacency)

@@ -1,6 +1,7 @@
 """Directed simplices: by hand, by brute force, against the triad census and the real extracts."""
 
-from itertools import combinations, permutations
+from itertools import combinations, permutations, product
+from math import comb
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,8 +13,10 @@ from nmc.connectome.cliques import (
     compute_participation,
     count_simplices,
 )
+from nmc.connectome.kernels import simplices as kernel
 from nmc.connectome.motifs import count_triads
 from nmc.errors import ConnectomeError
+from numba import njit
 from scipy import sparse
 from small_graphs import from_edges, from_matrix, random_graph
 
@@ -61,6 +64,24 @@ def test_a_transitive_tournament_by_hand():
     assert counts.tolist() == [5, 10, 10, 5, 1]
     assert compute_euler_characteristic(counts) == 1
     assert compute_participation(graph).loc[2].tolist() == [1, 4, 6, 4, 1]
+
+
+@pytest.mark.parametrize("layers, size", [(4, 32), (4, 33), (5, 33), (6, 12)])
+def test_layers_that_contact_all_later_ones(layers, size):
+    """Up to 64 candidates are one word of bits, where there are more others: 64, 66, 99 and 48."""
+    layer = np.repeat(np.arange(layers), size)
+    counts = count_simplices(from_matrix(layer[:, None] < layer))
+    assert counts.tolist() == [comb(layers, k) * size**k for k in range(1, layers + 1)]
+
+
+def test_bits_moved_together():
+    here = njit(lambda word, mask: kernel.extract(word, mask))
+    rng = np.random.default_rng(1)
+    words = [0, 1, 2**63, 2**64 - 1, *map(int, rng.integers(0, 2**64, 20, np.uint64))]
+    for word, mask in product(words, words):
+        digits = [d for d, m in zip(f"{word:064b}", f"{mask:064b}", strict=True) if m == "1"]
+        for way in (kernel._extract, here):
+            assert way(np.uint64(word), np.uint64(mask)) == int("".join(digits) or "0", 2)
 
 
 def test_reciprocal_pairs_give_a_simplex_in_each_order():

@@ -4,6 +4,7 @@ import inspect
 import os
 import subprocess
 import sys
+import tracemalloc
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,6 +12,7 @@ import pandas as pd
 import pytest
 from nmc.connectome import kernels
 from nmc.connectome.arrays import graph_of, memory_for, must_hold, tasks, transpose
+from nmc.connectome.build import make_connectome
 from nmc.connectome.graph import canonical
 from nmc.connectome.kernels import distance, partners, simplices, topology, walks
 from nmc.connectome.kernels.randomise import _trade_all
@@ -24,6 +26,8 @@ from types import SimpleNamespace
 import numpy as np, pandas as pd
 from scipy import sparse
 from nmc.connectome.cliques import compute_participation, count_simplices
+from nmc.connectome.simplices import compute_edge_participation, count_maximal_simplices
+from nmc.errors import ConnectomeError
 n = 200_000
 pre = np.repeat([0, 1], n - 1)
 post = np.concatenate([np.arange(1, n), [0], np.arange(2, n)])
@@ -32,6 +36,11 @@ hubs = SimpleNamespace(adjacency=graph, neurons=pd.DataFrame(index=range(n)))
 resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))
 print(count_simplices(hubs).tolist())
 print(compute_participation(hubs).loc[[0, 1, 9]].to_numpy().tolist())
+for measure in (count_maximal_simplices, compute_edge_participation):
+    try:
+        measure(hubs)
+    except ConnectomeError as error:
+        print(error)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, file=sys.stderr)
 """
 
@@ -103,10 +112,12 @@ def run(code, *arguments):
 @linux
 def test_two_hubs_of_200000_neurons_within_2_GB():
     done = run(TWO_HUBS)
-    counts, part = done.stdout.splitlines()
+    counts, part, *refused = done.stdout.splitlines()
     assert counts == "[200000, 399998, 399996]"
     # Each hub: itself, 199,999 partners out and one in, all triangles; others: two of each.
     assert part == "[[1, 200000, 399996], [1, 200000, 399996], [1, 2, 2]]"
+    # What compares all targets of a hub by bits says that it cannot.
+    assert len(refused) == 2 and all("A neuron has 199,999 targets" in one for one in refused)
     assert int(done.stderr.split()[-1]) < 2048
 
 
@@ -208,6 +219,24 @@ def test_every_parallel_kernel_is_looked_at():
         and inspect.getmodule(kernel.py_func).__name__.endswith(f".{module.name}")
     }
     assert found <= set(_calls()(3, 1)) and len(found) >= 10
+
+
+@pytest.mark.parametrize("itself", [False, True])
+def test_a_connectome_is_made_in_little_more_than_its_own_size(itself):
+    """Five bytes a connection are its own; two arrays of as many numbers come and go."""
+    n, m = 100_000, 4_000_000
+    codes = np.unique(np.random.default_rng(1).integers(0, n * n, m))
+    graph = sparse.csr_array((np.ones(codes.size, bool), np.divmod(codes, n)), shape=(n, n))
+    graph.setdiag(itself)
+    graph.eliminate_zeros()
+    graph.indices, graph.indptr = graph.indices.astype(np.int32), graph.indptr.astype(np.int32)
+    before = graph.nnz
+    tracemalloc.start()
+    made = make_connectome(graph)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert made.adjacency.nnz == before - n * itself and graph.nnz == before
+    assert peak < 20e6 + 14 * before
 
 
 def test_tasks_are_fewer_where_each_takes_much():

@@ -135,3 +135,17 @@ def test_a_list_that_is_too_long_is_refused(monkeypatch):
     monkeypatch.setattr(simplices, "MOST_LISTED", 1000)
     with pytest.raises(ConnectomeError, match="list those of a part"):
         simplices.list_simplices(random_graph(30, 0.5, 1), 2)
+
+
+@pytest.mark.parametrize(
+    "measure", [simplices.count_maximal_simplices, simplices.compute_edge_participation]
+)
+def test_a_neuron_of_too_many_targets_is_refused(measure, monkeypatch):
+    monkeypatch.setattr(simplices, "MOST_OF_ONE", 5000)
+    graph = random_graph(300, 0.02, 1)
+    measure(graph)
+    graph.adjacency = graph.adjacency.tolil()
+    graph.adjacency[0, 1:] = True
+    graph.adjacency = graph.adjacency.tocsr()
+    with pytest.raises(ConnectomeError, match="A neuron has 299 targets, and which of them"):
+        measure(graph)

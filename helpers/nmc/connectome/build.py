@@ -100,11 +100,11 @@ def make_connectome(
             raise ConnectomeError(f"Positions have shape {places.shape}, not ({shape[0]}, 3).")
         given |= dict(zip(POSITION, places.T, strict=True))
     neurons = _neuron_table(shape[0], {k: v for k, v in given.items() if v is not None})
-    graph = sparse.coo_array(adjacency)
-    pre, post = graph.coords
-    itself = (pre == post) & (graph.data != 0)
-    n_self = np.unique(pre[itself]).size
-    graph = sparse.coo_array((graph.data[~itself], (pre[~itself], post[~itself])), shape)
+    graph = sparse.csr_array(adjacency, copy=True)
+    n_self = int(np.count_nonzero(graph.diagonal()))
+    if n_self:
+        pre = np.repeat(np.arange(shape[0], dtype=np.int32), np.diff(graph.indptr))
+        graph.data[graph.indices == pre] = 0
     present = neurons["mtype"].cat.categories[np.unique(neurons["mtype"].cat.codes)]
     coverage = Coverage(tuple(present), self_connections=n_self)
     kept, values = weighted(graph) if weights else (canonical(graph), None)

@@ -27,8 +27,8 @@ from nmc.connectome.kernels.partners import mark_reciprocal
 from nmc.connectome.kernels.topology import extend
 from nmc.errors import ConnectomeError
 
-#: So many bytes the list of simplices takes at most.
-MOST_LISTED = 1 << 32
+#: So many bytes the list of simplices takes at most, and what one neuron's targets take.
+MOST_LISTED, MOST_OF_ONE = 1 << 32, 1 << 31
 
 
 def count_maximal_simplices(connectome: Connectome) -> pd.Series:
@@ -48,11 +48,21 @@ def count_maximal_simplices(connectome: Connectome) -> pd.Series:
         degree, in_degree = (int(np.diff(p).max(initial=0)) for p in (indptr, turned[0]))
         indptr, indices, room, own = walk_inputs(indptr, indices, degree)
         own += 8 * (degree + room[3]) * (degree // 16 + in_degree // 64 + 4)
+        _must_fit(own, room[0])
         how = (room, in_degree, degree + 1, tasks(own))
         counts, maximal = walks.count_maximal(indptr, indices, *turned, *how)
     must_hold("maximal simplices", (counts[:2], [indptr.size - 1, indices.size]))
     maximal = maximal[: int(np.flatnonzero(counts).max(initial=0)) + 1]
     return pd.Series(maximal, name="maximal simplices").rename_axis("dimension")
+
+
+def _must_fit(own: int, degree: int) -> None:
+    """Refuse a neuron of so many targets that which contacts which takes too much memory."""
+    if own > MOST_OF_ONE:
+        raise ConnectomeError(
+            f"A neuron has {degree:,} targets, and which of them contact which takes "
+            f"{own / 1e9:.1f} GB here: measure a part without it (Connectome.subset)."
+        )
 
 
 def compute_simplex_degrees(connectome: Connectome) -> pd.DataFrame:
@@ -85,25 +95,26 @@ def compute_edge_participation(connectome: Connectome) -> pd.DataFrame:
         dimension from 1 on.  A column's sum is its simplices times k(k + 1)/2.
     """
     counts = count_simplices(connectome).to_numpy()
-    k, higher = np.arange(counts.size), np.append(counts, [0, 0, 0])[2 : max(counts.size, 4)]
-    # No connection is in more simplices than there are.
-    kind = np.uint32 if higher.max() < 2**32 else np.uint64
+    k = np.arange(counts.size)
+    # No connection is in more simplices than there are; seen as signed, the table is no copy.
+    kind, signed = (np.uint32, np.int32) if counts.max() < 2**31 else (np.uint64, np.int64)
     indptr, indices = graph_of(connectome)
     with memory_for("the simplices of every connection"):
         indptr, indices, room, own = walk_inputs(indptr, indices, indptr.size)
         own += 8 * (room[1] + room[0] * (room[0] // 64 + 1))
-        own += indices.size * higher.size * np.dtype(kind).itemsize
-        counted = np.zeros((tasks(own), indices.size, higher.size), kind)
-        walks.count_sides(indptr, indices, room, counted)
-        sides = np.ones((indices.size, counts.size - 1), np.int64)
-        sides[:, 1:] = counted[0, :, : max(counts.size - 2, 0)]
+        _must_fit(own, room[0])
+        shape = indices.size, max(counts.size - 1, 3)
+        own += shape[0] * shape[1] * np.dtype(kind).itemsize
+        sides = np.zeros((tasks(own), *shape), kind)
+        walks.count_sides(indptr, indices, room, sides)
+    sides = sides[0, :, : counts.size - 1]
     must_hold("sides of simplices", (sides.sum(axis=0), (counts * k * (k + 1) // 2)[1:]))
     graph = connectome.adjacency
     everyone = np.arange(graph.shape[0], dtype=np.int32)
     codes = [np.repeat(everyone, np.diff(graph.indptr)), graph.indices]
     ends = pd.MultiIndex([everyone, everyone], codes, names=["pre", "post"])
-    table = pd.DataFrame(sides, index=ends, columns=k[1:])
-    return table.rename_axis(columns="dimension")
+    dimensions = pd.Index(k[1:], name="dimension")
+    return pd.DataFrame(sides.view(signed), ends, dimensions, copy=False)
 
 
 def count_reciprocal_in_simplices(connectome: Connectome) -> pd.DataFrame:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 from llvmlite import ir
+from llvmlite.binding import get_host_cpu_features
 from numba import njit, prange, types
 from numba.extending import intrinsic
 from numba.np.arrayobj import make_array
@@ -52,10 +53,41 @@ def prefetch(typing_context, array, index):
 ONE = np.uint64(1)
 WORD = np.uint64(6)
 IN_WORD = np.uint64(63)
-TWO = np.uint64(2)
+ZERO, TWO, BITS = np.uint64(0), np.uint64(2), np.uint64(64)
+#: So many sets of candidates of a dimension are held at once.
+CHUNK = 1024
 #: Lists are asked for so many turns ahead, the first lines of memory of each.
 AHEAD = np.uint64(3)
 LINES = 4
+
+
+#: Whether this processor has the instruction that `extract` is.
+PEXT = bool(get_host_cpu_features().get("bmi2"))
+
+
+@intrinsic
+def _pext(typing_context, word, mask):
+    def generate(context, builder, signature, arguments):
+        number = ir.IntType(64)
+        kind = ir.FunctionType(number, [number, number])
+        instruction = builder.module.declare_intrinsic("llvm.x86.bmi.pext.64", (), kind)
+        return builder.call(instruction, arguments)
+
+    return types.uint64(types.uint64, types.uint64), generate
+
+
+@njit(cache=True)
+def _extract(word, mask):
+    """Return the bits of `word` that `mask` has, moved together to the low end."""
+    found, both = ZERO, word & mask
+    while both:
+        left = both & (both - ONE)
+        found |= ONE << popcount(mask & ((both ^ left) - ONE))
+        both = left
+    return found
+
+
+extract = _pext if PEXT else _extract
 
 
 @njit(cache=True)
@@ -139,12 +171,13 @@ def _neighbourhood(v, indptr, indices, inside, place, starts, edges, bits, ids=N
         # Nearly every look-up fails: written always, kept if inside, there is no branch to guess.
         for i in range(np.uint64(indptr[t]), np.uint64(indptr[t + 1])):
             w = indices[i]
-            edges[end] = w
-            if ids is not None:
+            if ids is None:
+                edges[end] = w
+            else:
                 ids[end] = i
             end += np.uint64(inside[w])
         for i in range(first, end):
-            b = np.uint64(place[edges[i]])
+            b = np.uint64(place[edges[i] if ids is None else indices[ids[i]]])
             edges[i] = b
             bits[a * words + (b >> WORD)] |= ONE << (b & IN_WORD)
         starts[a + ONE] = end
@@ -190,16 +223,6 @@ def _meet(first, stop, indptr, indices, a, lists, at):
 
 
 @njit(cache=True)
-def _shared(bits, a, b, words):
-    """Return how many bits two rows share."""
-    size = np.uint64(0)
-    one, other = np.uint64(a) * words, np.uint64(b) * words
-    for k in range(words):
-        size += popcount(bits[one + k] & bits[other + k])
-    return size
-
-
-@njit(cache=True)
 def _follow(stop, bits, words, indptr, indices, lists, ends, at, dimension, counts):
     """Count the simplices that go on with one of ``lists[:stop]`` and another after it.
 
@@ -225,67 +248,119 @@ def _follow(stop, bits, words, indptr, indices, lists, ends, at, dimension, coun
 
 
 @njit(cache=True)
-def _follow_bits(stop, bits, words, lists, rows, among, left, dimension, counts):
-    """Do as `_follow` does for 64 candidates at most: whom each contacts is one word of bits."""
-    if stop == TWO:  # the most frequent by far
-        counts[dimension] += np.int64(
-            _has(bits, words, lists[0], lists[1]) + _has(bits, words, lists[1], lists[0])
-        )
-        return
-    for i in range(stop):
-        rows[i] = 0
-        for j in range(stop):
-            rows[i] |= _has(bits, words, lists[i], lists[j]) << j
+def _shared(bits, one, other, words):
+    """Return how many bits two rows share."""
+    size = ZERO
+    for k in range(words):
+        size += popcount(bits[one + k] & bits[other + k])
+    return size
+
+
+@njit(cache=True)
+def _unfold(sets, first, stop, rows, out):
+    """Write ``set & rows[c]`` of every member c of ``sets[first:stop]``, if it has two members.
+
+    Returns how many are written, and how many members all have.  One loop over all members, which
+    never guesses: where a set is used up the next is taken, read two turns before.
+    """
+    members = end = size = ZERO
+    for i in range(first, stop):
+        members += popcount(sets[i])
+    p = first + TWO
+    here, rest, soon, later = sets[first], sets[first], sets[first + ONE], sets[p]
+    for _ in range(members):
+        left = rest & (rest - ONE)
+        both = here & rows[popcount((rest ^ left) - ONE)]
+        out[end] = both
+        end += np.uint64((both & (both - ONE)) != ZERO)
+        size += popcount(both)
+        empty = left == ZERO
+        here, rest = soon if empty else here, soon if empty else left
+        soon = later if empty else soon
+        p += np.uint64(empty)
+        later = sets[p]
+    return end, size
+
+
+@njit(cache=True)
+def _count_among(
+    among, at, members, first, stop, bits, words, rows, sets, ends, turns, dim, counts
+):
+    """Count the simplices that go on with two of ``members[first:stop]``, 64 at most.
+
+    These are the bits of ``among[at : at + words]``.  Whom each of them contacts is one word of
+    bits, and so is each set of candidates; sets of one dimension are unfolded a chunk at a time.
+    """
+    end = size = ZERO
+    for i in range(stop - first):
+        b, row, before = np.uint64(members[first + i]) * words, ZERO, ZERO
+        for k in range(words):
+            mask = among[at + k]
+            row |= extract(bits[b + k], mask) << (before & IN_WORD)
+            before += popcount(mask)
+        rows[i] = sets[0, end] = row
+        end += np.uint64((row & (row - ONE)) != ZERO)
+        size += popcount(row)
+    counts[dim] += np.int64(size)
     depth = 0
-    among[0] = left[0] = ~np.uint64(0) >> (np.uint64(64) - stop)
+    ends[0], turns[0] = end, ZERO
     while depth >= 0:
-        word = left[depth]
-        if word == 0:
+        turn = turns[depth]
+        if turn == ends[depth]:
             depth -= 1
             continue
-        left[depth] = word & (word - ONE)
-        both = among[depth] & rows[popcount((word ^ left[depth]) - ONE)]
-        size = popcount(both)
-        counts[dimension + depth] += np.int64(size)
-        if size > ONE:
+        turns[depth] = min(ends[depth], turn + np.uint64(CHUNK >> 6))
+        end, size = _unfold(sets[depth], turn, turns[depth], rows, sets[depth + 1])
+        counts[dim + 1 + depth] += np.int64(size)
+        if end:
             depth += 1
-            among[depth] = left[depth] = both
+            ends[depth], turns[depth] = end, ZERO
 
 
 @njit(cache=True)
 def _count_from(
-    targets, words, starts, edges, bits, indptr, indices, lists, ends, at, rows, counts
+    targets, words, starts, edges, bits, indptr, indices, lists, ends, at, among, rows, sets, counts
 ):
     """Count the simplices of three dimensions and more that begin with one source."""
-    found = np.uint64(0)
-    for a in range(targets):
-        first, stop = starts[a], starts[a + 1]
-        if stop < first + TWO:
-            continue
-        for i in range(first, stop):
-            b = edges[i]
-            size = _shared(bits, a, b, words)
+    room = bits, words, rows, sets, ends, at
+    for a in range(np.uint64(targets)):
+        first, stop = starts[a], starts[a + ONE]
+        found = most = ZERO
+        for i in range(first, stop if stop > first + ONE else first):
+            size = _shared(bits, a * words, np.uint64(edges[i]) * words, words)
             found += size
-            if size > ONE:
-                end = _pick(edges, first, stop, bits, words, b, lists, np.uint64(0))
-                if size <= np.uint64(64):
-                    _follow_bits(end, bits, words, lists, rows, ends, at, 4, counts)
-                else:
-                    _follow(end, bits, words, indptr, indices, lists, ends, at, 4, counts)
-    counts[3] += np.int64(found)
+            most |= size
+        if most > ONE and stop - first <= BITS:
+            _count_among(bits, a * words, edges, first, stop, *room, 3, counts)
+            continue
+        counts[3] += np.int64(found)
+        for i in range(first, stop if most > ONE else first):
+            b = np.uint64(edges[i])
+            for k in range(words):
+                among[k] = bits[a * words + k] & bits[b * words + k]
+            end = _pick(edges, first, stop, bits, words, b, lists, ZERO)
+            if end > BITS:
+                _follow(end, bits, words, indptr, indices, lists, ends, at, 4, counts)
+            elif end > ONE:
+                _count_among(among, ZERO, lists, ZERO, end, *room, 4, counts)
 
 
 @njit(cache=True, parallel=True)
 def count_simplices(indptr, indices, top, room, most, tasks, each):
     """Count directed simplices by dimension, shape (top + 5,) with `top` the largest out-degree."""
     n = indptr.size - 1
-    counts, all_rows = np.zeros((tasks, top + 5), np.int64), np.empty((tasks, 64), np.uint64)
+    counts, all_among = np.zeros((tasks, top + 5), np.int64), np.empty((tasks, room[0]), np.uint64)
+    all_rows, all_sets = (
+        np.empty((tasks, 64), np.uint64),
+        np.empty((tasks, 65, CHUNK + 3), np.uint64),
+    )
     all_inside, all_place, all_starts, all_edges, all_bits, all_lists, all_ends, all_at = _rooms(
         tasks, indices, n, room
     )
     for c in prange(tasks):
         inside, place, starts, edges = all_inside[c], all_place[c], all_starts[c], all_edges[c]
         bits, lists, ends, at, here = all_bits[c], all_lists[c], all_ends[c], all_at[c], counts[c]
+        among, rows, sets = all_among[c], all_rows[c], all_sets[c]
         for v in range(c, n, tasks):
             targets = indptr[v + 1] - indptr[v]
             for k in range(each.shape[1]):
@@ -301,7 +376,7 @@ def count_simplices(indptr, indices, top, room, most, tasks, each):
                 words = _neighbourhood(v, indptr, indices, inside, place, starts, edges, bits)
                 here[2] += np.int64(starts[targets])
                 graph = targets, words, starts, edges, bits, indptr, indices
-                _count_from(*graph, lists, ends, at, all_rows[c], here)
+                _count_from(*graph, lists, ends, at, among, rows, sets, here)
             for k in range(each.shape[1]):
                 each[v, k] += here[k]
     return counts.sum(axis=0)

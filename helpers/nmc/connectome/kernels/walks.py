@@ -47,13 +47,13 @@ def count_sides(indptr, indices, room, sides):
     """Count, for every connection, the simplices of each dimension it is part of.
 
     Up to three dimensions bits are compared: targets of a source before, between and after two
-    that are connected.  Column k of `sides` (tasks, connections, columns) is dimension k + 2.
+    that are connected.  Column k of `sides` (tasks, connections, columns) is dimension k + 1.
     """
     n, (tasks, _, columns) = indptr.size - 1, sides.shape
     all_inside, all_place, all_starts, all_edges, all_bits, all_lists, all_ends, all_at = _rooms(
         tasks, indices, n, room
     )
-    all_ins, all_ids = np.empty_like(all_bits), np.empty(all_edges.shape, np.uint64)
+    all_ins, all_ids = np.empty_like(all_bits), np.empty(all_edges.shape, np.uint32)
     all_path = np.empty((tasks, columns + 3), np.uint64)
     all_marks = np.zeros((tasks, columns + 3, columns), np.uint64)
     for c in prange(tasks):
@@ -66,7 +66,7 @@ def count_sides(indptr, indices, room, sides):
             _turn(targets, words, starts, edges, ins)
             for a in range(targets):
                 for e in range(starts[a], starts[a + ONE]):
-                    soon = ids[min(e + SOON, starts[targets])]
+                    soon = np.uint64(ids[min(e + SOON, starts[targets])])
                     prefetch(here, soon * np.uint64(columns))
                     b = np.uint64(edges[e])
                     before = between = after = ZERO
@@ -75,12 +75,12 @@ def count_sides(indptr, indices, room, sides):
                         before += popcount(ins[a * words + w] & in_b)
                         between += popcount(out_a & in_b)
                         after += popcount(out_a & bits[b * words + w])
-                    here[ids[e], 0] += 1
-                    here[ids[e], 1] += before + between + after
-                    here[first + a, 0] += 1
-                    here[first + a, 1] += after
-                    here[first + b, 0] += 1
-                    here[first + b, 1] += before + after
+                    here[ids[e], 1] += 1
+                    here[ids[e], 2] += before + between + after
+                    here[first + a, 1] += 1
+                    here[first + a, 2] += after
+                    here[first + b, 1] += 1
+                    here[first + b, 2] += before + after
                     if after > ONE:
                         path[0], path[1] = a, b
                         end = _pick(edges, starts[a], starts[a + ONE], bits, words, b, lists, ZERO)
@@ -90,6 +90,7 @@ def count_sides(indptr, indices, room, sides):
         for e in range(indices.size):
             for k in range(columns):
                 sides[0, e, k] += sides[c, e, k]
+    sides[0, :, 0] = 1
 
 
 @njit(cache=True)
@@ -105,22 +106,22 @@ def _credit_deeper(stop, local, lists, ends, at, path, marks, here):
             if depth == 0:
                 break
             depth -= 1
-            _credit(depth + 2, depth + 1 if depth else 2, columns, local, path, marks, here)
+            _credit(depth + 2, depth + 2 if depth else 3, columns, local, path, marks, here)
             continue
         at[depth] = turn + ONE
         path[depth + 2] = lists[turn]
-        for k in range(depth + 1, columns):
+        for k in range(depth + 2, columns):
             marks[depth + 2, k] = totals[k]
         end = _pick(lists, first, stop, bits, words, lists[turn], lists, stop)
         if depth:
-            totals[depth + 1] += ONE
+            totals[depth + 2] += ONE
             if end == stop:
-                _credit(depth + 2, depth + 1, depth + 2, local, path, marks, here)
+                _credit(depth + 2, depth + 2, depth + 3, local, path, marks, here)
         if end > stop:
             depth += 1
             ends[depth + 1], at[depth] = end, stop
     for last in range(2 if totals.any() else 0):
-        _credit(last, 2, columns, local, path, marks, here)
+        _credit(last, 3, columns, local, path, marks, here)
 
 
 @njit(cache=True)
