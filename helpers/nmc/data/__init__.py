@@ -235,6 +235,7 @@ def _nowhere(wanted: Item, missing: list[sources.NotInSource]) -> Exception:
 
 _BLOCK = 4096  # bytes of a binary file that are compared at once
 _WORDS = 6  # of a text that are compared at once
+_LARGEST = 1 << 25  # bytes; a larger file is no edited one of the sample, and is not read for it
 
 
 def remember_path(path: Path, sha256: str, origin: str) -> Record:
@@ -268,11 +269,12 @@ def _holds(entry: Record, sha256: str) -> bool:
 def _is_edited_sample(path: Path, sha256: str) -> bool:
     """Whether most of a sheet or connectome is that of a file of the sample, of about its size."""
     tree, kind = SampleTree(), {".json": "sheet/", ".h5": "connectome/"}.get(path.suffix, "")
-    size, mine = path.stat().st_size, _pieces(path, 0, None)
-    for entry in registry.items().values() if kind and mine else ():
+    size, mine = path.stat().st_size, set()
+    for entry in registry.items().values() if kind and size < _LARGEST else ():
         if entry.key.startswith(kind) and (place := tree.find(entry)):
             theirs, start, length = _place(place if place.is_file() else tree.get(entry).path)
             if 0.7 < size / length < 1.4:
+                mine = mine or _pieces(path, 0, None)
                 if len(mine & _pieces(theirs, start, length)) > len(mine) / 2:
                     return True
     return False

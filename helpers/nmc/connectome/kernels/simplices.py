@@ -61,10 +61,6 @@ AHEAD = np.uint64(3)
 LINES = 4
 
 
-#: Whether this processor has the instruction that `extract` is.
-PEXT = bool(get_host_cpu_features().get("bmi2"))
-
-
 @intrinsic
 def _pext(typing_context, word, mask):
     def generate(context, builder, signature, arguments):
@@ -87,7 +83,7 @@ def _extract(word, mask):
     return found
 
 
-extract = _pext if PEXT else _extract
+extract = _pext if get_host_cpu_features().get("bmi2") else _extract
 
 
 @njit(cache=True)
@@ -248,15 +244,6 @@ def _follow(stop, bits, words, indptr, indices, lists, ends, at, dimension, coun
 
 
 @njit(cache=True)
-def _shared(bits, one, other, words):
-    """Return how many bits two rows share."""
-    size = ZERO
-    for k in range(words):
-        size += popcount(bits[one + k] & bits[other + k])
-    return size
-
-
-@njit(cache=True)
 def _unfold(sets, first, stop, rows, out):
     """Write ``set & rows[c]`` of every member c of ``sets[first:stop]``, if it has two members.
 
@@ -327,7 +314,9 @@ def _count_from(
         first, stop = starts[a], starts[a + ONE]
         found = most = ZERO
         for i in range(first, stop if stop > first + ONE else first):
-            size = _shared(bits, a * words, np.uint64(edges[i]) * words, words)
+            b, size = np.uint64(edges[i]), ZERO
+            for k in range(words):
+                size += popcount(bits[a * words + k] & bits[b * words + k])
             found += size
             most |= size
         if most > ONE and stop - first <= BITS:
