@@ -269,7 +269,8 @@ def _holds(entry: Record, sha256: str) -> bool:
 def _is_edited_sample(path: Path, sha256: str) -> bool:
     """Whether most of a sheet or connectome is that of a file of the sample, of about its size."""
     tree, kind = SampleTree(), {".json": "sheet/", ".h5": "connectome/"}.get(path.suffix, "")
-    size, mine = path.stat().st_size, set()
+    size = path.stat().st_size
+    mine: set[tuple] = set()
     for entry in registry.items().values() if kind and size < _LARGEST else ():
         if entry.key.startswith(kind) and (place := tree.find(entry)):
             theirs, start, length = _place(place if place.is_file() else tree.get(entry).path)
