@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import nmc
 import pandas as pd
 import pytest
 from nmc import recomputed
 from nmc.data import provenance
 from nmc.errors import FormatError, SimulationError, UnknownNameError
+from nmc.recomputed import verdicts
+from nmc.scoreboard import summarise
 
 
 def rows(model="L1_HAC_cNAC187_1", value=1.0, **other) -> pd.DataFrame:
@@ -105,3 +108,71 @@ def test_the_committed_tables_hold_no_value_of_a_sheet_and_say_they_were_read(ta
     assert kept[list(recomputed.MAKINGS)].notna().all(axis=None)
     assert f"recomputed/{table}" in [entry.key for entry in provenance.records()]
     assert recomputed.table_file(table).stat().st_size < 300_000
+
+
+READERS = {
+    "models": lambda: nmc.load_scoreboard(sheets=False),
+    "pathways": nmc.load_pathway_scores,
+    "integration": nmc.load_spike_errors,
+    "verdicts": verdicts.load_verdicts,
+}
+
+
+@pytest.fixture(params=READERS)
+def shipped(request, tmp_path, monkeypatch):
+    """A copy of a table that comes with the package, and the call that shows it."""
+    place = tmp_path / f"{request.param}.parquet"
+    place.write_bytes(recomputed.table_file(request.param).read_bytes())
+    real = recomputed.table_file
+    monkeypatch.setattr(
+        recomputed, "table_file", lambda t: place if t == request.param else real(t)
+    )
+    return place, READERS[request.param]
+
+
+@pytest.mark.parametrize("damage", [b"", b"PAR1 and no more", b"no table at all"])
+def test_no_shipped_table_is_used_when_damaged(shipped, damage):
+    place, read = shipped
+    place.write_bytes(damage)
+    with pytest.raises(FormatError, match=place.name):
+        read()
+
+
+@pytest.mark.parametrize("column", ["package_sha256", "code_sha256", "neuron"])
+def test_no_shipped_table_is_used_that_does_not_say_what_made_it(shipped, column):
+    place, read = shipped
+    pd.read_parquet(place).drop(columns=column).to_parquet(place)
+    with pytest.raises(FormatError, match=f"another version.*{column}"):
+        read()
+
+
+def test_rows_of_other_code_or_packages_are_shown_as_stale_in_every_table(shipped, monkeypatch):
+    place, read = shipped
+    as_shipped = pd.read_parquet(place)
+    as_shipped.assign(code_sha256="other").to_parquet(place)
+    told = read()
+    assert told["stale"].all()
+    because = told["stale"] if place.stem == "verdicts" else told["stale_because"]
+    assert because.str.contains("code").all()
+    as_shipped.assign(package_sha256="other").to_parquet(place)
+    monkeypatch.setattr(recomputed, "hash_at_hand", lambda model: "at hand")
+    told = read()
+    assert told["stale"].all()
+    if "package" in told:
+        assert set(told["package"]) == {"another"}
+        assert told["stale_because"].str.contains("package").all()
+        verdict_columns = [name for name in told if name.startswith("verdict_")]
+        assert not told[verdict_columns].isin(["agrees", "differs"]).any(axis=None)
+        monkeypatch.setattr(recomputed, "hash_at_hand", lambda model: None)
+        assert set(read()["package"]) == {"not at hand"}
+
+
+@pytest.mark.real
+def test_stale_rows_neither_agree_nor_differ(mirror, monkeypatch):
+    monkeypatch.setenv("NMC_SOURCE", str(mirror))
+    monkeypatch.setattr(recomputed, "hash_at_hand", lambda model: "another")
+    rest, pairs = nmc.load_scoreboard(), nmc.load_pathway_scores()
+    assert set(rest["verdict"]) == {"stale"} and rest["reason"].str.contains("package").all()
+    assert summarise(rest).startswith("0 of")
+    told = pairs.filter(like="verdict_")
+    assert told.isin(["stale", ""]).all(axis=None) and told.eq("stale").any(axis=None)

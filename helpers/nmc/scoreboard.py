@@ -50,6 +50,9 @@ def judge(rows: pd.DataFrame) -> pd.DataFrame:
     judged = add_published(rows.copy())
     every = judged[[f"agrees_{column}" for column in TOLERANCES]].all(axis=1)
     judged["verdict"] = _verdicts(judged, every)
+    if "stale" in judged:
+        told = judged["stale"] & judged["verdict"].isin(["agrees", "differs"])
+        judged["verdict"] = judged["verdict"].mask(told, "stale")
     if "error" in judged:
         judged["verdict"] = judged["verdict"].mask(judged["error"].notna(), "failed")
     return judged
@@ -94,11 +97,14 @@ def _invented(rows: pd.DataFrame) -> pd.Series:
 
 def explain(rows: pd.DataFrame, every: pd.DataFrame) -> pd.DataFrame:
     """Give each row that differs a ``reason`` that was tried: another NEURON, or other seeds."""
-    agreeing = every[every["verdict"] == "agrees"].groupby("model")["neuron"].max()
+    agrees = every[[f"agrees_{column}" for column in TOLERANCES]].all(axis=1)
+    agreeing = every[agrees].groupby("model")["neuron"].max()
 
     def reason(row: pd.Series) -> str:
         if row["verdict"] == "failed":
             return row["error"]
+        if row["verdict"] == "stale":
+            return f"stale: {row['stale_because']}"
         if row["verdict"] != "differs":
             return ""
         if row["model"] in agreeing:
@@ -116,6 +122,7 @@ def explain(rows: pd.DataFrame, every: pd.DataFrame) -> pd.DataFrame:
 def summarise(rows: pd.DataFrame) -> str:
     """Say how many models agree with their sheets, and name each that does not."""
     agrees = rows[[f"agrees_{column}" for column in TOLERANCES]].all(axis=1)
+    agrees &= rows["verdict"] != "stale"
     lines = [f"{int(agrees.sum())} of {len(rows)} models agree with their sheets in all three."]
     for row in rows[~agrees].to_dict("records"):
         apart = [WORDS[name][0] for name in TOLERANCES if not row[f"agrees_{name}"]]
@@ -303,9 +310,10 @@ def load_spike_errors() -> pd.DataFrame:
         step at a tolerance of 1e-7), ``spikes_…`` and ``error_…_ms`` (largest distance of a
         spike from the reference's; NaN where their numbers differ) of the modes *published* and
         *converged*, the same of second-order runs of two steps that check the reference, and
-        of the finest step that was needed to meet it (``finest_step_ms``),
-        ``ratio`` (CPU time of the package's own step over the converged one's, on the machine
-        that measured it), ``stale``, ``stale_because`` and ``package``; see `load_scoreboard`.
+        of the finest step that was needed to meet it (``finest_step_ms``), ``moved_converged_ms``
+        (how far a start 1e-9 mV higher moves a spike of the converged run), ``ratio`` (CPU time
+        of the package's own step over the converged one's, on the machine that measured it),
+        ``stale``, ``stale_because`` and ``package``; see `load_scoreboard`.
 
     Raises
     ------

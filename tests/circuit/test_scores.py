@@ -101,3 +101,43 @@ def test_a_row_of_single_values_is_compared_by_them(tmp_path):
 def test_invented_packages_are_refused():
     with pytest.raises(SourceError, match="portal's packages only"):
         pathway_scores.run_pathways([("L5_TTPC1", "L5_TTPC1_cADpyr232_1")], progress=False)
+
+
+def test_a_sheet_is_a_mixture_of_other_packages_or_it_is_not():
+    """Half of one and half of another class is one; a U of the mean with an F of neither is not."""
+    steady, tired = [0.5, 670.0, 17.0], [0.02, 194.0, 507.0]
+    mean = [0.26, 432.0, 262.0]
+    rows = [
+        ("L4_PC:L4_SBC", steady, steady), ("L4_PC:L4_NBC", tired, tired),
+        ("L4_PC:L4_LBC", tired, mean), ("L4_PC:L4_BP", steady, [0.26, 432.0, 17.0]),
+        ("L4_MC:L4_PC", steady, mean),  # nobody else receives from such senders
+    ]  # fmt: skip
+    names_of = [f"{side}{name}" for side in ("", "sheet_") for name in ("U", "D_ms", "F_ms")]
+    table = pd.DataFrame([[p, False, *own, *sheet] for p, own, sheet in rows],
+                         columns=["pathway", "excitatory", *names_of])  # fmt: skip
+    assert pathway_scores.find_mixtures(table).tolist() == [True, True, True, False, False]
+    alone = table.assign(pathway="L4_PC:L4_SBC")  # a m-type's own packages are no evidence
+    assert not pathway_scores.find_mixtures(alone).any()
+
+
+def test_contacts_and_u_explain_what_follows_from_them(monkeypatch):
+    """Eight contacts of U ½ fail in 1 of 256; four were recorded, or a U of 0.1."""
+    sheet = pd.DataFrame({"pre": ["L4_PC"], "post": ["L4_SBC"], "u_mean": [0.5],
+                          "failures_mean_percent": [100 / 256],
+                          "synapses_per_connection_mean": [4.0]})  # fmt: skip
+    monkeypatch.setattr(pathway_scores, "load_pathways", lambda: sheet)
+    synapses = pd.DataFrame({"pathway": ["L4_PC:L4_SBC"], "model": ["m"], "U": [0.1]})
+
+    def explained(quantity, ratio):
+        row = pd.DataFrame({"pre": ["L4_PC"], "post": ["L4_SBC"], "model": ["m"],
+                            "contacts": [4.0], f"ratio_low_{quantity}": [ratio * 0.95],
+                            f"ratio_high_{quantity}": [ratio * 1.05]})  # fmt: skip
+        return pathway_scores.explain(row, quantity, synapses)[0]
+
+    by_contacts = {"amplitude_mV": 1 / 2, "cv": 2**0.5, "failures_percent": 0.5**4 / 0.5**8}
+    by_u = {"amplitude_mV": 0.1 / 0.5, "cv": 3.0, "failures_percent": 0.9**4 / 0.5**4}
+    for quantity in by_contacts:
+        assert "contacts" in explained(quantity, by_contacts[quantity])
+        assert "U" in explained(quantity, by_u[quantity])
+        assert explained(quantity, 0.7).startswith("not explained")
+    assert explained("decay_ms", 0.5) == "not explained"

@@ -182,6 +182,7 @@ def simulate_threshold(
     model: AnyModel,
     *,
     accuracy: float = 0.01,
+    duration_ms: float = STEP_MS,
     hold_nA: float | None = None,
     **settings: Unpack[RunSettings],
 ) -> pd.DataFrame:
@@ -193,6 +194,8 @@ def simulate_threshold(
         As for `nmc.simulate_step`.
     accuracy : float
         How far the rheobase may lie from the value found, as a share of it.
+    duration_ms : float
+        How long each step lasts; a cell that would fire later counts as silent.
     **settings
         See `nmc.RunSettings`; the mode is ``converged`` by default.
 
@@ -217,10 +220,14 @@ def simulate_threshold(
     package = as_package(model)
     refuse_settings("threshold", settings, "window_ms")
     tried, held = [], float("nan")
+    end_ms = STEP_START_MS + duration_ms
+    hold = Step(0.0, end_ms, package.hold_nA if hold_nA is None else hold_nA)
+    run = {"mode": "converged", **settings}
 
     def fires(amplitude: float) -> bool:
         nonlocal held
-        trace = _step(package, amplitude, hold_nA, settings)
+        stimuli = [Step(STEP_START_MS, duration_ms, amplitude), hold]
+        trace = drive(package, stimuli, end_ms, run, protocol="threshold")
         tried.append({"amplitude_nA": amplitude, "spike_count": trace.attrs["spike_count"]})
         before = trace["t_ms"].between(STEP_START_MS - _HELD_MS, STEP_START_MS, inclusive="left")
         held = float(trace.loc[before, "v_mV"].mean())
@@ -242,7 +249,7 @@ def simulate_threshold(
         silent, firing = (silent, amplitude) if fires(amplitude) else (amplitude, firing)
     table = pd.DataFrame(tried)
     found = {"rheobase_nA": (silent + firing) / 2, "silent_nA": silent, "firing_nA": firing}
-    made = {"protocol": "threshold", "mode": settings.get("mode", "converged")}
+    made = {"protocol": "threshold", "mode": run["mode"], "duration_ms": duration_ms}
     table.attrs = {**describe(package), **made, **found, "holding_potential_mV": held}
     return table
 

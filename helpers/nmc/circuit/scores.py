@@ -15,10 +15,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.optimize import nnls
 from tqdm import tqdm
 
 from nmc import names, recomputed
 from nmc.cells import mechanisms
+from nmc.cells.morphometrics import rounding
 from nmc.cells.package import load_package
 from nmc.circuit.pairs import SHEET, PairedRecording, Summary, compare_with_sheet, simulate_pair
 from nmc.circuit.synapses import pathway_keys
@@ -137,6 +139,8 @@ def load_pathway_scores(*, path: Path | None = None) -> pd.DataFrame:
         key = f"{row['pre']}:{row['post']}"
         values = {column: _kept(row, column) for column in SHEET}
         table = compare_with_sheet(values, sheet.loc[key] if key in sheet.index else None)
+        if row["stale"]:
+            table["verdict"] = table["verdict"].replace(["agrees", "differs"], "stale")
         found.append({f"{name}_{c}": table.loc[c, name] for name in _COMPARED for c in SHEET})
     return pd.concat([rows, pd.DataFrame(found, index=rows.index)], axis=1)
 
@@ -168,6 +172,66 @@ def summarise(rows: pd.DataFrame) -> pd.DataFrame:
             "median simulated ÷ sheet": np.nanmedian(measured / sheet.replace(0, np.nan)),
         }
     return pd.DataFrame(list(found.values()), index=list(found))
+
+
+def explain(scores: pd.DataFrame, quantity: str, synapses: pd.DataFrame) -> np.ndarray:
+    """Say of each row of `load_pathway_scores` whether its U or its contacts make it differ.
+
+    Of n contacts that release independently the mean goes with n U, the CV with √((1 − U) / n U),
+    and (1 − U)ⁿ fail.  Explained is a ratio whose interval holds the one that follows from the
+    package's U (`synapses`, of `nmc.compare_synapses`) instead of the sheet's, or from the recorded
+    contacts instead of those that the sheet's own failures imply.
+    """
+    sheet, keys = load_pathways(), scores["pre"] + ":" + scores["post"]
+    sheet = sheet.set_index(pathway_keys(sheet)).reindex(keys).set_axis(scores.index)
+    columns = ["u_mean", "failures_mean_percent", "synapses_per_connection_mean"]
+    U, failing, n = (sheet[column].astype(float) for column in columns)
+    implied = np.log((failing / 100).where(failing > 0)) / np.log(1 - U)
+    runs = pd.MultiIndex.from_arrays([keys, scores["model"]])
+    own = synapses.set_index(["pathway", "model"])["U"].reindex(runs).set_axis(scores.index)
+    reason = np.full(len(scores), "not explained: other contacts and U do not give it", object)
+    if (of := _BY_RELEASE.get(quantity)) is None:
+        return np.full(len(scores), "not explained", object)
+    low, high = scores[f"ratio_low_{quantity}"], scores[f"ratio_high_{quantity}"]
+    for ratio, told in (
+        (
+            of(scores["contacts"], U) / of(implied, U),
+            "the contacts that the sheet's own failures imply",
+        ),
+        (of(n, own) / of(n, U), "the sheet's U, which is a mean over e-types"),
+    ):
+        reason[ratio.between(low, high)] = f"agrees with {told}"
+    return reason
+
+
+#: Quantity → how it goes with contacts and U.
+_BY_RELEASE = {
+    "amplitude_mV": lambda n, U: n * U,
+    "cv": lambda n, U: np.sqrt((1 - U) / (n * U)),
+    "failures_percent": lambda n, U: (1 - U) ** n,
+}
+
+
+def find_mixtures(table: pd.DataFrame) -> np.ndarray:
+    """Whether the sheet's U, D and F of a row are together a mean of what other packages have.
+
+    `table` is of `compare_synapses`; the others receive from senders of the same sign and are of
+    another m-type.  Each value may lie 5 % and half of its last place off.  Of sheets whose values
+    were shuffled among pathways 14 % pass.
+    """
+    ends, dynamics = table["pathway"].str.split(":", expand=True), ["U", "D_ms", "F_ms"]
+    kind = ends[0].map(names.is_excitatory).where(~table["excitatory"].astype(bool))
+    found = np.zeros(len(table), bool)
+    for i, sheet in enumerate(table[[f"sheet_{x}" for x in dynamics]].to_numpy(float)):
+        other = (kind == kind.iloc[i]) & (ends[1] != ends[1].iloc[i])
+        if not other.any():
+            continue
+        allowed = 0.05 * sheet + [rounding(x) for x in sheet]
+        parts = table.loc[other, dynamics].to_numpy(float) / allowed
+        ones = np.full((len(parts), 1), 1e4)  # the shares sum to 1
+        share, _ = nnls(np.hstack([parts, ones]).T, np.append(sheet / allowed, 1e4))
+        found[i] = np.all(np.abs(share @ parts - sheet / allowed) <= 1)
+    return found
 
 
 def _stands(pre: str, model: str, path: Path | None) -> bool:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -55,7 +55,7 @@ def load_kept(table: str) -> pd.DataFrame:
     path = table_file(table)
     if not path.is_file():
         return pd.DataFrame(columns=[*TABLES[table], *MAKINGS, "error"])
-    rows = read_table(path)
+    rows = read_table(path, [*TABLES[table], *MAKINGS])
     _note(table, path)
     return rows
 
@@ -195,12 +195,15 @@ def settings_text(settings: Mapping) -> str:
     return json.dumps(dict(settings), sort_keys=True)
 
 
-def read_table(path: Path) -> pd.DataFrame:
-    """Read a table of this folder; FormatError where it is damaged."""
+def read_table(path: Path, columns: Iterable[str] = ()) -> pd.DataFrame:
+    """Read a table of this folder; FormatError where it is damaged or lacks one of the columns."""
     try:
-        return pd.read_parquet(path)
+        rows = pd.read_parquet(path)
     except (OSError, ValueError) as error:
         raise FormatError(f"{path} is not a table of recomputed values. ({error})") from error
+    if lacking := [name for name in columns if name not in rows]:
+        raise FormatError(f"{path} is of another version: it lacks {', '.join(lacking)}.")
+    return rows
 
 
 def _note(table: str, path: Path) -> None:
