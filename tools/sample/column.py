@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from functools import cache
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -31,18 +32,16 @@ DENSITY_PER_MM3 = {
 #: Neurons of an average microcircuit (circuit fact sheet).
 N_NEURONS = 31_346
 
-# Neurons of each m-type in an average microcircuit, in the order of `names.MTYPES` (layer fact
-# sheets; L6_BP with the 70 that the circuit's total of 31,346 asks for).
-_COUNTS = (
-    58, 24, 91, 72, 52, 41,
-    28, 104, 61, 175, 456, 333, 268, 56, 5877, 166,
-    8, 20, 8, 40, 122, 118, 96, 6, 2674, 60, 1098, 406,
-    34, 76, 19, 96, 210, 395, 201, 8, 25, 302, 2403, 2003, 342,
-    70, 3174, 54, 16, 31, 3476, 463, 336, 198, 17, 67, 1637, 1440, 1735,
-)  # fmt: skip
+#: One row an m-type, in the order of `names.MTYPES`: ``neurons`` in an average microcircuit (layer
+#: fact sheets; L6_BP with the 70 that the circuit's total of 31,346 asks for), and of the rule the
+#: reach of its axon across layers, the space constant of its connections (both µm), and its
+#: preference for targets below (positive) or above: polarised axons make paths directed.
+MTYPES = pd.read_csv(
+    Path(__file__).with_name("mtypes.csv"), index_col="mtype", float_precision="round_trip"
+)
 
 #: Neurons of each m-type in an average microcircuit.
-MTYPE_COUNTS = dict(zip(names.MTYPES, _COUNTS, strict=True))
+MTYPE_COUNTS: dict[str, int] = MTYPES["neurons"].to_dict()
 
 #: Rank of e-types in an m-type with several, from common to rare: an invention.
 _ETYPE_WEIGHT = {
@@ -97,7 +96,7 @@ def share(total: int, weights: np.ndarray, least: int = 0) -> np.ndarray:
 
 def mtype_counts(n_neurons: int) -> dict[str, int]:
     """Neurons of each m-type in a sample of ``n_neurons``, at least three of each."""
-    parts = share(n_neurons, np.array(_COUNTS), least=3)
+    parts = share(n_neurons, MTYPES["neurons"].to_numpy(), least=3)
     return dict(zip(names.MTYPES, parts.tolist(), strict=True))
 
 
@@ -122,13 +121,6 @@ DENSER = 1.4
 _RULE_SEED = 55  # the rule is one and the same for every sample
 _PAIRS = 10_000
 
-# Reach of an axon across layers, µm; excitatory types reach by their layer.
-_AXON_REACH = {
-    "MC": 420.0, "BTC": 330.0, "DBC": 380.0, "BP": 260.0, "NGC": 150.0, "LBC": 240.0, "NBC": 190.0,
-    "SBC": 170.0, "ChC": 90.0, "DAC": 330.0, "HAC": 210.0, "SLAC": 160.0, "DLAC": 200.0,
-    "NGC-DA": 150.0, "NGC-SA": 140.0,
-}  # fmt: skip
-_AXON_REACH_E = {"L23": 650.0, "L4": 650.0, "L5": 700.0, "L6": 420.0}
 #: Cells with an apical dendrite receive in the layers above them as well.
 _APICAL_REACH = {"L23": 120.0, "L4": 260.0, "L5": 650.0, "L6": 300.0}
 _BASE = {("E", "E"): 0.125, ("E", "I"): 0.050, ("I", "E"): 0.150, ("I", "I"): 0.085}
@@ -148,10 +140,9 @@ def sign(mtype: str) -> str:
 
 def _reach_um(pre: str, post: str) -> float:
     pre_layer, post_layer = names.layer_of(pre), names.layer_of(post)
-    axon = _AXON_REACH_E[pre_layer] if sign(pre) == "E" else _AXON_REACH[suffix(pre)]
     above = names.LAYERS.index(pre_layer) < names.LAYERS.index(post_layer)
     apical = _APICAL_REACH[post_layer] if sign(post) == "E" and above else 0.0
-    return 0.45 * axon + 0.6 * apical + 60.0
+    return 0.45 * float(MTYPES.at[pre, "axon_reach_um"]) + 0.6 * apical + 60.0
 
 
 def _gap_um(pre: str, post: str) -> float:
@@ -159,24 +150,11 @@ def _gap_um(pre: str, post: str) -> float:
     return abs(sum(_span_um(pre)) / 2 - sum(_span_um(post)) / 2)
 
 
-def _length_um(pre: str) -> float:
-    if sign(pre) == "E":
-        return {"L23": 110.0, "L4": 100.0, "L5": 140.0, "L6": 85.0}[names.layer_of(pre)]
-    return {"ChC": 60.0, "DAC": 150.0}.get(suffix(pre), 80.0)
-
-
 def _weight(pre: str, post: str) -> float:
     """Density of a layer's own excitatory network, so that large layers do not drown the rest."""
     if sign(pre) == sign(post) == "E" and names.layer_of(pre) == names.layer_of(post):
         return {"L23": 0.6, "L4": 0.8, "L5": 1.0, "L6": 1.0}[names.layer_of(pre)]
     return 1.0
-
-
-def _lean(pre: str) -> float:
-    """Preference for targets below (positive) or above: polarised axons make paths directed."""
-    if sign(pre) == "E":
-        return {"L23": 0.45, "L4": -0.30, "L5": 0.50, "L6": 0.0}[names.layer_of(pre)]
-    return {"MC": -0.45, "DBC": 0.30, "BTC": -0.20}.get(suffix(pre), 0.0)
 
 
 @cache
@@ -196,7 +174,8 @@ def _all_pairs() -> pd.DataFrame:
     noise = np.exp(rng.normal(-0.1, 0.45, (len(names.MTYPES),) * 2))
     rows = []
     for (a, pre), (b, post) in product(enumerate(names.MTYPES), repeat=2):
-        gap, length, lean = _gap_um(pre, post), _length_um(pre), _lean(pre)
+        gap = _gap_um(pre, post)
+        length, lean = (float(MTYPES.at[pre, name]) for name in ("length_um", "lean"))
         peak = _BASE[sign(pre), sign(post)] * noise[a, b] * np.exp(-gap / _reach_um(pre, post))
         peak *= _weight(pre, post)
         if suffix(pre) == "ChC":  # chandelier cells contact initial segments of pyramids only
