@@ -3,7 +3,9 @@
 import matplotlib.pyplot as plt
 import nmc
 import numpy as np
+import pandas as pd
 import pytest
+from nmc import names
 from nmc.connectome import plots, plots_topology
 from test_nulls import make_connectome
 
@@ -80,3 +82,13 @@ def test_triads_a_null_never_showed_have_no_point(connectome):
     y = ax.lines[0].get_ydata()
     assert np.isnan(y[-1]) and np.allclose(y[:4], 0.5)
     plt.close(ax.figure)
+
+
+def test_many_types_stand_in_two_columns_and_none_is_left_out():
+    table = pd.DataFrame({"mtype": names.MTYPES, "in_degree": range(55)})
+    axes = plots_topology.plot_degrees_by_type(table).figure.axes
+    shown = [label.get_text() for ax in axes for label in ax.get_yticklabels()]
+    assert len(axes) == 2 and shown == sorted(names.MTYPES)
+    medians = [line.get_xdata()[0] for ax in axes for line in ax.lines[1::2]]
+    assert medians == [list(names.MTYPES).index(mtype) for mtype in shown]
+    plt.close(axes[0].figure)

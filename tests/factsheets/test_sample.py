@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 import nmc
 import numpy as np
 import pytest
-from nmc import style
+from nmc import names, style
 from nmc.errors import UnknownNameError
 from nmc.factsheets import models, plots, plots_pathways
 
@@ -88,6 +88,14 @@ def test_figures_draw_and_say_where_their_data_come_from(draw):
     assert notes == ["Data: synthetic sample, invented numbers"]
     assert dict(plt.rcParams) == before
     plt.close(figure)
+
+
+def test_each_mtype_has_its_line_in_one_half_of_the_figure():
+    axes = plots.plot_mtypes(nmc.load_mtypes()).figure.axes
+    shown = [label.get_text() for ax in axes for label in ax.get_yticklabels()]
+    assert sorted(shown) == sorted(name.split("_", 1)[1] for name in names.MTYPES)
+    assert [len(ax.get_yticks()) for ax in axes] == [28, 27]
+    plt.close(axes[0].figure)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -326,22 +327,31 @@ def plot_degrees_by_type(
     -------
     matplotlib Axes
         One line an m-type from the lower to the upper quartile, a dot at the median; filled
-        for excitatory types, hollow for inhibitory ones, coloured by layer.
+        for excitatory types, hollow for inhibitory ones, coloured by layer. Without `ax` more
+        than 20 types stand in two columns of one scale; the first is returned.
     """
     check_table(degrees, ("mtype", column), "nmc.compute_degrees")
     by_type = degrees.groupby("mtype", observed=True)
     table = by_type[column].quantile([0.25, 0.5, 0.75]).unstack()
     kinds = {mtype: _kind(mtype, some.iloc[0]) for mtype, some in by_type}
     colours = style.layer_colours(layer for layer, _ in kinds.values())
-    ax = style.new_axes(ax, width=7.0, height=0.9 + 0.17 * len(table))
-    for at, (mtype, (low, middle, high)) in enumerate(table.iterrows()):
-        layer, filled = kinds[mtype]
-        colour = colours[layer]
-        ax.plot([low, high], [at, at], color=colour, linewidth=2.4, solid_capstyle="round")
-        face = colour if filled else "white"
-        ax.plot(middle, at, "o", color=colour, markerfacecolor=face, markersize=6)
-    ax.set_yticks(range(len(table)), table.index.astype(str), fontsize=8)
-    ax.set_ylim(len(table) - 0.3, -0.7)
-    ax.set(xlabel=f"{column.replace('_', '-')}: quartiles and median")
-    ax.grid(axis="x", color="#E4E6E8", linewidth=0.8)
-    return ax
+    panels = 2 if ax is None and len(table) > 20 else 1
+    rows = -(-len(table) // panels)
+    if ax is not None:
+        axes = [ax]
+    else:
+        size = (7.0, 0.9 + 0.17 * rows)
+        axes = plt.subplots(1, panels, sharex=True, squeeze=False, figsize=size)[1][0]
+    for k, panel in enumerate(axes):
+        part = table.iloc[k * rows : (k + 1) * rows]
+        for at, (mtype, (low, middle, high)) in enumerate(part.iterrows()):
+            layer, filled = kinds[mtype]
+            colour = colours[layer]
+            panel.plot([low, high], [at, at], color=colour, linewidth=2.4, solid_capstyle="round")
+            face = colour if filled else "white"
+            panel.plot(middle, at, "o", color=colour, markerfacecolor=face, markersize=6)
+        panel.set_yticks(range(len(part)), part.index.astype(str), fontsize=8)
+        panel.set_ylim(rows - 0.3, -0.7)
+        panel.set(xlabel=f"{column.replace('_', '-')}: quartiles and median")
+        panel.grid(axis="x", color="#E4E6E8", linewidth=0.8)
+    return axes[0]

@@ -92,7 +92,7 @@ def plot_density(circuit: pd.DataFrame, ax: Axes | None = None) -> Axes:
     return ax
 
 
-@framed(height=9.0)
+@framed(height=5.6)
 def plot_mtypes(mtypes: pd.DataFrame, column: str = "n_neurons", ax: Axes | None = None) -> Axes:
     """Draw one quantity of every m-type, grouped by layer, on a logarithmic axis.
 
@@ -104,31 +104,42 @@ def plot_mtypes(mtypes: pd.DataFrame, column: str = "n_neurons", ax: Axes | None
         From `nmc.load_mtypes`.
     column : str
         A positive quantity.
+    ax : matplotlib Axes, optional
+        Is split in two: upper layers left, layers 5 and 6 right, on one scale.
     """
     column_of(mtypes, column)
     table = mtypes.sort_values(["layer", "excitatory", column], ascending=[True, False, False])
+    upper = ~table["layer"].isin(names.LAYERS[3:])
+    halves = ax.get_subplotspec().subgridspec(1, 2)
+    ax.set_subplotspec(halves[0])
+    right = ax.figure.add_subplot(halves[1], sharex=ax)
+    ax.set_xscale("log")
+    for panel, part in ((ax, table[upper]), (right, table[~upper])):
+        _mtype_rows(panel, part, column)
+        panel.set_xlim(left=10 ** np.floor(np.log10(table[column].min()) - 0.01))
+        panel.set_xlabel(units.label(column))
+    ax.legend(loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0, ncols=2)
+    return ax
+
+
+def _mtype_rows(ax: Axes, table: pd.DataFrame, column: str) -> None:
     position = np.arange(len(table)) + 0.8 * table["layer"].cat.codes.to_numpy()
     values = table[column].to_numpy(dtype=float)
     excitatory = table["excitatory"].to_numpy(dtype=bool)
-    left = 10 ** np.floor(np.log10(np.nanmin(values)) - 0.01)
     for kind, name, colour, face in (
         (True, "excitatory", style.EXCITATORY, style.EXCITATORY),
         (False, "inhibitory", style.INHIBITORY, "white"),
     ):
         chosen = excitatory == kind
-        ax.hlines(position[chosen], left, values[chosen], color=colour, alpha=0.35, linewidth=1.2)
+        ax.hlines(position[chosen], 1e-9, values[chosen], color=colour, alpha=0.35, linewidth=1.2)
         ax.plot(values[chosen], position[chosen], "o", ms=5, color=colour, mfc=face, label=name)
     ax.set_yticks(position, [name.split("_", 1)[1] for name in table["mtype"]], fontsize=7.5)
     for layer, rows in table.reset_index(drop=True).groupby("layer", observed=True):
         ax.text(
-            -0.17, position[rows.index].mean(), str(layer), transform=ax.get_yaxis_transform(),
+            -0.36, position[rows.index].mean(), str(layer), transform=ax.get_yaxis_transform(),
             ha="right", va="center", fontweight="bold", color=style.LAYER_COLOURS[str(layer)],
         )  # fmt: skip
-    ax.set_xscale("log")
-    ax.set(xlim=(left, None), ylim=(position[-1] + 1, -1))
-    ax.set_xlabel(units.label(column))
-    ax.legend(loc="lower right")
-    return ax
+    ax.set_ylim(position[-1] + 1, position[0] - 1)
 
 
 @framed(width=9.5, height=3.6)

@@ -15,7 +15,7 @@ from nmc.factsheets.pathways import S_TYPES, layer_flow, pathway_matrix
 from nmc.factsheets.plots import S_TYPE_COLOURS, layer_lines, short_number
 
 
-@framed(width=7.4, height=6.8)
+@framed(width=7.4, height=6.4)
 def plot_pathways(
     pathways: pd.DataFrame,
     column: str = "connection_probability_percent",
