@@ -116,7 +116,7 @@ def test_a_step_and_an_input_act_together(small):
 
 def test_an_error_is_shown_in_the_panel(small, monkeypatch):
     pytest.importorskip("ipywidgets")
-    from nmc.cells import panel as room
+    from nmc.cells import runs as room
     from nmc.errors import SimulationError
 
     def fail(*args, **settings):

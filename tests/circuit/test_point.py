@@ -3,8 +3,7 @@
 import nmc
 import numpy as np
 import pytest
-from nmc.circuit import point
-from nmc.circuit.point import PointNeuron
+from nmc.circuit.point import PointNeuron, _release, run_step
 from nmc.errors import CircuitError
 
 HAC = "L1_HAC_cNAC187_1"
@@ -32,7 +31,7 @@ def drawn(plan):
 def test_rest_resistance_and_time_constant_are_the_packages():
     point = nmc.fit_point_neuron(HAC)
     cell = nmc.simulate_rest(HAC, mode="converged", progress=False).attrs
-    _, v = point.run_step(point.row(), 0.0, -0.01, 500.0, 1500.0, 0.1)  # a small current, 1 s
+    _, v = run_step(point.row(), 0.0, -0.01, 500.0, 1500.0, 0.1)  # a small current, 1 s
     base, end = v[4900], v[-1]
     late = np.flatnonzero((v - base) / (end - base) >= 1 - np.exp(-1))
     assert base == pytest.approx(cell["resting_membrane_potential_mV"], abs=0.2)
@@ -63,7 +62,7 @@ def test_the_soma_loses_nothing_and_farther_places_more():
 
 def test_a_lone_compartment_charges_as_the_closed_form():
     row = np.array([0.1, 0.01, -70.0, 0.0, 2.0, -60.0, 0.0, 100.0, 2.0])  # far from threshold
-    _, v = point.run_step(row, 0.0, 0.1, 0.0, 50.0, 0.1)
+    _, v = run_step(row, 0.0, 0.1, 0.0, 50.0, 0.1)
     t = 0.1 * np.arange(1, len(v) + 1)
     assert np.allclose(v, -70 + 10 * (1 - np.exp(-t * 0.01 / 0.1)), atol=1e-3)
 
@@ -79,7 +78,7 @@ def test_contacts_release_as_the_deterministic_synapse_on_average():
     u, R = nmc.compute_response(U, D, F, times)
     for t, expected in zip(times, u * R, strict=True):
         ring = np.zeros((1, 1, 4))
-        point._release(0, t, 0, links, contacts, dynamics, state, ring)
+        _release(0, t, 0, links, contacts, dynamics, state, ring)
         error = np.sqrt(expected * (1 - expected) / n)
         assert abs(ring[0, 0, 0] / n - expected) < 5 * error
 
