@@ -95,6 +95,8 @@ WHY = {
 }
 #: Why a goal is missed, by task and peer.
 SHORT: dict[tuple[str, str], str] = {
+    ("hdf5 gzip", "bare h5py"): "its runs lie on both sides of the goal, on a machine with much "
+    "else to do",
     ("simplices", "flagser-count"): "both use two threads; looking up which targets of a neuron "
     "contact which is two thirds of the time here on the portal's graph, a fifth on the sample's, "
     "and was no faster four targets at a time or from the end of fewer partners; the rest follows "
