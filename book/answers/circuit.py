@@ -13,6 +13,11 @@ def _second_over_first(U: float, D: float, interval: float = 50.0) -> float:
     return float(used[1] * ready[1] / (used[0] * ready[0]))
 
 
+@exercise("ex-sort-share", "`classify_pathways`, and the mean of `agrees` by label.", share=True)
+def _share_recovered() -> float:
+    return float(nmc.classify_pathways().query("label == 'I2'")["agrees"].mean())
+
+
 @exercise("ex-pair-contacts", "All n contacts fail together with probability (1 - U) to the n.")
 def _contacts(pre: str = "L5_TTPC1", post: str = "L5_TTPC1", share: float = 0.01) -> int:
     U = float(nmc.load_synapse_parameters(f"{pre}:{post}")["U"].iloc[0])

@@ -89,7 +89,7 @@ def context() -> Iterator[None]:
     mpl.interactive(interactive)
 
 
-def new_axes(ax: Axes | None = None, *, width: float = 7.0, height: float = 4.0) -> Axes:
+def new_axes(ax: Axes | None = None, *, width: float = 7.0, height: float = 3.4) -> Axes:
     """Return `ax`, or new axes in the book's style; 7 inches fill the page's text column."""
     if ax is not None:
         return ax

@@ -17,7 +17,7 @@ UNITS = {
     "mM": "mM", "uF_per_cm2": "µF/cm²", "Ohm_cm": "Ω·cm",
 }  # fmt: skip
 
-_CAPITALS = {"psp": "PSP", "epsp": "EPSP", "cv": "CV"}
+_CAPITALS = {"psp": "PSP", "epsp": "EPSP", "cv": "CV", "ap": "AP", "ahp": "AHP", "isi": "ISI"}
 #: Columns whose parts would not say what they are.
 _NAMES = {
     "n_neurons": "neurons",

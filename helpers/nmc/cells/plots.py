@@ -66,7 +66,7 @@ def plot_traces(traces: Mapping[str, pd.DataFrame], *, column: str = "v_mV") -> 
     numpy.ndarray of matplotlib Axes, shape (n,)
     """
     with style.context():
-        size = (7, 0.6 + 1.25 * len(traces))
+        size = (7, 0.6 + 0.95 * len(traces))
         fig, axes = plt.subplots(len(traces), squeeze=False, sharex=True, sharey=True, figsize=size)
     axes = axes[:, 0]
     for ax, (label, trace) in zip(axes, traces.items(), strict=True):
@@ -112,14 +112,8 @@ def plot_etypes(traces: Mapping[str, pd.DataFrame]) -> np.ndarray:
         A name is no model.
     """
     with style.context():
-        fig, axes = plt.subplots(
-            len(names.PATTERNS),
-            len(names.ONSETS),
-            figsize=(7, 7),
-            sharex=True,
-            sharey=True,
-            squeeze=False,
-        )
+        shape = len(names.PATTERNS), len(names.ONSETS)
+        fig, axes = plt.subplots(*shape, figsize=(7, 5.4), sharex=True, sharey=True)
     for ax in axes.flat:
         ax.set_axis_off()
     rows, columns = list(names.PATTERNS), list(names.ONSETS)
@@ -202,7 +196,7 @@ def plot_channel_kinetics(
     columns = min(columns, len(wanted))
     rows = -(-len(wanted) // columns)
     with style.context():
-        size = (4.4 * columns + 0.4, 1.75 * rows + 0.7)
+        size = (4.4 * columns + 0.4, 1.55 * rows + 0.7)
         fig, axes = plt.subplots(rows, 2 * columns, squeeze=False, figsize=size)
     for ax in axes.flat[2 * len(wanted) :]:
         ax.set_axis_off()
@@ -301,7 +295,7 @@ def plot_densities(densities: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     return ax
 
 
-@framed(width=5.0, height=6.0)
+@framed(width=5.0, height=4.8)
 def plot_density_tree(model: AnyModel, channel: str, *, ax: Axes | None = None) -> Axes:
     """Draw the dendrites, coloured by the density of one channel.
 

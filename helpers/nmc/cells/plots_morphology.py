@@ -65,7 +65,7 @@ def view_morphology(model: AnyModel, *, axon: bool = True):
     )
 
 
-@framed(width=5.0, height=6.0)
+@framed(width=5.0, height=4.8)
 def plot_morphology(model: AnyModel, *, axon: bool = True, ax: Axes | None = None) -> Axes:
     """Draw a reconstruction from the side, the pia on top, one colour a kind of neurite.
 

@@ -39,7 +39,7 @@ def _by_mtype(cells: pd.DataFrame, more: Iterable[str] = ()) -> Iterator[tuple]:
             yield colour, mtype, rows
 
 
-@framed(width=5.6, height=5.6)
+@framed(width=5.6, height=4.6)
 def plot_circuit(plan: CircuitPlan, *, ax: Axes | None = None) -> Axes:
     """Draw the cells where their somata lie (x and height) and an arrow for each connection.
 

@@ -116,7 +116,7 @@ def plot_somata(connectome: Connectome, ax: Axes | None = None, *, most: int = 8
     """
     check_connectome(connectome, least=1)
     check_number(most, "most", 1)
-    ax = style.new_axes(ax, width=4.2, height=5.6)
+    ax = style.new_axes(ax, width=4.2, height=4.2)
     neurons = connectome.neurons.iloc[:: max(1, -(-connectome.n_neurons // most))]
     if neurons[["x_um", "y_um"]].isna().all(axis=None):
         raise ConnectomeError("No neuron has a position to draw it at: give make_connectome some.")
@@ -160,7 +160,7 @@ def plot_adjacency(
     """
     check_connectome(connectome, least=1)
     check_number(1 if cells is None else cells, "cells", 1)
-    ax = style.new_axes(ax, width=6.2, height=5.2)
+    ax = style.new_axes(ax, width=6.2, height=4.6)
     share, order = _density(connectome, cells)
     _draw_adjacency(ax, connectome, share, order, _log_of(share), _SHARE)
     return ax

@@ -18,7 +18,7 @@ _SECTION = re.compile(r"\n\n(?:Returns|Raises|Notes|Examples)\n---")
 
 
 def framed(
-    *, width: float = 7.0, height: float | Callable[[Any], float] = 4.0
+    *, width: float = 7.0, height: float | Callable[[Any], float] = 3.4
 ) -> Callable[[Callable[_Given, _Drawn]], Callable[_Given, _Drawn]]:
     """Draw in the book's style, on new axes where none are given, and stamp the figure.
 

@@ -38,7 +38,7 @@ def short_number(value: float) -> str:
     return f"{value / 1e6:,.1f}".removesuffix(".0") + " million"
 
 
-@framed(height=4.2)
+@framed(height=3.6)
 def plot_layers(layers: pd.DataFrame, column: str = "n_neurons", ax: Axes | None = None) -> Axes:
     """Draw one quantity of the layers as a column of cortex: height is thickness.
 

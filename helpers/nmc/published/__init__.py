@@ -324,7 +324,7 @@ def _parts(value: Any) -> list:
 #: Without these it is some other table, and looks like one.
 _NEEDED = ("claim", "published", "recomputed", "verdict")
 #: Vectors longer than this are cut in the page, never in the data.
-_SHOWN = 16
+_SHOWN = 4
 
 
 class Comparison(pd.DataFrame):
@@ -385,5 +385,5 @@ def _missing(value: Any) -> bool:
 
 
 def _joined(numbers: list[str], unit: str) -> str:
-    text = "; ".join(numbers[:_SHOWN]) + ("; …" if len(numbers) > _SHOWN else "")
-    return f"{text} {unit}".strip()
+    shown = [*numbers[:2], "…", numbers[-1]] if len(numbers) > _SHOWN else numbers
+    return f"{'; '.join(shown)} {unit}".strip()
