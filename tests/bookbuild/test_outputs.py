@@ -37,9 +37,11 @@ def test_a_number_may_stand_alone(value):
     assert told(value) == []
 
 
-def test_what_is_printed_is_not_looked_at():
-    printed = nbformat.v4.new_output("stream", text="(1, 2)")
-    assert list(shown_badly(nbformat.v4.new_code_cell("print((1, 2))", outputs=[printed]))) == []
+@pytest.mark.parametrize("value, raw", [((1, 2), 0), ({"a": 1}, 1), (pd.Series([1.5]), 1)])
+def test_of_what_is_printed_series_and_dictionaries_are_refused(value, raw):
+    printed = nbformat.v4.new_output("stream", text=str(value))
+    cell = nbformat.v4.new_code_cell("print(value)", outputs=[printed])
+    assert len(list(shown_badly(cell))) == raw
 
 
 @pytest.mark.parametrize("name", ["v_mV", "thickness (µm)", "share", "density (S/cm²)", "n (%)"])

@@ -307,6 +307,8 @@ def problems(notebook: NotebookNode) -> list[tuple[int, str]]:
 
 #: How Python writes containers, quoted text, objects and pandas' columns: nobody writes prose so.
 _RAW = re.compile(r"^(['\"<(\[{]|[\w.]+\()|^dtype: |, dtype: ", re.MULTILINE)
+#: The same among what is printed, which may begin with anything else.
+_PRINTED = re.compile(r"\{'.*|.*\bdtype: .*")
 _RICH = ("text/html", "text/markdown", "text/latex", "image/", "application/")
 #: A unit at the end of a name, in brackets, or in a column of its own.
 _UNIT = re.compile(
@@ -327,6 +329,8 @@ _NONE = re.compile(
 def shown_badly(cell: NotebookNode) -> Iterator[str]:
     """Say what is wrong with what a code cell shows."""
     for output in cell.outputs:
+        if output.output_type == "stream" and (raw := _PRINTED.search(output.text)):
+            yield f"prints a raw object, {raw[0][:60]!r}: make it a table."
         data = output.get("data", {})
         text = data.get("text/plain", "")
         if output.output_type == "execute_result" and not any(k.startswith(_RICH) for k in data):
