@@ -142,7 +142,7 @@ def test_no_comparison_judges_the_real_by_the_invented(name, model, sheets, monk
 
 def test_a_real_package_beside_an_invented_sheet(monkeypatch):
     if not sources.folder_of("MEArec"):
-        pytest.skip("MEArec is not installed (pip install nmc[sources])")
+        pytest.skip("MEArec is not installed (pip install nmc[extracts])")
     monkeypatch.setenv("NMC_SOURCE", "extracts,sample")
     monkeypatch.setenv("NMC_ACCEPT_TERMS", "1")
     sheets = nmc.load_models(step_currents=False)

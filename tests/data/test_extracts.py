@@ -150,7 +150,7 @@ def test_an_installed_package_ships_what_it_should(provider):
     """Runs where the extra is installed: every offered key is offered unaltered."""
     _, keys = sources.PROVIDERS[provider]
     if not sources.folder_of(provider):
-        pytest.skip(f"{provider} is not installed (pip install nmc[sources])")
+        pytest.skip(f"{provider} is not installed (pip install nmc[extracts])")
     assert all(nmc.available(key, "extracts") for key in keys)
 
 
@@ -160,7 +160,7 @@ def test_an_installed_package_ships_what_it_should(provider):
 def test_every_model_of_mearec_runs_as_the_portals_own(model, monkeypatch, request):
     """Step 1 of the package as MEArec ships it, and of the portal's package where it is at hand."""
     if not sources.folder_of("MEArec"):
-        pytest.skip("MEArec is not installed (pip install nmc[sources])")
+        pytest.skip("MEArec is not installed (pip install nmc[extracts])")
     monkeypatch.setenv("NMC_ACCEPT_TERMS", "1")
     monkeypatch.setenv("NMC_SOURCE", "extracts")
     own = nmc.simulate_step(model, 1, mode="converged", progress=False)
