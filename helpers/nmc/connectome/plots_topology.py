@@ -326,9 +326,8 @@ def plot_degrees_by_type(
     Returns
     -------
     matplotlib Axes
-        One line an m-type from the lower to the upper quartile, a dot at the median; filled
-        for excitatory types, hollow for inhibitory ones, coloured by layer. Without `ax` more
-        than 20 types stand in two columns of one scale; the first is returned.
+        One line an m-type between its quartiles, a dot at the median, filled for excitatory
+        types, coloured by layer; for more than 20 types and no `ax` the first of two columns.
     """
     check_table(degrees, ("mtype", column), "nmc.compute_degrees")
     by_type = degrees.groupby("mtype", observed=True)

@@ -96,7 +96,7 @@ def plot_density(circuit: pd.DataFrame, ax: Axes | None = None) -> Axes:
 def plot_mtypes(mtypes: pd.DataFrame, column: str = "n_neurons", ax: Axes | None = None) -> Axes:
     """Draw one quantity of every m-type, grouped by layer, on a logarithmic axis.
 
-    One line an m-type; excitatory types are filled, inhibitory ones hollow.
+    One line an m-type; excitatory types are filled, inhibitory ones hollow.  `ax` is split in two.
 
     Parameters
     ----------
@@ -104,8 +104,6 @@ def plot_mtypes(mtypes: pd.DataFrame, column: str = "n_neurons", ax: Axes | None
         From `nmc.load_mtypes`.
     column : str
         A positive quantity.
-    ax : matplotlib Axes, optional
-        Is split in two: upper layers left, layers 5 and 6 right, on one scale.
     """
     column_of(mtypes, column)
     table = mtypes.sort_values(["layer", "excitatory", column], ascending=[True, False, False])
