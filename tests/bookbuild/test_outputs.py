@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from types import SimpleNamespace
+
 import nbformat
 import numpy as np
 import pandas as pd
@@ -37,8 +40,16 @@ def test_a_number_may_stand_alone(value):
     assert told(value) == []
 
 
-@pytest.mark.parametrize("value, raw", [((1, 2), 0), ({"a": 1}, 1), (pd.Series([1.5]), 1)])
-def test_of_what_is_printed_series_and_dictionaries_are_refused(value, raw):
+@pytest.mark.parametrize(
+    "value, raw",
+    [
+        ((1, 2), 0), ({"a": 1}, 1), (pd.Series([1.5]), 1), (object(), 1), (Path("a"), 0),
+        (SimpleNamespace(a=1), 0), (pd.Timedelta(1), 0), ("It fires (often).", 0),
+        ("Package(L1: its own, 3 synapses)", 1), ("one\n<Plan: 3 cells>\ntwo", 1),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_raw_objects_are_not_printed(value, raw):
     printed = nbformat.v4.new_output("stream", text=str(value))
     cell = nbformat.v4.new_code_cell("print(value)", outputs=[printed])
     assert len(list(shown_badly(cell))) == raw

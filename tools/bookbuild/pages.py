@@ -308,7 +308,7 @@ def problems(notebook: NotebookNode) -> list[tuple[int, str]]:
 #: How Python writes containers, quoted text, objects and pandas' columns: nobody writes prose so.
 _RAW = re.compile(r"^(['\"<(\[{]|[\w.]+\()|^dtype: |, dtype: ", re.MULTILINE)
 #: The same among what is printed, which may begin with anything else.
-_PRINTED = re.compile(r"\{'.*|.*\bdtype: .*")
+_PRINTED = re.compile(r"\{'.*|.*\bdtype: .*|^<\w[^<>]*>$|^[A-Z]\w+\(.*\)$", re.MULTILINE)
 _RICH = ("text/html", "text/markdown", "text/latex", "image/", "application/")
 #: A unit at the end of a name, in brackets, or in a column of its own.
 _UNIT = re.compile(
