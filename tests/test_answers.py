@@ -56,7 +56,7 @@ def forms(wanted: object, known: exercises.Exercise) -> Iterator[object]:
 
 def mistakes(wanted: object) -> Iterator[object]:
     """Write wrong answers of the same kind, and some of another."""
-    yield from (..., None, "", [], "no such thing", float("nan"), {"a": 1})
+    yield from (..., None, "", [], "no such thing", float("nan"), {"a": "none"})
     if isinstance(wanted, dict):
         first, *others = wanted
         yield from ({**wanted, first: wrong} for wrong in mistakes(wanted[first]))
