@@ -236,7 +236,7 @@ def _tried(table: pd.DataFrame, quantity: str) -> np.ndarray:
             "agrees if each sender is one draw: the senders, of several e-types, differ among "
             "themselves (analysis of variance, p < 0.01 in all five rows)",
             "the sheet averages over e-types of the receivers: its U, D and F together are a "
-            "mixture of those that packages of other m-types have (tried on each row)",
+            "mixture of other m-types' packages (tried on each; so is any pathway's sheet)",
         ],
         "not explained",
     )
@@ -423,7 +423,7 @@ CLASSES = (
           "one sample of the reference runs", _spike_times, ("nmc.scoreboard",),
           citation="gleeson2019"),
     Class("cells/rheobase", "rheobase, of a step of 1 s, against the weakest step over 1.2", "±2 %",
-          "ours is found to 1 %; how finely and by what steps the portal searched is not printed",
+          "ours is found to 1 %; the 1 s was chosen after six cells that fire late had been seen",
           _held("rheobase_nA"), ("nmc.scoreboard",)),
     Class("cells/holding", "potential under the holding current against −84 mV", "±0.6 mV",
           "no sheet prints it: the range that five packages gave in an independent review",

@@ -105,3 +105,6 @@ def test_what_a_run_reads_is_listed_and_what_other_data_read_stays(tmp_path):
         "book/one,sheet/layers,sample",
     ]  # fmt: skip
     assert list_reads(Project(tmp_path), pages) == 0
+    read[:] = [{"key": "sheet/models", "invented": True}]  # the other two from kept results
+    assert list_reads(Project(tmp_path), pages) == 1
+    assert len(listed.read_text().splitlines()[1:]) == 4

@@ -409,7 +409,7 @@ def read_lines(path: Path) -> list[dict]:
 
 
 def list_reads(project: Project, pages: list[Page]) -> int:
-    """Write the list again if it lacks a file that these runs read; return how many it lacked."""
+    """Add what these runs read and the list lacks; return how many files it lacked."""
     path = project.root / "helpers/nmc/cli" / READ_BY_CHAPTERS
     if not path.is_file():  # a book of somebody else's
         return 0
@@ -425,7 +425,8 @@ def list_reads(project: Project, pages: list[Page]) -> int:
     lacking = sum(len(keys - packed.get(name, set())) for (name, _), keys in read.items())
     if lacking:
         now = {(name, key, kind) for (name, kind), keys in read.items() for key in folded(keys)}
-        kept = {row for row in before if (row[0], row[2]) not in read and row[0] in project.pages}
+        # All are kept: a run that finds kept results reads fewer files than one without.
+        kept = {row for row in before if row[0] in project.pages}
         rows = sorted(now | kept, key=lambda row: (project.pages.index(row[0]), row))
         pd.DataFrame(rows, columns=["chapter", "key", "data"]).to_csv(path, index=False)
     return lacking

@@ -202,9 +202,7 @@ def _tree(name: str) -> sources.FolderTree:
 
         return WebTree(name)
     if name == "extracts":
-        from nmc.data.sources import ExtractsTree
-
-        return ExtractsTree()
+        return sources.ExtractsTree()
     folder = files.user_path(name.removeprefix("file://"))
     if not folder.is_dir():
         raise SourceError(

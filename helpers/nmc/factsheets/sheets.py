@@ -52,10 +52,13 @@ class Field(NamedTuple):
 
 
 @cache
+def _rows() -> list[dict[str, str]]:
+    with resources.files(__package__).joinpath("fields.csv").open(encoding="utf-8") as lines:
+        return list(csv.DictReader(lines))
+
+
 def fields(sheet: str) -> dict[str, Field]:
     """Return the facts of one kind of sheet by their label, as ``fields.csv`` lists them."""
-    with resources.files(__package__).joinpath("fields.csv").open(encoding="utf-8") as lines:
-        rows = [row for row in csv.DictReader(lines) if row["sheet"] == sheet]
     return {
         row["label"]: Field(
             row["column"],
@@ -65,7 +68,8 @@ def fields(sheet: str) -> dict[str, Field]:
             row["count"] == "yes",
             row["missing"] == "yes",
         )
-        for row in rows
+        for row in _rows()
+        if row["sheet"] == sheet
     }
 
 

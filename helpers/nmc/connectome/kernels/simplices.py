@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import numpy as np
 from llvmlite import ir
-from llvmlite.binding import get_host_cpu_features
 from numba import njit, prange, types
+from numba.core.codegen import get_host_cpu_features
 from numba.extending import intrinsic
 from numba.np.arrayobj import make_array
 
@@ -83,7 +83,7 @@ def _extract(word, mask):
     return found
 
 
-extract = _pext if get_host_cpu_features().get("bmi2") else _extract
+extract = _pext if "+bmi2" in get_host_cpu_features().split(",") else _extract
 
 
 @njit(cache=True)
