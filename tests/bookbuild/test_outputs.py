@@ -47,7 +47,6 @@ def test_a_number_may_stand_alone(value):
         (SimpleNamespace(a=1), 0), (pd.Timedelta(1), 0), ("It fires (often).", 0),
         ("Package(L1: its own, 3 synapses)", 1), ("one\n<Plan: 3 cells>\ntwo", 1),
     ],
-    ids=str,
 )  # fmt: skip
 def test_raw_objects_are_not_printed(value, raw):
     printed = nbformat.v4.new_output("stream", text=str(value))

@@ -36,9 +36,7 @@ N_NEURONS = 31_346
 #: fact sheets; L6_BP with the 70 that the circuit's total of 31,346 asks for), and of the rule the
 #: reach of its axon across layers, the space constant of its connections (both µm), and its
 #: preference for targets below (positive) or above: polarised axons make paths directed.
-MTYPES = pd.read_csv(
-    Path(__file__).with_name("mtypes.csv"), index_col="mtype", float_precision="round_trip"
-)
+MTYPES = pd.read_csv(Path(__file__).with_name("mtypes.csv"), index_col="mtype")
 
 #: Neurons of each m-type in an average microcircuit.
 MTYPE_COUNTS: dict[str, int] = MTYPES["neurons"].to_dict()
