@@ -89,7 +89,10 @@ def test_a_reader_of_files_says_which_error_a_crash_is():
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 @pytest.mark.parametrize("task", ["slow", "deaf", "deaf_elsewhere"])
 def test_it_dies_with_its_parent(number, task):
-    code = f"from nmc.child import run_child; run_child('tasks:{task}', {{}}, label='L5_X')"
+    # A shell's background job ignores interrupts; Python as a reader starts it does not.
+    heed = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    call = f"from nmc.child import run_child; run_child('tasks:{task}', {{}}, label='L5_X')"
+    code = f"{heed}\n{call}"
     parent = psutil.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
     assert wait_until(parent.children, 60)
     below = parent.children()[0]

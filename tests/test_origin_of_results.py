@@ -29,7 +29,7 @@ CALLS = {
     "simulate_fi": lambda: nmc.simulate_fi(SMALL, [0.05]),
     "simulate_iv": lambda: nmc.simulate_iv(SMALL, [-0.02, 0.02]),
     "simulate_threshold": lambda: nmc.simulate_threshold(SMALL, mode="converged"),
-    "simulate_chirp": lambda: nmc.simulate_chirp(SMALL, mode="converged"),
+    "simulate_chirp": lambda: nmc.simulate_chirp(SMALL, duration_ms=500.0),
     "simulate_bap": lambda: nmc.simulate_bap(SMALL, amplitude_nA=1.0, n_places=2),
     "simulate_epsp": lambda: nmc.simulate_epsp(SMALL, "dend[0]"),
     "simulate_bombardment": lambda: nmc.simulate_bombardment(SMALL, duration_ms=20),

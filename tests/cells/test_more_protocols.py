@@ -196,7 +196,7 @@ def test_the_threshold_lies_between_a_silent_and_a_firing_step(small):
 def test_a_shorter_step_has_to_be_stronger(small):
     """Strength and duration: a step of 5 ms needs more; each bracket is what such steps do."""
     brief = nmc.simulate_threshold(small, accuracy=0.03, duration_ms=5.0, progress=False).attrs
-    long = nmc.simulate_threshold(small, accuracy=0.03, progress=False).attrs
+    long = nmc.simulate_threshold(small, progress=False).attrs
     assert brief["duration_ms"] == 5.0 and brief["silent_nA"] > 1.5 * long["firing_nA"]
     for name, fires in (("silent_nA", False), ("firing_nA", True)):
         current = [Step(700.0, 5.0, brief[name]), Step(0.0, 705.0, small.hold_nA)]

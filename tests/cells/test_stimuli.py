@@ -297,7 +297,7 @@ def test_the_threshold_is_bracketed_and_where_the_sample_has_it(small):
     assert ((counts > 0) == (counts.index >= threshold)).all()
     assert threshold == pytest.approx(small.steps_nA[0] / 1.2, rel=0.05)
     with pytest.raises(SimulationError, match="fires without a step"):
-        nmc.simulate_threshold(small, hold_nA=small.steps_nA[2])
+        nmc.simulate_threshold(small, hold_nA=small.steps_nA[2], duration_ms=50.0)
 
 
 @pytest.mark.neuron
