@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tools.sample.biophysics import EK, ENA
+from tools.sample.packages import EK, ENA
 
 CELSIUS = 34.0
 E_H = -45.0

@@ -10,7 +10,7 @@ from nmc import names
 from nmc.data.registry import item
 
 from tools.sample import sheets as planted
-from tools.sample.physiology import pathway_table
+from tools.sample.column import dynamics
 
 MODELS = ("L5_TTPC1_cADpyr232_1", "L23_LBC_cSTUT189_1")
 
@@ -86,7 +86,7 @@ def test_synapses_are_drawn_from_the_pathways(package):
     model, files = package
     table = np.loadtxt(io.StringIO(files["synapses/synapses.tsv"]), skiprows=1)
     kinds = dict(line.split() for line in files["synapses/mtype_map.tsv"].splitlines())
-    pathways = pathway_table()
+    pathways = dynamics()
     post = names.parse_model(model).mtype
     pre = np.array([kinds[str(int(k))] for k in table[:, 2]])
     assert {f"{m}:{post}" for m in set(pre)} <= set(pathways.index)

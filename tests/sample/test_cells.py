@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 from nmc import names
 
-from tools.sample import MODELS, biophysics, packages
-from tools.sample.physiology import pathway_table
+from tools.sample import MODELS, packages
+from tools.sample.column import dynamics
 from tools.sample.trees import APIC, DEND, make_tree
 
 L5 = "L5_TTPC1_cADpyr232_1"
@@ -107,7 +107,7 @@ def test_trees_branch_and_taper_like_neurons(model):
 def test_synapses_are_those_of_the_sheets(members):
     """Presynaptic m-types, numbers and dynamics follow the pathway table, times the cut."""
     table = np.loadtxt(io.StringIO(members(L5)["synapses/synapses.tsv"]), skiprows=1)
-    pathways = pathway_table().query("post == 'L5_TTPC1'")
+    pathways = dynamics().query("post == 'L5_TTPC1'")
     expected = packages.CUT * (pathways["convergence"] * pathways["contacts"]).sum()
     assert len(table) == pytest.approx(expected, rel=0.15)
     mtypes = [names.MTYPES[int(i)] for i in np.unique(table[:, 2])]
@@ -146,10 +146,10 @@ def test_steps_are_120_130_and_140_percent(members):
 
 
 def test_densities_as_a_table():
-    table = biophysics.channel_densities(L5)
+    table = packages.densities(L5)
     ih = table.query("section_list == 'apical' and mechanism == 'Ih'")
     assert "exp((%g" in ih["formula"].item()
-    assert set(table["section_list"]) == set(biophysics.SECTION_LISTS)
+    assert set(table["section_list"]) == set(packages.SECTION_LISTS)
 
 
 # Simulated -------------------------------------------------------------------------------------
@@ -193,7 +193,7 @@ def test_etypes_are_distinct_and_fire_more_at_a_larger_step():
     for model in MODELS:
         counts = [nmc.simulate_step(model, step).attrs["spike_count"] for step in (1, 2, 3)]
         assert min(counts) >= 3, (model, counts)
-        assert biophysics.is_stochastic(model) or counts == sorted(counts), (model, counts)
+        assert packages.is_stochastic(model) or counts == sorted(counts), (model, counts)
         first, isi = intervals(model, step=1)
         etype = nmc.parse_model(model).etype
         delay.setdefault(etype, []).append(first)

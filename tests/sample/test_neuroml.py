@@ -15,9 +15,8 @@ from nmc.data.registry import item
 
 from tests.cells import kinetics_by_hand as channels
 from tools.sample import NEUROML_MODELS
-from tools.sample.biophysics import densities
 from tools.sample.neuroml import NETS, channel_of
-from tools.sample.packages import template_name
+from tools.sample.packages import densities, template_name
 from tools.sample.trees import APIC, DEND, make_tree
 
 
@@ -64,7 +63,9 @@ def test_a_twin_has_the_tree_and_the_densities_of_its_package(model, folder):
         assert found == pytest.approx(length, rel=1e-4)
     table = twin.densities.query("parameter == 'g'").set_index(["section_list", "channel"])
     wanted = [
-        d for d in densities(model) if d.parameter.startswith("g") and "gamma" not in d.parameter
+        d
+        for d in densities(model).itertuples()
+        if d.parameter.startswith("g") and "gamma" not in d.parameter
     ]
     assert len(table) == len(wanted)
     for density in wanted:

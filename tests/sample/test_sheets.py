@@ -7,7 +7,7 @@ import pytest
 from nmc import names
 from nmc.data.registry import item
 
-from tools.sample import column, physiology
+from tools.sample import column
 from tools.sample import sheets as planted
 
 
@@ -161,13 +161,13 @@ def test_space_clamp_factor_is_a_number_or_a_sentence(dynamics):
     values = [v["space_clamp_correction_factor"] for v in dynamics.values()]
     numbers = [v for v in values if not isinstance(v, str)]
     assert len(numbers) == 28  # as many as in the portal's file
-    assert {v for v in values if isinstance(v, str)} == {physiology.NOT_MEASURED}
+    assert {v for v in values if isinstance(v, str)} == {column.NOT_MEASURED}
 
 
 def test_six_classes_are_found_again_from_the_parameters(dynamics):
     """Nearest class centre in log U, D, F: every pathway falls into its own."""
-    kinds = list(physiology.CLASSES)
-    centres = np.log(np.array(list(physiology.CLASSES.values())))
+    kinds = list(column.CLASSES)
+    centres = np.log(np.array(list(column.CLASSES.values())))
     for key, entry in dynamics.items():
         point = np.log([entry["u_mean"], entry["d_mean"], entry["f_mean"]])
         nearest = kinds[int(np.argmin(((centres - point) ** 2).sum(1)))]

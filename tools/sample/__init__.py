@@ -1,9 +1,8 @@
 """The maker of the synthetic sample; it runs on maintainers' machines alone (``make sample``).
 
-`write_tree` writes a source tree with the files, names, layouts and units of the portal's, from
-a seed; `write_package` writes one me-type package.  Every number is invented, its truth is known
-(`tools.sample.column`, `tools.sample.physiology`), and the few disagreements put in on purpose are
-listed in ``planted.csv``.  `pack` puts a tree into the archive that the package ships.
+It writes a source tree with the files, names, layouts and units of the portal's, from a seed, and
+puts it into the archive that the package ships.  Every number is invented, its truth is known
+(`tools.sample.column`), and the few disagreements put in on purpose stand in ``planted.csv``.
 """
 
 from __future__ import annotations

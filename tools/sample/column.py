@@ -9,6 +9,11 @@ with their distance (after the vertical gap between their layers is taken off), 
 the direction a polarised axon takes, and its strength depends on the two types alone.  The
 1,932 strongest of the 3,025 ordered pairs of m-types are the sample's pathways; as many as the
 portal's pathway files list.
+
+Synapses are of six classes, named as in the portal's files; every pathway's utilisation ``U``,
+recovery ``D`` and facilitation ``F`` lie close to the centre of its class, so that the classes
+can be found again from the parameters.  The response (amplitude, failures, variation, latency,
+rise, decay) follows from those and the postsynaptic cells by simple relations, with noise.
 """
 
 from __future__ import annotations
@@ -20,6 +25,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from nmc import names
+
+from tools.sample import SEED
 
 #: Thickness of each cortical layer, µm (circuit fact sheet).
 THICKNESS_UM = {"L1": 165.0, "L2": 149.0, "L3": 353.0, "L4": 190.0, "L5": 525.0, "L6": 700.0}
@@ -37,9 +44,6 @@ N_NEURONS = 31_346
 #: reach of its axon across layers, the space constant of its connections (both µm), and its
 #: preference for targets below (positive) or above: polarised axons make paths directed.
 MTYPES = pd.read_csv(Path(__file__).with_name("mtypes.csv"), index_col="mtype")
-
-#: Neurons of each m-type in an average microcircuit.
-MTYPE_COUNTS: dict[str, int] = MTYPES["neurons"].to_dict()
 
 #: Rank of e-types in an m-type with several, from common to rare: an invention.
 _ETYPE_WEIGHT = {
@@ -143,11 +147,6 @@ def _reach_um(pre: str, post: str) -> float:
     return 0.45 * float(MTYPES.at[pre, "axon_reach_um"]) + 0.6 * apical + 60.0
 
 
-def _gap_um(pre: str, post: str) -> float:
-    """Vertical distance of the middles of two m-types' layers."""
-    return abs(sum(_span_um(pre)) / 2 - sum(_span_um(post)) / 2)
-
-
 def _weight(pre: str, post: str) -> float:
     """Density of a layer's own excitatory network, so that large layers do not drown the rest."""
     if sign(pre) == sign(post) == "E" and names.layer_of(pre) == names.layer_of(post):
@@ -170,16 +169,16 @@ def _mean_kernel(pre_span, post_span, gap_um: float, length_um: float, lean: flo
 def _all_pairs() -> pd.DataFrame:
     rng = np.random.default_rng(_RULE_SEED)
     noise = np.exp(rng.normal(-0.1, 0.45, (len(names.MTYPES),) * 2))
-    rows = []
+    spans, rows = {m: _span_um(m) for m in names.MTYPES}, []
     for (a, pre), (b, post) in product(enumerate(names.MTYPES), repeat=2):
-        gap = _gap_um(pre, post)
+        gap = abs(sum(spans[pre]) / 2 - sum(spans[post]) / 2)
         length, lean = (float(MTYPES.at[pre, name]) for name in ("length_um", "lean"))
         peak = _BASE[sign(pre), sign(post)] * noise[a, b] * np.exp(-gap / _reach_um(pre, post))
         peak *= _weight(pre, post)
         if suffix(pre) == "ChC":  # chandelier cells contact initial segments of pyramids only
             peak *= float(sign(post) == "E")
-        kernel = _mean_kernel(_span_um(pre), _span_um(post), gap, length, lean)
-        expected = MTYPE_COUNTS[pre] * MTYPE_COUNTS[post] * peak * kernel
+        kernel = _mean_kernel(spans[pre], spans[post], gap, length, lean)
+        expected = float(MTYPES.at[pre, "neurons"] * MTYPES.at[post, "neurons"]) * peak * kernel
         rows.append((pre, post, peak, length, gap, lean, expected))
     columns = ["pre", "post", "peak", "length_um", "gap_um", "lean", "expected"]
     return pd.DataFrame(rows, columns=columns)
@@ -197,8 +196,139 @@ def pathways() -> pd.DataFrame:
     factor = N_CONNECTIONS / table["expected"].sum()
     table["expected"] *= factor
     table["peak"] *= factor * DENSER
-    table["reciprocity"] = [
-        RECIPROCITY[sign(a), sign(b)] for a, b in zip(table["pre"], table["post"], strict=True)
-    ]
+    signs = zip(table["pre"].map(sign), table["post"].map(sign), strict=True)
+    table["reciprocity"] = [RECIPROCITY[pair] for pair in signs]
     table.index = pd.Index(table["pre"] + ":" + table["post"], name="pathway")
     return table
+
+
+# Synapses ------------------------------------------------------------------------------------
+
+_STREAM = 91
+#: Mean contacts of a connection by class, and their spread: inventions of the right size.
+_CONTACTS = {("E", "E"): 3.6, ("E", "I"): 6.0, ("I", "E"): 13.0, ("I", "I"): 11.0}
+SPREAD = 0.38
+CONTACTS_STREAM = 77
+
+#: Centre of each class: U, D in ms, F in ms. Invented.
+CLASSES = {
+    "Excitatory, facilitating": (0.09, 140.0, 670.0),
+    "Excitatory, depressing": (0.50, 670.0, 17.0),
+    "Excitatory, pseudo-linear": (0.26, 420.0, 180.0),
+    "Inhibitory, facilitating": (0.06, 62.0, 430.0),
+    "Inhibitory, depressing": (0.25, 710.0, 21.0),
+    "Inhibitory, pseudo-linear": (0.31, 170.0, 70.0),
+}
+#: Spread of U, D, F between the pathways of a class and between the cells of a pathway.
+_BETWEEN, _WITHIN = 0.05, {"E": (0.10, 0.15, 0.20), "I": (0.28, 0.30, 0.24)}
+
+#: What the portal writes where no factor is known.
+NOT_MEASURED = "Synaptic conductance not measured experimentally"
+
+#: Weight over sheet conductance in the packages where no factor is known.
+NO_FACTOR = 2.0
+E_GABA_mV = -80.0
+
+_REST = ("resting_membrane_potential_mV", "input_resistance_MOhm", "membrane_time_constant_ms")
+# Area of a contact's conductance over its peak, ms, with what NMDA adds at rest; and the share of
+# its charge that raises the soma: both excitatory, inhibitory.
+_OPEN_ms = (2.8, 9.0)
+_REACHES_SOMA = (0.55, 0.42)
+_SPEED_um_per_ms = 300.0
+_SPREADS = {"epsp": 0.40, "risetime": 0.35, "decay": 0.20, "latency": 0.35, "failures": 0.80,
+           "cv_psp_amplitude": 0.22}  # fmt: skip
+
+_MEASURED = {
+    **{f"{a}:{b}": 2.2 for a in ("L4_PC", "L4_SP", "L4_SS") for b in ("L4_PC", "L4_SP", "L4_SS")},
+    **{f"{a}:{b}": 4.6 for a in ("L5_TTPC1", "L5_TTPC2") for b in ("L5_TTPC1", "L5_TTPC2")},
+    **{f"{a}:L5_{b}": 3.2 for a in ("L5_TTPC1", "L5_TTPC2") for b in ("LBC", "NBC", "SBC")},
+    **{f"L5_{a}:{b}": 2.1 for a in ("MC", "LBC", "SBC") for b in ("L5_TTPC1", "L5_TTPC2")},
+    "L4_SS:L23_PC": 1.6, "L23_SBC:L23_PC": 2.6, "L23_LBC:L23_PC": 2.6,
+}  # fmt: skip
+
+
+def synapse_class(pre: str, post: str) -> str:
+    """Synaptic class of a pathway; which cells make which class is a rule of the sample's own."""
+    same_layer = names.layer_of(pre) == names.layer_of(post)
+    to_e = sign(post) == "E"
+    if sign(pre) == "E":
+        if suffix(post) == "MC":
+            return "Excitatory, facilitating"
+        corticothalamic = names.layer_of(pre) == "L6" and suffix(pre) in ("TPC_L4", "BPC")
+        linear = corticothalamic and to_e and same_layer
+        return "Excitatory, pseudo-linear" if linear else "Excitatory, depressing"
+    if suffix(pre) == "SBC" and to_e:
+        return "Inhibitory, facilitating"
+    if suffix(pre) in ("BTC", "NBC") and to_e and same_layer:
+        return "Inhibitory, pseudo-linear"
+    return "Inhibitory, depressing"
+
+
+def mean_contacts() -> pd.Series:
+    """Mean number of synapses a connection of each pathway makes (the sample's truth)."""
+    table = pathways()
+    rng = np.random.default_rng(CONTACTS_STREAM)
+    base = [_CONTACTS[sign(a), sign(b)] for a, b in zip(table["pre"], table["post"], strict=True)]
+    return base * pd.Series(np.exp(rng.normal(0, 0.18, len(table))), index=table.index)
+
+
+@cache
+def dynamics() -> pd.DataFrame:
+    """Synapses of all pathways, unrounded: class, short-term dynamics, conductance.
+
+    ``contacts`` (synapses per connection), ``convergence`` (cells), ``tau_decay_ms`` (1.7 or 8.3);
+    ``u``, ``d`` (ms), ``f`` (ms) and ``gsyn`` (nS) each as ``…_mean`` and ``…_std``.
+    """
+    rng = np.random.default_rng([SEED, _STREAM])
+    out = pathways()[["pre", "post"]].copy()
+    pairs = zip(out["pre"], out["post"], strict=True)
+    out["synapse_type"] = [synapse_class(pre, post) for pre, post in pairs]
+    out["space_clamp_correction_factor"] = out.index.map(_MEASURED).astype(float)
+    out["contacts"] = mean_contacts()
+    excitatory = out["synapse_type"].str.startswith("E").to_numpy()
+    centres = np.array([CLASSES[c] for c in out["synapse_type"]])
+    within = np.where(excitatory[:, None], _WITHIN["E"], _WITHIN["I"])
+    for k, name in enumerate("udf"):
+        mean = centres[:, k] * _noise(len(out), _BETWEEN, rng)
+        out[f"{name}_mean"] = mean
+        out[f"{name}_std"] = mean * within[:, k] * _noise(len(out), 0.15, rng)
+    out["gsyn_mean"] = np.where(excitatory, 0.31, 0.36) * _noise(len(out), 0.10, rng)
+    out["gsyn_std"] = out["gsyn_mean"] * np.where(excitatory, 0.35, 0.45)
+    out["tau_decay_ms"] = np.where(excitatory, 1.7, 8.3)
+    out["convergence"] = pathways()["expected"] / out["post"].map(MTYPES["neurons"])
+    return out
+
+
+def _noise(n: int, sigma: float, rng) -> np.ndarray:
+    return np.exp(rng.normal(0, sigma, n))
+
+
+def physiology(rest: pd.DataFrame) -> pd.DataFrame:
+    """Physiology of all pathways, unrounded: `dynamics` and the response they give.
+
+    Amplitude: the mean charge that is released, over the cell's capacity, less what the dendrite
+    keeps.  Reliability: contacts that release independently (del Castillo and Katz 1954,
+    J. Physiol. 124:560-573), their number about its mean.
+    """
+    out, rng = dynamics().copy(), np.random.default_rng([SEED, _STREAM, 1])
+    rest = rest.groupby([names.parse_model(m).mtype for m in rest.index]).mean().loc[out["post"]]
+    excitatory = out["synapse_type"].str.startswith("E").to_numpy()
+    n, u = out["contacts"].to_numpy(), out["u_mean"].to_numpy()
+    v_rest, resistance, tau = (rest[c].to_numpy() for c in _REST)
+    weight = out["gsyn_mean"] * out["space_clamp_correction_factor"].fillna(NO_FACTOR)
+    driving = np.where(excitatory, -v_rest, np.abs(E_GABA_mV - v_rest))
+    counts = np.maximum(n[:, None] + SPREAD * n[:, None] * np.array([-1.0, 0.0, 1.0]), 1.0)
+    charge = n * u * weight.to_numpy() * np.where(excitatory, *_OPEN_ms) * driving  # fC
+    means = {
+        "epsp": charge / (1e3 * tau / resistance) * np.where(excitatory, *_REACHES_SOMA),
+        "risetime": np.where(excitatory, 2.0, 3.9),
+        "decay": 1.8 * tau,
+        "latency": 1.7 + pathways()["gap_um"].to_numpy() / _SPEED_um_per_ms,
+        "failures": 100 * ((1 - u[:, None]) ** counts).mean(axis=1),
+        "cv_psp_amplitude": np.sqrt((1 - u) / (n * u) + 0.25**2),
+    }
+    for name, spread in _SPREADS.items():
+        mean = means[name] * _noise(len(out), 0.30 if name == "epsp" else 0.08, rng)
+        out[f"{name}_mean"] = np.minimum(mean, 99.0) if name == "failures" else mean
+        out[f"{name}_std"] = out[f"{name}_mean"] * spread * _noise(len(out), 0.20, rng)
+    return out

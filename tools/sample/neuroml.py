@@ -12,17 +12,24 @@ from pathlib import Path
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from nmc import names
-from nmc.data.registry import item
 
-from tools.sample import NEUROML_MODELS, biophysics
-from tools.sample.biophysics import CM, E_H, EK, ENA, RA, CA_OUT_mM, CA_REST_mM, SHELL_um
+from tools.sample import NEUROML_MODELS
 from tools.sample.packages import (
+    CM,
     CURRENTS,
+    E_H,
+    EK,
+    ENA,
+    RA,
+    SECTION_LISTS,
+    CA_OUT_mM,
+    CA_REST_mM,
+    SHELL_um,
+    densities,
     gid_of,
     measured,
     package_hash,
     template_name,
-    write_zip,
 )
 from tools.sample.trees import APIC, CONTOUR_POINTS, DEND, Tree, make_tree, stub_diameters
 
@@ -48,7 +55,7 @@ _TEMPLATES = Environment(
 _TEMPLATES.globals |= {
     "note": "Synthetic: invented for the sample of the package nmc, CC BY 4.0.",
     "rest_mM": CA_REST_mM, "out_mM": CA_OUT_mM, "shell_um": SHELL_um, "cm": CM, "ra": RA,
-    "groups": list(biophysics.SECTION_LISTS), "v_init": -80.0,
+    "groups": list(SECTION_LISTS), "v_init": -80.0,
 }  # fmt: skip
 _STEP = 3
 _POOL = "CaDynamics_E2_NML2"
@@ -57,11 +64,6 @@ _STUB_UM = 30.0
 _DISCS = 21
 #: Random channels count in pS/µm², everything else in S/cm².
 _PS_PER_UM2 = 1e-4
-
-
-def write_neuroml(folder: Path) -> None:
-    """Write the archive below ``folder``, where the public conversion stands in a tree."""
-    write_zip(folder / item("neuroml/subset").path, TOP, neuroml_members())
 
 
 def neuroml_members() -> dict[str, str]:
@@ -74,9 +76,9 @@ def neuroml_members() -> dict[str, str]:
         template = template_name(model)
         files[f"{template}_0_0.cell.nml"] = cell_file(model)
         if model.name in NETS:
-            files[f"{template}.net.nml"] = _net_file(model, None)
-            files[f"{template}.stepcurrent{_STEP}.net.nml"] = _net_file(model, _STEP)
-            files[f"LEMS_{model.name}.xml"] = _lems_file(model, _STEP)
+            files[f"{template}.net.nml"] = _net_file(model, step=False)
+            files[f"{template}.stepcurrent{_STEP}.net.nml"] = _net_file(model, step=True)
+            files[f"LEMS_{model.name}.xml"] = _lems_file(model)
     return dict(sorted(files.items()))
 
 
@@ -91,7 +93,7 @@ def channel_of(mechanism: str) -> str:
 
 def _channel_files(model: names.Model) -> list[str]:
     """Files that a model's cell includes: its channels in alphabetical order, and the pools."""
-    used = {channel_of(d.mechanism) for d in biophysics.densities(model)}
+    used = set(densities(model)["mechanism"].map(channel_of))
     channels = sorted(used & (set(CHANNELS) | {"pas"}))
     return [*(f"{name}.channel.nml" for name in channels), f"{_POOL}.nml"]
 
@@ -99,7 +101,7 @@ def _channel_files(model: names.Model) -> list[str]:
 def pools(model: names.Model) -> dict[str, tuple[str, float, float]]:
     """Calcium pool's name → section list, gamma and decay (ms)."""
     found: dict[str, dict[str, float]] = {}
-    for density in biophysics.densities(model):
+    for density in densities(model).itertuples():
         if density.mechanism == "CaDynamics_E2":
             found.setdefault(density.section_list, {})[density.parameter[:5]] = density.value
     return {
@@ -156,42 +158,38 @@ def _sections(tree: Tree) -> list[dict]:
 
 def _channels(model: names.Model) -> list[dict]:
     """Conductances by section list: uniform, reversing at Nernst's potential, or growing."""
-    table = biophysics.densities(model)
-    leak = {d.section_list: d.value for d in table if d.parameter == "e_pas"}
+    table = densities(model)
+    leak = table[table["parameter"] == "e_pas"].set_index("section_list")["value"]
+    conducting = table["parameter"].str.startswith("g") & (table["mechanism"] != "CaDynamics_E2")
     found = []
-    for density in table:
-        if not density.parameter.startswith("g") or density.mechanism == "CaDynamics_E2":
-            continue
+    for density in table[conducting].itertuples():
         channel, group = channel_of(density.mechanism), density.section_list
         ion, erev = CHANNELS.get(channel) or ("non_specific", leak.get(group))
-        scale = _PS_PER_UM2 if density.mechanism == "StochKv" else 1.0
+        value = density.value * (_PS_PER_UM2 if density.mechanism == "StochKv" else 1.0)
         found.append({
             "id": f"{group}_{density.parameter}", "channel": channel, "ion": ion, "group": group,
             "kind": "growing" if density.growing else "nernst" if erev is None else "uniform",
-            "value": f"{density.value * scale:.10g}", "erev": erev,
+            "value": density.formula.replace("%g", "p") if density.growing else f"{value:.10g}",
+            "erev": erev,
         })  # fmt: skip
-        if density.growing:
-            base, gain, rate = biophysics.GROWING_RULE
-            law = f"({base:f} + {gain:f}*exp((p-0.000000)*{rate:f}))*{density.value:f}"
-            found[-1]["value"] = law
     return found
 
 
-def _net_file(model: names.Model, step: int | None) -> str:
+def _net_file(model: names.Model, step: bool) -> str:
     """Text of the cell's net, without input or with the package's holding current and a step."""
     pulses = []
     if step:
         found = measured([model.name])[model.name]
-        pulses = [(f"stepcurrent{step}_hyp", 0, 3000, found[CURRENTS[0]]),
-                  (f"stepcurrent{step}", 700, 2000, found[CURRENTS[step]])]  # fmt: skip
+        pulses = [(f"stepcurrent{_STEP}_hyp", 0, 3000, found[CURRENTS[0]]),
+                  (f"stepcurrent{_STEP}", 700, 2000, found[CURRENTS[_STEP]])]  # fmt: skip
     return _render("net", id="synthetic_net", cell=f"{template_name(model)}_0_0", pulses=pulses)
 
 
-def _lems_file(model: names.Model, step: int) -> str:
+def _lems_file(model: names.Model) -> str:
     """Text of the LEMS file that runs a cell's step-current net for three seconds."""
     template = template_name(model)
     files = ["Cells.xml", "Networks.xml", "Simulation.xml",
-             f"{template}.stepcurrent{step}.net.nml", f"{template}_0_0.cell.nml",
+             f"{template}.stepcurrent{_STEP}.net.nml", f"{template}_0_0.cell.nml",
              *_channel_files(model)]  # fmt: skip
     name = model.name.replace("-", "")
     return _render("lems", name=name, cell=f"{template}_0_0", files=files)

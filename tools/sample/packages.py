@@ -1,6 +1,9 @@
 """Synthetic me-type packages: zips with the portal's member names and formats.
 
-What a package or a sheet prints of a cell's answer to a current was measured on it with NEURON.
+All models of an e-type share the channel densities of ``densities.toml``, tuned by hand until each
+fires as its e-type is described (Petilla terminology, Nature Reviews Neuroscience 9:557-568, 2008);
+they differ in shape.  What a package or a sheet prints of a cell's answer to a current was measured
+on it with NEURON.
 """
 
 from __future__ import annotations
@@ -9,10 +12,11 @@ import hashlib
 import json
 import re
 import tempfile
+import tomllib
 import zipfile
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import version
 from multiprocessing import get_context
 from pathlib import Path
@@ -22,9 +26,8 @@ import numpy as np
 import pandas as pd
 from nmc import names
 from nmc.cells.morphology import outline_diameter
-from nmc.data.registry import item
 
-from tools.sample import SEED, biophysics, physiology
+from tools.sample import SEED, column
 from tools.sample.trees import APIC, AXON, DEND, SOMA, Tree, make_tree, rng_of, to_asc
 
 _HERE = Path(__file__).parent
@@ -39,6 +42,84 @@ _TEXT = (
     "synapses/synapses.hoc", "template.hoc",
 )  # fmt: skip
 _EMPTY_FOLDERS = ("hoc_recordings/", "python_recordings/")
+
+
+# Channel densities -----------------------------------------------------------------------------
+
+SECTION_LISTS = ("somatic", "basal", "apical", "axonal")
+RA, CM, ENA, EK, E_H = 100.0, 1.0, 50.0, -85.0, -45.0
+CA_OUT_mM, CA_REST_mM, SHELL_um = 2.0, 1e-4, 0.1
+
+#: Reversal potential of an ion, and the channels that pass it.
+_REVERSALS = {
+    "ena": (ENA, {"NaTs2_t", "NaTa_t", "Nap_Et2"}),
+    "ek": (EK, {"SKv3_1", "K_Tst", "K_Pst", "Im", "SK_E2", "KdShu2007", "StochKv"}),
+}
+_UNIFORM = "(0.0 * %g + 1.0)*{:f}"
+#: Kole et al. (2006), J. Neuroscience 26:1677: Ih grows exponentially away from the soma.
+_GROWING = "(-0.869600 + 2.087000*exp((%g-0.000000)*0.003100))*{:f}"
+_SETS = tomllib.loads((_HERE / "densities.toml").read_text("utf-8"))
+
+
+@cache
+def densities(model: names.Model | str) -> pd.DataFrame:
+    """Return the channel densities of a model: those of its e-type, as all models of it share.
+
+    ``section_list``, ``mechanism``, ``parameter`` (``gIhbar_Ih`` or ``e_pas``), ``value``, whether
+    it is ``growing`` from the soma, and ``formula``, in HOC, of the distance ``%g`` in µm.
+    """
+    etype = names.parse_model(model).etype
+    common = _SETS["pyramidal" if etype == "cADpyr" else "interneuron"]
+    changes, rows = _SETS.get(etype, {}), []
+    for group in SECTION_LISTS:
+        # interneurons have no apical dendrite; the portal's files write one out all the same
+        like = group if group in common else "basal"
+        for name, value in (common[like] | changes.get(like, {})).items():
+            head, bar, tail = name.partition("bar_")
+            growing = name == "gIhbar_Ih" and group == "apical"
+            formula = (_GROWING if growing else _UNIFORM).format(value)
+            mechanism = tail if bar else head.partition("_")[2]
+            rows.append((group, mechanism, name, value, growing, formula))
+    columns = ["section_list", "mechanism", "parameter", "value", "growing", "formula"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def mechanisms(model: names.Model | str) -> tuple[str, ...]:
+    """Names of the MOD files a model needs, synapses included, in alphabetical order."""
+    channels = set(densities(model)["mechanism"]) - {"pas"}
+    return tuple(sorted(channels | {"ProbAMPANMDA_EMS", "ProbGABAAB_EMS"}))
+
+
+def is_stochastic(model: names.Model | str) -> bool:
+    """Whether a model has channels that open at random."""
+    return "StochKv" in mechanisms(model)
+
+
+def _biophysics(model: names.Model) -> str:
+    """Body of the biophysics template: insert the mechanisms, set constants and densities."""
+    lines: list[str] = []
+
+    def forsec(section_list: str, *statements: str) -> None:
+        inside = (f"\t\t{statement}" for statement in statements)
+        lines.extend([f"\tforsec $o1.{section_list} {{", *inside, "\t}", ""])
+
+    table = densities(model)
+    forsec("all", "insert pas")
+    channels = {name: part.unique() for name, part in table.groupby("section_list")["mechanism"]}
+    for section_list in SECTION_LISTS:
+        forsec(section_list, *(f"insert {one}" for one in channels[section_list] if one != "pas"))
+    forsec("all", f"Ra = {RA:g}")
+    forsec("all", f"cm = {CM:g}")
+    for section_list in SECTION_LISTS:
+        for ion, (reversal, passing) in _REVERSALS.items():
+            if passing & {*channels[section_list]}:
+                forsec(section_list, f"{ion} = {reversal:g}")
+    for row in table.itertuples():
+        lines.append(f'\tdistribute($o1.{row.section_list},"{row.parameter}","{row.formula}")')
+    return "\n".join(lines) + "\n"
+
+
+# Packages --------------------------------------------------------------------------------------
 
 
 @cache
@@ -77,27 +158,24 @@ def package_members(
     if currents is None:
         currents = [measured([model.name])[model.name][c] for c in CURRENTS]
     shape = f"synthetic-{package_hash(model)}"
-    stochastic = biophysics.is_stochastic(model)
-    gid = gid_of(model)
+    stochastic, gid = is_stochastic(model), gid_of(model)
     hold, *steps = (f"{current:.7f}" for current in currents)
     tokens = {
         "MODEL": model.name, "SEED": str(SEED), "HASH": package_hash(model),
         "TEMPLATE": template_name(model), "ETYPE_ID": model.etype_id,
-        "MORPHOLOGY": shape, "GID": str(gid), "BODY": biophysics.to_hoc(model),
+        "MORPHOLOGY": shape, "GID": str(gid), "BODY": _biophysics(model),
         "RNG": _template("rng" if stochastic else "rng_none"),
         "STOCHASTIC": f"    re_init_rng({gid})\n" if stochastic else "",
         "HOLD": hold, "STEP1": steps[0], "STEP2": steps[1], "STEP3": steps[2],
     }  # fmt: skip
-    members = dict.fromkeys(_TEXT, "")
-    for name in members:
-        parts = re.split(r"@([A-Z_0-9]+)@", _template(name))
-        members[name] = "".join(tokens[p] if k % 2 else p for k, p in enumerate(parts))
-    members |= {f"mechanisms/{m}.mod": mechanism_text(m) for m in biophysics.mechanisms(model)}
+    fill = partial(re.sub, r"@([A-Z_0-9]+)@", lambda match: tokens[match[1]])
+    members = {name: fill(_template(name)) for name in _TEXT}
+    members |= {f"mechanisms/{m}.mod": mechanism_text(m) for m in mechanisms(model)}
     members[f"morphology/{shape}.asc"] = to_asc(make_tree(model))
     members["current_amps.dat"] = " ".join([hold, *steps])
     members["cellinfo.json"] = json.dumps(_cellinfo(model, shape, gid), indent=4)
     members[".provenance.json"] = json.dumps({"gid": gid, "seed": SEED, "invented": True}, indent=4)
-    members |= {f"synapses/{n}": t for n, t in synapse_files(model).items()}
+    members |= {f"synapses/{n}": t for n, t in _synapse_files(model).items()}
     return dict(sorted((members | dict.fromkeys(_EMPTY_FOLDERS, "")).items()))
 
 
@@ -112,14 +190,6 @@ def _cellinfo(model: names.Model, shape: str, gid: int) -> dict[str, str]:
         "me-type": f"{model.mtype}_{etype}",
         "morphology": shape,
     }
-
-
-def write_package(folder: Path, model: names.Model | str) -> Path:
-    """Write the synthetic package of a model below `folder`, where the portal kept it."""
-    model = names.parse_model(model)
-    path = folder / item(f"model/{model}").path
-    write_zip(path, f"{model.name}/", package_members(model))
-    return path
 
 
 def write_zip(path: Path, top: str, members: dict[str, str]) -> None:
@@ -142,7 +212,6 @@ def write_zip(path: Path, top: str, members: dict[str, str]) -> None:
 #: The portal's own packages hold about twice the sheet's numbers, for they were cut from a
 #: larger tissue than the column that the sheets count.
 CUT = 2.0
-COLUMNS = 13
 _SENTINEL = "-1e+15"
 _SECTION_LIST = {SOMA: 0, DEND: 1, APIC: 2}
 
@@ -164,7 +233,7 @@ def synapse_table(model: names.Model | str) -> np.ndarray:
     model = names.parse_model(model)
     tree = make_tree(model)
     rng = rng_of(model, SEED, stream=2)
-    pathways = physiology.pathway_table()
+    pathways = column.dynamics()
     pathways = pathways[pathways["post"] == model.mtype]
     cells = rng.poisson(CUT * pathways["convergence"].to_numpy())
     cell_path = np.repeat(np.arange(len(pathways)), cells)
@@ -179,26 +248,27 @@ def synapse_table(model: names.Model | str) -> np.ndarray:
         return mean * np.exp(rng.normal(-(spread**2) / 2, spread, n))
 
     excitatory = pathways["synapse_type"].str.startswith("E").to_numpy()[path]
-    factor = pathways["space_clamp_correction_factor"].fillna(physiology.NO_FACTOR)
+    factor = pathways["space_clamp_correction_factor"].fillna(column.NO_FACTOR)
     section, position, reach = _places(tree, excitatory, rng)
     number = np.zeros(len(tree.kind), int)  # of each section among those of its kind
     for kind in _SECTION_LIST:
         number[tree.of(kind)] = np.arange(len(tree.of(kind)))
-    out = np.empty((n, COLUMNS))
-    out[:, 0] = np.arange(n)
-    out[:, 1] = 100_000 + cell
-    out[:, 2] = pathways["pre"].map(_MTYPE_ID).to_numpy()[path]
-    out[:, 3] = [_SECTION_LIST[kind] for kind in tree.kind[section]]
-    out[:, 4] = number[section]
-    out[:, 5] = position
-    out[:, 6] = pathways["synapse_type"].map(_TYPE).to_numpy()[path]
-    out[:, 7] = around("d_mean", 0.15)
-    out[:, 8] = around("f_mean", 0.15)
-    out[:, 9] = np.clip(around("u_mean", 0.10), 0.01, 0.95)
-    out[:, 10] = around("tau_decay_ms", 0.05)
-    out[:, 11] = 0.6 + (np.repeat(rng.gamma(3.0, 60.0, len(cell_path)), counts) + reach) / 300.0
-    out[:, 12] = around("gsyn_mean", 0.20) * factor.to_numpy()[path]
-    return out
+    columns = [
+        np.arange(n),
+        100_000 + cell,
+        pathways["pre"].map(_MTYPE_ID).to_numpy()[path],
+        [_SECTION_LIST[kind] for kind in tree.kind[section]],
+        number[section],
+        position,
+        pathways["synapse_type"].map(_TYPE).to_numpy()[path],
+        around("d_mean", 0.15),
+        around("f_mean", 0.15),
+        np.clip(around("u_mean", 0.10), 0.01, 0.95),
+        around("tau_decay_ms", 0.05),
+        0.6 + (np.repeat(rng.gamma(3.0, 60.0, len(cell_path)), counts) + reach) / 300.0,
+        around("gsyn_mean", 0.20) * factor.to_numpy()[path],
+    ]
+    return np.column_stack(columns)
 
 
 def _places(tree: Tree, excitatory: np.ndarray, rng) -> tuple[np.ndarray, ...]:
@@ -217,12 +287,11 @@ def _places(tree: Tree, excitatory: np.ndarray, rng) -> tuple[np.ndarray, ...]:
     return section, position, start[section] + position * length[section]
 
 
-def synapse_files(model: names.Model | str) -> dict[str, str]:
-    """Text of ``synapses.tsv``, ``mtype_map.tsv`` and ``synconf.txt`` of a model."""
+def _synapse_files(model: names.Model | str) -> dict[str, str]:
     table = synapse_table(model)
     row = "%d\t%d\t%d\t%d\t%d\t%.3f\t%d\t%.4f\t%.4f\t%.6f\t%.5f\t%.5f\t%.6f\n"
     return {
-        "synapses.tsv": f"{len(table)} {COLUMNS}\n" + "".join(row % tuple(r) for r in table),
+        "synapses.tsv": f"{len(table)} {table.shape[1]}\n" + "".join(row % tuple(r) for r in table),
         "mtype_map.tsv": "".join(f"{number}\t{name}\n" for name, number in _MTYPE_ID.items()),
         "synconf.txt": _synconf(table),
     }
@@ -260,7 +329,7 @@ def measured(models: Iterable[str]) -> dict[str, dict[str, float]]:
     _STORE.mkdir(parents=True, exist_ok=True)
     places = {}
     for model in models:
-        rule = _RULE[biophysics.is_stochastic(model)]
+        rule = _RULE[is_stochastic(model)]
         text = json.dumps([package_members(model, (0.0,) * 4), version("neuron"), rule])
         places[model] = _STORE / f"{hashlib.sha256(text.encode()).hexdigest()}.json"
     missing = [m for m in models if not places[m].exists()]
@@ -282,14 +351,11 @@ def _measure(model: str) -> dict[str, float]:
     from there to threshold, the first maximum of the soma's steady current over its voltage.
     """
     with tempfile.TemporaryDirectory() as folder:
-        root = Path(folder) / model
-        for name, text in package_members(model, (0.0,) * 4).items():
-            (root / name).parent.mkdir(parents=True, exist_ok=True)
-            if not name.endswith("/"):
-                (root / name).write_text(text, encoding="utf-8")
-        package = nmc.load_package(root, trust=True)
+        path = Path(folder) / f"{model}.zip"
+        write_zip(path, f"{model}/", package_members(model, (0.0,) * 4))
+        package = nmc.load_package(path, trust=True)
         rest = nmc.simulate_rest(package, progress=False).attrs
-        hold, fold = _steady_currents(nmc.load_cell(package), biophysics.is_stochastic(model))
+        hold, fold = _steady_currents(nmc.load_cell(package), is_stochastic(model))
     found = dict(zip(CURRENTS, (hold, *(f * (fold - hold) for f in _STEPS)), strict=True))
     return found | {name: float(rest[name]) for name in REST}
 
@@ -329,7 +395,7 @@ def rest_table(packaged: tuple[str, ...]) -> pd.DataFrame:
     """Rest of all 1,035 models: measured, or drawn around their e-type by dendritic surface."""
     known = pd.DataFrame(measured(packaged)).T[list(REST)]
     surface = pd.Series({m: _surface_um2(make_tree(m)) for m in names.model_names()})
-    etype = pd.Series({m: names.parse_model(m).etype for m in names.model_names()})
+    etype = surface.index.to_series().map(lambda model: names.parse_model(model).etype)
     scaled = known.assign(input_resistance_MOhm=known["input_resistance_MOhm"] * surface)
     typical = scaled.groupby(etype[known.index]).mean().loc[etype].set_axis(surface.index)
     noise = np.random.default_rng([SEED, 5]).normal(0.0, 1.0, typical.shape)

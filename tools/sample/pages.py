@@ -24,8 +24,8 @@ from nmc.factsheets.sheets import fields
 
 from tools.sample import ANIMALS
 from tools.sample import sheets as wrong
-from tools.sample.biophysics import channel_densities
-from tools.sample.sheets import write_json
+from tools.sample.packages import densities
+from tools.sample.sheets import to_json, write
 
 _PACKAGES = "./assets/documents/static/METypes"
 NOTE = '<p class="nmc-invented">Synthetic sample: every number is invented.</p>'
@@ -53,11 +53,9 @@ def render(template: str, **values) -> str:
     return " ".join(text.split()) + "\n"
 
 
-def write(folder: Path, path: str, text: str) -> None:
-    """Write one page below the root of a tree."""
-    target = folder / path
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(text, encoding="utf-8")
+def write_page(folder: Path, key: str, template: str, **values) -> None:
+    """Write one page of a tree."""
+    write(folder, f"page/{key}", render(template, **values))
 
 
 def printed(value: float, digits: int = 5) -> str:
@@ -84,13 +82,13 @@ def write_pages(folder: Path, circuit: dict[str, object], sheets: dict[str, dict
     """Write the pages of circuit, layers, m-types and synaptomes below ``folder``."""
     title = "Microcircuit fact sheet"
     body = render("sheet", title=title, sections=[("", _facts(circuit))])
-    write(folder, item("page/circuit").path,
+    write(folder, "page/circuit",
           f'<!DOCTYPE html>\n<html lang="en">\n<head><meta charset="utf-8"><title>{title}</title>'
           f"</head>\n<body>\n{body}</body>\n</html>\n")  # fmt: skip
     for layer in names.LAYERS:
         sections = _layer_sections(layer, sheets)
-        page = render("sheet", title=f"Layer fact sheet - {layer}", sections=sections)
-        write(folder, item(f"page/layer/{layer}").path, page)
+        title = f"Layer fact sheet - {layer}"
+        write_page(folder, f"layer/{layer}", "sheet", title=title, sections=sections)
     cells = metypes.sum(axis=1)
     totals = sizes.loc[cells.index].mul(cells, axis=0)
     owner = cells.index.str.rpartition("_").get_level_values(0)
@@ -103,8 +101,8 @@ def _layer_sections(layer: str, sheets: dict[str, dict]) -> list[tuple[str, list
     """A layer's sections; the page of L23 has layers 2 and 3 apart, each with its own key."""
 
     def halves(facts: dict[str, object], anatomy: str, physiology: str) -> list:
-        shape = _facts({k: v for k, v in facts.items() if k != _ETYPES})
-        return [(anatomy, shape), (physiology, _facts({_ETYPES: facts[_ETYPES]}))]
+        etypes = [fact for fact in _facts(facts) if fact[0] == _ETYPES]
+        return [(anatomy, [f for f in _facts(facts) if f not in etypes]), (physiology, etypes)]
 
     def renamed(facts: dict[str, object], old: str, new: str) -> dict[str, object]:
         return {new if k == old else k: v for k, v in facts.items()}
@@ -132,12 +130,10 @@ def _write_mtype(folder: Path, mtype: str, metypes: pd.Series, totals: pd.Series
     anatomy = ("Anatomy", facts)
     physiology = ("Physiology", [("No. of cells per electrical types", counts, "neurons")])
     title = f"m-type fact sheet - {shown}"
-    page = render("sheet", title=title, sections=[anatomy, physiology])
-    write(folder, item(f"page/mtype/{mtype}").path, page)
-    page = render("details", title=title, sections=[anatomy])
-    write(folder, item(f"page/mtype_details/{mtype}").path, page)
-    page = render("details", title=f"Synaptome - {shown}", sections=[])
-    write(folder, item(f"page/synaptome/{mtype}").path, page)
+    write_page(folder, f"mtype/{mtype}", "sheet", title=title, sections=[anatomy, physiology])
+    write_page(folder, f"mtype_details/{mtype}", "details", title=title, sections=[anatomy])
+    title = f"Synaptome - {shown}"
+    write_page(folder, f"synaptome/{mtype}", "details", title=title, sections=[])
 
 
 # Models ----------------------------------------------------------------------------------------
@@ -163,8 +159,8 @@ def write_model_pages(folder: Path, anatomy: pd.DataFrame, rest: pd.DataFrame) -
         models = [names.Model(mtype, etype, k) for k in names.INSTANCES]
         tabs = [_tab(m, anatomy.loc[m.name], rest.loc[m.name]) for m in models]
         title = f"me-type fact sheet - {names.portal_metype(metype)}"
-        page = render("metype", title=title, tabs=tabs, channels=_channels(models[0]))
-        write(folder, item(f"page/metype/{metype}").path, page)
+        channels = _channels(models[0])
+        write_page(folder, f"metype/{metype}", "metype", title=title, tabs=tabs, channels=channels)
 
 
 def _tab(model: names.Model, shape: pd.Series, rest: pd.Series) -> dict[str, object]:
@@ -188,7 +184,7 @@ def _tab(model: names.Model, shape: pd.Series, rest: pd.Series) -> dict[str, obj
 
 def _channels(model: names.Model) -> dict[str, dict[str, list[tuple[str, str, str]]]]:
     """Section list → mechanism → parameter, equation and its kind; equal dendrites are one."""
-    table = channel_densities(model.name)
+    table = densities(model)
     table = table[table["mechanism"] != "pas"]
     by_list = {k: part.drop(columns="section_list").reset_index(drop=True)
                for k, part in table.groupby("section_list", sort=False)}  # fmt: skip
@@ -201,7 +197,7 @@ def _channels(model: names.Model) -> dict[str, dict[str, list[tuple[str, str, st
         for row in by_list[name].itertuples() if name in by_list else ():
             factor = planted.get(name, {}).get(row.parameter, 1.0)
             text, kind = f"{row.value * factor:.6f}", "uniform"
-            if "exp(" in row.formula:  # the portal's pages write the distance as x
+            if row.growing:  # the portal's pages write the distance as x
                 text, kind = f"{text}*(-0.8696 + 2.087*exp(x*0.0031))", "exponential"
             label = row.parameter.removesuffix(f"_{row.mechanism}")
             mechanisms = found.setdefault(name, {})
@@ -270,7 +266,7 @@ def write_menus(folder: Path, anatomy: pd.DataFrame) -> None:
     content["metypes"] = [names.portal_metype(me) for me in names.METYPES]
     content["pathways_list"] = list(anatomy.index)
     for name, value in content.items():
-        write_json(folder / item(f"tree/{name}").path, value)
+        write(folder, f"tree/{name}", to_json(value))
 
 
 def _download_tree() -> list[dict]:

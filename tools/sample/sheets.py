@@ -1,7 +1,7 @@
 """The sheets of the Downloads page, as numbers and as the portal writes them in JSON.
 
 What the JSON files and the fact sheet pages print of the circuit, its layers and pathways is
-measured on instance mc2 of the same sample (`tree.measure`) and on its cells.  The disagreements
+measured on instance mc2 of the same sample (`measure`) and on its cells.  The disagreements
 that the sample holds on purpose, like those of the portal's own data, are listed in
 ``planted.csv``: the kind of file that is wrong (the catalogue's key), what in it in the words of
 the check that must find it, and what is told of it.  All else agrees.
@@ -15,8 +15,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from nmc import names
+from nmc.data.registry import item
 
-from tools.sample import column, physiology
+from tools.sample import column
 from tools.sample.wiring import Instance
 
 #: Factor by which the L6_BP count is too small, and what is added to the two others.
@@ -40,11 +41,16 @@ def wrong_l6_bp(count: int) -> int:
 # JSON ----------------------------------------------------------------------------------------
 
 
-def write_json(path: Path, content: object) -> Path:
-    """Write ``content`` with four spaces of indent and no space after a colon."""
+def write(folder: Path, key: str, text: str) -> None:
+    """Write one file of a tree, by its key in the catalogue."""
+    path = folder / item(key).path
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content, indent=4, separators=(",", ":")) + "\n", encoding="utf-8")
-    return path
+    path.write_text(text, encoding="utf-8")
+
+
+def to_json(content: object) -> str:
+    """Return ``content`` with four spaces of indent and no space after a colon."""
+    return json.dumps(content, indent=4, separators=(",", ":")) + "\n"
 
 
 def rounded(value: float, digits: int = 2) -> int | float:
@@ -91,14 +97,14 @@ def anatomy_json(anatomy: pd.DataFrame) -> dict[str, dict]:
 def physiology_json(rest: pd.DataFrame) -> dict[str, dict]:
     """Content of the pathway physiology file; ``rest`` is `packages.rest_table`."""
     content = {}
-    for key, row in physiology.table(rest).iterrows():
+    for key, row in column.physiology(rest).iterrows():
         entry: dict[str, object] = {"synapse_type": row["synapse_type"]}
         for name in _PHYSIOLOGY:
             entry[f"{name}_mean"] = rounded(row[f"{name}_mean"])
             entry[f"{name}_std"] = rounded(row[f"{name}_std"])
         factor = row["space_clamp_correction_factor"]
         measured = np.isfinite(factor)
-        entry["space_clamp_correction_factor"] = factor if measured else physiology.NOT_MEASURED
+        entry["space_clamp_correction_factor"] = factor if measured else column.NOT_MEASURED
         content[key] = entry
     return content
 
@@ -154,12 +160,10 @@ def layer_facts(
 
 
 def _etype_totals(metypes: pd.Series, layer: str) -> dict[str, int]:
-    totals = dict.fromkeys(names.ETYPES, 0)
-    for metype, cells in metypes.items():
-        totals[metype.rpartition("_")[2]] += int(cells)
+    totals = metypes.groupby([me.rpartition("_")[2] for me in metypes.index]).sum()
     if layer == "L4":
         totals["cADpyr"] += EXTRA_CADPYR
-    return {etype: cells for etype, cells in totals.items() if cells}
+    return {etype: int(totals[etype]) for etype in names.ETYPES if totals[etype]}
 
 
 def _synapses_received(counts: pd.DataFrame, anatomy: pd.DataFrame) -> pd.Series:

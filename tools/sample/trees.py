@@ -252,8 +252,7 @@ def stub_diameters(tree: Tree) -> tuple[float, float]:
     """Diameters of the two cylinders that replace the axon: at its start and beyond 60 µm."""
     axon = tree.of(AXON)
     middle = (tree.distance_um + tree.length_um / 2)[axon]
-    beyond = axon[middle > 60] if len(axon) > 1 else axon[:0]
-    far = beyond[0] if len(beyond) else axon[0]
+    far = [*axon[middle > 60], axon[0]][0]
     return float(tree.points[axon[0]][0, 3]), float(tree.points[far][0, 3])
 
 

@@ -10,8 +10,9 @@ something to find beyond distance, and it is known how much was put in.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from itertools import combinations_with_replacement
+from types import SimpleNamespace
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -29,8 +30,7 @@ _MAX_P = 0.9
 Ends = tuple[np.ndarray, np.ndarray]
 
 
-@dataclass(frozen=True)
-class Instance:
+class Instance(NamedTuple):
     """One synthetic microcircuit, made from the key `seed`; presynaptic along rows.
 
     `neurons` has by m-type ``layer6`` (L2 and L3 apart), ``x_um, y_um, z_um``, ``outgoing`` and
@@ -40,19 +40,6 @@ class Instance:
     neurons: pd.DataFrame
     adjacency: sparse.csr_array
     seed: tuple[int, ...]
-
-    @classmethod
-    def of(cls, neurons: pd.DataFrame, ends: Iterable[Ends], seed: tuple[int, ...]) -> Instance:
-        """Connect pairs of neurons."""
-        pre, post = _joined(ends)
-        data, n = np.ones(len(pre), dtype=bool), len(neurons)
-        adjacency = sparse.csr_array((data, (pre, post)), shape=(n, n))
-        adjacency.sort_indices()
-        return cls(neurons, adjacency, tuple(seed))
-
-    def ranges(self) -> dict[str, slice]:
-        """Rows of each m-type."""
-        return mtype_ranges(self.neurons)
 
 
 def mtype_ranges(neurons: pd.DataFrame) -> dict[str, slice]:
@@ -105,7 +92,15 @@ def make_instance(
 ) -> Instance:
     """Wire cells by the rule, or by a table like `column.pathways`, each pathway by itself."""
     table = column.pathways() if pathways is None else pathways
-    return Instance.of(neurons, _draw_connections(_Cells.of(neurons), seed, table), seed)
+    return _connect(neurons, _draw_connections(_single(neurons), seed, table), seed)
+
+
+def _connect(neurons: pd.DataFrame, ends: Iterable[Ends], seed: tuple[int, ...]) -> Instance:
+    pre, post = _joined(ends)
+    data, n = np.ones(len(pre), dtype=bool), len(neurons)
+    adjacency = sparse.csr_array((data, (pre, post)), shape=(n, n))
+    adjacency.sort_indices()
+    return Instance(neurons, adjacency, tuple(seed))
 
 
 def make_control(instance: Instance, seed: tuple[int, ...]) -> Instance:
@@ -113,15 +108,15 @@ def make_control(instance: Instance, seed: tuple[int, ...]) -> Instance:
 
     The counterpart of the portal's controls: no groups, no preferred cells, no extra reciprocal.
     """
-    cells, ends = _Cells.of(instance.neurons), []
+    cells, ends = _single(instance.neurons), []
     for row in column.pathways().itertuples():
         a, b = cells.ranges[row.pre], cells.ranges[row.post]
         if count := instance.adjacency[a, b].nnz:
             ends.append(_place(cells, a, b, row, count, _generator(seed, row.pre, row.post)))
-    return Instance.of(instance.neurons, ends, seed)
+    return _connect(instance.neurons, ends, seed)
 
 
-def _place(cells: _Cells, a: slice, b: slice, row, count: int, rng) -> Ends:
+def _place(cells, a: slice, b: slice, row, count: int, rng) -> Ends:
     """Choose ``count`` pairs, the likelier ones more often, none twice.
 
     The first of exponential times (Efraimidis and Spirakis 2006, Inform. Process. Lett. 97:181).
@@ -147,30 +142,19 @@ def _pairs(i: np.ndarray, j: np.ndarray, a: slice, b: slice) -> Ends:
     return (i + a.start).astype(np.int32), (j + b.start).astype(np.int32)
 
 
-@dataclass(frozen=True)
-class _Cells:
-    """The columns that drawing needs, in single precision."""
-
-    x: np.ndarray
-    y: np.ndarray
-    z: np.ndarray
-    outgoing: np.ndarray
-    incoming: np.ndarray
-    group: np.ndarray
-    ranges: dict[str, slice]
-
-    @classmethod
-    def of(cls, neurons: pd.DataFrame) -> _Cells:
-        columns = ("x_um", "y_um", "z_um", "outgoing", "incoming")
-        arrays = [neurons[c].to_numpy(np.float32) for c in columns]
-        return cls(*arrays, neurons["group"].to_numpy(), mtype_ranges(neurons))
+def _single(neurons: pd.DataFrame) -> SimpleNamespace:
+    """The columns that drawing needs, in single precision, and the rows of each m-type."""
+    columns = neurons[["x_um", "y_um", "z_um", "outgoing", "incoming"]].astype(np.float32)
+    arrays = {name.removesuffix("_um"): values.to_numpy() for name, values in columns.items()}
+    group, ranges = neurons["group"].to_numpy(), mtype_ranges(neurons)
+    return SimpleNamespace(**arrays, group=group, ranges=ranges)
 
 
 def _generator(seed: tuple[int, ...], pre: str, post: str) -> np.random.Generator:
     return np.random.default_rng([*seed, names.MTYPES.index(pre), names.MTYPES.index(post)])
 
 
-def _draw_connections(cells: _Cells, seed, table: pd.DataFrame) -> Iterator[Ends]:
+def _draw_connections(cells, seed, table: pd.DataFrame) -> Iterator[Ends]:
     rows = {(r.pre, r.post): r for r in table.itertuples()}
     for a, b in combinations_with_replacement(names.MTYPES, 2):
         there, back = rows.get((a, b)), rows.get((b, a))
@@ -178,7 +162,7 @@ def _draw_connections(cells: _Cells, seed, table: pd.DataFrame) -> Iterator[Ends
             yield from _draw_pair(cells, a, b, there, back, _generator(seed, a, b))
 
 
-def _draw_pair(cells: _Cells, a: str, b: str, there, back, rng) -> Iterator[Ends]:
+def _draw_pair(cells, a: str, b: str, there, back, rng) -> Iterator[Ends]:
     """Draw the connections of two m-types in both directions together.
 
     An existing connection raises the chance of its answer by the rule's factor, a missing one
@@ -217,7 +201,7 @@ def _joined(pairs: Iterable[Ends]) -> Ends:
     return np.concatenate(pre), np.concatenate(post)
 
 
-def _nearest(cells: _Cells, row) -> Ends:
+def _nearest(cells, row) -> Ends:
     """The likeliest pair of a pathway that drew nothing: each of the 1,932 has a connection."""
     a, b = cells.ranges[row.pre], cells.ranges[row.post]
     p = _smooth(cells, a, b, row)
@@ -227,12 +211,12 @@ def _nearest(cells: _Cells, row) -> Ends:
     return _pairs(i, j, a, b)
 
 
-def _affinity(cells: _Cells, pre: slice, post: slice, rng) -> np.ndarray:
+def _affinity(cells, pre: slice, post: slice, rng) -> np.ndarray:
     sizes = [n_groups(s.stop - s.start) for s in (pre, post)]
     return _around_one(_SIGMA_GROUP, sizes, rng).astype(np.float32)
 
 
-def _smooth(cells: _Cells, first: slice, second: slice, row, reverse: bool = False) -> np.ndarray:
+def _smooth(cells, first: slice, second: slice, row, reverse: bool = False) -> np.ndarray:
     """Probability from distance and direction alone; ``reverse``: from second to first."""
     dx = cells.x[first, None] - cells.x[second]
     dy = cells.y[first, None] - cells.y[second]
@@ -247,7 +231,7 @@ def _smooth(cells: _Cells, first: slice, second: slice, row, reverse: bool = Fal
     return p
 
 
-def _probability(cells: _Cells, first: slice, second: slice, row, affinity, shape,
+def _probability(cells, first: slice, second: slice, row, affinity, shape,
                  reverse: bool = False) -> np.ndarray:  # fmt: skip
     if row is None:
         return np.zeros(shape, np.float32)
@@ -261,17 +245,12 @@ def _probability(cells: _Cells, first: slice, second: slice, row, affinity, shap
 
 # Synapses, and partners outside --------------------------------------------------------------
 
-# Mean contacts of a connection by class, and their spread: inventions of the right size.
-_CONTACTS = {("E", "E"): 3.6, ("E", "I"): 6.0, ("I", "E"): 13.0, ("I", "I"): 11.0}
-_SPREAD = 0.38
 # Connections from outside the column, as a share of those inside, for a cell on the axis and
 # for one at the rim.
 _OUTSIDE_AXIS, _OUTSIDE_RIM = 0.2, 0.6
-_STREAM = 77
 
 
-@dataclass(frozen=True)
-class PopulationCounts:
+class PopulationCounts(NamedTuple):
     """The four population datasets, and the synapse numbers behind the sheets.
 
     `columns` holds connections and synapses of each neuron, partners outside included; `contacts`
@@ -283,26 +262,17 @@ class PopulationCounts:
     outside: np.ndarray
 
 
-def mean_contacts() -> pd.Series:
-    """Mean number of synapses a connection of each pathway makes (the sample's truth)."""
-    table = column.pathways()
-    rng = np.random.default_rng(_STREAM)
-    pairs = zip(table["pre"], table["post"], strict=True)
-    base = np.array([_CONTACTS[column.sign(a), column.sign(b)] for a, b in pairs])
-    return pd.Series(base * np.exp(rng.normal(0, 0.18, len(table))), index=table.index)
-
-
 def count(instance: Instance) -> PopulationCounts:
     """Draw the contacts of every connection and the partners outside the column."""
     adjacency = instance.adjacency.tocoo()
-    rng = np.random.default_rng([*instance.seed, _STREAM])
+    rng = np.random.default_rng([*instance.seed, column.CONTACTS_STREAM])
     code = pd.Categorical(instance.neurons["mtype"], categories=names.MTYPES).codes.astype(int)
     types, n = len(names.MTYPES), len(code)
     pair = code[adjacency.row] * types + code[adjacency.col]
     mean = np.ones((types, types))
-    for key, value in mean_contacts().items():
+    for key, value in column.mean_contacts().items():
         mean[tuple(map(names.MTYPES.index, key.split(":")))] = value
-    draw = rng.normal(mean.ravel()[pair], _SPREAD * mean.ravel()[pair])
+    draw = rng.normal(mean.ravel()[pair], column.SPREAD * mean.ravel()[pair])
     contacts = np.clip(np.rint(draw), 1, 255).astype(np.uint8)
     rim = _outside_share(instance.neurons)[:, None]
     pairs = np.bincount(pair, minlength=types**2).reshape(types, types)
@@ -336,5 +306,5 @@ def _outside_share(neurons: pd.DataFrame) -> np.ndarray:
 
 def _synapses(connections: np.ndarray, mean: np.ndarray, rng) -> np.ndarray:
     """Synapses of so many connections, each with the pathway's mean and spread; one at least."""
-    draw = rng.normal(connections * mean, np.sqrt(connections) * _SPREAD * mean)
+    draw = rng.normal(connections * mean, np.sqrt(connections) * column.SPREAD * mean)
     return np.maximum(np.rint(draw).astype(int), connections)
