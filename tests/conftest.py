@@ -68,7 +68,8 @@ def pytest_collection_modifyitems(config, items):
     # A worker takes file after file: the longest ones first, so that none is left over at the end.
     long = Counter()
     for item in items:
-        long[item.path] += 20 if item.get_closest_marker("neuron") else 1
+        builds = "make_toy" in item.fixturenames  # runs and renders a book of two chapters
+        long[item.path] += 20 if item.get_closest_marker("neuron") else 10 if builds else 1
     items.sort(key=lambda item: (-long[item.path], item.path))
     if mirror_path() is None:
         skip = pytest.mark.skip(reason="no copy of the real portal tree (NMC_MIRROR)")

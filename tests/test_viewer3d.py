@@ -9,7 +9,7 @@ import pytest
 from nmc.errors import FigureError
 from nmc.viewer3d import MAX_BYTES, view_3d
 
-from tools.bookbuild.pdf import find_browser
+from tools.bookbuild.render import find_browser
 
 
 def data_of(view):

@@ -118,7 +118,7 @@ _MODULES = {
     "nmc.exercises": "check",
     "nmc.factsheets.checks": "check_factsheets",
     "nmc.factsheets.explorer": "view_table",
-    "nmc.factsheets.layers": "load_circuit load_layers",
+    "nmc.factsheets.layers": "load_circuit load_etypes load_layers load_metypes load_mtypes",
     "nmc.factsheets.models": "load_channel_densities load_models",
     "nmc.factsheets.pathways": "compute_totals layer_flow load_pathways pathway_matrix",
     "nmc.factsheets.plots": (
@@ -126,7 +126,6 @@ _MODULES = {
         "plot_mtypes"
     ),
     "nmc.factsheets.plots_pathways": "plot_dynamics plot_flow plot_pathways",
-    "nmc.factsheets.types": "load_etypes load_metypes load_mtypes",
     "nmc.names": "model_names parse_model",
     "nmc.plots_scoreboard": "plot_scoreboard plot_spike_errors",
     "nmc.portrait": "plot_portrait",

@@ -73,5 +73,5 @@ def test_a_chapter_over_the_limit_of_memory_is_named(toy):
     toy.chapter("one", CELL.format(code=code + "import time; time.sleep(2)"))
     words = ["--root", str(toy.root), "memory", "--source", toy.tree("tree", 165)]
     with pytest.raises(BookError, match=r"book/one\.md held 0\.[67]\d* GB"):
-        CliRunner().invoke(main, [*words, "--limit-gb", "0.5"], catch_exceptions=False)
+        main([*words, "--limit-gb", "0.5"], standalone_mode=False)
     assert CliRunner().invoke(main, [*words, "--limit-gb", "2"]).exit_code == 0

@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from tools.bookbuild import BookError
-from tools.bookbuild.execute import last_runs
+from tools.bookbuild.execute import execute_stale
 from tools.bookbuild.project import Project
 from tools.bookbuild.render import check_links
 
@@ -38,7 +38,7 @@ def check(toy, text: str) -> None:
     toy.write("_toc.yml", "format: jb-book\nroot: book/index\n")
     toy.write("book/index.md", f"# Toy\n\n{text}\n")
     project = Project(toy.root)
-    store, pages = last_runs(project)
+    store, pages = execute_stale(project, "sample")
     check_links(project, pages, store, "sample")
 
 

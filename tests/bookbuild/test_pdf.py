@@ -8,10 +8,9 @@ import pytest
 from lxml import html
 
 from tools.bookbuild import BookError
-from tools.bookbuild.execute import execute_stale, store_of
-from tools.bookbuild.pdf import print_pdf, shorten, write_one_page
+from tools.bookbuild.execute import execute_stale
 from tools.bookbuild.project import Project
-from tools.bookbuild.render import render
+from tools.bookbuild.render import print_pdf, render, shorten, write_one_page
 
 FIGURE = """# Draw a line
 
@@ -65,8 +64,8 @@ def built(make_toy, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(book.root / "helpers"))
         project, source = Project(book.root), book.tree("tree", thickness=165)
-        pages = execute_stale(project, source, say=lambda line: None)
-        render(project, pages, store_of(project, source), source)
+        store, pages = execute_stale(project, source, say=lambda line: None)
+        render(project, pages, store, source)
     return project
 
 

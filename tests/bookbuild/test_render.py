@@ -10,18 +10,18 @@ import pytest
 import yaml
 from lxml import html
 
-from tools.bookbuild.execute import execute_stale, store_of
+from tools.bookbuild.execute import execute_stale
 from tools.bookbuild.project import Project, badges, colab_address
 from tools.bookbuild.render import render
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def build(book, source, **how):
+def build(book, source, only=None):
     project = Project(book.root)
-    pages = execute_stale(project, source, only=how.get("only"), say=lambda line: None)
-    render(project, pages, store_of(project, source), source, **how)
-    return None if how else html.fromstring(book.page("one"))
+    store, pages = execute_stale(project, source, only=only, say=lambda line: None)
+    render(project, pages, store, source, only=only)
+    return None if only else html.fromstring(book.page("one"))
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +132,7 @@ def test_the_site_holds_nothing_of_chapters_that_left(plain):
 
 def test_one_chapter_is_run_and_rendered_without_the_others(toy):
     toy.chapter("two", "# Broken\n\n```{code-cell} ipython3\n1 / 0\n```\n")
-    build(toy, toy.tree("tree", thickness=165), only="book/one", strict=False)
+    build(toy, toy.tree("tree", thickness=165), only="book/one")
     site = toy.root / "_build/one-page/_build/html/book"
     assert "the answer is" in (site / "one.html").read_text()
     assert not (site / "two.html").exists() and not (toy.root / "_build/html").exists()

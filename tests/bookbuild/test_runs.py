@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from tools.bookbuild import BookError
-from tools.bookbuild.execute import execute_stale, last_runs
+from tools.bookbuild.execute import execute_stale
 from tools.bookbuild.project import Project
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -20,12 +20,12 @@ COMMAND = [sys.executable, "-m", "tools.bookbuild"]
 
 
 def ran(book, source) -> set[str]:
-    pages = execute_stale(Project(book.root), source, say=lambda line: None)
+    _, pages = execute_stale(Project(book.root), source, say=lambda line: None)
     return {page.chapter.name for page in pages if page.fresh}
 
 
 def text_of(book, source, name) -> str:
-    pages = execute_stale(Project(book.root), source, say=lambda line: None)
+    _, pages = execute_stale(Project(book.root), source, say=lambda line: None)
     page = next(page for page in pages if page.chapter.name == f"book/{name}")
     return "".join(
         output.get("text", "") for cell in page.notebook.cells for output in cell.get("outputs", [])
@@ -204,12 +204,3 @@ def test_a_warning_of_the_book_is_an_error(toy, tree):
     done = run_book(toy, tree)
     assert done.returncode == 1
     assert "no-such-label" in done.stderr
-
-
-def test_last_outputs_can_be_shown_without_running_anything(toy, tree):
-    ran(toy, tree)
-    toy.write("helpers/toy.py", "raise RuntimeError\n")
-    toy.chapter("two", "# New\n\n```{code-cell} ipython3\n'never ran'\n```\n")
-    _, (one, two) = last_runs(Project(toy.root), say=lambda line: None)
-    assert "answer is 41" in one.notebook.cells[1].outputs[0]["text"]
-    assert two.notebook.cells[1].outputs == []

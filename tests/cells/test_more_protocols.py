@@ -151,12 +151,15 @@ def test_cells_of_several_models_share_a_session(tmp_path):
 import json, os, shutil
 import nmc
 from nmc.cells import mechanisms
-names = []
-for model in {models}:
-    os.environ["NMC_CACHE"] = "{tmp_path}/" + model
-    [library] = mechanisms.libraries_of([nmc.load_package(model)])
-    names.append(set(mechanisms.mechanisms_in(library)))
+packages = [nmc.load_package(model) for model in {models}]
+libraries = [*mechanisms.libraries_of(packages)]
+for package, own in zip(packages, ("Ca", "Ca_HVA")):
+    os.environ["NMC_CACHE"] = "{tmp_path}/" + own
+    mods = package.needed_mods()
+    libraries += mechanisms.library_for([mods["CaDynamics_E2"], mods[own]])
+for library in libraries:
     shutil.copytree(library.parent, "{tmp_path}/both/mechanisms/" + library.parent.name)
+names = [name for library in libraries for name in mechanisms.mechanisms_in(library)]
 os.environ["NMC_CACHE"] = "{tmp_path}/both"
 cells = [nmc.load_cell(model) for model in {models}]
 from neuron import h
@@ -167,12 +170,12 @@ for cell in cells:
 traces = [h.Vector().record(cell.soma(0.5)._ref_v, 0.1) for cell in cells]
 h.dt, h.steps_per_ms, h.tstop, h.v_init = 0.025, 40, 60, -65
 h.run()
-print("\\n" + json.dumps([sorted(names[0] & names[1]), *map(list, traces)]))
+print("\\n" + json.dumps([names, *map(list, traces)]))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=500)
     assert done.returncode == 0, done.stderr[-2000:]
-    shared, *traces = json.loads(done.stdout.strip().splitlines()[-1])
-    assert "CaDynamics_E2" in shared
+    names, *traces = json.loads(done.stdout.strip().splitlines()[-1])
+    assert names.count("CaDynamics_E2") == 3
     for model, trace in zip(models, traces, strict=True):
         alone = simulate_currents(model, [PULSE], tstop_ms=60)
         assert np.allclose(trace, alone["v_mV"], atol=1e-6)

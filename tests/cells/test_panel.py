@@ -12,7 +12,7 @@ from nmc.cells.runs import _extremes, make_frames, nearest_recorded, record_sect
 from nmc.errors import FormatError
 from nmc.viewer3d import MAX_BYTES
 
-from tools.bookbuild.pdf import find_browser
+from tools.bookbuild.render import find_browser
 
 from .conftest import SMALL
 

@@ -12,7 +12,7 @@ import pytest
 from mutations import assert_linear, assert_survives
 from nmc import names
 from nmc.data.registry import item
-from nmc.factsheets import columns, layers, models, pathways, types
+from nmc.factsheets import columns, layers, models, pathways
 from nmc.factsheets.sheets import facts_of, open_page, read_facts, read_json
 from pathway_rows import ANATOMY, PHYSIOLOGY
 from test_refusals import bars, fact, layer_sheet, metype_page
@@ -107,7 +107,7 @@ def test_mtype_pages(memory_path, n_mutations):
         )
 
     counts = assert_survives(
-        lambda path: types.read_mtype_page(path, "L1_DAC"), accept, [(page + listed).encode()],
+        lambda path: layers.read_mtype_page(path, "L1_DAC"), accept, [(page + listed).encode()],
         n_mutations, memory_path / "L1_DAC.html",
     )  # fmt: skip
     assert min(counts.values()) > 0

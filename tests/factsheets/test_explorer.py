@@ -10,7 +10,7 @@ import nmc.errors
 import pytest
 from nmc.factsheets.explorer import build_explorer
 
-from tools.bookbuild.pdf import find_browser
+from tools.bookbuild.render import find_browser
 
 _ARGS = [
     "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.bookbuild.pdf import find_browser
+from tools.bookbuild.render import find_browser
 
 FLAGS = [
     "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run",

@@ -9,6 +9,8 @@
 A tool for whoever builds the book; nothing in the package ``nmc`` knows of it.
 """
 
+import click
 
-class BookError(Exception):
+
+class BookError(click.ClickException):
     """The book cannot be built as it stands; the message names the file and the way out."""

@@ -18,29 +18,18 @@ from nmc.data.files import cache_folder
 from nmc.errors import SourceError
 
 from tools.bookbuild import BookError
-from tools.bookbuild.execute import (
-    Page,
-    Say,
-    execute_stale,
-    last_runs,
-    list_reads,
-    make_explorer,
-    store_of,
-)
+from tools.bookbuild.execute import Page, Say, execute_stale, list_reads, make_explorer
 from tools.bookbuild.notebooks import in_layout
 from tools.bookbuild.pages import check_shown
-from tools.bookbuild.pdf import print_pdf
 from tools.bookbuild.project import Project, badges, source_identity
-from tools.bookbuild.render import check_links, render
+from tools.bookbuild.render import check_links, print_pdf, render
 
 
 @click.group()
 @click.option(
-    "--root",
-    type=click.Path(file_okay=False, exists=True, path_type=Path),
-    default=".",
+    "--root", type=click.Path(file_okay=False, exists=True, path_type=Path), default=".",
     help="The book's folder.",
-)
+)  # fmt: skip
 @click.option("--build", default="_build", show_default=True, help="Where pages are written.")
 @click.pass_context
 def main(context: click.Context, root: Path, build: str) -> None:
@@ -68,25 +57,15 @@ _jobs = click.option("--jobs", default=2, show_default=True, help="Chapters run 
 @main.command()
 @_source
 @_jobs
-@click.option("--verbose", is_flag=True, help="Show what Jupyter Book says.")
-@click.option("--draft", is_flag=True, help="Let warnings pass, while a chapter is being written.")
-@click.option("--no-run", is_flag=True, help="Show each chapter's last outputs, run nothing.")
 @click.pass_obj
-def book(project: Project, source: str, jobs: int, verbose: bool, draft: bool, no_run: bool):
+def book(project: Project, source: str, jobs: int):
     """Run the stale chapters, build the HTML, say where to open it."""
-    if no_run:
-        store, pages = last_runs(project, say=click.echo)
-    else:
-        pages = execute_stale(project, source, jobs=jobs, say=click.echo)
-        store = store_of(project, source)
-    if not draft:
-        check_shown(pages)
+    store, pages = execute_stale(project, source, jobs=jobs, say=click.echo)
+    check_shown(pages)
     if lacking := list_reads(project, pages):
         click.echo(f"nmc export --for packs {lacking} files more now: commit its list.")
-    explorer = make_explorer(project, source, say=click.echo)
-    first = render(
-        project, pages, store, source, explorer=explorer, strict=not draft, verbose=verbose or draft
-    )
+    explorer = make_explorer(project, source, store, say=click.echo)
+    first = render(project, pages, store, source, explorer=explorer)
     click.echo(times_table(pages))
     click.echo(f"The book is ready: open {first}")
 
@@ -94,17 +73,15 @@ def book(project: Project, source: str, jobs: int, verbose: bool, draft: bool, n
 @main.command()
 @click.argument("name")
 @_source
-@click.option("--verbose", is_flag=True, help="Show what Jupyter Book says.")
 @click.pass_obj
-def chapter(project: Project, name: str, source: str, verbose: bool):
+def chapter(project: Project, name: str, source: str):
     """Run the chapter NAME (such as book/cells/see-the-morphology) and render it alone."""
     name = Path(name).with_suffix("").as_posix()
     if name not in project.pages:
         raise BookError(f"{name} is not in _toc.yml, which lists {', '.join(project.pages)}.")
-    pages = execute_stale(project, source, only=name, say=click.echo)
+    store, pages = execute_stale(project, source, only=name, say=click.echo)
     check_shown(pages)
-    store = store_of(project, source)
-    page = render(project, pages, store, source, only=name, strict=False, verbose=verbose)
+    page = render(project, pages, store, source, only=name)
     click.echo(f"The page is ready: open {page}")
 
 
@@ -124,7 +101,7 @@ def twice(project: Project, source: str, jobs: int):
 @click.pass_obj
 def memory(project: Project, source: str, limit_gb: float):
     """Say whether any chapter, with all it starts, held more memory than this when it ran."""
-    runs = [page.run for page in execute_stale(project, source, say=click.echo)]
+    runs = [page.run for page in execute_stale(project, source, say=click.echo)[1]]
     large = [f"{run.chapter}.md held {run.peak_gb:g} GB" for run in runs if run.peak_gb > limit_gb]
     if large:
         raise BookError(f"More than {limit_gb:g} GB of memory:\n" + "\n".join(large))
@@ -152,7 +129,7 @@ def pdf(project: Project):
 @click.pass_obj
 def links(project: Project, source: str):
     """Ask every external address of the book whether it answers."""
-    store, pages = last_runs(project, say=lambda line: None)
+    store, pages = execute_stale(project, source, say=click.echo)
     check_links(project, pages, store, source)
     click.echo("Every external link answers.")
 
@@ -170,8 +147,8 @@ def write_badges(project: Project):
 def times_table(pages: list[Page]) -> str:
     """Return how long each chapter took and what it held, as text."""
     lines = ["seconds     CPU    GB  chapter"]
-    for run, fresh in ((page.run, page.fresh) for page in pages):
-        kept = "" if fresh else "  (from an earlier run)"
+    for page in pages:
+        run, kept = page.run, "" if page.fresh else "  (from an earlier run)"
         numbers = f"{run.seconds:7.1f}  {run.cpu_seconds:6.1f}  {run.peak_gb:4.1f}"
         lines.append(f"{numbers}  {run.chapter}{kept}")
     noisy = [page.chapter.name for page in pages if "'stderr'" in str(page.notebook.cells)]
@@ -192,7 +169,7 @@ def build_twice(project: Project, source: str, *, jobs: int = 2, say: Say = prin
             cache = Path(folder) / f"cache-{number}"
             cache.mkdir()
             (cache / "mechanisms").symlink_to(shared, target_is_directory=True)
-            runs.append(execute_stale(clean, source, jobs=jobs, say=say, cache=cache))
+            runs.append(execute_stale(clean, source, jobs=jobs, say=say, data_cache=cache)[1])
     differing = [
         f"{first.chapter.name}: code cell {number}"
         for first, second in zip(*runs, strict=True)
@@ -205,37 +182,21 @@ def build_twice(project: Project, source: str, *, jobs: int = 2, say: Say = prin
 
 def differences(first: NotebookNode, second: NotebookNode) -> list[int]:
     """Return the numbers of the code cells, from 1, whose outputs differ to a reader."""
-    shown = []
-    for notebook in (first, second):
-        cells = [cell.outputs for cell in notebook.cells if cell.cell_type == "code"]
-        kept = [[one for one in cell if one.get("name") != "stderr"] for cell in cells]
-        shown.append([_joined(cell) for cell in kept])
-    pairs = zip(*shown, strict=True)
-    return [number for number, (a, b) in enumerate(pairs, 1) if a != b]
+    cells = ([c for c in book.cells if c.cell_type == "code"] for book in (first, second))
+    pairs = enumerate(zip(*cells, strict=True), 1)
+    return [number for number, (a, b) in pairs if _shown(a.outputs) != _shown(b.outputs)]
 
 
-def _joined(outputs: list[NotebookNode]) -> list[str]:
+def _shown(outputs: list[NotebookNode]) -> list[str]:
+    """Return what a reader sees, printed text in one piece, addresses in memory left out."""
+    kept = [one for one in outputs if one.get("name") != "stderr"]
     pieces = [
-        (is_text, "".join(one["text"] if is_text else json.dumps(one.get("data")) for one in some))
-        for is_text, some in groupby(outputs, lambda one: "text" in one)
+        "".join(one["text"] if is_text else json.dumps(one.get("data")) for one in some)
+        for is_text, some in groupby(kept, lambda one: "text" in one)
     ]
-    return [f"{is_text}: {re.sub('0x[0-9a-f]{6,}', '0x0', piece)}" for is_text, piece in pieces]
-
-
-def run() -> None:
-    """Call the command line; an error of the book's is one message, SIGTERM an exception."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    try:
-        main(standalone_mode=False)
-    except BookError as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(1)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except click.exceptions.Abort:
-        sys.exit(130)
+    return [re.sub("0x[0-9a-f]{6,}", "0x0", piece) for piece in pieces]
 
 
 if __name__ == "__main__":
-    run()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    main()

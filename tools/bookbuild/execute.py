@@ -15,9 +15,10 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, field
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from threading import Event
+from typing import NamedTuple
 
 import matplotlib as mpl
 import nbformat
@@ -113,24 +114,12 @@ class Store:
         bundle = CacheBundleIn(page.notebook, page.chapter.name, data=asdict(page.run))
         self.cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
 
-    def show(self, page: Page) -> None:
-        """Let Jupyter Book find outputs although captions or other looks have changed since."""
-        try:
-            self.cache.match_cache_notebook(page.notebook)
-        except KeyError:
-            self.keep(page)
-
-
-def _states(project: Project) -> list[Path]:
-    """Return the folders of outputs, the one used last first."""
-    folders = [one.parent for one in project.runs.glob("*/global.db")]
-    return sorted(folders, key=lambda folder: folder.stat().st_mtime, reverse=True)
-
 
 def store_of(project: Project, source: str) -> Store:
-    """Return the store for today's package, lock, Python and this source."""
+    """Return the store for today's package, lock, Python and this source; drop the oldest ones."""
     store = Store(project.runs / environment_hash(project, source))
-    for folder in _states(project)[KEPT:]:
+    states = [place.parent for place in project.runs.glob("*/global.db")]
+    for folder in sorted(states, key=lambda folder: -folder.stat().st_mtime)[KEPT:]:
         shutil.rmtree(folder, ignore_errors=True)
     return store
 
@@ -142,23 +131,27 @@ def execute_stale(
     only: str | None = None,
     jobs: int = 2,
     say: Say = print,
-    cache: Path | None = None,
-) -> list[Page]:
+    data_cache: Path | None = None,
+) -> tuple[Store, list[Page]]:
     """Run every chapter whose code, helpers, pins, source or data changed; reuse the others."""
     store, today = store_of(project, source), DataState(source)
     chapters = [one for one in project.chapters if only in (None, one.name)]
     for one in chapters:
         write_notebook(one.notebook(), project.root / "notebooks" / f"{one.name}.ipynb")
-    pages = {one: page for one in chapters if (page := store.find(one)) and today.same(page.run)}
+    known = {one: page for one in chapters if (page := store.find(one))}
+    pages = {one: page for one, page in known.items() if today.same(page.run.data)}
     stale = [one for one in chapters if one not in pages]
     say(f"{len(chapters)} chapters, {len(stale)} to run on {redact(source)!r}")
     if source != "sample":  # said here, once, and not in whichever chapter fetches first
         provenance.tell_terms(f"the source {source!r}")
     for page in pages.values():
-        store.show(page)
+        try:
+            store.cache.match_cache_notebook(page.notebook)
+        except KeyError:  # captions or other looks have changed since
+            store.keep(page)
     failures, stop = [], Event()
     with ThreadPoolExecutor(max(1, jobs)) as pool:
-        run = partial(execute, source=source, folder=project.runs, cache=cache, stop=stop)
+        run = partial(execute, source=source, folder=project.runs, data_cache=data_cache, stop=stop)
         runs = {pool.submit(run, one): one for one in stale}
         try:
             for done in as_completed(runs):
@@ -176,25 +169,11 @@ def execute_stale(
             pool.shutdown(wait=False, cancel_futures=True)
     if failures:
         raise BookError("\n\n".join(failures))
-    return [pages[one] for one in chapters]
-
-
-def last_runs(project: Project, *, say: Say = print) -> tuple[Store, list[Page]]:
-    """Return each chapter with its last run of the same code, however stale; runs nothing."""
-    stores = [Store(folder) for folder in _states(project)]
-    draft, pages = Store(project.runs.parent / "draft"), []
-    for chapter in project.chapters:
-        page = next(filter(None, (store.find(chapter) for store in stores)), None)
-        if page is None:
-            say(f"  never ran: {chapter.name}")
-            page = Page(chapter, chapter.notebook(), Run(chapter.name, chapter.code_hash))
-        draft.keep(page)
-        pages.append(page)
-    return draft, pages
+    return store, [pages[one] for one in chapters]
 
 
 def execute(
-    chapter: Chapter, source: str, folder: Path, *, stop: Event, cache: Path | None = None
+    chapter: Chapter, source: str, folder: Path, *, stop: Event, data_cache: Path | None = None
 ) -> Page:
     """Run a chapter from top to bottom in a new folder below `folder`; `stop` ends it."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -207,7 +186,9 @@ def execute(
             "-p", "no:cacheprovider", f"--nbmake-timeout={CELL_TIMEOUT}",
             f"--rootdir={path.parent}", str(path),
         ]  # fmt: skip
-        environment = _environment(source, scratch) | ({"NMC_CACHE": str(cache)} if cache else {})
+        environment = _environment(source, scratch)
+        if data_cache:
+            environment["NMC_CACHE"] = str(data_cache)
         done = watch(command, env=environment, cwd=scratch, stop=stop)
         if done.returncode:
             said = done.text[max(0, done.text.find("= FAILURES =")) :]
@@ -248,7 +229,9 @@ def tidy(notebook: NotebookNode) -> None:
             if "image/svg+xml" in data and "image/png" in data:
                 if len(data["image/svg+xml"]) > HEAVY_SVG_BYTES:
                     del data["image/svg+xml"]
-                    data["image/png"] = _few_colours(data["image/png"])
+                    # The 256 colours that serve it best: a third of the bytes.
+                    few = _on_paper(data["image/png"]).quantize(256, dither=Image.Dither.NONE)
+                    data["image/png"] = _encoded(few, "png", optimize=True)
                 else:
                     del data["image/png"]
                     output["metadata"].pop("image/png", None)
@@ -257,12 +240,6 @@ def tidy(notebook: NotebookNode) -> None:
 def thumbnail(png: str) -> str:
     """Return a small WebP of a picture, on white paper of one shape; both are base64."""
     return _encoded(ImageOps.pad(_on_paper(png), THUMBNAIL, color="white"), "webp", quality=80)
-
-
-def _few_colours(png: str) -> str:
-    """Return a picture with the 256 colours that serve it best: a third of the bytes."""
-    chosen = _on_paper(png).quantize(256, dither=Image.Dither.NONE)
-    return _encoded(chosen, "png", optimize=True)
 
 
 def _on_paper(png: str) -> Image.Image:
@@ -304,8 +281,7 @@ def _environment(source: str, scratch: Path) -> dict[str, str]:
     }
 
 
-@dataclass(frozen=True)
-class Watched:
+class Watched(NamedTuple):
     """How a watched command ended: exit code, text, and what all its processes together took."""
 
     returncode: int
@@ -340,9 +316,8 @@ def watch(
                 _ask(one, "kill")
             process.wait()
         said.seek(0)
-        took = time.perf_counter() - started
-        used = round(sum(cpu.values()), 1)
-        return Watched(process.returncode, said.read(), round(took, 1), used, round(peak, 2))
+        took, used = round(time.perf_counter() - started, 1), round(sum(cpu.values()), 1)
+        return Watched(process.returncode, said.read(), took, used, round(peak, 2))
 
 
 def _ask(process: psutil.Process, what: str, **how):
@@ -357,31 +332,28 @@ class DataState:
     """Today's sha256 of every file that kept runs have read; each is asked for once."""
 
     def __init__(self, source: str) -> None:
-        self.source = source
-        self._known: dict[tuple, str | None] = {}
+        self._now = cache(partial(_sha256_now, source))
 
-    def same(self, run: Run) -> bool:
+    def same(self, data: list[dict]) -> bool:
         """Whether every file that a run read is what it was."""
-        return all(one["sha256"] == self._now(one) for one in run.data if one.get("sha256"))
-
-    def _now(self, entry: dict) -> str | None:
-        key, path = place = (entry.get("key"), entry.get("path", ""))
-        if place not in self._known:
-            try:
-                file = nmc.fetch(key, source=self.source, progress=False) if key else path
-                self._known[place] = sha256_of(Path(file))
-            except (nmc.errors.NMCError, OSError):
-                self._known[place] = None
-        return self._known[place]
+        read = (one for one in data if one.get("sha256"))
+        return all(one["sha256"] == self._now(one.get("key"), one.get("path", "")) for one in read)
 
 
-def make_explorer(project: Project, source: str, *, say: Say = print) -> Path | None:
+def _sha256_now(source: str, key: str | None, path: str) -> str | None:
+    try:
+        return sha256_of(Path(nmc.fetch(key, source=source, progress=False) if key else path))
+    except (nmc.errors.NMCError, OSError):
+        return None
+
+
+def make_explorer(project: Project, source: str, store: Store, *, say: Say = print) -> Path | None:
     """Return the folder of the fact sheet explorer, made if need be; None if no page links it."""
     if not any("explorer/" in page.text for page in project.documents.values()):
         return None
-    place = store_of(project, source).folder / "explorer"
+    place = store.folder / "explorer"
     log, pages = place / "fetched.jsonl", place / "pages"
-    if pages.is_dir() and DataState(source).same(Run("explorer", "", data=read_lines(log))):
+    if pages.is_dir() and DataState(source).same(read_lines(log)):
         return pages
     say("making the fact sheet explorer")
     shutil.rmtree(place, ignore_errors=True)

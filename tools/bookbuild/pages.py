@@ -10,6 +10,7 @@ import re
 from base64 import b64decode
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from html import escape
 from importlib.metadata import version
 from pathlib import Path
@@ -160,6 +161,7 @@ def _glance(text: str, folder: str) -> tuple[str, str]:
     return (minutes.group(1) if minutes else ""), words.strip().rstrip(".").replace("|", "\\|")
 
 
+@cache
 def short_references(path: Path) -> References:
     """Return each bibliography key's short name, as ``Gal et al., 2017``, and address or ""."""
     found = {}
