@@ -20,6 +20,7 @@ from nmc.data import local
 from nmc.factsheets import columns as of
 from nmc.factsheets import models, pathways
 from nmc.factsheets.columns import LABELS, Sheets
+from nmc.factsheets.sheets import plain
 from nmc.numbers import agrees, as_number
 
 
@@ -69,7 +70,7 @@ def check_factsheets() -> pd.DataFrame:
             found = list(_compare(sheets, row, compared))
         else:
             continue
-        findings += [Finding(*map(_plain, finding)) for finding in found]
+        findings += [Finding(*map(plain, finding)) for finding in found]
     table = pd.DataFrame(findings, columns=list(Finding._fields))
     table.attrs["compared"] = dict(compared)
     table.attrs["differ"] = table.groupby("check")["values"].sum().to_dict()
@@ -333,10 +334,3 @@ def _differing(printed: dict[tuple, float], package: dict[tuple, float]) -> list
     """Keys of the values that differ by more than the six decimals that the pages print."""
     inf = float("inf")
     return [k for k, value in printed.items() if abs(package.get(k, inf) - value) > 0.5000005e-6]
-
-
-def _plain(value: Any) -> Any:
-    """Whole numbers without a decimal point: a count is read as a count."""
-    if hasattr(value, "item"):
-        value = value.item()
-    return int(value) if isinstance(value, float) and value.is_integer() else value

@@ -17,13 +17,13 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 import nmc
 from nmc import names, units
 from nmc.data import provenance
 from nmc.data.files import atomic_folder
+from nmc.factsheets.sheets import plain
 
 _TRUST = "book/factsheets/trust-the-data.html"
 _ASSETS = ("explorer.js", "pages.js", "explorer.css")
@@ -99,10 +99,8 @@ def _names(tables: dict[str, pd.DataFrame]) -> dict[str, list[str]]:
 def _matrix(pathways: pd.DataFrame) -> dict:
     """Row by row, the connection probability of every pathway; null where there is none."""
     matrix = nmc.pathway_matrix(pathways, "connection_probability_percent")
-    return {
-        "mtypes": list(matrix.index),
-        "percent": [_plain_list(row) for row in matrix.to_numpy()],
-    }
+    rows = [[*map(plain, row)] for row in matrix.to_numpy()]
+    return {"mtypes": list(matrix.index), "percent": rows}
 
 
 def _channels() -> pd.DataFrame:
@@ -137,20 +135,8 @@ def _meta(tables: dict[str, pd.DataFrame]) -> dict:
 def _packed(table: pd.DataFrame) -> dict:
     """Columns once, then one list a row: half the size of a list of objects."""
     columns = [table[column] for column in table.columns]
-    rows = [_plain_list(row) for row in zip(*columns, strict=True)]
+    rows = [[*map(plain, row)] for row in zip(*columns, strict=True)]
     return {"columns": list(table.columns), "rows": rows}
-
-
-def _plain_list(values) -> list:
-    return [_plain(value) for value in values]
-
-
-def _plain(value):
-    if value is None or value is pd.NA or (isinstance(value, float) and np.isnan(value)):
-        return None
-    if hasattr(value, "item"):
-        return _plain(value.item())
-    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def build_explorer(folder: str | os.PathLike, *, home: str = "../index.html") -> Path:
@@ -178,22 +164,13 @@ def _write(folder: Path, home: str) -> None:
             meta = content
     for asset in _ASSETS:
         (folder / asset).write_text(_asset(asset), encoding="utf-8")
-    page = _asset("page.html")
+    trust = f"{home.rpartition('/')[0] or '.'}/{_TRUST}"
     for kind, title in {"index": "Explorer", **{k: t for k, (t, _) in TITLES.items()}}.items():
-        filled = (
-            page.replace("{{kind}}", kind)
-            .replace("{{title}}", html.escape(title))
-            .replace("{{home}}", html.escape(home, quote=True))
-            .replace("{{trust}}", html.escape(_beside(home, _TRUST), quote=True))
-            .replace("{{note}}", html.escape(meta["note"]))
-            .replace("{{tabs}}", _tabs(kind))
-        )
+        filled = _filled(
+            "page.html", kind=kind, title=html.escape(title), home=html.escape(home),
+            trust=html.escape(trust), note=html.escape(meta["note"]), tabs=_tabs(kind),
+        )  # fmt: skip
         (folder / f"{kind}.html").write_text(filled, encoding="utf-8")
-
-
-def _beside(home: str, page: str) -> str:
-    """Address of another page of the book."""
-    return f"{home.rpartition('/')[0] or '.'}/{page}"
 
 
 def _tabs(current: str) -> str:
@@ -208,6 +185,13 @@ def _asset(name: str) -> str:
     return (files(__package__) / "assets" / name).read_text("utf-8")
 
 
+def _filled(asset: str, **values: str) -> str:
+    text = _asset(asset)
+    for name, value in values.items():
+        text = text.replace("{{" + name + "}}", value)
+    return text
+
+
 # A single table -----------------------------------------------------------------------------------
 
 
@@ -215,9 +199,7 @@ class TableView:
     """What `view_table` returns: shows its `table` in a notebook and in a built page."""
 
     def __init__(self, table: pd.DataFrame, caption: str, height_px: int):
-        self.table = table
-        self._caption = caption
-        self._height_px = height_px
+        self.table, self._caption, self._height_px = table, caption, height_px
 
     def __repr__(self) -> str:
         return f"{self._caption}\n{self.table}"
@@ -227,19 +209,11 @@ class TableView:
         ident = f"nmc-table-{uuid.uuid5(uuid.NAMESPACE_OID, self.table.to_csv()).hex[:12]}"
         head = "".join(_heading(self.table[column], column) for column in self.table)
         body = "".join(_table_row(row) for row in self.table.itertuples(index=False))
-        template = _asset("table.html")
-        filled = {
-            "ident": ident,
-            "caption": html.escape(self._caption),
-            "note": html.escape(provenance.note()),
-            "height": str(self._height_px),
-            "total": json.dumps(len(self.table)),
-            "head": head,
-            "body": body,
-        }
-        for name, text in filled.items():
-            template = template.replace("{{" + name + "}}", text)
-        return template
+        return _filled(
+            "table.html", ident=ident, caption=html.escape(self._caption),
+            note=html.escape(provenance.note()), height=str(self._height_px),
+            total=str(len(self.table)), head=head, body=body,
+        )  # fmt: skip
 
 
 def view_table(table: pd.DataFrame, *, caption: str = "", height_px: int = 420) -> TableView:

@@ -109,7 +109,10 @@ def load_layers(
         for layer, found in values.items()
     }
     table = sheets.as_table(file, records, {field.column: field for field in FACTS.values()})
-    _add_counts(table, _counts(file, values))
+    groups = _counts(file, values).groupby(["kind", "layer"], observed=False)["n_neurons"]
+    table.insert(0, "n_neurons_listed", groups.sum()["mtype"].to_numpy())
+    table.insert(1, "n_mtypes", groups.size()["mtype"].to_numpy())
+    table.insert(2, "n_etypes", groups.size()["etype"].to_numpy())
     sheet = load_circuit(circuit).astype({"layer": str}).set_index(["quantity", "layer"])["value"]
     height = sheet["thickness_um"].to_dict()
     height.setdefault("L23", height.get("L2", 0.0) + height.get("L3", 0.0))
@@ -217,13 +220,6 @@ def _counts(file: Path, values: dict[str, list[sheets.Value]]) -> pd.DataFrame:
 def _ordered(table: pd.DataFrame, by: list[str]) -> pd.DataFrame:
     table = table.astype({"layer": sheets.LAYER, "sublayer": sheets.SUBLAYER})
     return table.sort_values(by, kind="stable").reset_index(drop=True)
-
-
-def _add_counts(table: pd.DataFrame, counts: pd.DataFrame) -> None:
-    groups = counts.groupby(["kind", "layer"], observed=False)["n_neurons"]
-    table.insert(0, "n_neurons_listed", groups.sum()["mtype"].to_numpy())
-    table.insert(1, "n_mtypes", groups.size()["mtype"].to_numpy())
-    table.insert(2, "n_etypes", groups.size()["etype"].to_numpy())
 
 
 # Types of neurons, from the m-type pages --------------------------------------------------------

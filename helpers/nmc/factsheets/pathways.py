@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -90,17 +90,9 @@ def load_pathways(
     with provenance.collect() as read:
         files = [nmc.fetch(key) if path is None else Path(path) for key, path in given.items()]
         contents = [sheets.read_bytes(file) for file in files]
-    key = tuple(hashlib.sha256(content).digest() for content in contents)
-    if key not in _tables:
-        table = _join(files, contents)
-        _tables.clear()
-        _tables[key] = table
-    table = _tables[key].copy()
+    table = _join(*files, *contents).copy()
     table.attrs = provenance.origin_of(read)
     return table
-
-
-_tables: dict[tuple[bytes, ...], pd.DataFrame] = {}
 
 
 def pathway_matrix(
@@ -207,7 +199,13 @@ def read_pathway_page(path: Path) -> dict[str, str]:
         if fact.unit != unit:
             raise FormatError(f"{path}: {fact.label!r}: the unit {shown(fact.unit)} stands where "
                               f"{unit!r} should.")  # fmt: skip
-        values.update(_mean_and_std(path, fact, field))
+        mean, sign, std = (part.strip() for part in fact.text.partition("±"))
+        if "±" not in fact.label:
+            values[field] = fact.text
+        elif sign:
+            values |= {field: mean, std_of(field): std}
+        else:
+            raise FormatError(f"{path}: {fact.label!r}: {shown(fact.text)} is not 'mean ± std'.")
     return values
 
 
@@ -219,17 +217,6 @@ def agrees_with_page(field: str, printed: str, value: object) -> bool:
         return agrees(as_printed(printed, where=field).value, value)
     except FormatError:
         return False
-
-
-def _mean_and_std(path: Path, fact: sheets.Fact, field: str) -> Iterator[tuple[str, str]]:
-    if "±" not in fact.label:
-        yield field, fact.text
-        return
-    mean, sign, std = (part.strip() for part in fact.text.partition("±"))
-    if not sign:
-        raise FormatError(f"{path}: {fact.label!r}: {shown(fact.text)} is not 'mean ± std'.")
-    yield field, mean
-    yield std_of(field), std
 
 
 def read_records(
@@ -252,10 +239,12 @@ def read_records(
     return records
 
 
-def _join(files: list[Path], contents: list[bytes]) -> pd.DataFrame:
-    anatomy_file, physiology_file = files
-    anatomy = read_records(anatomy_file, ANATOMY, contents[0])
-    physiology = read_records(physiology_file, {**PHYSIOLOGY, _TYPE: None}, contents[1])
+@lru_cache(maxsize=1)
+def _join(
+    anatomy_file: Path, physiology_file: Path, anatomy_text: bytes, physiology_text: bytes
+) -> pd.DataFrame:
+    anatomy = read_records(anatomy_file, ANATOMY, anatomy_text)
+    physiology = read_records(physiology_file, {**PHYSIOLOGY, _TYPE: None}, physiology_text)
     if anatomy.keys() != physiology.keys():
         lost = sorted(anatomy.keys() ^ physiology.keys())
         raise FormatError(
@@ -278,10 +267,6 @@ def _join(files: list[Path], contents: list[bytes]) -> pd.DataFrame:
             as_number(factor, where=f"{where}{_FACTOR!r}", low=0)
     table["synapse_type"] = pd.Series(types).astype(pd.CategoricalDtype(list(S_TYPES)))
     table = table.join(sheets.as_table(physiology_file, plain, PHYSIOLOGY))
-    return _with_types(table)
-
-
-def _with_types(table: pd.DataFrame) -> pd.DataFrame:
     pre, post = zip(*(key.split(":") for key in table.index), strict=True)
     layers = [[name.split("_", 1)[0] for name in side] for side in (pre, post)]
     table.insert(0, "pre", pd.Categorical(pre, dtype=sheets.MTYPE))

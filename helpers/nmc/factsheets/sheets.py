@@ -12,7 +12,7 @@ import json
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import cache, wraps
+from functools import cache, lru_cache, wraps
 from importlib import resources
 from math import inf
 from pathlib import Path
@@ -97,18 +97,11 @@ class Value(NamedTuple):
 
 def once(parse: Callable[[Path, bytes], _Result]) -> Callable[[Path], _Result]:
     """Read a file again only when its content has changed; for parsers of immutable results."""
-    kept: dict[bytes, _Result] = {}
+    remembered = lru_cache(maxsize=_KEPT)(parse)
 
     @wraps(parse)
     def read(path: Path) -> _Result:
-        content = read_bytes(path)
-        key = hashlib.sha256(content).digest()
-        if key not in kept:
-            result = parse(Path(path), content)
-            while len(kept) >= _KEPT:
-                kept.pop(next(iter(kept)))
-            kept[key] = result
-        return kept[key]
+        return remembered(Path(path), read_bytes(path))
 
     return read
 
@@ -291,3 +284,12 @@ def column_of(table: pd.DataFrame, name: str) -> pd.Series:
         numeric = table.select_dtypes("number").columns
         raise UnknownNameError(f"The column {name!r} holds no numbers; {', '.join(numeric)} do.")
     return table[name]
+
+
+def plain(value: Any) -> Any:
+    """Return a value as JSON has it: nothing for what is missing, whole numbers without a point."""
+    if hasattr(value, "item"):
+        value = value.item()
+    if value is pd.NA or value != value:
+        return None
+    return int(value) if isinstance(value, float) and value.is_integer() else value
