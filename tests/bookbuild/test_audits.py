@@ -24,7 +24,7 @@ print(kept.read_text())"""
 
 
 def twice(toy):
-    return build_twice(Project(toy.root), toy.tree("tree", thickness=165), say=lambda line: None)
+    return build_twice(Project(toy.root), toy.tree("tree", thickness=165))
 
 
 def notebook(*outputs):

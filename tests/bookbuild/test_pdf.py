@@ -64,7 +64,7 @@ def built(make_toy, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(book.root / "helpers"))
         project, source = Project(book.root), book.tree("tree", thickness=165)
-        store, pages = execute_stale(project, source, say=lambda line: None)
+        store, pages = execute_stale(project, source)
         render(project, pages, store, source)
     return project
 

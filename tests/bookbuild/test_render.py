@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def build(book, source, only=None):
     project = Project(book.root)
-    store, pages = execute_stale(project, source, only=only, say=lambda line: None)
+    store, pages = execute_stale(project, source, only=only)
     render(project, pages, store, source, only=only)
     return None if only else html.fromstring(book.page("one"))
 

@@ -20,12 +20,12 @@ COMMAND = [sys.executable, "-m", "tools.bookbuild"]
 
 
 def ran(book, source) -> set[str]:
-    _, pages = execute_stale(Project(book.root), source, say=lambda line: None)
+    _, pages = execute_stale(Project(book.root), source)
     return {page.chapter.name for page in pages if page.fresh}
 
 
 def text_of(book, source, name) -> str:
-    _, pages = execute_stale(Project(book.root), source, say=lambda line: None)
+    _, pages = execute_stale(Project(book.root), source)
     page = next(page for page in pages if page.chapter.name == f"book/{name}")
     return "".join(
         output.get("text", "") for cell in page.notebook.cells for output in cell.get("outputs", [])
@@ -126,7 +126,7 @@ def test_a_broken_hidden_assert_is_an_error_with_the_chapters_name(toy, tree):
     assert ran_again_fails(toy, tree), "a failure is never taken from the store"
 
 
-def test_a_failure_is_told_while_other_chapters_still_run(toy, tree):
+def test_a_failure_is_told_while_other_chapters_still_run(toy, tree, monkeypatch):
     """The second chapter waits for a file that is written when the first one's failure is told."""
     told = toy.root / "told"
     wait = f"import pathlib, time\nwhile not pathlib.Path({str(told)!r}).exists(): time.sleep(0.1)"
@@ -137,8 +137,9 @@ def test_a_failure_is_told_while_other_chapters_still_run(toy, tree):
         if "ZeroDivisionError" in line and "book/one.md" in line:
             told.touch()
 
+    monkeypatch.setattr("click.echo", say)
     with pytest.raises(BookError, match=r"(?s)book/one\.md failed.*ZeroDivisionError"):
-        execute_stale(Project(toy.root), tree, say=say)
+        execute_stale(Project(toy.root), tree)
     assert told.exists()
 
 

@@ -18,7 +18,7 @@ from nmc.data.files import cache_folder
 from nmc.errors import SourceError
 
 from tools.bookbuild import BookError
-from tools.bookbuild.execute import Page, Say, execute_stale, list_reads, make_explorer
+from tools.bookbuild.execute import Page, execute_stale, list_reads, make_explorer
 from tools.bookbuild.notebooks import in_layout
 from tools.bookbuild.pages import check_shown
 from tools.bookbuild.project import Project, badges, source_identity
@@ -60,11 +60,11 @@ _jobs = click.option("--jobs", default=2, show_default=True, help="Chapters run 
 @click.pass_obj
 def book(project: Project, source: str, jobs: int):
     """Run the stale chapters, build the HTML, say where to open it."""
-    store, pages = execute_stale(project, source, jobs=jobs, say=click.echo)
+    store, pages = execute_stale(project, source, jobs=jobs)
     check_shown(pages)
     if lacking := list_reads(project, pages):
         click.echo(f"nmc export --for packs {lacking} files more now: commit its list.")
-    explorer = make_explorer(project, source, store, say=click.echo)
+    explorer = make_explorer(project, source, store)
     first = render(project, pages, store, source, explorer=explorer)
     click.echo(times_table(pages))
     click.echo(f"The book is ready: open {first}")
@@ -79,7 +79,7 @@ def chapter(project: Project, name: str, source: str):
     name = Path(name).with_suffix("").as_posix()
     if name not in project.pages:
         raise BookError(f"{name} is not in _toc.yml, which lists {', '.join(project.pages)}.")
-    store, pages = execute_stale(project, source, only=name, say=click.echo)
+    store, pages = execute_stale(project, source, only=name)
     check_shown(pages)
     page = render(project, pages, store, source, only=name)
     click.echo(f"The page is ready: open {page}")
@@ -91,7 +91,7 @@ def chapter(project: Project, name: str, source: str):
 @click.pass_obj
 def twice(project: Project, source: str, jobs: int):
     """Run every chapter twice from nothing; every figure and table must be the same."""
-    pages = build_twice(project, source, jobs=jobs, say=click.echo)
+    pages = build_twice(project, source, jobs=jobs)
     click.echo(f"{len(pages)} chapters, run twice: identical.")
 
 
@@ -101,7 +101,7 @@ def twice(project: Project, source: str, jobs: int):
 @click.pass_obj
 def memory(project: Project, source: str, limit_gb: float):
     """Say whether any chapter, with all it starts, held more memory than this when it ran."""
-    runs = [page.run for page in execute_stale(project, source, say=click.echo)[1]]
+    runs = [page.run for page in execute_stale(project, source)[1]]
     large = [f"{run.chapter}.md held {run.peak_gb:g} GB" for run in runs if run.peak_gb > limit_gb]
     if large:
         raise BookError(f"More than {limit_gb:g} GB of memory:\n" + "\n".join(large))
@@ -129,7 +129,7 @@ def pdf(project: Project):
 @click.pass_obj
 def links(project: Project, source: str):
     """Ask every external address of the book whether it answers."""
-    store, pages = execute_stale(project, source, say=click.echo)
+    store, pages = execute_stale(project, source)
     check_links(project, pages, store, source)
     click.echo("Every external link answers.")
 
@@ -157,19 +157,19 @@ def times_table(pages: list[Page]) -> str:
     return "\n".join(lines)
 
 
-def build_twice(project: Project, source: str, *, jobs: int = 2, say: Say = print) -> list[Page]:
+def build_twice(project: Project, source: str, *, jobs: int = 2) -> list[Page]:
     """Run every chapter twice from nothing; a BookError names chapter and cell of what differs."""
     runs = []
     shared = cache_folder() / "mechanisms"
     shared.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="twice-") as folder:
         for number in (1, 2):
-            say(f"clean run {number} of 2")
+            click.echo(f"clean run {number} of 2")
             clean = replace(project, runs_name=str(Path(folder) / f"outputs-{number}"))
             cache = Path(folder) / f"cache-{number}"
             cache.mkdir()
             (cache / "mechanisms").symlink_to(shared, target_is_directory=True)
-            runs.append(execute_stale(clean, source, jobs=jobs, say=say, data_cache=cache)[1])
+            runs.append(execute_stale(clean, source, jobs=jobs, data_cache=cache)[1])
     differing = [
         f"{first.chapter.name}: code cell {number}"
         for first, second in zip(*runs, strict=True)

@@ -12,7 +12,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, field
 from functools import cache, partial
@@ -20,6 +19,7 @@ from pathlib import Path
 from threading import Event
 from typing import NamedTuple
 
+import click
 import matplotlib as mpl
 import nbformat
 import nmc
@@ -37,8 +37,6 @@ from PIL import Image, ImageOps
 
 from tools.bookbuild import BookError
 from tools.bookbuild.project import Chapter, Project, environment_hash
-
-Say = Callable[[str], None]
 
 #: Larger figures are kept as pixels: a browser draws a million path segments slowly.
 HEAVY_SVG_BYTES = 400_000
@@ -130,7 +128,6 @@ def execute_stale(
     *,
     only: str | None = None,
     jobs: int = 2,
-    say: Say = print,
     data_cache: Path | None = None,
 ) -> tuple[Store, list[Page]]:
     """Run every chapter whose code, helpers, pins, source or data changed; reuse the others."""
@@ -141,7 +138,7 @@ def execute_stale(
     known = {one: page for one in chapters if (page := store.find(one))}
     pages = {one: page for one, page in known.items() if today.same(page.run.data)}
     stale = [one for one in chapters if one not in pages]
-    say(f"{len(chapters)} chapters, {len(stale)} to run on {redact(source)!r}")
+    click.echo(f"{len(chapters)} chapters, {len(stale)} to run on {redact(source)!r}")
     if source != "sample":  # said here, once, and not in whichever chapter fetches first
         provenance.tell_terms(f"the source {source!r}")
     for page in pages.values():
@@ -160,10 +157,10 @@ def execute_stale(
                     pages[chapter] = page = done.result()
                 except BookError as error:  # said at once: the others may take long
                     failures.append(str(error))
-                    say(f"  {'FAILED':>8}  {chapter.name}\n{error}")
+                    click.echo(f"  {'FAILED':>8}  {chapter.name}\n{error}")
                 else:
                     store.keep(page)
-                    say(f"  {page.run.seconds:6.1f} s  {chapter.name}")
+                    click.echo(f"  {page.run.seconds:6.1f} s  {chapter.name}")
         finally:  # a build that is ended takes its chapters with it
             stop.set()
             pool.shutdown(wait=False, cancel_futures=True)
@@ -347,7 +344,7 @@ def _sha256_now(source: str, key: str | None, path: str) -> str | None:
         return None
 
 
-def make_explorer(project: Project, source: str, store: Store, *, say: Say = print) -> Path | None:
+def make_explorer(project: Project, source: str, store: Store) -> Path | None:
     """Return the folder of the fact sheet explorer, made if need be; None if no page links it."""
     if not any("explorer/" in page.text for page in project.documents.values()):
         return None
@@ -355,7 +352,7 @@ def make_explorer(project: Project, source: str, store: Store, *, say: Say = pri
     log, pages = place / "fetched.jsonl", place / "pages"
     if pages.is_dir() and DataState(source).same(read_lines(log)):
         return pages
-    say("making the fact sheet explorer")
+    click.echo("making the fact sheet explorer")
     shutil.rmtree(place, ignore_errors=True)
     place.mkdir()
     environment = {"NMC_SOURCE": source, "NMC_FETCH_LOG": str(log), "TQDM_DISABLE": "1"}

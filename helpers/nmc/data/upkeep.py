@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from nmc import data
@@ -162,8 +163,16 @@ def export(
     target = files.user_path(target)
     if target.exists():
         raise SourceError(f"{target} exists already: export to a folder that does not.")
-    left_out: dict[str, str] = {}
-    records = list(_records(list(patterns), source, left_out, progress))
+    records: list[Record] = []
+    left_out, wanted = {}, list(patterns)
+    rows = match(wanted) if wanted else items().values()
+    for entry in files.progress_bar("Collecting", rows, unit=" files", shown=progress):
+        get = partial(data.fetch_record, progress=progress) if wanted else data.at_hand
+        try:
+            if found := get(entry.key, source=source):
+                records.append(found)
+        except MissingFileError:
+            left_out[entry.key] = "no tree of the source has it"
     if not records:
         raise MissingFileError("Nothing is at hand to export: name keys, and they are fetched.")
     if len({entry.invented for entry in records}) > 1:
@@ -179,18 +188,6 @@ def export(
         _describe(temporary, records)
         files.write_sums(temporary)
     return Moved(target, tuple(entry.key for entry in records), left_out)
-
-
-def _records(wanted: list[str], source, left_out: dict, progress: bool) -> Iterator[Record]:
-    rows = match(wanted) if wanted else items().values()
-    for entry in files.progress_bar("Collecting", rows, unit=" files", shown=progress):
-        try:
-            if wanted:
-                yield data.fetch_record(entry.key, source=source, progress=progress)
-            elif found := data.at_hand(entry.key, source):
-                yield found
-        except MissingFileError:
-            left_out[entry.key] = "no tree of the source has it"
 
 
 def _describe(root: Path, records: list[Record]) -> None:

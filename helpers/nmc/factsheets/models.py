@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import zipfile
-import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -15,8 +13,8 @@ from tqdm import tqdm
 
 import nmc
 from nmc import names
-from nmc.data import local, provenance
-from nmc.errors import FormatError
+from nmc.data import archive, local, provenance
+from nmc.errors import ArchiveError, FormatError
 from nmc.factsheets import sheets
 from nmc.numbers import as_number, as_numbers, shown
 
@@ -276,7 +274,7 @@ def _channel_rows(where: str, channel: _Channel) -> Iterator[dict]:
 def read_currents(package: Path, model: str) -> tuple[float, ...]:
     """Return holding current and the three steps (nA) of a package's zip; else FormatError."""
     where = f"{package}: {model}/current_amps.dat"
-    words = read_member(package, f"{model}/current_amps.dat").split()
+    words = _read_member(package, f"{model}/current_amps.dat").split()
     if len(words) != len(CURRENTS):
         raise FormatError(f"{where}: four numbers are expected, found {shown(' '.join(words))}.")
     return tuple(as_numbers(words, where=where).tolist())
@@ -292,7 +290,7 @@ def read_densities(package: Path, model: str) -> dict[tuple[str, str], float]:
     where = f"{package}: {model}/biophysics.hoc"
     found = {}
     for section, parameter, formula in _LINE.findall(
-        read_member(package, f"{model}/biophysics.hoc")
+        _read_member(package, f"{model}/biophysics.hoc")
     ):
         factor = _FACTOR.fullmatch(formula.rpartition("*")[2])
         if factor is None or "*" not in formula:
@@ -301,20 +299,8 @@ def read_densities(package: Path, model: str) -> dict[tuple[str, str], float]:
     return found
 
 
-def read_member(package: Path, name: str) -> str:
-    """Return one text of a package's zip, of no unusual size."""
+def _read_member(package: Path, name: str) -> str:
     try:
-        with zipfile.ZipFile(package) as archive:
-            info = archive.getinfo(name)
-            if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-                raise FormatError(f"{package}: {name} is packed in a way that is not read.")
-            with archive.open(info) as member:
-                content = member.read(_MEMBER_BYTES + 1)
-    except KeyError as error:
-        raise FormatError(f"{package} holds no {name}.") from error
-    except (OSError, EOFError, ValueError, RuntimeError, NotImplementedError, zipfile.BadZipFile,
-            zlib.error) as error:  # fmt: skip
-        raise FormatError(f"{package}: {name} cannot be read ({error}).") from error
-    if len(content) > _MEMBER_BYTES:
-        raise FormatError(f"{package}: {name} is larger than {_MEMBER_BYTES:,} bytes.")
-    return content.decode("utf-8", "replace")
+        return archive.read_text(package, name, _MEMBER_BYTES)
+    except (ArchiveError, OSError) as error:
+        raise FormatError(f"{package}: {name} cannot be read ({error})") from error
