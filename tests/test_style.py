@@ -82,3 +82,14 @@ def test_an_axis_of_counts_has_whole_numbers(how, values, whole):
         fig.canvas.draw()
     assert (ax.get_yticks() % 1 == 0).all() == whole
     plt.close(fig)
+
+
+def test_thousands_have_a_comma_and_small_numbers_stay():
+    ax = style.new_axes()
+    ax.plot([0, 3000], [0.0, 0.25])
+    style.finish(ax, "")
+    ax.figure.canvas.draw()
+    along, up = ([t.get_text() for t in axis.get_ticklabels()] for axis in (ax.xaxis, ax.yaxis))
+    assert {"1,000", "2,000"} <= set(along) and "0.05" in up
+    assert [style.plain(x, 2) for x in (8e-05, -262144, 0.5)] == ["0.00008", "−260,000", "0.5"]
+    plt.close(ax.figure)

@@ -52,7 +52,7 @@ _MODULES = {
     "nmc.circuit.plots": (
         "plot_fit plot_innervation plot_pair plot_pair_summary plot_pathway_scores "
         "plot_rate_dependence plot_recovered_types plot_release_factors plot_releases "
-        "plot_synaptome plot_trains plot_zones"
+        "plot_synaptome plot_trains plot_zones view_synaptome"
     ),
     "nmc.circuit.plots_network": "plot_circuit plot_population plot_raster plot_rates",
     "nmc.circuit.point": "compute_attenuation fit_point_neuron simulate_point_circuit",
@@ -63,8 +63,7 @@ _MODULES = {
         "load_synapse_parameters simulate_release train_times"
     ),
     "nmc.circuit.synaptome": (
-        "compare_conductances compare_synapses compute_innervation count_synaptome "
-        "locate_synapses view_synaptome"
+        "compare_conductances compare_synapses compute_innervation count_synaptome locate_synapses"
     ),
     "nmc.connectome.build": (
         "from_edges from_graphml from_networkx from_parquet from_sonata make_connectome"

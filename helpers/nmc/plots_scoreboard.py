@@ -41,13 +41,14 @@ def plot_scoreboard(rows: pd.DataFrame) -> np.ndarray:
                 (~random, style.BLUE, "deterministic"),
                 (random, style.ORANGE, "with random channels"),
             ):
-                for marker, face, chosen in (
-                    ("o", colour, verdicts.eq("agrees")),
-                    ("X", colour, verdicts.eq("differs")),
-                    ("o", "white", ~verdicts.isin(["agrees", "differs"])),
+                for marker, size, face, chosen in (
+                    ("o", 4, colour, verdicts.eq("agrees")),
+                    ("X", 9, colour, verdicts.eq("differs")),
+                    ("o", 4, "white", ~verdicts.isin(["agrees", "differs"])),
                 ):
                     part = which & chosen.to_numpy()
-                    ax.plot(x[part], rows.loc[part, column], marker, ms=4, mfc=face, color=colour)
+                    edge = style.INK if marker == "X" else colour
+                    ax.plot(x[part], rows.loc[part, column], marker, ms=size, mfc=face, mec=edge)
                 ax.plot([], [], "o", ms=4, color=colour, label=label)
             unit = column.rpartition("_")[2].replace("MOhm", "MΩ")
             ax.set_ylabel(f"{words}\n({unit})")
@@ -88,9 +89,8 @@ def plot_spike_errors(rows: pd.DataFrame) -> Axes:
                 label="own step: another number of spikes")  # fmt: skip
     ax.set_xscale("log")
     ax.set_yticks(place, [f"{r.model}, step {r.step}" for r in rows.itertuples()])
-    ax.tick_params(axis="y", labelsize=8)
+    ax.tick_params(axis="y", labelsize=style.SMALL)
     ax.set_xlabel("largest spike-time error (ms)")
-    ax.figure.legend(*ax.get_legend_handles_labels(), loc="outside upper right", ncols=3,
-                     frameon=False)  # fmt: skip
+    ax.figure.legend(*ax.get_legend_handles_labels(), loc="outside upper right", ncols=3)
     provenance.stamp(ax)
     return ax

@@ -22,11 +22,11 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import (
     AutoLocator,
-    FuncFormatter,
     LogFormatter,
     LogLocator,
     MaxNLocator,
     NullFormatter,
+    ScalarFormatter,
 )
 
 from nmc import names
@@ -47,12 +47,14 @@ SEQUENTIAL = ListedColormap(mpl.colormaps["Blues"](np.linspace(0.15, 1, 256)), "
 DIVERGING = "RdBu_r"
 
 NOTE_GID = "nmc-data-note"
+#: The least size of letters: on a phone a figure is drawn at three quarters of its width.
+SMALL = 10
 
-_RC: Any = {
+LOOK: Any = {
     "figure.dpi": 110,
     "figure.facecolor": "white",
     "savefig.facecolor": "white",
-    "font.size": 11,
+    "font.size": 12,
     "axes.titlesize": 12,
     "axes.titleweight": "bold",
     "axes.titlelocation": "left",
@@ -64,6 +66,9 @@ _RC: Any = {
     "text.color": INK,
     "xtick.color": INK,
     "ytick.color": INK,
+    "xtick.labelsize": 11,
+    "ytick.labelsize": 11,
+    "legend.fontsize": 11,
     "legend.frameon": False,
     "lines.linewidth": 1.5,
     "figure.constrained_layout.use": True,
@@ -81,7 +86,7 @@ def layer_colours(labels: Iterable) -> dict[str, str]:
 @contextmanager
 def context() -> Iterator[None]:
     """Draw in the book's style inside a ``with`` block; leaves no trace outside it."""
-    with sns.axes_style("ticks"), mpl.rc_context(_RC):
+    with sns.axes_style("ticks"), mpl.rc_context(LOOK):
         yield
         interactive = mpl.is_interactive()
     # The first figure loads a notebook's backend, which turns interactive mode on; were that
@@ -102,7 +107,10 @@ def finish(where: Axes | Figure, text: str) -> None:
     fig = where if isinstance(where, Figure) else where.figure
     for ax in fig.axes:
         for k, axis in enumerate((ax.xaxis, ax.yaxis)):
-            if axis.get_scale() == "log" and isinstance(axis.get_major_formatter(), LogFormatter):
+            form = axis.get_major_formatter()
+            if type(form) is ScalarFormatter and np.abs(axis.get_view_interval()).max() >= 1000:
+                axis.set_major_formatter(lambda value, _: plain(value))
+            if axis.get_scale() == "log" and isinstance(form, LogFormatter):
                 _plain_log(axis)
             elif isinstance(axis.get_major_locator(), AutoLocator) and _all_whole(ax, k):
                 axis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 5, 10], integer=True))
@@ -111,8 +119,13 @@ def finish(where: Axes | Figure, text: str) -> None:
     if not text:
         return
     fig.text(
-        0.995, -0.01, text, ha="right", va="top", fontsize=8, color=GREY, gid=NOTE_GID
+        0.995, -0.01, text, ha="right", va="top", fontsize=9, color=GREY, gid=NOTE_GID
     )  # below the axes: the tight box of a saved figure includes it
+
+
+def plain(value: float, digits: int = 6) -> str:
+    """Return a number without powers of ten: ``0.00008``, ``−0.5``, ``262,000``."""
+    return f"{Decimal(f'{value:.{digits}g}'):,f}".replace("-", "−")
 
 
 def _all_whole(ax: Axes, k: int) -> bool:
@@ -132,5 +145,5 @@ def _plain_log(axis: Axis) -> None:
     steps = LogLocator(subs=(1, 2, 5) if high / low < 200 else (1,))
     few = sum(low <= value <= high for value in steps.tick_values(low, high)) < 2
     axis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]) if few else steps)
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{Decimal(f'{value:.4g}'):,f}"))
+    axis.set_major_formatter(lambda value, _: plain(value))
     axis.set_minor_formatter(NullFormatter())

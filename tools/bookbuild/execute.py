@@ -20,7 +20,6 @@ from threading import Event
 from typing import NamedTuple
 
 import click
-import matplotlib as mpl
 import nbformat
 import nmc
 import pandas as pd
@@ -51,11 +50,6 @@ _WIDGET = "application/vnd.jupyter.widget-view+json"
 #: The picture that a 3-D view shows without scripts.
 _STILL = re.compile(r'src="data:image/png;base64,([^"]+)"')
 #: Of the book's style, what legends, labels and titles look like that a chapter adds by itself.
-_LOOKS = (
-    "font.size", "axes.titlesize", "axes.titleweight", "axes.titlelocation", "axes.labelcolor",
-    "axes.edgecolor", "axes.spines.top", "axes.spines.right", "text.color", "xtick.color",
-    "ytick.color", "legend.frameon", "lines.linewidth",
-)  # fmt: skip
 #: Figures leave the kernel as vectors and as pixels, the same each time; one of them is kept.
 _KERNEL = """c = get_config()
 c.InlineBackend.figure_formats = {"svg", "retina"}
@@ -257,9 +251,7 @@ def _environment(source: str, scratch: Path) -> dict[str, str]:
     profile = scratch / "ipython" / "profile_default"
     profile.mkdir(parents=True)
     (profile / "ipython_kernel_config.py").write_text(_KERNEL, "utf-8")
-    with style.context():
-        values: dict = {**mpl.rcParams}
-    looks = {key: str(values[key]).lstrip("#") for key in _LOOKS}
+    looks = {key: str(value).replace("#", "") for key, value in style.LOOK.items()}
     looks |= {"svg.hashsalt": "nmc", "svg.fonttype": "path"}
     (scratch / "matplotlibrc").write_text("".join(f"{k}: {v}\n" for k, v in looks.items()), "utf-8")
     return {

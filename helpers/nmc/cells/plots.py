@@ -27,6 +27,8 @@ NEURITE_COLOURS = {
     "apical dendrite": style.PURPLE,
     "axon": style.SKY,
 }
+#: What NEURON's names of sections are called here.
+PARTS = {"soma": "soma", "dend": "basal dendrite", "apic": "apical dendrite", "axon": "axon"}
 
 
 @framed(height=3.2)
@@ -71,11 +73,11 @@ def plot_traces(traces: Mapping[str, pd.DataFrame], *, column: str = "v_mV") -> 
     axes = axes[:, 0]
     for ax, (label, trace) in zip(axes, traces.items(), strict=True):
         ax.plot(trace["t_ms"], trace[column], lw=0.8, color=style.BLUE)
-        ax.set_title(label, fontsize=10, fontweight="normal")
+        ax.set_title(label, fontsize=11, fontweight="normal")
         _mark_stimulus(ax, trace.attrs)
         ax.margins(x=0.01)
     axes[-1].set_xlabel("time (ms)")
-    fig.supylabel(units.label(column), fontsize=11)
+    fig.supylabel(units.label(column), fontsize=12)
     stamp(fig)
     return axes
 
@@ -113,7 +115,7 @@ def plot_etypes(traces: Mapping[str, pd.DataFrame]) -> np.ndarray:
     """
     with style.context():
         shape = len(names.PATTERNS), len(names.ONSETS)
-        fig, axes = plt.subplots(*shape, figsize=(7, 5.4), sharex=True, sharey=True)
+        fig, axes = plt.subplots(*shape, figsize=(7, 6.4), sharex=True, sharey=True)
     for ax in axes.flat:
         ax.set_axis_off()
     rows, columns = list(names.PATTERNS), list(names.ONSETS)
@@ -124,7 +126,7 @@ def plot_etypes(traces: Mapping[str, pd.DataFrame]) -> np.ndarray:
         ax = axes[rows.index(etype[1:]), columns.index(etype[0])]
         ax.clear()
         ax.plot(trace["t_ms"], trace["v_mV"], lw=0.6, color=style.BLUE)
-        ax.set_title(etype, fontsize=9, loc="center")
+        ax.set_title(etype, fontsize=style.SMALL, fontweight="normal", loc="center")
         ax.set_axis_off()
     _label_grid(axes)
     _scale_bars(axes[-1, -1])
@@ -134,18 +136,19 @@ def plot_etypes(traces: Mapping[str, pd.DataFrame]) -> np.ndarray:
 
 def _label_grid(axes: np.ndarray) -> None:
     for ax, word in zip(axes[0], names.ONSETS.values(), strict=True):
-        ax.text(0.5, 1.3, word, transform=ax.transAxes, ha="center", fontweight="bold", fontsize=10)
+        ax.annotate(word, (0.5, 1), (0, 20), "axes fraction", "offset points", ha="center",
+                    fontweight="bold")  # fmt: skip
     for ax, word in zip(axes[:, 0], names.PATTERNS.values(), strict=True):
-        ax.text(-0.04, 0.5, word, transform=ax.transAxes, rotation=90, ha="right", va="center",
-                fontweight="bold", fontsize=8)  # fmt: skip
+        ax.text(-0.04, 0.5, word.replace("-", "-\n"), transform=ax.transAxes, rotation=90,
+                ha="right", va="center", fontweight="bold", fontsize=style.SMALL)  # fmt: skip
 
 
 def _scale_bars(ax: Axes) -> None:
     """Half a second and 50 mV, in the grid's last corner."""
     x, y = ax.get_xlim()[1] - 1000, -60
     ax.plot([x, x, x + 500], [y + 50, y, y], color=style.INK, lw=1.2, clip_on=False)
-    ax.text(x + 250, y - 6, "0.5 s", ha="center", va="top", fontsize=8)
-    ax.text(x - 60, y + 25, "50 mV", ha="right", va="center", fontsize=8)
+    ax.text(x + 250, y - 6, "0.5 s", ha="center", va="top", fontsize=style.SMALL)
+    ax.text(x - 60, y + 25, "50 mV", ha="right", va="center", fontsize=style.SMALL)
 
 
 @framed(height=3.4)
@@ -165,7 +168,6 @@ def plot_fi(curves: Mapping[str, pd.DataFrame], *, ax: Axes | None = None) -> Ax
 
 
 _GATE_COLOURS = (style.BLUE, style.VERMILION, style.GREEN)
-_PARTS = {"soma": "soma", "dend": "basal", "apic": "apical", "axon": "axon"}
 
 
 def plot_channel_kinetics(
@@ -232,15 +234,15 @@ def _draw_channel(pair, name: str, tables) -> None:
     tau.set_yscale("log")
     _widen(tau)
     steady.set_ylim(-0.05, 1.05)
-    steady.set_title(name, fontsize=10, loc="left")
-    tau.set_title("time constant (ms)", fontsize=8, loc="left", fontweight="normal")
+    steady.set_title(name, fontsize=11, loc="left")
+    tau.set_title("time constant (ms)", fontsize=style.SMALL, loc="left", fontweight="normal")
     for ax in pair:
-        ax.set_xlabel(unit, fontsize=8)
-        ax.tick_params(labelsize=8)
+        ax.set_xlabel(unit, fontsize=style.SMALL)
+        ax.tick_params(labelsize=style.SMALL)
     handles, labels = steady.get_legend_handles_labels()
     gates = tables[0].loc[tables[0]["channel"] == name, "gate"].nunique()
     above = {"loc": "lower right", "bbox_to_anchor": (1.02, 0.97), "borderpad": 0}
-    small = {"fontsize": 8, "frameon": False, "handlelength": 1.0, "columnspacing": 0.9}
+    small = {"fontsize": style.SMALL, "frameon": False, "handlelength": 1.0, "columnspacing": 0.9}
     steady.legend(handles[:gates], labels[:gates], ncols=gates, **above, **small)
 
 
@@ -263,7 +265,7 @@ def _legend(fig, tables) -> None:
     sources = [table["source"].iloc[0] for table in tables]
     lines = [plt.Line2D([], [], color=style.BLUE, lw=3.2, alpha=0.45)]
     lines += [plt.Line2D([], [], color=style.INK, lw=1.2, ls=(0, (4, 3))) for _ in sources[1:]]
-    fig.legend(lines, sources, loc="outside upper right", ncols=len(sources), fontsize=9)
+    fig.legend(lines, sources, loc="outside upper right", ncols=len(sources))
 
 
 @framed(width=6.2, height=lambda densities: 0.34 * densities["channel"].nunique() + 1.2)
@@ -278,17 +280,18 @@ def plot_densities(densities: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     mean = densities.pivot_table(
         index="channel", columns="part", values="density_S_per_cm2", aggfunc="mean"
     )
-    parts = [p for p in _PARTS if p in mean.columns]
+    parts = [p for p in PARTS if p in mean.columns]
     mean = mean[parts].loc[mean[parts].max(axis=1).sort_values(ascending=False).index]
     positive = mean.where(mean > 0)
     image = ax.imshow(positive, aspect="auto", cmap=style.SEQUENTIAL, norm=LogNorm())
-    ax.set_xticks(range(len(parts)), [_PARTS[p] for p in parts])
+    ax.set_xticks(range(len(parts)), [PARTS[p].replace(" ", "\n") for p in parts])
     ax.set_yticks(range(len(mean)), mean.index)
     middle = np.sqrt(np.nanmin(positive.to_numpy()) * np.nanmax(positive.to_numpy()))
     for (i, j), value in np.ndenumerate(positive.to_numpy()):
         if np.isfinite(value):
             colour = "black" if value < middle * 3 else "white"
-            ax.text(j, i, f"{value:.2g}", ha="center", va="center", fontsize=8, color=colour)
+            ax.text(j, i, style.plain(value, 2), ha="center", va="center", fontsize=style.SMALL,
+                    color=colour)  # fmt: skip
     ax.grid(False)
     ax.figure.colorbar(image, ax=ax, label="mean density (S/cm²)", fraction=0.06)
     ax.set_title(f"{densities.attrs.get('model', '')}: where the channels are")

@@ -90,7 +90,7 @@ def plot_morphology(model: AnyModel, *, axon: bool = True, ax: Axes | None = Non
     _draw(ax, load_morphology(package), axon)
     ax.xaxis.set_major_locator(MaxNLocator(3))
     ax.set(xlabel="x (µm)", ylabel="height above the soma (µm)", title=package.name)
-    ax.legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize=9)
+    ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
     return ax
 
 
@@ -127,9 +127,8 @@ def plot_morphologies(
         ax.set_axis_off()
         if k < len(packages):
             _draw(ax, tables[k], axon, thin=True)
-            ax.set_title(
-                packages[k].mtype or packages[k].name, fontsize=9, fontweight="normal", loc="center"
-            )
+            name = packages[k].mtype or packages[k].name
+            ax.set_title(name, fontsize=11, fontweight="normal", loc="center")
         ax.set(xlim=(-half, half), ylim=heights[k // columns])
         ax.set_aspect("equal")
     _scale_bar(axes[-1, 0])
@@ -169,7 +168,7 @@ def _draw(ax: Axes, points: pd.DataFrame, axon: bool, *, thin: bool = False) -> 
 def _scale_bar(ax: Axes, length_um: float = 200.0) -> None:
     bar = AnchoredSizeBar(
         ax.transData, length_um, f"{length_um:g} µm", "lower left", frameon=False,
-        color=style.INK, fontproperties=FontProperties(size=7), borderpad=0,
+        color=style.INK, fontproperties=FontProperties(size=style.SMALL), borderpad=0,
     )  # fmt: skip
     ax.add_artist(bar)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import cycle
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 
 from nmc import style
+from nmc.cells.morphology import section_points
 from nmc.cells.package import AnyModel, as_package, read_package
 from nmc.cells.plots_morphology import plot_morphology
 from nmc.cells.settings import MEASURED_mM, compute_release_factor
@@ -22,17 +23,34 @@ from nmc.circuit.synaptome import ZONES, cut_dendrite
 from nmc.data.figures import framed
 from nmc.errors import SynapseError
 from nmc.factsheets import pathways
+from nmc.factsheets.plots import S_TYPE_COLOURS
+from nmc.names import MTYPES, is_excitatory
 from nmc.numbers import as_numbers
 from nmc.recomputed.verdicts import recorded_items
+from nmc.viewer3d import View3D, view_3d
 
-_COLOURS = (style.BLUE, style.ORANGE, style.GREEN, style.VERMILION, style.PURPLE, style.SKY)
-_SIGNS = {"EE": style.VERMILION, "EI": style.ORANGE, "IE": style.BLUE, "II": style.GREEN}
+#: Colours of m-types, by whether they excite: shades of what connections of that sign have.
+_SHADES = {
+    True: (style.EXCITATORY, style.ORANGE, "#8C3A00", style.PURPLE),
+    False: (style.INHIBITORY, style.SKY, "#00395C", style.GREEN),
+}
 _ZONE_COLOURS = {"near": style.VERMILION, "rest": style.GREY, "tuft": style.BLUE}
 _LABELS = {
     "amplitude_mV": "amplitude", "cv": "CV", "failures_percent": "failures",
     "rise_time_ms": "rise", "latency_ms": "latency", "decay_ms": "decay",
 }  # fmt: skip
 _S_TYPES = list(pathways.S_TYPES.values())
+
+
+def by_mtype(cells: pd.DataFrame, more: Iterable[str] = ()) -> Iterator[tuple]:
+    """Colour, name and rows of each m-type of the cells, in the order of the names."""
+    signs = {name: name in MTYPES and is_excitatory(name) for name in more}
+    signs |= dict(zip(cells["mtype"], cells["excitatory"], strict=True))
+    shades = {sign: cycle(colours) for sign, colours in _SHADES.items()}
+    for mtype in sorted(signs):
+        colour, rows = next(shades[bool(signs[mtype])]), cells[cells["mtype"] == mtype]
+        if len(rows):
+            yield colour, mtype, rows
 
 
 @framed(height=3.6)
@@ -50,7 +68,7 @@ def plot_trains(trains: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     ax.axhline(1, color=style.GREY, lw=0.8, ls=":")
     ax.set(xlabel="time of the spike (ms)", ylabel="response ÷ first response", ylim=(0, None))
     if len(groups) <= 8:
-        ax.legend(fontsize=9)
+        ax.legend()
     return ax
 
 
@@ -72,7 +90,7 @@ def plot_rate_dependence(synapses, rates_Hz, *, spike: int = 20, ax: Axes | None
     late = [u[:, -1] * R[:, -1] / u[:, 0] for u, R in trains]
     ax.semilogx(rates_Hz, late, label=list(table.index))
     ax.set(xlabel="rate (Hz)", ylabel=f"response {spike} ÷ first response", ylim=(0, None))
-    ax.legend(fontsize=9)
+    ax.legend()
     return ax
 
 
@@ -94,7 +112,7 @@ def plot_release_factors(
         ax.plot(calcium, compute_release_factor(*ends, calcium), line, lw=2, label=label)
     ax.axvline(MEASURED_mM, color=style.GREY, lw=0.8, ls=":")
     ax.set(xlabel="calcium outside (mM)", ylabel=f"U ÷ U at {MEASURED_mM:g} mM", ylim=(0, None))
-    ax.legend(fontsize=9)
+    ax.legend()
     return ax
 
 
@@ -119,7 +137,7 @@ def plot_releases(
     if response is not None:
         ax.plot(times_ms, response, "x--", color=style.VERMILION, ms=8, label="deterministic u·R")
     ax.set(xlabel="time of the spike (ms)", ylabel="contacts that release", ylim=(-0.03, 1.03))
-    ax.legend(fontsize=9)
+    ax.legend()
     return ax
 
 
@@ -136,7 +154,8 @@ def plot_recovered_types(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes
     counts = counts.reindex(index=_S_TYPES, columns=_S_TYPES, fill_value=0)
     share = counts.div(counts.sum(axis=1).clip(lower=1), axis=0)
     sns.heatmap(share, vmin=0, vmax=1, cmap=style.SEQUENTIAL, mask=counts == 0, annot=counts,
-                fmt=",", annot_kws={"size": 9}, cbar=False, square=True, ax=ax)  # fmt: skip
+                fmt=",", cbar=False, square=True, ax=ax)  # fmt: skip
+    ax.tick_params(axis="y", labelrotation=0)
     ax.set(xlabel="recovered from U, D and F", ylabel="the sheet's label")
     return ax
 
@@ -157,7 +176,7 @@ def plot_fit(times_ms, amplitudes, fit: pd.DataFrame, *, ax: Axes | None = None)
     ax.plot(times_ms, amplitudes, "o", color=style.BLUE, label="measured")
     ax.plot(times_ms, A * u * R, "x-", color=style.VERMILION, label="fitted")
     ax.set(xlabel="time of the spike (ms)", ylabel="response", ylim=(0, None))
-    ax.legend(fontsize=9)
+    ax.legend()
     return ax
 
 
@@ -182,7 +201,7 @@ def plot_pair(
     contacts = int(recording.cells.loc[chosen, "contacts"])
     ax.set(xlabel="time after the presynaptic spike (ms)", ylabel="deflection of the soma (mV)",
            title=f"{recording.pre_mtype} → {recording.model}: {contacts} contacts")  # fmt: skip
-    ax.legend(fontsize=9)
+    ax.legend()
     return ax
 
 
@@ -206,12 +225,12 @@ def plot_pair_summary(
         ax.bar(x, 2 * table["sheet_sd"] / scale, width * 0.9, bottom=1 - table["sheet_sd"] / scale,
                color=style.GREY, alpha=0.25, lw=0)  # fmt: skip
         ax.errorbar(x, table["simulated"] / scale, table["simulated_sd"] / scale, fmt="o", ms=5,
-                    color=_COLOURS[k % 5], label=f"{recording.pre_mtype} → {recording.model}",
+                    color=f"C{k}", label=f"{recording.pre_mtype} → {recording.model}",
         )  # fmt: skip
     ax.axhline(1, color=style.INK, lw=0.8)
     ax.set_xticks(range(len(SHEET)), [_LABELS[c] for c in SHEET])
     ax.set(ylabel="simulated ÷ sheet", ylim=(0, None))
-    ax.legend(fontsize=9, loc="lower left", bbox_to_anchor=(0, 1))  # above: points lie anywhere
+    ax.legend(loc="lower left", bbox_to_anchor=(0, 1))  # above: points lie anywhere
     return ax
 
 
@@ -236,7 +255,7 @@ def plot_zones(model: AnyModel, *, ax: Axes | None = None) -> Axes:
     ax.autoscale_view()
     ax.set(xlabel="x (µm)", ylabel="height above the soma (µm)", title=package.name)
     ax.set_aspect("equal")
-    ax.legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize=9)
+    ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
     return ax
 
 
@@ -260,20 +279,21 @@ def plot_innervation(
     found, null = (sums[name].unstack()[list(ZONES)] for name in ("synapses", "expected"))
     kept = found.sum(axis=1) >= fewest
     found, null = (100 * part[kept].div(part[kept].sum(axis=1), axis=0) for part in (found, null))
-    shown = found - null if difference else found
+    shown = (found - null).round() + 0.0 if difference else found  # no "-0"
     counts = sums["synapses"].groupby(level=[0, 1]).sum()[kept]
     labels = [f"{kind} ({count:,})" for (_, kind), count in counts.items()]
     limits = {"center": 0, "vmin": -25, "vmax": 25} if difference else {"vmin": 0, "vmax": 100}
     sns.heatmap(shown, cmap=style.DIVERGING if difference else style.SEQUENTIAL, annot=True,
-                fmt="+.0f" if difference else ".0f", annot_kws={"size": 8}, cbar=False,
+                fmt="+.0f" if difference else ".0f", annot_kws={"size": style.SMALL}, cbar=False,
                 yticklabels=labels, ax=ax, linewidths=0.5, **limits)  # fmt: skip
     senders = (~found.index.get_level_values(0).to_numpy(bool)).sum()
     ax.axhline(senders, color=style.INK, lw=2)  # excitatory kinds above
     ax.set(xlabel="zone of the receiving cell", ylabel="kind of sender (contacts)")
-    ax.tick_params(axis="both", length=0, labelsize=9)
+    ax.tick_params(axis="both", length=0)
     return ax
 
 
+@framed(width=5.0, height=4.8)
 def plot_synaptome(
     places: pd.DataFrame, *, mtypes: Iterable[str] | None = None, ax: Axes | None = None
 ) -> Axes:
@@ -285,35 +305,52 @@ def plot_synaptome(
         From `nmc.locate_synapses`.
     mtypes : iterable of str, optional
         Which presynaptic m-types; unless given, synapses are only told apart by sign.
-    ax : matplotlib Axes, optional
-        Where to draw.
-
-    Returns
-    -------
-    matplotlib Axes
     """
     ax = plot_morphology(read_package(Path(places.attrs["folder"])), axon=False, ax=ax)
     for line in ax.collections:
         line.set_color(style.GREY)
     if mtypes is None:
-        groups = {"excitatory": places[places["excitatory"]],
-                  "inhibitory": places[~places["excitatory"]]}  # fmt: skip
-        colours = [style.EXCITATORY, style.INHIBITORY]
+        groups = [(style.EXCITATORY, "excitatory", places[places["excitatory"]]),
+                  (style.INHIBITORY, "inhibitory", places[~places["excitatory"]])]  # fmt: skip
     else:
-        groups = {m: places[places["pre_mtype"] == m] for m in mtypes}
-        colours = list(_COLOURS)
+        asked = places.rename(columns={"pre_mtype": "mtype"})
+        groups = list(by_mtype(asked[asked["mtype"].isin(list(mtypes))]))
     drawn = []
-    for (label, rows), colour in zip(groups.items(), cycle(colours), strict=False):
+    for colour, label, rows in groups:
         ax.scatter([], [], s=5, color=colour, lw=0, label=f"{label} ({len(rows):,})")
         drawn.append(rows[["x_um", "y_um"]].assign(colour=colour))
     # In random order: one kind on top would hide the other where both are dense.
     every = pd.concat(drawn).sample(frac=1, random_state=0)
     ax.scatter(every["x_um"], every["y_um"], s=5, c=every["colour"], lw=0, alpha=0.8, zorder=4)
-    ax.legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize=9, markerscale=2)
+    ax.legend(loc="upper left", bbox_to_anchor=(1, 1), markerscale=2)
     return ax
 
 
-@framed(width=8, height=4.2)
+def view_synaptome(places: pd.DataFrame) -> View3D:
+    """Show a cell and its synapses in space; turns under the mouse, also on a static page.
+
+    Parameters
+    ----------
+    places : DataFrame
+        From `nmc.locate_synapses`.
+    """
+    package = read_package(Path(places.attrs["folder"]))
+    dendrites = [points for name, points in section_points(package).items() if name != "soma[0]"]
+    segments = np.concatenate([np.stack([p[:-1], p[1:]], axis=1) for p in dendrites])
+    colours = {"dendrite": style.GREY, "excitatory synapse": style.EXCITATORY,
+               "inhibitory synapse": style.INHIBITORY}  # fmt: skip
+    return view_3d(
+        places[["x_um", "y_um", "z_um"]].to_numpy(float),
+        np.where(places["excitatory"], "excitatory synapse", "inhibitory synapse").tolist(),
+        lines=segments,
+        line_groups=["dendrite"] * len(segments),
+        colours=colours,
+        point_size=1.5,
+        alt=f"The dendrites of {package.name} with its synapses as coloured points.",
+    )
+
+
+@framed(height=4.2)
 def plot_pathway_scores(
     scores: pd.DataFrame, quantity: str = "amplitude_mV", *, ax: Axes | None = None
 ) -> Axes:
@@ -333,8 +370,8 @@ def plot_pathway_scores(
     verdicts = recorded_items(f"pathways/{quantity}")["verdict"].reindex(rows["pathway"]).to_numpy()
     kinds = sorted(rows["kind"].unique())
     x = rows["kind"].map(kinds.index) + np.random.default_rng(0).uniform(-0.3, 0.3, len(rows))
-    for signs, colour in _SIGNS.items():
-        own = np.array([kind[0] + kind[-1] == signs for kind in rows["kind"]], bool)
+    for kind in kinds:
+        own, colour = rows["kind"] == kind, S_TYPE_COLOURS[kind[:2]]
         for face, size, chosen in (
             (colour, 6, verdicts == "agrees"),
             ("white", 6, verdicts == "differs"),

@@ -7,20 +7,18 @@ all its contacts on the package.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from nmc import names, style
-from nmc.cells.morphology import section_paths, section_points
+from nmc import names
+from nmc.cells.morphology import section_paths
 from nmc.cells.package import AnyModel, Package, as_package
 from nmc.circuit.synapses import pathway_keys
 from nmc.errors import PackageError, SynapseError
 from nmc.factsheets.pathways import load_pathways
 from nmc.numbers import as_count, as_counts
-from nmc.viewer3d import view_3d
 
 ZONES = ("axon", "soma", "near", "rest", "tuft")
 NEAR_um = 50.0
@@ -312,29 +310,4 @@ def compare_conductances(models: Iterable[AnyModel], *, min_senders: int = 10) -
     weight = found["weight"] / found["contacts"]
     return found[["packages", "senders", "contacts"]].assign(
         weight_nS=weight, gsyn_nS=gsyn, factor=factor, ratio=weight / (gsyn * factor)
-    )
-
-
-def view_synaptome(places: pd.DataFrame):
-    """Show a cell and its synapses in space; turns under the mouse, also on a static page.
-
-    Parameters
-    ----------
-    places : DataFrame
-        From `locate_synapses`.
-    """
-    package = as_package(Path(places.attrs["folder"]))
-    dendrites = [points for name, points in section_points(package).items() if name != "soma[0]"]
-    segments = np.concatenate([np.stack([p[:-1], p[1:]], axis=1) for p in dendrites])
-    groups = np.where(places["excitatory"], "excitatory synapse", "inhibitory synapse")
-    colours = {"dendrite": style.GREY, "excitatory synapse": style.EXCITATORY,
-               "inhibitory synapse": style.INHIBITORY}  # fmt: skip
-    return view_3d(
-        places[["x_um", "y_um", "z_um"]].to_numpy(float),
-        list(groups),
-        lines=segments,
-        line_groups=["dendrite"] * len(segments),
-        colours=colours,
-        point_size=1.5,
-        alt=f"The dendrites of {package.name} with its synapses as coloured points.",
     )

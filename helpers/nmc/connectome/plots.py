@@ -230,7 +230,7 @@ def plot_adjacencies(connectomes: Mapping[str, Connectome], *, cells: int = 60) 
     norm, image = _log_of(*(share for share, _ in found.values())), None
     for ax, (text, squares) in zip(axes.flat, found.items(), strict=False):
         image = _draw_adjacency(ax, connectomes[text], *squares, norm, "")
-        ax.set_title(TITLES.get(text, text), fontsize=10)
+        ax.set_title(TITLES.get(text, text), fontsize=11)
         ax.set(xlabel="", ylabel="")
     _bar(image, axes, _SHARE)
     return drawing
@@ -364,10 +364,10 @@ def plot_blocks(
         for (i, j), count in np.ndenumerate(counts):
             dark = not absent[i, j] and image.norm(values[i, j]) > 0.55
             text = f"{count:,.0f}" if np.isfinite(count) else ""
-            ax.text(j, i, text, ha="center", va="center", fontsize=9,
+            ax.text(j, i, text, ha="center", va="center", fontsize=style.SMALL,
                     color="white" if dark else style.INK)  # fmt: skip
-    size = 10 if n_columns <= 12 else 7.5
-    ax.set_xticks(range(n_columns), matrix.columns.astype(str), rotation=90, fontsize=size)
+    size, turned = (11, 0) if n_columns <= 12 else (7.5, 90)
+    ax.set_xticks(range(n_columns), matrix.columns.astype(str), rotation=turned, fontsize=size)
     ax.set_yticks(range(n_rows), matrix.index.astype(str), fontsize=size)
     _no_frame(ax)
     ax.set(xlabel="postsynaptic", ylabel="presynaptic")

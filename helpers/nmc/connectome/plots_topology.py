@@ -25,7 +25,7 @@ from nmc.errors import ConnectomeError
 _COLOURS = (style.GREY, style.BLUE, style.ORANGE, style.GREEN, style.SKY, style.PURPLE)
 
 
-def _coloured(tables: Mapping[str, Any]) -> Iterator[tuple[str, Any, str]]:
+def coloured(tables: Mapping[str, Any]) -> Iterator[tuple[str, Any, str]]:
     """Give title, table and colour of each; the first is what was observed."""
     colours = (style.OBSERVED, *_COLOURS)
     for (text, table), colour in zip(tables.items(), colours, strict=False):
@@ -130,7 +130,7 @@ def plot_common_neighbours(
     """
     tables = titled(tables, ("common", "pairs", "probability"), "nmc.count_common_neighbours")
     ax = style.new_axes(ax)
-    for text, table, colour in _coloured(tables):
+    for text, table, colour in coloured(tables):
         some = table[table["pairs"] >= least_pairs].astype(float)
         p = some["probability"]
         error = np.sqrt(p * (1 - p) / some["pairs"])
@@ -156,7 +156,7 @@ def plot_path_lengths(tables: Mapping[str, pd.DataFrame], ax: Axes | None = None
     ax = style.new_axes(ax)
     lengths = sorted({length for t in tables.values() for length in t["length"]})
     width = 0.8 / len(tables)
-    for k, (text, table, colour) in enumerate(_coloured(tables)):
+    for k, (text, table, colour) in enumerate(coloured(tables)):
         share = table.set_index("length")["share"].reindex(lengths, fill_value=0)
         x = np.arange(len(lengths)) + (k - (len(tables) - 1) / 2) * width
         ax.bar(x, 100 * share, width, color=colour, label=text)
@@ -214,7 +214,7 @@ def plot_simplices(counts: Mapping[str, pd.Series | pd.DataFrame], ax: Axes | No
         if not pd.api.types.is_numeric_dtype(dimensions):
             raise ConnectomeError("Counts are what nmc.count_simplices returns.")
     ax = style.new_axes(ax)
-    for text, values, colour in _coloured(counts):
+    for text, values, colour in coloured(counts):
         table = values.to_frame().T if isinstance(values, pd.Series) else values.fillna(0)
         mean = table.mean().astype(float)
         x, low = mean.index.to_numpy(float), table.min().where(mean > 0).to_numpy(float)
@@ -349,7 +349,7 @@ def plot_degrees_by_type(
             panel.plot([low, high], [at, at], color=colour, linewidth=2.4, solid_capstyle="round")
             face = colour if filled else "white"
             panel.plot(middle, at, "o", color=colour, markerfacecolor=face, markersize=6)
-        panel.set_yticks(range(len(part)), part.index.astype(str), fontsize=8)
+        panel.set_yticks(range(len(part)), part.index.astype(str), fontsize=9)
         panel.set_ylim(rows - 0.3, -0.7)
         panel.set(xlabel=f"{column.replace('_', '-')}: quartiles and median")
         panel.grid(axis="x", color="#E4E6E8", linewidth=0.8)

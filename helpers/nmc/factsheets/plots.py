@@ -59,7 +59,7 @@ def plot_layers(layers: pd.DataFrame, column: str = "n_neurons", ax: Axes | None
     room = 0.012 * np.nanmax(values)
     for layer, value, edge, thick in zip(layers["layer"], values, top, height, strict=False):
         text = f"{layer}   {value:,.0f}" if np.isfinite(value) else f"{layer}   not printed"
-        ax.text(np.nan_to_num(value) + room, edge + thick / 2, text, va="center", fontsize=10)
+        ax.text(np.nan_to_num(value) + room, edge + thick / 2, text, va="center")
     room = (0, 1.18 * np.nanmax(values))
     ax.set(xlim=room, ylim=(top[-1], 0), xlabel=units.label(column), ylabel="depth (µm)")
     ax.xaxis.set_major_locator(MaxNLocator(5))
@@ -85,7 +85,7 @@ def plot_density(circuit: pd.DataFrame, ax: Axes | None = None) -> Axes:
     ax.barh(layer, rows["value"], color=[style.LAYER_COLOURS[name] for name in whole])
     room = 0.012 * rows["value"].max()
     for row, value in enumerate(rows["value"]):
-        ax.text(value + room, row, f"{value:,.0f}", va="center", fontsize=9.5)
+        ax.text(value + room, row, f"{value:,.0f}", va="center")
     ax.set(xlim=(0, 1.14 * rows["value"].max()), xlabel="neurons per mm³")
     ax.xaxis.set_major_formatter("{x:,.0f}")
     ax.invert_yaxis()
@@ -190,11 +190,11 @@ def plot_composition(metypes: pd.DataFrame, ax: Axes | None = None) -> Axes:
         )  # fmt: skip
         left += width
     for row, total in enumerate(counts.sum(axis=1)):
-        ax.text(101, row, f"{total:,.0f} neurons", va="center", fontsize=9)
+        ax.text(101, row, f"{total:,.0f} neurons", va="center", fontsize=style.SMALL)
     ax.set(xlim=(0, 122), xlabel="share of the layer's inhibitory neurons (%)")
     ax.set_xticks(range(0, 101, 25))
     ax.invert_yaxis()
-    ax.legend(ncols=5, loc="lower left", bbox_to_anchor=(0, 1.0), fontsize=8)
+    ax.legend(ncols=5, loc="lower left", bbox_to_anchor=(0, 1.0), fontsize=style.SMALL)
     return ax
 
 
@@ -234,7 +234,7 @@ def plot_by_type(table: pd.DataFrame, column: str, by: str, ax: Axes | None = No
             ax.plot(*ringed, "o", ms=6, mfc="none", color=style.INK)
     if positive:
         ax.set_yscale("log")
-    ax.set_xticks(range(len(kinds)), kinds, fontsize=9)
+    ax.set_xticks(range(len(kinds)), kinds, fontsize=style.SMALL)
     ax.set_ylabel(units.label(column).replace(" (", "\n("))
     return ax
 
@@ -258,7 +258,7 @@ def plot_checks(findings: pd.DataFrame, ax: Axes | None = None) -> Axes:
     some = wrong.to_numpy() > 0
     ax.plot(wrong[some], rows[some], "o", color=style.VERMILION, label="disagree")
     for row, (total, bad) in enumerate(zip(compared, wrong, strict=True)):
-        ax.text(total * 1.2, row, f"{bad:,} of {total:,}", va="center", fontsize=9)
+        ax.text(total * 1.2, row, f"{bad:,} of {total:,}", va="center", fontsize=style.SMALL)
     ax.set_yticks(rows, compared.index)
     ax.set_xscale("log")
     ax.set(xlim=(0.7, compared.max() * 15), xlabel="number")

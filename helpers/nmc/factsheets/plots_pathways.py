@@ -70,7 +70,7 @@ def _draw_s_types(pathways: pd.DataFrame, ax: Axes) -> Axes:
     words = {code: text for text, code in S_TYPES.items()}
     for kind, count in pathways["s_type"].value_counts().reindex(kinds).items():
         ax.plot([], [], "s", color=S_TYPE_COLOURS[kind], label=f"{kind} {words[kind]} ({count:,})")
-    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=2, fontsize=9)
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=2)
     return ax
 
 
@@ -177,5 +177,5 @@ def _ends(ax: Axes, x: float, tops, sizes, total: float, align: str) -> None:
         lowest = max(top + size / total / 2, lowest + 0.1)
         ax.text(
             x + outward, lowest, f"{name}\n{short_number(size)}", ha=align, va="center",
-            fontsize=9.5, linespacing=1.2,
+            fontsize=style.SMALL, linespacing=1.2,
         )  # fmt: skip
