@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -19,6 +20,8 @@ THEME = ("_static/scripts", "_static/styles", "_static/vendor", "_static/webpack
 LONGEST = 8_400
 VIEWS = [(1280, "light"), (1280, "dark"), (390, "light"), (390, "dark")]
 SHORT = "book/short-course"
+#: XPath: not within a solution.
+OPEN = "[not(ancestor::*[contains(@class, 'admonition')])]"
 
 
 @pytest.mark.parametrize("width, scheme", VIEWS)
@@ -76,6 +79,20 @@ def test_every_picture_is_described(page_path):
     tree = html.parse(str(page_path)).getroot()
     bare = [image.get("src") for image in tree.xpath("//main//img") if not image.get("alt")]
     assert bare == []
+
+
+def test_the_letters_of_a_figure_can_be_read_on_a_phone(page_path):
+    """A phone of 390 pixels draws figures 374 wide, and those that it scrolls 736."""
+    least = {}
+    for image in html.parse(str(page_path)).xpath(f"//main//figure{OPEN}//img"):
+        source = page_path.parent / unquote(image.get("src"))
+        drawn = source.read_text("utf-8") if source.suffix == ".svg" else ""
+        letters = [float(size) for size in re.findall(r"scale\(([\d.]+) -", drawn)]
+        if letters:  # Matplotlib draws a letter of 100 units in as many as its size
+            shown = 736 if "wide" in image.get("class", "").split() else 374
+            width = float(re.search(r'viewBox="0 0 ([\d.]+)', drawn)[1])
+            least[source.name] = 100 * min(letters) * shown / width
+    assert {name: size for name, size in least.items() if size < 6} == {}
 
 
 def test_no_page_is_heavy(visit, site, page_path):

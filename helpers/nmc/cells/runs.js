@@ -90,7 +90,7 @@ function startRuns(figure) {
 
   function drawTrace() {
     const [p, width, height] = pen(trace);
-    const left = 52, right = 12, top = 10, bottom = 34;
+    const left = 52, right = 20, top = 10, bottom = 34;
     const total = run.n * run.frame_ms;
     const px = (t) => left + (width - left - right) * t / total;
     const low = -95, high = 50, py = (v) => top + (height - top - bottom) * (high - v) / (high - low);
@@ -107,7 +107,7 @@ function startRuns(figure) {
     p.fillText("soma (mV)", 0, 0); p.restore();
     p.textAlign = "center";
     const every = [10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000].find((s) => total / s <= 5) || 20000;
-    for (let t = 0; t <= total; t += every) p.fillText(`${t}`, px(t), height - bottom + 14);
+    for (let t = 0; t <= total; t += every) p.fillText(t.toLocaleString("en"), px(t), height - bottom + 14);
     p.fillText("time (ms)", (left + width - right) / 2, height - 6);
     p.strokeStyle = TRACE; p.beginPath();
     run.soma.forEach((v, i) => p[i ? "lineTo" : "moveTo"](px(i * run.soma_ms), py(v / 100)));

@@ -184,7 +184,7 @@ def plot_currentscape(
         "adjust": {"left": 0.14, "right": 0.82, "top": 0.97, "bottom": 0.1},
         "figsize": (7, 6), "textsize": 9, "title": None,
     }  # fmt: skip
-    with plt.rc_context():  # the library sets matplotlib's settings for itself
+    with plt.rc_context({"figure.constrained_layout.use": False}):  # the library lays it out
         figure = draw(v, trace[channels].to_numpy().T, config, time=t)
     provenance.stamp(figure)
     return figure

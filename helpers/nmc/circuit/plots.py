@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from itertools import cycle
 from pathlib import Path
 
@@ -24,33 +24,18 @@ from nmc.data.figures import framed
 from nmc.errors import SynapseError
 from nmc.factsheets import pathways
 from nmc.factsheets.plots import S_TYPE_COLOURS
-from nmc.names import MTYPES, is_excitatory
 from nmc.numbers import as_numbers
 from nmc.recomputed.verdicts import recorded_items
 from nmc.viewer3d import View3D, view_3d
 
-#: Colours of m-types, by whether they excite: shades of what connections of that sign have.
-_SHADES = {
-    True: (style.EXCITATORY, style.ORANGE, "#8C3A00", style.PURPLE),
-    False: (style.INHIBITORY, style.SKY, "#00395C", style.GREEN),
-}
+#: For m-types of one sign: neither the colour of excitation nor that of inhibition.
+_TYPES = (style.GREEN, style.ORANGE, style.PURPLE, style.INK, style.YELLOW)
 _ZONE_COLOURS = {"near": style.VERMILION, "rest": style.GREY, "tuft": style.BLUE}
 _LABELS = {
     "amplitude_mV": "amplitude", "cv": "CV", "failures_percent": "failures",
     "rise_time_ms": "rise", "latency_ms": "latency", "decay_ms": "decay",
 }  # fmt: skip
 _S_TYPES = list(pathways.S_TYPES.values())
-
-
-def by_mtype(cells: pd.DataFrame, more: Iterable[str] = ()) -> Iterator[tuple]:
-    """Colour, name and rows of each m-type of the cells, in the order of the names."""
-    signs = {name: name in MTYPES and is_excitatory(name) for name in more}
-    signs |= dict(zip(cells["mtype"], cells["excitatory"], strict=True))
-    shades = {sign: cycle(colours) for sign, colours in _SHADES.items()}
-    for mtype in sorted(signs):
-        colour, rows = next(shades[bool(signs[mtype])]), cells[cells["mtype"] == mtype]
-        if len(rows):
-            yield colour, mtype, rows
 
 
 @framed(height=3.6)
@@ -313,8 +298,8 @@ def plot_synaptome(
         groups = [(style.EXCITATORY, "excitatory", places[places["excitatory"]]),
                   (style.INHIBITORY, "inhibitory", places[~places["excitatory"]])]  # fmt: skip
     else:
-        asked = places.rename(columns={"pre_mtype": "mtype"})
-        groups = list(by_mtype(asked[asked["mtype"].isin(list(mtypes))]))
+        groups = [(colour, mtype, places[places["pre_mtype"] == mtype])
+                  for colour, mtype in zip(cycle(_TYPES), mtypes, strict=False)]  # fmt: skip
     drawn = []
     for colour, label, rows in groups:
         ax.scatter([], [], s=5, color=colour, lw=0, label=f"{label} ({len(rows):,})")

@@ -2,21 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import cycle
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 
 from nmc import style
 from nmc.circuit.network import CircuitRun, compute_population_rate
 from nmc.circuit.plan import CircuitPlan
-from nmc.circuit.plots import by_mtype
 from nmc.connectome.nulls import TITLES
 from nmc.connectome.plots_topology import coloured
 from nmc.data.figures import framed
+from nmc.names import MTYPES, is_excitatory
 
 _ABOVE: Any = {"loc": "lower left", "bbox_to_anchor": (0, 1), "ncols": 4, "columnspacing": 1}
+#: Colours of m-types, by whether they excite: shades of what connections of that sign have.
+_SHADES = {
+    True: (style.EXCITATORY, style.ORANGE, "#8C3A00", style.PURPLE),
+    False: (style.INHIBITORY, style.SKY, "#00395C", style.GREEN),
+}
+
+
+def _by_mtype(cells: pd.DataFrame, more: Iterable[str] = ()) -> Iterator[tuple]:
+    """Colour, name and rows of each m-type of the cells, in the order of the names."""
+    signs = {name: name in MTYPES and is_excitatory(name) for name in more}
+    signs |= dict(zip(cells["mtype"], cells["excitatory"], strict=True))
+    shades = {sign: cycle(colours) for sign, colours in _SHADES.items()}
+    for mtype in sorted(signs):
+        colour, rows = next(shades[bool(signs[mtype])]), cells[cells["mtype"] == mtype]
+        if len(rows):
+            yield colour, mtype, rows
 
 
 @framed(width=5.6, height=4.6)
@@ -36,7 +54,7 @@ def plot_circuit(plan: CircuitPlan, *, ax: Axes | None = None) -> Axes:
                  "lw": 0.4 + 0.12 * row.contacts,
                  "shrinkA": 6, "shrinkB": 6, "connectionstyle": "arc3,rad=0.12"}  # fmt: skip
         ax.annotate("", (x[row.post], y[row.post]), (x[row.pre], y[row.pre]), arrowprops=arrow)
-    for colour, mtype, rows in by_mtype(cells):
+    for colour, mtype, rows in _by_mtype(cells):
         marker = "^" if rows["excitatory"].all() else "o"
         ax.scatter(rows["x_um"], rows["y_um"], s=60, marker=marker, color=colour, label=mtype,
                    zorder=3, edgecolor="white")  # fmt: skip
@@ -67,7 +85,7 @@ def plot_raster(
     """
     cells = run.plan.neurons
     numbers = np.arange(len(cells))
-    for colour, mtype, rows in by_mtype(cells.reset_index(drop=True), mtypes):
+    for colour, mtype, rows in _by_mtype(cells.reset_index(drop=True), mtypes):
         at = rows.index.to_numpy()
         ax.eventplot(_times(run, at), lineoffsets=at - 0.1, linelengths=0.5, colors=colour)
         ax.text(1.01, at.mean(), mtype, color=colour, va="center", fontsize=11,
@@ -101,7 +119,7 @@ def plot_rates(
         Spikes before are left out.
     """
     tables = [run.rates(from_ms) for run in runs.values()]
-    for colour, mtype, rows in by_mtype(tables[0]):
+    for colour, mtype, rows in _by_mtype(tables[0]):
         values = np.array([table.loc[rows.index, "rate_Hz"] for table in tables])
         ax.plot(values, color=colour, lw=0.7, alpha=0.5)
         ax.plot(values.mean(axis=1), "o-", color=colour, label=mtype)
