@@ -110,6 +110,13 @@ def test_the_committed_tables_hold_no_value_of_a_sheet_and_say_they_were_read(ta
     assert recomputed.table_file(table).stat().st_size < 300_000
 
 
+def test_every_table_tells_a_package_by_the_same_digest():
+    kept = [recomputed.load_kept(table) for table in ("models", "integration", "pathways")]
+    kept[2]["model"] = kept[2]["pathway"].str.split(":").str[1]
+    digests = pd.concat(kept).groupby("model")["package_sha256"].nunique()
+    assert digests.eq(1).all(), digests[digests > 1]
+
+
 READERS = {
     "models": lambda: nmc.load_scoreboard(sheets=False),
     "pathways": nmc.load_pathway_scores,
