@@ -31,6 +31,9 @@ def test_note_replaces_itself_and_empty_removes_it():
     assert [t.get_text() for t in ax.figure.texts] == ["second"]
     style.finish(ax, "")
     assert not ax.figure.texts
+    style.finish(ax, "a long note; " * 20)
+    box = ax.figure.texts[0].get_window_extent()
+    assert box.width <= ax.figure.bbox.width and box.height > 20
     plt.close(ax.figure)
 
 

@@ -5,6 +5,7 @@ Plot functions open `context` while they draw; nothing is set globally.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
@@ -118,9 +119,9 @@ def finish(where: Axes | Figure, text: str) -> None:
         old.remove()
     if not text:
         return
-    fig.text(
-        0.995, -0.01, text, ha="right", va="top", fontsize=9, color=GREY, gid=NOTE_GID
-    )  # below the axes: the tight box of a saved figure includes it
+    text = textwrap.fill(text, int(13 * fig.get_figwidth()))  # no wider than the figure
+    # Below the axes: the tight box of a saved figure includes it.
+    fig.text(0.995, -0.01, text, ha="right", va="top", fontsize=9, color=GREY, gid=NOTE_GID)
 
 
 def plain(value: float, digits: int = 6) -> str:

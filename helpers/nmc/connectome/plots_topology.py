@@ -75,7 +75,7 @@ def plot_triads(
         raise ConnectomeError("What was observed is the Series of nmc.count_triads.")
     for counts in nulls.values():
         check_table(counts, observed.index, "nmc.count_triads, a row a network")
-    ax = style.new_axes(ax, width=8.2, height=4.6)
+    ax = style.new_axes(ax, width=7.4, height=4.6)
     shift = np.linspace(-0.2, 0.2, len(nulls)) if len(nulls) > 1 else [0.0]
     for (text, counts), dx, colour in zip(nulls.items(), shift, _COLOURS, strict=False):
         mean = counts[observed.index].mean().astype(float)
