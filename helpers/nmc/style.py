@@ -119,7 +119,7 @@ def finish(where: Axes | Figure, text: str) -> None:
         old.remove()
     if not text:
         return
-    text = textwrap.fill(text, int(13 * fig.get_figwidth()))  # no wider than the figure
+    text = textwrap.fill(text, int(13 * fig.bbox.width / fig.dpi))  # no wider than the figure
     # Below the axes: the tight box of a saved figure includes it.
     fig.text(0.995, -0.01, text, ha="right", va="top", fontsize=9, color=GREY, gid=NOTE_GID)
 

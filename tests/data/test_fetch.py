@@ -120,7 +120,7 @@ def test_notes_say_what_is_real_and_what_is_not(cache, first, tmp_path):
     )
     ax = plt.figure().add_subplot()
     provenance.stamp(ax)
-    assert provenance.note() in [text.get_text() for text in ax.figure.texts]
+    assert provenance.note() in [text.get_text().replace("\n", " ") for text in ax.figure.texts]
     plt.close(ax.figure)
 
 
