@@ -141,7 +141,7 @@ def _calls():
         x, y, z = np.random.default_rng(1).uniform(0, 300, (3, n))
         one = np.zeros(n, np.int32)
         starts, some = np.array([0, n]), np.full((2, 1, 1, 30), n, np.int64)
-        short, order = indices.astype(np.uint16), np.arange(n)
+        short, into, order = indices.astype(np.uint16), turned[1].astype(np.uint16), np.arange(n)
         room = (n, n * n, n * n, n + 3)
         pools, tags = np.empty((tasks, n * 2), np.int32), np.empty((tasks, n * 2), np.int8)
         seed, weights = np.uint64(5), np.ones(packed.size)
@@ -176,7 +176,7 @@ def _calls():
             ),
             "count_sides": (walks.count_sides, indptr, short, room, np.zeros((tasks, m, 9), kind)),
             "count_maximal": (
-                walks.count_maximal, indptr, short, *turned, room, n, n, tasks
+                walks.count_maximal, indptr, indices, turned[0], into, n, n, tasks
             ),
             "count_neighbourhoods": (
                 walks.count_neighbourhoods, indptr, indices, *turned, 2 * n, 4, tasks

@@ -44,16 +44,17 @@ def count_maximal_simplices(connectome: Connectome) -> pd.Series:
     """
     indptr, indices = graph_of(connectome)
     with memory_for("counting maximal simplices"):
-        turned = transpose(indptr, indices)
-        degree, in_degree = (int(np.diff(p).max(initial=0)) for p in (indptr, turned[0]))
-        indptr, indices, room, own = walk_inputs(indptr, indices, degree)
-        own += 8 * (degree + room[3]) * (degree // 16 + in_degree // 64 + 4)
-        _must_fit(own, room[0])
-        how = (room, in_degree, degree + 1, tasks(own))
-        counts, maximal = walks.count_maximal(indptr, indices, *turned, *how)
-    must_hold("maximal simplices", (counts[:2], [indptr.size - 1, indices.size]))
-    maximal = maximal[: int(np.flatnonzero(counts).max(initial=0)) + 1]
-    return pd.Series(maximal, name="maximal simplices").rename_axis("dimension")
+        turned, into = transpose(indptr, indices)
+        into = into.astype(np.uint16 if turned.size <= 2**16 else np.uint32)
+        degree, in_degree = (int(np.diff(p).max(initial=0)) for p in (indptr, turned))
+        own = degree * (degree + in_degree) * 5 // 8
+        _must_fit(own, degree)
+        own += 520 * (degree + in_degree) + 5 * turned.size
+        how = (degree, in_degree, tasks(own))
+        seen, counts = walks.count_maximal(indptr, indices, turned, into, *how)
+    must_hold("maximal simplices", (seen, [indptr.size - 1, indices.size]))
+    counts = counts[: int(np.flatnonzero(counts).max(initial=0)) + 1]
+    return pd.Series(counts, name="maximal simplices").rename_axis("dimension")
 
 
 def _must_fit(own: int, degree: int) -> None:

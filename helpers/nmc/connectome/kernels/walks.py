@@ -5,10 +5,15 @@ and the simplices among the partners of each neuron.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, prange
+from llvmlite import ir
+from numba import njit, prange, types
+from numba.core.codegen import get_host_cpu_features
+from numba.extending import intrinsic
+from numba.np.arrayobj import make_array
 
 from nmc.connectome.kernels.simplices import (
     AHEAD,
+    BITS,
     IN_WORD,
     ONE,
     WORD,
@@ -18,13 +23,60 @@ from nmc.connectome.kernels.simplices import (
     _neighbourhood,
     _pick,
     _rooms,
+    extract,
     popcount,
     prefetch,
 )
 
 ZERO = np.uint64(0)
+#: Sets of those who may stand elsewhere are words of bits, compared eight at a time.
+EIGHT = np.uint64(8)
+#: So few that may follow are walked as they are; more, up to 64, are worth a word of their own.
+FEW = np.uint64(12)
 #: Counts of a connection are asked for so many turns ahead.
 SOON = np.uint64(8)
+
+
+@njit(cache=True)
+def _contain(sets, at, word):
+    """Return whether any of eight sets has all bits of `word`."""
+    found = ZERO
+    for i in range(8):
+        found |= np.uint64(sets[at + np.uint64(i)] & word == word)
+    return found
+
+
+@njit(cache=True)
+def _narrow(sets, at, word, bit, out):
+    """Write ``set & word`` of those of eight sets that have `bit`, if it is any; say how many."""
+    end = out
+    for i in range(8):
+        both = sets[at + np.uint64(i)] & word
+        sets[end] = both
+        end += np.uint64((both != ZERO) & (sets[at + np.uint64(i)] & bit != ZERO))
+    return end - out
+
+
+@intrinsic
+def _narrow_at_once(typing_context, sets, at, word, bit, out):
+    def generate(context, builder, signature, arguments):
+        number, eight = ir.IntType(64), ir.VectorType(ir.IntType(64), 8)
+        data = make_array(signature.args[0])(context, builder, arguments[0]).data
+        at, out = (builder.gep(data, [arguments[k]]) for k in (1, 4))
+        each, none = builder.load(builder.bitcast(at, eight.as_pointer()), align=8), eight([0] * 8)
+        first = ir.Constant(ir.VectorType(ir.IntType(32), 8), [0] * 8)
+        ones = (builder.insert_element(none, w, ir.IntType(32)(0)) for w in arguments[2:4])
+        both, has = (builder.and_(each, builder.shuffle_vector(w, w, first)) for w in ones)
+        keep = builder.and_(*(builder.icmp_unsigned("!=", some, none) for some in (both, has)))
+        kind = ir.FunctionType(ir.VoidType(), [eight, out.type, keep.type])
+        name = "llvm.masked.compressstore.v8i64"
+        builder.call(builder.module.declare_intrinsic(name, (), kind), [both, out, keep])
+        return builder.zext(builder.ctpop(builder.bitcast(keep, ir.IntType(8))), number)
+
+    return types.uint64(sets, at, types.uint64, types.uint64, out), generate
+
+
+narrow = _narrow_at_once if "+avx512f" in get_host_cpu_features().split(",") else _narrow
 
 
 @njit(cache=True)
@@ -143,107 +195,186 @@ def _credit(last, low, high, local, path, marks, here):
 
 
 @njit(cache=True, parallel=True)
-def count_maximal(indptr, indices, t_indptr, t_indices, room, in_degree, top, tasks):
-    """Count the directed simplices that are part of no larger one, and all, by dimension.
+def count_maximal(indptr, indices, t_indptr, t_indices, degree, in_degree, tasks):
+    """Count neurons and connections seen, and simplices that are part of no larger one.
 
     As Bron and Kerbosch (1973) do for cliques, a walk keeps who may follow its last neuron, and
-    who may stand before or between its own; with x next both are narrowed, ``after & out(x)``
-    and ``(elsewhere | after) & in(x)``, and it is maximal when both are empty.
+    who may stand before or between its own.  Where one of these contacts all that may follow,
+    it makes every simplex of the walk's rest larger: none of them has to be walked.
     """
-    n, degree, depths = indptr.size - 1, room[0], top + 1
-    all_inside, all_place, all_starts, all_edges, all_bits, all_lists, _, all_at = _rooms(
-        tasks, indices, n, room
-    )
-    wide, front_wide = (degree + 63) >> 6, (in_degree + 63) >> 6
-    all_ins, all_fronts = (
-        np.empty_like(all_bits),
-        np.empty((tasks, degree * front_wide), np.uint64),
-    )
-    all_after = np.empty((tasks, 3, depths, wide), np.uint64)
-    all_before = np.empty((tasks, depths, front_wide), np.uint64)
-    maximal = np.zeros((tasks, 2, top + 1), np.int64)
+    n, everyone = indptr.size - 1, degree + in_degree
+    wide, all_wide, depths = (degree + 63) >> 6, (everyone + 63) >> 6, degree + 2
+    all_inside, all_place = np.zeros((tasks, n), np.uint8), np.empty((tasks, n), t_indices.dtype)
+    all_found = np.empty((tasks, everyone + 1), t_indices.dtype)
+    all_outs = np.empty((tasks, everyone * wide), np.uint64)
+    all_ins = np.empty((tasks, degree * all_wide), np.uint64)
+    all_after = np.empty((tasks, 2, depths, wide), np.uint64)
+    all_elsewhere = np.empty((tasks, depths, all_wide), np.uint64)
+    all_sets = np.empty((tasks, 65 * (everyone + 65 * 32 + 8)), np.uint64)
+    all_rows = np.empty((tasks, 4, 66), np.uint64)
+    maximal, seen = np.zeros((tasks, degree + 3), np.int64), np.zeros((tasks, 2), np.int64)
     for c in prange(tasks):
-        inside, place, starts, edges = all_inside[c], all_place[c], all_starts[c], all_edges[c]
-        bits, ins, fronts, found = all_bits[c], all_ins[c], all_fronts[c], all_lists[c]
-        before, at, here = all_before[c], all_at[c], maximal[c]
-        after, left, anywhere = all_after[c]
+        inside, place, found, here = all_inside[c], all_place[c], all_found[c], maximal[c]
+        outs, ins = all_outs[c], all_ins[c]
+        stack = all_after[c, 0], all_after[c, 1], all_elsewhere[c], all_sets[c], all_rows[c]
         for v in range(c, n, tasks):
             targets = np.uint64(indptr[v + 1] - indptr[v])
             sources = np.uint64(t_indptr[v + 1] - t_indptr[v])
-            here[0, 0] += 1
+            seen[c, 0] += 1
+            seen[c, 1] += np.int64(targets)
             if targets == 0:
-                here[1, 0] += sources == 0
+                here[0] += sources == 0
                 continue
-            words = _neighbourhood(v, indptr, indices, inside, place, starts, edges, bits)
-            _turn(targets, words, starts, edges, ins)
-            front_words = (sources + IN_WORD) >> WORD
-            fronts[: targets * front_words] = 0
             _mark(v, indptr, indices, inside, place)
-            for u in range(sources):
-                t, end = t_indices[np.uint64(t_indptr[v]) + u], ZERO
-                soon = t_indices[np.uint64(t_indptr[v]) + min(u + AHEAD, sources - ONE)]
-                _fetch(np.uint64(indptr[soon]), indices)
-                for i in range(np.uint64(indptr[t]), np.uint64(indptr[t + 1])):
-                    w = indices[i]
+            partners = targets
+            for i in range(np.uint64(t_indptr[v]), np.uint64(t_indptr[v + 1])):
+                t = t_indices[i]
+                if not inside[t]:
+                    inside[t], place[t] = 1, partners
+                    partners += ONE
+            words, all_words = (targets + IN_WORD) >> WORD, (partners + IN_WORD) >> WORD
+            outs[: partners * words] = 0
+            ins[: targets * all_words] = 0
+            begin = np.uint64(indptr[v])
+            for a in range(targets):
+                end = ZERO
+                t = indices[begin + a]
+                soon = indices[begin + min(a + AHEAD, targets - ONE)]
+                _fetch(np.uint64(t_indptr[soon]), t_indices)
+                for i in range(np.uint64(t_indptr[t]), np.uint64(t_indptr[t + 1])):
+                    w = t_indices[i]
                     found[end] = w
                     end += np.uint64(inside[w])
                 for i in range(end):
-                    _set(fronts, place[found[i]], front_words, u)
+                    b = place[found[i]]
+                    _set(outs, b, words, a)
+                    _set(ins, a, all_words, b)
             _clear(v, indptr, indices, inside)
-            for w in range(words):
-                rest = targets - (w << WORD)
-                every = ~ZERO if rest > IN_WORD else (ONE << rest) - ONE
-                after[0, w] = left[0, w] = anywhere[0, w] = every
-            before[0, :front_words] = ~ZERO
-            _count_maximal(
-                words, front_words, bits, ins, fronts, after, left, anywhere, before, at, here
-            )
-    return maximal.sum(axis=0)
+            _clear(v, t_indptr, t_indices, inside)
+            _count_maximal(targets, words, all_words, outs, ins, *stack, here)
+    return seen.sum(axis=0), maximal.sum(axis=0)
 
 
 @njit(cache=True)
 def _count_maximal(
-    words, front_words, bits, ins, fronts, after, left, anywhere, before, at, counts
+    targets, words, all_words, outs, ins, after, left, elsewhere, sets, rows, counts
 ):
     """Count the maximal simplices of one source; `left` are those of `after` still to come."""
-    depth, at[0] = 0, 0
-    while depth >= 0:
-        k = at[depth]
+    depth = ZERO
+    for w in range(all_words):
+        elsewhere[0, w] = ~ZERO
+    for w in range(words):
+        rest = targets - (w << WORD)
+        after[0, w] = left[0, w] = ~ZERO if rest > IN_WORD else (ONE << rest) - ONE
+    while True:
+        k = ZERO
         while k < words and left[depth, k] == 0:
             k += ONE
-        at[depth] = k
         if k == words:
-            depth -= 1
+            if depth == 0:
+                return
+            depth -= ONE
             continue
         word = left[depth, k]
         rest = word & (word - ONE)
         left[depth, k] = rest
         x = (k << WORD) + popcount((word ^ rest) - ONE)
-        row, front = x * words, x * front_words
-        counts[0, depth + 1] += 1
-        more = ZERO
+        size = enlarged = ZERO
+        deeper = depth + ONE
         for w in range(words):
-            both = after[depth, w] & bits[row + w]
-            after[depth + 1, w] = both
-            more |= both
-        if more:
-            for w in range(words):
-                left[depth + 1, w] = after[depth + 1, w]
-                anywhere[depth + 1, w] = after[depth + 1, w] | (anywhere[depth, w] & ins[row + w])
-            for w in range(front_words):
-                before[depth + 1, w] = before[depth, w] & fronts[front + w]
-            depth += 1
-            at[depth] = ZERO
-            continue
-        w = ZERO
-        while w < words and not more:
-            more = anywhere[depth, w] & ins[row + w]
-            w += ONE
-        w = ZERO
-        while w < front_words and not more:
-            more = before[depth, w] & fronts[front + w]
-            w += ONE
-        counts[1, depth + 1] += more == ZERO
+            after[deeper, w] = left[deeper, w] = after[depth, w] & outs[x * words + w]
+            size += popcount(after[deeper, w])
+        for w in range(all_words):
+            both = elsewhere[depth, w]
+            if w < words:
+                both |= after[depth, w]
+            elsewhere[deeper, w] = both & ins[x * all_words + w]
+            enlarged |= elsewhere[deeper, w]
+        if size > BITS or ZERO < size < FEW:
+            depth = deeper
+        elif size:
+            stop = _compress(words, all_words, outs, after, elsewhere, deeper, sets, rows)
+            _count_in_word(~ZERO >> (BITS - size), rows, sets, stop, deeper + ONE, counts)
+        else:
+            counts[deeper] += enlarged == ZERO
+
+
+@njit(cache=True)
+def _compress(words, all_words, outs, after, elsewhere, depth, sets, rows):
+    """Write whom of those `after`, 64 at most, each of them contacts, and each of `elsewhere`."""
+    row, masks, shifts, places = rows
+    used = size = end = number = ZERO
+    for w in range(words):
+        if after[depth, w]:
+            masks[used], shifts[used], places[used] = after[depth, w], size, w
+            size += popcount(masks[used])
+            used += ONE
+    for k in range(all_words + words):
+        own = k >= all_words
+        k -= all_words if own else ZERO
+        word = after[depth, k] if own else elsewhere[depth, k]
+        while word:
+            rest = word & (word - ONE)
+            at = ((k << WORD) + popcount((word ^ rest) - ONE)) * words
+            word, found = rest, ZERO
+            for w in range(used):
+                found |= extract(outs[at + places[w]], masks[w]) << shifts[w]
+            if own:
+                row[number] = found
+                number += ONE
+            else:
+                sets[end] = found
+                end += np.uint64(found != ZERO)
+    return end
+
+
+@njit(cache=True)
+def _count_in_word(after, rows, sets, end, dimension, counts):
+    """Count on as `_count_maximal` does, with at most 64 that may follow: a word of bits."""
+    row, among, left, ends = rows
+    depth = first = ends[0] = ZERO
+    while True:
+        among[depth], word, leaves, some = after, after, ZERO, ZERO
+        for i in range(first, end):
+            some |= sets[i]
+        while word:
+            rest = word & (word - ONE)
+            both = after & row[popcount((word ^ rest) - ONE)]
+            leaves |= word ^ rest if both == ZERO else ZERO
+            some |= both
+            word = rest
+            sets[end] = both
+            end += np.uint64(both != ZERO)
+        counts[dimension + depth] += np.int64(popcount(leaves & ~some))
+        left[depth] = after ^ leaves
+        for i in range(EIGHT):
+            sets[end + i] = ZERO
+        ends[depth + ONE] = end + EIGHT
+        after = ZERO
+        while after == ZERO:
+            while left[depth] == ZERO:
+                if depth == ZERO:
+                    return
+                depth -= ONE
+            word = left[depth]
+            left[depth] = word & (word - ONE)
+            bit = word ^ left[depth]
+            after = among[depth] & row[popcount(bit - ONE)]
+            need = after | bit
+            first, stop = ends[depth], ends[depth + ONE] - EIGHT
+            i = first
+            while i < stop and not _contain(sets, i, need):
+                i += EIGHT
+            if i < stop:
+                after = ZERO
+            elif after & (after - ONE) == ZERO:
+                counts[dimension + depth + ONE] += 1
+                after = ZERO
+        end = stop + EIGHT
+        for i in range(first, stop, EIGHT):
+            end += narrow(sets, i, after, bit, end)
+        first = stop + EIGHT
+        depth += ONE
 
 
 @njit(cache=True, parallel=True)
