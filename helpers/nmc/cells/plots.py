@@ -198,7 +198,7 @@ def plot_channel_kinetics(
     columns = min(columns, len(wanted))
     rows = -(-len(wanted) // columns)
     with style.context():
-        size = (4.4 * columns + 0.4, 1.55 * rows + 0.7)
+        size = (4.4 * columns + 0.4, 1.5 * rows + 0.7)
         fig, axes = plt.subplots(rows, 2 * columns, squeeze=False, figsize=size)
     for ax in axes.flat[2 * len(wanted) :]:
         ax.set_axis_off()
