@@ -38,7 +38,7 @@ from tools.bookbuild import BookError
 from tools.bookbuild.project import Chapter, Project, environment_hash
 
 #: Larger figures are kept as pixels: a browser draws a million path segments slowly.
-HEAVY_SVG_BYTES = 400_000
+HEAVY_SVG_BYTES = 240_000
 #: Pixels of a figure's picture in the gallery.
 THUMBNAIL = (480, 300)
 #: Seconds a single cell may take, and between two looks at a chapter's processes.
