@@ -307,13 +307,20 @@ def main() -> None:
 
 
 def verify(n: int) -> int:
-    """Compare recorded rows with runs by today's code; see `nmc.recomputed.restamp`."""
+    """Compare recorded rows with runs by today's code; see `nmc.recomputed.restamp`.
+
+    Which libraries of mechanisms are loaded changes the order of sums: the accurate run's error may
+    differ by as much as rounding was seen to move that run, ``moved_converged_ms``.
+    """
     kept = recomputed.load_kept("integration")
     rows = recomputed.draw_sample(kept[kept["moved_converged_ms"] <= NEAR_MS], n, seed=0)
     again = []
     for row in rows.to_dict("records"):
         found = compare(row["model"], json.loads(row["settings"])["step"], 1)
         names = [name for name in row if name.startswith(("spikes_", "error_")) and name in found]
+        kept_ms = row["error_converged_ms"]
+        if abs(found["error_converged_ms"] - kept_ms) <= row["moved_converged_ms"]:
+            found["error_converged_ms"] = kept_ms
         again.append({
             **{name: row[name] for name in recomputed.TABLES["integration"]},
             "package_sha256": load_package(row["model"]).content_sha256,
