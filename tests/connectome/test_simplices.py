@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from nmc.connectome import simplices
 from nmc.connectome.cliques import compute_participation, count_simplices
+from nmc.connectome.kernels import walks
 from nmc.errors import ConnectomeError
+from numba import njit
 from small_graphs import from_edges, from_matrix, random_graph
 
 GRAPHS = {
@@ -149,3 +151,16 @@ def test_a_neuron_of_too_many_targets_is_refused(measure, monkeypatch):
     graph.adjacency = graph.adjacency.tocsr()
     with pytest.raises(ConnectomeError, match="A neuron has 299 targets, and which of them"):
         measure(graph)
+
+
+def test_sets_are_narrowed_alike_eight_at_once_and_one_by_one():
+    here = njit(lambda *given: walks.narrow(*given))
+    rng = np.random.default_rng(1)
+    for word, bit in rng.integers(0, 2**64, (20, 2), np.uint64):
+        given = rng.integers(0, 2**64, 8, np.uint64) & rng.integers(0, 2**64, 8, np.uint64)
+        for mask, one in ((word, bit), (np.uint64(2**63), np.uint64(1)), (word, np.uint64(4))):
+            kept = [int(s & mask) for s in given if s & mask and s & one]
+            for way in (walks._narrow, here):
+                sets = np.concatenate([given, np.zeros(9, np.uint64)])
+                count = way(sets, np.uint64(0), mask, one, np.uint64(8))
+                assert count == len(kept) and sets[8 : 8 + len(kept)].tolist() == kept

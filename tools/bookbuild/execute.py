@@ -49,7 +49,6 @@ KEPT = 6
 _WIDGET = "application/vnd.jupyter.widget-view+json"
 #: The picture that a 3-D view shows without scripts.
 _STILL = re.compile(r'src="data:image/png;base64,([^"]+)"')
-#: Of the book's style, what legends, labels and titles look like that a chapter adds by itself.
 #: Figures leave the kernel as vectors and as pixels, the same each time; one of them is kept.
 _KERNEL = """c = get_config()
 c.InlineBackend.figure_formats = {"svg", "retina"}
