@@ -107,7 +107,7 @@ _null("degree-preserving null", "make_degree_preserving")
 @way("randomise", "nmc")
 def _(graph):
     from nmc.connectome.arrays import graph_of
-    from nmc.connectome.kernels.randomise import curveball
+    from nmc.connectome.kernels.pairs import curveball
 
     arrays = graph_of(graph)
     return lambda: curveball(*arrays, 10, 1)

@@ -12,7 +12,6 @@ from nmc import checks, published, recomputed
 from nmc.check_classes import CLASSES, as_rows
 from nmc.cli import group
 from nmc.errors import FormatError, SourceError, UnknownNameError
-from nmc.recomputed import verdicts
 
 CHEAP = ["cells/steps", "sheets/balance", "claims/sheets"]
 
@@ -86,17 +85,17 @@ def table(tmp_path, monkeypatch):
     row = {"class": "claims/sheets", "checks": 3, "agree": 2, "items": items, "reasons": {"r": 1},
            "modules": ["nmc.numbers"], "alone": ["nmc.units"], "files": {"sheet/layers": "0" * 64},
            "neuron": "9"}  # fmt: skip
-    verdicts.keep_verdicts(pd.DataFrame([row]), path=place)
+    recomputed.keep_verdicts(pd.DataFrame([row]), path=place)
     return place
 
 
 def test_what_was_recorded_stands_beside_what_any_source_gives(table):
-    told = verdicts.recorded("circuit/neurons")
+    told = recomputed.recorded("circuit/neurons")
     assert (told.values, told.agree, told.checks, told.stale) == ((31346.0,), 1, 1, "")
-    vector = verdicts.recorded("x")
+    vector = recomputed.recorded("x")
     assert vector.values == (1.0, 2.0) and vector.text.startswith("differs")
-    assert verdicts.recorded("claims/sheets")[:3] == ((2,), 3, 2)
-    assert verdicts.recorded("circuit/mtypes") is None
+    assert recomputed.recorded("claims/sheets")[:3] == ((2,), 3, 2)
+    assert recomputed.recorded("circuit/mtypes") is None
     row = published.compare({"circuit/neurons": 5}).iloc[0]
     assert row["recorded"].startswith("31,346 (agrees")
     assert "31,346 (agrees" in published.compare({"circuit/neurons": 5})._repr_html_()
@@ -104,7 +103,7 @@ def test_what_was_recorded_stands_beside_what_any_source_gives(table):
 
 def test_a_stale_verdict_says_why(table, monkeypatch):
     def stale() -> str:
-        return verdicts.recorded("circuit/neurons").stale
+        return recomputed.recorded("circuit/neurons").stale
 
     changed = pd.read_parquet(table)
     changed.assign(version="0.0.1").to_parquet(table)
@@ -117,7 +116,7 @@ def test_a_stale_verdict_says_why(table, monkeypatch):
     assert "damaged" in stale()
     changed.to_parquet(table)
     assert stale() == ""
-    monkeypatch.setattr(verdicts, "files_of", lambda _: {"sheet/layers": "f" * 64})
+    monkeypatch.setattr(recomputed, "files_of", lambda _: {"sheet/layers": "f" * 64})
     assert stale() == "made from other files (sheet/layers)"
     text = published.compare({"circuit/neurons": 5})["recorded"].iloc[0]
     assert "stale: made from other files" in text and "agrees" not in text
@@ -127,17 +126,17 @@ def test_a_stale_verdict_says_why(table, monkeypatch):
 def test_a_damaged_table_is_told_and_never_used(table, damage):
     table.write_bytes(damage)
     with pytest.raises(FormatError):
-        verdicts.load_verdicts()
+        recomputed.load_verdicts()
     assert "cannot be read" in published.compare({"circuit/neurons": 5})["recorded"].iloc[0]
 
 
 def test_a_table_of_another_version_is_told(table):
     pd.read_parquet(table).drop(columns="files").to_parquet(table)
-    assert "of another version" in verdicts.recorded("circuit/neurons").stale
+    assert "of another version" in recomputed.recorded("circuit/neurons").stale
 
 
 def test_the_committed_verdicts_stand_and_are_of_every_class_that_has_data():
-    rows = verdicts.load_verdicts().set_index("class")
+    rows = recomputed.load_verdicts().set_index("class")
     assert set(rows.index) <= {one.name for one in CLASSES}
     assert (rows["stale"] == "").all(), rows["stale"].to_dict()
     computed = [one.name for one in CLASSES if one.computed and one.name in rows.index]
@@ -165,7 +164,7 @@ def test_a_sample_of_each_recorded_class_comes_back(mirror, monkeypatch):
     from nmc.check_classes import Source
 
     monkeypatch.setenv("NMC_SOURCE", str(mirror))
-    kept = verdicts.load_verdicts().set_index("class")
+    kept = recomputed.load_verdicts().set_index("class")
     some = ["L1_HAC_cNAC187_1", "L4_SBC_dNAC222_1", "L5_TTPC1_cADpyr232_1"]
     monkeypatch.setattr(Source, "models", some)
     compared = 0

@@ -8,7 +8,6 @@ import pytest
 from nmc import recomputed
 from nmc.data import provenance
 from nmc.errors import FormatError, SimulationError, UnknownNameError
-from nmc.recomputed import verdicts
 from nmc.scoreboard import summarise
 
 
@@ -121,7 +120,7 @@ READERS = {
     "models": lambda: nmc.load_scoreboard(sheets=False),
     "pathways": nmc.load_pathway_scores,
     "integration": nmc.load_spike_errors,
-    "verdicts": verdicts.load_verdicts,
+    "verdicts": recomputed.load_verdicts,
 }
 
 

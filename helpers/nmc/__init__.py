@@ -14,7 +14,6 @@ __version__ = "0.1.0"
 _MODULES = {
     "nmc.cells.by_hand": "copy_package load_cell port_package read_recording run_command",
     "nmc.cells.channels": "compare_kinetics compute_channel_kinetics",
-    "nmc.cells.features": "compute_features",
     "nmc.cells.firing": "compute_firing measure_firing separate_types",
     "nmc.cells.measures": "simulate_fi simulate_iv simulate_rest simulate_steps simulate_threshold",
     "nmc.cells.mechanisms": "clear_results",
@@ -32,7 +31,7 @@ _MODULES = {
     "nmc.cells.plots_morphology": (
         "plot_barcode plot_morphologies plot_morphology plot_sholl view_morphology"
     ),
-    "nmc.cells.protocols": "simulate_currents simulate_step",
+    "nmc.cells.protocols": "compute_features simulate_currents simulate_step",
     "nmc.cells.runs": "control_panel plot_currentscape plot_voltages record_sections view_runs",
     "nmc.cells.segments": (
         "compute_channel_densities locate_segments record_channels record_segments "
@@ -121,10 +120,9 @@ _MODULES = {
     "nmc.factsheets.models": "load_channel_densities load_models",
     "nmc.factsheets.pathways": "compute_totals layer_flow load_pathways pathway_matrix",
     "nmc.factsheets.plots": (
-        "plot_by_type plot_checks plot_composition plot_density plot_layers plot_metypes "
-        "plot_mtypes"
+        "plot_by_type plot_checks plot_composition plot_density plot_dynamics plot_flow "
+        "plot_layers plot_metypes plot_mtypes plot_pathways"
     ),
-    "nmc.factsheets.plots_pathways": "plot_dynamics plot_flow plot_pathways",
     "nmc.names": "model_names parse_model",
     "nmc.plots_scoreboard": "plot_scoreboard plot_spike_errors",
     "nmc.portrait": "plot_portrait",

@@ -1,7 +1,7 @@
 """Single numbers that somebody printed, each beside what the files of the source give.
 
 ``nmc checks`` tells one line a class of `nmc.check_classes`; what was found on the portal's own
-files is recorded (`nmc.recomputed.verdicts`) and stands beside it on any source.
+files is recorded (`nmc.recomputed`) and stands beside it on any source.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 
 import pandas as pd
 
+from nmc import recomputed
 from nmc.cells.mechanisms import build_tag
 from nmc.check_classes import CLASSES, COLUMNS, Class, Source, as_rows
 from nmc.data import provenance
@@ -22,7 +23,6 @@ from nmc.errors import (
     UnknownNameError,
 )
 from nmc.published import INVENTED, MIXED, compare_many, verdict
-from nmc.recomputed import verdicts
 
 
 def check_numbers(classes: Iterable[str] | None = None, *, slow: bool = False) -> pd.DataFrame:
@@ -111,14 +111,14 @@ def _run(one: Class, source: Source, slow: bool) -> tuple[pd.DataFrame, str, dic
         return as_rows([], [], [], []), f"nothing on this source: {MIXED}", {}
     if said == INVENTED:
         return rows, INVENTED, {}
-    return rows, "" if len(rows) else "nothing on this source", verdicts.files_of(seen)
+    return rows, "" if len(rows) else "nothing on this source", recomputed.files_of(seen)
 
 
 def _line(one: Class, rows: pd.DataFrame, note: str) -> dict:
     reasons: Counter[str] = Counter()
     for row in rows[~rows["agrees"]].itertuples():
         reasons[row.reason or "not explained"] += row.count
-    told = verdicts.recorded(one.name)
+    told = recomputed.recorded(one.name)
     return {
         "class": one.name, "title": one.title, "tolerance": one.tolerance, "because": one.because,
         "known": one.known, "computed": one.computed, "checks": int(rows["count"].sum()),
@@ -167,5 +167,5 @@ def keep(table: pd.DataFrame) -> int:
             "Verdicts are recorded of the portal's files only, and none of these is: name a "
             "source that has them, e.g. make scoreboard SOURCE=portal."
         )
-    verdicts.keep_verdicts(pd.DataFrame(found))
+    recomputed.keep_verdicts(pd.DataFrame(found))
     return len(found)

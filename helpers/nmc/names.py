@@ -9,9 +9,11 @@ all of them are understood.  The types and their combinations are those of Markr
 
 from __future__ import annotations
 
+import csv
 import re
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 from nmc.errors import UnknownNameError
 
@@ -28,63 +30,8 @@ _ETYPE_ID = {
 }  # fmt: skip
 _CADPYR_ID = {"L23": 229, "L4": 230, "L6": 231, "L5": 232}
 
-_ETYPES_OF_MTYPE = {
-    "L1_DAC": "bNAC cNAC",
-    "L1_DLAC": "cNAC",
-    "L1_HAC": "bNAC cIR cNAC",
-    "L1_NGC-DA": "bNAC cAC cNAC cSTUT",
-    "L1_NGC-SA": "cNAC",
-    "L1_SLAC": "bNAC cAC cNAC",
-    "L23_BP": "bAC bIR bNAC cAC cNAC dSTUT",
-    "L23_BTC": "bAC bIR bNAC cAC cNAC",
-    "L23_ChC": "cAC cNAC dNAC",
-    "L23_DBC": "bAC bIR bNAC cAC",
-    "L23_LBC": "bAC bNAC cAC cNAC cSTUT dNAC",
-    "L23_MC": "bAC bNAC cAC cNAC dNAC",
-    "L23_NBC": "bAC bNAC cAC cIR cNAC dNAC",
-    "L23_NGC": "bNAC cAC cNAC cSTUT",
-    "L23_PC": "cADpyr",
-    "L23_SBC": "bNAC cAC dNAC",
-    "L4_BP": "bAC bIR bNAC cAC cNAC dSTUT",
-    "L4_BTC": "bAC bIR bSTUT cAC cNAC dNAC",
-    "L4_ChC": "cAC cNAC dNAC",
-    "L4_DBC": "bAC bIR bNAC bSTUT cAC cIR cNAC",
-    "L4_LBC": "cAC cNAC cSTUT dNAC dSTUT",
-    "L4_MC": "bAC bNAC cAC cNAC dNAC",
-    "L4_NBC": "cAC cIR cNAC dNAC",
-    "L4_NGC": "bNAC cAC cNAC cSTUT",
-    "L4_PC": "cADpyr",
-    "L4_SBC": "bNAC cAC dNAC",
-    "L4_SP": "cADpyr",
-    "L4_SS": "cADpyr",
-    "L5_BP": "bAC bIR bNAC cAC cNAC dSTUT",
-    "L5_BTC": "bAC cAC cNAC",
-    "L5_ChC": "cAC cNAC dNAC",
-    "L5_DBC": "bAC bIR bNAC bSTUT cAC cIR cNAC",
-    "L5_LBC": "bAC cAC cIR cNAC cSTUT dNAC dSTUT",
-    "L5_MC": "bAC bIR bSTUT cAC cNAC cSTUT dNAC",
-    "L5_NBC": "bAC bIR bSTUT cAC cIR cNAC cSTUT dSTUT",
-    "L5_NGC": "bNAC cAC cNAC cSTUT",
-    "L5_SBC": "bNAC cAC dNAC",
-    "L5_STPC": "cADpyr",
-    "L5_TTPC1": "cADpyr",
-    "L5_TTPC2": "cADpyr",
-    "L5_UTPC": "cADpyr",
-    "L6_BP": "bAC bIR bNAC cAC cNAC dSTUT",
-    "L6_BPC": "cADpyr",
-    "L6_BTC": "bAC cAC cNAC",
-    "L6_ChC": "cAC cNAC dNAC",
-    "L6_DBC": "bAC bIR bNAC bSTUT cAC cIR cNAC",
-    "L6_IPC": "cADpyr",
-    "L6_LBC": "bAC bIR bNAC bSTUT cNAC cSTUT",
-    "L6_MC": "bAC bIR bNAC bSTUT cAC cIR cNAC",
-    "L6_NBC": "bAC bIR bSTUT cAC cIR cNAC cSTUT dSTUT",
-    "L6_NGC": "bNAC cAC cNAC cSTUT",
-    "L6_SBC": "bNAC cAC dNAC",
-    "L6_TPC_L1": "cADpyr",
-    "L6_TPC_L4": "cADpyr",
-    "L6_UTPC": "cADpyr",
-}
+with Path(__file__).with_name("metypes.csv").open(encoding="utf-8") as _lines:
+    _ETYPES_OF_MTYPE = {row["mtype"]: row["etypes"] for row in csv.DictReader(_lines)}
 
 #: The 55 m-types, in the alphabetical order of the connectome files.
 MTYPES = tuple(_ETYPES_OF_MTYPE)

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 
 from nmc import names, style
 from nmc.data import provenance
-from nmc.recomputed.verdicts import recorded_items
+from nmc.recomputed import recorded_items
 from nmc.scoreboard import WORDS
 
 
@@ -17,7 +17,7 @@ def plot_scoreboard(rows: pd.DataFrame) -> np.ndarray:
     """Draw what the recorded runs gave, a point a model, by e-type.
 
     A filled point agreed with its fact sheet when the verdicts were recorded
-    (`nmc.recomputed.verdicts`), a cross did not; where a verdict is stale the point is open.
+    (`nmc.recomputed`), a cross did not; where a verdict is stale the point is open.
 
     Parameters
     ----------

@@ -17,9 +17,9 @@ import pandas as pd
 
 from nmc import names, recomputed
 from nmc.cells import mechanisms
-from nmc.cells.features import FEATURES
 from nmc.cells.measures import simulate_rest
 from nmc.cells.package import load_package
+from nmc.cells.protocols import FEATURES
 from nmc.cells.sweep import load_rows, makings, sweep
 from nmc.data import available
 from nmc.data.files import cache_folder
@@ -255,7 +255,7 @@ def load_scoreboard(
     -------
     pandas.DataFrame
         One row a run: ``model``, ``etype``, ``mode``, measured columns (for steps ``step``,
-        ``spike_times_ms``, as JSON, and `nmc.cells.features.FEATURES`), ``stochastic``,
+        ``spike_times_ms``, as JSON, and `nmc.cells.protocols.FEATURES`), ``stochastic``,
         ``error``, ``stale`` with ``stale_because`` (made by other code, another NEURON or
         another package) and ``package``: *unchanged*, *another* or, where the source has none at
         hand and nothing is downloaded, *not at hand*. For rest also the sheets' values in

@@ -14,8 +14,7 @@ from mutations import assert_survives
 from neuroml.loaders import NeuroMLLoader
 from nmc import published
 from nmc.cells.neuroml import cell, simulate
-from nmc.cells.neuroml.channel import read_channel
-from nmc.cells.neuroml.elements import evaluate, is_known, quantity
+from nmc.cells.neuroml.elements import evaluate, is_known, quantity, read_channel
 from nmc.cells.package import read_package
 from nmc.data.registry import item
 from nmc.errors import (

@@ -131,8 +131,7 @@ def test_features_may_be_asked_for_from_many_threads(small):
     """eFEL is one global state; without a lock it mixes up the traces."""
     from concurrent.futures import ThreadPoolExecutor
 
-    from nmc.cells.features import compute_features
-    from nmc.cells.protocols import simulate_step
+    from nmc.cells.protocols import compute_features, simulate_step
 
     traces = [simulate_step(small, step, mode="converged") for step in (1, 3)]
     alone = [compute_features(trace) for trace in traces]

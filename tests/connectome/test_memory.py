@@ -14,8 +14,7 @@ from nmc.connectome import kernels
 from nmc.connectome.arrays import graph_of, memory_for, must_hold, tasks, transpose
 from nmc.connectome.build import make_connectome
 from nmc.connectome.graph import canonical
-from nmc.connectome.kernels import distance, partners, simplices, topology, walks
-from nmc.connectome.kernels.randomise import _trade_all
+from nmc.connectome.kernels import pairs, partners, simplices, topology, walks
 from nmc.errors import ConnectomeError
 from scipy import sparse
 from small_graphs import random_graph
@@ -160,15 +159,15 @@ def _calls():
             "fold_common": (
                 partners.fold_common, indptr, indices, *turned, True, True, one, 1, 2 * n, tasks
             ),
-            "pairs_by_distance": (distance.pairs_by_distance, x, y, z, starts, 20.0, 30, tasks),
+            "pairs_by_distance": (pairs.pairs_by_distance, x, y, z, starts, 20.0, 30, tasks),
             "connections_by_distance": (
-                distance.connections_by_distance, indptr, indices, x, y, z, one, 1, 20.0, 30, tasks
+                pairs.connections_by_distance, indptr, indices, x, y, z, one, 1, 20.0, 30, tasks
             ),
             "pairs_by_offset": (
-                distance.pairs_by_offset, indptr, indices, x, y, z, 20.0, 30, 30, tasks
+                pairs.pairs_by_offset, indptr, indices, x, y, z, 20.0, 30, 30, tasks
             ),
             "draw_classes": (
-                distance.draw_classes, x, y, z, starts, 20.0, 30, *some, seed, tasks
+                pairs.draw_classes, x, y, z, starts, 20.0, 30, *some, seed, tasks
             ),
             "count_corners": (partners.count_corners, half, packed, tasks),
             "weigh_triangles": (
@@ -182,7 +181,7 @@ def _calls():
                 walks.count_neighbourhoods, indptr, indices, *turned, 2 * n, 4, tasks
             ),
             "rank_half": (partners.rank_half, indptr, indices, *turned, rank),
-            "_trade_all": (_trade_all, indptr, indices.copy(), order, seed, pools, tags),
+            "_trade_all": (pairs._trade_all, indptr, indices.copy(), order, seed, pools, tags),
         }  # fmt: skip
 
     return calls

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from nmc.connectome.arrays import graph_of
-from nmc.connectome.kernels.randomise import curveball, gnm
+from nmc.connectome.kernels.pairs import curveball, gnm
 from small_graphs import from_edges, random_graph
 
 
@@ -68,7 +68,7 @@ def test_graphs_with_the_same_degrees_come_equally_often():
 def test_threads_change_nothing(monkeypatch):
     indptr, indices = graph_of(random_graph(80, 0.1, 2))
     serial = curveball(indptr, indices, 5, 7)[1]
-    monkeypatch.setattr("nmc.connectome.kernels.randomise.WORTH_THREADS", 0)
+    monkeypatch.setattr("nmc.connectome.kernels.pairs.WORTH_THREADS", 0)
     assert np.array_equal(curveball(indptr, indices, 5, 7)[1], serial)
 
 

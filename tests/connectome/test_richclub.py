@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from nmc.connectome.arrays import graph_of
 from nmc.connectome.degrees import compute_hubs, compute_rich_club
-from nmc.connectome.kernels.randomise import curveball
+from nmc.connectome.kernels.pairs import curveball
 from nmc.errors import NMCError
 from scipy import sparse
 from small_graphs import from_edges, from_matrix, random_graph, to_networkx

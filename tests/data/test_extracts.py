@@ -16,7 +16,10 @@ import pytest
 from nmc.data import provenance, sources
 from nmc.errors import MissingFileError, TermsError
 
-MODELS = tuple(key.removeprefix("model/") for key in sources.PROVIDERS["MEArec"][1])
+KEYS: dict[str, list[str]] = {}
+for _key, _told in sources.providers().items():
+    KEYS.setdefault(_told["package"], []).append(_key)
+MODELS = tuple(key.removeprefix("model/") for key in KEYS["MEArec"])
 _ZIPS = "assets/documents/static/downloads-zip"
 
 
@@ -145,13 +148,12 @@ def test_extracts_stand_in_order_with_other_trees(site_folder, mirror, tmp_path)
     assert list(nmc.provenance()["origin"]) == ["netsci 0.0.0-test (PyPI)", mirror.name]
 
 
-@pytest.mark.parametrize("provider", sources.PROVIDERS)
+@pytest.mark.parametrize("provider", KEYS)
 def test_an_installed_package_ships_what_it_should(provider):
     """Runs where the extra is installed: every offered key is offered unaltered."""
-    _, keys = sources.PROVIDERS[provider]
     if not sources.folder_of(provider):
         pytest.skip(f"{provider} is not installed (pip install nmc[extracts])")
-    assert all(nmc.available(key, "extracts") for key in keys)
+    assert all(nmc.available(key, "extracts") for key in KEYS[provider])
 
 
 @pytest.mark.slow

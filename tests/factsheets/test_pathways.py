@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import sys
+
 import nmc
 import pandas as pd
 import pytest
 from nmc.data.registry import item
 from nmc.errors import FormatError, MissingFileError
-from nmc.factsheets.sheets import read_json
+from nmc.factsheets.sheets import once, read_json
 
 
 def test_joins_both_files_under_canonical_names(two_pathways):
@@ -82,6 +84,23 @@ def test_a_file_that_is_no_json_object(tmp_path, text, words):
     with pytest.raises(FormatError, match=words) as caught:
         read_json(file)
     assert "sheet.json" in str(caught.value)
+
+
+def test_of_files_that_were_read_only_digests_are_kept(tmp_path):
+    given = []
+
+    @once
+    def parse(*paths_and_contents):
+        given.extend(paths_and_contents[2:])
+        return b"".join(paths_and_contents[2:])
+
+    paths = [tmp_path / name for name in "ab"]
+    for text, path in zip(("one text", "another"), paths, strict=True):
+        path.write_text(text)
+    assert parse(*paths) == parse(*paths) == b"one textanother" and len(given) == 2
+    assert [sys.getrefcount(content) for content in given] == [3, 3]  # the list, the loop, the call
+    paths[1].write_text("changed")
+    assert parse(*paths) == b"one textchanged" and len(given) == 4
 
 
 def test_a_second_call_reads_nothing_again_and_returns_a_table_of_its_own(two_pathways):

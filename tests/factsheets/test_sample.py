@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from nmc import names, style
 from nmc.errors import UnknownNameError
-from nmc.factsheets import models, plots, plots_pathways
+from nmc.factsheets import models, plots
 
 
 @pytest.fixture(autouse=True)
@@ -72,12 +72,12 @@ def _axes(drawn):
         lambda: plots.plot_by_type(
             nmc.load_models(step_currents=False), "input_resistance_MOhm", "etype"
         ),
-        lambda: plots_pathways.plot_pathways(nmc.load_pathways(), "convergence_mean", log=True),
-        lambda: plots_pathways.plot_pathways(nmc.load_pathways(), vmax=10),
-        lambda: plots_pathways.plot_pathways(nmc.load_pathways(), "s_type"),
-        lambda: plots_pathways.plot_dynamics(nmc.load_pathways()),
+        lambda: plots.plot_pathways(nmc.load_pathways(), "convergence_mean", log=True),
+        lambda: plots.plot_pathways(nmc.load_pathways(), vmax=10),
+        lambda: plots.plot_pathways(nmc.load_pathways(), "s_type"),
+        lambda: plots.plot_dynamics(nmc.load_pathways()),
         lambda: plots.plot_by_type(nmc.load_pathways(), "gsyn_mean_nS", "s_type"),
-        lambda: plots_pathways.plot_flow(nmc.load_pathways(), "total_synapse_count"),
+        lambda: plots.plot_flow(nmc.load_pathways(), "total_synapse_count"),
     ],
 )
 def test_figures_draw_and_say_where_their_data_come_from(draw):

@@ -10,7 +10,7 @@ import pytest
 from lxml import etree
 from nmc import names
 from nmc.cells.neuroml.cell import read_cell
-from nmc.cells.neuroml.channel import read_channel
+from nmc.cells.neuroml.elements import read_channel
 from nmc.data.registry import item
 
 from tests.cells import kinetics_by_hand as channels

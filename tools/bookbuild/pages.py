@@ -24,7 +24,7 @@ from lxml import html
 from nbformat import NotebookNode
 from nmc.check_classes import CLASSES
 from nmc.published import Claim, claims, shown_printed, shown_recomputed, shown_recorded
-from nmc.recomputed.verdicts import load_verdicts
+from nmc.recomputed import load_verdicts
 from pybtex.database import parse_file
 from pybtex.richtext import Text
 from sphinx.util.docutils import SphinxDirective

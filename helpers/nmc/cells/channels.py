@@ -14,7 +14,7 @@ import pandas as pd
 
 from nmc.cells.mechanisms import run_cached
 from nmc.cells.neuroml.cell import NeuroMLCell
-from nmc.cells.neuroml.channel import CELSIUS, mechanism_of
+from nmc.cells.neuroml.elements import CELSIUS, mechanism_of
 from nmc.cells.package import Package, as_package
 from nmc.errors import ProtocolError, UnknownNameError
 from nmc.numbers import as_numbers

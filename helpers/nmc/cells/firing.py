@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from nmc import names
-from nmc.cells.features import FEATURES
 from nmc.cells.package import AnyModel
+from nmc.cells.protocols import FEATURES
 from nmc.cells.sweep import sweep
 from nmc.errors import FormatError, MissingLibraryError, ProtocolError, SimulationError
 

@@ -9,9 +9,8 @@ from typing import Unpack
 import numpy as np
 import pandas as pd
 
-from nmc.cells.features import efel_values
 from nmc.cells.package import AnyModel, Package, as_package
-from nmc.cells.protocols import STEP_MS, STEP_START_MS, describe, drive, simulate_step
+from nmc.cells.protocols import STEP_MS, STEP_START_MS, describe, drive, efel_values, simulate_step
 from nmc.cells.settings import (
     THRESHOLD_MV,
     RunSettings,

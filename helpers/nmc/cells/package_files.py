@@ -15,10 +15,9 @@ import numpy as np
 import pandas as pd
 
 from nmc import names
-from nmc.cells import formula
 from nmc.cells.build import template_names
 from nmc.errors import PackageError, UnknownNameError
-from nmc.numbers import as_count, as_counts, as_number, as_numbers, shown
+from nmc.numbers import as_count, as_counts, as_number, as_numbers, evaluate_formula, shown
 
 #: HOC section lists, by the number `synapses.tsv` gives them.
 SECTION_LISTS = ("somatic", "basal", "apical", "axonal")
@@ -261,7 +260,7 @@ def evaluate(text: str, d, *, where: str = "") -> np.ndarray:
     d = np.asarray(d, float)
     if "**" in text or not set(_WORDS.findall(text)) <= {"d", "exp"}:
         raise PackageError(f"{where}: {shown(text)} holds more than arithmetic and exp.")
-    value = formula.evaluate(text, {"d": d}, where=where, error=PackageError)
+    value = evaluate_formula(text, {"d": d}, where=where, error=PackageError)
     if not np.isfinite(value).all():
         raise PackageError(f"{where}: the formula {shown(text)} is not finite.")
     return np.broadcast_to(value.astype(float), d.shape).copy()

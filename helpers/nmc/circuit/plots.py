@@ -25,7 +25,7 @@ from nmc.errors import SynapseError
 from nmc.factsheets import pathways
 from nmc.factsheets.plots import S_TYPE_COLOURS
 from nmc.numbers import as_numbers
-from nmc.recomputed.verdicts import recorded_items
+from nmc.recomputed import recorded_items
 from nmc.viewer3d import View3D, view_3d
 
 #: For m-types of one sign: neither the colour of excitation nor that of inhibition.
@@ -342,7 +342,7 @@ def plot_pathway_scores(
     """Draw what the recorded pairs gave, a point a pathway, by class.
 
     A filled point agreed with its sheet when the verdicts were recorded
-    (`nmc.recomputed.verdicts`), an open one did not; a small one has no verdict that stands.
+    (`nmc.recomputed`), an open one did not; a small one has no verdict that stands.
 
     Parameters
     ----------

@@ -23,7 +23,7 @@ from nmc.connectome.arrays import (
     tasks,
 )
 from nmc.connectome.graph import Connectome
-from nmc.connectome.kernels.distance import (
+from nmc.connectome.kernels.pairs import (
     connections_by_distance,
     pairs_by_distance,
     pairs_by_offset,

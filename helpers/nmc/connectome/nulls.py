@@ -42,6 +42,14 @@ from nmc.connectome.arrays import (
 from nmc.connectome.degrees import compute_degrees
 from nmc.connectome.distance import count_pairs
 from nmc.connectome.graph import Connectome
+from nmc.connectome.kernels.pairs import (
+    curveball,
+    draw_classes,
+    enough_rounds,
+    gnm,
+    swap_pairs,
+)
+from nmc.connectome.kernels.partners import mark_reciprocal
 from nmc.errors import ConnectomeError, UnknownNameError
 
 #: Width of a distance bin, µm.  75 is what a public reimplementation of the controls of
@@ -57,11 +65,9 @@ def make_erdos_renyi(connectome: Connectome, *, rng: np.random.Generator | int) 
 
     The directed G(n, m) of Erdős and Rényi (1959), without self-connections.
     """
-    from nmc.connectome.kernels import randomise
-
     indptr, indices = graph_of(connectome)
     with memory_for("a random graph"):
-        indptr, indices = randomise.gnm(indptr.size - 1, indices.size, generator(rng))
+        indptr, indices = gnm(indptr.size - 1, indices.size, generator(rng))
     return _same_neurons(connectome, indptr, indices, "Erdős–Rényi")
 
 
@@ -86,16 +92,14 @@ def make_degree_preserving(
     `compute_mixing` shows it.  In a large graph a round tries 1,000 possible three-cycles: what
     depends on the reversal of many single ones mixes slowly there.
     """
-    from nmc.connectome.kernels import randomise
-
     if rounds is not None:
         check_number(rounds, "rounds", 0)
     indptr, indices = graph_of(connectome)
     n, seed = indptr.size - 1, int(generator(rng).integers(2**31))
-    rounds = randomise.enough_rounds(n) if rounds is None else int(rounds)
+    rounds = enough_rounds(n) if rounds is None else int(rounds)
     inputs = np.bincount(indices, minlength=n)
     with memory_for("a random graph"):
-        indptr, indices = randomise.curveball(indptr, indices, rounds, seed)
+        indptr, indices = curveball(indptr, indices, rounds, seed)
     must_hold("inputs of a random graph", (np.bincount(indices, minlength=n), inputs))
     return _same_neurons(connectome, indptr, indices, "degrees kept")
 
@@ -117,9 +121,6 @@ def make_reciprocity_preserving(
     All graphs that they lead to come equally often; where the degrees leave hardly a choice, as
     in a ring of four, there is no such step.
     """
-    from nmc.connectome.kernels.partners import mark_reciprocal
-    from nmc.connectome.kernels.randomise import swap_pairs
-
     check_number(rounds, "rounds", 0)
     seed = np.uint64(generator(rng).integers(2**63))
     indptr, indices = graph_of(connectome)
@@ -306,8 +307,6 @@ def load_control(mc: int = 0, instance: int = 0, *, source: str | None = None) -
 def _keep_classes(
     connectome: Connectome, by_pathway: bool, bin_um: float, rng, name: str
 ) -> Connectome:
-    from nmc.connectome.kernels.distance import draw_classes
-
     check_width(bin_um, "A distance bin", finite=False)
     indptr, indices = graph_of(connectome)
     n, n_bins, xyz = indptr.size - 1, 1, np.zeros((3, indptr.size - 1))

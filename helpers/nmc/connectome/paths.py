@@ -29,8 +29,8 @@ from nmc.connectome.arrays import (
     transpose,
 )
 from nmc.connectome.graph import Connectome
+from nmc.connectome.kernels.pairs import gnm
 from nmc.connectome.kernels.partners import fold_common
-from nmc.connectome.kernels.randomise import gnm
 from nmc.connectome.kernels.topology import count_distances
 from nmc.connectome.motifs import compute_clustering
 

@@ -6,6 +6,7 @@ questions: `find`, where the file is, and `get`, which gives the verified file.
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import logging
 import lzma
@@ -15,7 +16,7 @@ import tarfile
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import cache, lru_cache
-from importlib import metadata, util
+from importlib import metadata, resources, util
 from pathlib import Path
 from typing import IO, cast
 
@@ -319,33 +320,15 @@ def _members(path: Path, mtime_ns: int) -> frozenset[str]:
         return frozenset()  # damaged: who asks for the archive itself gets the error
 
 
-#: Package, which is the name of its module too → the folder in it, and the keys it offers.
-PROVIDERS = {
-    "MEArec": ("cell_models/bbp", (
-        "model/L5_BP_bAC217_1", "model/L5_BTC_bAC217_1", "model/L5_ChC_cACint209_1",
-        "model/L5_DBC_bAC217_1", "model/L5_LBC_bAC217_1", "model/L5_MC_bAC217_1",
-        "model/L5_NBC_bAC217_1", "model/L5_NGC_bNAC219_1", "model/L5_SBC_bNAC219_1",
-        "model/L5_STPC_cADpyr232_1", "model/L5_TTPC1_cADpyr232_1", "model/L5_TTPC2_cADpyr232_1",
-        "model/L5_UTPC_cADpyr232_1",
-    )),
-    "netsci": ("resources/datasets",
-               ("connectome/extract/mc2/L5_TTPC2", "connectome/extract/mc2/L6_LBC")),
-    "neuromotifs": ("data/nmc", ("connectome/motif_counts",)),
-}  # fmt: skip
+@cache
+def providers() -> dict[str, dict[str, str]]:
+    """Key → the ``package`` (and module) that ships the file, and the ``folder`` in it.
 
-#: m-type → netsci's name of it, sha256 of its two files (neurons, synapses).
-_NETSCI = {
-    "L5_TTPC2": (
-        "L5_TTPC",
-        "a90344e041187fcf6b700c8fd912159882a863edc8446c3f527c6c88dd25e647",
-        "17f943db0e002a7503932c4bb5331961a78b24d5350a2f295228d68010443560",
-    ),
-    "L6_LBC": (
-        "L6_LBC",
-        "b832d4ffadaad390b352e7797a26aee11be3f1771b7fd5863d905e1a4a241fc4",
-        "78eb3af4a7aeba63146d42f125f34280c8598e8d6b8662cef8a2352042faf6ee",
-    ),
-}
+    ``files``, where the package ships another form: its name there, and the sha256 of its two parts
+    (neurons, synapses).
+    """
+    with resources.files(__package__).joinpath("extracts.csv").open(encoding="utf-8") as lines:
+        return {row["key"]: row for row in csv.DictReader(lines)}
 
 
 class ExtractsTree(FolderTree):
@@ -370,7 +353,7 @@ class ExtractsTree(FolderTree):
         provider, folder = self._look(item)
         provenance.require_terms(self.name, accept_terms)
         origin = f"{provider} {version_of(provider)} (PyPI)"
-        if provider != "netsci":
+        if not providers()[item.key]["files"]:
             return FolderTree(folder, origin).get(item)
         mtype = item.key.rpartition("/")[2]
         (neurons, _), (synapses, made_from) = _wiring_files(item, folder)
@@ -381,20 +364,16 @@ class ExtractsTree(FolderTree):
 
     def _look(self, item: Item) -> tuple[str, Path]:
         """Return the package that ships a file unaltered, and its folder; else `NotInSource`."""
-        provider, place = next(
-            ((name, place) for name, (place, keys) in PROVIDERS.items() if item.key in keys),
-            (None, ""),
-        )
-        where = f"extracts/{item.path}"
-        if provider is None:
+        where, told = f"extracts/{item.path}", providers().get(item.key)
+        if told is None:
             raise NotInSource((where, "no package on PyPI is known to ship it"))
-        root = folder_of(provider)
-        if root is None or not (root / place).is_dir():
+        provider, root = told["package"], folder_of(told["package"])
+        if root is None or not (root / told["folder"]).is_dir():
             why = f"the package {provider} ships it but is not installed: pip install nmc[extracts]"
             raise NotInSource((where, why))
-        folder, altered = root / place, [item.path.rpartition("/")[2]]
+        folder, altered = root / told["folder"], [item.path.rpartition("/")[2]]
         with suppress(ChecksumError, NotInSource):
-            if provider == "netsci":
+            if told["files"]:
                 altered = [path.name for path, sha256 in _wiring_files(item, folder)
                            if not path.is_file() or files.sha256_of(path) != sha256]  # fmt: skip
             elif FolderTree(folder, provider).get(item).trust == "catalogue":
@@ -420,7 +399,7 @@ def folder_of(module: str) -> Path | None:
 
 
 def _wiring_files(item: Item, folder: Path) -> list[tuple[Path, str]]:
-    name, *digests = _NETSCI[item.key.rpartition("/")[2]]
+    name, *digests = providers()[item.key]["files"].split()
     paths = [folder / f"connectome.{name}.{part}.csv.gz" for part in ("neurons", "synapses")]
     return list(zip(paths, digests, strict=True))
 

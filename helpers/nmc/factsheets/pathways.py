@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -89,8 +88,7 @@ def load_pathways(
     given = {"sheet/pathways_anatomy": anatomy, "sheet/pathways_physiology": physiology}
     with provenance.collect() as read:
         files = [nmc.fetch(key) if path is None else Path(path) for key, path in given.items()]
-        contents = [sheets.read_bytes(file) for file in files]
-    table = _join(*files, *contents).copy()
+        table = _join(*files).copy()
     table.attrs = provenance.origin_of(read)
     return table
 
@@ -239,7 +237,7 @@ def read_records(
     return records
 
 
-@lru_cache(maxsize=1)
+@sheets.once
 def _join(
     anatomy_file: Path, physiology_file: Path, anatomy_text: bytes, physiology_text: bytes
 ) -> pd.DataFrame:

@@ -12,7 +12,7 @@ import json
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import cache, lru_cache, wraps
+from functools import cache, wraps
 from importlib import resources
 from math import inf
 from pathlib import Path
@@ -95,13 +95,23 @@ class Value(NamedTuple):
     approximate: bool
 
 
-def once(parse: Callable[[Path, bytes], _Result]) -> Callable[[Path], _Result]:
-    """Read a file again only when its content has changed; for parsers of immutable results."""
-    remembered = lru_cache(maxsize=_KEPT)(parse)
+def once(parse: Callable[..., _Result]) -> Callable[..., _Result]:
+    """Read files again only when their content has changed; for parsers of immutable results.
+
+    `parse` takes the paths, then what stands in them, of which only digests are kept.
+    """
+    kept: dict[tuple, _Result] = {}
 
     @wraps(parse)
-    def read(path: Path) -> _Result:
-        return remembered(Path(path), read_bytes(path))
+    def read(*paths: Path) -> _Result:
+        contents = [read_bytes(path) for path in paths]
+        key = (*paths, *(hashlib.sha256(content).digest() for content in contents))
+        result = kept.get(key)
+        if result is None:
+            result = kept[key] = parse(*paths, *contents)
+            for old in list(kept)[:-_KEPT]:
+                kept.pop(old, None)
+        return result
 
     return read
 

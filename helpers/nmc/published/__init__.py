@@ -34,7 +34,7 @@ import pandas as pd
 
 from nmc.data import provenance
 from nmc.errors import FormatError, UnknownNameError
-from nmc.recomputed.verdicts import recorded
+from nmc.recomputed import recorded
 
 #: A folder; when set, `compare` keeps each comparison there as a JSON line for the last chapter.
 RESULTS_ENV = "NMC_RESULTS"
@@ -135,7 +135,7 @@ def compare(
         One row a claim: ``claim``, ``published``, ``recomputed``, ``unit``, ``tolerance``,
         ``verdict``, ``recorded``, ``source``, ``citation``, ``where``; a notebook shows it as a
         table that fits its column.  ``recorded`` is what was found on the portal's own files,
-        with its verdict and date, or why it is stale (`nmc.recomputed.verdicts`).  The verdict
+        with its verdict and date, or why it is stale (`nmc.recomputed`).  The verdict
         is *agrees* or *differs*; numbers that rest on invented files are marked *invented data*
         instead, because a synthetic portal can neither confirm nor contradict a paper, and those
         of another connectome *another instance*.

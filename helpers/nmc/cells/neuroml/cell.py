@@ -15,12 +15,19 @@ import pandas as pd
 
 import nmc
 from nmc import names
-from nmc.cells import formula
-from nmc.cells.neuroml.channel import NeuroMLChannel, mechanism_of, read_channel
-from nmc.cells.neuroml.elements import local, parse_xml, quantity, read_bytes, the_one
+from nmc.cells.neuroml.elements import (
+    NeuroMLChannel,
+    local,
+    mechanism_of,
+    parse_xml,
+    quantity,
+    read_bytes,
+    read_channel,
+    the_one,
+)
 from nmc.data import available, fetch_folder, fetch_record
 from nmc.errors import FormatError, MissingFileError, UnknownNameError
-from nmc.numbers import as_counts, as_numbers
+from nmc.numbers import as_counts, as_numbers, evaluate_formula
 
 #: Archives that hold cells, in the order in which they are looked through: the public conversion
 #: of 13 cells, and the portal's own.
@@ -335,7 +342,7 @@ def _along(value, where: str) -> tuple[float, str]:
     """Density (NaN where it varies) and formula in S/cm²: the file has S/m² over p, in µm."""
     text = re.sub(r"\bp\b", "d", "" if value is None else value.get("value", ""))
     text = f"({text})*1e-4"
-    ends = formula.evaluate(text, {"d": np.array([0.0, 500.0])}, where=where)
+    ends = evaluate_formula(text, {"d": np.array([0.0, 500.0])}, where=where)
     near, far = as_numbers(np.broadcast_to(ends, 2).astype(float), where=where)
     return (float(near) if near == far else np.nan), text
 

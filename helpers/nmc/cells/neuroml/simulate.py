@@ -16,11 +16,16 @@ import numpy as np
 import pandas as pd
 
 from nmc import child, names
-from nmc.cells import formula, mechanisms
+from nmc.cells import mechanisms
 from nmc.cells._run import advance, check_finite, crossings
 from nmc.cells.neuroml.cell import NeuroMLCell, load_neuroml
-from nmc.cells.neuroml.channel import DETERMINISTIC
-from nmc.cells.neuroml.elements import check_sources, parse_xml, quantity, read_sources
+from nmc.cells.neuroml.elements import (
+    DETERMINISTIC,
+    check_sources,
+    parse_xml,
+    quantity,
+    read_sources,
+)
 from nmc.cells.package import Package
 from nmc.cells.protocols import tidy
 from nmc.cells.segments import PER_CM2
@@ -32,7 +37,7 @@ from nmc.errors import (
     MissingLibraryError,
     SimulationError,
 )
-from nmc.numbers import as_number
+from nmc.numbers import as_number, evaluate_formula
 
 _HERE = "nmc.cells.neuroml.simulate"
 _EXPORT_SECONDS = 300
@@ -313,7 +318,7 @@ def _row(key, left, right, neuroml: NeuroMLCell) -> tuple:
     a, b = (
         np.full(len(far), np.nan)
         if side is None
-        else np.broadcast_to(formula.evaluate(side[0], {"d": far}) * side[1], far.shape)
+        else np.broadcast_to(evaluate_formula(side[0], {"d": far}) * side[1], far.shape)
         for side in (left, right)
     )
     with np.errstate(divide="ignore", invalid="ignore"):
