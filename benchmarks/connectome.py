@@ -180,6 +180,22 @@ def compare(folder: Path, task: str, size: int, repeat: int, timeout: float) -> 
     return found
 
 
+def first_minutes(folder: Path, repeat: int, timeout: float, task: str, before: Path | None):
+    """Measure what a newcomer does first, in turn with the same under an older commit."""
+    runs: list[dict] = []
+    older: list[dict] = []
+    for _ in range(repeat):
+        runs.append(measure(task, "nmc", folder, SIZES[0], timeout))
+        if before:
+            path = str(before / "helpers")
+            older.append(measure(task, "nmc", folder, SIZES[0], timeout, PYTHONPATH=path))
+    if not before:
+        return medians(runs)
+    git = ["git", "-C", str(before), "log", "-1", "--format=%h of %cs"]
+    commit = subprocess.run(git, capture_output=True, text=True, check=True).stdout.strip()
+    return medians(runs) | {"before": medians(older), "commit": commit}
+
+
 def growth(folder: Path, task: str, repeat: int, timeout: float) -> dict:
     """Measure this package at every size, and fit the exponent from 4,000 neurons on."""
     rows = [
@@ -258,8 +274,6 @@ def _digits(value: float) -> str:
 
 def _graph(r: dict) -> str:
     """Say which graph a row was measured on."""
-    if "graph" not in r:
-        return "not noted"
     graph = r["graph"]
     return (
         f"{graph['sheets']}: {graph['connections']:,} connections, {graph['simplices']:,} simplices"
@@ -273,7 +287,7 @@ def _goal(r: dict, rows: list[dict]) -> str:
     if goal:
         like = [x for x in rows if [x[k] for k in key] == [r[k] for k in key]]
         met = all(x.get("ratio_wall", float("inf")) >= goal for x in like)
-        graphs = {x["graph"]["sheets"] for x in like if "graph" in x}
+        graphs = {x["graph"]["sheets"] for x in like}
         state = ", missed" if not met else "" if len(graphs) > 1 else ", on one graph"
         said.append(f"≥ {_digits(goal)}{state}")
     if r["task"] in TIMES:
@@ -287,7 +301,7 @@ def _goal(r: dict, rows: list[dict]) -> str:
     for key, unit in (("wall_s", "s"), ("cpu_s", "CPU s"), ("peak_MB", "MB")):
         if f"limit_{key}" in r:
             limit = r[f"limit_{key}"]
-            said.append(f"≤ {limit:g} {unit}{'' if r[key] <= limit else ', missed'}")
+            said.append(f"≤ {limit:g} {unit}{'' if r.get(key, np.inf) <= limit else ', missed'}")
     return "; ".join(said)
 
 
@@ -325,14 +339,19 @@ def _mixing(rows: list[dict]) -> list[str]:
 
 def _first(rows: list[dict]) -> list[str]:
     """Write what the first minutes of a newcomer take."""
-    lines = ["", "| first minutes | runs | wall s | CPU s | goal |", "|---|--:|--:|--:|---|"]
+    commits = sorted({r["commit"] for r in rows if "commit" in r})
+    older = "".join(f" CPU s at commit {commit} |" for commit in commits)
+    lines = [
+        "",
+        f"| first minutes | runs | wall s | CPU s |{older} goal |",
+        f"|---|--:|--:|--:|{'--:|' * len(commits)}---|",
+    ]
     for r in rows:
         most, cpu = FIRST[r["task"]], r["cpu_s"]
         missed = "" if cpu <= most else ", missed"
-        lines.append(
-            f"| {r['task']} | {r['runs']} | {_digits(r['wall_s'])} | {_digits(cpu)} | "
-            f"≤ {most:g} CPU s{missed} |"
-        )
+        then = [_digits(r["before"]["cpu_s"]) if r.get("commit") == c else "" for c in commits]
+        cells = [r["task"], str(r["runs"]), _digits(r["wall_s"]), _digits(cpu), *then]
+        lines.append(f"| {' | '.join(cells)} | ≤ {most:g} CPU s{missed} |")
     return lines if rows else []
 
 
@@ -410,6 +429,7 @@ def main() -> None:
     parser.add_argument("--neurons", type=int, nargs="*", help="graphs of these sizes only")
     parser.add_argument("--minutes", type=float, default=np.inf, help="begin no row after these")
     parser.add_argument("--no-growth", action="store_true")
+    parser.add_argument("--before", type=Path, help="a checkout of an older commit, for FIRST")
     parser.add_argument("--out", type=Path, default=HERE / "results" / "connectome.json")
     options = parser.parse_args()
     until = time.monotonic() + 60 * options.minutes
@@ -421,6 +441,8 @@ def main() -> None:
     results = first | results  # each row says if it was measured on another machine
 
     def keep() -> None:
+        if all(r["processor"] == _processor() for r in results["comparisons"]):
+            results["machine"] = machine()
         options.out.parent.mkdir(exist_ok=True)
         options.out.write_text(json.dumps(results, indent=1) + "\n")
         options.out.with_suffix(".md").write_text(markdown(results))
@@ -433,7 +455,7 @@ def main() -> None:
             r
             for r in results["comparisons"]
             if (r["task"], r["neurons"]) == (task, size)
-            and r.get("graph", {}).get("sheets") in (None, "none", sheets)
+            and r["graph"]["sheets"] in ("none", sheets)
         ]
         wanted = task in options.task if options.task else not here
         wanted &= not options.neurons or size in options.neurons
@@ -446,11 +468,8 @@ def main() -> None:
         here = [r for r in results["first"] if r["task"] == task]
         wanted = task in options.task if options.task else not here
         if wanted and time.monotonic() < until:
-            runs = [
-                measure(task, "nmc", options.folder, SIZES[0], options.timeout)
-                for _ in range(options.repeat)
-            ]
-            results["first"] = [r for r in results["first"] if r not in here] + [medians(runs)]
+            found = first_minutes(*asked, task, options.before)
+            results["first"] = [r for r in results["first"] if r not in here] + [found]
             keep()
     for task in [] if options.no_growth else GROWTH:
         here = [g for g in results["growth"] if g["task"] == task]

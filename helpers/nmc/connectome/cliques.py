@@ -11,7 +11,6 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from scipy import sparse
-from scipy.sparse.csgraph import connected_components
 
 from nmc.connectome.arrays import graph_of, memory_for, must_hold, tasks
 from nmc.connectome.graph import Connectome
@@ -170,7 +169,7 @@ def _boundary(simplices: np.ndarray, starts: list, lasts: list) -> np.ndarray:
 def _components(indptr: np.ndarray, indices: np.ndarray) -> int:
     n = indptr.size - 1
     graph = sparse.csr_array((np.ones(indices.size, np.bool_), indices, indptr), shape=(n, n))
-    return int(connected_components(graph, directed=False, return_labels=False))
+    return int(sparse.csgraph.connected_components(graph, directed=False, return_labels=False))
 
 
 def _rank(faces: np.ndarray, rows: int) -> int:

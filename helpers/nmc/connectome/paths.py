@@ -10,7 +10,6 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 from scipy import sparse
-from scipy.sparse.csgraph import connected_components
 from tqdm import tqdm
 
 from nmc.connectome.arrays import (
@@ -108,7 +107,7 @@ def compute_components(connectome: Connectome) -> pd.DataFrame:
     graph = sparse.csr_array((np.ones(indices.size, np.bool_), indices, indptr), shape=(n, n))
     columns = {}
     for kind in ("strong", "weak"):
-        _, label = connected_components(graph, directed=True, connection=kind)
+        _, label = sparse.csgraph.connected_components(graph, directed=True, connection=kind)
         by_size = np.argsort(-np.bincount(label), kind="stable")
         columns[kind] = np.argsort(by_size)[label] if n else label
     return pd.DataFrame(columns, index=connectome.neurons.index)

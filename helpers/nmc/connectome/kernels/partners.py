@@ -64,32 +64,27 @@ def count_inputs(indices, n):
     return counts
 
 
-OUT, IN, BOTH = 1, 2, 3
+#: Stands where a list has ended: after all neurons.
+NOBODY = np.int32(2**31 - 1)
 
 
 @njit(cache=True, inline="always")
 def _merge_row(i, indptr, indices, t_indptr, t_indices, rank, packed, at):
     """Walk out- and in-list of ``i`` together; write higher-ranked partners if ``at >= 0``."""
-    p, p_end = indptr[i], indptr[i + 1]
-    q, q_end = t_indptr[i], t_indptr[i + 1]
-    higher = 0
-    mutual = 0
+    p, p_end = np.uint64(indptr[i]), np.uint64(indptr[i + 1])
+    q, q_end = np.uint64(t_indptr[i]), np.uint64(t_indptr[i + 1])
+    higher = mutual = 0
     while p < p_end or q < q_end:
-        if q == q_end or (p < p_end and indices[p] < t_indices[q]):
-            j, code = indices[p], OUT
-            p += 1
-        elif p == p_end or t_indices[q] < indices[p]:
-            j, code = t_indices[q], IN
-            q += 1
-        else:
-            j, code = indices[p], BOTH
-            p += 1
-            q += 1
-            mutual += 1
-        if rank[j] > rank[i]:
-            if at >= 0:
-                packed[at + higher] = rank[j] << 2 | code
-            higher += 1
+        target = indices[p] if p < p_end else NOBODY
+        source = t_indices[q] if q < q_end else NOBODY
+        other = rank[np.uint64(min(target, source))]
+        out, back = target <= source, source <= target
+        if at >= 0 and other > rank[i]:
+            packed[at + higher] = other << 2 | back << 1 | out
+        higher += other > rank[i]
+        mutual += out & back
+        p += np.uint64(out)
+        q += np.uint64(back)
     return higher, mutual
 
 
@@ -132,30 +127,34 @@ def count_triangles(half_indptr, packed, tasks):
     for t in range(64):
         weight[t] = (1 + (t >> 4 == 3)) * (1 + (t >> 2 & 3 == 3)) * (1 + (t & 3 == 3))
     marks = np.zeros((tasks, n), np.uint8)  # an allocation inside a task can fail unseen
+    all_found = np.empty((tasks, np.diff(half_indptr).max() + 1 if n else 1), np.int32)
     for c in prange(tasks):
-        mark, bins, here = marks[c], histogram[c], triangles[c]
+        mark, bins, here, found = marks[c], histogram[c], triangles[c], all_found[c]
         for i in range(c, n, tasks):
-            row = packed[half_indptr[i] : half_indptr[i + 1]]
-            for e in row:
-                mark[e >> 2] = e & 3
-            for e in row:
-                j, code = e >> 2, e & 3
-                closed = weighted = 0
-                for f in packed[half_indptr[j] : half_indptr[j + 1]]:
-                    # Unsigned: else every look-up also asks whether the index is negative.
-                    seen = mark[np.uint64(f) >> np.uint64(2)]
-                    if seen:
-                        bins[code << 4 | (f & 3) << 2 | seen] += 1
-                        w = weight[code << 4 | (f & 3) << 2 | seen]
-                        here[f >> 2, 0] += 1
-                        here[f >> 2, 1] += w
-                        closed += 1
-                        weighted += w
+            first, last = np.uint64(half_indptr[i]), np.uint64(half_indptr[i + 1])
+            for e in range(first, last):
+                mark[packed[e] >> 2] = packed[e] & 3
+            for e in range(first, last):
+                j, code = packed[e] >> 2, packed[e] & 3
+                end = np.uint64(0)
+                # Most look-ups fail: written always, kept if marked, there is no branch to guess.
+                # Unsigned: else every look-up also asks whether the index is negative.
+                for f in range(np.uint64(half_indptr[j]), np.uint64(half_indptr[j + 1])):
+                    found[end] = packed[f]
+                    end += np.uint64(mark[np.uint64(packed[f]) >> np.uint64(2)] != 0)
+                weighted = 0
+                for f in range(end):
+                    k, jk = np.uint64(found[f]) >> np.uint64(2), found[f] & 3
+                    kind = code << 4 | jk << 2 | mark[k]
+                    bins[kind] += 1
+                    here[k, 0] += 1
+                    here[k, 1] += weight[kind]
+                    weighted += weight[kind]
                 for v in (i, j):
-                    here[v, 0] += closed
+                    here[v, 0] += np.int64(end)
                     here[v, 1] += weighted
-            for e in row:
-                mark[e >> 2] = 0
+            for e in range(first, last):
+                mark[packed[e] >> 2] = 0
     return histogram.sum(axis=0), triangles.sum(axis=0)
 
 
