@@ -12,9 +12,8 @@ import numpy as np
 import pytest
 from nmc import data
 from nmc.connectome.export import to_parquet
-from nmc.data import provenance, registry
+from nmc.data import provenance
 from nmc.data.provenance import Record
-from nmc.data.sources import SampleTree
 from nmc.factsheets.layers import load_layer_counts
 from nmc.factsheets.sheets import read_bytes
 
@@ -90,18 +89,20 @@ def test_a_connectome_of_ones_own_is_neither(tmp_path):
     assert provenance.note() == f"Data: mine.h5, {UNKNOWN}"
 
 
-def test_a_file_larger_than_any_of_the_sample_is_not_read_for_that(column, tmp_path):
-    wanted = [e for e in registry.items().values() if e.key.startswith(("connectome/", "sheet/"))]
-    here = [path for entry in wanted if (path := SampleTree().find(entry))]
-    assert 1.4 * max(path.stat().st_size for path in [column, *here]) < data._LARGEST
+@pytest.mark.parametrize("size", [1 << 20, 1 << 28])
+def test_a_file_of_a_size_that_none_of_the_sample_has_is_not_read_for_that(
+    size, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("NMC_CACHE", str(tmp_path / "cache"))
     path = tmp_path / "large.h5"
     with path.open("wb") as stream:
-        stream.truncate(1 << 28)
+        stream.truncate(size)
     tracemalloc.start()
     found = data.remember_path(path, "0" * 64, path.name)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert found.origin == "large.h5" and not found.invented and peak < 1 << 20
+    assert not (tmp_path / "cache").exists()  # nor is the sample unpacked for it
 
 
 def test_an_edited_sheet_of_the_sample_is_invented(tmp_path):

@@ -59,12 +59,13 @@ def read(params: Mapping, report: Callable[[float], None]) -> tuple[dict, dict[s
 
 
 @contextmanager
-def _library(place: str = "it") -> Iterator[None]:
+def _library(of: h5py.HLObject | None = None) -> Iterator[None]:
     """Call h5py, and nothing else: what it raises is about the file."""
     try:
         yield
     except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
         said = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        place = of.name if of else "it"
         raise FormatError(
             f"{place} cannot be read as HDF5 ({said}); the file is damaged, cut short, or uses "
             "a filter this h5py does not have: fetch it again."
@@ -100,35 +101,36 @@ def _group(parent: h5py.Group, name: str) -> h5py.Group:
 def _dataset(parent: h5py.Group, name: str) -> h5py.Dataset:
     """Open a dataset of its own file; virtual, external and giant-chunk ones are refused."""
     data = _member(parent, name, h5py.Dataset, "a dataset")
-    place = f"{parent.name.rstrip('/')}/{name}"
-    with _library(place):
+    with _library(data):
         elsewhere = data.is_virtual or data.external
         chunk_bytes = prod(data.chunks or (), start=float(data.dtype.itemsize))
     if elsewhere:
-        raise FormatError(f"{place} points into another file; that is not followed.")
+        raise FormatError(f"{data.name} points into another file; that is not followed.")
     if chunk_bytes > MAX_CHUNK_BYTES:
-        raise FormatError(f"{place} has chunks of over a gigabyte, which are not read.")
+        raise FormatError(f"{data.name} has chunks of over a gigabyte, which are not read.")
     return data
 
 
 def _member(parent: h5py.Group, name: str, kind: type, what: str):
     """Open a member that hard-links to a place in this file: other links may lead anywhere."""
+    links, key = parent.id.links, name.encode()  # low-level: there are thousands of members
+    with _library(parent):
+        known = links.exists(key)
+        own = known and links.get_info(key).type == h5py.h5l.TYPE_HARD
+        member = parent[name] if own else None
+    if isinstance(member, kind):
+        return member
     place = f"{parent.name.rstrip('/')}/{name}"
-    with _library(place):
-        link = parent.get(name, getlink=True)
-        if link is None:
-            raise FormatError(f"it has no {place}.")
-        if not isinstance(link, h5py.HardLink):
-            raise FormatError(f"{place} is a link to another place or file; that is not followed.")
-        member = parent[name]
-    if not isinstance(member, kind):
-        raise FormatError(f"{place} is not {what}.")
-    return member
+    if not known:
+        raise FormatError(f"it has no {place}.")
+    if not own:
+        raise FormatError(f"{place} is a link to another place or file; that is not followed.")
+    raise FormatError(f"{place} is not {what}.")
 
 
 def _mtypes(parent: h5py.Group) -> dict[str, str]:
     """M-types among the members of a group, with their spelling there."""
-    with _library(parent.name):
+    with _library(parent):
         members = list(parent)
     found: dict[str, str] = {}
     for spelled in members:
@@ -177,7 +179,7 @@ def _neurons(populations: dict) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     positions: list[np.ndarray] = []
     counts: dict[str, list[np.ndarray]] = {name: [] for name in COUNTS}
     for group, data in populations.values():
-        with _library(data.name):
+        with _library(data):
             positions.append(data[()].astype(float))
         if not np.isfinite(positions[-1]).all():
             raise FormatError(f"{data.name} holds a value that is not finite.")
@@ -193,7 +195,7 @@ def _count(group: h5py.Group, name: str, n: int) -> np.ndarray:
         raise FormatError(
             f"{data.name} has shape {data.shape} and type {data.dtype}; expected ({n}, 1) counts."
         )
-    with _library(data.name):
+    with _library(data):
         values = np.asarray(data[()], float).ravel()
     if not (np.isfinite(values).all() and (values >= 0).all() and (values < 2**31).all()):
         raise FormatError(f"{data.name} holds a value that is no count.")
@@ -272,14 +274,15 @@ def _matrices(
         if post not in posts:
             continue
         block = _group(group, posts[post])
-        with _library(block.name):
-            members = list(block)
-        if "cMat" not in members:
-            if members:
-                raise FormatError(f"{block.name} holds {members[0]}, no cMat.")
+        with _library(block):
+            whole, counted = map(block.id.links.exists, (b"cMat", b"contacts"))
+            others = [] if whole else list(block)
+        if others:
+            raise FormatError(f"{block.name} holds {others[0]}, no cMat.")
+        if not whole:
             continue
         data = _dataset(block, "cMat")
-        contacts = _dataset(block, "contacts") if "contacts" in members else None
+        contacts = _dataset(block, "contacts") if counted else None
         shape = sizes[pre], sizes[post]
         for one in (data,) if contacts is None else (data, contacts):
             if one.shape != shape:
@@ -305,10 +308,12 @@ def _ones(
     if data.chunks:  # each chunk is unpacked once
         step = max(1, step // data.chunks[0]) * data.chunks[0]
     for first, last in pairwise([*range(0, n_rows, step), n_rows]):
-        with _library(data.name):
+        with _library(data):
             values = data[first:last]
-        ones = values == 1
-        if np.count_nonzero(values) != np.count_nonzero(ones):
+        # Bytes of 0 and 1 are bools as they stand.
+        bits = values.itemsize == 1 and values.view(np.uint8).max() <= 1
+        ones = values.view(bool) if bits else values == 1
+        if not bits and np.count_nonzero(values) != np.count_nonzero(ones):
             row, column = np.argwhere((values != 0) & (values != 1))[0]
             raise FormatError(
                 f"{data.name} holds {values[row, column]} at row {first + row}, column {column}; "
@@ -316,13 +321,15 @@ def _ones(
             )
         found.append(np.flatnonzero(ones) + first * width)
         if contacts is not None:
-            with _library(contacts.name):
+            with _library(contacts):
                 values = contacts[first:last]
             some = values[ones]
             if ((values > 0) != ones).any() or (some >= 2**31).any() or (some % 1 != 0).any():
                 raise FormatError(f"{contacts.name} does not count the synapses of cMat.")
             values_found.append(some.astype(np.int32))
-    row, column = np.divmod(np.concatenate(found), width)
+    places = np.concatenate(found)
+    row = places // width  # faster than divmod
+    column = places - row * width
     # Rows that 16 bits can number are sorted several times as fast.
     row = row.astype(np.uint16 if n_rows <= 2**16 else np.int32)
     return row, column.astype(np.int32), np.concatenate(values_found)

@@ -233,7 +233,6 @@ def _nowhere(wanted: Item, missing: list[sources.NotInSource]) -> Exception:
 
 _BLOCK = 4096  # bytes of a binary file that are compared at once
 _WORDS = 6  # of a text that are compared at once
-_LARGEST = 1 << 25  # bytes; a larger file is no edited one of the sample, and is not read for it
 
 
 def remember_path(path: Path, sha256: str, origin: str) -> Record:
@@ -268,15 +267,20 @@ def _is_edited_sample(path: Path, sha256: str) -> bool:
     """Whether most of a sheet or connectome is that of a file of the sample, of about its size."""
     tree, kind = SampleTree(), {".json": "sheet/", ".h5": "connectome/"}.get(path.suffix, "")
     size = path.stat().st_size
+    near = kind and any(_about(size, one) for one in registry.sample_sizes(path.suffix))
     mine: set[tuple] = set()
-    for entry in registry.items().values() if kind and size < _LARGEST else ():
+    for entry in registry.items().values() if near else ():
         if entry.key.startswith(kind) and (place := tree.find(entry)):
             theirs, start, length = _place(place if place.is_file() else tree.get(entry).path)
-            if 0.7 < size / length < 1.4:
+            if _about(size, length):
                 mine = mine or _pieces(path, 0, None)
                 if len(mine & _pieces(theirs, start, length)) > len(mine) / 2:
                     return True
     return False
+
+
+def _about(size: int, other: int) -> bool:
+    return 0.7 < size / other < 1.4
 
 
 def _place(path: Path) -> tuple[Path, int, int]:

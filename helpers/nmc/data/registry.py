@@ -200,9 +200,9 @@ def sample_file(name: str) -> Traversable:
     return resources.files("nmc.data").joinpath("sample", name)
 
 
-def _sample_list(name: str) -> list[tuple[str, str]]:
+def _sample_list(name: str, column: int = 2) -> list[tuple[str, str]]:
     with sample_file(name).open(encoding="utf-8") as lines:
-        return [(row[0], row[2]) for row in csv.reader(lines)][1:]
+        return [(row[0], row[column]) for row in csv.reader(lines)][1:]
 
 
 @cache
@@ -221,6 +221,13 @@ def sample_inner() -> frozenset[tuple[str, str]]:
 def sample_sha256() -> frozenset[str]:
     """Return the sha256 of the sample's files, and of those inside its archives."""
     return frozenset(sample_files().values()) | {sha256 for _, sha256 in sample_inner()}
+
+
+@cache
+def sample_sizes(suffix: str) -> tuple[int, ...]:
+    """Return the sizes of the sample's files of a kind, those inside its archives included."""
+    every = _sample_list("files.csv", 1) + _sample_list("inner.csv", 1)
+    return tuple(int(size) for name, size in every if name.endswith(suffix))
 
 
 @cache
