@@ -27,7 +27,7 @@ from nmc.errors import FigureError
 
 #: A view larger than this many bytes is refused: a page should open at once.
 MAX_BYTES = 2_000_000
-_YAW, _PITCH = 0.6, 0.25
+_YAW, _PITCH, _ASPECT = 0.6, 0.25, 0.9
 _HINT = "Drag to turn; click a dot to see whom it contacts."
 
 
@@ -62,22 +62,20 @@ def view_3d(
     point_names: Sequence[str] | None = None,
     point_size: float = 2.0,
     colours: Mapping[str, str] | None = None,
-    unit: str = "µm",
     alt: str = "A cloud of points in space.",
-    aspect: float = 0.9,
 ) -> View3D:
     """Show points and lines in space, such as somata, or a neuron's branches and synapses.
 
     Parameters
     ----------
     points : (N, 3) array
-        Positions; y points up.
+        Positions, µm; y points up.
     point_groups, line_groups : sequence of str
         Group of each point and line: it has a colour and a box in the legend to hide it by.
     lines : (M, 2, 3) array, optional
         Ends of each line.
     widths : sequence of M float, optional
-        Diameter of each line, in the unit of the positions; drawn at least one pixel wide.
+        Diameter of each line, in µm; drawn at least one pixel wide.
     connections : (indptr, indices), optional
         Rows of a sparse adjacency among the points; a click on a point then shows its
         partners.  At most 65,536 points.
@@ -87,12 +85,8 @@ def view_3d(
         Radius, in pixels of a view 640 wide.
     colours : mapping, optional
         Group → colour; default the book's.
-    unit : str
-        Of the positions; stands at the scale bar.
     alt : str
         What one sees, in words.
-    aspect : float
-        Height of the view over its width.
 
     Raises
     ------
@@ -125,9 +119,9 @@ def view_3d(
         "labels": labels,
         "colours": palette,
         "point_size": point_size,
-        "unit": unit,
-        "aspect": aspect,
-        "fit": float(0.92 / max(span[1] / aspect, np.hypot(span[0], span[2]))),
+        "unit": "µm",
+        "aspect": _ASPECT,
+        "fit": float(0.92 / max(span[1] / _ASPECT, np.hypot(span[0], span[2]))),
         "yaw": _YAW,
         "pitch": _PITCH,
         "hint": _HINT,
@@ -142,7 +136,7 @@ def view_3d(
     if point_names is not None:
         kinds = {name: k for k, name in enumerate(dict.fromkeys(map(str, point_names)))}
         data |= {"names": list(kinds), "name": [kinds[str(name)] for name in point_names]}
-    picture = _picture(ends, len(points), codes, palette, labels, point_size, aspect)
+    picture = _picture(ends, len(points), codes, palette, labels, point_size)
     script = files("nmc").joinpath("viewer3d.js").read_text("utf-8")
     return View3D(page_part(data, picture, alt, script, kind="view3d", start="startView3d",
                             fewer="points, lines or connections"))  # fmt: skip
@@ -170,14 +164,14 @@ def pack(values: np.ndarray, dtype) -> str:
     return base64.b64encode(little.tobytes()).decode("ascii")
 
 
-def _picture(ends, n_points, codes, palette, labels, point_size, aspect) -> str:
+def _picture(ends, n_points, codes, palette, labels, point_size) -> str:
     """The first look as a PNG, in base64: the same turn and the same colours."""
     ends = ends - (ends.min(axis=0) + ends.max(axis=0)) / 2
     ca, sa, cb, sb = np.cos(_YAW), np.sin(_YAW), np.cos(_PITCH), np.sin(_PITCH)
     u, w = ca * ends[:, 0] + sa * ends[:, 2], -sa * ends[:, 0] + ca * ends[:, 2]
     flat = np.column_stack([u, cb * ends[:, 1] - sb * w])
     colours = np.array(palette)[codes]
-    figure = Figure(figsize=(6.4, 6.4 * aspect), dpi=100, layout="constrained")
+    figure = Figure(figsize=(6.4, 6.4 * _ASPECT), dpi=100, layout="constrained")
     ax = figure.add_subplot()
     lines = flat[n_points:].reshape(-1, 2, 2)
     ax.add_collection(LineCollection(list(lines), colors=colours[n_points:], linewidths=0.7))

@@ -167,7 +167,7 @@ def test_unknown_null_and_bad_bin():
         nulls.make_distance_dependent(connectome, rng=rng, bin_um=0)
     with pytest.raises(ConnectomeError, match="take wider ones"):
         nulls.make_general_biological(connectome, rng=rng, bin_um=1e-6)
-    with pytest.raises(ConnectomeError, match="rounds is a whole number"):
+    with pytest.raises(ConnectomeError, match="rounds: -1 is below 0"):
         nulls.make_degree_preserving(connectome, rng=rng, rounds=-1)
 
 

@@ -58,5 +58,5 @@ def test_a_seed_stands_for_its_generator():
 
 
 def test_wrong_number_is_refused():
-    with pytest.raises(ValueError, match="1 or more"):
+    with pytest.raises(ValueError, match="n_random: 0 is below 1"):
         compute_small_world(random_graph(9, 0.3, 0), rng=np.random.default_rng(0), n_random=0)

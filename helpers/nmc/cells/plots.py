@@ -171,7 +171,7 @@ _GATE_COLOURS = (style.BLUE, style.VERMILION, style.GREEN)
 
 
 def plot_channel_kinetics(
-    *tables: pd.DataFrame, channels: Iterable[str] | None = None, columns: int = 2
+    *tables: pd.DataFrame, channels: Iterable[str] | None = None
 ) -> np.ndarray:
     """Draw steady state and time constant of channels, several sources on the same axes.
 
@@ -182,12 +182,10 @@ def plot_channel_kinetics(
         dashes on top of it, so that one sees both where they agree.
     channels : iterable of str, optional
         Which, in this order; all that the first table holds unless given.
-    columns : int
-        Channels beside each other; each takes two axes.
 
     Returns
     -------
-    numpy.ndarray of matplotlib Axes, shape (rows, 2 × columns)
+    numpy.ndarray of matplotlib Axes, shape (rows, 4), of one channel (1, 2)
         Steady states on the even columns, time constants on the odd ones.
     """
     known = list(dict.fromkeys(tables[0]["channel"]))
@@ -195,7 +193,7 @@ def plot_channel_kinetics(
     for name in wanted:
         if name not in known:
             raise UnknownNameError.of("channel in the table:", name, known)
-    columns = min(columns, len(wanted))
+    columns = min(2, len(wanted))
     rows = -(-len(wanted) // columns)
     with style.context():
         size = (4.4 * columns + 0.4, 1.5 * rows + 0.7)

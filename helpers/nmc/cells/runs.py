@@ -135,9 +135,7 @@ def plot_voltages(
     return ax
 
 
-def plot_currentscape(
-    trace: pd.DataFrame, channels: Iterable[str], *, unit: str = "mA/cm²"
-) -> Figure:
+def plot_currentscape(trace: pd.DataFrame, channels: Iterable[str]) -> Figure:
     """Draw which channel carries what share of the current, over time.
 
     The *currentscape* (Alonso and Marder 2019, eLife 8:e42722), drawn by the library of that
@@ -148,9 +146,7 @@ def plot_currentscape(
     trace : pandas.DataFrame
         A run recorded with ``record=nmc.record_channels(model)``; ``window_ms`` chooses its time.
     channels : iterable of str
-        Columns of currents, such as the keys of that ``record``.
-    unit : str
-        Their unit, for the axis.
+        Columns of currents, mA/cm², such as the keys of that ``record``.
 
     Returns
     -------
@@ -176,7 +172,7 @@ def plot_currentscape(
         ) from error
     t, v = trace["t_ms"].to_numpy(), trace["v_mV"].to_numpy()
     config = {
-        "current": {"names": channels, "units": f"[{unit}]"},
+        "current": {"names": channels, "units": "[mA/cm²]"},
         "show": {"xlabels": True, "xticklabels": True},
         "voltage": {"ylim": [v.min() - 5, v.max() + 5], "ticks": [-80, -40, 0]},
         "colormap": {"name": "tab20", "n_colors": 20},
@@ -309,9 +305,7 @@ def _extremes(values: np.ndarray, most: int = 6000) -> tuple[float, np.ndarray]:
 DEFAULT_RATE_Hz = 10.0
 
 
-def control_panel(
-    model: AnyModel, *, duration_ms: float = 3000.0, n_sections: int = 80, seed: int = 1
-):
+def control_panel(model: AnyModel, *, duration_ms: float = 3000.0):
     """Build the control panel of a model: what its package's own interface offers.
 
     Choose a step current, switch presynaptic m-types on and set their rates, press *Run*; the
@@ -324,10 +318,6 @@ def control_panel(
         As for `nmc.simulate_step`.
     duration_ms : float
         How long synaptic input lasts at first; a step alone always takes its 3000 ms.
-    n_sections : int
-        At most how many sections to record for the coloured tree.
-    seed : int
-        Seed of the presynaptic trains.
 
     Returns
     -------
@@ -381,7 +371,7 @@ def control_panel(
         panel.run.disabled = True
         panel.status.value = f"{html.escape(package.name)} runs …"
         try:
-            panel.trace = _simulate(package, panel, n_sections, seed)
+            panel.trace = _simulate(package, panel)
         except NMCError as error:
             panel.status.value = f"<b>{html.escape(str(error))}</b>"
         finally:
@@ -405,9 +395,9 @@ def control_panel(
     return panel
 
 
-def _simulate(package: Package, panel, n_sections: int, seed: int) -> pd.DataFrame:
+def _simulate(package: Package, panel) -> pd.DataFrame:
     """Run what the panel's controls say."""
-    record = record_sections(package, n_sections)
+    record = record_sections(package)
     rates = {m: panel.rates[m].value for m, box in panel.switches.items() if box.value}
     step, length = panel.step.value, panel.duration.value
     if not rates and step:
@@ -417,6 +407,6 @@ def _simulate(package: Package, panel, n_sections: int, seed: int) -> pd.DataFra
         amplitude = package.step_nA(step)
         stimuli = [Step(STEP_START_MS, STEP_MS, amplitude), Step(0.0, length, package.hold_nA)]
     return simulate_bombardment(
-        package, rates, duration_ms=length, seed=seed, record=record, stimuli=stimuli,
+        package, rates, duration_ms=length, record=record, stimuli=stimuli,
         progress=False,
     )  # fmt: skip

@@ -58,23 +58,23 @@ def plot_trains(trains: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
 
 
 @framed(height=3.4)
-def plot_rate_dependence(synapses, rates_Hz, *, spike: int = 20, ax: Axes | None = None) -> Axes:
-    """Draw how the response late in a train depends on the train's rate.
+def plot_rate_dependence(synapses, rates_Hz, *, ax: Axes | None = None) -> Axes:
+    """Draw how the response to the 20th spike of a train depends on the train's rate.
 
     Parameters
     ----------
     synapses
         As for `nmc.load_synapse_parameters`.
-    rates_Hz, spike : array, int
-        Rates of the trains, and which spike of them, from 1.
+    rates_Hz : array
+        Rates of the trains.
     """
     rates_Hz = as_numbers(list(rates_Hz), where="rates_Hz", error=SynapseError)
     table = load_synapse_parameters(synapses)
     U, D, F = table.to_numpy().T
-    trains = [compute_response(U, D, F, train_times(r, spike, None)) for r in rates_Hz]
+    trains = [compute_response(U, D, F, train_times(r, 20, None)) for r in rates_Hz]
     late = [u[:, -1] * R[:, -1] / u[:, 0] for u, R in trains]
     ax.semilogx(rates_Hz, late, label=list(table.index))
-    ax.set(xlabel="rate (Hz)", ylabel=f"response {spike} ÷ first response", ylim=(0, None))
+    ax.set(xlabel="rate (Hz)", ylabel="response 20 ÷ first response", ylim=(0, None))
     ax.legend()
     return ax
 
@@ -246,9 +246,11 @@ def plot_zones(model: AnyModel, *, ax: Axes | None = None) -> Axes:
 
 @framed(width=6.4, height=5.6)
 def plot_innervation(
-    table: pd.DataFrame, *, difference: bool = False, fewest: int = 30, ax: Axes | None = None
+    table: pd.DataFrame, *, difference: bool = False, ax: Axes | None = None
 ) -> Axes:
     """Draw which share of its contacts each kind of sender makes in each zone, in per cent.
+
+    Kinds with fewer than 30 contacts are left out.
 
     Parameters
     ----------
@@ -256,13 +258,11 @@ def plot_innervation(
         From `nmc.compute_innervation`; a kind is an m-type without its layer.
     difference : bool
         What is more or less than the null model expects, in percentage points.
-    fewest : int
-        Kinds with fewer contacts are left out.
     """
     kinds = table["pre_mtype"].str.partition("_")[2]
     sums = table.groupby([~table["excitatory"], kinds, "zone"])[["synapses", "expected"]].sum()
     found, null = (sums[name].unstack()[list(ZONES)] for name in ("synapses", "expected"))
-    kept = found.sum(axis=1) >= fewest
+    kept = found.sum(axis=1) >= 30
     found, null = (100 * part[kept].div(part[kept].sum(axis=1), axis=0) for part in (found, null))
     shown = (found - null).round() + 0.0 if difference else found  # no "-0"
     counts = sums["synapses"].groupby(level=[0, 1]).sum()[kept]

@@ -106,19 +106,15 @@ def _times(run: CircuitRun, cells: np.ndarray) -> list[np.ndarray]:
 
 
 @framed(height=3.8)
-def plot_rates(
-    runs: dict[str, CircuitRun], *, from_ms: float = 0.0, ax: Axes | None = None
-) -> Axes:
+def plot_rates(runs: dict[str, CircuitRun], *, ax: Axes | None = None) -> Axes:
     """Draw the rate of every cell in several runs of the same cells, side by side.
 
     Parameters
     ----------
     runs : dict of str to CircuitRun
         Label → run; all with the same neurons.
-    from_ms : float
-        Spikes before are left out.
     """
-    tables = [run.rates(from_ms) for run in runs.values()]
+    tables = [run.rates() for run in runs.values()]
     for colour, mtype, rows in _by_mtype(tables[0]):
         values = np.array([table.loc[rows.index, "rate_Hz"] for table in tables])
         ax.plot(values, color=colour, lw=0.7, alpha=0.5)
@@ -133,7 +129,6 @@ def plot_rates(
 def plot_population(
     runs: dict[str, CircuitRun],
     *,
-    bin_ms: float = 5.0,
     from_ms: float = 0.0,
     ax: Axes | None = None,
 ) -> Axes:
@@ -143,12 +138,10 @@ def plot_population(
     ----------
     runs : dict of str to CircuitRun
         Label → run.
-    bin_ms : float
-        Width of a bin.
     from_ms : float
         What comes before is left out, such as the onset that an analysis leaves out.
     """
-    rates = [compute_population_rate(run, bin_ms) for run in runs.values()]
+    rates = [compute_population_rate(run) for run in runs.values()]
     rates = [rate[rate["t_ms"] >= from_ms] for rate in rates]
     highest = max(max(rate["rate_Hz"].max() for rate in rates), 1e-9)
     for place, (_, rate, colour) in enumerate(coloured(dict(zip(runs, rates, strict=True))), 1):

@@ -229,19 +229,13 @@ class PointNeuron:
         return np.array([getattr(self, each.name) for each in fields(self)[1:10]])
 
 
-def fit_point_neuron(
-    model: AnyModel, *, mode: str = "converged", seed: int = 0, n_workers: int = 2
-) -> PointNeuron:
+def fit_point_neuron(model: AnyModel) -> PointNeuron:
     """Calibrate a point neuron on a package's own simulated rest and firing rates.
 
     Parameters
     ----------
-    model, mode
+    model
         As for `nmc.simulate_rest`.
-    seed : int
-        Of the search, differential evolution.
-    n_workers : int
-        Runs of the package at the same time.
 
     Returns
     -------
@@ -253,17 +247,16 @@ def fit_point_neuron(
     CircuitError
         The package does not fire at any of the amplitudes.
     """
-    seed = as_count(seed, where="seed", error=CircuitError)
     package = as_package(model)
-    rest = simulate_rest(package, mode=mode, progress=False).attrs
+    rest = simulate_rest(package, mode="converged", progress=False).attrs
     steps = [share * package.steps_nA[0] for share in SHARES]
-    measured = simulate_fi(package, steps, mode=mode, n_workers=n_workers, progress=False)
+    measured = simulate_fi(package, steps, progress=False)
     if not measured["spike_count"].any():
         raise CircuitError(f"{package.name} fires at none of the steps: nothing to calibrate on.")
     leak = 1 / rest["input_resistance_MOhm"]  # µS
     fixed = rest["membrane_time_constant_ms"] * leak, leak, rest["resting_membrane_potential_mV"]
     amplitudes = measured["amplitude_nA"].to_numpy()
-    best = _search(fixed, package.hold_nA, amplitudes, measured["rate_Hz"].to_numpy(), seed)
+    best = _search(fixed, package.hold_nA, amplitudes, measured["rate_Hz"].to_numpy())
     rates = pd.DataFrame(
         {"amplitude_nA": amplitudes, "cell_Hz": measured["rate_Hz"],
          "point_Hz": _rates(best, package.hold_nA, amplitudes)}
@@ -279,7 +272,7 @@ def _rates(row, hold_nA, amplitudes) -> np.ndarray:
     return 1e3 * np.array([(t >= start).sum() for t in times]) / STEP_MS
 
 
-def _search(fixed, hold_nA, amplitudes, target, seed: int) -> np.ndarray:
+def _search(fixed, hold_nA, amplitudes, target) -> np.ndarray:
     """Parameters of the loops, with the threshold, reset and adaptation of the nearest rates."""
 
     def as_row(x) -> np.ndarray:
@@ -298,7 +291,7 @@ def _search(fixed, hold_nA, amplitudes, target, seed: int) -> np.ndarray:
         (max(0.2 * reach, 2.0), 1.3 * reach + 5.0), (0.0, 25.0),
         (np.log(1e-4), np.log(max(0.5 * fired, 1e-3))), (np.log(20.0), np.log(800.0)),
     ]  # fmt: skip
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     found = differential_evolution(
         cost, bounds, popsize=10, maxiter=40, tol=1e-3, rng=rng, polish=False
     )

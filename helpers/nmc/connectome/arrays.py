@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from numbers import Integral, Real
+from functools import partial
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pandas as pd
 from scipy import sparse
 
 from nmc.errors import ConnectomeError
+from nmc.numbers import as_count, as_number
 
 
 def check_connectome(what, *, least: int = 0) -> None:
@@ -41,26 +43,18 @@ def generator(rng: np.random.Generator | int) -> np.random.Generator:
     )
 
 
-def check_width(value: float, what: str = "A bin", *, finite: bool = True) -> None:
-    """Refuse a length that is not above 0 µm; infinity too if it must be `finite`."""
-    _check_real(value, what)
-    if not value > 0:
-        raise ConnectomeError(f"{what} must be wider than 0 µm, not {value}.")
-    if finite and np.isinf(value):
-        raise ConnectomeError(f"{what} must have an end: a finite number of µm, not {value}.")
+#: A whole number that a call is given, checked.
+given_count = partial(as_count, error=ConnectomeError)
 
 
-def check_distance(value: float, what: str) -> None:
-    """Refuse a distance below 0 µm, or no number; infinity is one."""
-    _check_real(value, what)
-    if not value >= 0:
-        raise ConnectomeError(f"{what} is a distance in µm, 0 or more, not {value}.")
-
-
-def check_number(value: int, what: str, least: int) -> None:
-    """Refuse what is no whole number, or a smaller one."""
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
-        raise ConnectomeError(f"{what} is a whole number, {least} or more, not {value!r}.")
+def given_width(value: float, where: str, *, finite: bool = True) -> float:
+    """Return a length above 0 µm that a call is given; infinity is one unless `finite`."""
+    if not finite and isinstance(value, float) and np.isposinf(value):
+        return value
+    width = as_number(value, where=where, low=0, error=ConnectomeError)
+    if not width:
+        raise ConnectomeError(f"{where} must be wider than 0 µm.")
+    return width
 
 
 def check_table(table, columns: Iterable[str], maker: str, *, least: int = 0) -> None:
@@ -125,11 +119,6 @@ def finite(positions: np.ndarray) -> np.ndarray:
             "out with Connectome.select."
         )
     return positions
-
-
-def _check_real(value: float, what: str) -> None:
-    if isinstance(value, bool) or not isinstance(value, Real):
-        raise ConnectomeError(f"{what} is given as a number of µm, not {value!r}.")
 
 
 def _words(choices: list) -> str:

@@ -13,8 +13,8 @@ from nmc.connectome.arrays import (
     blank_unknown,
     check_choice,
     check_connectome,
-    check_width,
     finite,
+    given_width,
     graph_of,
     group_codes,
     memory_for,
@@ -71,7 +71,7 @@ def compute_distance_profile(
        20:1004.
     """
     check_connectome(connectome)
-    check_width(bin_um)
+    bin_um = given_width(bin_um, "bin_um")
     codes, labels = _groups(connectome, by)
     x, y, z = _coordinates(connectome, axis)
     spans = [float(np.ptp(c)) if c.size else 0.0 for c in (x, y, z)]
@@ -111,7 +111,7 @@ def compute_pathway_probability(
         connectome's coverage lacks the block.
     """
     check_connectome(connectome)
-    check_width(within_um, "The sphere", finite=False)
+    within_um = given_width(within_um, "within_um", finite=False)
     codes, labels = _groups(connectome, by)
     xyz = _coordinates(connectome, "3d")
     # Two bins, near and far; a finite stand-in for infinity puts all pairs into the first.
@@ -200,9 +200,8 @@ def compute_offset_map(
         ``connections``, ``probability`` (NaN without pairs).
     """
     check_connectome(connectome)
-    check_width(bin_um)
-    check_width(aside_um, "The map aside")
-    check_width(up_um, "The map up and down")
+    bin_um = given_width(bin_um, "bin_um")
+    aside_um, up_um = given_width(aside_um, "aside_um"), given_width(up_um, "up_um")
     if aside_um * up_um / bin_um**2 > _MOST_BINS:
         raise ConnectomeError(
             f"Bins of {bin_um:g} µm are too many for such a map: take wider ones."

@@ -11,9 +11,9 @@ import pandas as pd
 from scipy import sparse
 
 from nmc import names
-from nmc.connectome.arrays import check_distance, chosen_neurons, finite
+from nmc.connectome.arrays import chosen_neurons, finite
 from nmc.errors import ConnectomeError, UnknownNameError
-from nmc.numbers import as_numbers
+from nmc.numbers import as_number, as_numbers
 
 #: Name of the cortical vertical in the neuron table; larger is nearer to the pia.
 VERTICAL = "y_um"
@@ -337,7 +337,7 @@ class Connectome:
             keep &= (self.neurons["excitatory"] == excitatory).fillna(False).to_numpy(bool)
             said.append("excitatory" if excitatory else "inhibitory")
         if within_um is not None:
-            check_distance(within_um, "within_um")
+            within_um = as_number(within_um, where="within_um", low=0, error=ConnectomeError)
             keep &= self._distance_to(of, horizontal) <= within_um
             said.append(f"within {within_um:g} µm")
         return self.select(keep, ", ".join([self.name, *said]))

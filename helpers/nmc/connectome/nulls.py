@@ -29,10 +29,10 @@ import pandas as pd
 from scipy import sparse
 
 from nmc.connectome.arrays import (
-    check_number,
-    check_width,
     chosen_neurons,
     generator,
+    given_count,
+    given_width,
     graph_of,
     group_codes,
     memory_for,
@@ -92,11 +92,9 @@ def make_degree_preserving(
     `compute_mixing` shows it.  In a large graph a round tries 1,000 possible three-cycles: what
     depends on the reversal of many single ones mixes slowly there.
     """
-    if rounds is not None:
-        check_number(rounds, "rounds", 0)
     indptr, indices = graph_of(connectome)
     n, seed = indptr.size - 1, int(generator(rng).integers(2**31))
-    rounds = enough_rounds(n) if rounds is None else int(rounds)
+    rounds = enough_rounds(n) if rounds is None else given_count(rounds, where="rounds")
     inputs = np.bincount(indices, minlength=n)
     with memory_for("a random graph"):
         indptr, indices = curveball(indptr, indices, rounds, seed)
@@ -121,7 +119,7 @@ def make_reciprocity_preserving(
     All graphs that they lead to come equally often; where the degrees leave hardly a choice, as
     in a ring of four, there is no such step.
     """
-    check_number(rounds, "rounds", 0)
+    rounds = given_count(rounds, where="rounds")
     seed = np.uint64(generator(rng).integers(2**63))
     indptr, indices = graph_of(connectome)
     drawn, n = indices.copy(), indptr.size - 1
@@ -265,7 +263,7 @@ def make_matched_sample(
     ConnectomeError
         When a group has fewer others than are chosen of it.
     """
-    check_number(nearest, "nearest", 1)
+    nearest = given_count(nearest, where="nearest", low=1)
     rng = generator(rng)
     degree = compute_degrees(connectome)["degree"].to_numpy()
     codes, labels = group_codes(connectome, by)
@@ -307,7 +305,7 @@ def load_control(mc: int = 0, instance: int = 0, *, source: str | None = None) -
 def _keep_classes(
     connectome: Connectome, by_pathway: bool, bin_um: float, rng, name: str
 ) -> Connectome:
-    check_width(bin_um, "A distance bin", finite=False)
+    bin_um = given_width(bin_um, "bin_um", finite=False)
     indptr, indices = graph_of(connectome)
     n, n_bins, xyz = indptr.size - 1, 1, np.zeros((3, indptr.size - 1))
     groups = connectome.groups if by_pathway else np.zeros(n, np.int32)

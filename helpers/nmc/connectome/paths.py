@@ -10,14 +10,13 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 from scipy import sparse
-from tqdm import tqdm
 
 from nmc.connectome.arrays import (
     check_choice,
-    check_number,
     check_table,
     chosen_neurons,
     generator,
+    given_count,
     graph_of,
     group_codes,
     memory_for,
@@ -118,7 +117,6 @@ def compute_small_world(
     *,
     rng: np.random.Generator | int,
     n_random: int = 3,
-    progress: bool = False,
 ) -> pd.Series:
     """Compute the small-world index against random graphs of the same size.
 
@@ -132,8 +130,6 @@ def compute_small_world(
         Draws the random graphs; or the seed of one that does.
     n_random : int
         How many, at least 1.
-    progress : bool
-        Show a progress bar; a whole microcircuit takes seconds a graph.
 
     Returns
     -------
@@ -142,17 +138,12 @@ def compute_small_world(
         ``path_length_random``, ``path_length_random_std``, ``clustering_ratio``,
         ``path_length_ratio``, ``small_world_index``; NaN where a random graph has no triangle.
     """
-    check_number(n_random, "n_random, the number of random graphs,", 1)
+    n_random = given_count(n_random, where="n_random", low=1)
     rng = generator(rng)
     indptr, indices = graph_of(connectome)
     n = indptr.size - 1
     clustering, path = _both(connectome)
-    drawn = np.array(
-        [
-            _both(_bare(n, *gnm(n, indices.size, rng)))
-            for _ in tqdm(range(n_random), desc="random graphs", disable=not progress)
-        ]
-    )
+    drawn = np.array([_both(_bare(n, *gnm(n, indices.size, rng))) for _ in range(n_random)])
     (c_random, l_random), (c_std, l_std) = drawn.mean(axis=0), drawn.std(axis=0)
     c_ratio = clustering / c_random if c_random else np.nan
     l_ratio = path / l_random

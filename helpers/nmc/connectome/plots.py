@@ -23,8 +23,8 @@ from nmc.connectome.arrays import (
     check_choice,
     check_connectome,
     check_named,
-    check_number,
     check_table,
+    given_count,
 )
 from nmc.connectome.graph import Connectome
 from nmc.connectome.nulls import TITLES
@@ -97,16 +97,20 @@ def _no_frame(ax: Axes) -> None:
         spine.set_visible(False)
 
 
+#: So many somata are drawn at most: of more every n-th.
+MOST_SOMATA = 8000
+#: Shares of fewer pairs are not drawn: per bin of distance, and in a square of `plot_blocks`.
+LEAST_PAIRS, LEAST_CASES = 30, 10
+
+
 @figure
-def plot_somata(connectome: Connectome, ax: Axes | None = None, *, most: int = 8000) -> Axes:
+def plot_somata(connectome: Connectome, ax: Axes | None = None) -> Axes:
     """Draw the somata of a connectome seen from the side, layers in colour.
 
     Parameters
     ----------
     connectome : Connectome
         With a neuron and its position at least.
-    most : int
-        Draw every n-th neuron only when there are more.
 
     Returns
     -------
@@ -115,9 +119,8 @@ def plot_somata(connectome: Connectome, ax: Axes | None = None, *, most: int = 8
         inhibitory.
     """
     check_connectome(connectome, least=1)
-    check_number(most, "most", 1)
     ax = style.new_axes(ax, width=4.2, height=4.2)
-    neurons = connectome.neurons.iloc[:: max(1, -(-connectome.n_neurons // most))]
+    neurons = connectome.neurons.iloc[:: max(1, -(-connectome.n_neurons // MOST_SOMATA))]
     if neurons[["x_um", "y_um"]].isna().all(axis=None):
         raise ConnectomeError("No neuron has a position to draw it at: give make_connectome some.")
     colours = style.layer_colours(neurons["layer"])
@@ -140,18 +143,15 @@ def plot_somata(connectome: Connectome, ax: Axes | None = None, *, most: int = 8
 
 
 @figure
-def plot_adjacency(
-    connectome: Connectome, ax: Axes | None = None, *, cells: int | None = None
-) -> Axes:
+def plot_adjacency(connectome: Connectome, ax: Axes | None = None) -> Axes:
     """Draw the adjacency matrix as a picture of connection density.
+
+    Each square shows the share of its pairs connected: about twelve neurons a side, or 300 squares.
 
     Parameters
     ----------
     connectome : Connectome
         With a neuron at least.
-    cells : int, optional
-        Squares along each side of the picture; each shows the share of its pairs connected.
-        Default: about twelve neurons a square, 300 squares at most.
 
     Returns
     -------
@@ -159,9 +159,9 @@ def plot_adjacency(
         Presynaptic neurons down, postsynaptic neurons across; lines part the layers.
     """
     check_connectome(connectome, least=1)
-    check_number(1 if cells is None else cells, "cells", 1)
     ax = style.new_axes(ax, width=6.2, height=4.6)
-    share, order = _density(connectome, cells)
+    n = connectome.n_neurons
+    share, order = _density(connectome, int(np.clip(n / 12, min(n, 40), 300)))
     _draw_adjacency(ax, connectome, share, order, _log_of(share), _SHARE)
     return ax
 
@@ -169,10 +169,10 @@ def plot_adjacency(
 _SHARE = "pairs connected (%)"
 
 
-def _density(connectome: Connectome, cells: int | None) -> tuple[np.ndarray, np.ndarray]:
+def _density(connectome: Connectome, cells: int) -> tuple[np.ndarray, np.ndarray]:
     """Share of connected pairs in each square, in per cent, and the neurons layer by layer."""
     n = connectome.n_neurons
-    edges = np.linspace(0, n, (cells or int(np.clip(n / 12, min(n, 40), 300))) + 1).round()
+    edges = np.linspace(0, n, cells + 1).round()
     graph, layer = connectome.adjacency, connectome.neurons["layer"]
     order = np.argsort(layer.cat.codes.to_numpy(), kind="stable")  # a layer's neurons together
     place = np.empty(n, int)
@@ -207,18 +207,15 @@ def _draw_adjacency(ax: Axes, connectome: Connectome, share, order, norm, label:
 
 
 @figure
-def plot_adjacencies(connectomes: Mapping[str, Connectome], *, cells: int = 60) -> Figure:
+def plot_adjacencies(connectomes: Mapping[str, Connectome]) -> Figure:
     """Draw several adjacency matrices side by side, as `plot_adjacency` does, on one colour scale.
 
     Parameters
     ----------
     connectomes : mapping of str to Connectome
-        Title → what to draw.
-    cells : int
-        Squares along each side.
+        Title → what to draw, 60 squares along each side.
     """
     check_named(connectomes, "Connectome")
-    check_number(cells, "cells", 1)
     for connectome in connectomes.values():
         check_connectome(connectome, least=1)
     columns = min(3, len(connectomes))
@@ -226,7 +223,7 @@ def plot_adjacencies(connectomes: Mapping[str, Connectome], *, cells: int = 60) 
     drawing, axes = plt.subplots(rows, columns, figsize=(3.1 * columns, 3.0 * rows), squeeze=False)
     for ax in axes.flat[len(connectomes) :]:
         ax.axis("off")
-    found = {k: _density(one, min(cells, one.n_neurons)) for k, one in connectomes.items()}
+    found = {k: _density(one, min(60, one.n_neurons)) for k, one in connectomes.items()}
     norm, image = _log_of(*(share for share, _ in found.values())), None
     for ax, (text, squares) in zip(axes.flat, found.items(), strict=False):
         image = _draw_adjacency(ax, connectomes[text], *squares, norm, "")
@@ -247,7 +244,7 @@ def plot_distance(
     ax: Axes | None = None,
     *,
     axis: str | None = "3d",
-    least_pairs: int = 30,
+    least_pairs: int = LEAST_PAIRS,
 ) -> Axes:
     """Draw connection probability against distance, with its binomial error.
 
@@ -324,12 +321,12 @@ def plot_blocks(
     ax: Axes | None = None,
     *,
     quantity: str = "",
-    log: bool = True,
     percent: bool = False,
     cases: str = "",
-    least: int = 10,
 ) -> Axes:
     """Draw a matrix of groups against groups, such as connection probability by pathway.
+
+    Colours go by the logarithm; zeros stay white.
 
     Parameters
     ----------
@@ -339,24 +336,22 @@ def plot_blocks(
         The column to draw.
     quantity : str
         What the colour scale says; default the column's name.
-    log : bool
-        Colour by the logarithm; zeros stay white.
     percent : bool
         Print values as percentages.
     cases : str
         A column of counts that the values rest on: it is printed in the squares, and those with
-        fewer than `least` stay white.
+        fewer than ten stay white.
     """
     needed = ("pre", "post", value, *([cases] if cases else []))
     check_table(table, needed, "nmc.compute_block_densities or alike", least=1)
-    shown = table[value].where(table[cases] >= least) if cases else table[value]
+    shown = table[value].where(table[cases] >= LEAST_CASES) if cases else table[value]
     matrix = table.assign(shown=shown).pivot(index="pre", columns="post", values="shown")
     n_rows, n_columns = matrix.shape
     ax = style.new_axes(ax, width=min(3 + 0.32 * n_columns, 9), height=min(2 + 0.3 * n_rows, 8))
     values = matrix.to_numpy(float) * (100 if percent else 1)
-    values = np.ma.masked_invalid(np.where(values == 0, np.nan, values) if log else values)
+    values = np.ma.masked_invalid(np.where(values == 0, np.nan, values))
     quantity = quantity or value.replace("_", " ")
-    norm = LogNorm() if log and values.count() else None
+    norm = LogNorm() if values.count() else None
     image = _picture(ax, values, f"{quantity} (%)" if percent else quantity, log=norm)
     if cases:
         absent = np.ma.getmaskarray(values)
@@ -375,15 +370,13 @@ def plot_blocks(
 
 
 @figure
-def plot_offset_map(table: pd.DataFrame, ax: Axes | None = None, *, least_pairs: int = 30) -> Axes:
-    """Draw connection probability around a presynaptic soma.
+def plot_offset_map(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
+    """Draw connection probability around a presynaptic soma; bins of few pairs stay white.
 
     Parameters
     ----------
     table : pandas.DataFrame
         From `compute_offset_map`.
-    least_pairs : int
-        Bins of fewer pairs stay white.
 
     Returns
     -------
@@ -393,7 +386,7 @@ def plot_offset_map(table: pd.DataFrame, ax: Axes | None = None, *, least_pairs:
     """
     check_table(table, ("aside_um", "up_um", "pairs", "probability"), "nmc.compute_offset_map")
     ax = style.new_axes(ax, width=4.8, height=5.2)
-    shown = table["probability"].where(table["pairs"] >= least_pairs)
+    shown = table["probability"].where(table["pairs"] >= LEAST_PAIRS)
     grid = table.assign(shown=100 * shown).pivot(index="up_um", columns="aside_um", values="shown")
     seen = grid.columns[grid.notna().any()]  # a thin column has no pairs far aside
     grid = grid.loc[:, : seen.max()] if len(seen) else grid
@@ -428,8 +421,8 @@ def view_column(
     """
     check_connectome(connectome, least=1)
     check_choice(by, "Colours tell apart by", ("layer", "excitatory"))
-    check_number(most, "most", 1)
-    check_number(most_links, "most_links", 0)
+    most = given_count(most, where="most", low=1)
+    most_links = given_count(most_links, where="most_links")
     step = max(1, -(-connectome.n_neurons // most))
     some = connectome
     while step > 1 or some.n_connections > most_links:

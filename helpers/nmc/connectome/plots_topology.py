@@ -16,7 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from nmc import names, style
-from nmc.connectome.arrays import check_choice, check_named, check_table
+from nmc.connectome.arrays import check_named, check_table
 from nmc.connectome.motifs import TRIADS
 from nmc.connectome.nulls import TITLES
 from nmc.connectome.plots import dots_in_rows, figure, line_with_band, titled
@@ -114,24 +114,21 @@ def _draw_triad(ax: Axes, name: str, at: float) -> None:
 
 @figure
 def plot_common_neighbours(
-    tables: pd.DataFrame | Mapping[str, pd.DataFrame],
-    ax: Axes | None = None,
-    *,
-    least_pairs: int = 50,
+    tables: pd.DataFrame | Mapping[str, pd.DataFrame], ax: Axes | None = None
 ) -> Axes:
     """Draw the chance that a pair is connected against the number of neighbours it shares.
+
+    Numbers of common neighbours that fewer than 50 pairs have are left out.
 
     Parameters
     ----------
     tables : pandas.DataFrame or mapping of str to DataFrame
         From `nmc.count_common_neighbours`.
-    least_pairs : int
-        Numbers of common neighbours that fewer pairs have are left out.
     """
     tables = titled(tables, ("common", "pairs", "probability"), "nmc.count_common_neighbours")
     ax = style.new_axes(ax)
     for text, table, colour in coloured(tables):
-        some = table[table["pairs"] >= least_pairs].astype(float)
+        some = table[table["pairs"] >= 50].astype(float)
         p = some["probability"]
         error = np.sqrt(p * (1 - p) / some["pairs"])
         line_with_band(ax, some["common"], p, error, marker="o", markersize=3.5, color=colour,
@@ -168,15 +165,15 @@ def plot_path_lengths(tables: Mapping[str, pd.DataFrame], ax: Axes | None = None
 
 
 @figure
-def plot_rich_club(table: pd.DataFrame, ax: Axes | None = None, *, least: int = 10) -> Axes:
+def plot_rich_club(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """Draw how densely neurons above each degree are connected, and what their degrees explain.
+
+    Degrees above which there are fewer than ten neurons are left out.
 
     Parameters
     ----------
     table : pandas.DataFrame
         From `nmc.compute_rich_club`, with nulls.
-    least : int
-        Degrees above which there are fewer neurons are left out.
 
     Returns
     -------
@@ -187,7 +184,7 @@ def plot_rich_club(table: pd.DataFrame, ax: Axes | None = None, *, least: int = 
     columns = ("degree", "neurons", "density", "null_mean", "null_std")
     check_table(table, columns, "nmc.compute_rich_club with nulls")
     ax = style.new_axes(ax)
-    some = table[table["neurons"] >= least].astype(float)
+    some = table[table["neurons"] >= 10].astype(float)
     x = some["degree"]
     ax.plot(x, 100 * some["density"], color=style.OBSERVED, label="connectome", linewidth=2)
     line_with_band(ax, x, some["null_mean"], some["null_std"], color=style.NULL,
@@ -235,10 +232,9 @@ def plot_ensemble(
     column: str,
     ax: Axes | None = None,
     *,
-    by: str = "group",
     quantity: str | None = None,
 ) -> Axes:
-    """Draw one number of many instances, a dot an instance, in rows.
+    """Draw one number of many instances, a dot an instance, in a row for each group.
 
     Parameters
     ----------
@@ -246,14 +242,11 @@ def plot_ensemble(
         From `nmc.compute_ensemble`.
     column : str
         What to draw.
-    by : str
-        Column whose values make the rows: ``group`` or ``kind``.
     quantity : str, optional
         What the axis says; default the column's name.
     """
-    check_choice(by, "The rows", ("group", "kind"))
-    check_table(ensemble, ("kind", by, column), "nmc.compute_ensemble")
-    parts = dict(iter(ensemble.groupby(by, sort=False)))
+    check_table(ensemble, ("kind", "group", column), "nmc.compute_ensemble")
+    parts = dict(iter(ensemble.groupby("group", sort=False)))
     ax = style.new_axes(ax, height=1.2 + 0.45 * len(parts))
     colours = {"average": style.VERMILION, "individual": style.BLUE, "control": style.GREY}
     dots_in_rows(

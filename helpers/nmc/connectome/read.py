@@ -17,7 +17,7 @@ from scipy import sparse
 
 from nmc.child import run_child
 from nmc.code_hash import code_hash
-from nmc.connectome.arrays import check_number
+from nmc.connectome.arrays import given_count
 from nmc.connectome.graph import COUNTS, Connectome, Coverage, make_neurons
 from nmc.data import available, fetch, fetch_folder, remember_path
 from nmc.data.files import atomic_folder, cache_folder, sha256_of
@@ -139,7 +139,7 @@ def _all_keys(kind: str) -> list[str]:
 
 def default_key(*, min_mtypes: int = 1, source: str | None = None) -> str:
     """Key of the first whole instance the source has, else of its largest extract."""
-    check_number(min_mtypes, "min_mtypes", 0)
+    min_mtypes = given_count(min_mtypes, where="min_mtypes")
     whole = _all_keys("average") + _all_keys("individual")
     extracts = [key for key, n_mtypes in EXTRACTS.items() if n_mtypes >= min_mtypes]
     for key in [*whole, *extracts]:

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from nmc.connectome.arrays import (
-    check_number,
+    given_count,
     graph_of,
     memory_for,
     must_hold,
@@ -157,7 +157,7 @@ def list_simplices(connectome: Connectome, dimension: int) -> np.ndarray:
     ConnectomeError
         For lists that take more than 4 GB, too.
     """
-    check_number(dimension, "The dimension", 0)
+    dimension = given_count(dimension, where="dimension")
     counts = count_simplices(connectome)
     most = int(counts.head(dimension + 1).max()) * 4 * (dimension + 2) if len(counts) else 0
     if most > MOST_LISTED:
@@ -191,7 +191,7 @@ def compute_neighbourhoods(connectome: Connectome, dimension: int = 2) -> pd.Dat
         them, ``density`` (over size(size − 1), NaN below two), and ``simplices_2`` … of the
         neighbourhood.
     """
-    check_number(dimension, "The dimension", 1)
+    dimension = given_count(dimension, where="dimension", low=1)
     indptr, indices = graph_of(connectome)
     with memory_for("the neighbourhoods of all neurons"):
         turned = transpose(indptr, indices)

@@ -93,14 +93,12 @@ def load_pathways(
     return table
 
 
-def pathway_matrix(
-    pathways: pd.DataFrame, column: str, *, mtypes: tuple[str, ...] = names.MTYPES
-) -> pd.DataFrame:
+def pathway_matrix(pathways: pd.DataFrame, column: str) -> pd.DataFrame:
     """Lay one numeric column of `load_pathways` out as a matrix of m-types, in their order.
 
     Returns
     -------
-    pandas.DataFrame, shape (len(mtypes), len(mtypes))
+    pandas.DataFrame, shape (55, 55)
         Rows presynaptic, columns postsynaptic; NaN where there is no pathway.
 
     Raises
@@ -111,7 +109,7 @@ def pathway_matrix(
     sheets.column_of(pathways, column)
     wide = pathways.pivot(index="pre", columns="post", values=column)
     wide.index, wide.columns = wide.index.astype(str), wide.columns.astype(str)
-    wide = wide.reindex(index=list(mtypes), columns=list(mtypes)).astype(float)
+    wide = wide.reindex(index=list(names.MTYPES), columns=list(names.MTYPES)).astype(float)
     return wide.rename_axis(index="presynaptic", columns="postsynaptic")
 
 

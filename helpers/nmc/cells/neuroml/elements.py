@@ -14,7 +14,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from math import inf
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -83,20 +82,13 @@ def local(tag: str) -> str:
     return tag.rpartition("}")[2]
 
 
-def quantity(
-    text: str | None,
-    unit: str | None = None,
-    *,
-    where: str = "NeuroML",
-    low: float = -inf,
-    high: float = inf,
-) -> float:
+def quantity(text: str | None, unit: str | None = None, *, where: str = "NeuroML") -> float:
     """Value of ``"-85.0 mV"`` or ``"34 degC"`` in a unit, SI (and °C) unless given."""
     found = _QUANTITY.fullmatch(text) if text is not None and len(text) < 100 else None
     if not found or found[2] not in _UNITS:
         raise FormatError(f"{where}: {shown(text)} is not a quantity with a known unit.")
     value = as_number(found[1], where=where) * _UNITS[found[2]] / _UNITS[unit]
-    return as_number(value, where=where, low=low, high=high)
+    return as_number(value, where=where)
 
 
 def evaluate(
