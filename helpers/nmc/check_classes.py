@@ -153,7 +153,8 @@ _LATE = "L5_DBC_bAC217_1"
 _BY_2_S = "with steps of 2 s it lies within 2 %, as six other cells do not"
 _NEITHER = (
     "not explained: other seeds (random); its own integration, steps of 2 s, two spikes for one, "
-    "a spike above -20 mV and no holding current (others) do not give it"
+    "a spike above -20 mV, no holding current and NEURON 8.2.7 (others) do not give it; a spike in "
+    "the axon, a longer hold and one at -84.2 mV give one each, and take 2, 1, 3 of 7 that agree"
 )
 _HELD = "no sheet prints it; both integrations hold the cell there (tried on two models)"
 
