@@ -8,11 +8,12 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from nmc import names, style
-from nmc.data import provenance
+from nmc.data.figures import figure
 from nmc.recomputed import recorded_items
 from nmc.scoreboard import WORDS
 
 
+@figure
 def plot_scoreboard(rows: pd.DataFrame) -> np.ndarray:
     """Draw what the recorded runs gave, a point a model, by e-type.
 
@@ -33,35 +34,34 @@ def plot_scoreboard(rows: pd.DataFrame) -> np.ndarray:
     place = np.array([names.ETYPES.index(etype) for etype in etypes])
     x = place + np.random.default_rng(0).uniform(-0.25, 0.25, len(rows))
     random = rows["stochastic"].to_numpy(bool)
-    with style.context():
-        figure, axes = plt.subplots(len(WORDS), figsize=(8, 6.5), sharex=True)
-        for ax, (column, (words, _)) in zip(axes, WORDS.items(), strict=True):
-            verdicts = recorded_items(f"scoreboard/{column}")["verdict"].reindex(rows["model"])
-            for which, colour, label in (
-                (~random, style.BLUE, "deterministic"),
-                (random, style.ORANGE, "with random channels"),
+    fig, axes = plt.subplots(len(WORDS), figsize=(8, 6.5), sharex=True)
+    for ax, (column, (words, _)) in zip(axes, WORDS.items(), strict=True):
+        verdicts = recorded_items(f"scoreboard/{column}")["verdict"].reindex(rows["model"])
+        for which, colour, label in (
+            (~random, style.BLUE, "deterministic"),
+            (random, style.ORANGE, "with random channels"),
+        ):
+            for marker, size, face, chosen in (
+                ("o", 4, colour, verdicts.eq("agrees")),
+                ("X", 9, colour, verdicts.eq("differs")),
+                ("o", 4, "white", ~verdicts.isin(["agrees", "differs"])),
             ):
-                for marker, size, face, chosen in (
-                    ("o", 4, colour, verdicts.eq("agrees")),
-                    ("X", 9, colour, verdicts.eq("differs")),
-                    ("o", 4, "white", ~verdicts.isin(["agrees", "differs"])),
-                ):
-                    part = which & chosen.to_numpy()
-                    edge = style.INK if marker == "X" else colour
-                    ax.plot(x[part], rows.loc[part, column], marker, ms=size, mfc=face, mec=edge)
-                ax.plot([], [], "o", ms=4, color=colour, label=label)
-            unit = column.rpartition("_")[2].replace("MOhm", "MΩ")
-            ax.set_ylabel(f"{words}\n({unit})")
-            if unit != "mV":
-                ax.set_yscale("log")
-        handles = axes[0].get_legend_handles_labels()
-        figure.legend(*handles, loc="outside upper right", ncols=2)
-        axes[-1].set_xticks(range(len(names.ETYPES)), names.ETYPES)
-        axes[-1].set_xlabel("e-type")
-    provenance.stamp(figure)
+                part = which & chosen.to_numpy()
+                edge = style.INK if marker == "X" else colour
+                ax.plot(x[part], rows.loc[part, column], marker, ms=size, mfc=face, mec=edge)
+            ax.plot([], [], "o", ms=4, color=colour, label=label)
+        unit = column.rpartition("_")[2].replace("MOhm", "MΩ")
+        ax.set_ylabel(f"{words}\n({unit})")
+        if unit != "mV":
+            ax.set_yscale("log")
+    handles = axes[0].get_legend_handles_labels()
+    fig.legend(*handles, loc="outside upper right", ncols=2)
+    axes[-1].set_xticks(range(len(names.ETYPES)), names.ETYPES)
+    axes[-1].set_xlabel("e-type")
     return axes
 
 
+@figure
 def plot_spike_errors(rows: pd.DataFrame) -> Axes:
     """Draw the largest spike-time error of both integrations, a line a package.
 
@@ -92,5 +92,4 @@ def plot_spike_errors(rows: pd.DataFrame) -> Axes:
     ax.tick_params(axis="y", labelsize=style.SMALL)
     ax.set_xlabel("largest spike-time error (ms)")
     ax.figure.legend(*ax.get_legend_handles_labels(), loc="outside upper right", ncols=3)
-    provenance.stamp(ax)
     return ax

@@ -103,9 +103,9 @@ def new_axes(ax: Axes | None = None, *, width: float = 7.0, height: float = 3.4)
         return plt.subplots(figsize=(width, height))[1]
 
 
-def finish(where: Axes | Figure, text: str) -> None:
+def finish(where: Axes | np.ndarray | Figure, text: str) -> None:
     """End a figure: a note on its data below, once, unless empty; plain numbers on the axes."""
-    fig = where if isinstance(where, Figure) else where.figure
+    fig = where if isinstance(where, Figure) else np.asarray(where, object).flat[0].figure
     for ax in fig.axes:
         for k, axis in enumerate((ax.xaxis, ax.yaxis)):
             form = axis.get_major_formatter()

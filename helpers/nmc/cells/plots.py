@@ -17,8 +17,7 @@ from nmc.cells.morphology import section_paths
 from nmc.cells.package import AnyModel, as_package
 from nmc.cells.package_files import evaluate
 from nmc.cells.segments import density_parameters
-from nmc.data.figures import framed
-from nmc.data.provenance import stamp
+from nmc.data.figures import figure, framed
 from nmc.errors import UnknownNameError
 
 NEURITE_COLOURS = {
@@ -53,6 +52,7 @@ def plot_trace(
     return ax
 
 
+@figure
 def plot_traces(traces: Mapping[str, pd.DataFrame], *, column: str = "v_mV") -> np.ndarray:
     """Draw traces below one another on shared axes.
 
@@ -67,9 +67,8 @@ def plot_traces(traces: Mapping[str, pd.DataFrame], *, column: str = "v_mV") -> 
     -------
     numpy.ndarray of matplotlib Axes, shape (n,)
     """
-    with style.context():
-        size = (7, 0.6 + 0.95 * len(traces))
-        fig, axes = plt.subplots(len(traces), squeeze=False, sharex=True, sharey=True, figsize=size)
+    size = (7, 0.6 + 0.95 * len(traces))
+    fig, axes = plt.subplots(len(traces), squeeze=False, sharex=True, sharey=True, figsize=size)
     axes = axes[:, 0]
     for ax, (label, trace) in zip(axes, traces.items(), strict=True):
         ax.plot(trace["t_ms"], trace[column], lw=0.8, color=style.BLUE)
@@ -78,7 +77,6 @@ def plot_traces(traces: Mapping[str, pd.DataFrame], *, column: str = "v_mV") -> 
         ax.margins(x=0.01)
     axes[-1].set_xlabel("time (ms)")
     fig.supylabel(units.label(column), fontsize=12)
-    stamp(fig)
     return axes
 
 
@@ -94,6 +92,7 @@ def _title(attrs: Mapping) -> str:
     return ", ".join(filter(None, parts))
 
 
+@figure
 def plot_etypes(traces: Mapping[str, pd.DataFrame]) -> np.ndarray:
     """Draw one trace an e-type in the grid of the Petilla terminology.
 
@@ -113,9 +112,8 @@ def plot_etypes(traces: Mapping[str, pd.DataFrame]) -> np.ndarray:
     UnknownNameError
         A name is no model.
     """
-    with style.context():
-        shape = len(names.PATTERNS), len(names.ONSETS)
-        fig, axes = plt.subplots(*shape, figsize=(7, 6.4), sharex=True, sharey=True)
+    shape = len(names.PATTERNS), len(names.ONSETS)
+    axes = plt.subplots(*shape, figsize=(7, 6.4), sharex=True, sharey=True)[1]
     for ax in axes.flat:
         ax.set_axis_off()
     rows, columns = list(names.PATTERNS), list(names.ONSETS)
@@ -130,7 +128,6 @@ def plot_etypes(traces: Mapping[str, pd.DataFrame]) -> np.ndarray:
         ax.set_axis_off()
     _label_grid(axes)
     _scale_bars(axes[-1, -1])
-    stamp(fig)
     return axes
 
 
@@ -170,6 +167,7 @@ def plot_fi(curves: Mapping[str, pd.DataFrame], *, ax: Axes | None = None) -> Ax
 _GATE_COLOURS = (style.BLUE, style.VERMILION, style.GREEN)
 
 
+@figure
 def plot_channel_kinetics(
     *tables: pd.DataFrame, channels: Iterable[str] | None = None
 ) -> np.ndarray:
@@ -195,16 +193,14 @@ def plot_channel_kinetics(
             raise UnknownNameError.of("channel in the table:", name, known)
     columns = min(2, len(wanted))
     rows = -(-len(wanted) // columns)
-    with style.context():
-        size = (4.4 * columns + 0.4, 1.5 * rows + 0.7)
-        fig, axes = plt.subplots(rows, 2 * columns, squeeze=False, figsize=size)
+    size = (4.4 * columns + 0.4, 1.5 * rows + 0.7)
+    fig, axes = plt.subplots(rows, 2 * columns, squeeze=False, figsize=size)
     for ax in axes.flat[2 * len(wanted) :]:
         ax.set_axis_off()
     for n, name in enumerate(wanted):
         pair = axes[n // columns, 2 * (n % columns) : 2 * (n % columns) + 2]
         _draw_channel(pair, name, tables)
     _legend(fig, tables)
-    stamp(fig)
     return axes
 
 

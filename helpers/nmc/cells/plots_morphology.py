@@ -17,8 +17,7 @@ from nmc import style
 from nmc.cells.morphology import load_morphology
 from nmc.cells.package import AnyModel, as_package
 from nmc.cells.plots import NEURITE_COLOURS
-from nmc.data.figures import framed
-from nmc.data.provenance import stamp
+from nmc.data.figures import figure, framed
 from nmc.viewer3d import view_3d
 
 #: A view holds at most this many segments; longer reconstructions are thinned out.
@@ -94,6 +93,7 @@ def plot_morphology(model: AnyModel, *, axon: bool = True, ax: Axes | None = Non
     return ax
 
 
+@figure
 def plot_morphologies(
     models: Iterable[AnyModel], *, axon: bool = True, columns: int = 4
 ) -> np.ndarray:
@@ -118,11 +118,10 @@ def plot_morphologies(
     columns = min(columns, len(packages))
     half, heights = _room(tables, columns)
     ratios = [high - low for low, high in heights]
-    with style.context():
-        fig, axes = plt.subplots(
-            len(heights), columns, squeeze=False, height_ratios=ratios,
-            figsize=(7, 7 / columns * sum(ratios) / (2 * half) + 0.3 * len(heights)),
-        )  # fmt: skip
+    _, axes = plt.subplots(
+        len(heights), columns, squeeze=False, height_ratios=ratios,
+        figsize=(7, 7 / columns * sum(ratios) / (2 * half) + 0.3 * len(heights)),
+    )  # fmt: skip
     for k, ax in enumerate(axes.flat):
         ax.set_axis_off()
         if k < len(packages):
@@ -132,7 +131,6 @@ def plot_morphologies(
         ax.set(xlim=(-half, half), ylim=heights[k // columns])
         ax.set_aspect("equal")
     _scale_bar(axes[-1, 0])
-    stamp(fig)
     return axes.flat[: len(packages)]
 
 

@@ -30,6 +30,7 @@ from nmc.cells.protocols import STEP_MS, STEP_START_MS, simulate_step
 from nmc.cells.stimulation import simulate_bombardment
 from nmc.cells.stimuli import Step
 from nmc.data import provenance
+from nmc.data.figures import figure
 from nmc.errors import FormatError, MissingLibraryError, NMCError
 from nmc.viewer3d import View3D, pack, page_part
 
@@ -90,6 +91,7 @@ def voltage_colours() -> list[str]:
     return [to_hex(c) for c in colormaps["plasma"](np.linspace(0.0, 0.85, 64))]
 
 
+@figure
 def plot_voltages(
     trace: pd.DataFrame, model: AnyModel, *, at_ms: float, ax: Axes | None = None
 ) -> Axes:
@@ -131,7 +133,6 @@ def plot_voltages(
     ax.set_axis_off()
     ax.set_title(f"{frame.name:.0f} ms", fontsize=10, fontweight="normal")
     ax.figure.colorbar(colours, ax=ax, label="mV", shrink=0.7)
-    provenance.stamp(ax)
     return ax
 
 

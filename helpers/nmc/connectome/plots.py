@@ -6,9 +6,7 @@ Each draws on `ax`, or on new axes, and returns them; a table that is not the on
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from functools import wraps
-from typing import ParamSpec, TypeVar
+from collections.abc import Iterable, Mapping
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -28,25 +26,9 @@ from nmc.connectome.arrays import (
 )
 from nmc.connectome.graph import Connectome
 from nmc.connectome.nulls import TITLES
-from nmc.data.provenance import stamp
+from nmc.data.figures import figure
 from nmc.errors import ConnectomeError
 from nmc.viewer3d import View3D, view_3d
-
-P = ParamSpec("P")
-Drawn = TypeVar("Drawn", Axes, Figure)
-
-
-def figure(draw: Callable[P, Drawn]) -> Callable[P, Drawn]:
-    """Let a function draw in the book's style, and note below where the data came from."""
-
-    @wraps(draw)
-    def drawn(*args: P.args, **kwargs: P.kwargs) -> Drawn:
-        with style.context():
-            where = draw(*args, **kwargs)
-            stamp(where)
-        return where
-
-    return drawn
 
 
 def titled(

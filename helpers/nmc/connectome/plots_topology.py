@@ -19,7 +19,8 @@ from nmc import names, style
 from nmc.connectome.arrays import check_named, check_table
 from nmc.connectome.motifs import TRIADS
 from nmc.connectome.nulls import TITLES
-from nmc.connectome.plots import dots_in_rows, figure, line_with_band, titled
+from nmc.connectome.plots import dots_in_rows, line_with_band, titled
+from nmc.data.figures import figure
 from nmc.errors import ConnectomeError
 
 _COLOURS = (style.GREY, style.BLUE, style.ORANGE, style.GREEN, style.SKY, style.PURPLE)

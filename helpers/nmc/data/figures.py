@@ -17,10 +17,23 @@ _AX = "ax : matplotlib Axes, optional\n    Where to draw; a new figure unless gi
 _SECTION = re.compile(r"\n\n(?:Returns|Raises|Notes|Examples)\n---")
 
 
+def figure(draw: Callable[_Given, _Drawn]) -> Callable[_Given, _Drawn]:
+    """Draw in the book's style, and note below the axes or figure where the data came from."""
+
+    @wraps(draw)
+    def drawn(*args: _Given.args, **options: _Given.kwargs) -> _Drawn:
+        with style.context():
+            drawn_on = draw(*args, **options)
+            stamp(drawn_on)
+        return drawn_on
+
+    return drawn
+
+
 def framed(
     *, width: float = 7.0, height: float | Callable[[Any], float] = 3.4
 ) -> Callable[[Callable[_Given, _Drawn]], Callable[_Given, _Drawn]]:
-    """Draw in the book's style, on new axes where none are given, and stamp the figure.
+    """Draw a `figure`, on new axes where none are given.
 
     The decorated function always gets `ax`; `width` and `height` (inches; or a function of what is
     drawn) are a new figure's.
@@ -29,16 +42,14 @@ def framed(
     def frame(draw: Callable[_Given, _Drawn]) -> Callable[_Given, _Drawn]:
         signature = inspect.signature(draw)
 
+        @figure
         @wraps(draw)
         def drawn(*args: _Given.args, **options: _Given.kwargs) -> _Drawn:
             given = signature.bind(*args, **options)
             high = height(given.args[0]) if callable(height) else height
-            with style.context():
-                ax = style.new_axes(given.arguments.get("ax"), width=width, height=high)
-                given.arguments["ax"] = ax
-                drawn_on = draw(*given.args, **given.kwargs)
-                stamp(ax)
-            return drawn_on
+            ax = style.new_axes(given.arguments.get("ax"), width=width, height=high)
+            given.arguments["ax"] = ax
+            return draw(*given.args, **given.kwargs)
 
         drawn.__doc__ = _complete(inspect.getdoc(draw) or "")
         return drawn
