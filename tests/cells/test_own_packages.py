@@ -19,7 +19,7 @@ from nmc.cells.package_files import SECTION_ARRAYS
 from nmc.cells.stimuli import Step
 from nmc.child import run_child
 from nmc.data.registry import item
-from nmc.errors import MechanismError, PackageError
+from nmc.errors import MechanismError, PackageError, ProtocolError, UnknownNameError
 
 from .conftest import PYRAMIDAL, SMALL
 
@@ -48,6 +48,45 @@ def test_a_text_that_names_something_on_disk_is_a_path(mine, monkeypatch):
     mine.rename(mine.with_name(PYRAMIDAL))  # the name of another model: the files say what it is
     other = as_package(f"./{PYRAMIDAL}")
     assert (other.model, other.mtype, other.celsius) == (None, "L1_HAC", 35)
+
+
+@pytest.mark.parametrize(
+    "way", [f"./{SMALL}", f"{SMALL}/", f"{SMALL}.zip", f"~/{SMALL}", f"cells/{SMALL}"]
+)
+def test_a_path_that_is_not_there_is_no_name_of_a_published_model(way, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(PackageError, match="There is no package at"):
+        as_package(way)
+    with pytest.raises(UnknownNameError, match="There is no model ''"):
+        as_package("")  # not the folder one happens to be in
+
+
+@pytest.mark.real
+def test_one_model_is_a_list_of_one(mine):
+    table = nmc.compute_innervation(str(mine))
+    assert len(table) and set(table["model"]) == {SMALL}
+    assert len(nmc.plot_morphologies(str(mine))) == 1
+
+
+@pytest.mark.real
+def test_what_channels_are_scaled_or_recorded_by_is_said(mine):
+    for wrong in ("Ih", ["Ih"], None):
+        with pytest.raises(PackageError, match="Factors are given as"):
+            nmc.scale_channels(mine, wrong)
+    with pytest.raises(UnknownNameError, match="no section list None"):
+        nmc.scale_channels(mine, {"Ih": 1}, section_lists=None)
+    assert nmc.record_channels(mine, "soma(0.5)")["pas"] == "soma(0.5).i_pas"
+    for wrong in ("soma[0]", 5, "basal[0](0.5)"):
+        with pytest.raises(ProtocolError, match="not a place"):
+            nmc.record_channels(mine, wrong)
+
+
+@pytest.mark.real
+def test_a_file_that_cannot_be_written_is_one_sentence(mine, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert nmc.to_swc(mine, "~/new/cell.swc") == tmp_path / "new" / "cell.swc"
+    with pytest.raises(PackageError, match="cannot be written .*choose another place"):
+        nmc.to_swc(mine, tmp_path)
 
 
 @pytest.mark.real

@@ -98,6 +98,8 @@ def test_a_conductance_is_cut_at_zero_and_has_the_paper_s_numbers():
         ("SpikeTrain", ([5, 4],), "times must ascend"),
         ("SynapseTrain", ([5], [0.5]), "synapses"),
         ("SynapseTrain", ([5], "all"), "no list of numbers"),
+        ("SynapseTrain", ([5], []), "no list of numbers"),
+        ("background_conductances", (0, 1), "scale: 'much' is not a number"),
         ("SpikeTrain", ([],), "no list of numbers"),
         ("SpikeTrain", ([5], 1.0, 2.0, 1.0), "shorter than decay_ms"),
         ("VoltageClamp", ([-70], [1, 2]), "need one length"),
@@ -106,7 +108,19 @@ def test_a_conductance_is_cut_at_zero_and_has_the_paper_s_numbers():
 )
 def test_a_stimulus_that_cannot_be_is_refused_when_it_is_made(kind, arguments, said):
     with pytest.raises(ProtocolError, match=said):
-        getattr(nmc, kind)(*arguments)
+        extra = {"scale": "much"} if kind == "background_conductances" else {}
+        getattr(nmc, kind)(*arguments, **extra)
+
+
+def test_a_table_of_times_and_currents_is_not_added_up_row_by_row(small):
+    table = np.column_stack([np.arange(200) * 0.1, np.full(200, 0.1)])
+    with pytest.raises(ProtocolError, match="no stimulus, array of nA, or list"):
+        nmc.simulate_currents(small, table)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_chirp_without_length_is_no_current():
+    assert nmc.Chirp(5, 0, 0.1, 50).points()[1].tolist() == [0.0]
 
 
 @pytest.mark.parametrize("place", ["dend[0]", "dend[0](1.5)", "dent[0](0.5)", 'x")(0.5)', 3])

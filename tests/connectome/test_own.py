@@ -180,6 +180,10 @@ def test_edges_by_names_and_neurons_without_connections():
          "names neuron 9"),
         (lambda: from_edges(pd.DataFrame({"pre": [0], "post": [0]}), pd.DataFrame({"id": [0, 0]})),
          "that of another neuron"),
+        (lambda: from_edges(pd.DataFrame({"pre": [0], "post": [0]}),
+                            pd.DataFrame({"gid": [7]}), id="gdi"), "no column 'gdi'"),
+        (lambda: from_edges(pd.DataFrame({"pre;post": ["0;1"]})), "separator"),
+        (lambda: make_connectome(np.zeros((1, 1)), positions=[["a", 0, 0]]), "'a' is not a num"),
         (lambda: from_networkx(nx.path_graph(3)), "no direction"),
         (lambda: from_networkx(3), "no networkx graph"),
         (lambda: from_graphml(None), "is a path"),
@@ -199,6 +203,72 @@ def test_files_that_are_not_there_or_something_else(read, tmp_path):
     what = tmp_path if read is from_parquet else tmp_path / "neurons.parquet"
     with pytest.raises(FormatError, match="neurons.parquet"):
         read(what)
+
+
+UNKNOWN = {
+    "tag": ["x", None] * (N // 2),
+    "n": pd.array([1, None] * (N // 2), dtype="Int64"),
+    "kind": pd.Categorical(["p", None] * (N // 2)),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_round_trips_keep_what_is_unknown_of_a_neuron(way, tmp_path):
+    if way == "SONATA":
+        pytest.importorskip("libsonata")
+    graph = np.roll(np.eye(N), 1, axis=1)
+    connectome = make_connectome(graph, ["a", "b"] * (N // 2), np.ones((N, 3)), columns=UNKNOWN)
+    same(connectome, WAYS[way](connectome, tmp_path))
+
+
+@pytest.mark.parametrize("kind", ["coo", "csr", "csc", "lil", "dok", "bsr", "dia"])
+@pytest.mark.parametrize("dtype", [bool, np.uint8, np.int64, np.float32])
+def test_every_sparse_matrix_is_an_adjacency(kind, dtype):
+    given = np.array([[0, 1, 0], [0, 0, 3], [0, 0, 0]]).astype(dtype)
+    connectome = make_connectome(getattr(sparse, f"{kind}_array")(given), weights=True)
+    assert connectome.adjacency.toarray().tolist() == [[0, 1, 0], [0, 0, 1], [0, 0, 0]]
+    assert connectome.weight_matrix.toarray().tolist() == given.astype(float).tolist()
+
+
+def test_a_place_listed_twice_adds_up_beyond_its_dtype():
+    """128 + 128 is 0 in a byte, which would be no connection at all."""
+    twice = sparse.coo_array((np.array([128, 128], np.uint8), ([0, 0], [1, 1])), shape=(2, 2))
+    assert make_connectome(twice).n_connections == 1
+    assert make_connectome(twice, weights=True).weights.tolist() == [256]
+    assert make_connectome(np.zeros((2, 2))).with_adjacency(twice, "twice").n_connections == 1
+    half = np.array([[0, 1.5], [0, 0]], np.float16)
+    assert make_connectome(half, weights=True).weights.tolist() == [1.5]
+
+
+def test_neurons_go_by_names_and_numbers_at_once():
+    connectome = from_edges(pd.DataFrame({"pre": ["a", 1], "post": [1, "b"]}))
+    assert connectome.neurons["id"].tolist() == [1, "a", "b"]
+    assert connectome.adjacency.toarray().tolist() == [[0, 0, 1], [1, 0, 0], [0, 0, 0]]
+
+
+def test_what_a_format_cannot_hold_is_said(tmp_path):
+    mixed = make_connectome(np.zeros((2, 2)), columns={"tag": [1, "a"]})
+    with pytest.raises(ConnectomeError, match="one kind of value a column.*tag"):
+        to_parquet(mixed, tmp_path)
+    pytest.importorskip("libsonata")
+    with pytest.raises(ConnectomeError, match="names without '/', not 'E/I'"):
+        to_sonata(make_connectome(np.zeros((2, 2)), columns={"E/I": [1, 2]}), tmp_path)
+
+
+def test_graphml_has_values_for_all_that_say_none(tmp_path):
+    (tmp_path / "g.graphml").write_text(
+        """<graphml><key id="w" for="edge" attr.name="weight" attr.type="int"><default>2</default>
+        </key><key id="t" for="node" attr.name="type"><default>PC</default></key>
+        <graph edgedefault="directed"><node id="a"/><node id="b"><data key="t">BC</data></node>
+        <edge source="a" target="b"/><edge source="b" target="a"><data key="w">5</data></edge>
+        </graph></graphml>"""
+    )
+    connectome = from_graphml(tmp_path / "g.graphml")
+    assert connectome.neurons["mtype"].tolist() == ["PC", "BC"]
+    assert connectome.weight_matrix.toarray().tolist() == [[0, 2], [5, 0]]
+    (tmp_path / "page.graphml").write_text("<html><body/></html>")
+    with pytest.raises(FormatError, match="holds no graph"):
+        from_graphml(tmp_path / "page.graphml")
 
 
 def test_graphml_of_others(tmp_path):

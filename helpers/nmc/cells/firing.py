@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from nmc import names
-from nmc.cells.package import AnyModel
+from nmc.cells.package import AnyModel, each_model
 from nmc.cells.protocols import FEATURES
 from nmc.cells.sweep import sweep
 from nmc.errors import FormatError, MissingLibraryError, ProtocolError, SimulationError
@@ -53,7 +53,7 @@ def measure_firing(
     SimulationError
         A run failed; and what `nmc.sweep` raises.
     """
-    models, rows = list(models), []
+    models, rows = each_model(models), []
     with tempfile.TemporaryDirectory() as own:
         for step in steps:
             place = Path(folder or own) / f"step-{step}"

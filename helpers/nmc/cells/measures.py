@@ -9,7 +9,7 @@ from typing import Unpack
 import numpy as np
 import pandas as pd
 
-from nmc.cells.package import AnyModel, Package, as_package
+from nmc.cells.package import AnyModel, Package, as_package, each_model
 from nmc.cells.protocols import STEP_MS, STEP_START_MS, describe, drive, efel_values, simulate_step
 from nmc.cells.settings import (
     THRESHOLD_MV,
@@ -283,7 +283,7 @@ def simulate_steps(
         Model name → trace, in the order given.
     """
     n_workers = check_setting("n_workers", n_workers)
-    packages = [as_package(model) for model in models]
+    packages = [as_package(model) for model in each_model(models)]
     if not packages:
         raise ProtocolError("models: the list is empty; name at least one model.")
     settings = {"mode": "converged", **settings}

@@ -10,6 +10,8 @@ import pandas as pd
 
 from nmc.cells.package import AnyModel, Package, as_package
 from nmc.cells.reconstruction import ARRAYS, NEURITES
+from nmc.data.files import written
+from nmc.errors import PackageError
 
 #: SWC's numbers are those of MorphIO's section types; the soma is 1.
 _SWC_SOMA = 1
@@ -122,9 +124,7 @@ def to_swc(model: AnyModel, path: str | Path, *, axon: bool = True) -> Path:
     Raises
     ------
     PackageError
-        The package or its morphology cannot be read.
-    OSError
-        The file cannot be written.
+        The package or its morphology cannot be read, or the file not be written.
     """
     package = as_package(model)
     tree = package.reconstruction
@@ -146,6 +146,7 @@ def to_swc(model: AnyModel, path: str | Path, *, axon: bool = True) -> Path:
         f"{number} {kind} {x:.6g} {y:.6g} {z:.6g} {radius:.6g} {parent}\n"
         for number, (kind, x, y, z, radius, parent) in enumerate(rows, start=1)
     )
-    path = Path(path)
-    path.write_text(head + "".join(lines), "utf-8")
+    path = Path(path).expanduser()
+    with written(path, PackageError) as draft:
+        draft.write_text(head + "".join(lines), "utf-8")
     return path

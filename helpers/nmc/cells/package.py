@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -262,6 +262,11 @@ def as_package(model: AnyModel, *, trust: bool = False) -> Package:
     return package
 
 
+def each_model(models: Iterable[AnyModel] | AnyModel) -> list[AnyModel]:
+    """Return several models as a list; one alone is a list of one."""
+    return [models] if isinstance(models, AnyModel) else list(models)
+
+
 def _remember(package: Package) -> None:
     """Note a package that was given by its path: its content says whether it is real."""
     own = package.origin == known.OWN
@@ -379,10 +384,10 @@ def _as_path(model: Any) -> Path | None:
         return None
     try:
         path = Path(model).expanduser()
-        there = path.exists()
+        there = model != "" and path.exists()
     except (TypeError, ValueError, OSError, RuntimeError) as error:
         raise UnknownNameError(f"{model!r} is neither a model nor a path: {error}.") from error
-    if not there and (isinstance(model, os.PathLike) or len(path.parts) > 1):
+    if not there and (isinstance(model, os.PathLike) or str(model) != path.stem):
         raise PackageError(f"There is no package at {path}.")
     return path if there else None
 

@@ -15,7 +15,7 @@ from mpl_toolkits.axes_grid1.anchored_artists import AnchoredSizeBar
 
 from nmc import style
 from nmc.cells.morphology import load_morphology
-from nmc.cells.package import AnyModel, as_package
+from nmc.cells.package import AnyModel, as_package, each_model
 from nmc.cells.plots import NEURITE_COLOURS
 from nmc.data.figures import figure, framed
 from nmc.viewer3d import view_3d
@@ -113,7 +113,7 @@ def plot_morphologies(
     -------
     numpy.ndarray of matplotlib Axes, one a model
     """
-    packages = [as_package(model) for model in models]
+    packages = [as_package(model) for model in each_model(models)]
     tables = [load_morphology(package) for package in packages]
     columns = min(columns, len(packages))
     half, heights = _room(tables, columns)

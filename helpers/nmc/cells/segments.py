@@ -16,6 +16,7 @@ from nmc.cells.known import file_hashes
 from nmc.cells.mechanisms import ported, run_cached
 from nmc.cells.package import SYNAPSES, AnyModel, Package, as_package, read_package
 from nmc.cells.package_files import SECTION_ARRAYS, SECTION_LISTS, evaluate, without_comments
+from nmc.cells.stimuli import Stimulus
 from nmc.data.archive import content_digest
 from nmc.data.files import atomic_folder, cache_folder
 from nmc.errors import PackageError, UnknownNameError
@@ -108,12 +109,13 @@ def record_channels(model: AnyModel, place: str = "soma[0](0.5)") -> dict[str, s
 
     Raises
     ------
-    PackageError
-        There is no such section, or a MOD file does not let its current be seen from outside.
+    ProtocolError, PackageError
+        That is no place; there is no such section; a MOD file hides its current.
     """
     package = as_package(model)
+    Stimulus(at=place)
     package.check_section(place.partition("(")[0])
-    there = dict(zip(SECTION_ARRAYS, SECTION_LISTS, strict=True))[place.partition("[")[0]]
+    there = _LIST_OF[re.split(r"\W", place)[0]]
     found = {}
     for channel in (*package.mechanisms.get("all", ()), *package.mechanisms.get(there, ())):
         if channel == "pas":
@@ -241,7 +243,9 @@ def scale_channels(
         is negative or not finite, or files changed after the package was loaded.
     """
     package = as_package(model, trust=trust)
-    lists = [section_lists] if isinstance(section_lists, str) else list(section_lists)
+    if not isinstance(factors, Mapping):
+        raise PackageError(f"Factors are given as {{'Ih': 0.5}}, by channel, not as {factors!r}.")
+    lists = [section_lists] if isinstance(section_lists, str | None) else list(section_lists)
     for name in lists:
         if name not in SECTION_LISTS:
             raise UnknownNameError.of("section list", name, SECTION_LISTS)

@@ -219,7 +219,7 @@ class Chirp(_Formula):
     f_start_Hz: float = 0.0
 
     def _values(self, t_ms: np.ndarray) -> np.ndarray:
-        t, length = t_ms / 1000, self.duration_ms / 1000
+        t, length = t_ms / 1000, self.duration_ms / 1000 or 1.0
         turns = self.f_start_Hz * t + (self.f_end_Hz - self.f_start_Hz) * t**2 / (2 * length)
         return self.amplitude_nA * np.sin(2 * np.pi * turns)
 
@@ -290,6 +290,7 @@ def background_conductances(
     -------
     list of OUConductance
     """
+    scale = as_number(scale, where="scale", low=0, high=1e3, error=ProtocolError)
     return [
         OUConductance(delay_ms, duration_ms, 12.1 * scale, 3.0 * scale, 2.728, 0.0, seed, at=at),
         OUConductance(
@@ -340,7 +341,7 @@ class SynapseTrain(Stimulus):
         """Check numbers and order; see `Stimulus`."""
         super().__post_init__()
         self._ascending("times_ms")
-        if isinstance(self.synapses, str | bytes) or np.ndim(self.synapses) != 1:
+        if isinstance(self.synapses, str | bytes) or np.shape(self.synapses) in ((), (0,)):
             self._refuse(f"synapses: {self.synapses!r} is no list of numbers")
         found = as_counts(
             np.asarray(self.synapses).tolist(), where="SynapseTrain, synapses", error=ProtocolError
@@ -401,7 +402,8 @@ def as_stimuli(given: Any, sampling_ms: float) -> list[Stimulus]:
     """Return stimuli as a list; an array is a current into the soma (nA) every `sampling_ms`."""
     if isinstance(given, Stimulus) or _are_numbers(given):
         given = [given]
-    if isinstance(given, str | Mapping) or not hasattr(given, "__iter__"):
+    is_table = getattr(given, "ndim", 1) != 1  # of times and currents, say
+    if isinstance(given, str | Mapping) or not hasattr(given, "__iter__") or is_table:
         raise ProtocolError(f"stimuli: {given!r} is no stimulus, array of nA, or list of those.")
     found = []
     for number, one in enumerate(given, 1):

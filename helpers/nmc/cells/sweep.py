@@ -22,7 +22,7 @@ import pandas as pd
 
 from nmc import recomputed
 from nmc.cells import mechanisms
-from nmc.cells.package import AnyModel, as_package
+from nmc.cells.package import AnyModel, as_package, each_model
 from nmc.cells.settings import check_arguments, check_setting
 from nmc.code_hash import code_hash
 from nmc.errors import PartsError, ProtocolError, SimulationError, SourceError, UnknownNameError
@@ -136,7 +136,7 @@ def sweep(
     settings = _check(protocol, settings)
     workers = check_setting("n_workers", n_workers)
     tasks: dict[str, tuple] = {}
-    for model in models:
+    for model in each_model(models):
         package = as_package(model, trust=trust)
         package.check_trusted()
         told = {**package.source, "package_sha256": package.content_sha256, "trusted": True}

@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from nmc import names
 from nmc.cells.morphology import section_paths
-from nmc.cells.package import AnyModel, Package, as_package
+from nmc.cells.package import AnyModel, Package, as_package, each_model
 from nmc.circuit.synapses import pathway_keys
 from nmc.errors import PackageError, SynapseError
 from nmc.factsheets.pathways import load_pathways
@@ -175,7 +175,7 @@ def compute_innervation(models: Iterable[AnyModel], *, progress: bool = True) ->
     UnknownNameError, PackageError
         No such model; a package cannot be read.
     """
-    bar = tqdm(list(models), unit="cell", leave=False, disable=None if progress else True)
+    bar = tqdm(each_model(models), unit="cell", leave=False, disable=None if progress else True)
     rows = [row for model in bar for row in _innervate(as_package(model))]
     columns = ["model", "post_mtype", "pre_mtype", "excitatory", "zone", "synapses", "expected"]
     return pd.DataFrame(rows, columns=columns).astype({"synapses": int, "expected": float})
@@ -256,7 +256,7 @@ def compare_synapses(models: Iterable[AnyModel], *, min_senders: int = 10) -> pd
     least = as_count(min_senders, where="min_senders", error=SynapseError)
     sheet, parts = load_pathways(), []
     sheet.index = pathway_keys(sheet)
-    for package in map(as_package, models):
+    for package in map(as_package, each_model(models)):
         rows = package.synapses.groupby("pre_mtype").agg(
             senders=("pre_cell", "nunique"), synapses=("pre_cell", "size"),
             weight_nS=("weight_nS", "mean"), U=("utilisation", "mean"),

@@ -86,21 +86,22 @@ def make_connectome(
         raise ConnectomeError(
             f"A {type(adjacency).__name__} is no adjacency; give a matrix, sparse or not."
         )
-    shape, values = adjacency.shape, adjacency.data if sparse.issparse(adjacency) else adjacency
+    shape, dtype = adjacency.shape, adjacency.dtype
     if len(shape) != 2 or shape[0] != shape[1]:
         raise ConnectomeError(f"The adjacency has shape {shape}; it must be square.")
-    if values.dtype.kind not in "biuf" or np.isnan(values).any():
-        raise ConnectomeError(f"The adjacency holds what is no number ({values.dtype}).")
-    given = {"mtype": types, "layer": layers, "excitatory": excitatory} | dict(
-        {} if columns is None else columns
-    )
+    if dtype.kind not in "biuf" or (dtype.kind == "f" and np.isnan(adjacency.sum(dtype=float))):
+        raise ConnectomeError(f"The adjacency holds what is no number ({dtype}).")
+    given = {"mtype": types, "layer": layers, "excitatory": excitatory} | {
+        str(name): values for name, values in ({} if columns is None else columns).items()
+    }
     if positions is not None:
-        places = np.asarray(positions, float)
+        places = np.asarray(positions, object)
         if places.shape != (shape[0], 3):
             raise ConnectomeError(f"Positions have shape {places.shape}, not ({shape[0]}, 3).")
-        given |= dict(zip(POSITION, places.T, strict=True))
+        given |= dict(zip(POSITION, places.T.tolist(), strict=True))
     neurons = _neuron_table(shape[0], {k: v for k, v in given.items() if v is not None})
-    graph = sparse.csr_array(adjacency, copy=True)
+    # A matrix may list a place twice: added up as bool or float, which cannot overflow.
+    graph = sparse.csr_array(adjacency.astype(float if weights else bool))
     n_self = int(np.count_nonzero(graph.diagonal()))
     if n_self:
         pre = np.repeat(np.arange(shape[0], dtype=np.int32), np.diff(graph.indptr))
@@ -145,13 +146,19 @@ def from_edges(
     for column in (pre, post) if weight is None else (pre, post, weight):
         if column not in edges:
             known = ", ".join(map(str, edges.columns))
-            raise ConnectomeError(f"The connections have no column {column!r}; they have {known}.")
+            raise ConnectomeError(
+                f"The connections have no column {column!r}; they have {known}. Say which by "
+                "pre=, post=, weight=; if header or separator differ, use pandas.read_csv first."
+            )
     ends = edges[pre], edges[post]
     if neurons is None:
-        known = pd.Index(pd.unique(pd.concat(ends, ignore_index=True)))
-        table = pd.DataFrame({id: known.sort_values()})
+        table = pd.DataFrame({id: pd.factorize(pd.concat(ends, ignore_index=True), sort=True)[1]})
     else:
         table = _table(neurons).reset_index(drop=True)
+        if id not in (*table, "id"):
+            raise ConnectomeError(
+                f"The neurons have no column {id!r}; they have {', '.join(map(str, table))}."
+            )
     known = pd.Index(table[id]) if id in table else pd.RangeIndex(len(table))
     if not known.is_unique or known.hasnans:
         raise ConnectomeError(f"A neuron's {id!r} is missing or that of another neuron, too.")
@@ -239,22 +246,26 @@ def from_graphml(path: str | Path) -> Connectome:
         "boolean": lambda text: text.strip().lower() == "true",
     }  # fmt: skip
     keys: dict[str, tuple[str, Callable]] = {}
+    usual: dict[str, dict[str, str]] = {"node": {}, "edge": {}}
     nodes: dict[str, dict] = {}
-    ends, values, name = [], [], path.stem
+    ends, values, name = [], [], ""
     try:
         for event, item in ElementTree.iterparse(path, ("start", "end")):
             tag = item.tag.rpartition("}")[2]
             if event == "start":
                 if tag == "graph":
-                    name = item.get("id") or name
+                    name = item.get("id") or path.stem
                     if item.get("edgedefault") != "directed":
                         raise FormatError(f"{path.name}: the graph has no direction.")
                 continue
             if tag == "key":
                 kind = read.get(item.get("attr.type"), str)
                 keys[item.get("id")] = item.get("attr.name") or item.get("id"), kind
-            elif tag in ("node", "edge"):
-                found = {d.get("key"): d.text or "" for d in item}
+                text, of = item.findtext("{*}default"), item.get("for", "all")
+                for one in usual if of == "all" else usual.keys() & {of}:
+                    usual[one] |= {} if text is None else {item.get("id"): text}
+            elif tag in usual:
+                found = usual[tag] | {d.get("key"): d.text or "" for d in item}
                 data = {keys[k][0]: keys[k][1](text) for k, text in found.items() if k in keys}
                 if tag == "edge":
                     ends.append((item.get("source"), item.get("target")))
@@ -264,6 +275,8 @@ def from_graphml(path: str | Path) -> Connectome:
                 else:
                     nodes[item.get("id")] = data
                 item.clear()
+        if not name:
+            raise FormatError(f"{path.name} is no GraphML: it holds no graph.")
         return _from_graph(nodes, ends, values, name, numbered=map(str, range(len(nodes))))
     except ConnectomeError:
         raise
@@ -298,6 +311,7 @@ def from_sonata(config: str | Path, population: str | None = None) -> Connectome
         {name: arrays[f"column {i}"] for i, name in enumerate(meta["columns"])},
         index=range(meta["nodes"]),
     )
+    table = table.replace("", None)
     found = _from_table(table, *ends[:2], meta["population"], ends[2])
     return found if (found.weights > 1).any() else replace(found, weights=None)
 
@@ -307,7 +321,8 @@ def _existing(path: str | Path) -> Path:
         raise ConnectomeError(f"The place to read from is a path, not {path!r}.")
     path = Path(path).expanduser()
     if not path.is_file():
-        raise MissingFileError(f"There is no file {path}.")
+        folder = path.is_dir()
+        raise MissingFileError(f"There is no file {path}{', but a folder' if folder else ''}.")
     return path
 
 
@@ -317,7 +332,7 @@ def _table(what: pd.DataFrame | str | Path) -> pd.DataFrame:
         return what
     path = _existing(what)
     try:
-        if path.suffix == ".parquet":
+        if path.suffix in (".parquet", ".pq"):
             return pd.read_parquet(path)
         return pd.read_csv(path, sep="\t" if ".tsv" in path.suffixes else ",")
     except Exception as error:  # of whatever kind: only pandas and pyarrow are at work
@@ -402,7 +417,8 @@ def _numbers(name: str, column: pd.Series | None, n: int, parse: Callable) -> pd
 def _column(name: str, values: Iterable, n: int) -> pd.Series:
     if isinstance(values, str) or not isinstance(values, Iterable):
         raise ConnectomeError(f"{name} is a value for each of {n} neurons, not {values!r}.")
-    column = values if isinstance(values, pd.Series) else pd.Series(list(values))
+    kept = isinstance(values, pd.Series | pd.api.extensions.ExtensionArray)
+    column = pd.Series(values if kept else list(values))
     if len(column) != n:
         raise ConnectomeError(f"There are {n} neurons, but {len(column)} values of {name}.")
     return column.reset_index(drop=True)

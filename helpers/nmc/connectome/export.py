@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from importlib import import_module
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape, quoteattr
@@ -22,7 +22,7 @@ from scipy import sparse
 
 from nmc.connectome.arrays import check_connectome
 from nmc.connectome.graph import POSITION, Connectome
-from nmc.data.files import atomic_write
+from nmc.data.files import written
 from nmc.errors import ConnectomeError, MissingLibraryError
 
 if TYPE_CHECKING:
@@ -135,13 +135,13 @@ def to_parquet(connectome: Connectome, folder: str | Path) -> Path:
     columns = dict(zip(("pre", "post"), _ends(connectome), strict=True))
     if connectome.weights is not None:
         columns["weight"] = connectome.weights
-    tables = {
-        "neurons": pa.Table.from_pandas(connectome.neurons, preserve_index=False),
-        "connections": pa.table(columns),
-    }
-    for name, table in tables.items():
+    try:
+        neurons = pa.Table.from_pandas(connectome.neurons, preserve_index=False)
+    except pa.ArrowException as error:
+        raise ConnectomeError(f"Parquet has one kind of value a column: {error}.") from error
+    for name, table in (("neurons", neurons), ("connections", pa.table(columns))):
         table = table.replace_schema_metadata({**(table.schema.metadata or {}), **facts})
-        with _written(folder / f"{name}.parquet") as path:
+        with written(folder / f"{name}.parquet", ConnectomeError) as path:
             pq.write_table(table, path)
     return folder
 
@@ -161,7 +161,7 @@ def to_graphml(connectome: Connectome, path: str | Path) -> Path:
     """
     check_connectome(connectome)
     path = _place(path)
-    with _written(path) as draft, draft.open("w", encoding="utf-8") as out:
+    with written(path, ConnectomeError) as draft, draft.open("w", encoding="utf-8") as out:
         out.writelines(_graphml(connectome))
     return path
 
@@ -189,14 +189,15 @@ def to_sonata(connectome: Connectome, folder: str | Path, population: str = "nmc
     libsonata writes the edge index (extra ``export``).
     """
     check_connectome(connectome)
-    if not isinstance(population, str) or not population or "/" in population:
-        raise ConnectomeError(f"The population needs a name without '/', not {population!r}.")
+    for name in (population, *connectome.neurons):
+        if not isinstance(name, str) or not name or "/" in name:
+            raise ConnectomeError(f"SONATA needs names without '/', not {name!r}.")
     libsonata = _library("libsonata", "pip install 'nmc[export]'")
     folder = _place(folder)
     edges = f"{population}__{population}__chemical"
-    with _written(folder / "nodes.h5") as draft:
+    with written(folder / "nodes.h5", ConnectomeError) as draft:
         _write_nodes(draft, connectome, population)
-    with _written(folder / "edges.h5") as draft:
+    with written(folder / "edges.h5", ConnectomeError) as draft:
         _write_edges(draft, connectome, population, edges)
         n = connectome.n_neurons
         libsonata.EdgePopulation.write_indices(str(draft), edges, n, n)
@@ -211,7 +212,7 @@ def to_sonata(connectome: Connectome, folder: str | Path, population: str = "nmc
             ],
         },
     }
-    with _written(folder / "circuit_config.json") as draft:
+    with written(folder / "circuit_config.json", ConnectomeError) as draft:
         draft.write_text(json.dumps(config, indent=1) + "\n", "utf-8")
     return folder / "circuit_config.json"
 
@@ -220,18 +221,6 @@ def _place(path: str | Path) -> Path:
     if not isinstance(path, str | Path):
         raise ConnectomeError(f"The place to write to is a path, not {path!r}.")
     return Path(path).expanduser()
-
-
-@contextmanager
-def _written(path: Path) -> Iterator[Path]:
-    """Give a draft that becomes `path` when the block succeeds; say what is in the way."""
-    try:
-        with atomic_write(path) as draft:
-            yield draft
-    except OSError as error:
-        raise ConnectomeError(
-            f"{path} cannot be written ({error.strerror or error}): choose another place."
-        ) from error
 
 
 def _write_nodes(path: Path, connectome: Connectome, population: str) -> None:
@@ -250,9 +239,9 @@ def _write_nodes(path: Path, connectome: Connectome, population: str) -> None:
                 missing = column.isna().any()
                 inside[name] = column.to_numpy(float, na_value=np.nan) if missing else column
             else:
-                column = column.astype("category")
-                inside[name] = column.cat.codes.to_numpy(np.uint32)
-                labels = [str(label) for label in column.cat.categories]
+                column = column.map(str, na_action="ignore").astype("category")
+                labels = [*column.cat.categories, *[""] * column.hasnans]  # "": unknown
+                inside[name] = (column.cat.codes.to_numpy(int) % len(labels)).astype(np.uint32)
                 inside.create_dataset(f"@library/{name}", data=labels, dtype=h5py.string_dtype())
 
 
@@ -299,13 +288,10 @@ def _graphml(connectome: Connectome) -> Iterator[str]:
         )
         yield f'<node id="{i}">{"".join(parts)}</node>\n'
     ends = [ends.tolist() for ends in _ends(connectome)]
-    if weights is None:
-        for pre, post in zip(*ends, strict=True):
-            yield f'<edge source="{pre}" target="{post}"/>\n'
-    else:
-        for pre, post, weight in zip(*ends, weights.tolist(), strict=True):
-            data = f'<data key="edge weight">{weight}</data>'
-            yield f'<edge source="{pre}" target="{post}">{data}</edge>\n'
+    values = [] if weights is None else weights.tolist()
+    for pre, post, weight in zip_longest(*ends, values):
+        data = "" if weight is None else f'<data key="edge weight">{weight}</data>'
+        yield f'<edge source="{pre}" target="{post}">{data}</edge>\n'
     yield "</graph>\n</graphml>\n"
 
 
@@ -329,11 +315,10 @@ def _ends(connectome: Connectome) -> tuple[np.ndarray, np.ndarray]:
 
 def _plain_columns(connectome: Connectome) -> dict[str, list]:
     """Columns of the neuron table as Python's own values; None where one is unknown."""
-    found = {}
-    for name, column in connectome.neurons.items():
-        values = column.astype(object)
-        found[str(name)] = [None if pd.isna(v) else v for v in values.tolist()]
-    return found
+    return {
+        name: column.astype(object).where(column.notna(), None).tolist()
+        for name, column in connectome.neurons.items()
+    }
 
 
 def _library(name: str, how: str):

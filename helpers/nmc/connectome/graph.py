@@ -369,9 +369,9 @@ def canonical(adjacency: sparse.sparray) -> sparse.csr_array:
             raise ConnectomeError(
                 f"{number:,} {what} are more than a connectome can number ({MOST:,}): take a part."
             )
-    csr = sparse.csr_array(adjacency)
-    if csr.dtype != bool or not csr.data.all():
-        csr = csr.astype(bool)
+    csr = sparse.csr_array(adjacency.astype(bool, copy=False))
+    if not csr.data.all():
+        csr = csr.copy()
         csr.eliminate_zeros()
     csr.sum_duplicates()
     csr.sort_indices()
@@ -384,7 +384,7 @@ def canonical(adjacency: sparse.sparray) -> sparse.csr_array:
 
 def weighted(matrix: sparse.sparray | np.ndarray) -> tuple[sparse.csr_array, np.ndarray]:
     """Return the `canonical` structure of weights, and its values; those of one place add up."""
-    csr = sparse.csr_array(matrix, dtype=float, copy=True)
+    csr = sparse.csr_array(matrix.astype(float))
     csr.sum_duplicates()
     csr.eliminate_zeros()
     if not np.isfinite(csr.data).all():

@@ -95,6 +95,17 @@ def atomic_write(target: Path) -> Iterator[Path]:
 
 
 @contextmanager
+def written(path: Path, error: type[NMCError]) -> Iterator[Path]:
+    """Give a draft that becomes `path` when the block succeeds; say what is in the way."""
+    try:
+        with atomic_write(path) as draft:
+            yield draft
+    except OSError as exc:
+        why = exc.strerror or exc
+        raise error(f"{path} cannot be written ({why}): choose another place.") from exc
+
+
+@contextmanager
 def atomic_folder(target: Path) -> Iterator[Path]:
     """Give a temporary folder; it becomes `target` when the block succeeds and nobody was first."""
     temporary = _beside(target)
