@@ -17,7 +17,7 @@ from nmc.cells.package import read_package
 from nmc.cells.protocols import simulate_currents
 from nmc.cells.stimuli import Step
 from nmc.child import run_child
-from nmc.errors import FormatError, ProtocolError
+from nmc.errors import FormatError, ProtocolError, UnknownNameError
 
 from .conftest import PYRAMIDAL, SMALL
 
@@ -207,7 +207,20 @@ def test_a_shorter_step_has_to_be_stronger(small):
         assert (run.attrs["spike_count"] > 0) == fires
 
 
-@pytest.mark.parametrize("accuracy", [0, 1, -0.1, float("nan")])
+@pytest.mark.parametrize("accuracy", [0, 1, -0.1, float("nan"), "fine"])
 def test_an_accuracy_that_cannot_be_is_refused(small, accuracy):
     with pytest.raises(ProtocolError, match="accuracy"):
         nmc.simulate_threshold(small, accuracy=accuracy)
+
+
+def test_a_number_that_is_missing_in_a_list_is_named(small):
+    with pytest.raises(ProtocolError, match="rate of L1_HAC .Hz.: the value is missing"):
+        nmc.simulate_bombardment(small, {"L1_HAC": None})
+    with pytest.raises(ProtocolError, match="amplitude_nA, value 2: the value is missing"):
+        nmc.simulate_fi(small, [0.1, None])
+
+
+def test_a_feature_that_efel_has_not_is_named():
+    trace = pd.DataFrame({"t_ms": np.arange(100) * 0.1, "v_mV": np.full(100, -70.0)})
+    with pytest.raises(UnknownNameError, match="eFEL feature 'AP_hight'. Did you mean 'AP_height'"):
+        nmc.compute_features(trace, {"height": "AP_hight"})

@@ -4,7 +4,7 @@ import nmc
 import numpy as np
 import pytest
 from nmc.cells.settings import calcium_class, scale_synapses
-from nmc.errors import NMCError, ProtocolError, SynapseError, UnknownNameError
+from nmc.errors import CircuitError, NMCError, ProtocolError, SynapseError, UnknownNameError
 
 HAC = "L1_HAC_cNAC187_1"
 # At 1.2 mM, with 1.2⁴ = 2.0736: 2.79⁴ = 60.592 gives 76.592/16 · 2.0736/62.666 = 0.1584, and
@@ -65,6 +65,8 @@ def test_a_package_s_synapses_are_scaled_row_by_row():
 def test_a_plan_holds_its_conditions():
     connectome = nmc.default_connectome()
     chosen = nmc.choose_neurons(connectome, {"L1_HAC": 2, "L23_PC": 2}, rng=0)
+    with pytest.raises(CircuitError, match="models is given by m-type"):
+        nmc.plan_circuit(connectome, chosen, models=HAC)
     usual, low = (
         nmc.plan_circuit(connectome, chosen, missing="skip", **kw)
         for kw in ({}, {"calcium_mM": 1.2})

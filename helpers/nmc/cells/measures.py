@@ -208,14 +208,10 @@ def simulate_threshold(
 
     Raises
     ------
-    ProtocolError
-        `accuracy` is not between 0 and 1.
     SimulationError
         The cell fires without a step, or not even at 32 times the package's weakest. Others as
         `nmc.simulate_step`.
     """
-    if not 0 < accuracy < 1:
-        raise ProtocolError(f"accuracy is a share between 0 and 1, not {accuracy!r}.")
     package = as_package(model)
     refuse_settings("threshold", settings, "window_ms")
     tried, held = [], float("nan")

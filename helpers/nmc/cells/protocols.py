@@ -29,7 +29,7 @@ from nmc.cells.settings import (
     choose,
 )
 from nmc.cells.stimuli import Current, Step, Stimulus, SynapseTrain, as_stimuli
-from nmc.errors import FormatError, ProtocolError
+from nmc.errors import FormatError, ProtocolError, UnknownNameError
 
 #: The packages' step protocol: holding current all along, a step from 700 to 2700 ms.
 STEP_START_MS, STEP_MS, STEP_TOTAL_MS = 700.0, 2000.0, 3000.0
@@ -307,6 +307,8 @@ def compute_features(
     ------
     FormatError
         The table is no trace: it lacks ``t_ms`` or ``v_mV``, or has no rows.
+    UnknownNameError
+        eFEL has no such feature.
     """
     if not {"t_ms", "v_mV"} <= set(trace.columns) or trace.empty:
         raise FormatError(
@@ -334,6 +336,9 @@ def efel_values(
     """eFEL's values by feature, None where none; its state is global: a thread at a time."""
     import efel
 
+    for name in names:
+        if name not in (known := efel.get_feature_names()):
+            raise UnknownNameError.of("eFEL feature", name, known)
     given = {
         "T": trace["t_ms"].to_numpy(float),
         "V": trace["v_mV"].to_numpy(float),

@@ -111,6 +111,7 @@ RANGES: Mapping[str, tuple[float, float]] = {
     "release_scale": (0.0, 1e3),
     "weight_scale": (0.0, 1e3),
     "timeout_s": (0.0, 1e9),
+    "accuracy": (1e-6, 0.99),
 }
 #: Setting that is a whole number → lowest and highest value.
 COUNTS: Mapping[str, tuple[int, int]] = {
@@ -128,9 +129,9 @@ _TARGET = re.compile(r"\w+(?:\[\d+\])?\([0-9.]+\)\.\w+")
 
 def check_setting(name: str, value: Any, *, where: str = "") -> Any:
     """Return one setting, checked; None, which stands for the default, and other names as given."""
-    where = where or name
-    if value is None:
+    if value is None and not where:
         return None
+    where = where or name
     if name in COUNTS or name in RANGES:
         if isinstance(value, str | bytes):
             raise ProtocolError(f"{where}: {value!r} is text; give a number.")
@@ -157,7 +158,7 @@ def check_numbers(name: str, values: Iterable) -> list[float]:
         raise ProtocolError(f"{name}: {values!r} is no list of numbers.")
     kind = "delay_ms" if name == "window_ms" else name
     found = [check_setting(kind, v, where=f"{name}, value {i}") for i, v in enumerate(values, 1)]
-    if not found or None in found:
+    if not found:
         raise ProtocolError(f"{name}: the list is empty; give at least one value.")
     return found
 

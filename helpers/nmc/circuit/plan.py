@@ -220,6 +220,8 @@ def plan_circuit(
     receiving package, another cell's for each connection while there are enough; its delay is
     the distance of the somata over 300 µm/ms and 0.5 ms.
     """
+    if not isinstance(models, Mapping | None):
+        raise CircuitError(f"models is given by m-type, {{'L1_HAC': …}}, not as {models!r}.")
     if missing not in ("error", "skip"):
         raise CircuitError(f"missing is 'error' or 'skip'; got {missing!r}.")
     drive = _number(drive, where="drive", low=-100, high=100)
