@@ -48,6 +48,13 @@ def test_several_models_step_in_the_order_given(small, pyramidal):
     traces = nmc.simulate_steps([small, pyramidal], 1)
     assert list(traces) == [SMALL, PYRAMIDAL]
     assert traces[SMALL].equals(nmc.simulate_step(small, 1, mode="converged"))
+    # A variant goes by its model's name, and is another cell.
+    variant = nmc.scale_channels(small, {"SKv3_1": 0.1})
+    both = nmc.simulate_steps([small, variant, small], 1)
+    assert list(both) == [SMALL, f"{SMALL}-{variant.content_sha256[:8]}"]
+    assert both[SMALL].equals(traces[SMALL]) and not np.allclose(
+        *(t["v_mV"] for t in both.values())
+    )
 
 
 def test_a_chirp_finds_the_resistance_at_rest_and_a_low_pass(small):

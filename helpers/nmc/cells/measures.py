@@ -9,7 +9,7 @@ from typing import Unpack
 import numpy as np
 import pandas as pd
 
-from nmc.cells.package import AnyModel, Package, as_package, each_model
+from nmc.cells.package import AnyModel, Package, as_package, by_name, each_model
 from nmc.cells.protocols import STEP_MS, STEP_START_MS, describe, drive, efel_values, simulate_step
 from nmc.cells.settings import (
     THRESHOLD_MV,
@@ -276,15 +276,16 @@ def simulate_steps(
     Returns
     -------
     dict of str to pandas.DataFrame
-        Model name → trace, in the order given.
+        Model name → trace, in the order given; a second package of one name as ``NAME-DIGEST``.
     """
     n_workers = check_setting("n_workers", n_workers)
-    packages = [as_package(model) for model in each_model(models)]
+    packages = by_name(as_package(model) for model in each_model(models))
     if not packages:
         raise ProtocolError("models: the list is empty; name at least one model.")
     settings = {"mode": "converged", **settings}
-    traces = _in_parallel(lambda p: simulate_step(p, step, **settings), packages, n_workers)
-    return {package.name: trace for package, trace in zip(packages, traces, strict=True)}
+    every = list(packages.values())
+    traces = _in_parallel(lambda p: simulate_step(p, step, **settings), every, n_workers)
+    return dict(zip(packages, traces, strict=True))
 
 
 @checks_settings

@@ -267,6 +267,16 @@ def each_model(models: Iterable[AnyModel] | AnyModel) -> list[AnyModel]:
     return [models] if isinstance(models, AnyModel) else list(models)
 
 
+def by_name(packages: Iterable[Package]) -> dict[str, Package]:
+    """Packages by name; another one of the same name gets the start of its digest, too."""
+    named: dict[str, Package] = {}
+    for package in packages:
+        digest = package.content_sha256
+        twice = named.get(package.name, package).content_sha256 != digest
+        named[f"{package.name}-{digest[:8]}" if twice else package.name] = package
+    return named
+
+
 def _remember(package: Package) -> None:
     """Note a package that was given by its path: its content says whether it is real."""
     own = package.origin == known.OWN

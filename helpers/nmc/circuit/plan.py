@@ -18,7 +18,7 @@ from nmc import names
 from nmc.cells.build import cell_spec
 from nmc.cells.measures import STEP_OVER_RHEOBASE
 from nmc.cells.mechanisms import rename_clashes
-from nmc.cells.package import AnyModel, Package, as_package
+from nmc.cells.package import AnyModel, Package, as_package, by_name
 from nmc.cells.settings import SynapseSettings, check_synaptic, scale_synapses
 from nmc.circuit.synaptome import contacts_of, to_spec
 from nmc.data import available
@@ -274,19 +274,10 @@ def _neuron_table(sub, numbers, models) -> tuple[pd.DataFrame, dict[str, Package
     turn = table.groupby("mtype").cumcount()
     chosen = [choice[m][k % len(choice[m])] for m, k in zip(table["mtype"], turn, strict=True)]
     packages = {package.content_sha256: package for package in chosen}
-    named = _name(rename_clashes(packages.values()))
+    named = by_name(rename_clashes(packages.values()))
     keys = {package.content_sha256: name for name, package in named.items()}
     table.insert(2, "model", [keys[package.content_sha256] for package in chosen])
     return table, named
-
-
-def _name(packages: list[Package]) -> dict[str, Package]:
-    """Packages by name; a second one of a name gets the start of its digest, too."""
-    named: dict[str, Package] = {}
-    for package in packages:
-        twice = package.name in named
-        named[f"{package.name}-{package.content_sha256[:8]}" if twice else package.name] = package
-    return named
 
 
 def _first_model(mtype: str) -> str:

@@ -15,8 +15,6 @@ from nmc.connectome.arrays import chosen_neurons, finite
 from nmc.errors import ConnectomeError, UnknownNameError
 from nmc.numbers import as_number, as_numbers
 
-#: Name of the cortical vertical in the neuron table; larger is nearer to the pia.
-VERTICAL = "y_um"
 POSITION = ("x_um", "y_um", "z_um")
 _TYPES = ("mtype", "layer", "excitatory")
 #: Partners of a neuron, those outside the volume included; dataset name in the file → column.
