@@ -32,7 +32,7 @@ _SIZE = (12.0, 4.2)
 
 
 @style.context()
-def plot_portrait(connectome: Connectome, package: Package, ax: Axes | None = None) -> Axes:
+def plot_portrait(connectome: Connectome, package: Package) -> Axes:
     """Draw a microcircuit on its side, the pia at the right, with one neuron and its partners.
 
     Parameters
@@ -42,8 +42,6 @@ def plot_portrait(connectome: Connectome, package: Package, ax: Axes | None = No
     package : Package
         Model whose branches are drawn, at the best connected neuron of its m-type (or of all
         neurons where the connectome has none of that type).
-    ax : matplotlib Axes, optional
-        Where to draw.
 
     Returns
     -------
@@ -51,10 +49,9 @@ def plot_portrait(connectome: Connectome, package: Package, ax: Axes | None = No
         Height in the column to the right; upwards the horizontal x and 0.8 of z; all in µm.
         What is nearer is larger and brighter.
     """
-    if ax is None:
-        ax = style.new_axes(width=_SIZE[0], height=_SIZE[1])
-        ax.figure.set_layout_engine("none")  # type: ignore[union-attr]
-        ax.set_position((0, 0, 1, 1))
+    ax = style.new_axes(width=_SIZE[0], height=_SIZE[1])
+    ax.figure.set_layout_engine("none")  # type: ignore[union-attr]
+    ax.set_position((0, 0, 1, 1))
     ax.figure.set_facecolor(_NIGHT)
     neurons = connectome.neurons
     where = _project(neurons)

@@ -31,9 +31,7 @@ PARTS = {"soma": "soma", "dend": "basal dendrite", "apic": "apical dendrite", "a
 
 
 @framed(height=3.2)
-def plot_trace(
-    trace: pd.DataFrame, *, column: str = "v_mV", label: str | None = None, ax: Axes | None = None
-) -> Axes:
+def plot_trace(trace: pd.DataFrame, *, column: str = "v_mV", ax: Axes | None = None) -> Axes:
     """Draw one trace, and below it when the stimulus was on.
 
     Parameters
@@ -42,10 +40,8 @@ def plot_trace(
         From a ``simulate_*`` call.
     column : str
         Which recording.
-    label : str, optional
-        For a legend.
     """
-    ax.plot(trace["t_ms"], trace[column], label=label, lw=0.8)
+    ax.plot(trace["t_ms"], trace[column], lw=0.8)
     _mark_stimulus(ax, trace.attrs)
     ax.set(xlabel="time (ms)", ylabel=units.label(column), title=_title(trace.attrs))
     ax.margins(x=0.01)

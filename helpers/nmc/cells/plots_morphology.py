@@ -24,15 +24,15 @@ from nmc.viewer3d import view_3d
 _MAX_SEGMENTS = 20_000
 
 
-def view_morphology(model: AnyModel, *, axon: bool = True):
+def view_morphology(model: AnyModel):
     """Show a reconstruction in space; it turns under the mouse, also on a static page.
+
+    A box in the legend hides a kind of neurite.
 
     Parameters
     ----------
     model : str, path, Model or Package
         As for `nmc.load_package`.
-    axon : bool
-        Show the axon too; its box in the legend hides it.
 
     Returns
     -------
@@ -40,8 +40,7 @@ def view_morphology(model: AnyModel, *, axon: bool = True):
     """
     package = as_package(model)
     points = load_morphology(package)
-    left_out = ["soma"] if axon else ["soma", "axon"]
-    neurites = points[~points["neurite"].isin(left_out)]
+    neurites = points[points["neurite"] != "soma"]
     every = int(np.ceil(len(neurites) / _MAX_SEGMENTS))
     ends, kinds, widths = [], [], []
     for (_, kind), rows in neurites.groupby(["section", "neurite"], sort=False, observed=True):
@@ -59,8 +58,7 @@ def view_morphology(model: AnyModel, *, axon: bool = True):
         widths=np.concatenate(widths).tolist(),
         colours=NEURITE_COLOURS,
         point_size=5.0,
-        alt=f"The reconstruction of {package.name}: soma, dendrites"
-        + (" and axon." if axon else "."),
+        alt=f"The reconstruction of {package.name}: soma, dendrites and axon.",
     )
 
 

@@ -380,17 +380,13 @@ def plot_offset_map(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def view_column(
-    connectome: Connectome, *, by: str = "layer", most: int = 4000, most_links: int = 250_000
-) -> View3D:
+def view_column(connectome: Connectome, *, most: int = 4000, most_links: int = 250_000) -> View3D:
     """Show the somata in space; a click on one shows whom it contacts and who contacts it.
 
     Parameters
     ----------
     connectome : Connectome
         With a neuron at least, and positions of all.
-    by : str
-        What the colours tell apart: ``layer`` or ``excitatory``.
     most : int
         Show every n-th neuron only when there are more.
     most_links : int
@@ -402,7 +398,6 @@ def view_column(
         Displayed by a notebook; ``.save(path)`` writes it as a page.
     """
     check_connectome(connectome, least=1)
-    check_choice(by, "Colours tell apart by", ("layer", "excitatory"))
     most = given_count(most, where="most", low=1)
     most_links = given_count(most_links, where="most_links")
     step = max(1, -(-connectome.n_neurons // most))
@@ -412,19 +407,13 @@ def view_column(
         if some.n_connections <= most_links:
             break
         step += 1
-    column = some.neurons[by]
-    colours = style.layer_colours(column)
-    if by == "excitatory":
-        column = column.astype("boolean").map({True: "excitatory", False: "inhibitory"})
-        column = column.fillna("unknown")
-        colours = {"excitatory": style.EXCITATORY, "inhibitory": style.INHIBITORY,
-                   "unknown": style.GREY}  # fmt: skip
+    layers = some.neurons["layer"].astype(str).tolist()
     return view_3d(
         some.positions,
-        column.astype(str).tolist(),
-        colours=colours,
+        layers,
+        colours=style.layer_colours(layers),
         connections=(some.adjacency.indptr, some.adjacency.indices),
         point_names=some.neurons["mtype"].astype(str).tolist(),
-        alt=f"The somata of {some.n_neurons:,} neurons in space, coloured by {by}; "
+        alt=f"The somata of {some.n_neurons:,} neurons in space, coloured by layer; "
         "the cortical surface is at the top.",
     )

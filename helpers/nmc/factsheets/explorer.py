@@ -198,8 +198,8 @@ def _filled(asset: str, **values: str) -> str:
 class TableView:
     """What `view_table` returns: shows its `table` in a notebook and in a built page."""
 
-    def __init__(self, table: pd.DataFrame, caption: str, height_px: int):
-        self.table, self._caption, self._height_px = table, caption, height_px
+    def __init__(self, table: pd.DataFrame, caption: str):
+        self.table, self._caption = table, caption
 
     def __repr__(self) -> str:
         return f"{self._caption}\n{self.table}"
@@ -211,12 +211,12 @@ class TableView:
         body = "".join(_table_row(row) for row in self.table.itertuples(index=False))
         return _filled(
             "table.html", ident=ident, caption=html.escape(self._caption),
-            note=html.escape(provenance.note()), height=str(self._height_px),
+            note=html.escape(provenance.note()),
             total=str(len(self.table)), head=head, body=body,
         )  # fmt: skip
 
 
-def view_table(table: pd.DataFrame, *, caption: str = "", height_px: int = 420) -> TableView:
+def view_table(table: pd.DataFrame, *, caption: str = "") -> TableView:
     """Show a table with a search box and headings that sort.
 
     Parameters
@@ -225,15 +225,13 @@ def view_table(table: pd.DataFrame, *, caption: str = "", height_px: int = 420) 
         Up to a few thousand rows; units are taken from the column names.
     caption : str
         One line above it.
-    height_px : int
-        Height of the part that scrolls.
 
     Returns
     -------
     TableView
         Shows itself in a notebook or a page.
     """
-    return TableView(table.reset_index(drop=True), caption, height_px)
+    return TableView(table.reset_index(drop=True), caption)
 
 
 def _heading(values: pd.Series, column: str) -> str:
