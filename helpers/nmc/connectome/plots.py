@@ -400,13 +400,10 @@ def view_column(connectome: Connectome, *, most: int = 4000, most_links: int = 2
     check_connectome(connectome, least=1)
     most = given_count(most, where="most", low=1)
     most_links = given_count(most_links, where="most_links")
-    step = max(1, -(-connectome.n_neurons // most))
-    some = connectome
+    some, step = connectome, max(1, -(-connectome.n_neurons // most))
     while step > 1 or some.n_connections > most_links:
         some = connectome.select(np.arange(0, connectome.n_neurons, step))
-        if some.n_connections <= most_links:
-            break
-        step += 1
+        step = step + 1 if some.n_connections > most_links else 1
     layers = some.neurons["layer"].astype(str).tolist()
     return view_3d(
         some.positions,

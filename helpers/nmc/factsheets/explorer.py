@@ -211,8 +211,7 @@ class TableView:
         body = "".join(_table_row(row) for row in self.table.itertuples(index=False))
         return _filled(
             "table.html", ident=ident, caption=html.escape(self._caption),
-            note=html.escape(provenance.note()),
-            total=str(len(self.table)), head=head, body=body,
+            note=html.escape(provenance.note()), total=str(len(self.table)), head=head, body=body,
         )  # fmt: skip
 
 
