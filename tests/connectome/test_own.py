@@ -1,6 +1,7 @@
 """A connectome of one's own: made from anything, measured and drawn like the portal's, and back."""
 
 import inspect
+import json
 import warnings
 
 import matplotlib.pyplot as plt
@@ -253,6 +254,28 @@ def test_what_a_format_cannot_hold_is_said(tmp_path):
     pytest.importorskip("libsonata")
     with pytest.raises(ConnectomeError, match="names without '/', not 'E/I'"):
         to_sonata(make_connectome(np.zeros((2, 2)), columns={"E/I": [1, 2]}), tmp_path)
+
+
+def test_sonata_of_others_has_variables_in_variables_and_files_of_many_populations(tmp_path):
+    """As the circuits of the Allen Institute: $NETWORK_DIR is "$BASE_DIR/network"."""
+    pytest.importorskip("libsonata")
+    first, second = own(), own(seed=5)
+    config = json.loads(to_sonata(first, tmp_path / "network/v1", "v1").read_text())
+    more = json.loads(to_sonata(second, tmp_path / "network/lgn", "lgn").read_text())
+    config["manifest"] = {"$BASE_DIR": ".", "$NET": "no", "$NETWORK_DIR": "$BASE_DIR/network"}
+    config["networks"] = {
+        kind: [
+            {**listed[kind][0], f"{kind}_file": f"$NETWORK_DIR/{population}/{kind}.h5"}
+            for population, listed in (("v1", config["networks"]), ("lgn", more["networks"]))
+        ]
+        for kind in ("nodes", "edges")
+    }
+    path = tmp_path / "circuit_config.json"
+    path.write_text(json.dumps(config))
+    same(first, from_sonata(path, "v1"))
+    same(second, from_sonata(path, "lgn"))
+    with pytest.raises(FormatError, match="no node population None, but v1, lgn"):
+        from_sonata(path)
 
 
 def test_graphml_has_values_for_all_that_say_none(tmp_path):

@@ -110,7 +110,9 @@ def test_sonata_counts_edges_where_it_says_nothing_else(tmp_path):
     assert back.n_connections == 4
 
 
-@pytest.mark.parametrize("wrong", [[1, 2], np.zeros(4), [1, 2, 3, np.nan], ["x"] * 4, [True] * 4])
+@pytest.mark.parametrize(
+    "wrong", [[1, 2], np.zeros(4), [1, 2, 3, np.nan], ["x"] * 4, [True] * 4, "abc", None]
+)
 def test_weights_that_are_none(wrong):
     ring = nmc.make_connectome(np.roll(np.eye(4), 1, axis=1))
     with pytest.raises(ConnectomeError, match=r"[Ww]eights"):

@@ -225,7 +225,9 @@ class Connectome:
             Finite numbers other than 0, in the order of ``adjacency.indices``: row by row.
         """
         graph = self.adjacency
-        values = as_numbers(np.asarray(weights), where="weights", error=ConnectomeError)
+        values = as_numbers(
+            np.atleast_1d(np.asarray(weights)), where="weights", error=ConnectomeError
+        )
         if values.shape != graph.indices.shape or not values.all():
             raise ConnectomeError(
                 f"Weights are a number other than 0 for each of {graph.nnz} connections."

@@ -345,13 +345,16 @@ def read_sonata(params: Mapping, report: Callable) -> tuple[dict, dict[str, np.n
         config = json.loads(path.read_text("utf-8"))
         places = {"$BASE_DIR": ".", **config.get("manifest", {})}
         networks = config["networks"]
-        with _open_in(path, places, networks["nodes"][0]["nodes_file"]) as file:
-            found = list(file["nodes"])
-            wanted = params["population"] or (found[0] if len(found) == 1 else None)
-            if wanted not in found:
-                raise FormatError(
-                    f"{path.name}: there is no node population {wanted!r}, but {', '.join(found)}."
-                )
+        found: dict[str, str] = {}
+        for listed in networks["nodes"]:
+            with _open_in(path, places, listed["nodes_file"]) as file:
+                found |= dict.fromkeys(file["nodes"], listed["nodes_file"])
+        wanted = params["population"] or (next(iter(found)) if len(found) == 1 else None)
+        if wanted not in found:
+            raise FormatError(
+                f"{path.name}: there is no node population {wanted!r}, but {', '.join(found)}."
+            )
+        with _open_in(path, places, found[wanted]) as file:
             n, columns = _nodes(file["nodes"][wanted])
         ends = [np.empty((3, 0), np.int64)]
         for listed in networks["edges"]:
@@ -374,8 +377,9 @@ def read_sonata(params: Mapping, report: Callable) -> tuple[dict, dict[str, np.n
 
 
 def _open_in(config: Path, places: Mapping[str, str], file: str) -> h5py.File:
-    for variable, place in places.items():
-        file = file.replace(variable, place)
+    longest_first = sorted(places, key=len, reverse=True)
+    for variable in longest_first * len(places):  # one may stand in another's value
+        file = file.replace(variable, places[variable])
     return h5py.File(config.parent / file, "r")
 
 
