@@ -264,7 +264,7 @@ HOSTILE = {
     _type_twice: "L1_SLAC twice",
     _two: "holds 2 at row 5, column 7",
     _text: "expected 0/1 numbers",
-    _negative_count: "no count",
+    _negative_count: "is below 0|not between 0",
     _matrix_is_a_group: "not a dataset",
     _soft_cycle: "link",
     _hard_cycle: "no cMat",

@@ -13,7 +13,7 @@ readers made for it::
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import pairwise
 from math import prod
@@ -24,6 +24,7 @@ import numpy as np
 
 from nmc import names
 from nmc.errors import ConnectomeError, FormatError, NMCError, UnknownNameError
+from nmc.numbers import as_counts
 
 #: The group of matrices; the second spelling stands in some of the portal's files.
 CONNECTIVITY = ("connectivity", "connectivty")
@@ -128,8 +129,8 @@ def _member(parent: h5py.Group, name: str, kind: type, what: str):
     raise FormatError(f"{place} is not {what}.")
 
 
-def _mtypes(parent: h5py.Group) -> dict[str, str]:
-    """M-types among the members of a group, with their spelling there."""
+def _mtypes(parent: h5py.Group, known: Container[str] = names.MTYPES) -> dict[str, str]:
+    """M-types among the members of a group, all of them known, with their spelling there."""
     with _library(parent):
         members = list(parent)
     found: dict[str, str] = {}
@@ -142,6 +143,8 @@ def _mtypes(parent: h5py.Group) -> dict[str, str]:
             raise FormatError(
                 f"{parent.name} holds {mtype} twice, as {found[mtype]} and {spelled}."
             )
+        if mtype not in known:
+            raise FormatError(f"{parent.name} names {mtype}, which has no neurons in /populations.")
         found[mtype] = spelled
     return found
 
@@ -196,12 +199,8 @@ def _count(group: h5py.Group, name: str, n: int) -> np.ndarray:
             f"{data.name} has shape {data.shape} and type {data.dtype}; expected ({n}, 1) counts."
         )
     with _library(data):
-        values = np.asarray(data[()], float).ravel()
-    if not (np.isfinite(values).all() and (values >= 0).all() and (values < 2**31).all()):
-        raise FormatError(f"{data.name} holds a value that is no count.")
-    if (values != np.round(values)).any():
-        raise FormatError(f"{data.name} holds a value that is no whole number.")
-    return values.astype(np.int32)
+        values = data[()].ravel()
+    return as_counts(values, where=data.name, high=2**31 - 1).astype(np.int32)
 
 
 # --- connections
@@ -214,7 +213,7 @@ def _connections(
     if spelled is None:
         raise FormatError("it has no group /connectivity.")
     parent = _group(file, spelled)
-    groups = _known(parent, sizes)
+    groups = _mtypes(parent, sizes)
     firsts = np.cumsum([0, *sizes.values()])
     n_out, targets, weights, missing, n_self = [], [], [], [], 0
     for done, pre in enumerate(sizes):
@@ -253,15 +252,6 @@ def _connections(
     return wiring, missing, n_self
 
 
-def _known(parent: h5py.Group, sizes: dict[str, int]) -> dict[str, str]:
-    """M-types a group of /connectivity holds, with their spelling there."""
-    spelled = _mtypes(parent)
-    for mtype in spelled:
-        if mtype not in sizes:
-            raise FormatError(f"{parent.name} names {mtype}, which has no neurons in /populations.")
-    return spelled
-
-
 def _matrices(
     parent: h5py.Group, spelled: str | None, pre: str, sizes: dict[str, int]
 ) -> dict[str, tuple[h5py.Dataset, h5py.Dataset | None]]:
@@ -269,7 +259,7 @@ def _matrices(
     if spelled is None:
         return {}
     group, found = _group(parent, spelled), {}
-    posts = _known(group, sizes)
+    posts = _mtypes(group, sizes)
     for post in sizes:
         if post not in posts:
             continue
