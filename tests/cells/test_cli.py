@@ -19,6 +19,9 @@ def test_selections():
     assert len(select_models(["L1_HAC"])) == 15
     assert len(select_models(["L1_HAC_cNAC", "L1_HAC"])) == 15
     assert len(select_models(["all"])) == 1035
+    for said, meant in (("L1_SAC_cACint209_1", "L1_SLAC_cACint209_1"), ("L1_SAC", "L1_SLAC"),
+                        ("L1_SAC_cACint", "L1_SLAC_cAC"), ("L2/3", "L23")):  # fmt: skip
+        assert select_models([said]) == select_models([meant]) != []
     with pytest.raises(UnknownNameError, match="L1_HAC"):
         select_models(["L1_HAK_cNAC187_1"])
 

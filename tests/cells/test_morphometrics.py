@@ -71,7 +71,7 @@ def test_spheres_are_crossed_as_one_would_count(by_hand):
     table = compute_sholl(by_hand, step_um=20).set_index(["neurite", "radius_um"])["crossings"]
     assert table["axon"].tolist() == [1, 1, 0]  # the farthest tip is 49.2 µm away
     assert table["basal dendrite"].tolist() == [1, 1, 0]
-    with pytest.raises(ValueError, match="positive distance"):
+    with pytest.raises(ValueError, match="step_um: 0 is not between"):
         compute_sholl(by_hand, step_um=0)
 
 

@@ -19,7 +19,13 @@ from nmc.cells.package_files import SECTION_ARRAYS
 from nmc.cells.stimuli import Step
 from nmc.child import run_child
 from nmc.data.registry import item
-from nmc.errors import MechanismError, PackageError, ProtocolError, UnknownNameError
+from nmc.errors import (
+    MechanismError,
+    MissingFileError,
+    PackageError,
+    ProtocolError,
+    UnknownNameError,
+)
 
 from .conftest import PYRAMIDAL, SMALL
 
@@ -87,6 +93,29 @@ def test_a_file_that_cannot_be_written_is_one_sentence(mine, tmp_path, monkeypat
     assert nmc.to_swc(mine, "~/new/cell.swc") == tmp_path / "new" / "cell.swc"
     with pytest.raises(PackageError, match="cannot be written .*choose another place"):
         nmc.to_swc(mine, tmp_path)
+
+
+@pytest.mark.real
+def test_the_home_folder_is_meant_by_its_sign(mine, tmp_path, monkeypatch):
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.chdir(tmp_path)
+    assert nmc.copy_package(mine, "~/copies") == home / "copies" / SMALL
+    assert not Path("~").exists()
+    shutil.copy(nmc.fetch("sheet/layers"), home / "l.json")
+    assert len(nmc.load_layers("~/l.json")) == 5
+    for call in (nmc.load_layers, nmc.load_circuit, nmc.load_mtypes, nmc.port_package):
+        with pytest.raises(MissingFileError, match="is a path, not 3"):
+            call(3)
+
+
+@pytest.mark.real
+def test_a_kind_of_neurite_that_is_none_is_no_empty_table(mine):
+    with pytest.raises(UnknownNameError, match="no kind of neurite 'dend'"):
+        nmc.compute_barcode(mine, "dend")
+    basal = nmc.compute_barcode(mine, "basal dendrite")
+    assert len(basal) and set(basal["neurite"]) == {"basal dendrite"}
 
 
 @pytest.mark.real

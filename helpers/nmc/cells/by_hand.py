@@ -30,6 +30,7 @@ from nmc.cells.package import AnyModel, as_package, read_package
 from nmc.cells.protocols import STEP_MS, STEP_START_MS
 from nmc.cells.settings import THRESHOLD_MV
 from nmc.child import load_libraries
+from nmc.data.files import given_path
 from nmc.errors import PackageError, SimulationError, SimulationTimeout, TrustError
 
 #: Wall seconds a command may take unless told otherwise.
@@ -101,7 +102,7 @@ def copy_package(model: AnyModel, folder: Path) -> Path:
         A folder of that name is there already.
     """
     package = as_package(model)
-    target = Path(folder) / package.name
+    target = given_path(folder) / package.name
     if target.exists():
         raise PackageError(f"{package.name}: {target} exists already; choose another folder.")
     shutil.copytree(package.folder, target, ignore=shutil.ignore_patterns(".*"))
@@ -129,7 +130,7 @@ def port_package(folder: Path) -> pd.DataFrame:
         One row a change: ``file``, ``what``, ``times``, ``before`` (the first place as it stood),
         ``after`` and ``why``.
     """
-    folder = Path(folder)
+    folder = given_path(folder)
     ours = _left.get(folder.resolve()) == _state(folder)
     jobs: list[tuple[Path, tuple[mechanisms.Rule, ...]]]
     jobs = [(path, mechanisms.RULES) for path in sorted((folder / "mechanisms").glob("*.mod"))]
@@ -183,12 +184,13 @@ def run_command(
     SimulationTimeout
         The command passed its time limit; it is ended.
     """
+    folder = given_path(folder)
     scripts = [sysconfig.get_path("scripts"), str(Path(sys.executable).parent)]
     path = os.pathsep.join([*scripts, os.environ.get("PATH", "")])
     program = shutil.which(command[0], path=path)
     if program is None:
         raise PackageError(f"There is no program {command[0]!r} on this machine.")
-    typed, ours = " ".join(command), _may_run(Path(folder), command)
+    typed, ours = " ".join(command), _may_run(folder, command)
     if not (ours or trust):
         raise TrustError(
             f"{typed}: the files in {folder}, or one that the command names, are not those of a "
@@ -203,10 +205,10 @@ def run_command(
         )  # fmt: skip
     except subprocess.TimeoutExpired as error:
         raise SimulationTimeout(f"{typed}: not finished within {timeout_s:g} s.") from error
-    if ours and Path(folder).resolve() in _left:
-        _left[Path(folder).resolve()] = _state(folder)  # what the command compiled or wrote
+    if ours and folder.resolve() in _left:
+        _left[folder.resolve()] = _state(folder)  # what the command compiled or wrote
     text = _COLOUR.sub("", done.stdout.decode("utf-8", "replace"))
-    text = text.replace(str(Path(folder).resolve()), ".")  # as one reads it, standing there
+    text = text.replace(str(folder.resolve()), ".")  # as one reads it, standing there
     return Command(typed, done.returncode, text)
 
 
@@ -253,14 +255,15 @@ def read_recording(folder: Path, step: int = 1) -> pd.DataFrame:
     PackageError
         The script wrote no such file.
     """
-    path = Path(folder) / f"python_recordings/soma_voltage_step{step}.dat"
+    folder = given_path(folder)
+    path = folder / f"python_recordings/soma_voltage_step{step}.dat"
     if not path.is_file():
-        raise PackageError(f"{Path(folder).name}: run.py wrote no {path.name}; did it finish?")
+        raise PackageError(f"{folder.name}: run.py wrote no {path.name}; did it finish?")
     t, v = np.loadtxt(path).T
     trace = pd.DataFrame({"t_ms": t, "v_mV": v})
     trace.attrs = {
-        **(read_package(folder).source if (Path(folder) / "template.hoc").is_file() else {}),
-        "model": Path(folder).name,
+        **(read_package(folder).source if (folder / "template.hoc").is_file() else {}),
+        "model": folder.name,
         "stim_start_ms": STEP_START_MS,
         "stim_end_ms": STEP_START_MS + STEP_MS,
         "spike_count": int(np.sum((v[:-1] < THRESHOLD_MV) & (v[1:] >= THRESHOLD_MV))),

@@ -10,7 +10,7 @@ import pandas as pd
 
 from nmc.cells.package import AnyModel, Package, as_package
 from nmc.cells.reconstruction import ARRAYS, NEURITES
-from nmc.data.files import written
+from nmc.data.files import given_path, written
 from nmc.errors import PackageError
 
 #: SWC's numbers are those of MorphIO's section types; the soma is 1.
@@ -146,7 +146,7 @@ def to_swc(model: AnyModel, path: str | Path, *, axon: bool = True) -> Path:
         f"{number} {kind} {x:.6g} {y:.6g} {z:.6g} {radius:.6g} {parent}\n"
         for number, (kind, x, y, z, radius, parent) in enumerate(rows, start=1)
     )
-    path = Path(path).expanduser()
+    path = given_path(path, PackageError)
     with written(path, PackageError) as draft:
         draft.write_text(head + "".join(lines), "utf-8")
     return path

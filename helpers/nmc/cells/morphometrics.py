@@ -28,8 +28,9 @@ from nmc.cells.known import OWN
 from nmc.cells.morphology import outline_diameter
 from nmc.cells.package import AnyModel, Package, as_package
 from nmc.cells.reconstruction import NEURITES, Reconstruction, call, open_file
-from nmc.errors import MissingLibraryError
+from nmc.errors import MissingLibraryError, ProtocolError, UnknownNameError
 from nmc.names import parse_model
+from nmc.numbers import as_number
 from nmc.published import INVENTED, MIXED, compare_many, says_invented, verdict
 
 _SHEET = {"axon": "axon", "basal dendrite": "basal", "apical dendrite": "apical"}
@@ -157,15 +158,14 @@ def compute_sholl(model: AnyModel, *, step_um: float = 20.0) -> pd.DataFrame:
 
     Raises
     ------
-    ValueError
-        `step_um` is not positive.
+    ProtocolError
+        `step_um` is no positive number.
     PackageError
         The morphology cannot be read.
     """
-    if not step_um > 0:
-        raise ValueError(f"The spheres need a positive distance, not {step_um!r} µm.")
+    step_um = as_number(step_um, where="step_um", low=1e-3, high=1e6, error=ProtocolError)
     package = as_package(model)
-    _, found = _on_file(_cross, package, step_um=float(step_um))
+    _, found = _on_file(_cross, package, step_um=step_um)
     radii = found.pop("radius_um")
     tables = [
         pd.DataFrame({"neurite": neurite, "radius_um": radii, "crossings": crossings})
@@ -215,6 +215,8 @@ def compute_barcode(model: AnyModel, neurites: Iterable[str] = DENDRITES) -> pd.
     ------
     PackageError
         The morphology cannot be read.
+    UnknownNameError
+        There is no such kind of neurite.
     MissingLibraryError
         The library TMD is not installed.
 
@@ -230,7 +232,9 @@ def compute_barcode(model: AnyModel, neurites: Iterable[str] = DENDRITES) -> pd.
         raise MissingLibraryError(
             "Barcodes need the library TMD: pip install 'nmc[analysis]'."
         ) from error
-    package, wanted = as_package(model), set(neurites)
+    package, wanted = as_package(model), {neurites} if isinstance(neurites, str) else set(neurites)
+    for kind in wanted - set(NEURITES.values()):
+        raise UnknownNameError.of("kind of neurite", kind, NEURITES.values())
     rows = []
     for kind, points, parents in _trees(package.reconstruction):
         if kind in wanted:

@@ -336,9 +336,6 @@ def efel_values(
     """eFEL's values by feature, None where none; its state is global: a thread at a time."""
     import efel
 
-    for name in names:
-        if name not in (known := efel.get_feature_names()):
-            raise UnknownNameError.of("eFEL feature", name, known)
     given = {
         "T": trace["t_ms"].to_numpy(float),
         "V": trace["v_mV"].to_numpy(float),
@@ -346,6 +343,10 @@ def efel_values(
         "stim_end": [end_ms],
     }
     with _ONE_AT_A_TIME:
+        known = efel.get_feature_names()
+        for name in names:
+            if name not in known:
+                raise UnknownNameError.of("eFEL feature", name, known)
         efel.reset()
         efel.set_setting("Threshold", float(threshold_mV))
         return efel.get_feature_values([given], names, raise_warnings=False)[0]

@@ -25,6 +25,7 @@ from nmc.cells import mechanisms
 from nmc.cells.package import AnyModel, as_package, each_model
 from nmc.cells.settings import check_arguments, check_setting
 from nmc.code_hash import code_hash
+from nmc.data.files import given_path
 from nmc.errors import PartsError, ProtocolError, SimulationError, SourceError, UnknownNameError
 from nmc.parts import PartedRun, open_run, read_parts, start_run
 
@@ -149,7 +150,7 @@ def sweep(
     if not tasks:
         raise ProtocolError("models: the list is empty; name at least one model.")
     run = start_run(
-        Path(folder) / protocol,
+        given_path(folder, ProtocolError) / protocol,
         {name: [name] for name in tasks},
         {"settings": recomputed.settings_text(settings), **makings(protocol)},
         part_made_from={n: {"package_sha256": t[3]["package_sha256"]} for n, t in tasks.items()},

@@ -28,7 +28,7 @@ from nmc.circuit import _neuron
 from nmc.circuit.network import DT_MS, TSTOP_MS, CircuitRun, as_run, libraries_for, make_params
 from nmc.circuit.plan import CircuitPlan
 from nmc.code_hash import code_hash
-from nmc.data.files import write_bytes
+from nmc.data.files import given_path, write_bytes
 from nmc.data.provenance import origin_of
 from nmc.errors import CircuitError
 from nmc.parts import RUN_FILE, PartedRun, read_parts, start_run
@@ -73,7 +73,7 @@ def write_circuit(
     CircuitError, UnknownNameError, TrustError, MechanismError, CompilerError
         A setting that cannot be, a folder that holds something else; as `nmc.simulate_circuit`.
     """
-    folder = Path(folder)
+    folder = given_path(folder)
     plan = plan.trusting() if trust else plan
     params = make_params(plan, tstop_ms, record, mode, dt_ms)
     libraries_for(plan.packages.values(), params["integration"])  # refuses what it must
@@ -117,7 +117,7 @@ def read_circuit(plan: CircuitPlan, folder: str | Path) -> CircuitRun:
         No circuit was written there, or none has run; a part is missing, damaged, of another run
         or made from something else.
     """
-    folder = Path(folder)
+    folder = given_path(folder)
     plan = plan.trusting()  # nothing of it is run here
     params = _read_circuit_file(folder)["params"] | plan.spec
     if not (folder / RUN_FILE).is_file():
@@ -152,7 +152,7 @@ def join(parts: list[tuple[dict, dict[str, np.ndarray]]]) -> tuple[dict, dict[st
 
 def run_folder(folder: str | Path, *, trust: bool = False) -> tuple[PartedRun, int]:
     """Simulate this process's share of the circuit in a folder, as each rank does; say which."""
-    folder = Path(folder).resolve()
+    folder = given_path(folder).resolve()
     told = _read_circuit_file(folder)
     params, made_from = told["params"], told["made_from"]
     os.environ.setdefault("NEURON_MODULE_OPTIONS", "-nogui")

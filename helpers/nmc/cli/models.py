@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import click
 
 import nmc
-from nmc import names
 from nmc.cli import shared
 from nmc.errors import NMCError, UnknownNameError
+from nmc.names import canonical_layer, canonical_metype, canonical_mtype, model_names, parse_model
 
 _PROTOCOLS = ("step", "rest", "fi", "threshold", "chirp", "bap", "epsp", "bombardment")
 _mode = click.option(
@@ -239,12 +240,15 @@ def circuit_run_command(folder, trust) -> None:
 
 def select_models(given) -> list[str]:
     """Model names for names, me-types, m-types, layers, or ``all``."""
-    every = [names.parse_model(name) for name in names.model_names()]
+    every = [parse_model(name) for name in model_names()]
     chosen: list[str] = []
     for word in given:
+        for spell in (parse_model, canonical_metype, canonical_mtype, canonical_layer):
+            with suppress(UnknownNameError):
+                word = str(spell(word))
         found = [m.name for m in every if word in (m.name, m.metype, m.mtype, m.layer, "all")]
         if not found:
-            raise UnknownNameError.of("model or m-type", word, names.model_names())
+            raise UnknownNameError.of("model or m-type", word, model_names())
         chosen += found
     return list(dict.fromkeys(chosen))
 

@@ -23,6 +23,7 @@ from scipy import sparse
 from nmc import names
 from nmc.child import run_child
 from nmc.connectome.graph import COUNTS, POSITION, Connectome, Coverage, canonical, weighted
+from nmc.data.files import given_path
 from nmc.errors import ConnectomeError, FormatError, MissingFileError, UnknownNameError
 from nmc.numbers import as_counts, as_numbers
 
@@ -206,7 +207,7 @@ def from_parquet(folder: str | Path) -> Connectome:
     """
     import pyarrow.parquet as pq
 
-    folder = Path(folder).expanduser()
+    folder = given_path(folder, ConnectomeError)
     table, edges = (_table(folder / f"{part}.parquet") for part in ("neurons", "connections"))
     weight = "weight" if "weight" in edges else None
     connectome = from_edges(edges, table, name="connectome", weight=weight)
@@ -317,12 +318,9 @@ def from_sonata(config: str | Path, population: str | None = None) -> Connectome
 
 
 def _existing(path: str | Path) -> Path:
-    if not isinstance(path, str | Path) or not str(path).strip():
-        raise ConnectomeError(f"The place to read from is a path, not {path!r}.")
-    path = Path(path).expanduser()
+    path = given_path(path, ConnectomeError)
     if not path.is_file():
-        folder = path.is_dir()
-        raise MissingFileError(f"There is no file {path}{', but a folder' if folder else ''}.")
+        raise MissingFileError(f"There is no file {path}{', but a folder' * path.is_dir()}.")
     return path
 
 

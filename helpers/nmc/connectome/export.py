@@ -22,7 +22,7 @@ from scipy import sparse
 
 from nmc.connectome.arrays import check_connectome
 from nmc.connectome.graph import POSITION, Connectome
-from nmc.data.files import written
+from nmc.data.files import given_path, written
 from nmc.errors import ConnectomeError, MissingLibraryError
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def to_parquet(connectome: Connectome, folder: str | Path) -> Path:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    folder = _place(folder)
+    folder = given_path(folder, ConnectomeError)
     known = {
         "coverage": asdict(connectome.coverage),
         "instance": connectome.instance,
@@ -160,7 +160,7 @@ def to_graphml(connectome: Connectome, path: str | Path) -> Path:
         The file; networkx, igraph, Gephi and others read it.
     """
     check_connectome(connectome)
-    path = _place(path)
+    path = given_path(path, ConnectomeError)
     with written(path, ConnectomeError) as draft, draft.open("w", encoding="utf-8") as out:
         out.writelines(_graphml(connectome))
     return path
@@ -193,7 +193,7 @@ def to_sonata(connectome: Connectome, folder: str | Path, population: str = "nmc
         if not isinstance(name, str) or not name or "/" in name:
             raise ConnectomeError(f"SONATA needs names without '/', not {name!r}.")
     libsonata = _library("libsonata", "pip install 'nmc[export]'")
-    folder = _place(folder)
+    folder = given_path(folder, ConnectomeError)
     edges = f"{population}__{population}__chemical"
     with written(folder / "nodes.h5", ConnectomeError) as draft:
         _write_nodes(draft, connectome, population)
@@ -215,12 +215,6 @@ def to_sonata(connectome: Connectome, folder: str | Path, population: str = "nmc
     with written(folder / "circuit_config.json", ConnectomeError) as draft:
         draft.write_text(json.dumps(config, indent=1) + "\n", "utf-8")
     return folder / "circuit_config.json"
-
-
-def _place(path: str | Path) -> Path:
-    if not isinstance(path, str | Path):
-        raise ConnectomeError(f"The place to write to is a path, not {path!r}.")
-    return Path(path).expanduser()
 
 
 def _write_nodes(path: Path, connectome: Connectome, population: str) -> None:

@@ -17,13 +17,13 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import platformdirs
 from tqdm import tqdm
 
 from nmc.code_hash import code_hash
-from nmc.errors import CacheError, FormatError, NMCError, SourceError
+from nmc.errors import CacheError, FormatError, MissingFileError, NMCError, SourceError
 
 #: A file at a tree's root that says what the tree is: ``{"origin": …, "invented": true}``.
 MARKER = "nmc-tree.json"
@@ -92,6 +92,13 @@ def atomic_write(target: Path) -> Iterator[Path]:
         os.replace(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def given_path(what: Any, error: type[NMCError] = MissingFileError) -> Path:
+    """Return the path that somebody gave; ~ stands for the home folder."""
+    if isinstance(what, str | os.PathLike) and str(what).strip():
+        return Path(os.path.expanduser(what))
+    raise error(f"The place of a file is a path, not {what!r}.")
 
 
 @contextmanager

@@ -10,6 +10,7 @@ import pandas as pd
 
 import nmc
 from nmc import names, units
+from nmc.data.files import given_path
 from nmc.errors import FormatError
 from nmc.factsheets import sheets
 from nmc.numbers import shown
@@ -59,7 +60,7 @@ def load_circuit(path: str | os.PathLike | None = None) -> pd.DataFrame:
     """
     if path is None:
         path = nmc.fetch("sheet/circuit" if nmc.available("sheet/circuit") else "page/circuit")
-    path = Path(path)
+    path = given_path(path)
     page = path.suffix.lower() in (".html", ".htm")
     facts = sheets.read_facts(path) if page else sheets.facts_of_json(sheets.read_json(path))
     rows = [_circuit_row(path, value) for value in sheets.values_of(path, facts, QUANTITIES)]
@@ -170,7 +171,7 @@ def _check_quantity(file: Path, label: str, field: sheets.Field, rows: list[dict
 
 
 def _layer_values(path: str | os.PathLike | None) -> tuple[Path, dict[str, list[sheets.Value]]]:
-    file = nmc.fetch("sheet/layers") if path is None else Path(path)
+    file = nmc.fetch("sheet/layers") if path is None else given_path(path)
     data = sheets.read_json(file)
     sheets.check_complete(f"{file}", data, names.LAYERS, "layer")
     for layer, sheet in data.items():
@@ -319,7 +320,7 @@ def _mtype_sheets(
         if folder is None:
             file = nmc.fetch(f"page/mtype/{mtype}")
         else:
-            file = Path(folder) / f"{names.portal_mtype(mtype)}.html"
+            file = given_path(folder) / f"{names.portal_mtype(mtype)}.html"
         yield mtype, *read_mtype_page(file, mtype)
 
 

@@ -14,6 +14,7 @@ from tqdm import tqdm
 import nmc
 from nmc import names
 from nmc.data import archive, local, provenance
+from nmc.data.files import given_path
 from nmc.errors import ArchiveError, FormatError
 from nmc.factsheets import sheets
 from nmc.numbers import as_number, as_numbers, shown
@@ -106,7 +107,7 @@ def read_model_pages() -> pd.DataFrame:
 
 def read_model_summary(path: str | os.PathLike | None = None) -> pd.DataFrame:
     """Return ``RmpRiTau_summary.json``, indexed by model."""
-    file = nmc.fetch("sheet/models") if path is None else Path(path)
+    file = nmc.fetch("sheet/models") if path is None else given_path(path)
     records = {}
     for key, record in sheets.read_json(file).items():
         model = sheets.spelled(f"{file}", names.parse_model, key).name

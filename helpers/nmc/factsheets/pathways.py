@@ -12,6 +12,7 @@ import pandas as pd
 import nmc
 from nmc import names
 from nmc.data import provenance
+from nmc.data.files import given_path
 from nmc.errors import FormatError
 from nmc.factsheets import sheets
 from nmc.numbers import agrees, as_number, as_printed, shown
@@ -87,7 +88,7 @@ def load_pathways(
     """
     given = {"sheet/pathways_anatomy": anatomy, "sheet/pathways_physiology": physiology}
     with provenance.collect() as read:
-        files = [nmc.fetch(key) if path is None else Path(path) for key, path in given.items()]
+        files = [nmc.fetch(key) if at is None else given_path(at) for key, at in given.items()]
         table = _join(*files).copy()
     table.attrs = provenance.origin_of(read)
     return table
