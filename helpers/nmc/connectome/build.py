@@ -312,8 +312,7 @@ def from_sonata(config: str | Path, population: str | None = None) -> Connectome
         {name: arrays[f"column {i}"] for i, name in enumerate(meta["columns"])},
         index=range(meta["nodes"]),
     )
-    table = table.replace("", None)
-    found = _from_table(table, *ends[:2], meta["population"], ends[2])
+    found = _from_table(table.replace("", None), *ends[:2], meta["population"], ends[2])
     return found if (found.weights > 1).any() else replace(found, weights=None)
 
 

@@ -45,9 +45,8 @@ def to_scipy(connectome: Connectome, dtype=bool, *, weights: bool = False) -> sp
     scipy.sparse.csr_array, shape (N, N)
     """
     check_connectome(connectome)
-    if weights:
-        return connectome.weight_matrix.astype(dtype)
-    return connectome.adjacency.astype(dtype, copy=True)
+    matrix = connectome.weight_matrix if weights else connectome.adjacency
+    return matrix.astype(dtype, copy=True)
 
 
 def to_networkx(connectome: Connectome) -> networkx.DiGraph:

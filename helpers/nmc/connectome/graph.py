@@ -358,18 +358,12 @@ class Connectome:
 
 def canonical(adjacency: sparse.sparray) -> sparse.csr_array:
     """Return a square 0/1 matrix as bool CSR with sorted int32 indices and no stored zero."""
-    for number, what in (
-        (max(adjacency.shape, default=0), "neurons"),
-        (
-            adjacency.nnz if sparse.issparse(adjacency) else np.count_nonzero(adjacency),
-            "connections",
-        ),
-    ):
+    csr = sparse.csr_array(adjacency.astype(bool, copy=False))
+    for number, what in ((max(csr.shape), "neurons"), (csr.nnz, "connections")):
         if number > MOST:
             raise ConnectomeError(
                 f"{number:,} {what} are more than a connectome can number ({MOST:,}): take a part."
             )
-    csr = sparse.csr_array(adjacency.astype(bool, copy=False))
     if not csr.data.all():
         csr = csr.copy()
         csr.eliminate_zeros()

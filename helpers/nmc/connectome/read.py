@@ -127,8 +127,7 @@ def instance_keys(kind: str | None = None, *, source: str | None = None) -> list
 
 def connectome_keys(*, source: str | None = None) -> list[str]:
     """Return the keys of every connectome the source has: whole instances, then extracts."""
-    parts = [key for key in EXTRACTS if available(key, source=source)]
-    return instance_keys(source=source) + parts
+    return instance_keys(source=source) + [k for k in EXTRACTS if available(k, source=source)]
 
 
 def _all_keys(kind: str) -> list[str]:

@@ -317,10 +317,8 @@ def _mtype_sheets(
 ) -> Iterator[tuple[str, dict[str, int], dict[str, float]]]:
     """Yield each m-type with the numbers of its me-types and its lengths and volumes."""
     for mtype in names.MTYPES:
-        if folder is None:
-            file = nmc.fetch(f"page/mtype/{mtype}")
-        else:
-            file = given_path(folder) / f"{names.portal_mtype(mtype)}.html"
+        page = f"{names.portal_mtype(mtype)}.html"
+        file = nmc.fetch(f"page/mtype/{mtype}") if folder is None else given_path(folder) / page
         yield mtype, *read_mtype_page(file, mtype)
 
 
