@@ -14,7 +14,7 @@ from nmc.connectome import kernels
 from nmc.connectome.arrays import graph_of, memory_for, must_hold, tasks, transpose
 from nmc.connectome.build import make_connectome
 from nmc.connectome.graph import canonical
-from nmc.connectome.kernels import pairs, partners, simplices, topology, walks
+from nmc.connectome.kernels import pairs, partners, sides, simplices, topology, walks
 from nmc.errors import ConnectomeError
 from scipy import sparse
 from small_graphs import random_graph
@@ -173,7 +173,10 @@ def _calls():
             "weigh_triangles": (
                 partners.weigh_triangles, half, packed, weights, weights, tasks
             ),
-            "count_sides": (walks.count_sides, indptr, short, room, np.zeros((tasks, m, 9), kind)),
+            "count_sides": (
+                sides.count_sides, indptr, short, room, 1 << 31, np.zeros((14, m), kind),
+                np.zeros((tasks, 16), np.int64),
+            ),
             "count_maximal": (
                 walks.count_maximal, indptr, indices, turned[0], into, n, n, tasks
             ),

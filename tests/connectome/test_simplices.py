@@ -1,6 +1,7 @@
 """What lies in simplices, against every tuple of neurons tried, and networkx."""
 
 from itertools import combinations, permutations
+from math import comb
 
 import networkx as nx
 import numpy as np
@@ -127,10 +128,40 @@ def test_larger_graphs_by_the_lists_of_their_simplices():
         for end, at in (("out", 0), ("in", -1)):
             assert (degrees[end, k] == np.bincount(listed[:, at], minlength=150)).all()
         if k:
-            table = np.zeros((150, 150), np.int64)
-            for i, j in combinations(range(k + 1), 2):
-                np.add.at(table, (listed[:, i], listed[:, j]), 1)
-            assert (edges[k] == table[matrix]).all()
+            assert (edges[k] == sides_of(listed, matrix)).all()
+
+
+def sides_of(listed, matrix):
+    """In how many of the simplices each connection is, in the order of the matrix."""
+    table = np.zeros(matrix.shape, np.int64)
+    for i, j in combinations(range(listed.shape[1]), 2):
+        np.add.at(table, (listed[:, i], listed[:, j]), 1)
+    return table[matrix]
+
+
+@pytest.mark.parametrize("size", [62, 63, 64, 65, 130])
+def test_sides_where_so_many_follow_three_neurons(size, monkeypatch):
+    """About as many as a word has bits; in 32 bits, and in 64 where a count may not fit these."""
+    matrix = np.zeros((size + 3, size + 3), bool)
+    matrix[3:, 3:] = random_graph(size, 10 / size, size, reciprocal=0.3).adjacency.toarray()
+    for source in range(3):
+        matrix[source, source + 1 :] = True
+    graph = from_matrix(matrix)
+    edges = simplices.compute_edge_participation(graph)
+    for k in edges:
+        listed = simplices.list_simplices(graph, k)
+        assert len(listed) and (edges[k] == sides_of(listed, matrix)).all()
+    monkeypatch.setattr(simplices, "MOST_IN_32_BITS", 1000)
+    again = simplices.compute_edge_participation(graph)
+    assert (edges.dtypes == np.int32).all() and (again.dtypes == np.int64).all()
+    assert (again == edges).all(axis=None)
+
+
+def test_sides_of_one_large_simplex():
+    """Of 20 neurons in order, any k - 1 of the other 18 make a simplex with a connection."""
+    edges = simplices.compute_edge_participation(from_matrix(np.triu(np.ones((20, 20)), 1)))
+    assert list(edges) == list(range(1, 20)) and len(edges) == 190
+    assert all((edges[k] == comb(18, k - 1)).all() for k in edges)
 
 
 def test_a_list_that_is_too_long_is_refused(monkeypatch):

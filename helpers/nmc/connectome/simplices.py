@@ -22,6 +22,7 @@ from nmc.connectome.arrays import (
 )
 from nmc.connectome.cliques import count_by_source, count_simplices, walk_inputs
 from nmc.connectome.graph import Connectome
+from nmc.connectome.kernels import sides as kernel
 from nmc.connectome.kernels import walks
 from nmc.connectome.kernels.partners import mark_reciprocal
 from nmc.connectome.kernels.topology import extend
@@ -29,6 +30,9 @@ from nmc.errors import ConnectomeError
 
 #: So many bytes the list of simplices takes at most, and what one neuron's targets take.
 MOST_LISTED, MOST_OF_ONE = 1 << 32, 1 << 31
+#: So many dimensions a table has room for at first (what is not written takes no memory), and so
+#: many simplices of one it can hold in 32 bits.
+COLUMNS, MOST_IN_32_BITS = 16, 1 << 31
 
 
 def count_maximal_simplices(connectome: Connectome) -> pd.Series:
@@ -95,27 +99,41 @@ def compute_edge_participation(connectome: Connectome) -> pd.DataFrame:
         m rows, index (``pre``, ``post``) in the order of ``adjacency.indices``; one column a
         dimension from 1 on.  A column's sum is its simplices times k(k + 1)/2.
     """
-    counts = count_simplices(connectome).to_numpy()
+    sides, counts = _count_sides(*graph_of(connectome))
     k = np.arange(counts.size)
-    # No connection is in more simplices than there are; seen as signed, the table is no copy.
-    kind, signed = (np.uint32, np.int32) if counts.max() < 2**31 else (np.uint64, np.int64)
-    indptr, indices = graph_of(connectome)
-    with memory_for("the simplices of every connection"):
-        indptr, indices, room, own = walk_inputs(indptr, indices, indptr.size)
-        own += 8 * (room[1] + room[0] * (room[0] // 64 + 1))
-        _must_fit(own, room[0])
-        shape = indices.size, max(counts.size - 1, 3)
-        own += shape[0] * shape[1] * np.dtype(kind).itemsize
-        sides = np.zeros((tasks(own), *shape), kind)
-        walks.count_sides(indptr, indices, room, sides)
-    sides = sides[0, :, : counts.size - 1]
-    must_hold("sides of simplices", (sides.sum(axis=0), (counts * k * (k + 1) // 2)[1:]))
+    must_hold("sides of simplices", (sides.sum(axis=1), (counts * k * (k + 1) // 2)[1:]))
     graph = connectome.adjacency
     everyone = np.arange(graph.shape[0], dtype=np.int32)
     codes = [np.repeat(everyone, np.diff(graph.indptr)), graph.indices]
     ends = pd.MultiIndex([everyone, everyone], codes, names=["pre", "post"])
     dimensions = pd.Index(k[1:], name="dimension")
-    return pd.DataFrame(sides.view(signed), ends, dimensions, copy=False)
+    # Seen as signed, the table is no copy.
+    return pd.DataFrame(sides.view(f"i{sides.itemsize}").T, ends, dimensions, copy=False)
+
+
+def _count_sides(indptr: np.ndarray, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Count the simplices of each connection, a row a dimension from 1 on, and all of each."""
+    columns, width, limit = COLUMNS, 4, MOST_IN_32_BITS
+    with memory_for("the simplices of every connection"):
+        start, short, room, own = walk_inputs(indptr, indices, indptr.size)
+        own += 8 * (2 * room[1] + room[0] * (room[0] // 64 + 1))
+        _must_fit(own, room[0])
+        while True:
+            sides = np.zeros((columns, indices.size), f"u{width}")
+            own += columns * (room[1] + 64 * 128) * sides.itemsize
+            met = np.zeros((tasks(own), columns + 2), np.int64)
+            kernel.count_sides(start, short, room, limit // len(met), sides, met)
+            counts = met.sum(axis=0)
+            if counts[-1]:
+                columns *= 2
+            elif met.max() >= limit // len(met):
+                width, limit = 8, int(np.iinfo(np.int64).max)
+            else:
+                break
+    must_hold("simplices", (counts[:2], [indptr.size - 1, indices.size]))
+    counts = counts[: int(np.flatnonzero(counts).max(initial=0)) + 1]
+    sides[0] = 1
+    return sides[: counts.size - 1], counts
 
 
 def count_reciprocal_in_simplices(connectome: Connectome) -> pd.DataFrame:

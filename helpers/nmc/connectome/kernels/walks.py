@@ -1,6 +1,4 @@
-"""What lies in directed simplices: the sides of each, and which of them no neuron makes larger;
-and the simplices among the partners of each neuron.
-"""
+"""Which directed simplices no neuron makes larger, and those among the partners of each neuron."""
 
 from __future__ import annotations
 
@@ -20,12 +18,8 @@ from nmc.connectome.kernels.simplices import (
     _clear,
     _fetch,
     _mark,
-    _neighbourhood,
-    _pick,
-    _rooms,
     extract,
     popcount,
-    prefetch,
 )
 
 ZERO = np.uint64(0)
@@ -33,8 +27,6 @@ ZERO = np.uint64(0)
 EIGHT = np.uint64(8)
 #: So few that may follow are walked as they are; more, up to 64, are worth a word of their own.
 FEW = np.uint64(12)
-#: Counts of a connection are asked for so many turns ahead.
-SOON = np.uint64(8)
 
 
 @njit(cache=True)
@@ -83,115 +75,6 @@ narrow = _narrow_at_once if "+avx512f" in get_host_cpu_features().split(",") els
 def _set(bits, row, words, place):
     row, place = np.uint64(row), np.uint64(place)
     bits[row * np.uint64(words) + (place >> WORD)] |= ONE << (place & IN_WORD)
-
-
-@njit(cache=True)
-def _turn(targets, words, starts, edges, ins):
-    """Write which targets contact each target, as rows of bits."""
-    ins[: targets * words] = 0
-    for a in range(targets):
-        for e in range(starts[a], starts[a + ONE]):
-            _set(ins, edges[e], words, a)
-
-
-@njit(cache=True, parallel=True)
-def count_sides(indptr, indices, room, sides):
-    """Count, for every connection, the simplices of each dimension it is part of.
-
-    Up to three dimensions bits are compared: targets of a source before, between and after two
-    that are connected.  Column k of `sides` (tasks, connections, columns) is dimension k + 1.
-    """
-    n, (tasks, _, columns) = indptr.size - 1, sides.shape
-    all_inside, all_place, all_starts, all_edges, all_bits, all_lists, all_ends, all_at = _rooms(
-        tasks, indices, n, room
-    )
-    all_ins, all_ids = np.empty_like(all_bits), np.empty(all_edges.shape, np.uint32)
-    all_path = np.empty((tasks, columns + 3), np.uint64)
-    all_marks = np.zeros((tasks, columns + 3, columns), np.uint64)
-    for c in prange(tasks):
-        inside, place, starts, edges = all_inside[c], all_place[c], all_starts[c], all_edges[c]
-        bits, lists, ends, at, ins = all_bits[c], all_lists[c], all_ends[c], all_at[c], all_ins[c]
-        ids, path, marks, here = all_ids[c], all_path[c], all_marks[c], sides[c]
-        for v in range(c, n, tasks):
-            first, targets = np.uint64(indptr[v]), np.uint64(indptr[v + 1] - indptr[v])
-            words = _neighbourhood(v, indptr, indices, inside, place, starts, edges, bits, ids)
-            _turn(targets, words, starts, edges, ins)
-            for a in range(targets):
-                for e in range(starts[a], starts[a + ONE]):
-                    soon = np.uint64(ids[min(e + SOON, starts[targets])])
-                    prefetch(here, soon * np.uint64(columns))
-                    b = np.uint64(edges[e])
-                    before = between = after = ZERO
-                    for w in range(words):
-                        out_a, in_b = bits[a * words + w], ins[b * words + w]
-                        before += popcount(ins[a * words + w] & in_b)
-                        between += popcount(out_a & in_b)
-                        after += popcount(out_a & bits[b * words + w])
-                    here[ids[e], 1] += 1
-                    here[ids[e], 2] += before + between + after
-                    here[first + a, 1] += 1
-                    here[first + a, 2] += after
-                    here[first + b, 1] += 1
-                    here[first + b, 2] += before + after
-                    if after > ONE:
-                        path[0], path[1] = a, b
-                        end = _pick(edges, starts[a], starts[a + ONE], bits, words, b, lists, ZERO)
-                        local = first, words, starts, bits, ids
-                        _credit_deeper(end, local, lists, ends, at, path, marks, here)
-    for c in range(1, tasks):  # in place: the sum of all would take as much again
-        for e in range(indices.size):
-            for k in range(columns):
-                sides[0, e, k] += sides[c, e, k]
-    sides[0, :, 0] = 1
-
-
-@njit(cache=True)
-def _credit_deeper(stop, local, lists, ends, at, path, marks, here):
-    """Credit the sides of simplices of four and more dimensions, from ``path[:2]`` on."""
-    _, words, _, bits, _ = local
-    totals, columns, depth = marks[-1], marks.shape[1], 0
-    totals[:] = 0
-    ends[0], ends[1], at[0] = 0, stop, 0
-    while True:
-        first, stop, turn = ends[depth], ends[depth + 1], at[depth]
-        if turn == stop:
-            if depth == 0:
-                break
-            depth -= 1
-            _credit(depth + 2, depth + 2 if depth else 3, columns, local, path, marks, here)
-            continue
-        at[depth] = turn + ONE
-        path[depth + 2] = lists[turn]
-        for k in range(depth + 2, columns):
-            marks[depth + 2, k] = totals[k]
-        end = _pick(lists, first, stop, bits, words, lists[turn], lists, stop)
-        if depth:
-            totals[depth + 2] += ONE
-            if end == stop:
-                _credit(depth + 2, depth + 2, depth + 3, local, path, marks, here)
-        if end > stop:
-            depth += 1
-            ends[depth + 1], at[depth] = end, stop
-    for last in range(2 if totals.any() else 0):
-        _credit(last, 3, columns, local, path, marks, here)
-
-
-@njit(cache=True)
-def _credit(last, low, high, local, path, marks, here):
-    """Credit the sides to ``path[last]`` with the simplices met since it came into the path."""
-    first, words, starts, bits, ids = local
-    x, totals = path[last], marks[-1]
-    side = first + x
-    for j in range(last + 1):
-        for k in range(low, high):
-            here[side, k] += totals[k] - marks[last, k]
-        if j < last:  # which of the connections of path[j] it is: as many as set bits before it
-            row = path[j] * words
-            rank = starts[path[j]]
-            for w in range(x >> WORD):
-                rank += popcount(bits[row + w])
-            rest = bits[row + (x >> WORD)] & ((ONE << (x & IN_WORD)) - ONE)
-            side = ids[rank + popcount(rest)]
 
 
 @njit(cache=True, parallel=True)
