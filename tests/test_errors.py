@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
+
+import matplotlib.pyplot as plt
+import nmc
+import pandas as pd
 import pytest
-from nmc.errors import UnknownNameError
+from nmc.errors import FigureError, NMCError, UnknownNameError
 
 
 @pytest.mark.parametrize(
@@ -23,3 +28,39 @@ from nmc.errors import UnknownNameError
 )
 def test_a_wrong_name_is_told_the_way_out(given, known, hint):
     assert str(UnknownNameError.of("thing", given, known)).endswith(hint)
+
+
+#: Figures that are drawn by another library, or by a hand of their own.
+OTHERS = ("plot_currentscape", "plot_portrait")
+#: Figure → its first parameter, and something for every other one that must be given.
+FIGURES = {
+    name: (
+        first,
+        {
+            one.name: "b" if "str" in str(one.annotation) else 1
+            for one in others
+            if one.default is one.empty
+        },
+    )
+    for name in nmc.__all__
+    if name.startswith("plot_") and name not in OTHERS
+    for first, *others in [inspect.signature(getattr(nmc, name)).parameters.values()]
+    if first.annotation is not first.empty
+}
+
+
+@pytest.mark.parametrize("name", sorted(FIGURES))
+def test_a_figure_says_what_it_takes(name):
+    first, more = FIGURES[name]
+    tables = [pd.DataFrame({"a": [1]})] if first.annotation == "pd.DataFrame" else []
+    for given in ("a text", 3, *tables):
+        with pytest.raises(NMCError) as found:
+            getattr(nmc, name)(given, **more)
+        assert len(str(found.value)) > 15 and "\n" not in str(found.value)
+    plt.close("all")
+
+
+def test_no_model_is_no_figure():
+    for models, columns in (([], 4), (["L5_TTPC1_cADpyr232_1"], 0)):
+        with pytest.raises(FigureError, match="one"):
+            nmc.plot_morphologies(models, columns=columns)

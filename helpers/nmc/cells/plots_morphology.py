@@ -18,6 +18,7 @@ from nmc.cells.morphology import load_morphology
 from nmc.cells.package import AnyModel, as_package, each_model
 from nmc.cells.plots import NEURITE_COLOURS
 from nmc.data.figures import figure, framed
+from nmc.errors import FigureError
 from nmc.viewer3d import view_3d
 
 #: A view holds at most this many segments; longer reconstructions are thinned out.
@@ -112,6 +113,8 @@ def plot_morphologies(
     numpy.ndarray of matplotlib Axes, one a model
     """
     packages = [as_package(model) for model in each_model(models)]
+    if not packages or columns < 1:
+        raise FigureError("Give one model to draw at least, and one column at least.")
     tables = [load_morphology(package) for package in packages]
     columns = min(columns, len(packages))
     half, heights = _room(tables, columns)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
 from nmc import style
 from nmc.data.provenance import stamp
+from nmc.errors import FigureError
 
 _Given = ParamSpec("_Given")
 _Drawn = TypeVar("_Drawn")
@@ -19,15 +20,33 @@ _SECTION = re.compile(r"\n\n(?:Returns|Raises|Notes|Examples)\n---")
 
 def figure(draw: Callable[_Given, _Drawn]) -> Callable[_Given, _Drawn]:
     """Draw in the book's style, and note below the axes or figure where the data came from."""
+    first = next(iter(inspect.signature(draw).parameters.values()))
 
     @wraps(draw)
     def drawn(*args: _Given.args, **options: _Given.kwargs) -> _Drawn:
-        with style.context():
-            drawn_on = draw(*args, **options)
-            stamp(drawn_on)
+        try:
+            with style.context():
+                drawn_on = draw(*args, **options)
+                stamp(drawn_on)
+        except (TypeError, AttributeError, KeyError) as error:
+            if why := _misfit(first, args[0] if args else options.get(first.name), error):
+                raise FigureError(f"{draw.__name__}: {why}.") from error
+            raise
         return drawn_on
 
     return drawn
+
+
+def _misfit(first: inspect.Parameter, given: object, error: Exception) -> str:
+    """Say what is wrong with what was to be drawn: of another kind, or without a column."""
+    wanted = re.split(r"[\[ ]", str(first.annotation))[0].rpartition(".")[2]
+    kinds = {kind.__name__ for kind in type(given).__mro__}
+    kinds |= {kind.__name__ for kind in (Iterable, Mapping) if isinstance(given, kind)}
+    if wanted not in kinds and first.annotation is not first.empty:
+        return f"{first.name} is a {wanted}, not a {type(given).__name__}"
+    if not isinstance(error, KeyError) or "DataFrame" not in kinds:
+        return ""
+    return f"{first.name} has no column {error.args[0]!r}"
 
 
 def framed(
