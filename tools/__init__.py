@@ -1,1 +1,0 @@
-"""Tools of the maintainers: no part of the package."""
