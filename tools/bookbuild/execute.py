@@ -303,6 +303,7 @@ def watch(
             for one in reversed(family):
                 _ask(one, "kill")
             process.wait()
+            psutil.wait_procs(family, timeout=5)  # killed is not yet gone
         said.seek(0)
         took, used = round(time.perf_counter() - started, 1), round(sum(cpu.values()), 1)
         return Watched(process.returncode, said.read(), took, used, round(peak, 2))
