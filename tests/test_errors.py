@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterable
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import nmc
 import pandas as pd
 import pytest
+from nmc.cells.package import AnyModel
+from nmc.data import figures
 from nmc.errors import FigureError, NMCError, UnknownNameError
 
 
@@ -64,3 +68,15 @@ def test_no_model_is_no_figure():
     for models, columns in (([], 4), (["L5_TTPC1_cADpyr232_1"], 0)):
         with pytest.raises(FigureError, match="one"):
             nmc.plot_morphologies(models, columns=columns)
+
+
+def test_a_figure_does_not_blame_what_it_takes():
+    """A fault inside is no matter of the argument: an alias, or the second of two kinds, fits."""
+
+    @figures.figure
+    def draw(thing: AnyModel | Iterable[int]):
+        raise TypeError("inside")
+
+    for given in (Path("a/model"), [1, 2]):
+        with pytest.raises(TypeError, match="inside"):
+            draw(given)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import builtins
 import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping
-from functools import wraps
+from functools import reduce, wraps
 from typing import Any, ParamSpec, TypeVar
+
+import pandas as pd
 
 from nmc import style
 from nmc.data.provenance import stamp
@@ -20,7 +23,6 @@ _SECTION = re.compile(r"\n\n(?:Returns|Raises|Notes|Examples)\n---")
 
 def figure(draw: Callable[_Given, _Drawn]) -> Callable[_Given, _Drawn]:
     """Draw in the book's style, and note below the axes or figure where the data came from."""
-    first = next(iter(inspect.signature(draw).parameters.values()))
 
     @wraps(draw)
     def drawn(*args: _Given.args, **options: _Given.kwargs) -> _Drawn:
@@ -29,7 +31,7 @@ def figure(draw: Callable[_Given, _Drawn]) -> Callable[_Given, _Drawn]:
                 drawn_on = draw(*args, **options)
                 stamp(drawn_on)
         except (TypeError, AttributeError, KeyError) as error:
-            if why := _misfit(first, args[0] if args else options.get(first.name), error):
+            if why := _misfit(draw, args, options, error):
                 raise FigureError(f"{draw.__name__}: {why}.") from error
             raise
         return drawn_on
@@ -37,16 +39,23 @@ def figure(draw: Callable[_Given, _Drawn]) -> Callable[_Given, _Drawn]:
     return drawn
 
 
-def _misfit(first: inspect.Parameter, given: object, error: Exception) -> str:
+def _misfit(draw: Callable, args: tuple, options: Mapping, error: Exception) -> str:
     """Say what is wrong with what was to be drawn: of another kind, or without a column."""
-    wanted = re.split(r"[\[ ]", str(first.annotation))[0].rpartition(".")[2]
-    kinds = {kind.__name__ for kind in type(given).__mro__}
-    kinds |= {kind.__name__ for kind in (Iterable, Mapping) if isinstance(given, kind)}
-    if wanted not in kinds and first.annotation is not first.empty:
-        return f"{first.name} is a {wanted}, not a {type(given).__name__}"
-    if not isinstance(error, KeyError) or "DataFrame" not in kinds:
+    first = next(iter(inspect.signature(draw).parameters.values()))
+    given = args[0] if args else options.get(first.name)
+    wanted = re.sub(r"\[.*\]", "", str(first.annotation))
+    scope = vars(builtins) | inspect.unwrap(draw).__globals__
+    kinds = []
+    for name in wanted.split(" | "):
+        head, *rest = name.split(".")
+        kinds.append(reduce(lambda of, part: getattr(of, part, None), rest, scope.get(head)))
+    text = isinstance(given, str) and str not in kinds and Iterable in kinds  # its letters fit none
+    if None not in kinds and (text or not isinstance(given, tuple(kinds))):
+        return f"{first.name} is {wanted}, not {type(given).__name__}"
+    column = error.args[0] if isinstance(error, KeyError) else None
+    if column is None or not isinstance(given, pd.DataFrame) or column in list(given):
         return ""
-    return f"{first.name} has no column {error.args[0]!r}"
+    return f"{first.name} has no {column!r}"
 
 
 def framed(
