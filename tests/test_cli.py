@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -207,6 +208,18 @@ def test_a_sweep_over_a_type_takes_the_packages_that_the_source_has(tmp_path):
     unwritable = run("sweep", "L1_HAC", "--folder", str(tmp_path / "file" / "rows"))
     assert unwritable.returncode in (1, 2) and str(tmp_path / "file") in unwritable.stderr
     assert "Traceback" not in unwritable.stderr
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["fetch {}", "list {}", "cite {}", "import {}", "verify --source {}", "sweep {} --folder {}",
+     "simulate {}", "scoreboard {}", "circuit run {}", "list --source {}"],
+)  # fmt: skip
+def test_a_path_that_does_not_exist_is_said(tmp_path, command):
+    done = run(*command.replace("{}", str(tmp_path / "missing")).split())
+    assert done.returncode and "Traceback" not in done.stderr and not done.stdout
+    assert re.search(r"nor does that path|does not exist|no package at|that exists", done.stderr)
+    assert "missing" in done.stderr and not (tmp_path / "missing").exists()
 
 
 def test_a_scheduler_that_does_not_answer_is_one_line(tmp_path):

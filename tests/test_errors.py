@@ -28,6 +28,9 @@ from nmc.errors import FigureError, NMCError, UnknownNameError
         ("zzz", [f"name{i}" for i in range(50)], "There is no thing 'zzz'."),
         ("", ["one", "two"], "Choose one of 'one', 'two'."),
         (None, ["a", "b"], "Choose one of 'a', 'b'."),
+        ("./missing", ["a", "b"], "There is no thing './missing', nor does that path exist."),
+        ("~/missing.zip", ["a"], "nor does that path exist."),
+        ("/", ["a", "b"], "There is no thing '/': this is a path, not a name."),
     ],
 )
 def test_a_wrong_name_is_told_the_way_out(given, known, hint):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 
@@ -25,6 +27,10 @@ class UnknownNameError(NMCError, ValueError):
         """
         by_fold = {k.casefold(): k for k in known}
         given, shown = str(name).casefold(), repr(name)
+        if re.match(r"~|\.{0,2}[/\\]", str(name)):  # ./missing, ../a, /data, ~/a
+            is_there = os.path.exists(os.path.expanduser(str(name)))
+            why = ": this is a path, not a name" if is_there else ", nor does that path exist"
+            return cls(f"There is no {kind} {shown[:_LONGEST]}{why}.")
         if len(shown) > _LONGEST:  # no name at all: nothing is near, and the search would be long
             return cls(f"There is no {kind} {shown[:_LONGEST]}….")
         longer = [k for k in by_fold if given and k.startswith(given)]

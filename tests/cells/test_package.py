@@ -81,6 +81,14 @@ def test_the_hash_follows_content_not_place(small, copy):
     assert read_package(copy).content_sha256 != small.content_sha256
 
 
+def test_a_byte_order_mark_is_no_part_of_a_text(small, copy):
+    for name in ("cellinfo.json", "synapses/synapses.tsv", "synapses/mtype_map.tsv"):
+        (copy / name).write_bytes(b"\xef\xbb\xbf" + (copy / name).read_bytes())
+    edited = read_package(copy)
+    assert (edited.mtype, edited.etype) == (small.mtype, small.etype)
+    assert edited.synapses.equals(small.synapses) and edited.mtype_map.equals(small.mtype_map)
+
+
 @pytest.mark.parametrize("name", ["template.hoc", "current_amps.dat", "constants.hoc"])
 def test_a_missing_file_is_named(copy, name):
     (copy / name).unlink()

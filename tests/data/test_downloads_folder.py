@@ -119,6 +119,29 @@ def test_files_are_imported_one_by_one_or_by_the_folder(heap, tmp_path, monkeypa
     assert {found.state for found in upkeep.verify_cache()} == {"sound"}
 
 
+@pytest.mark.parametrize("around", ["", "Downloads/", "a/b/"])
+def test_a_package_packed_again_within_other_folders_is_imported(heap, mirror, tmp_path, around):
+    path = tmp_path / f"{MODEL}.zip"
+    with zipfile.ZipFile(mirror / ZIP) as portals, zipfile.ZipFile(path, "w") as own:
+        for info in portals.infolist():
+            own.writestr(f"{around}{info.filename}", portals.read(info))
+        own.writestr(f"__MACOSX/{MODEL}/template.hoc", "of a Mac")
+    assert upkeep.import_(path).written == (f"model/{MODEL}",)
+    provenance.record_acceptance()
+    assert data.fetch_record(f"model/{MODEL}", source="portal").release == "1.0.10"
+    assert nmc.fetch_folder(f"model/{MODEL}", source="portal").name == MODEL
+
+
+@pytest.mark.parametrize("numbered", ["{} (1){}", "{}(2){}", "{} (10){}"])
+def test_the_number_that_a_browser_gives_a_second_download_does_not_count(heap, numbered):
+    for first in (heap / "layer_download.json", heap / "L1_HAC_bNAC219_3.zip"):
+        second = heap / numbered.format(first.stem, first.suffix)
+        shutil.copy(first, second)
+        (key,) = upkeep.import_(second).written  # beside the first, yet by its path
+        first.unlink()
+        assert data.fetch_record(key, source=heap).path == second
+
+
 def test_an_import_of_what_nobody_knows_does_not_become_the_portals(heap, monkeypatch):
     (heap / "circuit_download.json").write_text('{"No. of neurons": 1}')
     upkeep.import_(heap / "circuit_download.json")

@@ -193,11 +193,11 @@ def test_a_changed_member_is_unpacked_again(cache, tmp_path):
     assert not [p for p in (cache / "unpacked").iterdir() if p.name.startswith(".")]
 
 
-def test_a_package_without_one_folder_is_refused(cache, tmp_path):
+def test_an_archive_of_two_packages_is_refused(cache, tmp_path):
     path = put_package(tmp_path, {"template.hoc": "x"})
     with zipfile.ZipFile(path, "a") as out:
-        out.writestr("another/file", "x")
-    with pytest.raises(PackageError, match="should hold one folder"):
+        out.writestr("another/template.hoc", "x")
+    with pytest.raises(PackageError, match="holds 2 packages"):
         nmc.fetch_folder("model/L1_DAC_cNAC187_1", source=tmp_path)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -107,6 +108,15 @@ def test_a_layer_page_in_another_unit(small_tree):
 def test_circuit_page(small_tree, page, words):
     small_tree(item("page/circuit").path, page)
     says(nmc.load_circuit, "microcircuit.html", *words)
+
+
+def test_a_byte_order_mark_is_no_part_of_a_sheet(small_tree):
+    sheet = json.dumps(layer_sheet())
+    small_tree(item("sheet/layers").path, sheet)
+    plain = sheets.read_json(nmc.fetch("sheet/layers"))
+    small_tree(item("sheet/layers").path, "\ufeff" + sheet)
+    assert nmc.fetch("sheet/layers").read_bytes()[:3] == b"\xef\xbb\xbf"
+    assert sheets.read_json(nmc.fetch("sheet/layers")) == plain
 
 
 def test_circuit_json(small_tree):

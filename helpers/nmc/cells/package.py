@@ -24,7 +24,7 @@ from nmc.cells import known, package_files
 from nmc.cells.package_files import Files
 from nmc.cells.reconstruction import Reconstruction, read_reconstruction
 from nmc.data import fetch_folder, provenance
-from nmc.data.archive import unpack_once
+from nmc.data.archive import package_folder, unpack_once
 from nmc.data.files import compute_sha256
 from nmc.errors import PackageError, TrustError, UnknownNameError
 
@@ -257,7 +257,7 @@ def as_package(model: AnyModel, *, trust: bool = False) -> Package:
         )
     if path.is_file():
         path = unpack_once(path.resolve(), compute_sha256(path))
-    package = read_package(_package_folder(path), trust=trust)
+    package = read_package(package_folder(path), trust=trust)
     _remember(package)
     return package
 
@@ -400,20 +400,6 @@ def _as_path(model: Any) -> Path | None:
     if not there and (isinstance(model, os.PathLike) or str(model) != path.stem):
         raise PackageError(f"There is no package at {path}.")
     return path if there else None
-
-
-def _package_folder(path: Path) -> Path:
-    """The folder of the one package that lies at a path or directly below it."""
-    folders = [path, *sorted(p for p in path.iterdir() if p.is_dir() and p.name != "__MACOSX")]
-    found = [folder for folder in folders if (folder / "template.hoc").is_file()]
-    if found[:1] == [path]:
-        return path
-    if len(found) != 1:
-        raise PackageError(
-            f"{path} holds {len(found)} packages (folders with a template.hoc), not one: name the "
-            "folder of the package."
-        )
-    return found[0]
 
 
 def _model(name: str, mtype: str, etype: str) -> names.Model | None:

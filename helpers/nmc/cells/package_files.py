@@ -85,7 +85,7 @@ class Files:
             )  # fmt: skip
         if path.stat().st_size > _LONGEST_MB * 1e6:
             self.refuse(file, f"is larger than {_LONGEST_MB} MB, so it is no file of a package.")
-        return path.read_text("utf-8", "replace")
+        return path.read_text("utf-8-sig", "replace")
 
     def hoc(self, file: str) -> str:
         """Text of a HOC file without its comments."""
@@ -95,7 +95,7 @@ class Files:
         """First of a text that is only shown; empty where there is none."""
         if not self.has(file):
             return ""
-        with (self.folder / file).open(encoding="utf-8", errors="replace") as text:
+        with (self.folder / file).open(encoding="utf-8-sig", errors="replace") as text:
             return text.read(100_000)
 
 

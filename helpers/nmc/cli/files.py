@@ -198,7 +198,8 @@ def fetch_command(keys, folder, accept_terms, source, quiet, as_json) -> None:
 
 @click.command("verify")
 @click.option("--repair", is_flag=True, help="Remove or fetch again what is damaged.")
-@click.option("--source", metavar="FOLDER", help="Verify a copy of the tree, not the cache.")
+@click.option("--source", metavar="FOLDER", help="Verify a copy of the tree, not the cache.",
+              type=click.Path(exists=True, file_okay=False, path_type=Path))  # fmt: skip
 @shared.quiet
 @shared.as_json
 @click.pass_context
@@ -215,9 +216,7 @@ def verify_command(context, repair, source, quiet, as_json) -> None:
     """
     if source and repair:
         raise click.UsageError("--repair mends the cache only, never a tree of yours.")
-    if source and not Path(source).is_dir():
-        raise click.UsageError(f"{source} is no folder.")
-    tree = FolderTree(Path(source).absolute()) if source else None
+    tree = FolderTree(source.absolute()) if source else None
     findings = upkeep.verify_tree(tree) if tree else upkeep.verify_cache(repair=repair)
     found = list(tqdm(findings, desc="Verifying", unit=" files", leave=False,
                       disable=quiet or None))  # fmt: skip

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from nmc import names
 from nmc.data import files, provenance, registry, sources
-from nmc.data.archive import unpack_once
+from nmc.data.archive import package_folder, unpack_once
 from nmc.data.provenance import Record
 from nmc.data.registry import Item, item
 from nmc.data.sources import SampleTree
@@ -23,7 +23,6 @@ from nmc.errors import (
     FormatError,
     MissingFileError,
     OfflineError,
-    PackageError,
     SourceError,
 )
 
@@ -109,7 +108,7 @@ def fetch_folder(
     Returns
     -------
     pathlib.Path
-        For a model, the package's own top folder, which holds ``template.hoc``; else the folder
+        For a model, the package's own folder, which holds ``template.hoc``; else the folder
         that holds what the archive held, archives inside it unpacked too.
 
     Raises
@@ -117,7 +116,7 @@ def fetch_folder(
     FormatError
         When the key's file is no archive.
     PackageError
-        When a model's archive has not one top folder.
+        When a model's archive does not hold one package.
     NMCError
         The others of `nmc.fetch`; a damaged or hostile archive is a ChecksumError.
     """
@@ -127,15 +126,7 @@ def fetch_folder(
     found = fetch_record(key, source=source, progress=progress, accept_terms=accept_terms)
     nested = wanted.key.startswith(("models/", "connectome/archive/"))
     content = unpack_once(found.path, found.sha256, nested=nested, progress=progress)
-    if not wanted.key.startswith("model/"):
-        return content
-    folders = [path for path in content.iterdir() if path.is_dir() and path.name != "__MACOSX"]
-    if len(folders) != 1:
-        raise PackageError(
-            f"The package of {key!r} should hold one folder, it holds {len(folders)}: get a fresh "
-            "copy of the package."
-        )
-    return folders[0]
+    return package_folder(content) if wanted.key.startswith("model/") else content
 
 
 def available(key: str, source: _Source = None) -> bool:

@@ -34,7 +34,7 @@ from nmc.data.files import (
     write_json,
     writing,
 )
-from nmc.errors import ArchiveError
+from nmc.errors import ArchiveError, PackageError
 
 #: Files in which releases 1.0.10 and 1.0.11 of the same package differ.
 RELEASE_FILES = ("run.py", "run_py.sh", "README", "VERSION", "CHANGELOG")
@@ -50,6 +50,7 @@ _READ_ERRORS = (
     zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, struct.error,
     NotImplementedError, UnicodeError, ValueError, OverflowError, RecursionError, LookupError,
 )  # fmt: skip
+_TEMPLATE, _DEEPEST = "template.hoc", 3  # of every package; so many folders around it at most
 _CONTENT, _LIST = "content", "members.json"  # of an unpacked archive in the cache
 _Parts = tuple[str, ...]
 _log = logging.getLogger(__name__)
@@ -370,7 +371,7 @@ def content_digest(hashes: Mapping[str, str]) -> str:
 def inspect(path: Path, kind: str = "zip") -> tuple[str, str]:
     """Read a file to its end as what it should be; say what a package in an archive is.
 
-    Of the archive's folders the `content_digest`, and a ``VERSION`` file's number; else empty.
+    The `content_digest` of its folder, and the number in its ``VERSION``; else empty.
     """
     with _reading():
         if kind == "json":
@@ -393,17 +394,37 @@ def inspect(path: Path, kind: str = "zip") -> tuple[str, str]:
 
 
 def _inspect_archive(path: Path) -> tuple[str, str]:
-    hashes, release, budget = {}, "", _Budget(path, Limits())
+    hashes, versions, budget = {}, {}, _Budget(path, Limits())
     for parts, member in _checked(path, budget):
         digest = hashlib.sha256()
         for chunk in _chunks(member, budget):
             digest.update(chunk)
-            if parts[1:] == ("VERSION",) and not release:
-                words = chunk[:200].decode("utf-8", "replace").split()
-                release = next((word for word in words if word[:1].isdigit()), "")
+            if parts[-1] == "VERSION":
+                versions.setdefault(parts[:-1], chunk[:200].decode("utf-8", "replace").split())
         if member.stream is not None:
-            hashes["/".join(parts[1:])] = digest.hexdigest()
-    return content_digest(hashes), release
+            hashes[parts] = digest.hexdigest()
+    found = [parts[:-1] for parts in hashes if parts[-1] == _TEMPLATE and _is_near(parts)]
+    top = min(found or [parts[:1] for parts in hashes], key=len, default=())
+    inside = {"/".join(p[len(top) :]): h for p, h in hashes.items() if p[: len(top)] == top}
+    release = next((word for word in versions.get(top, []) if word[:1].isdigit()), "")
+    return content_digest(inside), release
+
+
+def _is_near(parts: _Parts) -> bool:
+    return len(parts) <= _DEEPEST + 1 and "__MACOSX" not in parts
+
+
+def package_folder(path: Path) -> Path:
+    """Return the folder of the one package that lies at a path, or up to three folders below."""
+    levels = (path.glob(f"{'*/' * depth}{_TEMPLATE}") for depth in range(_DEEPEST + 1))
+    folders = ([p.parent for p in places if "__MACOSX" not in p.parts] for places in levels)
+    found = next(filter(None, folders), [])
+    if len(found) != 1:
+        raise PackageError(
+            f"{path} holds {len(found)} packages (folders with a {_TEMPLATE}), not one: name the "
+            "folder of the package, or get a fresh copy of it."
+        )
+    return found[0]
 
 
 def list_members(archive: Path) -> list[str]:

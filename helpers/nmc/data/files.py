@@ -255,7 +255,7 @@ def parse_marker(content: bytes, where: object) -> Marker:
 def parse_sums(content: bytes, where: object) -> dict[str, str]:
     """Return the hashes of lines ``sha256  path``; FormatError names a line that is none."""
     sums: dict[str, str] = {}
-    for number, line in enumerate(content.decode("utf-8", "replace").splitlines(), 1):
+    for number, line in enumerate(content.decode("utf-8-sig", "replace").splitlines(), 1):
         if not line.strip():
             continue
         digest, _, rest = line.partition(" ")

@@ -9,6 +9,7 @@ recorded, and every later copy must equal it.
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from functools import cache
@@ -180,6 +181,18 @@ def by_file_name() -> dict[str, str]:
         for path in entry.paths:
             places.setdefault(path.rpartition("/")[2], set()).add(entry.key)
     return {name: keys.pop() for name, keys in places.items() if len(keys) == 1}
+
+
+def key_of_file(name: str) -> str | None:
+    """Return the key of a file by its own name, also where a browser numbered a second download.
+
+    Examples
+    --------
+    >>> key_of_file("layer_download (1).json")
+    'sheet/layers'
+    """
+    own = re.sub(r" ?\([0-9]+\)(?=\.)", "", name)
+    return by_file_name().get(own) or by_file_name().get(re.sub(r"\.h5$", ".tar", own))
 
 
 @cache

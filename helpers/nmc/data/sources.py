@@ -11,7 +11,6 @@ import hashlib
 import logging
 import lzma
 import os
-import re
 import tarfile
 from collections.abc import Iterator
 from contextlib import suppress
@@ -106,10 +105,14 @@ class FolderTree:
             several = _listing(self.folder).get(item.key, [])
             why = f"{len(several)} files of that name" if several else "no such file"
             raise NotInSource(*((str(self.folder / part), why) for part in item.paths))
+        return self.take(item, path)
+
+    def take(self, item: Item, path: Path) -> Record:
+        """Return the verified file from where `find` has it: itself, packed, or out of its box."""
         name = _zip_name(item)
         if path.is_dir():
             path = files.made_once(name, _stamp(path), archive.pack, path, item.key[6:])
-        elif item.key.startswith("model/") and path.name != name:
+        elif item.key.startswith("model/") and registry.key_of_file(path.name) == "models/all":
             box = self.verify(registry.item("models/all"), path)
             path = files.made_once(name, box.sha256, archive.take_out, path, name)
         return self.verify(item, path)
@@ -274,7 +277,6 @@ def _listing(root: Path) -> dict[str, list[Path]]:
 
 
 def _walk(root: Path, folders: dict[str, int]) -> Iterator[tuple[str, Path]]:
-    names_of = registry.by_file_name()
     seen = 0
     for place, inside, listed in os.walk(root):
         folder, seen = Path(place), seen + len(listed)
@@ -289,8 +291,7 @@ def _walk(root: Path, folders: dict[str, int]) -> Iterator[tuple[str, Path]]:
                 yield f"model/{names.parse_model(folder.name).name}", folder
             continue
         for name in listed:
-            key = names_of.get(name) or names_of.get(re.sub(r"\.h5$", ".tar", name))
-            if key:
+            if key := registry.key_of_file(name):
                 yield key, folder / name
 
 

@@ -15,7 +15,7 @@ from nmc.data import files, provenance
 from nmc.data.archive import damage
 from nmc.data.files import MARKER, SUMS, parse_marker, parse_sums
 from nmc.data.provenance import Record
-from nmc.data.registry import by_file_name, item, items, match
+from nmc.data.registry import item, items, key_of_file, match
 from nmc.data.sources import FolderTree, NotInSource, SampleTree
 from nmc.data.web import CachedTree, WebTree, tree_of
 from nmc.errors import FormatError, MissingFileError, NMCError, SourceError
@@ -214,17 +214,16 @@ def import_(*origins: Path) -> Moved:
         if not origin.exists():
             raise SourceError(f"{origin} does not exist.")
         tree = FolderTree(origin if origin.is_dir() else origin.parent)
-        found = [entry for entry in items().values() if tree.find(entry)]
-        if origin.is_file():
-            key = by_file_name().get(origin.name)
-            found = [entry for entry in found if key == entry.key or tree.find(entry) == origin]
+        own = key_of_file(origin.name) if origin.is_file() else None
+        found = [(e, origin if e.key == own else tree.find(e)) for e in items().values()]
+        found = [(e, path) for e, path in found if path and (origin.is_dir() or path == origin)]
         if not found:
             raise FormatError(f"{origin} holds no file of the registry that is known by its name.")
-        for entry in found:
+        for entry, path in found:
             if not entry.on_portal:
                 left_out[entry.key] = "no file of the portal: name its folder in NMC_SOURCE"
                 continue
-            record = tree.get(entry)
+            record = tree.take(entry, path)
             if record.invented:
                 raise SourceError(
                     f"{record.path} is synthetic: name its tree in NMC_SOURCE instead of "

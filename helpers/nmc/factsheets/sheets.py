@@ -141,7 +141,7 @@ def read_json(path: str | os.PathLike, content: bytes | None = None) -> dict[str
 
     content = read_bytes(path) if content is None else content
     try:
-        data = json.loads(content.decode("utf-8"), object_pairs_hook=unique)
+        data = json.loads(content.decode("utf-8-sig"), object_pairs_hook=unique)
     except (ValueError, RecursionError) as error:
         raise FormatError(f"{path}: no JSON ({error}); remove it and fetch it again.") from error
     if not isinstance(data, dict):
