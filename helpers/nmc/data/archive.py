@@ -394,7 +394,9 @@ def inspect(path: Path, kind: str = "zip") -> tuple[str, str]:
 
 
 def _inspect_archive(path: Path) -> tuple[str, str]:
-    hashes, versions, budget = {}, {}, _Budget(path, Limits())
+    hashes: dict[_Parts, str] = {}
+    versions: dict[_Parts, list[str]] = {}
+    budget = _Budget(path, Limits())
     for parts, member in _checked(path, budget):
         digest = hashlib.sha256()
         for chunk in _chunks(member, budget):

@@ -215,8 +215,8 @@ def import_(*origins: Path) -> Moved:
             raise SourceError(f"{origin} does not exist.")
         tree = FolderTree(origin if origin.is_dir() else origin.parent)
         own = key_of_file(origin.name) if origin.is_file() else None
-        found = [(e, origin if e.key == own else tree.find(e)) for e in items().values()]
-        found = [(e, path) for e, path in found if path and (origin.is_dir() or path == origin)]
+        places = ((e, origin if e.key == own else tree.find(e)) for e in items().values())
+        found = [(e, p) for e, p in places if p and (origin.is_dir() or p == origin)]
         if not found:
             raise FormatError(f"{origin} holds no file of the registry that is known by its name.")
         for entry, path in found:
