@@ -49,8 +49,10 @@ test-full: $(VENV)/.installed  ## make test, and everything that takes longer
 	$(BIN)/python -m pytest -q --full -m slow
 	$(BIN)/python -m tools.bookbuild twice --jobs $(JOBS)
 	$(BIN)/python -m tools.bookbuild memory --limit-gb 2
+	$(BIN)/python -m tools.bookbuild reads
 	test -z '$(filter extracts,$(EXTRAS))' || NMC_ACCEPT_TERMS=1 $(BIN)/python -m tools.bookbuild --build _build/extracts book --source extracts,sample --jobs $(JOBS)
 	test ! -d '$(MIRROR)' || $(BIN)/python -m tools.bookbuild --build _build/mirror book --source '$(MIRROR)' --jobs $(JOBS)
+	test ! -d '$(MIRROR)' || $(BIN)/python -m tools.bookbuild reads --source '$(MIRROR)'
 	$(MAKE) site-test
 
 site-test: $(VENV)/.installed  ## walk the built site in a headless browser

@@ -12,7 +12,8 @@ from click.testing import CliRunner
 from nmc.cli import group
 from nmc.data import files
 
-from tools.bookbuild.execute import Page, Run, execute, list_reads
+from tools.bookbuild.__main__ import list_reads
+from tools.bookbuild.execute import Page, Run, execute
 from tools.bookbuild.project import Project
 
 PROJECT = Project(Path(__file__).resolve().parents[2])
@@ -92,19 +93,13 @@ def test_an_unknown_chapter_is_an_error_with_the_nearest(tmp_path):
 def test_what_a_run_reads_is_listed_and_what_other_data_read_stays(tmp_path):
     listed = tmp_path / "helpers/nmc/cli/chapters.csv"
     listed.parent.mkdir(parents=True)
-    listed.write_text("chapter,key,data\nbook/one,sheet/layers,real\nbook/gone,sheet/layers,real\n")
+    listed.write_text("chapter,key\nbook/one,sheet/layers\nbook/one,page/layer\nbook/gone,sheet\n")
     (tmp_path / "_toc.yml").write_text("root: book/index\nchapters:\n- file: book/one\n")
     chapter = PROJECT.read(COURSE[0])
-    read = [{"key": key, "invented": True} for key in ("sheet/layers", "sheet/circuit")]
+    read = [{"key": key} for key in ("sheet/circuit", "page/layer/L23", "recomputed/models", None)]
     one = replace(chapter, name="book/one")
     pages = [Page(one, chapter.notebook(), Run("book/one", "", data=read))]
-    assert list_reads(Project(tmp_path), pages) == 1
+    assert list_reads(Project(tmp_path), pages) == 1, "the family holds its page"
     rows = listed.read_text().splitlines()[1:]
-    assert rows == [
-        "book/one,sheet/circuit,sample", "book/one,sheet/layers,real",
-        "book/one,sheet/layers,sample",
-    ]  # fmt: skip
+    assert rows == ["book/one,page/layer", "book/one,sheet/circuit", "book/one,sheet/layers"]
     assert list_reads(Project(tmp_path), pages) == 0
-    read[:] = [{"key": "sheet/models", "invented": True}]  # the other two from kept results
-    assert list_reads(Project(tmp_path), pages) == 1
-    assert len(listed.read_text().splitlines()[1:]) == 4

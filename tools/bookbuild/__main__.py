@@ -12,13 +12,16 @@ from itertools import groupby
 from pathlib import Path
 
 import click
+import pandas as pd
 from nbformat import NotebookNode
+from nmc.cli.files import READ_BY_CHAPTERS
 from nmc.data import trees
 from nmc.data.files import cache_folder
+from nmc.data.registry import items, match
 from nmc.errors import SourceError
 
 from tools.bookbuild import BookError
-from tools.bookbuild.execute import Page, execute_stale, list_reads, make_explorer
+from tools.bookbuild.execute import Page, execute_stale, make_explorer
 from tools.bookbuild.notebooks import in_layout
 from tools.bookbuild.pages import check_shown
 from tools.bookbuild.project import Project, badges, source_identity
@@ -62,8 +65,6 @@ def book(project: Project, source: str, jobs: int):
     """Run the stale chapters, build the HTML, say where to open it."""
     store, pages = execute_stale(project, source, jobs=jobs)
     check_shown(pages)
-    if lacking := list_reads(project, pages):
-        click.echo(f"nmc export --for packs {lacking} files more now: commit its list.")
     explorer = make_explorer(project, source, store)
     first = render(project, pages, store, source, explorer=explorer)
     click.echo(times_table(pages))
@@ -106,6 +107,16 @@ def memory(project: Project, source: str, limit_gb: float):
     if large:
         raise BookError(f"More than {limit_gb:g} GB of memory:\n" + "\n".join(large))
     click.echo(f"Every chapter ran within {limit_gb:g} GB.")
+
+
+@main.command()
+@_source
+@click.pass_obj
+def reads(project: Project, source: str):
+    """Say whether 'nmc export --for' packs all that the chapters read here; list what it lacks."""
+    if added := list_reads(project, execute_stale(project, source)[1]):
+        raise BookError(f"{READ_BY_CHAPTERS} has {added} files more now: commit it.")
+    click.echo(f"{READ_BY_CHAPTERS} names every file that the chapters read.")
 
 
 @main.command()
@@ -155,6 +166,19 @@ def times_table(pages: list[Page]) -> str:
     if noisy:
         lines.append(f"wrote to stderr (not shown on the page): {', '.join(noisy)}")
     return "\n".join(lines)
+
+
+def list_reads(project: Project, pages: list[Page]) -> int:
+    """Add the files that these runs read to the list of the package; return how many it lacked."""
+    path = project.root / "helpers/nmc/cli" / READ_BY_CHAPTERS
+    listed = set(pd.read_csv(path).itertuples(index=False, name=None))
+    packed = {(chapter, item.key) for chapter, key in listed for item in match([key])}
+    read = {(page.chapter.name, one.get("key")) for page in pages for one in page.run.data}
+    added = {(chapter, key) for chapter, key in read - packed if key in items()}
+    kept = {(chapter, key) for chapter, key in listed | added if chapter in project.pages}
+    rows = sorted(kept, key=lambda row: (project.pages.index(row[0]), row))
+    pd.DataFrame(rows, columns=["chapter", "key"]).to_csv(path, index=False)
+    return len(added)
 
 
 def build_twice(project: Project, source: str, *, jobs: int = 2) -> list[Page]:

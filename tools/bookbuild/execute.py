@@ -22,16 +22,13 @@ from typing import NamedTuple
 import click
 import nbformat
 import nmc
-import pandas as pd
 import psutil
 from jupyter_cache import get_cache
 from jupyter_cache.base import CacheBundleIn
 from nbformat import NotebookNode
 from nmc import style
-from nmc.cli.files import READ_BY_CHAPTERS
 from nmc.data import provenance
 from nmc.data.files import redact, sha256_of
-from nmc.data.registry import items, match
 from PIL import Image, ImageOps
 
 from tools.bookbuild import BookError
@@ -367,36 +364,3 @@ def read_lines(path: Path) -> list[dict]:
     if not path.is_file():
         return []
     return [json.loads(line) for line in path.read_text("utf-8").splitlines() if line.strip()]
-
-
-def list_reads(project: Project, pages: list[Page]) -> int:
-    """Add what these runs read and the list lacks; return how many files it lacked."""
-    path = project.root / "helpers/nmc/cli" / READ_BY_CHAPTERS
-    if not path.is_file():  # a book of somebody else's
-        return 0
-    before = set(pd.read_csv(path).itertuples(index=False, name=None))
-    read: dict[tuple[str, str], set[str]] = {}
-    for name, entry in ((page.chapter.name, one) for page in pages for one in page.run.data):
-        if entry.get("key") in items():
-            kind = "sample" if entry["invented"] else "real"
-            read.setdefault((name, kind), set()).add(entry["key"])
-    packed: dict[str, set[str]] = {}
-    for name, key, _ in before:
-        packed.setdefault(name, set()).update(item.key for item in match([key]))
-    lacking = sum(len(keys - packed.get(name, set())) for (name, _), keys in read.items())
-    if lacking:
-        now = {(name, key, kind) for (name, kind), keys in read.items() for key in folded(keys)}
-        # All are kept: a run that finds kept results reads fewer files than one without.
-        kept = {row for row in before if row[0] in project.pages}
-        rows = sorted(now | kept, key=lambda row: (project.pages.index(row[0]), row))
-        pd.DataFrame(rows, columns=["chapter", "key", "data"]).to_csv(path, index=False)
-    return lacking
-
-
-def folded(keys: set[str]) -> set[str]:
-    """Name a family of keys by its beginning where all of it was read."""
-    families: dict[str, set[str]] = {}
-    for key in items():
-        families.setdefault(key.rpartition("/")[0], set()).add(key)
-    whole = {name: one for name, one in families.items() if len(one) > 1 and one <= keys}
-    return (keys - set().union(*whole.values())) | set(whole)

@@ -231,7 +231,7 @@ def verify_command(context, repair, source, quiet, as_json) -> None:
     context.exit(5 if wrong else 0)
 
 
-#: Chapter, key and kind of data of every file that a chapter's run fetched; made by the build.
+#: Chapter and key (or family of keys) of every file that a chapter's run fetched, on any source.
 READ_BY_CHAPTERS = "chapters.csv"
 
 
