@@ -92,7 +92,7 @@ sample: $(VENV)/.installed  ## make the synthetic sample that the package ships 
 	$(BIN)/python -m tools.sample
 
 clean:  ## remove what is generated (not the environment, not downloaded data)
-	rm -rf _build notebooks .cache .pytest_cache .ruff_cache
+	rm -rf _build .cache .pytest_cache .ruff_cache
 
 $(VENV)/.installed: requirements.lock pyproject.toml
 	@test -n '$(PYTHON)' || { echo 'No Python 3.11 to 3.14 with venv was found: install one, or give PYTHON=/path/to/python.'; exit 1; }

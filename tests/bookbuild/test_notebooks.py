@@ -129,10 +129,10 @@ def test_boxes_terms_captions_and_links_are_plain():
 
 def test_quick_questions_unfold_without_a_script():
     text = text_of(plain_notebook(CHAPTER, PROJECT, solutions=False))
-    assert "**Quick question.** Is `a < b`?" in text
-    why = "<b>Right.</b> <i>Always</i>, by <code>sort</code>."
-    assert f"<details><summary>Yes.</summary>{why}</details>" in text
-    assert "<details><summary>No.</summary><b>No.</b> Look again.</details>" in text
+    assert "Is <code>a &lt; b</code>?" in text
+    why = "<strong>Right.</strong> <em>Always</em>, by <code>sort</code>."
+    assert f'class="right"><summary>Yes.</summary><p>{why}</p></details>' in text
+    assert "<summary>No.</summary><p><strong>No.</strong> Look again.</p></details>" in text
 
 
 def test_links_lead_to_the_site_where_there_is_one(tmp_path):

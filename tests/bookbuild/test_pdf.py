@@ -86,11 +86,6 @@ def test_every_page_is_on_the_long_one_and_every_link_leads_somewhere(built):
     assert len(sources) == 1 and (built.build / sources[0]).is_file()
 
 
-def test_a_book_that_is_not_built_is_named(toy):
-    with pytest.raises(BookError, match="make book"):
-        write_one_page(Project(toy.root))
-
-
 @pytest.mark.slow
 def test_the_pdf_has_title_outline_links_and_figures_and_a_missing_figure_is_an_error(built):
     text = print_pdf(built).read_bytes().decode("latin-1")

@@ -77,7 +77,7 @@ def test_a_quick_question_unfolds_one_choice_at_a_time_without_a_script(plain):
     (box,) = plain.first.xpath("//div[contains(@class, 'quiz')]")
     assert box.xpath("string(p)") == "Is 2 < 3?"
     assert [one.get("class") for one in box.xpath("details")] == ["right", "wrong", "wrong"]
-    assert {one.get("name") for one in box.xpath("details")} == {"quiz-0"}
+    assert len({one.get("name") for one in box.xpath("details")}) == 1
     assert box.xpath("string(details[1]/summary)") == "Yes."
     assert box.xpath("string(details[1]/p)") == "Right. One can count."
     assert box.xpath("details[2]/p/strong/text()") == ["No."] and not box.xpath(".//script")

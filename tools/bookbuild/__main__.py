@@ -7,12 +7,13 @@ import re
 import signal
 import sys
 import tempfile
+from copy import deepcopy
 from dataclasses import replace
-from itertools import groupby
 from pathlib import Path
 
 import click
 import pandas as pd
+from myst_nb.core.utils import coalesce_streams
 from nbformat import NotebookNode
 from nmc.cli.files import READ_BY_CHAPTERS
 from nmc.data import trees
@@ -21,7 +22,7 @@ from nmc.data.registry import items, match
 from nmc.errors import SourceError
 
 from tools.bookbuild import BookError
-from tools.bookbuild.execute import Page, execute_stale, make_explorer
+from tools.bookbuild.execute import Page, execute_stale
 from tools.bookbuild.notebooks import in_layout
 from tools.bookbuild.pages import check_shown
 from tools.bookbuild.project import Project, badges, source_identity
@@ -65,8 +66,7 @@ def book(project: Project, source: str, jobs: int):
     """Run the stale chapters, build the HTML, say where to open it."""
     store, pages = execute_stale(project, source, jobs=jobs)
     check_shown(pages)
-    explorer = make_explorer(project, source, store)
-    first = render(project, pages, store, source, explorer=explorer)
+    first = render(project, pages, store, source)
     click.echo(times_table(pages))
     click.echo(f"The book is ready: open {first}")
 
@@ -208,17 +208,13 @@ def differences(first: NotebookNode, second: NotebookNode) -> list[int]:
     """Return the numbers of the code cells, from 1, whose outputs differ to a reader."""
     cells = ([c for c in book.cells if c.cell_type == "code"] for book in (first, second))
     pairs = enumerate(zip(*cells, strict=True), 1)
-    return [number for number, (a, b) in pairs if _shown(a.outputs) != _shown(b.outputs)]
+    return [number for number, (a, b) in pairs if _shown(a) != _shown(b)]
 
 
-def _shown(outputs: list[NotebookNode]) -> list[str]:
+def _shown(cell: NotebookNode) -> str:
     """Return what a reader sees, printed text in one piece, addresses in memory left out."""
-    kept = [one for one in outputs if one.get("name") != "stderr"]
-    pieces = [
-        "".join(one["text"] if is_text else json.dumps(one.get("data")) for one in some)
-        for is_text, some in groupby(kept, lambda one: "text" in one)
-    ]
-    return [re.sub("0x[0-9a-f]{6,}", "0x0", piece) for piece in pieces]
+    kept = [one for one in deepcopy(cell.outputs) if one.get("name") != "stderr"]
+    return re.sub("0x[0-9a-f]{6,}", "0x0", json.dumps(coalesce_streams(kept)))
 
 
 if __name__ == "__main__":

@@ -121,12 +121,15 @@ def execute_stale(
     data_cache: Path | None = None,
 ) -> tuple[Store, list[Page]]:
     """Run every chapter whose code, helpers, pins, source or data changed; reuse the others."""
-    store, today = store_of(project, source), DataState(source)
+    store, sha256_now = store_of(project, source), cache(partial(_sha256_now, source))
     chapters = [one for one in project.chapters if only in (None, one.name)]
-    for one in chapters:
-        write_notebook(one.notebook(), project.root / "notebooks" / f"{one.name}.ipynb")
-    known = {one: page for one in chapters if (page := store.find(one))}
-    pages = {one: page for one, page in known.items() if today.same(page.run.data)}
+
+    def stands(page: Page) -> bool:
+        read = (one for one in page.run.data if one.get("sha256"))
+        return all(one["sha256"] == sha256_now(one.get("key"), one.get("path", "")) for one in read)
+
+    known = ((one, store.find(one)) for one in chapters)
+    pages = {one: page for one, page in known if page and stands(page)}
     stale = [one for one in chapters if one not in pages]
     click.echo(f"{len(chapters)} chapters, {len(stale)} to run on {redact(source)!r}")
     if source != "sample":  # said here, once, and not in whichever chapter fetches first
@@ -314,43 +317,12 @@ def _ask(process: psutil.Process, what: str, **how):
         return None
 
 
-class DataState:
-    """Today's sha256 of every file that kept runs have read; each is asked for once."""
-
-    def __init__(self, source: str) -> None:
-        self._now = cache(partial(_sha256_now, source))
-
-    def same(self, data: list[dict]) -> bool:
-        """Whether every file that a run read is what it was."""
-        read = (one for one in data if one.get("sha256"))
-        return all(one["sha256"] == self._now(one.get("key"), one.get("path", "")) for one in read)
-
-
 def _sha256_now(source: str, key: str | None, path: str) -> str | None:
+    """Return today's sha256 of a file that a kept run has read; None where there is none."""
     try:
         return sha256_of(Path(nmc.fetch(key, source=source, progress=False) if key else path))
     except (nmc.errors.NMCError, OSError):
         return None
-
-
-def make_explorer(project: Project, source: str, store: Store) -> Path | None:
-    """Return the folder of the fact sheet explorer, made if need be; None if no page links it."""
-    if not any("explorer/" in page.text for page in project.documents.values()):
-        return None
-    place = store.folder / "explorer"
-    log, pages = place / "fetched.jsonl", place / "pages"
-    if pages.is_dir() and DataState(source).same(read_lines(log)):
-        return pages
-    click.echo("making the fact sheet explorer")
-    shutil.rmtree(place, ignore_errors=True)
-    place.mkdir()
-    environment = {"NMC_SOURCE": source, "NMC_FETCH_LOG": str(log), "TQDM_DISABLE": "1"}
-    command = [sys.executable, "-m", "nmc", "explorer", str(pages)]
-    done = watch(command, env=os.environ | environment, cwd=place)
-    if done.returncode:
-        shutil.rmtree(place)
-        raise BookError(f"The fact sheet explorer could not be made:\n{done.text[-3000:]}")
-    return pages
 
 
 def write_notebook(notebook: NotebookNode, path: Path) -> None:

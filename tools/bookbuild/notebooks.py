@@ -15,7 +15,7 @@ from jupytext.config import load_jupytext_config
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
-from tools.bookbuild.pages import QUIZ, References, plain_quiz, short_references
+from tools.bookbuild.pages import QUIZ, References, quiz_box, short_references
 from tools.bookbuild.project import Chapter, Project
 
 #: The first cell, which does nothing until somebody takes its marks away.
@@ -128,7 +128,7 @@ class _Writer:
         self.heading = ""
 
     def _plain(self, text: str) -> str:
-        text = _NOT_SHOWN.sub("", self._boxes(QUIZ.sub(plain_quiz, text)))
+        text = _NOT_SHOWN.sub("", self._boxes(QUIZ.sub(quiz_box, text)))
         return self._words(re.sub(r"\$\$ \(eq-[\w-]+\)", "$$", text)).strip()
 
     def _boxes(self, text: str) -> str:

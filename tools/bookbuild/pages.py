@@ -9,25 +9,23 @@ import json
 import re
 from base64 import b64decode
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
-from html import escape
 from importlib.metadata import version
 from pathlib import Path
 from posixpath import dirname, join, normpath
 from typing import Any, NamedTuple
 
 import nmc
-from docutils import nodes
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from lxml import html
+from markdown_it import MarkdownIt
 from nbformat import NotebookNode
 from nmc.check_classes import CLASSES
 from nmc.published import Claim, claims, shown_printed, shown_recomputed, shown_recorded
 from nmc.recomputed import load_verdicts
 from pybtex.database import parse_file
 from pybtex.richtext import Text
-from sphinx.util.docutils import SphinxDirective
 
 from tools.bookbuild import BookError
 from tools.bookbuild.execute import Page
@@ -63,19 +61,14 @@ _COLUMNS = (
 def fill(text: str, name: str, project: Project, pages: list[Page]) -> str:
     """Return a page's text with each request replaced by what it asks for."""
 
-    def make(match: re.Match) -> str:
-        what = match["what"]
-        if what == "gallery":
-            return gallery(project, pages, name.count("/"))
-        if what == "published":
-            return published_table(pages, short_references(project.root / "book/references.bib"))
-        if what == "checks":
-            return checks_table()
-        if what == "api":
-            return api_reference()
-        raise BookError(f"{name}.md asks for {match[0]!r}, which nothing makes.")
-
-    return ASKS.sub(make, text)
+    references = short_references(project.root / "book/references.bib")
+    makers: dict[str, Callable[[], str]] = {
+        "gallery": lambda: gallery(project, pages, name.count("/")),
+        "published": lambda: published_table(pages, references),
+        "checks": checks_table,
+        "api": api_reference,
+    }
+    return ASKS.sub(lambda match: makers[match["what"]](), text)
 
 
 def filled(template: str, **values: Any) -> str:
@@ -244,9 +237,8 @@ def _row(claim: Claim, found: tuple[dict | None, str], references: References) -
     else:
         verdict = _NEEDS.get(claim.needs, f"needs {claim.needs}")
     texts = (claim.claim, "; ".join(shown_printed(claim.value)), recomputed, claim.unit, tolerance)
-    recorded = shown_recorded(claim if claim.needs else claim.key)
     where = claim.where + (f" ({claim.secondary})" if claim.secondary else "")
-    return {"texts": (*texts, verdict, recorded), "chapter": chapter, "source": source,
+    return {"texts": (*texts, verdict, shown_recorded(claim)), "chapter": chapter, "source": source,
             "paper": paper, "address": address, "where": where}  # fmt: skip
 
 
@@ -355,6 +347,7 @@ def _without_unit(page: str) -> str:
     return ""
 
 
+#: A question (``:::{quiz} …?``) and its choices: ``- [x] text``, and below it why.
 QUIZ = re.compile(r"^:::\{quiz\} (?P<question>.+)\n(?P<body>(?:.*\n)*?):::$", re.MULTILINE)
 _CHOICE = re.compile(r"^- \[(?P<mark>[ x])\] (?P<text>.+)\n(?P<why>(?:^  .+\n?)*)", re.MULTILINE)
 
@@ -380,42 +373,12 @@ def choices(body: str) -> list[Choice]:
     ]
 
 
-def plain_quiz(match: re.Match) -> str:
-    """Return a question for a notebook: Markdown and the folds that every browser knows."""
-    folds = [
-        f"<details><summary>{_html(one.text)}</summary>{_html(one.told)}</details>"
+def quiz_box(match: re.Match) -> str:
+    """Return a question as HTML: folds that share a name, so that one is open at a time."""
+    shown = MarkdownIt("js-default", {"typographer": True}).renderInline
+    folds = "".join(
+        f'<details name="quiz-{match.start()}" class="{"right" if one.right else "wrong"}">'
+        f"<summary>{shown(one.text)}</summary><p>{shown(one.told)}</p></details>"
         for one in choices(match["body"])
-    ]
-    return "\n".join([f"**Quick question.** {match['question']}", "", *folds, ""])
-
-
-def _html(text: str) -> str:
-    text = re.sub(r"\*\*(.+?)\*\*", r"<b>\1</b>", escape(text, quote=False))
-    text = re.sub(r"\*(.+?)\*", r"<i>\1</i>", text)
-    return re.sub(r"`([^`]+)`", r"<code>\1</code>", text)
-
-
-class Quiz(SphinxDirective):
-    """A question (``:::{quiz} …?``) whose choices unfold: ``- [x] text``, and below it why."""
-
-    required_arguments = 1
-    final_argument_whitespace = True
-    has_content = True
-
-    def run(self) -> list[nodes.Node]:
-        """Return a box of folds that share a name, so that one is open at a time."""
-        name = f"quiz-{self.env.new_serialno('quiz')}"
-        box = nodes.container(classes=["quiz"])
-        box += nodes.paragraph("", "", *self._inline(self.arguments[0]), classes=["quiz-question"])
-        for one in choices("\n".join(self.content)):
-            kind = "right" if one.right else "wrong"
-            box += nodes.raw("", f'<details name="{name}" class="{kind}"><summary>', format="html")
-            box += nodes.inline("", "", *self._inline(one.text))
-            box += nodes.raw("", "</summary>", format="html")
-            box += nodes.paragraph("", "", *self._inline(one.told))
-            box += nodes.raw("", "</details>", format="html")
-        return [box]
-
-    def _inline(self, text: str) -> list[nodes.Node]:
-        found, _ = self.state.inline_text(text, self.lineno)
-        return found
+    )
+    return f'<div class="quiz"><p class="quiz-question">{shown(match["question"])}</p>{folds}</div>'

@@ -6,19 +6,19 @@ import ast
 import json
 import platform
 import tomllib
-from contextlib import suppress
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 
-import nbformat
 import yaml
 from myst_nb.core.read import read_myst_markdown_notebook
 from myst_parser.config.main import MdParserConfig
 from nbformat import NotebookNode
 from nmc.code_hash import syntax_hash
 from nmc.data.files import sha256_of
+from sphinx_external_toc.parsing import parse_toc_yaml
 
 from tools.bookbuild import BookError
 
@@ -58,7 +58,7 @@ class Chapter:
 
     def notebook(self) -> NotebookNode:
         """Return the page as a new notebook without outputs; the same text, the same bytes."""
-        notebook = nbformat.from_dict(json.loads(json.dumps(self._parsed)))
+        notebook = deepcopy(self._parsed)
         for number, cell in enumerate(notebook.cells):
             cell["id"] = f"cell-{number}"
         notebook.metadata.setdefault(
@@ -130,7 +130,7 @@ class Project:
     @cached_property
     def pages(self) -> list[str]:
         """Every page of the table of contents, in order, without suffix."""
-        return [self.toc["root"], *_files(self.toc)]
+        return list(parse_toc_yaml(self.root / "_toc.yml"))
 
     @cached_property
     def documents(self) -> dict[str, Chapter]:
@@ -196,17 +196,6 @@ def _labels(node: ast.stmt) -> list[str]:
     ]
 
 
-def _files(node: dict) -> list[str]:
-    """Collect the ``file`` entries below a node of the table of contents, in order."""
-    found = []
-    for kind in ("parts", "chapters", "sections"):
-        for entry in node.get(kind) or []:
-            if "file" in entry:
-                found.append(entry["file"])
-            found += _files(entry)
-    return found
-
-
 def code_tree_hash(folder: Path) -> str:
     """Hash names and contents of all files below a folder; of Python files the syntax counts."""
     digest = sha256()
@@ -214,10 +203,8 @@ def code_tree_hash(folder: Path) -> str:
         inside = path.relative_to(folder)
         left_out = any(p in _NOT_RUN or p.endswith(".egg-info") for p in inside.parts)
         if path.is_file() and not left_out:
-            content = sha256_of(path)
-            if path.suffix == ".py":
-                with suppress(SyntaxError):  # else whatever is in it counts
-                    content = syntax_hash(path.read_text("utf-8"))
+            code = path.suffix == ".py"
+            content = syntax_hash(path.read_text("utf-8")) if code else sha256_of(path)
             digest.update(f"{inside.as_posix()}\0{content}\n".encode())
     return digest.hexdigest()
 
@@ -233,11 +220,10 @@ def source_identity(source: str) -> str:
 
 def environment_hash(project: Project, source: str) -> str:
     """Hash everything but the chapter itself that decides what its cells put out."""
-    lock = project.root / "requirements.lock"
     parts = (
         source_identity(source),
         code_tree_hash(project.root / "helpers"),
-        sha256_of(lock) if lock.is_file() else "no lock",
+        sha256_of(project.root / "requirements.lock"),
         platform.python_implementation() + platform.python_version(),
     )
     return sha256("\n".join(parts).encode()).hexdigest()[:32]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import base64
-import json
 import os
 import shutil
 import subprocess
 import sys
+from copy import deepcopy
 from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
@@ -33,17 +33,10 @@ def render(
     store: Store,
     source: str,
     *,
-    explorer: Path | None = None,
     only: str | None = None,
 ) -> Path:
     """Build the book's HTML (or `only` one page) and put it in place; returns the page to open."""
-    work = project.build / ("one-page" if only else "jupyter-book")
-    done = _jupyter_book(project, pages, store, source, work, "html", only)
-    if done.returncode:
-        # Sphinx believes it is done with pages it warned of: begin anew next time.
-        shutil.rmtree(work, ignore_errors=True)
-        raise BookError(f"Jupyter Book failed:\n{_last_lines(done.stdout)}")
-    site = work / "_build" / "html"
+    site = _jupyter_book(project, pages, store, source, "html", only)
     shutil.rmtree(site / "_static/downloads", ignore_errors=True)
     for left in (site / "book").rglob("*.html"):
         if left.relative_to(site).with_suffix("").as_posix() not in project.pages:
@@ -56,38 +49,45 @@ def render(
         (site / "_static/card.png").write_bytes(card)
     if only:
         return site / f"{only}.html"
-    _replace(project.html, site, explorer)
+    new, old = project.html.with_suffix(".new"), project.html.with_suffix(".old")
+    for left in (new, old):
+        shutil.rmtree(left, ignore_errors=True)
+    shutil.copytree(site, new)
+    if any("explorer/" in page.text for page in project.documents.values()):
+        command = [sys.executable, "-m", "nmc", "explorer", str(new / "explorer")]
+        environment = os.environ | {"NMC_SOURCE": source}
+        if subprocess.run(command, env=environment, stdout=subprocess.DEVNULL).returncode:
+            raise BookError("The fact sheet explorer could not be made.")
+    if project.html.exists():
+        project.html.rename(old)
+    new.rename(project.html)
+    shutil.rmtree(old, ignore_errors=True)
     return project.html / "index.html"
 
 
 def check_links(project: Project, pages: list[Page], store: Store, source: str) -> None:
     """Ask every external address of the book; a BookError lists those that do not answer."""
-    work = project.build / "links"
-    done = _jupyter_book(project, pages, store, source, work, "linkcheck")
-    output = work / "_build" / "html" / "output.json"
-    if not output.is_file():
-        raise BookError(f"The links could not be asked:\n{_last_lines(done.stdout)}")
-    found = [json.loads(line) for line in output.read_text("utf-8").splitlines() if line]
-    asked = {one["uri"]: one for one in found if one["status"] not in ("ignored", "unchecked")}
-    dead = {uri: one for uri, one in asked.items() if one["status"] in ("broken", "timeout")}
-    if dead:
-        lines = [f"{uri}  ({' '.join(dead[uri]['info'].split())[-100:]})" for uri in sorted(dead)]
-        counts = f"Of {len(asked)} addresses these {len(dead)} do not answer:"
-        raise BookError("\n".join([counts, *lines]))
+    _jupyter_book(project, pages, store, source, "linkcheck")
 
 
 def _jupyter_book(
-    project: Project, pages: list[Page], store: Store, source: str, work: Path, builder: str,
+    project: Project, pages: list[Page], store: Store, source: str, builder: str,
     only: str | None = None,
-) -> subprocess.CompletedProcess[str]:  # fmt: skip
-    """Call Jupyter Book on the project's folder with the settings that only a build knows."""
+) -> Path:  # fmt: skip
+    """Call Jupyter Book with the settings that only a build knows; returns where the pages are."""
+    work = project.build / ("one-page" if only else f"jupyter-book-{builder}")
     work.mkdir(parents=True, exist_ok=True)
     config = _config(project, pages, store, source)
     if only:
         config["sphinx"]["config"]["suppress_warnings"] += ["myst.xref_missing", "ref.*"]
     (work / "config.yml").write_text(yaml.safe_dump(config, sort_keys=False), "utf-8")
-    toc = work / "toc.yml"
-    toc.write_text(yaml.safe_dump(_toc(project, only), sort_keys=False), "utf-8")
+    toc = project.root / "_toc.yml"
+    if only:
+        others = [page for page in ("book/glossary", "book/bibliography") if page in project.pages]
+        some: dict = {"format": "jb-book", "root": only}
+        some |= {"chapters": [{"file": one} for one in others]} if others else {}
+        toc = work / "toc.yml"
+        toc.write_text(yaml.safe_dump(some, sort_keys=False), "utf-8")
     command = [
         str(Path(sys.executable).with_name("jupyter-book")), "build", str(project.root),
         "--config", str(work / "config.yml"), "--toc", str(toc),
@@ -98,26 +98,22 @@ def _jupyter_book(
     # Sphinx imports the extension of this package.
     path = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
     environment = {**os.environ, "PYTHONHASHSEED": "0", "PYTHONPATH": path}
-    return subprocess.run(
+    done = subprocess.run(
         command, cwd=work, env=environment, text=True, stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
     )  # fmt: skip
-
-
-def _toc(project: Project, only: str | None) -> dict:
-    if only:
-        toc: dict = {"format": "jb-book", "root": only}
-        others = [page for page in ("book/glossary", "book/bibliography") if page in project.pages]
-        return toc | ({"chapters": [{"file": one} for one in others]} if others else {})
-    toc = dict(project.toc)
-    if "parts" in toc:  # a part may wait for its first chapter
-        toc["parts"] = [part for part in toc["parts"] if part.get("chapters")]
-    return toc
+    if done.returncode:
+        # Sphinx believes it is done with pages it warned of: begin anew next time.
+        shutil.rmtree(work, ignore_errors=True)
+        lines = done.stdout.splitlines()
+        warnings = [line for line in lines if "WARNING" in line or "ERROR" in line]
+        raise BookError("\n".join(["Jupyter Book failed:", *warnings, "", *lines[-60:]]))
+    return work / "_build" / "html"
 
 
 def _config(project: Project, pages: list[Page], store: Store, source: str) -> dict:
     """Return the configuration with outputs' place, header, buttons and card."""
-    config = json.loads(json.dumps(project.config))
+    config = deepcopy(project.config)
     config["execute"] |= {"execute_notebooks": "cache", "cache": str(store.folder)}
     looks, sphinx = config.setdefault("html", {}), config["sphinx"]["config"]
     looks["announcement"] = (
@@ -135,8 +131,10 @@ def _config(project: Project, pages: list[Page], store: Store, source: str) -> d
         config["launch_buttons"] = {
             "notebook_interface": "jupyterlab",
             "binderhub_url": "https://mybinder.org",
-            "thebe": colab_address(project.urls, "") is not None,  # it knows GitHub alone, too
         }
+        if colab_address(project.urls, ""):  # live code knows GitHub alone, too
+            config["launch_buttons"]["thebe"] = True
+            sphinx["extensions"].append("sphinx_thebe")
     else:
         del config["repository"]
     return config
@@ -149,23 +147,6 @@ def _card(pages: list[Page]) -> bytes | None:
             if "image/png" in output.get("data", {}):
                 return base64.b64decode(output["data"]["image/png"])
     return None
-
-
-def _replace(target: Path, fresh: Path, explorer: Path | None) -> None:
-    """Put a copy of a folder, the explorer in it, where another may stand."""
-    new = target.with_suffix(".new")
-    shutil.rmtree(new, ignore_errors=True)
-    shutil.copytree(fresh, new)
-    if explorer is not None:
-        shutil.copytree(explorer, new / "explorer")
-    shutil.rmtree(target, ignore_errors=True)
-    new.rename(target)
-
-
-def _last_lines(text: str, number: int = 60) -> str:
-    lines = text.splitlines()
-    warnings = [line for line in lines if "WARNING" in line or "ERROR" in line]
-    return "\n".join([*warnings, "", *lines[-number:]])
 
 
 # The whole book as one PDF ----------------------------------------------------------------------
@@ -241,9 +222,6 @@ def _print(browser: Browser, source: Path, target: Path) -> None:
 def write_one_page(project: Project) -> Path:
     """Write ``_build/book.html`` from the built site; pictures stay where they are."""
     site, pages = project.html, project.pages
-    for name in pages:
-        if not (site / f"{name}.html").is_file():
-            raise BookError(f"{site / name}.html is not there: run 'make book' first.")
     trees = {name: html.parse(str(site / f"{name}.html")).getroot() for name in pages}
     first = trees[pages[0]]
     styles = [_inside(link, pages[0]) for link in first.xpath("//link[@rel='stylesheet']/@href")]

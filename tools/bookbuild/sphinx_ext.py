@@ -18,11 +18,12 @@ from tools.bookbuild.execute import Page, Store
 from tools.bookbuild.pages import (
     ASKS,
     GALLERY,
-    Quiz,
+    QUIZ,
     best_figure,
     fill,
     filled,
     picture_name,
+    quiz_box,
     run_note,
 )
 from tools.bookbuild.project import Project, colab_address
@@ -61,8 +62,9 @@ class Chapters:
         return [name for name in {*changed, *asking} if name in env.found_docs]
 
     def add_generated(self, app: Sphinx, docname: str, source: list[str]) -> None:
-        """Put tables where a page asks for them; end a chapter with what is known of its run."""
-        source[0] = fill(source[0], docname, self.project, list(self.pages.values()))
+        """Put tables and questions in place; end a chapter with what is known of its run."""
+        text = fill(source[0], docname, self.project, list(self.pages.values()))
+        source[0] = QUIZ.sub(quiz_box, text)
         if docname in self.pages:
             source[0] += run_note(self.pages[docname])
 
@@ -95,35 +97,6 @@ class Chapters:
             student=known and context["pathto"](f"{path}-student.ipynb", resource=True),
             colab=known and colab_address(self.project.urls, pagename),
         )
-
-
-def _live_code(app: Sphinx) -> bool:
-    """Whether pages have the button that runs their cells on Binder, by a script of a CDN."""
-    return bool(app.config.html_theme_options.get("launch_buttons", {}).get("thebe"))
-
-
-def _drop_settings_of_live_code(app: Sphinx, doctree: nodes.document, docname: str) -> None:
-    for node in [] if _live_code(app) else list(doctree.findall(nodes.raw)):
-        if "x-thebe-config" in node.astext() or "kernelName" in node.astext():
-            node.parent.remove(node)
-
-
-def _drop_live_code(app: Sphinx, pagename: str, template: str, context: dict, doctree) -> None:
-    """Take away thebe's scripts from a book that has no address, and from pages without cells."""
-    used = _live_code(app) and doctree is not None
-    seen, kept = set(), []
-    for script in context.get("script_files", []):
-        body = getattr(script, "attributes", {}).get("body") or ""
-        is_thebe = "thebe" in f"{getattr(script, 'filename', '')}{body}".lower()
-        if (is_thebe and not used) or body in seen:
-            continue
-        if body:
-            seen.add(body)
-        kept.append(script)
-    context["script_files"] = kept
-    looks = context.get("css_files", [])
-    context["css_files"] = [one for one in looks if used or "thebe" not in str(one.filename)]
-    context["default_mode"] = "auto"
 
 
 def _explain_terms(app: Sphinx, doctree: nodes.document, docname: str) -> None:
@@ -175,14 +148,11 @@ def setup(app: Sphinx) -> dict[str, Any]:
     """Register with Sphinx; after the theme, which fills its buttons at its own priority."""
     app.add_html_math_renderer("mathml", (_inline_equation, None), (_displayed_equation, None))
     chapters = Chapters()
-    app.add_directive("quiz", Quiz)
     app.connect("builder-inited", chapters.load)
     app.connect("env-get-outdated", chapters.outdated)
     app.connect("source-read", chapters.add_generated)
-    app.connect("html-page-context", _drop_live_code, priority=900)
     app.connect("html-page-context", chapters.add_foot, priority=900)
     app.connect("doctree-resolved", _explain_terms)
-    app.connect("doctree-resolved", _drop_settings_of_live_code, priority=900)
     app.connect("autodoc-process-signature", _short_signature)
     app.connect("html-collect-pages", _not_found)
     return {"version": "3", "parallel_read_safe": True, "parallel_write_safe": True}

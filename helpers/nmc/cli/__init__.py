@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from difflib import get_close_matches
 
 import click
 
@@ -42,25 +41,16 @@ Try:
 """
 
 
-class GuessingGroup(click.Group):
-    """A group that lists its commands in their order and guesses a mistyped one."""
+class OrderedGroup(click.Group):
+    """A group that lists its commands in the order they were added."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the commands in the order they were added."""
+        """Return the names in that order."""
         return list(self.commands)
-
-    def resolve_command(self, ctx: click.Context, args: list[str]):
-        """Find the command, or say which one may have been meant."""
-        try:
-            return super().resolve_command(ctx, args)
-        except click.UsageError as exc:
-            near = get_close_matches(args[0], self.commands, n=1)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
-            raise click.UsageError(f"{exc.message}{hint}", ctx) from None
 
 
 @click.group(
-    cls=GuessingGroup, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]}
+    cls=OrderedGroup, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]}
 )
 @click.version_option(package_name="nmc")
 def group() -> None:

@@ -27,15 +27,9 @@ class KeyType(click.ParamType):
     def shell_complete(self, ctx, param, incomplete):
         """Return the keys that begin so, up to the next ``/`` when there are many."""
         known = [key for key in items() if key.startswith(incomplete)]
-        parts = {_next_part(key, incomplete) for key in known}
-        if len(known) > 1 and len(parts) == 1:
-            parts = set(known)
-        return [CompletionItem(part) for part in sorted(parts)]
-
-
-def _next_part(key: str, begun: str) -> str:
-    end = key.find("/", len(begun))
-    return key if end < 0 else key[: end + 1]
+        n_parts = incomplete.count("/") + 1
+        parts = {"/".join(key.split("/")[:n_parts]) for key in known}
+        return [CompletionItem(one) for one in sorted(parts if len(parts) > 1 else known)]
 
 
 _keys = click.argument("keys", nargs=-1, type=KeyType(), metavar="[KEY]...")

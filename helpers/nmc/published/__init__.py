@@ -49,7 +49,7 @@ class Claim:
     value: float | tuple[float, ...]
     citation: str
     where: str
-    needs: str
+    needs: str  #: what data a recomputation needs; nothing of a count of many (`compare_many`)
     unit: str = ""
     tolerance: float = 0.0
     relative: float = 0.0
@@ -148,7 +148,6 @@ def compare(
         For a claim about one connectome instance, when `of` does not say which was measured.
     """
     invented = says_invented(of) if invented is None else invented
-    source = provenance.note()
     rows = []
     for key, value in recomputed.items():
         known = claim(key)
@@ -161,21 +160,8 @@ def compare(
             )
         if known.instance and of.instance != known.instance and not invented:
             found = f"another instance: {of.instance or 'not known'}, not {known.instance}"
-        rows.append(
-            {
-                "key": key,
-                "claim": known.claim,
-                "published": known.value,
-                "recomputed": value,
-                "unit": known.unit,
-                "tolerance": shown_tolerance(known.tolerance, known.relative),
-                "verdict": found,
-                "recorded": shown_recorded(known),
-                "source": source,
-                "citation": known.citation,
-                "where": known.where,
-            }
-        )
+        tolerance = shown_tolerance(known.tolerance, known.relative)
+        rows.append(_compared(known, value, tolerance, found))
     _keep(rows)
     return Comparison(rows).set_index("key")
 
@@ -202,21 +188,19 @@ def compare_many(
         raise FormatError(f"{key} is the key of a claim: compare it with nmc.compare.")
     found = verdict(agreeing == of, provenance.invented() if invented is None else invented)
     found += f": {reason}" if found == "differs" and reason else ""
-    row = {
-        "key": key,
-        "claim": claim,
-        "published": int(of),
-        "recomputed": int(agreeing),
-        "unit": unit,
-        "tolerance": tolerance,
-        "verdict": found if of else reason,
-        "recorded": shown_recorded(key),
-        "source": provenance.note(),
-        "citation": citation,
-        "where": where,
-    }
+    counted = Claim(key, claim, int(of), citation, where, needs="", unit=unit)
+    row = _compared(counted, int(agreeing), tolerance, found if of else reason)
     _keep([row])
     return Comparison([row]).set_index("key")
+
+
+def _compared(known: Claim, recomputed: Any, tolerance: str, told: str) -> dict[str, Any]:
+    return {
+        "key": known.key, "claim": known.claim, "published": known.value,
+        "recomputed": recomputed, "unit": known.unit, "tolerance": tolerance, "verdict": told,
+        "recorded": shown_recorded(known), "source": provenance.note(),
+        "citation": known.citation, "where": known.where,
+    }  # fmt: skip
 
 
 def _keep(rows: list[dict]) -> None:
@@ -226,8 +210,7 @@ def _keep(rows: list[dict]) -> None:
     path = Path(folder)
     path.mkdir(parents=True, exist_ok=True)
     with (path / f"compare-{os.getpid()}.jsonl").open("a", encoding="utf-8") as out:
-        for row in rows:
-            out.write(json.dumps(row, default=float) + "\n")
+        out.writelines(json.dumps(row, default=float) + "\n" for row in rows)
 
 
 # -- what a reader sees -------------------------------------------------------------------------
@@ -269,13 +252,16 @@ def shown_recomputed(value: Any, known: Claim | None = None) -> list[str]:
     return [_absent(part) or _one(part, digits) for part in parts]
 
 
-def shown_recorded(of: Claim | str) -> str:
-    """Return what was recorded of a claim or a class of checks, with its verdict; "" if nothing."""
-    told = recorded(of if isinstance(of, str) else of.key)
+def shown_recorded(known: Claim) -> str:
+    """Return what was recorded of a claim, with its verdict; "" if nothing.
+
+    What needs no data is a count of a class of checks.
+    """
+    told = recorded(known.key)
     if told is None:
         return ""
-    if isinstance(of, Claim):
-        numbers = _joined(shown_recomputed(told.values, of), of.unit)
+    if known.needs:
+        numbers = _joined(shown_recomputed(told.values, known), known.unit)
     else:
         numbers = f"{told.agree:,} of {told.checks:,}" if told.checks else ""
     return f"{numbers} ({told.text})".strip()

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.resources import files
@@ -23,6 +22,7 @@ from nmc import __version__
 from nmc.code_hash import code_hash
 from nmc.data import at_hand, fetch_record, provenance
 from nmc.data.archive import inspect
+from nmc.data.files import atomic_write, sha256_of
 from nmc.errors import (
     ChecksumError,
     FormatError,
@@ -56,8 +56,6 @@ def table_file(table: str) -> Path:
 def load_kept(table: str) -> pd.DataFrame:
     """Read a table of recomputed values (`TABLES`), and note in the provenance that it was read."""
     path = table_file(table)
-    if not path.is_file():
-        return pd.DataFrame(columns=[*TABLES[table], *MAKINGS, "error"])
     rows = read_table(path, [*TABLES[table], *MAKINGS])
     _note(table, path)
     return rows
@@ -79,13 +77,8 @@ def keep_rows(table: str, rows: pd.DataFrame, *, path: Path | None = None) -> Pa
 
 
 def _write(rows: pd.DataFrame, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(f".{os.getpid()}.part")
-    try:
+    with atomic_write(path) as partial:
         rows.to_parquet(partial, index=False, compression="zstd")
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def restamp(
@@ -210,13 +203,12 @@ def read_table(path: Path, columns: Iterable[str] = ()) -> pd.DataFrame:
 
 
 def _note(table: str, path: Path) -> None:
-    content = path.read_bytes()
     provenance.remember(
         provenance.Record(
             key=f"recomputed/{table}",
             origin="recorded recomputed values",
-            sha256=hashlib.sha256(content).hexdigest(),
-            size_bytes=len(content),
+            sha256=sha256_of(path),
+            size_bytes=path.stat().st_size,
             invented=False,
             release="",
             trust="package",
@@ -266,22 +258,15 @@ class Verdict(NamedTuple):
 
 def load_verdicts() -> pd.DataFrame:
     """Read the recorded classes of checks, with why a row is ``stale``; empty where it stands."""
-    rows = _rows()
+    rows = read_table(table_file("verdicts"), VERDICTS)
     return rows.assign(stale=[_stale(row) for row in rows.to_dict("records")])
-
-
-def _rows() -> pd.DataFrame:
-    path = table_file("verdicts")
-    if not path.is_file():
-        return pd.DataFrame(columns=[*VERDICTS])
-    return read_table(path, VERDICTS)
 
 
 def _stale(row: dict) -> str:
     if row["version"] != __version__:
         return f"made by version {row['version']}"
     try:
-        code = hash_of(json.loads(row["modules"]), json.loads(row["alone"]))
+        code = code_hash(*json.loads(row["modules"]), alone=json.loads(row["alone"]))
     except UnknownNameError:  # one of its modules has another name by now
         code = ""
     if row["code_sha256"] != code:
@@ -292,15 +277,9 @@ def _stale(row: dict) -> str:
     at_hand = files_of([one for one in provenance.records() if not one.invented])
     for key in made_of:
         if key.startswith("recomputed/"):  # they travel with the package, read or not
-            table = table_file(key.removeprefix("recomputed/"))
-            at_hand[key] = hashlib.sha256(table.read_bytes()).hexdigest() if table.is_file() else ""
+            at_hand[key] = sha256_of(table_file(key.removeprefix("recomputed/")))
     other = [key for key, sha256 in at_hand.items() if made_of.get(key, sha256) != sha256]
     return f"made from other files ({other[0]})" if other else ""
-
-
-def hash_of(modules: list[str], alone: list[str]) -> str:
-    """Hash the code of a class: modules with all that they import, and others by themselves."""
-    return code_hash(*modules, alone=alone)
 
 
 def files_of(records: list[provenance.Record]) -> dict[str, str]:
@@ -315,7 +294,7 @@ def keep_verdicts(rows: pd.DataFrame, *, path: Path | None = None) -> Path:
     """Merge classes into the table; a class replaces the recorded one of its name."""
     made = rows.assign(date=provenance.now()[:10], version=__version__)
     both = zip(rows["modules"], rows["alone"], strict=True)
-    made["code_sha256"] = [hash_of(*pair) for pair in both]
+    made["code_sha256"] = [code_hash(*modules, alone=alone) for modules, alone in both]
     for column in ("items", "reasons", "modules", "alone", "files"):
         made[column] = [json.dumps(value, sort_keys=True) for value in rows[column]]
     made["package_sha256"] = made["files"].map(_digest)
@@ -329,31 +308,28 @@ def _digest(text: str) -> str:
 def recorded(key: str) -> Verdict | None:
     """Return what was recorded of a claim or class of checks, or None; a stale one says why."""
     try:
-        rows = _rows()
+        rows = read_table(table_file("verdicts"), VERDICTS)
     except FormatError as error:
         return Verdict((), 0, 0, "", f"the recorded verdicts cannot be read ({error})")
     for row in rows.to_dict("records"):
         if row["class"] == key:
             counts = (int(row["checks"]), int(row["agree"]))
             return Verdict((counts[1],), *counts, row["date"], _stale(row))
-        items = _items(row["items"])
-        parts = items.get(key, [])
-        if parts:
-            agree = sum(agrees for _, agrees in parts)
-            values = tuple(value for value, _ in parts)
-            return Verdict(values, len(parts), agree, row["date"], _stale(row))
+        if parts := _items(row["items"]).get(key):
+            values, agree = zip(*parts, strict=True)
+            return Verdict(values, len(parts), sum(agree), row["date"], _stale(row))
     return None
 
 
 def recorded_items(name: str) -> pd.DataFrame:
     """Return ``value`` and ``verdict`` of each number that was recorded of a class of checks."""
     rows = load_verdicts()
-    found = {}
-    for row in rows[rows["class"] == name].to_dict("records"):
-        for item, (value, agrees) in json.loads(row["items"]).items():
-            found[item] = (value, "stale" if row["stale"] else "agrees" if agrees else "differs")
-    columns = ["value", "verdict"]
-    return pd.DataFrame.from_dict(found, orient="index", columns=columns).rename_axis("item")
+    found = [
+        (item, value, "stale" if row["stale"] else "agrees" if agrees else "differs")
+        for row in rows[rows["class"] == name].to_dict("records")
+        for item, (value, agrees) in json.loads(row["items"]).items()
+    ]
+    return pd.DataFrame(found, columns=["item", "value", "verdict"]).set_index("item")
 
 
 @cache
