@@ -125,9 +125,9 @@ def n_mutations(request) -> int:
 @pytest.fixture(scope="module", autouse=True)
 def own_provenance() -> None:
     """Let each file begin with an empty log: what other files fetched is not in its figures."""
-    from nmc.data import provenance
+    from nmc.data import registry
 
-    provenance._log.clear()
+    registry._log.clear()
 
 
 @pytest.fixture

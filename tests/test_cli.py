@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 from nmc import cli, errors
 from nmc.cli import exit_code, group
-from nmc.data import files, provenance
+from nmc.data import files, registry
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def shop(tmp_path, monkeypatch):
     files.write_sums(tree)
     monkeypatch.setenv("NMC_SOURCE", str(tree))
     monkeypatch.setenv("NMC_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(provenance, "_log", {})
+    monkeypatch.setattr(registry, "_log", {})
     return tree
 
 

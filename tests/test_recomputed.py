@@ -6,7 +6,7 @@ import nmc
 import pandas as pd
 import pytest
 from nmc import recomputed
-from nmc.data import provenance
+from nmc.data import registry
 from nmc.errors import FormatError, SimulationError, UnknownNameError
 from nmc.scoreboard import summarise
 
@@ -105,7 +105,7 @@ def test_the_committed_tables_hold_no_value_of_a_sheet_and_say_they_were_read(ta
     assert not [name for name in kept if name.startswith("published_")]
     assert not kept.duplicated(list(recomputed.TABLES[table])).any()
     assert kept[list(recomputed.MAKINGS)].notna().all(axis=None)
-    assert f"recomputed/{table}" in [entry.key for entry in provenance.records()]
+    assert f"recomputed/{table}" in [entry.key for entry in registry.records()]
     assert recomputed.table_file(table).stat().st_size < 300_000
 
 

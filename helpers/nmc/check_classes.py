@@ -20,7 +20,7 @@ from nmc.cells.morphometrics import SOMA_REASON, rounding
 from nmc.circuit.pairs import SHEET
 from nmc.circuit.scores import explain, find_mixtures
 from nmc.connectome.claims import DRAWS, ERRORS, compare_nulls
-from nmc.data import local, provenance
+from nmc.data import local, registry
 from nmc.errors import MissingFileError, UnknownNameError
 from nmc.factsheets.layers import load_layer_pages
 
@@ -32,11 +32,11 @@ def _once(make: Callable[[Source], Any]) -> property:
 
     def get(source: Source):
         if make not in source.kept:
-            with provenance.collect() as files:
+            with registry.collect() as files:
                 source.kept[make] = (make(source), files)
         table, files = source.kept[make]
         for entry in files:
-            provenance.remember(entry)
+            registry.remember(entry)
         return table
 
     return property(get, doc=make.__doc__)

@@ -14,7 +14,7 @@ import pandas as pd
 from nmc import recomputed
 from nmc.cells.mechanisms import build_tag
 from nmc.check_classes import CLASSES, COLUMNS, Class, Source, as_rows
-from nmc.data import provenance
+from nmc.data import registry
 from nmc.errors import (
     DownloadError,
     MissingFileError,
@@ -101,7 +101,7 @@ def _run(one: Class, source: Source, slow: bool) -> tuple[pd.DataFrame, str, dic
     if one.slow and not slow:
         return as_rows([], [], [], []), "not run: simulations of minutes (--slow)", {}
     try:
-        with provenance.collect() as seen:
+        with registry.collect() as seen:
             rows = one.rows(source)
     except (MissingFileError, DownloadError, SourceError, MissingLibraryError) as error:
         told = str(error).partition(" Name another")[0]

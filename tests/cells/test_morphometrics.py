@@ -144,10 +144,10 @@ def test_every_real_morphology_beside_its_sheet(mirror, monkeypatch):
     Soma diameters do in at least 65; how the portal's were measured is not known.
     """
     import nmc
-    from nmc.data import provenance
+    from nmc.data import registry
 
     monkeypatch.setenv("NMC_SOURCE", str(mirror))
-    monkeypatch.setattr(provenance, "_log", {})  # what other tests fetched was invented
+    monkeypatch.setattr(registry, "_log", {})  # what other tests fetched was invented
     models = [name for name in nmc.model_names() if nmc.available(f"model/{name}")]
     assert len(models) >= 105
     table = compare_morphometrics(models, load_models(step_currents=False)).reset_index()
@@ -167,10 +167,10 @@ def test_every_real_morphology_beside_its_sheet(mirror, monkeypatch):
 def test_copies_of_a_reconstruction_print_and_have_one_soma(mirror, monkeypatch):
     """So neither scaling nor the grafted axon is why printed soma diameters differ."""
     import nmc
-    from nmc.data import provenance
+    from nmc.data import registry
 
     monkeypatch.setenv("NMC_SOURCE", str(mirror))
-    monkeypatch.setattr(provenance, "_log", {})
+    monkeypatch.setattr(registry, "_log", {})
     sheets = nmc.load_models(step_currents=False).set_index("model")
     copy = r"_-_(?:Scale|Clone).*|_axon-.*"
     parents = sheets["morphology"].str.replace(copy, "", regex=True)
@@ -187,10 +187,10 @@ def test_copies_of_a_reconstruction_print_and_have_one_soma(mirror, monkeypatch)
 def test_one_printed_soma_is_narrower_than_its_outline(mirror, monkeypatch, real):
     """No diameter of that outline is so small: its sheet was made from other points."""
     import nmc
-    from nmc.data import provenance
+    from nmc.data import registry
 
     monkeypatch.setenv("NMC_SOURCE", str(mirror))
-    monkeypatch.setattr(provenance, "_log", {})
+    monkeypatch.setattr(registry, "_log", {})
     model = "L5_NBC_bAC217_1"
     printed = nmc.load_models(step_currents=False).set_index("model").loc[model]
     outline = real(model).reconstruction.soma[:, :2]

@@ -81,19 +81,19 @@ def test_a_package_is_hashed_in_its_archive_as_unpacked(tmp_path):
 
 @pytest.mark.real
 def test_a_row_of_another_package_is_stale(mirror, monkeypatch, tmp_path):
-    from nmc.data import provenance
+    from nmc.data import registry
 
     place = tmp_path / item(f"model/{SMALL}").path
     place.parent.mkdir(parents=True)
     place.write_bytes((mirror / item(f"model/{SMALL}").path).read_bytes())
     monkeypatch.setenv("NMC_SOURCE", str(tmp_path))
     code_of_the_rows(monkeypatch)
-    monkeypatch.setattr(provenance, "_log", {})
+    monkeypatch.setattr(registry, "_log", {})
     rows = scoreboard.load_scoreboard(sheets=False).set_index("model")
     assert not rows["stale"].any()
     assert rows["package"].value_counts().to_dict() == {"not at hand": len(rows) - 1,
                                                         "unchanged": 1}  # fmt: skip
-    assert [r.key for r in provenance.records()] == ["recomputed/models"]  # looked at, not used
+    assert [r.key for r in registry.records()] == ["recomputed/models"]  # looked at, not used
     _with_another_step(mirror / item(f"model/{SMALL}").path, place)
     rows = scoreboard.load_scoreboard(sheets=False).set_index("model")
     assert rows.index[rows["stale"]].tolist() == [SMALL]

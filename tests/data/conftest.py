@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pooch.core
 import pytest
-from nmc.data import download, provenance, registry, sources, web
+from nmc.data import download, registry, sources, web
 
 from .faulty_server import Site, serve
 
@@ -21,7 +21,7 @@ def cache(tmp_path, monkeypatch):
     """A cache of the test's own, and no memory of what other tests fetched."""
     place = tmp_path / "cache"
     monkeypatch.setenv("NMC_CACHE", str(place))
-    monkeypatch.setattr(provenance, "_log", {})
+    monkeypatch.setattr(registry, "_log", {})
     monkeypatch.setattr(web, "_asked", {})
     monkeypatch.setattr(web, "_down", {})
     monkeypatch.setattr(sources, "_seen", {})

@@ -72,13 +72,13 @@ def test_notes_in_the_cache(memory_path, n_mutations, monkeypatch):
     package, place = memory_path / "a.zip", memory_path / "tree" / item("sheet/circuit").path
     package.write_bytes(packed("zip"))
     digest = files.sha256_of(package)
-    listed = archive.unpack_once(package, digest).parent / "members.json"
+    listed = data.unpack_once(package, digest).parent / "members.json"
 
     def accept_folder(folder):
         return (folder / "top/a/b.hoc").read_bytes() == bytes(range(256))
 
     assert_survives(
-        lambda _: archive.unpack_once(package, digest), accept_folder,
+        lambda _: data.unpack_once(package, digest), accept_folder,
         [listed.read_bytes()], n_mutations // 2, listed,
     )  # fmt: skip
 

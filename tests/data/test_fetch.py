@@ -220,7 +220,7 @@ def test_two_archives_never_share_a_folder(cache, tmp_path):
     put_package(tmp_path / "b", {"template.hoc": "b"})
     found = [nmc.fetch_folder("model/L1_DAC_cNAC187_1", source=tmp_path / t) for t in "ab"]
     assert [(f / "template.hoc").read_text() for f in found] == ["a", "b"]
-    assert archive.damage(found[0].parents[1]) == ""
+    assert fetch.damage(found[0].parents[1]) == ""
 
 
 @pytest.mark.real
@@ -260,7 +260,6 @@ def test_real_archives_unpack(mirror, cache):
 
 @pytest.mark.real
 def test_the_full_archives_zips_unpack_too(mirror, tmp_path):
-    from nmc.data import archive
 
     tar = mirror / "derived/hoc_combos_syn.1_0_10.allzips.subset.tar"
     members = archive.unpack(tar, tmp_path / "out", nested=True)

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from nmc import data
 from nmc.connectome.export import to_parquet
-from nmc.data import provenance
-from nmc.data.provenance import Record
+from nmc.data import provenance, registry
+from nmc.data.registry import Record
 from nmc.factsheets.layers import load_layer_counts
 from nmc.factsheets.sheets import read_bytes
 
@@ -27,7 +27,7 @@ def copied(path: Path, target: Path) -> Path:
     """A copy elsewhere; what was fetched to make it is forgotten."""
     copy = shutil.copytree if path.is_dir() else shutil.copyfile
     copy(path, target)
-    provenance._log.clear()
+    registry._log.clear()
     return target
 
 
@@ -44,8 +44,8 @@ def column(tmp_path) -> Path:
 
 def test_a_package_of_the_sample_is_noted_as_invented(package):
     assert nmc.load_package(package).invented
-    assert provenance.note() == INVENTED and provenance.invented()
-    provenance.remember(REAL)
+    assert provenance.note() == INVENTED and registry.invented()
+    registry.remember(REAL)
     assert "synthetic sample" in provenance.note()
 
 
@@ -66,7 +66,7 @@ def test_a_connectome_of_the_sample_is_noted_as_invented(column, tmp_path):
     assert found.select(np.arange(found.n_neurons) < 9).invented
     to_parquet(found, tmp_path / "tables")
     assert nmc.from_parquet(tmp_path / "tables").invented
-    provenance.remember(REAL)
+    registry.remember(REAL)
     assert "synthetic sample" in provenance.note()
 
 
@@ -83,7 +83,7 @@ def test_a_connectome_of_ones_own_is_neither(tmp_path):
     with h5py.File(path, "w") as own:
         own["populations/L1_DAC/locations"] = np.arange(60.0).reshape(20, 3)
         own["connectivity/L1_DAC/L1_DAC/cMat"] = np.eye(20, k=1, dtype=np.uint8)
-    provenance._log.clear()
+    registry._log.clear()
     found = nmc.load_connectome(path, progress=False)
     assert not found.invented and found.origin == "mine.h5"
     assert provenance.note() == f"Data: mine.h5, {UNKNOWN}"
@@ -112,9 +112,9 @@ def test_an_edited_sheet_of_the_sample_is_invented(tmp_path):
     for edited in (text.replace("1462", "1463"), text.replace("\n", "\r\n"), text + "\n" * 400):
         assert edited != text
         path.write_text(edited)
-        provenance._log.clear()
+        registry._log.clear()
         nmc.load_layers(path, circuit=circuit)
-        assert provenance.records()[0].origin == "edited sample"
+        assert registry.records()[0].origin == "edited sample"
         assert provenance.note() == INVENTED
 
 
@@ -125,9 +125,9 @@ def test_an_edited_sheet_of_the_sample_is_invented(tmp_path):
 def test_an_edited_sheet_of_the_portal_is_said_to_be_unknown(tmp_path, mirror, key):
     path = tmp_path / "mine.json"
     path.write_bytes((mirror / nmc.data.registry.item(key).path).read_bytes() + b"\n\n\n")
-    provenance._log.clear()
+    registry._log.clear()
     read_bytes(path)
-    assert not provenance.invented() and provenance.note() == f"Data: mine.json, {UNKNOWN}"
+    assert not registry.invented() and provenance.note() == f"Data: mine.json, {UNKNOWN}"
 
 
 @pytest.mark.real
@@ -135,7 +135,7 @@ def test_an_edited_connectome_of_the_portal_is_said_to_be_unknown(tmp_path, mirr
     path = tmp_path / "mine.h5"
     content = nmc.fetch("connectome/extract/mc2/L6_LBC", source=mirror).read_bytes()
     path.write_bytes(content + b"\0")
-    provenance._log.clear()
+    registry._log.clear()
     assert not nmc.load_connectome(path, progress=False).invented
     assert provenance.note() == f"Data: mine.h5, {UNKNOWN}"
 
@@ -143,17 +143,17 @@ def test_an_edited_connectome_of_the_portal_is_said_to_be_unknown(tmp_path, mirr
 def test_the_file_of_a_fetched_connectome_keeps_its_record():
     by_key = nmc.load_connectome(AVERAGE, source="sample", progress=False)
     assert by_key.invented and by_key.origin == "sample"
-    before = provenance.records()
+    before = registry.records()
     (path,) = nmc.fetch_folder(AVERAGE, source="sample").rglob("*.h5")
     assert nmc.load_connectome(path, progress=False).invented
-    assert provenance.records() == before
+    assert registry.records() == before
 
 
 def test_a_sheet_of_the_sample_is_noted_as_invented(tmp_path):
     path = copied(nmc.fetch("sheet/layers", source="sample"), tmp_path / "mine.json")
     nmc.load_layers(path, circuit=nmc.fetch("sheet/circuit", source="sample"))
     assert provenance.note() == INVENTED
-    provenance._log.clear()
+    registry._log.clear()
     load_layer_counts(path)
     assert provenance.note() == INVENTED
 
@@ -161,7 +161,7 @@ def test_a_sheet_of_the_sample_is_noted_as_invented(tmp_path):
 @pytest.mark.real
 def test_a_real_package_by_path_is_the_portals(mirror):
     path = nmc.fetch_folder("model/L4_NBC_cACint209_1", source=mirror)
-    provenance._log.clear()
+    registry._log.clear()
     assert not nmc.load_package(path).invented
     assert provenance.note().startswith("Data: portal, NMC portal, release 1.0.1")
 
@@ -170,6 +170,6 @@ def test_a_real_package_by_path_is_the_portals(mirror):
 def test_a_real_connectome_by_path_keeps_what_was_fetched(mirror):
     key = "connectome/extract/mc2/L5_TTPC2"
     path = nmc.fetch(key, source=mirror)
-    before = provenance.records()
+    before = registry.records()
     found = nmc.load_connectome(path, progress=False)
-    assert not found.invented and provenance.records() == before
+    assert not found.invented and registry.records() == before

@@ -8,7 +8,7 @@ import time
 import nmc
 import pytest
 from nmc import data
-from nmc.data import download, files, provenance, sources, upkeep, web
+from nmc.data import download, files, provenance, registry, sources, upkeep, web
 from nmc.data.registry import item
 from nmc.data.sources import NotInSource
 from nmc.errors import CacheError, ChecksumError, DownloadError, SourceError
@@ -321,7 +321,7 @@ def test_a_user_that_does_not_exist_is_said(cache, tmp_path, setting, monkeypatc
     place.parent.mkdir(parents=True)
     place.write_text("{}")
     monkeypatch.setenv("NMC_SOURCE", "sample" if setting == "NMC_CACHE" else str(tree))
-    monkeypatch.setattr(provenance, "_log", {})
+    monkeypatch.setattr(registry, "_log", {})
     monkeypatch.setenv(setting, "~nosuchuser/nmc")
     with pytest.raises(SourceError, match="~nosuchuser/nmc.*no such user"):
         nmc.fetch("sheet/circuit")

@@ -9,7 +9,7 @@ import os
 import nmc
 import pytest
 from nmc import data as fetch
-from nmc.data import provenance, sources, upkeep
+from nmc.data import provenance, registry, sources, upkeep
 from nmc.data.registry import item
 from nmc.errors import DownloadError, NMCError, SourceError
 
@@ -202,7 +202,7 @@ def test_the_written_sample_is_invented_without_its_marker(sample_cache, monkeyp
 
     monkeypatch.setenv("NMC_CACHE", str(sample_cache))
     monkeypatch.setattr(sources, "_seen", {})
-    monkeypatch.setattr(provenance, "_log", {})
+    monkeypatch.setattr(registry, "_log", {})
     nmc.fetch("sheet/circuit", source="sample")
     marker = SampleTree().folder / "nmc-tree.json"
     content = marker.read_bytes()

@@ -26,7 +26,7 @@ LACKED = "model/L4_SS_cADpyr230_3"
 @pytest.fixture(autouse=True)
 def fresh_log(monkeypatch, sample_cache):
     monkeypatch.setenv("NMC_CACHE", str(sample_cache))
-    monkeypatch.setattr(provenance, "_log", {})
+    monkeypatch.setattr(registry, "_log", {})
 
 
 @pytest.fixture

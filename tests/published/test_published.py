@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import nmc
 import pytest
-from nmc.data import provenance
+from nmc.data import registry
 from nmc.errors import FormatError, UnknownNameError
 from nmc.published import Claim, claim, claims
 
@@ -65,13 +65,13 @@ def test_what_a_tolerance_allows(known, recomputed, allowed):
 @pytest.fixture
 def fetched(monkeypatch, tmp_path):
     """Let this session have fetched nothing yet; returns how to add a file."""
-    monkeypatch.setattr(provenance, "_log", {})
+    monkeypatch.setattr(registry, "_log", {})
 
     def add(key: str, origin: str, invented: bool) -> None:
-        entry = provenance.Record(
+        entry = registry.Record(
             key, origin, "0" * 64, 1, invented, "", "first use", tmp_path / "file"
         )
-        provenance.remember(entry)
+        registry.remember(entry)
 
     return add
 

@@ -23,8 +23,7 @@ from nmc import names
 from nmc.cells import known, package_files
 from nmc.cells.package_files import Files
 from nmc.cells.reconstruction import Reconstruction, read_reconstruction
-from nmc.data import fetch_folder, provenance
-from nmc.data.archive import package_folder, unpack_once
+from nmc.data import fetch_folder, package_folder, registry, unpack_once
 from nmc.data.files import compute_sha256
 from nmc.errors import PackageError, TrustError, UnknownNameError
 
@@ -280,11 +279,11 @@ def by_name(packages: Iterable[Package]) -> dict[str, Package]:
 def _remember(package: Package) -> None:
     """Note a package that was given by its path: its content says whether it is real."""
     own = package.origin == known.OWN
-    fetched = [entry for entry in provenance.records() if entry.key == f"model/{package.name}"]
+    fetched = [entry for entry in registry.records() if entry.key == f"model/{package.name}"]
     if not own and any(entry.invented == package.invented for entry in fetched):
         return
-    provenance.remember(
-        provenance.Record(
+    registry.remember(
+        registry.Record(
             key=str(package.folder),
             origin="portal" if package.origin == "NMC portal" else package.origin,
             sha256=package.content_sha256,

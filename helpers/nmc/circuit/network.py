@@ -25,7 +25,7 @@ from nmc.cells import mechanisms
 from nmc.cells.mechanisms import run_cached
 from nmc.cells.package import SYNAPSES, Package
 from nmc.circuit.plan import CircuitPlan
-from nmc.data.provenance import origin_of
+from nmc.data.registry import origin_of
 from nmc.errors import CircuitError, MechanismError, UnknownNameError
 from nmc.numbers import as_counts, as_number
 

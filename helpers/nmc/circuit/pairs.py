@@ -22,7 +22,7 @@ from nmc.cells.mechanisms import run_cached
 from nmc.cells.package import AnyModel, as_package
 from nmc.cells.settings import SynapseSettings, check_synaptic, scale_synapses
 from nmc.circuit.synaptome import choose_cells, contacts_of, to_spec
-from nmc.data.provenance import origin_of
+from nmc.data.registry import origin_of
 from nmc.errors import SynapseError, UnknownNameError
 from nmc.factsheets.pathways import load_pathways
 from nmc.numbers import as_count, as_number, as_numbers

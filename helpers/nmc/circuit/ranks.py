@@ -29,7 +29,7 @@ from nmc.circuit.network import DT_MS, TSTOP_MS, CircuitRun, as_run, libraries_f
 from nmc.circuit.plan import CircuitPlan
 from nmc.code_hash import code_hash
 from nmc.data.files import given_path, write_bytes
-from nmc.data.provenance import origin_of
+from nmc.data.registry import origin_of
 from nmc.errors import CircuitError
 from nmc.parts import RUN_FILE, PartedRun, read_parts, start_run
 

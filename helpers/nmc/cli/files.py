@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from nmc import data
 from nmc.cli import shared
-from nmc.data import fetch_folder, fetch_record, provenance, upkeep
+from nmc.data import fetch_folder, fetch_record, provenance, registry, upkeep
 from nmc.data.registry import items, match
 from nmc.data.sources import FolderTree
 from nmc.errors import UnknownNameError
@@ -187,7 +187,7 @@ def fetch_command(keys, folder, accept_terms, source, quiet, as_json) -> None:
         if not as_json:
             click.echo(path)
     if as_json:
-        shared.show_json([asdict(entry) for entry in provenance.records()])
+        shared.show_json([asdict(entry) for entry in registry.records()])
 
 
 @click.command("verify")

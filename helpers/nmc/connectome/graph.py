@@ -392,17 +392,20 @@ def _whole(values: np.ndarray) -> np.ndarray:
     return values.astype(np.int64) if whole else values
 
 
+#: Of each m-type, in the order of `names.MTYPES`.
+_LAYERS = np.array([names.LAYERS.index(names.layer_of(m)) for m in names.MTYPES])
+_EXCITATORY = np.array([names.is_excitatory(m) for m in names.MTYPES])
+
+
 def make_neurons(
     mtype_codes: np.ndarray, positions: np.ndarray, counts: dict[str, np.ndarray] | None = None
 ) -> pd.DataFrame:
     """Build the neuron table from m-type indices, positions in µm, `COUNTS` (negative: unknown)."""
-    layers = np.array([names.LAYERS.index(names.layer_of(m)) for m in names.MTYPES])
-    excitatory = np.array([names.is_excitatory(m) for m in names.MTYPES])
     codes = np.asarray(mtype_codes, np.intp)
     table = {
         "mtype": pd.Categorical.from_codes(codes, names.MTYPES, ordered=True),
-        "layer": pd.Categorical.from_codes(layers[codes], names.LAYERS, ordered=True),
-        "excitatory": excitatory[codes],
+        "layer": pd.Categorical.from_codes(_LAYERS[codes], names.LAYERS, ordered=True),
+        "excitatory": _EXCITATORY[codes],
     }
     table |= {axis: np.asarray(positions[:, i], float) for i, axis in enumerate(POSITION)}
     for column in COUNTS.values():

@@ -21,8 +21,7 @@ from nmc.connectome.arrays import given_count
 from nmc.connectome.graph import COUNTS, Connectome, Coverage, make_neurons
 from nmc.data import available, fetch, fetch_folder, remember_path
 from nmc.data.files import atomic_folder, cache_folder, sha256_of
-from nmc.data.provenance import records
-from nmc.data.registry import item, items
+from nmc.data.registry import item, items, records
 from nmc.errors import FormatError, MissingFileError, UnknownNameError
 
 HDF5_SUFFIXES = (".h5", ".hdf5")

@@ -6,26 +6,29 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
+import shutil
 import tarfile
 from functools import lru_cache
 from pathlib import Path
 
 from nmc import names
-from nmc.data import files, provenance, registry, sources
-from nmc.data.archive import package_folder, unpack_once
-from nmc.data.provenance import Record
-from nmc.data.registry import Item, item
+from nmc.data import archive, files, provenance, registry, sources
+from nmc.data.registry import Item, Record, item
 from nmc.data.sources import SampleTree
 from nmc.errors import (
     DownloadError,
     FormatError,
     MissingFileError,
     OfflineError,
+    PackageError,
     SourceError,
 )
 
+_CONTENT, _LIST = "content", "members.json"  # of an unpacked archive in the cache
+_log = logging.getLogger(__name__)
 _Source = str | os.PathLike | list | tuple | None
 
 
@@ -88,7 +91,7 @@ def fetch_record(
         except sources.NotInSource as exc:
             missing.append(exc)
             continue
-        provenance.record(found)
+        registry.record(found)
         if found.confirmed and not found.invented:
             provenance.tell_terms(found.origin, wanted.cite)
         return found
@@ -129,6 +132,55 @@ def fetch_folder(
     return package_folder(content) if wanted.key.startswith("model/") else content
 
 
+def unpack_once(path: Path, sha256: str, *, nested: bool = False, progress: bool = False) -> Path:
+    """Return the cache's folder that an archive of that hash unpacks to, made anew if damaged."""
+    root = files.cache_folder() / "unpacked" / f"{sha256[:24]}{'-nested' if nested else ''}"
+    damaged = damage(root) if root.is_dir() else ""
+    if damaged:
+        _log.warning("%s was changed (%s): unpacking it again.", root, damaged)
+        shutil.rmtree(root, ignore_errors=True)
+    if not root.is_dir():
+        with files.writing(path.name), files.atomic_folder(root) as temporary:
+            content = temporary / _CONTENT
+            members = archive.unpack(path, content, nested=nested, progress=progress)
+            files.write_json(temporary / _LIST, members)
+    return root / _CONTENT
+
+
+def damage(root: Path, *, read_all: bool = False) -> str:
+    """Say what is wrong with an unpacked archive; unless `read_all`, in files that look changed."""
+    members = files.read_json(root / _LIST)
+    if members is None:
+        return "its list of members is lost"
+    for name, entry in members.items():
+        try:
+            path = root / _CONTENT / name
+            status = path.lstat()
+            same = (status.st_size, status.st_mtime_ns) == (entry["size_bytes"], entry["mtime_ns"])
+            if same and not read_all:
+                continue
+            if files.compute_sha256(path) != entry["sha256"]:
+                return f"{name} was altered"
+        except OSError:
+            return f"{name} is missing"
+        except (KeyError, TypeError, ValueError):
+            return "its list of members is damaged"
+    return ""
+
+
+def package_folder(path: Path) -> Path:
+    """Return the folder of the one package that lies at a path, or up to three folders below."""
+    levels = ("*/" * depth + archive.TEMPLATE for depth in range(archive.DEEPEST + 1))
+    places = ([p for p in path.glob(one) if "__MACOSX" not in p.parts] for one in levels)
+    found = next(filter(None, places), [])
+    if len(found) != 1:
+        raise PackageError(
+            f"{path} holds {len(found)} packages (folders with a {archive.TEMPLATE}), not one: "
+            "name the folder of the package, or get a fresh copy of it."
+        )
+    return found[0].parent
+
+
 def available(key: str, source: _Source = None) -> bool:
     """Whether some tree of the source (as for `fetch`) has the file; nothing is downloaded.
 
@@ -161,7 +213,7 @@ def local(key: str, source: _Source = None) -> Path | None:
     wanted = item(key)
     for tree in trees(source):
         if found := _ready(tree, wanted):
-            provenance.record(found)
+            registry.record(found)
             return found.path
         if tree.serves(wanted):
             return None
@@ -228,7 +280,7 @@ _WORDS = 6  # of a text that are compared at once
 
 def remember_path(path: Path, sha256: str, origin: str) -> Record:
     """Remember a file given by its path: known by its hash, an edited sample's, or `origin`."""
-    if found := next((entry for entry in provenance.records() if _holds(entry, sha256)), None):
+    if found := next((entry for entry in registry.records() if _holds(entry, sha256)), None):
         return found
     size, release = path.stat().st_size, registry.known_sha256().get(sha256)
     if sha256 in registry.sample_sha256():
@@ -239,7 +291,7 @@ def remember_path(path: Path, sha256: str, origin: str) -> Record:
         entry = Record(str(path), "edited sample", sha256, size, True, "", "format", path, False)
     else:
         entry = Record(str(path), origin, sha256, size, False, "", "format", path, False)
-    provenance.remember(entry)
+    registry.remember(entry)
     return entry
 
 
@@ -248,7 +300,7 @@ def _holds(entry: Record, sha256: str) -> bool:
     if entry.sha256 == sha256 or not entry.key.startswith("connectome/"):
         return entry.sha256 == sha256
     root = files.cache_folder() / "unpacked"
-    lists = [root / f"{entry.sha256[:24]}{end}" / "members.json" for end in ("", "-nested")]
+    lists = [root / f"{entry.sha256[:24]}{end}" / _LIST for end in ("", "-nested")]
     members = [one for path in lists for one in (files.read_json(path) or {}).values()]
     return any(one["sha256"] == sha256 for one in members)
 

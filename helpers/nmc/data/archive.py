@@ -10,10 +10,8 @@ import errno
 import gzip
 import hashlib
 import json
-import logging
 import os
 import re
-import shutil
 import stat
 import struct
 import tarfile
@@ -25,16 +23,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, NamedTuple, cast
 
-from nmc.data.files import (
-    atomic_folder,
-    cache_folder,
-    compute_sha256,
-    progress_bar,
-    read_json,
-    write_json,
-    writing,
-)
-from nmc.errors import ArchiveError, PackageError
+from nmc.data.files import atomic_folder, progress_bar
+from nmc.errors import ArchiveError
 
 #: Files in which releases 1.0.10 and 1.0.11 of the same package differ.
 RELEASE_FILES = ("run.py", "run_py.sh", "README", "VERSION", "CHANGELOG")
@@ -50,10 +40,9 @@ _READ_ERRORS = (
     zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, struct.error,
     NotImplementedError, UnicodeError, ValueError, OverflowError, RecursionError, LookupError,
 )  # fmt: skip
-_TEMPLATE, _DEEPEST = "template.hoc", 3  # of every package; so many folders around it at most
-_CONTENT, _LIST = "content", "members.json"  # of an unpacked archive in the cache
+#: Every package has this file, in at most so many folders.
+TEMPLATE, DEEPEST = "template.hoc", 3
 _Parts = tuple[str, ...]
-_log = logging.getLogger(__name__)
 
 
 class Limits(NamedTuple):
@@ -111,44 +100,6 @@ def unpack(
     except ArchiveError as exc:
         raise exc if str(archive) in str(exc) else ArchiveError(f"{archive}: {exc}") from exc
     return members
-
-
-def unpack_once(path: Path, sha256: str, *, nested: bool = False, progress: bool = False) -> Path:
-    """Return the cache's folder that an archive of that hash unpacks to, made anew if damaged."""
-    root = cache_folder() / "unpacked" / f"{sha256[:24]}{'-nested' if nested else ''}"
-    damaged = damage(root) if root.is_dir() else ""
-    if damaged:
-        _log.warning("%s was changed (%s): unpacking it again.", root, damaged)
-        shutil.rmtree(root, ignore_errors=True)
-    if not root.is_dir():
-        with writing(path.name), atomic_folder(root) as temporary:
-            content = temporary / _CONTENT
-            members = unpack(path, content, nested=nested, progress=progress)
-            write_json(temporary / _LIST, members)
-    return root / _CONTENT
-
-
-def damage(root: Path, *, read_all: bool = False) -> str:
-    """Say what is wrong with an unpacked archive; unless `read_all`, in files that look changed."""
-    members = read_json(root / _LIST)
-    if members is None:
-        return "its list of members is lost"
-    for name, entry in members.items():
-        try:
-            path = root / _CONTENT / name
-            status = path.lstat()
-            same = (status.st_size, status.st_mtime_ns) == (entry["size_bytes"], entry["mtime_ns"])
-            if same and not read_all:
-                continue
-            if not stat.S_ISREG(status.st_mode):
-                return f"{name} is no plain file"
-            if compute_sha256(path) != entry["sha256"]:
-                return f"{name} was altered"
-        except OSError:
-            return f"{name} is missing"
-        except (KeyError, TypeError, ValueError):
-            return "its list of members is damaged"
-    return ""
 
 
 def _unpack(archive: Path, root: Path, prefix: _Parts, budget, members, depth: int, bar) -> None:
@@ -405,28 +356,16 @@ def _inspect_archive(path: Path) -> tuple[str, str]:
                 versions.setdefault(parts[:-1], chunk[:200].decode("utf-8", "replace").split())
         if member.stream is not None:
             hashes[parts] = digest.hexdigest()
-    found = [parts[:-1] for parts in hashes if parts[-1] == _TEMPLATE and _is_near(parts)]
+    found = [parts[:-1] for parts in hashes if is_template(parts)]
     top = min(found or [parts[:1] for parts in hashes], key=len, default=())
     inside = {"/".join(p[len(top) :]): h for p, h in hashes.items() if p[: len(top)] == top}
     release = next((word for word in versions.get(top, []) if word[:1].isdigit()), "")
     return content_digest(inside), release
 
 
-def _is_near(parts: _Parts) -> bool:
-    return len(parts) <= _DEEPEST + 1 and "__MACOSX" not in parts
-
-
-def package_folder(path: Path) -> Path:
-    """Return the folder of the one package that lies at a path, or up to three folders below."""
-    levels = (path.glob(f"{'*/' * depth}{_TEMPLATE}") for depth in range(_DEEPEST + 1))
-    folders = ([p.parent for p in places if "__MACOSX" not in p.parts] for places in levels)
-    found = next(filter(None, folders), [])
-    if len(found) != 1:
-        raise PackageError(
-            f"{path} holds {len(found)} packages (folders with a {_TEMPLATE}), not one: name the "
-            "folder of the package, or get a fresh copy of it."
-        )
-    return found[0]
+def is_template(parts: _Parts) -> bool:
+    """Whether the file of a path may be that by which a package's folder is found."""
+    return parts[-1] == TEMPLATE and len(parts) <= DEEPEST + 1 and "__MACOSX" not in parts
 
 
 def list_members(archive: Path) -> list[str]:

@@ -6,21 +6,20 @@ A table and a line under each figure say it; the terms are accepted once for eac
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
-import os
 import textwrap
 import tomllib
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from nmc.data import files, registry
+from nmc.data.registry import Record, records
 from nmc.errors import CacheError, TermsError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -29,72 +28,6 @@ if TYPE_CHECKING:
 _logger = logging.getLogger(__name__)
 _told: set[tuple[Path, str]] = set()
 _COLUMNS = ("key", "origin", "sha256", "size_bytes", "invented", "release", "trust", "path")
-
-
-@dataclass(frozen=True)
-class Record:
-    """One fetched file."""
-
-    key: str  #: its key in the catalogue
-    origin: str  #: the tree it came from: ``sample``, ``portal``, a folder's name, an address
-    sha256: str
-    size_bytes: int
-    invented: bool  #: whether its numbers are synthetic
-    release: str  #: where several exist, else empty
-    #: What it was verified against: ``catalogue``, ``sample`` (it is one of its files), ``tree``
-    #: (a list of hashes that came with it), ``format`` (its content only), ``first use``.
-    trust: str
-    path: Path
-    #: False when nothing but its place says that the file is the portal's.
-    confirmed: bool = True
-
-
-_log: dict[str, Record] = {}
-
-
-def record(entry: Record) -> None:
-    """Remember a fetched file, and append it to ``NMC_FETCH_LOG`` where that is set."""
-    known = _log.get(entry.key)
-    _log[entry.key] = entry
-    setting = os.environ.get("NMC_FETCH_LOG")
-    if not setting or known == entry:
-        return
-    log = files.user_path(setting, "NMC_FETCH_LOG")
-    line = json.dumps({**asdict(entry), "path": str(entry.path)}, sort_keys=True) + "\n"
-    try:
-        log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("ab", buffering=0) as out:
-            out.write(line.encode())  # at once: processes that log together do not mix their lines
-    except OSError as exc:
-        raise CacheError(
-            f"The log of fetched files, NMC_FETCH_LOG={setting}, cannot be written: "
-            f"{exc.strerror or exc}. Name a file that can, or unset it."
-        ) from exc
-
-
-def remember(entry: Record) -> None:
-    """Remember a file that was read without being fetched: one of the package's own."""
-    _log[entry.key] = entry
-
-
-@contextmanager
-def collect() -> Iterator[list[Record]]:
-    """Gather every file that is asked for within, whether or not it was fetched before."""
-    before = dict(_log)
-    found: list[Record] = []
-    _log.clear()
-    try:
-        yield found
-    finally:
-        found += _log.values()
-        within = dict(_log)
-        _log.clear()
-        _log.update(before | within)
-
-
-def records() -> tuple[Record, ...]:
-    """Return what this process fetched, in the order of the first fetch."""
-    return tuple(_log.values())
 
 
 def provenance() -> pd.DataFrame:
@@ -109,20 +42,6 @@ def provenance() -> pd.DataFrame:
 
     rows = [{**asdict(entry), "path": str(entry.path)} for entry in records()]
     return pd.DataFrame(rows, columns=list(_COLUMNS)).set_index("key")
-
-
-def origin_of(things: Iterable[Any]) -> dict:
-    """Say where packages or fetched files come from, and whether any numbers are invented."""
-    things = list(things)
-    return {
-        "origin": ", ".join(dict.fromkeys(one.origin for one in things)),
-        "invented": any(one.invented for one in things),
-    }
-
-
-def invented() -> bool:
-    """Whether any fetched file holds synthetic numbers."""
-    return any(entry.invented for entry in records())
 
 
 def note() -> str:

@@ -1,4 +1,4 @@
-"""The registry: what there is to fetch, one row for every file of the portal.
+"""The registry: what there is to fetch, a row a file of the portal; and what was fetched of it.
 
 The table ``registry.csv`` is the source: key, paths in a tree, format, size, sha256 and release
 where they are known, for model packages the digest of their content.  A second row of a key holds
@@ -9,16 +9,22 @@ recorded, and every later copy must equal it.
 from __future__ import annotations
 
 import csv
+import json
+import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
 from functools import cache
 from importlib import resources
-from typing import TYPE_CHECKING, NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
 from nmc import names
-from nmc.errors import NMCError, UnknownNameError
+from nmc.data import files
+from nmc.errors import CacheError, NMCError, UnknownNameError
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
@@ -271,3 +277,86 @@ def catalogue() -> pd.DataFrame:
     columns = ("title", "path", "addresses", "format", "size_bytes", "sha256", "release",
                "licence", "cite", "reader", "note")  # fmt: skip
     return pd.DataFrame(rows).set_index("key")[[*columns]].astype({"size_bytes": "Int64"})
+
+
+# What this process fetched ----------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Record:
+    """One fetched file."""
+
+    key: str  #: its key in the catalogue
+    origin: str  #: the tree it came from: ``sample``, ``portal``, a folder's name, an address
+    sha256: str
+    size_bytes: int
+    invented: bool  #: whether its numbers are synthetic
+    release: str  #: where several exist, else empty
+    #: What it was verified against: ``catalogue``, ``sample`` (it is one of its files), ``tree``
+    #: (a list of hashes that came with it), ``format`` (its content only), ``first use``.
+    trust: str
+    path: Path
+    #: False when nothing but its place says that the file is the portal's.
+    confirmed: bool = True
+
+
+_log: dict[str, Record] = {}
+
+
+def record(entry: Record) -> None:
+    """Remember a fetched file, and append it to ``NMC_FETCH_LOG`` where that is set."""
+    known = _log.get(entry.key)
+    _log[entry.key] = entry
+    setting = os.environ.get("NMC_FETCH_LOG")
+    if not setting or known == entry:
+        return
+    log = files.user_path(setting, "NMC_FETCH_LOG")
+    line = json.dumps({**asdict(entry), "path": str(entry.path)}, sort_keys=True) + "\n"
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("ab", buffering=0) as out:
+            out.write(line.encode())  # at once: processes that log together do not mix their lines
+    except OSError as exc:
+        raise CacheError(
+            f"The log of fetched files, NMC_FETCH_LOG={setting}, cannot be written: "
+            f"{exc.strerror or exc}. Name a file that can, or unset it."
+        ) from exc
+
+
+def remember(entry: Record) -> None:
+    """Remember a file that was read without being fetched: one of the package's own."""
+    _log[entry.key] = entry
+
+
+@contextmanager
+def collect() -> Iterator[list[Record]]:
+    """Gather every file that is asked for within, whether or not it was fetched before."""
+    before = dict(_log)
+    found: list[Record] = []
+    _log.clear()
+    try:
+        yield found
+    finally:
+        found += _log.values()
+        within = dict(_log)
+        _log.clear()
+        _log.update(before | within)
+
+
+def records() -> tuple[Record, ...]:
+    """Return what this process fetched, in the order of the first fetch."""
+    return tuple(_log.values())
+
+
+def origin_of(things: Iterable[Any]) -> dict:
+    """Say where packages or fetched files come from, and whether any numbers are invented."""
+    things = list(things)
+    return {
+        "origin": ", ".join(dict.fromkeys(one.origin for one in things)),
+        "invented": any(one.invented for one in things),
+    }
+
+
+def invented() -> bool:
+    """Whether any fetched file holds synthetic numbers."""
+    return any(entry.invented for entry in records())

@@ -22,8 +22,14 @@ from typing import IO, cast
 from nmc import names
 from nmc.data import archive, files, provenance, registry
 from nmc.data.files import MARKER, SUMS, Marker, parse_marker, parse_sums
-from nmc.data.provenance import Record
-from nmc.data.registry import Item, sample_file, sample_files, sample_packages, sample_sha256
+from nmc.data.registry import (
+    Item,
+    Record,
+    sample_file,
+    sample_files,
+    sample_packages,
+    sample_sha256,
+)
 from nmc.errors import ArchiveError, ChecksumError, NMCError, SourceError
 
 _MOST_FILES = 200_000  # of a folder of downloads

@@ -11,11 +11,9 @@ from functools import partial
 from pathlib import Path
 
 from nmc import data
-from nmc.data import files, provenance
-from nmc.data.archive import damage
+from nmc.data import damage, files, provenance
 from nmc.data.files import MARKER, SUMS, parse_marker, parse_sums
-from nmc.data.provenance import Record
-from nmc.data.registry import item, items, key_of_file, match
+from nmc.data.registry import Record, item, items, key_of_file, match
 from nmc.data.sources import FolderTree, NotInSource, SampleTree
 from nmc.data.web import CachedTree, WebTree, tree_of
 from nmc.errors import FormatError, MissingFileError, NMCError, SourceError

@@ -21,8 +21,7 @@ from nmc import names
 from nmc.data import files, provenance, registry
 from nmc.data.download import Absent, Failed, Policy, Wanted, download, exists
 from nmc.data.files import MARKER, SUMS, Marker, parse_marker, parse_sums
-from nmc.data.provenance import Record
-from nmc.data.registry import Item, join
+from nmc.data.registry import Item, Record, join
 from nmc.data.sources import FolderTree, NotInSource
 from nmc.errors import ChecksumError, FormatError, NMCError, SourceError
 

@@ -21,7 +21,7 @@ import pandas as pd
 
 import nmc
 from nmc import names, units
-from nmc.data import provenance
+from nmc.data import provenance, registry
 from nmc.data.files import atomic_folder
 from nmc.factsheets.sheets import plain
 
@@ -114,7 +114,7 @@ def _channels() -> pd.DataFrame:
 def _meta(tables: dict[str, pd.DataFrame]) -> dict:
     return {
         "note": provenance.note(),
-        "invented": bool(provenance.invented()),
+        "invented": bool(registry.invented()),
         "kinds": {
             kind: {
                 "title": TITLES[kind][0],

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 import nmc
 from nmc import names
-from nmc.data import archive, local, provenance
+from nmc.data import archive, local, registry
 from nmc.data.files import given_path
 from nmc.errors import ArchiveError, FormatError
 from nmc.factsheets import sheets
@@ -71,7 +71,7 @@ def load_models(
     The values are the portal's, one fact sheet a me-type with its five models; Markram et
     al. (2015), Cell 163:456-492, describes how the models were made.
     """
-    with provenance.collect() as read:
+    with registry.collect() as read:
         table = read_model_pages()
         if summary is not None or nmc.available("sheet/models"):
             printed = read_model_summary(summary)
@@ -83,7 +83,7 @@ def load_models(
     for i, column in enumerate(CURRENTS):
         values = [row[i] for row in rows] if rows else [pd.NA] * len(table)
         table[column] = pd.array(values, dtype="Float64")
-    table.attrs = provenance.origin_of(read)
+    table.attrs = registry.origin_of(read)
     return table
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 
 import nmc
 from nmc import names
-from nmc.data import provenance
+from nmc.data import registry
 from nmc.data.files import given_path
 from nmc.errors import FormatError
 from nmc.factsheets import sheets
@@ -87,10 +87,10 @@ def load_pathways(
     'E1'
     """
     given = {"sheet/pathways_anatomy": anatomy, "sheet/pathways_physiology": physiology}
-    with provenance.collect() as read:
+    with registry.collect() as read:
         files = [nmc.fetch(key) if at is None else given_path(at) for key, at in given.items()]
         table = _join(*files).copy()
-    table.attrs = provenance.origin_of(read)
+    table.attrs = registry.origin_of(read)
     return table
 
 

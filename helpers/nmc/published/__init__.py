@@ -32,7 +32,7 @@ from typing import Any
 
 import pandas as pd
 
-from nmc.data import provenance
+from nmc.data import provenance, registry
 from nmc.errors import FormatError, UnknownNameError
 from nmc.recomputed import recorded
 
@@ -85,7 +85,7 @@ def verdict(agrees: bool, *invented: bool) -> str:
 def says_invented(thing: Any) -> bool:
     """Whether a result says it is invented; where silent, whether any file read here is."""
     told = getattr(thing, "attrs", {}).get("invented", getattr(thing, "invented", None))
-    return provenance.invented() if told is None else told
+    return registry.invented() if told is None else told
 
 
 @cache
@@ -186,7 +186,7 @@ def compare_many(
     """
     if key in claims():
         raise FormatError(f"{key} is the key of a claim: compare it with nmc.compare.")
-    found = verdict(agreeing == of, provenance.invented() if invented is None else invented)
+    found = verdict(agreeing == of, registry.invented() if invented is None else invented)
     found += f": {reason}" if found == "differs" and reason else ""
     counted = Claim(key, claim, int(of), citation, where, needs="", unit=unit)
     row = _compared(counted, int(agreeing), tolerance, found if of else reason)

@@ -20,7 +20,7 @@ import pandas as pd
 
 from nmc import __version__
 from nmc.code_hash import code_hash
-from nmc.data import at_hand, fetch_record, provenance
+from nmc.data import at_hand, fetch_record, provenance, registry
 from nmc.data.archive import inspect
 from nmc.data.files import atomic_write, sha256_of
 from nmc.errors import (
@@ -203,8 +203,8 @@ def read_table(path: Path, columns: Iterable[str] = ()) -> pd.DataFrame:
 
 
 def _note(table: str, path: Path) -> None:
-    provenance.remember(
-        provenance.Record(
+    registry.remember(
+        registry.Record(
             key=f"recomputed/{table}",
             origin="recorded recomputed values",
             sha256=sha256_of(path),
@@ -274,7 +274,7 @@ def _stale(row: dict) -> str:
     made_of = json.loads(row["files"])
     if _digest(row["files"]) != row["package_sha256"]:
         return "the list of its files is damaged"
-    at_hand = files_of([one for one in provenance.records() if not one.invented])
+    at_hand = files_of([one for one in registry.records() if not one.invented])
     for key in made_of:
         if key.startswith("recomputed/"):  # they travel with the package, read or not
             at_hand[key] = sha256_of(table_file(key.removeprefix("recomputed/")))
@@ -282,7 +282,7 @@ def _stale(row: dict) -> str:
     return f"made from other files ({other[0]})" if other else ""
 
 
-def files_of(records: list[provenance.Record]) -> dict[str, str]:
+def files_of(records: list[registry.Record]) -> dict[str, str]:
     """Key → sha256 of files; of a package the digest of its content, the same for both releases."""
     return {
         one.key: hash_archive(one.path, one.sha256) if one.key.startswith("model/") else one.sha256
