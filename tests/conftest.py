@@ -140,3 +140,13 @@ def own_results(tmp_path, monkeypatch) -> None:
 def sample_cache() -> Path:
     """Return the session's own cache folder."""
     return Path(os.environ["NMC_CACHE"])
+
+
+@pytest.fixture
+def own_tables(tmp_path, monkeypatch) -> Path:
+    """A folder for recorded rows in place of the package's, empty at first."""
+    from nmc import recomputed
+
+    real = recomputed.table_file
+    monkeypatch.setattr(recomputed, "table_file", lambda table: tmp_path / real(table).name)
+    return tmp_path

@@ -85,7 +85,7 @@ def table(tmp_path, monkeypatch):
     row = {"class": "claims/sheets", "checks": 3, "agree": 2, "items": items, "reasons": {"r": 1},
            "modules": ["nmc.numbers"], "alone": ["nmc.units"], "files": {"sheet/layers": "0" * 64},
            "neuron": "9"}  # fmt: skip
-    recomputed.keep_verdicts(pd.DataFrame([row]), path=place)
+    recomputed.keep_verdicts(pd.DataFrame([row]))
     return place
 
 

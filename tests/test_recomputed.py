@@ -19,35 +19,35 @@ def rows(model="L1_HAC_cNAC187_1", value=1.0, **other) -> pd.DataFrame:
     return pd.DataFrame([row | other])
 
 
-def test_a_newer_row_of_the_same_run_replaces_the_kept_one(tmp_path):
-    file = tmp_path / "models.parquet"
-    recomputed.keep_rows("models", rows(value=1.0), path=file)
-    recomputed.keep_rows("models", rows("L4_SBC_dNAC222_1", value=2.0), path=file)
-    recomputed.keep_rows("models", rows(value=3.0), path=file)
-    recomputed.keep_rows("models", rows(value=4.0, neuron="8.2.7"), path=file)
+def test_a_newer_row_of_the_same_run_replaces_the_kept_one(own_tables):
+    file = own_tables / "models.parquet"
+    recomputed.keep_rows("models", rows(value=1.0))
+    recomputed.keep_rows("models", rows("L4_SBC_dNAC222_1", value=2.0))
+    recomputed.keep_rows("models", rows(value=3.0))
+    recomputed.keep_rows("models", rows(value=4.0, neuron="8.2.7"))
     kept = pd.read_parquet(file)
     assert kept["value"].tolist() == [4.0, 3.0, 2.0]
-    assert list(tmp_path.iterdir()) == [file]
+    assert list(own_tables.iterdir()) == [file]
 
 
-def test_a_row_that_does_not_say_what_made_it_is_refused_and_nothing_is_lost(tmp_path):
-    file = tmp_path / "models.parquet"
-    recomputed.keep_rows("models", rows(), path=file)
+def test_a_row_that_does_not_say_what_made_it_is_refused_and_nothing_is_lost(own_tables):
+    file = own_tables / "models.parquet"
+    recomputed.keep_rows("models", rows())
     before = file.read_bytes()
     with pytest.raises(FormatError, match="code_sha256"):
-        recomputed.keep_rows("models", rows().drop(columns="code_sha256"), path=file)
+        recomputed.keep_rows("models", rows().drop(columns="code_sha256"))
     with pytest.raises(FormatError, match="nothing was recorded"):
-        recomputed.keep_rows("models", rows(model=None), path=file)
+        recomputed.keep_rows("models", rows(model=None))
     with pytest.raises((TypeError, ValueError, OverflowError)):  # cannot be written as Parquet
-        recomputed.keep_rows("models", rows(value=object()), path=file)
-    assert file.read_bytes() == before and list(tmp_path.iterdir()) == [file]
+        recomputed.keep_rows("models", rows(value=object()))
+    assert file.read_bytes() == before and list(own_tables.iterdir()) == [file]
 
 
-def test_a_damaged_table_is_named(tmp_path):
-    file = tmp_path / "models.parquet"
+def test_a_damaged_table_is_named(own_tables):
+    file = own_tables / "models.parquet"
     file.write_bytes(b"PAR1 and no more")
     with pytest.raises(FormatError, match="models.parquet"):
-        recomputed.keep_rows("models", rows(), path=file)
+        recomputed.keep_rows("models", rows())
     with pytest.raises(UnknownNameError, match="models"):
         recomputed.load_kept("model")
 
@@ -60,27 +60,27 @@ def test_a_row_is_stale_when_one_of_its_makings_is_another():
     assert "stale" not in both
 
 
-def test_rows_are_stamped_only_when_a_sample_run_again_gives_the_same(tmp_path):
-    file = tmp_path / "models.parquet"
+def test_rows_are_stamped_only_when_a_sample_run_again_gives_the_same(own_tables):
+    file = own_tables / "models.parquet"
     kept = pd.concat([
         rows(value=1.0, code_sha256="old"),
         rows("L4_SBC_dNAC222_1", value=2.0, code_sha256="old"),
         rows(value=3.0, code_sha256="old", settings='{"mode": "other"}'),
         rows(value=4.0, code_sha256="old", neuron="8.2.7"),
     ])  # fmt: skip
-    recomputed.keep_rows("models", kept, path=file)
+    recomputed.keep_rows("models", kept)
     today = {"code_sha256": "new", "neuron": "9.0.2"}
     for wrong in ({"value": 1.001}, {"value": float("nan")}, {"error": "SimulationError: died"}):
         with pytest.raises(SimulationError, match="L1_HAC_cNAC187_1.*nothing was stamped"):
             again = rows(**{"error": None, **wrong})
-            recomputed.restamp("models", again, today, path=file)
+            recomputed.restamp("models", again, today)
     assert set(pd.read_parquet(file)["code_sha256"]) == {"old"}
     with pytest.raises(FormatError, match="only be stamped by runs that are recorded"):
-        recomputed.restamp("models", rows("L1_DAC_bNAC219_1"), today, path=file)
-    assert recomputed.restamp("models", rows(value=1.0 + 1e-9), today, path=file) == 2
+        recomputed.restamp("models", rows("L1_DAC_bNAC219_1"), today)
+    assert recomputed.restamp("models", rows(value=1.0 + 1e-9), today) == 2
     with pytest.raises(SimulationError, match="1.002"):
-        recomputed.restamp("models", rows(value=1.002), today, rounding=0.001, path=file)
-    assert recomputed.restamp("models", rows(value=1.0005), today, rounding=0.001, path=file) == 2
+        recomputed.restamp("models", rows(value=1.002), today, rounding=0.001)
+    assert recomputed.restamp("models", rows(value=1.0005), today, rounding=0.001) == 2
     stamped = pd.read_parquet(file).set_index("value")["code_sha256"]
     assert stamped.to_dict() == {1.0: "new", 2.0: "new", 3.0: "old", 4.0: "old"}
 
@@ -98,9 +98,6 @@ def test_a_sample_holds_some_of_each_kind_and_follows_its_seed():
 
 @pytest.mark.parametrize("table", recomputed.TABLES)
 def test_the_committed_tables_hold_no_value_of_a_sheet_and_say_they_were_read(table):
-    if not recomputed.table_file(table).is_file():
-        assert recomputed.load_kept(table).empty
-        return
     kept = recomputed.load_kept(table)
     assert not [name for name in kept if name.startswith("published_")]
     assert not kept.duplicated(list(recomputed.TABLES[table])).any()
@@ -127,9 +124,9 @@ READERS = {
 @pytest.fixture(params=READERS)
 def shipped(request, tmp_path, monkeypatch):
     """A copy of a table that comes with the package, and the call that shows it."""
-    place = tmp_path / f"{request.param}.parquet"
-    place.write_bytes(recomputed.table_file(request.param).read_bytes())
     real = recomputed.table_file
+    place = tmp_path / f"{request.param}.parquet"
+    place.write_bytes(real(request.param).read_bytes())
     monkeypatch.setattr(
         recomputed, "table_file", lambda t: place if t == request.param else real(t)
     )

@@ -174,7 +174,6 @@ def run_scoreboard(
     plan: Iterable[tuple] = PLAN,
     n_workers: int = 2,
     keep: bool = True,
-    path: Path | None = None,
 ) -> pd.DataFrame:
     """Run the plan over the source's models and keep the rows; what stands is not run again."""
     if models is None:
@@ -186,7 +185,7 @@ def run_scoreboard(
     for protocol, settings, *only in plan:
         folder = scoreboard_folder() / "-".join([protocol, *map(str, settings.values())])
         wanted = [model for model in models if not only or model in only[0]]
-        missing = _not_kept(wanted, protocol, settings, path) if keep else wanted
+        missing = _not_kept(wanted, protocol, settings) if keep else wanted
         if not missing:
             continue
         try:
@@ -195,14 +194,14 @@ def run_scoreboard(
             rows = load_rows(folder / protocol)
             rows = rows[rows["model"].isin(missing)]
             if keep and len(rows):
-                _keep(rows, path)
+                _keep(rows)
         found.append(rows)
     return pd.concat(found, ignore_index=True) if found else pd.DataFrame({"model": []})
 
 
-def verify(n: int = 4, *, seed: int = 0, path: Path | None = None) -> int:
+def verify(n: int = 4, *, seed: int = 0) -> int:
     """Run `n` models of each protocol again, drawn by `seed`; if all agree, stamp the rows."""
-    rows = pd.read_parquet(path or recomputed.table_file("models"))
+    rows = recomputed.read_kept("models")
     rows = rows[(rows["neuron"] == mechanisms.build_tag()["neuron"]) & rows["error"].isna()]
     drawn = recomputed.draw_sample(rows, n, seed)
     recomputed.refuse_invented(drawn["model"].iloc[0])
@@ -212,16 +211,13 @@ def verify(n: int = 4, *, seed: int = 0, path: Path | None = None) -> int:
             again = sweep(group["model"], protocol, folder=Path(folder), **json.loads(settings))
         kept = [*recomputed.TABLES["models"], "package_sha256", *_KEPT]
         columns = [name for name in kept if name in again]
-        stamped += recomputed.restamp("models", again[columns], makings(protocol), path=path)
+        stamped += recomputed.restamp("models", again[columns], makings(protocol))
     return stamped
 
 
-def _not_kept(models: list[str], protocol: str, settings: Mapping, path: Path | None) -> list[str]:
+def _not_kept(models: list[str], protocol: str, settings: Mapping) -> list[str]:
     """Models without a row in the store that was made from what stands now."""
-    file = path or recomputed.table_file("models")
-    if not file.is_file():
-        return models
-    rows = pd.read_parquet(file)
+    rows = recomputed.read_kept("models")
     told = recomputed.settings_text(settings)
     rows = rows[(rows["protocol"] == protocol) & (rows["settings"] == told) & rows["error"].isna()]
     rows = recomputed.mark_stale(rows, makings(protocol))
@@ -229,12 +225,12 @@ def _not_kept(models: list[str], protocol: str, settings: Mapping, path: Path | 
     return [m for m in models if m not in kept or load_package(m).content_sha256 != kept[m]]
 
 
-def _keep(rows: pd.DataFrame, path: Path | None) -> None:
+def _keep(rows: pd.DataFrame) -> None:
     real = rows[~_invented(rows)]
     told = dict.fromkeys([*recomputed.TABLES["models"], *recomputed.MAKINGS, *_KEPT])
     columns = [name for name in told if name in real]
     if len(real):
-        recomputed.keep_rows("models", real[columns], path=path)
+        recomputed.keep_rows("models", real[columns])
 
 
 def load_scoreboard(

@@ -21,10 +21,10 @@ from .conftest import SMALL
 OTHER = "L4_SBC_dNAC222_1"
 
 
-def test_invented_packages_never_enter_the_store(tmp_path):
+def test_invented_packages_never_enter_the_store(own_tables):
     with pytest.raises(SourceError, match="portal's packages only"):
-        scoreboard.run_scoreboard([SMALL], path=tmp_path / "models.parquet")
-    assert not list(tmp_path.iterdir())
+        scoreboard.run_scoreboard([SMALL])
+    assert not list(own_tables.iterdir())
 
 
 def test_on_invented_sheets_there_is_no_verdict():
@@ -111,11 +111,11 @@ def _with_another_step(archive: Path, target: Path) -> Path:
 
 @pytest.mark.real
 @pytest.mark.neuron
-def test_an_ended_run_goes_on_where_it_was(mirror, monkeypatch, tmp_path):
+def test_an_ended_run_goes_on_where_it_was(mirror, monkeypatch, own_tables):
     monkeypatch.setenv("NMC_SOURCE", str(mirror))
-    file = tmp_path / "models.parquet"
+    file = own_tables / "models.parquet"
     plan = [("rest", {"mode": "converged"})]
-    scoreboard.run_scoreboard([OTHER], plan=plan, n_workers=1, path=file)
+    scoreboard.run_scoreboard([OTHER], plan=plan, n_workers=1)
     first = pd.read_parquet(file)
     assert first["model"].tolist() == [OTHER] and first["error"].isna().all()
     seen = []
@@ -125,11 +125,11 @@ def test_an_ended_run_goes_on_where_it_was(mirror, monkeypatch, tmp_path):
         return sweep(models, *given, **settings)
 
     monkeypatch.setattr(scoreboard, "sweep", spy)
-    scoreboard.run_scoreboard([OTHER, SMALL], plan=plan, n_workers=1, path=file)
+    scoreboard.run_scoreboard([OTHER, SMALL], plan=plan, n_workers=1)
     assert seen == [[SMALL]]  # the other stands
     assert pd.read_parquet(file)["model"].tolist() == [SMALL, OTHER]
-    monkeypatch.setenv("NMC_CACHE", str(tmp_path / "empty"))  # rows that stand need no run of old
-    assert scoreboard.run_scoreboard([OTHER, SMALL], plan=plan, path=file).empty
+    monkeypatch.setenv("NMC_CACHE", str(own_tables / "empty"))  # rows that stand need no run of old
+    assert scoreboard.run_scoreboard([OTHER, SMALL], plan=plan).empty
 
 
 def commit() -> str:

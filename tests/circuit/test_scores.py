@@ -68,32 +68,34 @@ def test_the_kept_rows_were_made_from_what_stands(mirror, monkeypatch):
 
 
 @pytest.mark.neuron
-def test_a_second_run_records_only_what_is_missing(tmp_path, monkeypatch):
+def test_a_second_run_records_only_what_is_missing(own_tables, monkeypatch):
+    """The sample's package stands for the portal's, which alone are kept."""
+    monkeypatch.setattr(recomputed, "refuse_invented", lambda model: None)
     monkeypatch.setattr(
         pathway_scores, "SETTINGS", {"trials": 3, "cells": 1, "dt_ms": 0.1, "window_ms": 60.0}
     )
-    path = tmp_path / "pathways.parquet"
+    path = own_tables / "pathways.parquet"
     package = nmc.load_package("L1_HAC_cNAC187_1")
     pre = package.synapses["pre_mtype"].value_counts().index[0]
     wanted = [(pre, package.name)]
-    first = pathway_scores.run_pathways(wanted, path=path, progress=False)
+    first = pathway_scores.run_pathways(wanted, progress=False)
     assert len(first) == 1 and first["error"].isna().all() and first["amplitude_mV"].gt(0).all()
     monkeypatch.setattr(pathway_scores, "measure", lambda *_: pytest.fail("recorded again"))
-    pathway_scores.run_pathways(wanted, path=path, progress=False)
+    pathway_scores.run_pathways(wanted, progress=False)
     rows = pd.read_parquet(path).assign(code_sha256="other")
     rows.to_parquet(path, index=False)
-    assert pathway_scores.load_pathway_scores(path=path)["stale"].all()
+    assert pathway_scores.load_pathway_scores()["stale"].all()
 
 
-def test_a_row_of_single_values_is_compared_by_them(tmp_path):
+def test_a_row_of_single_values_is_compared_by_them(own_tables):
     """Two rows with the same mean and deviation: one keeps its connections, one does not."""
-    kept = recomputed.load_kept("pathways")
+    kept = pd.read_parquet(Path(recomputed.__file__).with_name("pathways.parquet"))
     row = kept[kept["cells"] == 8].iloc[[0]].assign(amplitude_mV=1.0, amplitude_mV_sd=0.5)
     values = [0.5, 1.5] * 4
-    path = tmp_path / "pathways.parquet"
+    path = own_tables / "pathways.parquet"
     told = row.assign(settings="b", amplitude_mV_cells=json.dumps(values))
     pd.concat([row.assign(settings="a"), told]).to_parquet(path)
-    bare, full = (r for _, r in nmc.load_pathway_scores(path=path).iterrows())
+    bare, full = (r for _, r in nmc.load_pathway_scores().iterrows())
     sheet = bare["sheet_amplitude_mV"]
     reach = 2.3646 * 0.5 / np.sqrt(7)  # Student's t, 7 degrees of freedom
     assert bare["ratio_high_amplitude_mV"] == pytest.approx((1 + reach) / sheet, rel=1e-4)

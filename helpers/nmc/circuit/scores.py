@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -47,10 +46,7 @@ def makings() -> dict[str, str]:
 
 
 def run_pathways(
-    wanted: Iterable[tuple[str, str]] | None = None,
-    *,
-    path: Path | None = None,
-    progress: bool = True,
+    wanted: Iterable[tuple[str, str]] | None = None, *, progress: bool = True
 ) -> pd.DataFrame:
     """Record pathways (m-type, model) and keep their rows, each as soon as it is there.
 
@@ -60,22 +56,21 @@ def run_pathways(
         listed = load_list()[["pre", "model"]].itertuples(index=False)
         wanted = [(pre, model) for pre, model in listed if available(f"model/{model}")]
     for pre, model in tqdm(list(wanted), unit="pathway", disable=None if progress else True):
-        if path is None:
-            recomputed.refuse_invented(model)
-        if not _stands(pre, model, path):
-            recomputed.keep_rows("pathways", pd.DataFrame([measure(pre, model)]), path=path)
-    return load_pathway_scores(path=path)
+        recomputed.refuse_invented(model)
+        if not _stands(pre, model):
+            recomputed.keep_rows("pathways", pd.DataFrame([measure(pre, model)]))
+    return load_pathway_scores()
 
 
-def verify(n: int = 1, *, seed: int = 0, path: Path | None = None) -> int:
+def verify(n: int = 1, *, seed: int = 0) -> int:
     """Record `n` kept pathways again, drawn by `seed`; if all are the same, stamp the rows."""
-    rows = pd.read_parquet(path or recomputed.table_file("pathways"))
+    rows = recomputed.read_kept("pathways")
     drawn = recomputed.draw_sample(rows[rows["error"].isna()], n, seed)
     wanted = [text.split(":") for text in drawn["pathway"]]
     for _, model in wanted:
         recomputed.refuse_invented(model)
     again = pd.DataFrame([measure(pre, model) for pre, model in wanted])
-    return recomputed.restamp("pathways", again, makings(), path=path)
+    return recomputed.restamp("pathways", again, makings())
 
 
 def measure(pre: str, model: str) -> dict:
@@ -100,13 +95,8 @@ def _numbers(found: PairedRecording) -> dict:
     return row
 
 
-def load_pathway_scores(*, path: Path | None = None) -> pd.DataFrame:
+def load_pathway_scores() -> pd.DataFrame:
     """Read the kept pathways beside the fact sheets of the source in use.
-
-    Parameters
-    ----------
-    path : pathlib.Path, optional
-        Another file than the store's own.
 
     Returns
     -------
@@ -119,9 +109,7 @@ def load_pathway_scores(*, path: Path | None = None) -> pd.DataFrame:
         `simulate_pair`); ``error``, ``stale``, ``stale_because`` and ``package`` as
         `nmc.load_scoreboard` has them.
     """
-    rows = recomputed.load_kept("pathways") if path is None else pd.read_parquet(path)
-    if rows.empty:
-        return rows
+    rows = recomputed.load_kept("pathways")
     pre, model = (rows["pathway"].str.split(":").str[k] for k in (0, 1))
     listed = load_list()
     kinds = dict(zip(listed["pre"] + ":" + listed["model"], listed["kind"], strict=True))
@@ -231,12 +219,9 @@ def find_mixtures(table: pd.DataFrame) -> np.ndarray:
     return found
 
 
-def _stands(pre: str, model: str, path: Path | None) -> bool:
+def _stands(pre: str, model: str) -> bool:
     """Whether a row is kept that did not fail and was made from what stands now."""
-    file = path or recomputed.table_file("pathways")
-    if not file.is_file():
-        return False
-    rows = pd.read_parquet(file)
+    rows = recomputed.read_kept("pathways")
     same = (rows["pathway"] == f"{pre}:{model}") & rows["error"].isna()
     rows = rows[same & (rows["settings"] == recomputed.settings_text(SETTINGS))]
     current = makings() | {"package_sha256": load_package(model).content_sha256}

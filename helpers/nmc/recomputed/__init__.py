@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -38,6 +38,12 @@ TABLES: Mapping[str, tuple[str, ...]] = {
     "integration": ("model", "protocol", "settings"),
     "verdicts": ("class",),
 }
+#: Columns that a table has besides those of `TABLES` and `MAKINGS`; the others' may differ.
+_MORE = {
+    "verdicts": (
+        "checks", "agree", "items", "reasons", "date", "version", "modules", "alone", "files",
+    ),
+}  # fmt: skip
 #: What `mark_rows` says of a row's package.
 SAME, OTHER, UNCHECKED = "unchanged", "another", "not at hand"
 #: A number that was computed again is the same within this, relative (absolute below 1).
@@ -53,31 +59,55 @@ def table_file(table: str) -> Path:
     return Path(str(files(__package__) / f"{table}.parquet"))
 
 
-def load_kept(table: str) -> pd.DataFrame:
-    """Read a table of recomputed values (`TABLES`), and note in the provenance that it was read."""
+def read_kept(table: str) -> pd.DataFrame:
+    """Read a table of recomputed values (`TABLES`); empty before its first run is kept.
+
+    Raises
+    ------
+    FormatError
+        The table is damaged, or lacks a column.
+    """
     path = table_file(table)
-    rows = read_table(path, [*TABLES[table], *MAKINGS])
-    _note(table, path)
+    needed = [*dict.fromkeys([*TABLES[table], *MAKINGS, *_MORE.get(table, ())])]
+    if not path.is_file():
+        return pd.DataFrame(columns=[*needed, "error"])
+    try:
+        rows = pd.read_parquet(path)
+    except (OSError, ValueError) as error:
+        raise FormatError(f"{path} is not a table of recomputed values. ({error})") from error
+    if lacking := [name for name in needed if name not in rows]:
+        raise FormatError(f"{path} is of another version: it lacks {', '.join(lacking)}.")
     return rows
 
 
-def keep_rows(table: str, rows: pd.DataFrame, *, path: Path | None = None) -> Path:
+def load_kept(table: str) -> pd.DataFrame:
+    """Read a table as `read_kept` does, and note in the provenance that it was read."""
+    rows, path = read_kept(table), table_file(table)
+    registry.remember(
+        registry.Record(
+            key=f"recomputed/{table}", origin="recorded recomputed values",
+            sha256=sha256_of(path), size_bytes=path.stat().st_size, invented=False, release="",
+            trust="package", path=path,
+        )
+    )  # fmt: skip
+    return rows
+
+
+def keep_rows(table: str, rows: pd.DataFrame) -> None:
     """Merge rows into a table, each in place of that of the same run, and write it in one piece."""
-    run = list(TABLES[table]) if table in TABLES else []
-    path = path or table_file(table)
+    kept, run = read_kept(table), list(TABLES[table])
     missing = [name for name in (*run, *MAKINGS) if name not in rows]
     if missing or rows[run].isna().any(axis=None):
         raise FormatError(
             f"Rows of {table} need {', '.join(missing or run)}; nothing was recorded."
         )
-    both = [read_table(path), rows] if path.is_file() else [rows]
-    merged = pd.concat(both, ignore_index=True).drop_duplicates(run, keep="last")
-    _write(merged.sort_values(run, ignore_index=True), path)
-    return path
+    merged = pd.concat([kept, rows] if len(kept) else [rows], ignore_index=True)
+    merged = merged.drop_duplicates(run, keep="last")
+    _write(table, merged.sort_values(run, ignore_index=True))
 
 
-def _write(rows: pd.DataFrame, path: Path) -> None:
-    with atomic_write(path) as partial:
+def _write(table: str, rows: pd.DataFrame) -> None:
+    with atomic_write(table_file(table)) as partial:
         rows.to_parquet(partial, index=False, compression="zstd")
 
 
@@ -87,15 +117,13 @@ def restamp(
     current: Mapping[str, str],
     *,
     rounding: float = ROUNDING,
-    path: Path | None = None,
 ) -> int:
     """Stamp rows with the code of today, where a sample that was run again gives the same numbers.
 
     Rows of `current`'s NEURON are stamped, of the protocols and settings in `again`; how many is
     returned.  Two runs may differ by `rounding`, relative (absolute below 1).
     """
-    path = path or table_file(table)
-    rows, run = read_table(path), list(TABLES[table])
+    rows, run = read_kept(table), list(TABLES[table])
     both = again.merge(rows, on=[c for c in run if c in again], suffixes=("", "_kept"))
     if len(both) != len(again) or again.empty:
         raise FormatError(f"Rows of {table} can only be stamped by runs that are recorded there.")
@@ -117,7 +145,7 @@ def restamp(
     stamped = pd.Series(of_kind, rows.index) & (rows["neuron"] == current["neuron"])
     for column in ("code_sha256", "neuron"):
         rows.loc[stamped, column] = current[column]
-    _write(rows, path)
+    _write(table, rows)
     return int(stamped.sum())
 
 
@@ -191,40 +219,8 @@ def settings_text(settings: Mapping) -> str:
     return json.dumps(dict(settings), sort_keys=True)
 
 
-def read_table(path: Path, columns: Iterable[str] = ()) -> pd.DataFrame:
-    """Read a table of this folder; FormatError where it is damaged or lacks one of the columns."""
-    try:
-        rows = pd.read_parquet(path)
-    except (OSError, ValueError) as error:
-        raise FormatError(f"{path} is not a table of recomputed values. ({error})") from error
-    if lacking := [name for name in columns if name not in rows]:
-        raise FormatError(f"{path} is of another version: it lacks {', '.join(lacking)}.")
-    return rows
-
-
-def _note(table: str, path: Path) -> None:
-    registry.remember(
-        registry.Record(
-            key=f"recomputed/{table}",
-            origin="recorded recomputed values",
-            sha256=sha256_of(path),
-            size_bytes=path.stat().st_size,
-            invented=False,
-            release="",
-            trust="package",
-            path=path,
-        )
-    )
-
-
 # What was recomputed on the portal's own files, to stand beside what any source gives: one row a
 # class of `nmc.checks`, how many numbers, how many agree, each with whether it does.
-
-#: Columns of the table ``verdicts``; another set is another version's.
-VERDICTS = (
-    "class", "checks", "agree", "items", "reasons", "date", "version", "modules", "alone",
-    "files", *MAKINGS,
-)  # fmt: skip
 
 
 class Verdict(NamedTuple):
@@ -258,7 +254,7 @@ class Verdict(NamedTuple):
 
 def load_verdicts() -> pd.DataFrame:
     """Read the recorded classes of checks, with why a row is ``stale``; empty where it stands."""
-    rows = read_table(table_file("verdicts"), VERDICTS)
+    rows = read_kept("verdicts")
     return rows.assign(stale=[_stale(row) for row in rows.to_dict("records")])
 
 
@@ -290,7 +286,7 @@ def files_of(records: list[registry.Record]) -> dict[str, str]:
     }
 
 
-def keep_verdicts(rows: pd.DataFrame, *, path: Path | None = None) -> Path:
+def keep_verdicts(rows: pd.DataFrame) -> None:
     """Merge classes into the table; a class replaces the recorded one of its name."""
     made = rows.assign(date=provenance.now()[:10], version=__version__)
     both = zip(rows["modules"], rows["alone"], strict=True)
@@ -298,7 +294,7 @@ def keep_verdicts(rows: pd.DataFrame, *, path: Path | None = None) -> Path:
     for column in ("items", "reasons", "modules", "alone", "files"):
         made[column] = [json.dumps(value, sort_keys=True) for value in rows[column]]
     made["package_sha256"] = made["files"].map(_digest)
-    return keep_rows("verdicts", made[[*VERDICTS]], path=path)
+    keep_rows("verdicts", made[["class", *_MORE["verdicts"], *MAKINGS]])
 
 
 def _digest(text: str) -> str:
@@ -308,7 +304,7 @@ def _digest(text: str) -> str:
 def recorded(key: str) -> Verdict | None:
     """Return what was recorded of a claim or class of checks, or None; a stale one says why."""
     try:
-        rows = read_table(table_file("verdicts"), VERDICTS)
+        rows = read_kept("verdicts")
     except FormatError as error:
         return Verdict((), 0, 0, "", f"the recorded verdicts cannot be read ({error})")
     for row in rows.to_dict("records"):
