@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from nmc.cells.known import file_hashes
 from nmc.cells.package import read_package
-from nmc.data.archive import content_digest
+from nmc.data.registry import content_digest
 from nmc.errors import MissingLibraryError, PackageError, TrustError
 
 from .conftest import PYRAMIDAL, SMALL, STOCHASTIC

@@ -22,7 +22,7 @@ from h5py import h5d, h5g, h5p, h5s, h5t
 from nmc import names
 from nmc.data import archive
 from nmc.data.files import sha256_of
-from nmc.data.registry import item
+from nmc.data.registry import RELEASE_FILES, item
 
 from tools.sample import ANIMALS, MODELS, SEED, column, neuroml, packages, pages, sheets, wiring
 
@@ -262,7 +262,7 @@ def _counted(package: Path) -> list[str]:
     """Return the members of a package that its digest counts."""
     with zipfile.ZipFile(package) as content:
         inside = [name.split("/", 1)[1] for name in content.namelist() if name[-1] != "/"]
-    return [n for n in inside if n[0] != "." and n not in archive.RELEASE_FILES]
+    return [n for n in inside if n[0] != "." and n not in RELEASE_FILES]
 
 
 def list_inner(files: dict[str, Path]) -> list[tuple[str, int, str]]:

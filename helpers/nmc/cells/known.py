@@ -18,8 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from nmc.data import at_hand, fetch_folder
-from nmc.data.archive import RELEASE_FILES, content_digest
-from nmc.data.registry import known_content, sample_packages
+from nmc.data.registry import RELEASE_FILES, content_digest, known_content, sample_packages
 from nmc.errors import NMCError
 
 #: What origin says of a package that is not known.

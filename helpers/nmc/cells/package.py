@@ -11,7 +11,7 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -333,7 +333,14 @@ def load_package(model: AnyModel, *, trust: bool = False) -> Package:
 def read_package(folder: Path, *, trust: bool = False) -> Package:
     """Read the package that stands unpacked in a folder."""
     folder = Path(folder).resolve()
-    hashes = known.file_hashes(folder)
+    package = _read_package(folder, tuple(known.file_hashes(folder).items()))
+    return as_package(package, trust=trust)
+
+
+@lru_cache(maxsize=8)
+def _read_package(folder: Path, contents: tuple[tuple[str, str], ...]) -> Package:
+    """Read a package whose files have these hashes; remembered while they have."""
+    hashes = dict(contents)
     if odd := [path for path, found in hashes.items() if found == known.NOT_PLAIN]:
         raise PackageError(
             f"{folder.name}: {odd[0]} is a link, or no file at all; a package holds plain files "
@@ -376,7 +383,7 @@ def read_package(folder: Path, *, trust: bool = False) -> Package:
         content_sha256=digest,
         origin=found.origin if found else known.OWN,
         invented=found.origin == "sample" if found else _says_synthetic(files),
-        trusted=found is not None or trust,
+        trusted=found is not None,
         sections=MappingProxyType(sections),
         _hashes=MappingProxyType(hashes),
         _biophysics=biophysics,

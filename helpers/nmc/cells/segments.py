@@ -17,8 +17,8 @@ from nmc.cells.mechanisms import ported, run_cached
 from nmc.cells.package import SYNAPSES, AnyModel, Package, as_package, read_package
 from nmc.cells.package_files import SECTION_ARRAYS, SECTION_LISTS, evaluate, without_comments
 from nmc.cells.stimuli import Stimulus
-from nmc.data.archive import content_digest
 from nmc.data.files import atomic_folder, cache_folder
+from nmc.data.registry import content_digest
 from nmc.errors import PackageError, UnknownNameError
 from nmc.numbers import as_number
 

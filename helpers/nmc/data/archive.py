@@ -24,10 +24,9 @@ from pathlib import Path
 from typing import IO, NamedTuple, cast
 
 from nmc.data.files import atomic_folder, progress_bar
+from nmc.data.registry import content_digest
 from nmc.errors import ArchiveError
 
-#: Files in which releases 1.0.10 and 1.0.11 of the same package differ.
-RELEASE_FILES = ("run.py", "run_py.sh", "README", "VERSION", "CHANGELOG")
 _CHUNK = 1 << 18
 _LARGE = 5_000_000  # bytes that take a moment to unpack
 _HEADER_BYTES = 1 << 20  # no header of a sound archive is longer
@@ -303,20 +302,6 @@ class _Guarded:
 
 
 # What an archive is ----------------------------------------------------------------------------
-
-
-def content_digest(hashes: Mapping[str, str]) -> str:
-    """Return the digest by which a package is known, whatever its release or packing.
-
-    It is the sha256 of one line ``SHA256␠␠PATH`` a member (its path below the package's folder →
-    its sha256), sorted by path; hidden members and `RELEASE_FILES` are left out.
-    """
-    counted = sorted(
-        path
-        for path in hashes
-        if path not in RELEASE_FILES and not any(part[:1] == "." for part in path.split("/"))
-    )
-    return hashlib.sha256("".join(f"{hashes[p]}  {p}\n" for p in counted).encode()).hexdigest()
 
 
 def inspect(path: Path, kind: str = "zip") -> tuple[str, str]:

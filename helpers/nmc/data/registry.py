@@ -9,10 +9,11 @@ recorded, and every later copy must equal it.
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
@@ -40,6 +41,8 @@ PORTAL_MIRRORS = (
     ),
     ("https://bbp.epfl.ch/nmc-portal/", "https://bbp.epfl.ch/"),
 )
+#: Files in which releases 1.0.10 and 1.0.11 of the same package differ.
+RELEASE_FILES = ("run.py", "run_py.sh", "README", "VERSION", "CHANGELOG")
 _LICENCES = {
     "portal": "NMC portal terms of use (non-commercial)",
     "package": "CC BY-NC-SA 4.0 (the package's LICENSE; some channels under ModelDB's terms), "
@@ -199,6 +202,20 @@ def key_of_file(name: str) -> str | None:
     """
     own = re.sub(r" ?\([0-9]+\)(?=\.)", "", name)
     return by_file_name().get(own) or by_file_name().get(re.sub(r"\.h5$", ".tar", own))
+
+
+def content_digest(hashes: Mapping[str, str]) -> str:
+    """Return the digest by which a package is known, whatever its release or packing.
+
+    It is the sha256 of one line ``SHA256␠␠PATH`` a member (its path below the package's folder →
+    its sha256), sorted by path; hidden members and `RELEASE_FILES` are left out.
+    """
+    counted = sorted(
+        path
+        for path in hashes
+        if path not in RELEASE_FILES and not any(part[:1] == "." for part in path.split("/"))
+    )
+    return hashlib.sha256("".join(f"{hashes[p]}  {p}\n" for p in counted).encode()).hexdigest()
 
 
 @cache
