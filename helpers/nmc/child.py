@@ -22,7 +22,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import traceback
 from collections.abc import Iterable, Iterator, Mapping
@@ -47,8 +46,6 @@ MEMORY_MB = 4000.0
 
 _PREFIX = "nmc-run-"
 _POLL_S = 0.05
-#: How often a thread of a child looks whether its parent still lives.
-_WATCH_S = 0.5
 #: A folder that nobody holds is swept when it is older than this: a new one is not yet held.
 _STALE_S = 60.0
 
@@ -297,13 +294,8 @@ def die_with(parent: int) -> None:
         subprocess.Popen(
             ["/bin/sh", "-c", watch], cwd="/", stdin=nowhere, stdout=nowhere, stderr=nowhere
         )
-
-    def look() -> None:
-        while os.getppid() == parent:
-            time.sleep(_WATCH_S)
+    if os.getppid() != parent:  # it died before this line
         os._exit(3)
-
-    threading.Thread(target=look, daemon=True).start()  # also if it died before this line
 
 
 def load_libraries(paths: Iterable[str]) -> None:

@@ -14,6 +14,7 @@ from tqdm import tqdm
 from nmc import data
 from nmc.cli import shared
 from nmc.data import fetch_folder, fetch_record, provenance, registry, upkeep
+from nmc.data.files import progress_bar
 from nmc.data.registry import items, match
 from nmc.data.sources import FolderTree
 from nmc.errors import UnknownNameError
@@ -212,8 +213,7 @@ def verify_command(context, repair, source, quiet, as_json) -> None:
         raise click.UsageError("--repair mends the cache only, never a tree of yours.")
     tree = FolderTree(source.absolute()) if source else None
     findings = upkeep.verify_tree(tree) if tree else upkeep.verify_cache(repair=repair)
-    found = list(tqdm(findings, desc="Verifying", unit=" files", leave=False,
-                      disable=quiet or None))  # fmt: skip
+    found = list(progress_bar("Verifying", findings, unit=" files", shown=not quiet))
     wrong = [entry for entry in found if not entry.is_sound]
     if as_json:
         shared.show_json([asdict(entry) for entry in found])

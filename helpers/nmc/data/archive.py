@@ -29,8 +29,7 @@ from nmc.errors import ArchiveError
 
 _CHUNK = 1 << 18
 _LARGE = 5_000_000  # bytes that take a moment to unpack
-_HEADER_BYTES = 1 << 20  # no header of a sound archive is longer
-_DIRECTORY_BYTES = 64 << 20
+_MOST_READ = 64 << 20  # at once: no header or list of members of a sound archive is longer
 _END_BYTES = 16 << 20  # zeros that fill up the last block
 _TIME = (2015, 10, 7, 0, 0, 0)  # the release's day: archives made twice are equal
 _RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)(\..*)?", re.I)
@@ -85,17 +84,13 @@ def unpack(
     With `nested`, archives inside too, each into a folder of its name.  Returns every file's path
     → ``{"size_bytes", "sha256", "mtime_ns"}``.
     """
-    budget, members = _Budget(archive, limits or Limits()), {}
+    members: dict[str, dict] = {}
+    budget = _Budget(archive, limits or Limits())
     shown = progress and archive.stat().st_size >= _LARGE
     bar = progress_bar(f"Unpacking {archive.name}", unit=" files", shown=shown)
     try:
         with atomic_folder(folder) as temporary, bar:
-            if archive.suffix == ".h5":
-                with archive.open("rb") as stream:
-                    alone = _Member(archive.name, archive.stat().st_size, stream)
-                    members[alone.name] = _write(alone, temporary / alone.name, budget)
-            else:
-                _unpack(archive, temporary, (), budget, members, int(nested), bar)
+            _unpack(archive, temporary, (), budget, members, int(nested), bar)
     except ArchiveError as exc:
         raise exc if str(archive) in str(exc) else ArchiveError(f"{archive}: {exc}") from exc
     return members
@@ -221,10 +216,12 @@ def _refuse(name: str, wrong: Mapping[str, object]) -> None:
 
 
 def _members(raw: IO[bytes]) -> Iterator[_Member]:
-    """Read an archive by what it is, not by what its name says."""
+    """Read an archive by what it is, not by what its name says; an HDF5 file is its one member."""
     start = raw.read(512)
     raw.seek(0)
-    if start[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
+    if start[:4] == b"\x89HDF":
+        yield _Member(Path(raw.name).name, os.fstat(raw.fileno()).st_size, raw)
+    elif start[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
         yield from _zip_members(raw)
     elif start[:2] == b"\x1f\x8b":
         with gzip.GzipFile(fileobj=raw, mode="rb") as plain:
@@ -240,16 +237,7 @@ def _members(raw: IO[bytes]) -> Iterator[_Member]:
 
 
 def _zip_members(raw: IO[bytes]) -> Iterator[_Member]:
-    # A list of members that would not fit in memory is refused before zipfile reads it.
-    raw.seek(max(0, raw.seek(0, os.SEEK_END) - (1 << 16) - 22 - 20))
-    tail = raw.read()
-    at = tail.rfind(b"PK\x05\x06")
-    if at < 0 or len(tail) < at + 22:
-        raise ArchiveError("The zip archive is cut short: its list of members is missing.")
-    length = struct.unpack_from("<L", tail, at + 12)[0]
-    if length > _DIRECTORY_BYTES:
-        raise ArchiveError(f"The archive lists {length:,} bytes of members' names: refused.")
-    with zipfile.ZipFile(raw) as archive:
+    with zipfile.ZipFile(cast(IO[bytes], _Guarded(raw))) as archive:
         for info in archive.infolist():
             kind = stat.S_IFMT(info.external_attr >> 16)
             is_packed_oddly = info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
@@ -280,7 +268,7 @@ def _tar_members(plain: IO[bytes]) -> Iterator[_Member]:
         # Read to the end: tarfile takes a lost or damaged header for the end of the archive.
         plain.seek(archive.offset)
         length = 0
-        while chunk := plain.read(_HEADER_BYTES):  # of a gzip this compares the checksum, too
+        while chunk := plain.read(_CHUNK):  # of a gzip this compares the checksum, too
             length += len(chunk)
             if chunk.strip(b"\0") or length > _END_BYTES:
                 raise ArchiveError("The tar archive is damaged: a header in it cannot be read.")
@@ -293,12 +281,14 @@ class _Guarded:
 
     def __init__(self, stream: IO[bytes]):
         self._stream = stream
-        self.seek, self.tell = stream.seek, stream.tell
+
+    def __getattr__(self, name: str):
+        return getattr(self._stream, name)
 
     def read(self, size: int = -1) -> bytes:
-        if not 0 <= size <= _HEADER_BYTES:
+        if size > _MOST_READ:
             raise ArchiveError(f"The archive has a header of {size:,} bytes: refused.")
-        return self._stream.read(size)
+        return self._stream.read(size if size >= 0 else _CHUNK)  # a zip's tail is shorter
 
 
 # What an archive is ----------------------------------------------------------------------------

@@ -270,14 +270,8 @@ def _explained(exc: Exception) -> Exception:
     unanswered = urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError
     if isinstance(exc, requests.ConnectTimeout) or isinstance(reason, unanswered):
         return _Again(f"did not answer ({text})", is_down=True)
-    passing = (
-        requests.ConnectionError, requests.Timeout, ConnectionError, TimeoutError,
-        urllib3.exceptions.TimeoutError, urllib3.exceptions.ProtocolError,
-    )  # fmt: skip
-    if isinstance(exc, passing):
-        return _Again(f"broke off ({text})")
     is_of_the_network = isinstance(exc, OSError | urllib3.exceptions.HTTPError)
-    return Failed(f"{type(exc).__name__}: {text}") if is_of_the_network else exc
+    return _Again(f"broke off ({text})") if is_of_the_network else exc
 
 
 def _certificates() -> str | bool:

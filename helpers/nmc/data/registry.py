@@ -14,7 +14,7 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
 from functools import cache
@@ -150,18 +150,12 @@ def _canonical(text: str) -> str:
     head, _, tail = text.rpartition("/")
     head = head or "model"
     ways = (names.canonical_metype, names.canonical_mtype, names.canonical_layer)
-    for canonical in (_model,) if head == "model" else ways:
-        try:
+    for canonical in (names.parse_model,) if head == "model" else ways:
+        with suppress(NMCError):
             found = f"{head}/{canonical(tail)}"
-        except NMCError:
-            continue
-        if found in _rows():
-            return found
+            if found in _rows():
+                return found
     return text
-
-
-def _model(name: str) -> str:
-    return names.parse_model(name).name
 
 
 def match(patterns: Iterable[str]) -> list[Item]:

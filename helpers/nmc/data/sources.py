@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import logging
 import lzma
 import os
 import tarfile
@@ -32,8 +31,6 @@ from nmc.data.registry import (
 )
 from nmc.errors import ArchiveError, ChecksumError, NMCError, SourceError
 
-_MOST_FILES = 200_000  # of a folder of downloads
-_log = logging.getLogger(__name__)
 _WAY_OUT = "Get a fresh copy, or remove the file from the cache with 'nmc verify --repair'."
 _seen: dict[Path, Marker] = {}  # markers this process has read: one that vanishes is an error
 
@@ -258,11 +255,8 @@ def _contents() -> Iterator[tuple[str, bytes]]:
 
 def _unpack(root: Path) -> None:
     for name, content in _contents():
-        target = root / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(content)
-    lines = (f"{digest}  {name}\n" for name, digest in sample_files().items())
-    (root / SUMS).write_text("".join(lines), encoding="utf-8")
+        files.write_bytes(root / name, content)
+    files.write_sums(root)
 
 
 # Folders of downloads ----------------------------------------------------------------------------
@@ -283,12 +277,8 @@ def _listing(root: Path) -> dict[str, list[Path]]:
 
 
 def _walk(root: Path, folders: dict[str, int]) -> Iterator[tuple[str, Path]]:
-    seen = 0
     for place, inside, listed in os.walk(root):
-        folder, seen = Path(place), seen + len(listed)
-        if seen > _MOST_FILES:
-            _log.warning("%s holds more than %s files: not all were looked at.", root, _MOST_FILES)
-            return
+        folder = Path(place)
         folders[place] = _mtime(place)
         inside[:] = [name for name in inside if not name.startswith((".", "__"))]
         if "template.hoc" in listed:  # an unpacked package

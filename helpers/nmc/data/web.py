@@ -11,11 +11,12 @@ import re
 import tarfile
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
+
+from tqdm.contrib.concurrent import thread_map
 
 from nmc import names
 from nmc.data import files, provenance, registry
@@ -235,19 +236,12 @@ class WebTree(CachedTree):
     def _assemble_pages(self, item: Item, progress: bool) -> Record:
         """Put the archive together from single pages, which the cache keeps if it breaks off."""
         listed = json.loads(self.get(registry.item(_PAGES_LIST)).path.read_bytes())
-        if not isinstance(listed, list) or not all(isinstance(p, str) for p in listed):
-            raise FormatError(f"{_PAGES_LIST}: it is no list of pathways 'pre:post'.")
         pages = [_page(item, *names.parse_pathway(pathway)) for pathway in listed]
-        with ThreadPoolExecutor(_PAGES_AT_ONCE) as pool:
-            try:
-                results = pool.map(self._page_or_none, pages)
-                shown = files.progress_bar(
-                    "Pathway pages", results, total=len(pages), unit=" pages", shown=progress
-                )
-                found = sorted(page for page in shown if page is not None)
-            except BaseException:
-                pool.shutdown(cancel_futures=True)
-                raise
+        results = thread_map(
+            self._page_or_none, pages, max_workers=_PAGES_AT_ONCE, desc="Pathway pages",
+            unit=" pages", leave=False, disable=None if progress else True,
+        )  # fmt: skip
+        found = sorted(page for page in results if page is not None)
         if not found:
             raise NotInSource((item.path, "no pathway page is there"))
         target = self.folder / item.path
