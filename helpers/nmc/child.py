@@ -162,7 +162,9 @@ def _wait(
             cwd=folder,  # NEURON loads the mechanisms that it finds in the working folder
             start_new_session=True,  # an interrupt reaches us, and we end the child
         )
-    bar = _Bar(folder, label) if progress else None
+    # disable=None: silent where nobody watches a terminal (a page being built, a pipe).
+    bar = tqdm(total=100, desc=label, unit="%", leave=False, delay=1.0,
+               disable=None if progress else True)  # fmt: skip
     deadline = time.monotonic() + timeout_s
     try:
         while True:
@@ -170,8 +172,8 @@ def _wait(
                 return process.wait(_POLL_S)
             except subprocess.TimeoutExpired:
                 pass
-            if bar:
-                bar.update()
+            with contextlib.suppress(OSError, ValueError):  # not there yet, or being written
+                bar.update(round(100 * float((folder / "progress").read_text())) - bar.n)
             if time.monotonic() > deadline:
                 late = SimulationTimeout if error is SimulationError else error
                 raise late(
@@ -185,8 +187,7 @@ def _wait(
                 )
     finally:
         _end(process)
-        if bar:
-            bar.close()
+        bar.close()
 
 
 def _end(process: subprocess.Popen) -> None:
@@ -231,25 +232,6 @@ def _result(
 def _tail(folder: Path, lines: int = 6) -> str:
     log = (folder / "output.log").read_text("utf-8", "replace").strip().splitlines()
     return " Its last lines:\n" + "\n".join(log[-lines:]) if log else ""
-
-
-class _Bar:
-    """A progress bar that follows the fraction that the child writes down."""
-
-    def __init__(self, folder: Path, label: str):
-        self._file = folder / "progress"
-        # disable=None: silent where nobody watches a terminal (a page being built, a pipe).
-        self._bar = tqdm(total=100, desc=label, unit="%", leave=False, delay=1.0, disable=None)
-
-    def update(self) -> None:
-        try:
-            done = 100 * float(self._file.read_text())
-        except (OSError, ValueError):
-            return
-        self._bar.update(round(done) - self._bar.n)
-
-    def close(self) -> None:
-        self._bar.close()
 
 
 def main(folder: Path) -> int:

@@ -33,7 +33,7 @@ _SETTINGS = (*_TLS_SETTINGS, *_PROXIES, *map(str.lower, _PROXIES))
 
 
 class Policy(NamedTuple):
-    """How patient a transfer is."""
+    """How patient a transfer is, and what is known of the file before it is fetched."""
 
     attempts: int = 3
     connect_s: float = 8.0
@@ -41,11 +41,6 @@ class Policy(NamedTuple):
     slow_bytes_per_s: float = 256.0
     slow_s: float = 60.0  # a server that is slower than that for so long counts as stalled
     redirects: int = 5
-
-
-class Wanted(NamedTuple):
-    """What is known of a file before it is fetched."""
-
     max_bytes: int = 1 << 36
     #: Whether a known hash tells a true copy: then a redirection to another host is followed,
     #: and a transfer resumed from a server that does not say which version it serves.
@@ -75,7 +70,6 @@ class Absent(Exception):
 def download(
     address: str,
     target: Path,
-    wanted: Wanted,
     policy: Policy,
     accept: Callable[[Path], _Accepted],
     *,
@@ -94,7 +88,7 @@ def download(
         _session() as session,
     ):
         title = target.name.split(".")[0] if progress else ""
-        downloader = _Downloader(session, Path(room, "part"), wanted, policy, title)
+        downloader = _Downloader(session, Path(room, "part"), policy, title)
         got = Path(room, "complete")
         stream_download(address, got, None, downloader, None, policy.attempts - 1)
         accepted = accept(got)
@@ -102,12 +96,12 @@ def download(
         return accepted
 
 
-def exists(address: str, wanted: Wanted, policy: Policy) -> bool:
+def exists(address: str, policy: Policy) -> bool:
     """Ask whether an address serves a file; Failed when the server could not be asked."""
     with _session() as session:
-        answer = _open(session, "HEAD", address, {}, wanted, policy)
+        answer = _open(session, "HEAD", address, {}, policy)
         if answer.status_code in (405, 501):
-            answer = _open(session, "GET", address, {}, wanted, policy)
+            answer = _open(session, "GET", address, {}, policy)
         answer.close()
     if answer.status_code in _AGAIN:
         raise Failed(f"HTTP {answer.status_code}")
@@ -117,8 +111,8 @@ def exists(address: str, wanted: Wanted, policy: Policy) -> bool:
 class _Downloader:
     """Downloads for pooch; what an attempt got is kept for the next one."""
 
-    def __init__(self, session, part: Path, wanted: Wanted, policy: Policy, title: str):
-        self._session, self._part, self._wanted, self._policy = session, part, wanted, policy
+    def __init__(self, session, part: Path, policy: Policy, title: str):
+        self._session, self._part, self._policy = session, part, policy
         self._title = title  # of the progress bar; none without
         self._validator = ""  # an ETag or a date: which version the part is of
         self._wait_s = 0.0
@@ -129,12 +123,12 @@ class _Downloader:
         time.sleep(self._wait_s)
         self._wait_s = 0.0
         have = self._part.stat().st_size
-        if not (self._validator or self._wanted.hash_decides):
+        if not (self._validator or self._policy.hash_decides):
             have = 0  # it may be another version by now, and nobody could tell
         headers = {"Range": f"bytes={have}-"} if have else {}
         if have and self._validator:
             headers["If-Range"] = self._validator
-        with _open(self._session, "GET", url, headers, self._wanted, self._policy) as answer:
+        with _open(self._session, "GET", url, headers, self._policy) as answer:
             self._read(answer, have)
         os.replace(self._part, output_file)
 
@@ -161,7 +155,8 @@ class _Downloader:
             raise _Again(f"was cut short after {have:,} of {announced:,} bytes")
 
     def _copy(self, answer: requests.Response, have: int, announced: int | None) -> int:
-        policy, most = self._policy, min(self._wanted.max_bytes, announced or 1 << 62)
+        policy = self._policy
+        most = min(policy.max_bytes, announced or policy.max_bytes)
         shown = bool(self._title) and (announced is None or announced >= 1_000_000)
         bar = progress_bar(self._title, total=announced, shown=shown)
         since, counted = time.monotonic(), 0
@@ -190,9 +185,8 @@ def _session() -> requests.Session:
 
 
 def _open(
-    session: requests.Session, method: str, address: str, headers: dict, wanted: Wanted,
-    policy: Policy,
-) -> requests.Response:  # fmt: skip
+    session: requests.Session, method: str, address: str, headers: dict, policy: Policy
+) -> requests.Response:
     """Send a request and follow redirections, as far as they may be followed."""
     verify = _certificates()
     for _ in range(policy.redirects + 1):
@@ -207,11 +201,11 @@ def _open(
         if not 300 <= answer.status_code < 400:
             return answer
         answer.close()
-        address = _following(address, answer, wanted)
+        address = _following(address, answer, policy)
     raise Failed(f"redirects more than {policy.redirects} times")
 
 
-def _following(address: str, answer: requests.Response, wanted: Wanted) -> str:
+def _following(address: str, answer: requests.Response, policy: Policy) -> str:
     where = answer.headers.get("location", "")
     if not where:
         raise Failed(f"HTTP {answer.status_code}, which does not say where the file is")
@@ -223,7 +217,7 @@ def _following(address: str, answer: requests.Response, wanted: Wanted) -> str:
         raise Failed(f"redirects to {redact(where)!r}, which is no address") from exc
     if new.scheme not in ("http", "https") or (old.scheme, new.scheme) == ("https", "http"):
         raise Failed(f"redirects to {redact(urlunsplit(new))}, which is not safe")
-    if not same_host and not wanted.hash_decides:
+    if not same_host and not policy.hash_decides:
         raise Failed(f"redirects to another host, {new.hostname}, and no hash is known to trust")
     return urlunsplit(new._replace(netloc=old.netloc) if same_host else new)
 

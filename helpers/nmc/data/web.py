@@ -20,7 +20,7 @@ from tqdm.contrib.concurrent import thread_map
 
 from nmc import names
 from nmc.data import files, provenance, registry
-from nmc.data.download import Absent, Failed, Policy, Wanted, download, exists
+from nmc.data.download import Absent, Failed, Policy, download, exists
 from nmc.data.files import MARKER, SUMS, Marker, parse_marker, parse_sums
 from nmc.data.registry import Item, Record, join
 from nmc.data.sources import FolderTree, NotInSource
@@ -133,10 +133,10 @@ class WebTree(CachedTree):
             return self.find(item) is not None
         if item.key == _PAGES and not self._base:
             return self.serves(registry.item(_PAGES_LIST))
-        wanted = Wanted(hash_decides=self._hash_decides(item))
+        policy = self._policy._replace(hash_decides=self._hash_decides(item))
         for address in self.addresses(item):
             with suppress(Failed), _unless_down(address):
-                if exists(address, wanted, self._policy):
+                if exists(address, policy):
                     return True
         return False
 
@@ -194,10 +194,10 @@ class WebTree(CachedTree):
     def _from(self, address: str, item: Item, progress: bool) -> Record:
         """Download from one address, verify, and move into place."""
         target, shown = self.folder / item.path, files.redact(address)
-        most = _MOST_BYTES.get(item.format, Wanted().max_bytes)
+        most = _MOST_BYTES.get(item.format, self._policy.max_bytes)
         if item.known and not self._base and not item.content:  # a copy may be a synthetic tree
             most = max(known.size_bytes for known in item.known)
-        wanted = Wanted(most, self._hash_decides(item))
+        policy = self._policy._replace(max_bytes=most, hash_decides=self._hash_decides(item))
 
         def accept(path: Path) -> Record:
             found = self.verify(item, path, place=target, shown=shown)
@@ -205,7 +205,7 @@ class WebTree(CachedTree):
             return replace(found, path=target)
 
         with _unless_down(address):
-            return download(address, target, wanted, self._policy, accept, progress=progress)
+            return download(address, target, policy, accept, progress=progress)
 
     def _learn(self) -> None:
         """Ask a copy of the tree, once a process, what it says of itself and its hashes."""
@@ -222,8 +222,8 @@ class WebTree(CachedTree):
                 parse(path.read_bytes(), shown)  # a login page must not replace what is there
 
             try:
-                wanted = Wanted(max_bytes=1 << 26)
-                download(address, self.folder / name, wanted, self._policy, accept)
+                policy = self._policy._replace(max_bytes=1 << 26)
+                download(address, self.folder / name, policy, accept)
             except Absent as exc:
                 if exc.refused and name == MARKER:
                     refusal = f"{shown}: {exc}"
