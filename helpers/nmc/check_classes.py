@@ -111,7 +111,7 @@ def _claims(values: dict[str, object]) -> pd.DataFrame:
         found[: len(given)] = given
         allowed = np.maximum(known.tolerance, known.relative * np.abs(want)) + 1e-12
         items = [f"{key}[{i}]" for i in range(len(want))] if many else [key]
-        parts.append(as_rows(items, want, found, allowed, reason=known.reason or "not explained"))
+        parts.append(as_rows(items, want, found, allowed, reason=known.reason))
     return pd.concat(parts, ignore_index=True) if parts else as_rows([], [], [], [])
 
 
@@ -129,11 +129,11 @@ def _rest(column: str) -> Callable[[Source], pd.DataFrame]:
     return rows
 
 
-def _recorded(rows, items, printed, found, allowed, reason) -> pd.DataFrame:
+def _recorded(rows, items, printed, found, allowed, reason, agrees=None) -> pd.DataFrame:
     """Compare recorded rows; a stale one does not agree, whatever its number."""
     found = found.where(~rows["stale"])
-    because = "stale: " + rows["stale_because"]
-    return as_rows(items, printed, found, allowed, reason=np.where(rows["stale"], because, reason))
+    reason = np.where(rows["stale"], "stale: " + rows["stale_because"], reason)
+    return as_rows(items, printed, found, allowed, agrees=agrees, reason=reason)
 
 
 def _spike_times(source: Source) -> pd.DataFrame:
@@ -165,14 +165,13 @@ def _held(column: str) -> Callable[[Source], pd.DataFrame]:
     def rows(source: Source) -> pd.DataFrame:
         board = nmc.load_scoreboard("threshold", mode="converged")
         board = board[board["model"].isin(source.currents.index)]
-        weakest = source.currents["step1_current_nA"].reindex(board["model"]).to_numpy()
-        printed = weakest / STEP_OVER_RHEOBASE if column == "rheobase_nA" else -84.0
-        allowed = 0.02 * printed if column == "rheobase_nA" else 0.6
-        seeded = board["stochastic"] & (board["model"] != _NO_SEED)
-        tried = np.select([seeded, board["model"] == _LATE], [_SEED, _BY_2_S], _NEITHER)
-        reason = tried if column == "rheobase_nA" else np.full(len(board), _HELD)
-        found = board[column].astype(float)
-        return _recorded(board, board["model"], printed, found, allowed, reason)
+        items, found = board["model"], board[column].astype(float)
+        if column == "holding_potential_mV":
+            return _recorded(board, items, -84.0, found, 0.6, _HELD)
+        printed = source.currents["step1_current_nA"].reindex(items).to_numpy() / STEP_OVER_RHEOBASE
+        seeded = board["stochastic"] & (items != _NO_SEED)
+        tried = np.select([seeded, items == _LATE], [_SEED, _BY_2_S], _NEITHER)
+        return _recorded(board, items, printed, found, 0.02 * printed, tried)
 
     return rows
 
@@ -181,7 +180,7 @@ def _steps(source: Source) -> pd.DataFrame:
     one = source.currents["step1_current_nA"]
     parts = [
         as_rows([f"{m} step {k}" for m in one.index], share / STEP_OVER_RHEOBASE * one,
-               source.currents[f"step{k}_current_nA"], 2e-5 * one, reason="not explained")
+               source.currents[f"step{k}_current_nA"], 2e-5 * one)
         for k, share in ((2, 1.3), (3, 1.4))
     ]  # fmt: skip
     return pd.concat(parts, ignore_index=True)
@@ -190,13 +189,11 @@ def _steps(source: Source) -> pd.DataFrame:
 def _sizes(soma: bool) -> Callable[[Source], pd.DataFrame]:
     def rows(source: Source) -> pd.DataFrame:
         table = source.sizes[(source.sizes["neurite"] == "soma") == soma]
-        absent = table["recomputed"].isna()
-        known = SOMA_REASON if soma else "not explained"
-        reason = np.where(absent, "not in the file: the reconstruction has no such neurite", known)
+        printed, found, allowed = (table[c] for c in ("published", "recomputed", "rounding"))
+        absent = "not in the file: the reconstruction has no such neurite"
+        reason = np.where(found.isna(), absent, SOMA_REASON if soma else "")
         items = table["model"] + " " + table["neurite"] + " " + table["quantity"]
-        return as_rows(
-            items, table["published"], table["recomputed"], table["rounding"], reason=reason
-        )
+        return as_rows(items, printed, found, allowed, reason=reason)
 
     return rows
 
@@ -253,11 +250,10 @@ def _responses(quantity: str) -> Callable[[Source], pd.DataFrame]:
     def rows(source: Source) -> pd.DataFrame:
         scores = nmc.load_pathway_scores()
         scores = scores[scores["error"].isna() & (scores[f"verdict_{quantity}"] != "")]
+        sheet, found = scores[f"sheet_{quantity}"], scores[quantity]
         agrees = (scores[f"verdict_{quantity}"] == "agrees") & ~scores["stale"]
         tried = explain(scores, quantity, source.pairs)
-        reason = np.where(scores["stale"], "stale: " + scores["stale_because"], tried)
-        return as_rows(scores["pathway"], scores[f"sheet_{quantity}"], scores[quantity], np.nan,
-                      agrees=agrees, reason=reason)  # fmt: skip
+        return _recorded(scores, scores["pathway"], sheet, found, np.nan, tried, agrees)
 
     return rows
 
@@ -290,7 +286,7 @@ def _balance(source: Source) -> pd.DataFrame:
     pre, post = (table[end].map(neurons).astype(float) for end in ("pre", "post"))
     into, out = table["convergence_mean"].astype(float), table["divergence_mean"].astype(float)
     allowed = into.map(rounding) * post + out.map(rounding) * pre
-    return as_rows(table.index, into * post, out * pre, allowed, reason="not explained")
+    return as_rows(table.index, into * post, out * pre, allowed)
 
 
 #: Claim → label of the pathways it counts.
@@ -348,8 +344,7 @@ def _nulls(model: str) -> Callable[[Source], pd.DataFrame]:
         slack = 0.1 * table["published"] if model == "dd" else 0.0
         allowed = ERRORS * table["error"] + slack
         items = table["mtype"] + " " + table["triad"]
-        return as_rows(items, table["published"], table["recomputed"], allowed,
-                      reason="not explained")  # fmt: skip
+        return as_rows(items, table["published"], table["recomputed"], allowed)
 
     return rows
 
@@ -374,11 +369,8 @@ def _neuroml_densities(source: Source) -> pd.DataFrame:
     for model in _with_neuroml(source):
         table = nmc.compare_densities(nmc.load_package(model), nmc.load_neuroml(model))
         table = table[table["mechanism"] != "synapses"]
-        items = (
-            model + " " + table[["section_list", "mechanism", "parameter"]].agg(" ".join, axis=1)
-        )
-        parts.append(as_rows(items, 0.0, table["difference_percent"], 0.01,
-                            reason="not explained"))  # fmt: skip
+        places = table[["section_list", "mechanism", "parameter"]].agg(" ".join, axis=1)
+        parts.append(as_rows(model + " " + places, 0.0, table["difference_percent"], 0.01))
     return pd.concat(parts, ignore_index=True)
 
 
