@@ -68,25 +68,23 @@ class PartedRun:
             with np.load(path, allow_pickle=False) as stored:
                 arrays = {key: stored[key] for key in stored.files}
             told = json.loads(str(arrays.pop("_part")))
-            meta, run_id = told["meta"], told["run_id"]
+            meta, run_id, made_from = told["meta"], told["run_id"], told["made_from"]
         except (*NPZ_ERRORS, TypeError) as error:
             raise PartsError(
                 f"{self._describe(name)}: {path} is damaged ({error}). Run it again."
             ) from error
+        wanted, why = self._identity(name), ""
         if run_id != self.run_id:
-            raise PartsError(
-                f"{self._describe(name)}: {path} is left over from another run ({run_id}, not "
-                f"{self.run_id}). Run it again."
-            )
-        wanted = self._identity(name)
-        for kind in ("made_from", "part_made_from"):
-            if found := _differences(told.get(kind), wanted[kind]):
-                raise PartsError(
-                    f"{self._describe(name)}: {path} was made from something else: "
-                    f"{found}. Run it again."
-                )
-        if told.get("covers") != wanted["covers"]:
-            raise PartsError(f"{self._describe(name)}: {path} covers something else. Run it again.")
+            why = f"is left over from another run ({run_id}, not {self.run_id})"
+        elif found := _differences(
+            {**told.get("part_made_from", {}), **made_from},
+            {**wanted["part_made_from"], **wanted["made_from"]},
+        ):
+            why = f"was made from something else: {found}"
+        elif told.get("covers") != wanted["covers"]:
+            why = "covers something else"
+        if why:
+            raise PartsError(f"{self._describe(name)}: {path} {why}. Run it again.")
         return meta, arrays
 
     def unfinished(self) -> list[str]:

@@ -282,7 +282,8 @@ def remember_path(path: Path, sha256: str, origin: str) -> Record:
     """Remember a file given by its path: known by its hash, an edited sample's, or `origin`."""
     if found := next((entry for entry in registry.records() if _holds(entry, sha256)), None):
         return found
-    size, release = path.stat().st_size, registry.known_sha256().get(sha256)
+    size, every = path.stat().st_size, registry.items().values()
+    release = next((k.release for e in every for k in e.known if k.sha256 == sha256), None)
     if sha256 in registry.sample_sha256():
         entry = Record(str(path), "sample", sha256, size, True, "", "sample", path)
     elif release is not None:
@@ -310,7 +311,8 @@ def _is_edited_sample(path: Path, sha256: str) -> bool:
     """Whether most of a sheet or connectome is that of a file of the sample, of about its size."""
     tree, kind = SampleTree(), {".json": "sheet/", ".h5": "connectome/"}.get(path.suffix, "")
     size = path.stat().st_size
-    near = kind and any(_about(size, one) for one in registry.sample_sizes(path.suffix))
+    listed = registry.sample_list("files") + registry.sample_list("inner")
+    near = kind and any(_about(size, n) for name, n, _ in listed if name.endswith(path.suffix))
     mine: set[tuple] = set()
     for entry in registry.items().values() if near else ():
         if entry.key.startswith(kind) and (place := tree.find(entry)):

@@ -219,32 +219,28 @@ def known_content() -> dict[str, str]:
     return {digest: key.removeprefix("model/") for key, digest in every if digest}
 
 
-@cache
-def known_sha256() -> dict[str, str]:
-    """Return the sha256 of every file of the portal that is known → its release."""
-    return {known.sha256: known.release for entry in items().values() for known in entry.known}
-
-
 def sample_file(name: str) -> Traversable:
     """Return a file of the sample that ships with the package: the archive, or a list of it."""
     return resources.files("nmc.data").joinpath("sample", name)
 
 
-def _sample_list(name: str, column: int = 2) -> list[tuple[str, str]]:
-    with sample_file(name).open(encoding="utf-8") as lines:
-        return [(row[0], row[column]) for row in csv.reader(lines)][1:]
+@cache
+def sample_list(name: str) -> tuple[tuple[str, int, str], ...]:
+    """Return a list of the sample (``files``, ``inner``, ``packages``): name, number, sha256."""
+    with sample_file(f"{name}.csv").open(encoding="utf-8") as lines:
+        return tuple((row[0], int(row[1]), row[2]) for row in [*csv.reader(lines)][1:])
 
 
 @cache
 def sample_files() -> dict[str, str]:
     """Return the sha256 of every file of the sample: such a file is invented wherever it lies."""
-    return dict(_sample_list("files.csv"))
+    return {name: sha256 for name, _, sha256 in sample_list("files")}
 
 
 @cache
 def sample_inner() -> frozenset[tuple[str, str]]:
     """Return name and sha256 of the connectomes and NeuroML2 files in the sample's archives."""
-    return frozenset(_sample_list("inner.csv"))
+    return frozenset((name, sha256) for name, _, sha256 in sample_list("inner"))
 
 
 @cache
@@ -254,16 +250,9 @@ def sample_sha256() -> frozenset[str]:
 
 
 @cache
-def sample_sizes(suffix: str) -> tuple[int, ...]:
-    """Return the sizes of the sample's files of a kind, those inside its archives included."""
-    every = _sample_list("files.csv", 1) + _sample_list("inner.csv", 1)
-    return tuple(int(size) for name, size in every if name.endswith(suffix))
-
-
-@cache
 def sample_packages() -> dict[str, str]:
     """Return every model the sample has a package of → the digest of its content."""
-    return dict(_sample_list("packages.csv"))
+    return {model: digest for model, _, digest in sample_list("packages")}
 
 
 def catalogue() -> pd.DataFrame:

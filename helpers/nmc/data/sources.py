@@ -339,28 +339,19 @@ class ExtractsTree(FolderTree):
         super().__init__(files.cache_folder(), "extracts")
 
     def find(self, item: Item) -> Path | None:
-        """Return the folder of the package that ships the file unaltered."""
+        """Return the path of the file where a package ships it unaltered."""
         try:
-            return self._look(item)[1]
+            return self._record(item).path
         except NotInSource:
             return None
 
     def get(self, item: Item, *, progress: bool = True, accept_terms: bool | None = None) -> Record:
         """Return the verified file, brought into the portal's layout in the cache."""
-        provider, folder = self._look(item)
+        found = self._record(item)
         provenance.require_terms(self.name, accept_terms)
-        origin = f"{provider} {version_of(provider)} (PyPI)"
-        if not providers()[item.key]["files"]:
-            return FolderTree(folder, origin).get(item)
-        mtype = item.key.rpartition("/")[2]
-        (neurons, _), (synapses, made_from) = _wiring_files(item, folder)
-        name = Path(item.path).name
-        path = files.made_once(name, made_from, _write_wiring, mtype, neurons, synapses)
-        size, digest = path.stat().st_size, files.sha256_of(path)
-        return Record(item.key, origin, digest, size, False, "", "catalogue", path)
+        return found
 
-    def _look(self, item: Item) -> tuple[str, Path]:
-        """Return the package that ships a file unaltered, and its folder; else `NotInSource`."""
+    def _record(self, item: Item) -> Record:
         where, told = f"extracts/{item.path}", providers().get(item.key)
         if told is None:
             raise NotInSource((where, "no package on PyPI is known to ship it"))
@@ -368,16 +359,23 @@ class ExtractsTree(FolderTree):
         if root is None or not (root / told["folder"]).is_dir():
             why = f"the package {provider} ships it but is not installed: pip install nmc[extracts]"
             raise NotInSource((where, why))
-        folder, altered = root / told["folder"], [item.path.rpartition("/")[2]]
+        folder, name = root / told["folder"], item.path.rpartition("/")[2]
+        origin = f"{provider} {version_of(provider)} (PyPI)"
+        wiring, *digests = told["files"].split() or [""]
+        paths = [folder / f"connectome.{wiring}.{part}.csv.gz" for part in ("neurons", "synapses")]
+        altered = [path.name for path, sha256 in zip(paths, digests, strict=False)
+                   if not path.is_file() or files.sha256_of(path) != sha256]  # fmt: skip
+        if wiring and not altered:
+            mtype = item.key.rpartition("/")[2]
+            path = files.made_once(name, digests[1], _write_wiring, mtype, *paths)
+            size, digest = path.stat().st_size, files.sha256_of(path)
+            return Record(item.key, origin, digest, size, False, "", "catalogue", path)
         with suppress(ChecksumError, NotInSource):
-            if told["files"]:
-                altered = [path.name for path, sha256 in _wiring_files(item, folder)
-                           if not path.is_file() or files.sha256_of(path) != sha256]  # fmt: skip
-            elif FolderTree(folder, provider).get(item).trust == "catalogue":
-                altered = []
-        if altered:
-            raise NotInSource((where, f"{provider} {version_of(provider)} changed {altered[0]}"))
-        return provider, folder
+            found = FolderTree(folder, origin).get(item)
+            if found.trust == "catalogue":
+                return found
+        what = altered[0] if altered else name
+        raise NotInSource((where, f"{provider} {version_of(provider)} changed {what}"))
 
 
 def version_of(distribution: str) -> str:
@@ -393,12 +391,6 @@ def folder_of(module: str) -> Path | None:
     spec = util.find_spec(module)
     places = list(spec.submodule_search_locations or ()) if spec else []
     return Path(places[0]) if places else None
-
-
-def _wiring_files(item: Item, folder: Path) -> list[tuple[Path, str]]:
-    name, *digests = providers()[item.key]["files"].split()
-    paths = [folder / f"connectome.{name}.{part}.csv.gz" for part in ("neurons", "synapses")]
-    return list(zip(paths, digests, strict=True))
 
 
 def _write_wiring(mtype: str, neurons_csv: Path, synapses_csv: Path, target: Path) -> None:
