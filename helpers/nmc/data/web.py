@@ -11,12 +11,11 @@ import re
 import tarfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
-
-from tqdm.contrib.concurrent import thread_map
 
 from nmc import names
 from nmc.data import files, provenance, registry
@@ -237,11 +236,12 @@ class WebTree(CachedTree):
         """Put the archive together from single pages, which the cache keeps if it breaks off."""
         listed = json.loads(self.get(registry.item(_PAGES_LIST)).path.read_bytes())
         pages = [_page(item, *names.parse_pathway(pathway)) for pathway in listed]
-        results = thread_map(
-            self._page_or_none, pages, max_workers=_PAGES_AT_ONCE, desc="Pathway pages",
-            unit=" pages", leave=False, disable=None if progress else True,
-        )  # fmt: skip
-        found = sorted(page for page in results if page is not None)
+        with ThreadPoolExecutor(_PAGES_AT_ONCE) as pool:
+            every = pool.map(self._page_or_none, pages)  # an error ends those that wait
+            bar = files.progress_bar(
+                "Pathway pages", every, total=len(pages), unit=" pages", shown=progress
+            )
+            found = sorted(page for page in bar if page is not None)
         if not found:
             raise NotInSource((item.path, "no pathway page is there"))
         target = self.folder / item.path
