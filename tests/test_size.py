@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import ast
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
 import grimp
 import networkx as nx
+import nmc
+import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 #: Python outside tests/ and benchmarks/, all lines counted.  Raised from 35,600 and 150 when
@@ -26,6 +29,17 @@ MOST_INNER_IMPORTS = 75
 #: Modules that the type checker does not follow everywhere yet (pyproject.toml).
 MOST_UNTYPED = 2
 IMPORTS = (ast.Import, ast.ImportFrom)
+
+
+#: Call → how many files of the package it enters when its result is cached: what one reads who
+#: wants to know what it does.
+WALKS = {
+    "fetch('sheet/layers')": 5,
+    "load_pathways()": 7,
+    "load_connectome('connectome/average/mc2', progress=False)": 8,
+    "simulate_step('L1_HAC_cNAC187_1', progress=False)": 15,
+    "simulate_pair('L23_PC', 'L5_TTPC1_cADpyr232_1', 2, cells=1, progress=False)": 15,
+}
 
 
 def sources() -> dict[str, str]:
@@ -77,3 +91,21 @@ def test_the_list_of_modules_with_open_types_only_shrinks():
     lenient = [one for one in settings["overrides"] if "disable_error_code" in one]
     assert sum(len(one["module"]) for one in lenient) <= MOST_UNTYPED
     assert not [one for one in settings["overrides"] if one.get("ignore_errors")]
+
+
+@pytest.mark.neuron
+@pytest.mark.parametrize("call", WALKS)
+def test_a_cached_call_enters_few_files(call):
+    package, entered = str(Path(nmc.__file__).parent), set()
+
+    def note(frame, event, _):
+        if event == "call" and frame.f_code.co_filename.startswith(package):
+            entered.add(frame.f_code.co_filename.removeprefix(package))
+
+    eval(f"nmc.{call}")
+    sys.setprofile(note)
+    try:
+        eval(f"nmc.{call}")
+    finally:
+        sys.setprofile(None)
+    assert 0 < len(entered) <= WALKS[call], sorted(entered)
