@@ -152,9 +152,9 @@ _SEED = "random channels: with another of five seeds the printed value lies with
 _LATE = "L5_DBC_bAC217_1"
 _BY_2_S = "with steps of 2 s it lies within 2 %, as six other cells do not"
 _NEITHER = (
-    "not explained: other seeds (random); its own integration, steps of 2 s, two spikes for one, "
-    "a spike above -20 mV, no holding current and NEURON 8.2.7 (others) do not give it; a spike in "
-    "the axon, a longer hold and one at -84.2 mV give one each, and take 2, 1, 3 of 7 that agree"
+    "not explained: other seeds (random); its own integration, 2 s, 36 °C, two spikes for one, one "
+    "above -20 mV, no hold and NEURON 8.2.7 (others) do not give it; a spike in the axon, a longer "
+    "hold, one at -84.2 mV, 0.4 s and 0.1 ms give one each, and take 2, 1, 3, 3, 1 of 7 that agree"
 )
 _HELD = "no sheet prints it; both integrations hold the cell there (tried on two models)"
 

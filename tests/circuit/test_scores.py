@@ -293,3 +293,51 @@ def test_other_receivers_and_more_senders_give_what_the_chapter_says(mirror, mon
         compared += len(rows)
         between += rows[f"sheet_{quantity}"].between(rows["min"], rows["max"]).sum()
     assert (between, compared) == (8, 56)
+
+
+@pytest.mark.real
+def test_receivers_explain_amplitudes_and_no_other_quantity(mirror, monkeypatch):
+    """Between receivers lies what the sheet's variance over pairs leaves to ours within one."""
+    monkeypatch.setenv("NMC_SOURCE", str(mirror))
+    rng, scores = np.random.default_rng(0), nmc.load_pathway_scores()
+    trials = pd.read_csv(Path(__file__).with_name("trials.csv")).query("cells == 8")
+    trials["post"] = [names.parse_model(model).mtype for model in trials["model"]]
+    both = pd.concat([trials, scores])
+    both = both[~both.duplicated(["pre", "model"])]
+    answered = 1 - scores["sheet_failures_percent"].astype(float) / 100
+    found = {}
+    for quantity in SHEET:
+        rows = scores[scores["cells"].gt(1) & scores[f"ratio_low_{quantity}"].notna()]
+        sheet, spread = (rows[f"sheet_{end}{quantity}"].to_numpy(float) for end in ("", "sd_"))
+        some = (0 < spread) & (spread < sheet)
+        rows, sheet, spread = rows[some], sheet[some], spread[some]
+        shape = quantity in ("rise_time_ms", "latency_ms", "decay_ms")
+        share = answered[rows.index].to_numpy() if shape else np.ones(len(rows))
+        ends = [rows[f"ratio_{end}_{quantity}"].to_numpy(float) * sheet for end in ("low", "high")]
+        reach, n = (ends[1] - ends[0]) / 2, rows["cells"].to_numpy(float)
+        within = rows[f"{quantity}_sd"].to_numpy(float) ** 2 * n / (n - 1)
+        given = (
+            both.dropna(subset=quantity).groupby(["pre", "post"])[quantity].agg(["mean", "size"])
+        )
+        mean, packages = given.loc[list(zip(rows["pre"], rows["post"], strict=True))].to_numpy().T
+
+        def explained(order, mean=mean, packages=packages, sheet=sheet, spread=spread,
+                      share=share, within=within, reach=reach, ends=ends):  # fmt: skip
+            printed, sd, part = sheet[order], spread[order], share[order]
+            differ = (printed < ends[0]) | (printed > ends[1])
+            between = np.maximum(sd**2 - within * part**2, 0) / packages
+            variance = 1.96**2 * (between + sd**2 / 100) + (reach * part) ** 2 / packages
+            near = np.abs(mean * part - printed) <= np.sqrt(variance)
+            return (differ & near).sum(), differ.sum()
+
+        told, of = explained(np.arange(len(rows)))
+        sign, shares = rows["kind"].str[0].to_numpy(), []
+        for _ in range(1000):  # sheets shuffled among senders of one sign
+            order = np.arange(len(rows))
+            for one in "EI":
+                order[sign == one] = rng.permutation(order[sign == one])
+            some, others = explained(order)
+            shares.append(some / others)
+        found[quantity] = (told, of, np.mean(np.array(shares) >= told / of))
+    assert found["amplitude_mV"][:2] == (9, 18) and found["amplitude_mV"][2] <= 0.005
+    assert all(p > 0.005 for quantity, (_, _, p) in found.items() if quantity != "amplitude_mV")
