@@ -7,6 +7,9 @@ is first used, so that ``import nmc`` is quick and starts nothing.
 from __future__ import annotations
 
 from importlib import import_module
+from types import FunctionType
+
+from nmc.errors import explained
 
 __version__ = "0.1.0"
 
@@ -136,9 +139,14 @@ __all__ = sorted(_PUBLIC)
 
 
 def __getattr__(name: str):
-    if name in _PUBLIC:
-        return getattr(import_module(_PUBLIC[name]), name)
-    raise AttributeError(f"module 'nmc' has no attribute {name!r}")
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'nmc' has no attribute {name!r}")
+    found = getattr(import_module(_PUBLIC[name]), name)
+    if not isinstance(found, FunctionType):  # a class checks what it is made of itself
+        return found
+    call = explained(found)
+    call.__module__, call.__qualname__ = __name__, name  # where another process finds it
+    return call
 
 
 def __dir__() -> list[str]:

@@ -54,7 +54,7 @@ def check_numbers(classes: Iterable[str] | None = None, *, slow: bool = False) -
     """
     known = {one.name: one for one in CLASSES}
     chosen = list(known) if classes is None else list(classes)
-    for name in chosen:
+    for name in chosen or [""]:
         if name not in known:
             raise UnknownNameError.of("class of checks", name, known)
     source, lines, every = Source(), [], []

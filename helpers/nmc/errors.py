@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
+from functools import cache, wraps
+from numbers import Integral, Real
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
 
 # So many names can stand in one sentence, and so many characters of one that is none.
 _FEW = 12
 _LONGEST = 100
+
+
+_SAID = {"NoneType": "None", "Real": "number", "Integral": "whole number"}
 
 
 class NMCError(Exception):
@@ -42,6 +50,10 @@ class UnknownNameError(NMCError, ValueError):
         else:
             hint = ""
         return cls(f"There is no {kind} {shown}.{hint}")
+
+
+class ArgumentError(NMCError, TypeError):
+    """A call that was given another kind of thing than its signature says; names both."""
 
 
 class SourceError(NMCError):
@@ -134,3 +146,63 @@ class ConnectomeError(NMCError, ValueError):
 
 class FigureError(NMCError, ValueError):
     """What cannot be drawn or shown as asked; names the number and the way out."""
+
+
+@cache
+def explained(call: Callable) -> Callable:
+    """Let a call that fails inside say which argument is of another kind than it takes.
+
+    A fault inside that no argument explains stays what it is.
+    """
+
+    @wraps(call)
+    def answered(*args: Any, **options: Any) -> Any:
+        try:
+            return call(*args, **options)
+        except Exception as error:
+            if isinstance(error, NMCError) and "\n" not in str(error):
+                raise
+            try:
+                given = inspect.signature(call).bind(*args, **options).arguments
+            except TypeError:  # an argument too few or too many: Python says it well
+                raise error from None
+            if why := _misfit(call, given, error):
+                raise ArgumentError(f"{call.__name__}: {why}.") from error
+            raise
+
+    return answered
+
+
+def _misfit(call: Callable, given: Mapping[str, Any], error: Exception) -> str:
+    """Say which argument is of another kind than its annotation, or lacks a column."""
+    scope, lacking = inspect.unwrap(call).__globals__, ""
+    for name, value in given.items():
+        one = inspect.signature(call).parameters[name]
+        several: Mapping[Any, Iterable] = {one.VAR_POSITIONAL: value, one.VAR_KEYWORD: ()}
+        for part in several.get(one.kind, [value]):
+            kinds = _kinds(str(one.annotation), scope, type(part))
+            text = isinstance(part, str) and not kinds & {str, object}  # its letters are no list
+            if text or not isinstance(part, tuple(kinds)):
+                takes = sorted(_SAID.get(kind.__name__, kind.__name__) for kind in kinds)
+                return f"{name} takes {' or '.join(takes)}, not {type(part).__name__}"
+            named = re.findall(r"'(\w+)'", str(error)) if isinstance(error, KeyError) else []
+            if none := [n for n in named if n not in getattr(part, "columns", named)]:
+                lacking = f"{name} has no {', '.join(map(repr, none))}"
+    return lacking
+
+
+def _kinds(annotation: Any, scope: dict[str, Any], given: type) -> set[type]:
+    """Return the classes that an annotation allows; numbers of NumPy are numbers."""
+    if isinstance(annotation, str):
+        try:
+            annotation = eval(annotation, scope)
+        except SyntaxError:  # there is none
+            annotation = object
+        except NameError:  # of a module that is loaded on use: told by its name
+            last = annotation.rpartition(".")[2]
+            return {kind for kind in given.__mro__ if kind.__name__ == last} or {type(last, (), {})}
+    origin = get_origin(annotation)
+    if origin in (Union, UnionType):
+        return {kind for one in get_args(annotation) for kind in _kinds(one, scope, given)}
+    kind = {int: Integral, float: Real, Any: object}.get(annotation, origin or annotation)
+    return {kind if isinstance(kind, type) else object}

@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from math import floor, inf, isfinite, log10
+from numbers import Integral
 from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
@@ -132,6 +133,14 @@ def as_counts(
     )
 
 
+def as_generator(rng: np.random.Generator | int, *, error: _Error) -> np.random.Generator:
+    """Return the generator itself, or the one that a seed starts."""
+    seed = isinstance(rng, Integral) and not isinstance(rng, bool) and int(rng) >= 0
+    if seed or isinstance(rng, np.random.Generator):
+        return np.random.default_rng(rng)
+    raise error(f"rng is a numpy Generator or a seed, an integer from 0 on, not {rng!r}: rng=1.")
+
+
 class Printed(NamedTuple):
     """A printed number: its value, and whether the sheet marks it as approximate."""
 
@@ -241,7 +250,7 @@ def _short(bound: float) -> str:
 def shown(value: Any) -> str:
     """Return `value` as an error message has room for it."""
     try:
-        text = repr(value)
+        text = repr(value).replace("\n", " ")
     except ValueError:  # an integer too long to be written out
         text = "a number of thousands of digits"
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 4]}…"

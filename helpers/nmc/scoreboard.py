@@ -20,6 +20,7 @@ from nmc.cells import mechanisms
 from nmc.cells.measures import simulate_rest
 from nmc.cells.package import load_package
 from nmc.cells.protocols import FEATURES
+from nmc.cells.settings import check_setting
 from nmc.cells.sweep import load_rows, makings, sweep
 from nmc.data import available
 from nmc.data.files import cache_folder
@@ -264,6 +265,7 @@ def load_scoreboard(
     MissingFileError, DownloadError
         The source cannot give the sheets that are to be joined.
     """
+    check_setting("mode", mode)
     every = _of(recomputed.load_kept("models"), protocol, mode)
     compare = sheets and protocol == "rest"
     if compare:

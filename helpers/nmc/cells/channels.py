@@ -7,7 +7,7 @@ NeuroML2 version are evaluated from its XML (see `nmc.cells.neuroml`).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -15,7 +15,7 @@ import pandas as pd
 from nmc.cells.mechanisms import run_cached
 from nmc.cells.neuroml.cell import NeuroMLCell
 from nmc.cells.neuroml.elements import CELSIUS, mechanism_of
-from nmc.cells.package import Package, as_package
+from nmc.cells.package import AnyModel, Package, as_package
 from nmc.errors import ProtocolError, UnknownNameError
 from nmc.numbers import as_numbers
 
@@ -29,11 +29,11 @@ _COLUMNS = ("channel", "gate", "power", "v_mV", "calcium_mM", "steady_state", "t
 
 
 def compute_channel_kinetics(
-    model,
+    model: AnyModel | NeuroMLCell,
     channels: Iterable[str] | None = None,
     *,
-    v_mV=V_MV,
-    calcium_mM=CALCIUM_MM,
+    v_mV: Sequence[float] | np.ndarray = V_MV,
+    calcium_mM: Sequence[float] | np.ndarray = CALCIUM_MM,
     trust: bool = False,
 ) -> pd.DataFrame:
     """Steady state and time constant of every gate of a model's channels.
@@ -126,12 +126,13 @@ def _from_neuroml(cell, channels, v, calcium) -> pd.DataFrame:
 
 
 def _pick(model: str, channels: Iterable[str] | None, known: dict) -> list[str]:
-    if isinstance(channels, str):
-        channels = [channels]
-    for name in channels or ():
+    if channels is None:
+        return sorted(known)
+    wanted = [channels] if isinstance(channels, str) else list(dict.fromkeys(channels))
+    for name in wanted:
         if name not in known:
             raise UnknownNameError.of(f"channel in {model}:", name, known)
-    return sorted(known) if channels is None else list(dict.fromkeys(channels))
+    return wanted
 
 
 def _table(parts: list[pd.DataFrame], source: str, model: str, celsius: float) -> pd.DataFrame:

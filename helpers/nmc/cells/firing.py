@@ -13,6 +13,7 @@ import pandas as pd
 from nmc import names
 from nmc.cells.package import AnyModel, each_model
 from nmc.cells.protocols import FEATURES
+from nmc.cells.settings import check_numbers
 from nmc.cells.sweep import sweep
 from nmc.errors import FormatError, MissingLibraryError, ProtocolError, SimulationError
 
@@ -55,7 +56,7 @@ def measure_firing(
     """
     models, rows = each_model(models), []
     with tempfile.TemporaryDirectory() as own:
-        for step in steps:
+        for step in check_numbers("step", steps):
             place = Path(folder or own) / f"step-{step}"
             found = sweep(models, "step", folder=place, step=step, mode=mode, **options)
             rows.append(found.assign(step=step))

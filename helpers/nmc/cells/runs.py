@@ -31,7 +31,8 @@ from nmc.cells.stimulation import simulate_bombardment
 from nmc.cells.stimuli import Step
 from nmc.data import provenance
 from nmc.data.figures import figure
-from nmc.errors import FormatError, MissingLibraryError, NMCError
+from nmc.errors import FormatError, MissingLibraryError, NMCError, ProtocolError
+from nmc.numbers import as_count
 from nmc.viewer3d import View3D, pack, page_part
 
 #: The soma first, then dendrites: what a picture of the tree shows.
@@ -58,8 +59,9 @@ def record_sections(model: AnyModel, n_sections: int = 80) -> dict[str, str]:
     dict of str to str
         Section → its middle's voltage, e.g. ``{"dend[3]": "dend[3](0.5).v"}``.
     """
+    most = as_count(n_sections, where="n_sections", error=ProtocolError)
     sections = [s for s in section_points(as_package(model)) if s != "soma[0]"]
-    kept = np.linspace(0, len(sections) - 1, min(n_sections, len(sections))).round().astype(int)
+    kept = np.linspace(0, len(sections) - 1, min(most, len(sections))).round().astype(int)
     chosen = [sections[i] for i in np.unique(kept)] if sections else []
     return {section: f"{section}(0.5).v" for section in ["soma[0]", *chosen]}
 

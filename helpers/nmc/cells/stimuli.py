@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from nmc.errors import ProtocolError
-from nmc.numbers import as_count, as_counts, as_number, as_numbers
+from nmc.numbers import as_count, as_counts, as_number, as_numbers, shown
 
 #: Field → lowest and highest value.
 LIMITS: Mapping[str, tuple[float, float]] = {
@@ -404,7 +404,9 @@ def as_stimuli(given: Any, sampling_ms: float) -> list[Stimulus]:
         given = [given]
     is_table = getattr(given, "ndim", 1) != 1  # of times and currents, say
     if isinstance(given, str | Mapping) or not hasattr(given, "__iter__") or is_table:
-        raise ProtocolError(f"stimuli: {given!r} is no stimulus, array of nA, or list of those.")
+        raise ProtocolError(
+            f"stimuli: {shown(given)} is no stimulus, array of nA, or list of those."
+        )
     found = []
     for number, one in enumerate(given, 1):
         if not isinstance(one, Stimulus):

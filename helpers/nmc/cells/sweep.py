@@ -74,13 +74,19 @@ def measure(place: str, protocol: str, settings: Mapping, told: Mapping) -> dict
 def makings(protocol: str = "rest") -> dict[str, str]:
     """What a protocol's rows made now have in common: the code, and the version of NEURON."""
     return {
-        "code_sha256": code_hash(PROTOCOLS[protocol]),
+        "code_sha256": code_hash(_module(protocol)),
         "neuron": mechanisms.build_tag()["neuron"],
     }
 
 
+def _module(protocol: str) -> str:
+    if protocol not in PROTOCOLS:
+        raise UnknownNameError.of("protocol", protocol, PROTOCOLS)
+    return PROTOCOLS[protocol]
+
+
 def _function(verb: str, protocol: str) -> Callable:
-    return getattr(import_module(PROTOCOLS[protocol]), f"{verb}_{protocol}")
+    return getattr(import_module(_module(protocol)), f"{verb}_{protocol}")
 
 
 def sweep(
@@ -168,8 +174,6 @@ def sweep(
 
 def _check(protocol: str, settings: Mapping) -> dict[str, Any]:
     """Refuse what cannot run before anything does."""
-    if protocol not in PROTOCOLS:
-        raise UnknownNameError.of("protocol", protocol, PROTOCOLS)
     call = _function("simulate", protocol)
     own = list(signature(call).parameters.values())[1:]
     needed = [p.name for p in own if p.default is Parameter.empty and p.kind != p.VAR_KEYWORD]

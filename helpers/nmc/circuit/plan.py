@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property, partial
-from typing import Unpack
+from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 import pandas as pd
@@ -23,7 +23,10 @@ from nmc.cells.settings import SynapseSettings, check_synaptic, scale_synapses
 from nmc.circuit.synaptome import contacts_of, to_spec
 from nmc.data import available
 from nmc.errors import CircuitError, SynapseError
-from nmc.numbers import as_count, as_counts, as_number
+from nmc.numbers import as_count, as_counts, as_generator, as_number
+
+if TYPE_CHECKING:
+    from nmc.connectome.graph import Connectome
 
 _number = partial(as_number, error=CircuitError)
 _count = partial(as_count, error=CircuitError)
@@ -117,7 +120,13 @@ class CircuitPlan:
         )
 
 
-def choose_neurons(connectome, counts: Mapping[str, int], *, rng, tries: int = 200) -> np.ndarray:
+def choose_neurons(
+    connectome: Connectome,
+    counts: Mapping[str, int],
+    *,
+    rng: np.random.Generator | int,
+    tries: int = 200,
+) -> np.ndarray:
     """Choose neighbouring neurons that are well connected; their sorted numbers.
 
     Takes, around a random neuron, the nearest of each m-type; of many such the best connected.
@@ -138,7 +147,7 @@ def choose_neurons(connectome, counts: Mapping[str, int], *, rng, tries: int = 2
     UnknownNameError, CircuitError
         No such m-type; fewer neurons of one than asked for.
     """
-    rng = np.random.default_rng(rng)
+    rng = as_generator(rng, error=CircuitError)
     counts = {
         names.canonical_mtype(m): _count(n, where=f"neurons of {m}", low=1)
         for m, n in counts.items()
@@ -167,7 +176,7 @@ def choose_neurons(connectome, counts: Mapping[str, int], *, rng, tries: int = 2
 
 
 def plan_circuit(
-    connectome,
+    connectome: Connectome,
     neurons: Sequence[int] | None = None,
     *,
     models: Mapping[str, AnyModel | Sequence[AnyModel]] | None = None,

@@ -58,7 +58,12 @@ def plot_trains(trains: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
 
 
 @framed(height=3.4)
-def plot_rate_dependence(synapses, rates_Hz, *, ax: Axes | None = None) -> Axes:
+def plot_rate_dependence(
+    synapses: str | Mapping | pd.DataFrame | Iterable[str],
+    rates_Hz: Iterable[float],
+    *,
+    ax: Axes | None = None,
+) -> Axes:
     """Draw how the response to the 20th spike of a train depends on the train's rate.
 
     Parameters
@@ -202,6 +207,8 @@ def plot_pair_summary(
         From `nmc.simulate_pair`.
     """
     several = [recordings] if isinstance(recordings, PairedRecording) else list(recordings)
+    if not several or not all(isinstance(one, PairedRecording) for one in several):
+        raise SynapseError("recordings: give one of nmc.simulate_pair at least.")
     width = 0.8 / len(several)
     for k, recording in enumerate(several):
         table = recording.compare()

@@ -17,7 +17,7 @@ be, and spike times that do not increase, are a `nmc.errors.SynapseError`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 
 import numpy as np
@@ -30,7 +30,7 @@ from nmc import names
 from nmc.cells.settings import MEASURED_mM, compute_release_factor
 from nmc.errors import FormatError, SynapseError, UnknownNameError
 from nmc.factsheets.pathways import load_pathways
-from nmc.numbers import as_count, as_number
+from nmc.numbers import as_count, as_generator, as_number
 
 _number = partial(as_number, error=SynapseError)
 _count = partial(as_count, error=SynapseError)
@@ -135,7 +135,9 @@ def compute_response(U, D_ms, F_ms, times_ms) -> tuple[np.ndarray, np.ndarray]:
     return np.stack(us, axis=-1), np.stack(Rs, axis=-1)
 
 
-def simulate_release(U, D_ms, F_ms, times_ms, trials: int, *, rng) -> np.ndarray:
+def simulate_release(
+    U, D_ms, F_ms, times_ms, trials: int, *, rng: np.random.Generator | int
+) -> np.ndarray:
     """Draw releases of the random two-state synapse of the packages' MOD files.
 
     Parameters
@@ -151,7 +153,7 @@ def simulate_release(U, D_ms, F_ms, times_ms, trials: int, *, rng) -> np.ndarray
     -------
     bool array, (trials,) + S + (n,)
     """
-    rng = np.random.default_rng(rng)
+    rng = as_generator(rng, error=SynapseError)
     trials = _count(trials, where="trials", low=1)
     U, D_ms, F_ms = check_parameters(U, D_ms, F_ms)
     u, _ = compute_response(U, D_ms, F_ms, times_ms)
@@ -203,7 +205,11 @@ def compute_train(
     )  # fmt: skip
 
 
-def load_synapse_parameters(pathway=None, *, calcium_mM: float = MEASURED_mM) -> pd.DataFrame:
+def load_synapse_parameters(
+    pathway: str | Mapping | pd.DataFrame | Iterable[str] | None = None,
+    *,
+    calcium_mM: float = MEASURED_mM,
+) -> pd.DataFrame:
     """Return U, D_ms, F_ms by pathway, of the fact sheets or as given.
 
     Parameters
@@ -307,7 +313,11 @@ def classify_pathways(pathways: pd.DataFrame | None = None) -> pd.DataFrame:
 
 
 def fit_tsodyks_markram(
-    times_ms, amplitudes, *, sigma=None, confidence: float = 0.95
+    times_ms: Sequence | np.ndarray,
+    amplitudes: Sequence | np.ndarray,
+    *,
+    sigma: Sequence | np.ndarray | None = None,
+    confidence: float = 0.95,
 ) -> pd.DataFrame:
     """Fit the deterministic synapse to response amplitudes.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
-from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ import pandas as pd
 from scipy import sparse
 
 from nmc.errors import ConnectomeError
-from nmc.numbers import as_count, as_number
+from nmc.numbers import as_count, as_generator, as_number
 
 
 def check_connectome(what, *, least: int = 0) -> None:
@@ -33,18 +32,9 @@ def check_connectome(what, *, least: int = 0) -> None:
     )
 
 
-def generator(rng: np.random.Generator | int) -> np.random.Generator:
-    """Return the generator itself, or the one that a seed starts."""
-    seed = isinstance(rng, Integral) and not isinstance(rng, bool) and int(rng) >= 0
-    if seed or isinstance(rng, np.random.Generator):
-        return np.random.default_rng(rng)
-    raise ConnectomeError(
-        f"rng is a numpy Generator or a seed, an integer from 0 on, not {rng!r}: rng=1."
-    )
-
-
-#: A whole number that a call is given, checked.
+#: A whole number, and what draws numbers or its seed, that a call is given, checked.
 given_count = partial(as_count, error=ConnectomeError)
+generator = partial(as_generator, error=ConnectomeError)
 
 
 def given_width(value: float, where: str, *, finite: bool = True) -> float:

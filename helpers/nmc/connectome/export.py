@@ -46,7 +46,10 @@ def to_scipy(connectome: Connectome, dtype=bool, *, weights: bool = False) -> sp
     """
     check_connectome(connectome)
     matrix = connectome.weight_matrix if weights else connectome.adjacency
-    return matrix.astype(dtype, copy=True)
+    try:
+        return matrix.astype(dtype, copy=True)
+    except (TypeError, ValueError) as error:
+        raise ConnectomeError("dtype is a type of numbers, such as float.") from error
 
 
 def to_networkx(connectome: Connectome) -> networkx.DiGraph:

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import builtins
 import inspect
 import re
-from collections.abc import Callable, Iterable, Mapping
-from functools import reduce, wraps
+from collections.abc import Callable
+from functools import wraps
 from typing import Any, ParamSpec, TypeVar
-
-import pandas as pd
 
 from nmc import style
 from nmc.data.provenance import stamp
-from nmc.errors import FigureError
 
 _Given = ParamSpec("_Given")
 _Drawn = TypeVar("_Drawn")
@@ -26,36 +22,12 @@ def figure(draw: Callable[_Given, _Drawn]) -> Callable[_Given, _Drawn]:
 
     @wraps(draw)
     def drawn(*args: _Given.args, **options: _Given.kwargs) -> _Drawn:
-        try:
-            with style.context():
-                drawn_on = draw(*args, **options)
-                stamp(drawn_on)
-        except (TypeError, AttributeError, KeyError) as error:
-            if why := _misfit(draw, args, options, error):
-                raise FigureError(f"{draw.__name__}: {why}.") from error
-            raise
+        with style.context():
+            drawn_on = draw(*args, **options)
+            stamp(drawn_on)
         return drawn_on
 
     return drawn
-
-
-def _misfit(draw: Callable, args: tuple, options: Mapping, error: Exception) -> str:
-    """Say what is wrong with what was to be drawn: of another kind, or without a column."""
-    first = next(iter(inspect.signature(draw).parameters.values()))
-    given = args[0] if args else options.get(first.name)
-    wanted = re.sub(r"\[.*\]", "", str(first.annotation))
-    scope = vars(builtins) | inspect.unwrap(draw).__globals__
-    kinds = []
-    for name in wanted.split(" | "):
-        head, *rest = name.split(".")
-        kinds.append(reduce(lambda of, part: getattr(of, part, None), rest, scope.get(head)))
-    text = isinstance(given, str) and str not in kinds and Iterable in kinds  # its letters fit none
-    if None not in kinds and (text or not isinstance(given, tuple(kinds))):
-        return f"{first.name} is {wanted}, not {type(given).__name__}"
-    column = error.args[0] if isinstance(error, KeyError) else None
-    if column is None or not isinstance(given, pd.DataFrame) or column in list(given):
-        return ""
-    return f"{first.name} has no {column!r}"
 
 
 def framed(

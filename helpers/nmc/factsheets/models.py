@@ -15,7 +15,7 @@ import nmc
 from nmc import names
 from nmc.data import archive, local, registry
 from nmc.data.files import given_path
-from nmc.errors import ArchiveError, FormatError
+from nmc.errors import ArchiveError, FormatError, UnknownNameError
 from nmc.factsheets import sheets
 from nmc.numbers import as_number, as_numbers, shown
 
@@ -155,6 +155,8 @@ def load_channel_densities(metypes: Iterable[str] | None = None) -> pd.DataFrame
     if isinstance(metypes, str):
         metypes = [metypes]
     chosen = names.METYPES if metypes is None else [names.canonical_metype(m) for m in metypes]
+    if not chosen:
+        raise UnknownNameError("No me-type is named; None stands for all.")
     rows = [
         {"model": model, "metype": names.parse_model(model).metype, **row}
         for file, model, tab in _pages(chosen)
