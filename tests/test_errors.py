@@ -118,7 +118,7 @@ def test_whatever_a_call_is_given_the_answer_is_a_result_or_one_sentence(
                 assert 15 < len(str(error)) < 1000
                 lines = str(error).count("\n")
                 assert not lines or isinstance(error, MissingFileError)  # the addresses tried
-    plt.close("all")
+            plt.close("all")
 
 
 @pytest.mark.parametrize(
