@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from nmc.cells.package import AnyModel
-from nmc.errors import FigureError, MissingFileError, NMCError, UnknownNameError, explained
+from nmc.errors import FigureError, MissingFileError, NMCError, UnknownNameError
 
 
 @pytest.mark.parametrize(
@@ -166,7 +166,7 @@ def test_no_model_is_no_figure():
 def test_a_call_does_not_blame_what_it_takes():
     """A fault inside is no matter of the argument: an alias, or the second of two kinds, fits."""
 
-    @explained
+    @nmc._explained
     def draw(thing: AnyModel | Iterable[int], number: float = 1, of: Any = None):
         raise TypeError("inside")
 

@@ -6,10 +6,11 @@ is first used, so that ``import nmc`` is quick and starts nothing.
 
 from __future__ import annotations
 
+from functools import cache, wraps
 from importlib import import_module
 from types import FunctionType
 
-from nmc.errors import explained
+from nmc.errors import ArgumentError, NMCError, misfit
 
 __version__ = "0.1.0"
 
@@ -144,9 +145,30 @@ def __getattr__(name: str):
     found = getattr(import_module(_PUBLIC[name]), name)
     if not isinstance(found, FunctionType):  # a class checks what it is made of itself
         return found
-    call = explained(found)
+    call = _explained(found)
     call.__module__, call.__qualname__ = __name__, name  # where another process finds it
     return call
+
+
+@cache
+def _explained(call):
+    """Let a call that fails inside say which argument is of another kind than it takes.
+
+    A fault inside that no argument explains stays what it is.
+    """
+
+    @wraps(call)
+    def answered(*args, **options):
+        try:
+            return call(*args, **options)
+        except Exception as error:
+            if isinstance(error, NMCError) and "\n" not in str(error):
+                raise
+            if why := misfit(call, args, options, error):
+                raise ArgumentError(f"{call.__name__}: {why}.") from error
+            raise
+
+    return answered
 
 
 def __dir__() -> list[str]:

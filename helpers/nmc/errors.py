@@ -7,7 +7,6 @@ import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
-from functools import cache, wraps
 from numbers import Integral, Real
 from types import UnionType
 from typing import Any, Union, get_args, get_origin
@@ -148,33 +147,12 @@ class FigureError(NMCError, ValueError):
     """What cannot be drawn or shown as asked; names the number and the way out."""
 
 
-@cache
-def explained(call: Callable) -> Callable:
-    """Let a call that fails inside say which argument is of another kind than it takes.
-
-    A fault inside that no argument explains stays what it is.
-    """
-
-    @wraps(call)
-    def answered(*args: Any, **options: Any) -> Any:
-        try:
-            return call(*args, **options)
-        except Exception as error:
-            if isinstance(error, NMCError) and "\n" not in str(error):
-                raise
-            try:
-                given = inspect.signature(call).bind(*args, **options).arguments
-            except TypeError:  # an argument too few or too many: Python says it well
-                raise error from None
-            if why := _misfit(call, given, error):
-                raise ArgumentError(f"{call.__name__}: {why}.") from error
-            raise
-
-    return answered
-
-
-def _misfit(call: Callable, given: Mapping[str, Any], error: Exception) -> str:
-    """Say which argument is of another kind than its annotation, or lacks a column."""
+def misfit(call: Callable, args: tuple, options: Mapping[str, Any], error: Exception) -> str:
+    """Say which argument is of another kind than its annotation, or lacks a column; or nothing."""
+    try:
+        given = inspect.signature(call).bind(*args, **options).arguments
+    except TypeError:  # an argument too few or too many: Python says it well
+        return ""
     scope, lacking = inspect.unwrap(call).__globals__, ""
     for name, value in given.items():
         one = inspect.signature(call).parameters[name]
