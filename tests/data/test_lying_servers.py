@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import time
+from types import SimpleNamespace
 
 import nmc
+import pooch.core
 import pytest
 from nmc import data
 from nmc.data import download, files, provenance, registry, sources, upkeep, web
@@ -82,12 +84,12 @@ def test_an_odd_content_range_begins_again(cache, site, sheet, content, header):
 def test_an_odd_retry_after_is_neither_an_error_nor_a_long_wait(
     cache, site, sheet, content, value, monkeypatch
 ):
-    waited = []
-    monkeypatch.setattr(download.time, "sleep", waited.append)
+    waited: list[float] = []
+    monkeypatch.setattr(pooch.core, "time", SimpleNamespace(sleep=waited.append))
     site.files[sheet.path], site.faults[sheet.path] = content, "503"
     site.fault_times, site.headers = 1, {"Retry-After": value}
     assert tree_at(site).get(sheet).path.read_bytes() == content
-    assert all(0 <= seconds <= 10 for seconds in waited)
+    assert waited and all(0 <= seconds <= 10 for seconds in waited)
 
 
 # Redirections ------------------------------------------------------------------------------------

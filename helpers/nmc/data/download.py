@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 _Accepted = TypeVar("_Accepted")
 _ABSENT = {401, 403, 404, 410}  # a bucket that may not be listed says 403 for what it lacks
 _AGAIN = {408, 425, 429, 500, 502, 503, 504}
-_MOST_WAIT_S = 10.0
 _HEADERS = {"Accept-Encoding": "identity", "User-Agent": "nmc (a reader of open data)"}
 _TLS_SETTINGS = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
@@ -115,13 +114,10 @@ class _Downloader:
         self._session, self._part, self._policy = session, part, policy
         self._title = title  # of the progress bar; none without
         self._validator = ""  # an ETag or a date: which version the part is of
-        self._wait_s = 0.0
         part.touch()
 
     def __call__(self, url: str, output_file: str, pooch: object) -> None:
         """Make one attempt, as pooch asks its downloaders to."""
-        time.sleep(self._wait_s)
-        self._wait_s = 0.0
         have = self._part.stat().st_size
         if not (self._validator or self._policy.hash_decides):
             have = 0  # it may be another version by now, and nobody could tell
@@ -142,7 +138,6 @@ class _Downloader:
             self._part.write_bytes(b"")  # what is at hand does not fit: begin again
             raise _Again(f"HTTP {status}, an answer that does not fit the range asked for")
         if status in _AGAIN:
-            self._wait_s = _retry_after(answer.headers.get("retry-after", ""))
             raise _Again(f"HTTP {status}")
         if status not in (200, 206):
             raise Failed(f"HTTP {status}")
@@ -289,8 +284,3 @@ def _goes_on(answer: requests.Response, have: int) -> bool:
     served = answer.headers.get("content-range", "").strip()
     found = re.fullmatch(rf"bytes {have}-([0-9]{{1,18}})/([0-9]{{1,18}}|\*)", served)
     return found is not None and found[2] in ("*", str(int(found[1]) + 1))
-
-
-def _retry_after(value: str) -> float:
-    """Return the seconds a server asks to wait for, within reason; 0 for anything else."""
-    return min(float(value), _MOST_WAIT_S) if re.fullmatch("[0-9]{1,9}", value.strip()) else 0.0
