@@ -10,7 +10,7 @@ import pytest
 from tools.bookbuild import BookError
 from tools.bookbuild.execute import execute_stale
 from tools.bookbuild.project import Project
-from tools.bookbuild.render import check_links
+from tools.bookbuild.render import call_jupyter_book
 
 
 class Door(BaseHTTPRequestHandler):
@@ -39,7 +39,7 @@ def check(toy, text: str) -> None:
     toy.write("book/index.md", f"# Toy\n\n{text}\n")
     project = Project(toy.root)
     store, pages = execute_stale(project, "sample")
-    check_links(project, pages, store, "sample")
+    call_jupyter_book(project, pages, store, "sample", "linkcheck")
 
 
 @pytest.mark.slow

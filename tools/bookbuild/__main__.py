@@ -26,7 +26,7 @@ from tools.bookbuild.execute import Page, execute_stale
 from tools.bookbuild.notebooks import in_layout
 from tools.bookbuild.pages import check_shown
 from tools.bookbuild.project import Project, badges, source_identity
-from tools.bookbuild.render import check_links, print_pdf, render
+from tools.bookbuild.render import call_jupyter_book, print_pdf, render
 
 
 @click.group()
@@ -141,7 +141,7 @@ def pdf(project: Project):
 def links(project: Project, source: str):
     """Ask every external address of the book whether it answers."""
     store, pages = execute_stale(project, source)
-    check_links(project, pages, store, source)
+    call_jupyter_book(project, pages, store, source, "linkcheck")
     click.echo("Every external link answers.")
 
 

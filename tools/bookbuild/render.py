@@ -36,7 +36,7 @@ def render(
     only: str | None = None,
 ) -> Path:
     """Build the book's HTML (or `only` one page) and put it in place; returns the page to open."""
-    site = _jupyter_book(project, pages, store, source, "html", only)
+    site = call_jupyter_book(project, pages, store, source, "html", only)
     shutil.rmtree(site / "_static/downloads", ignore_errors=True)
     for left in (site / "book").rglob("*.html"):
         if left.relative_to(site).with_suffix("").as_posix() not in project.pages:
@@ -65,16 +65,14 @@ def render(
     return project.html / "index.html"
 
 
-def check_links(project: Project, pages: list[Page], store: Store, source: str) -> None:
-    """Ask every external address of the book; a BookError lists those that do not answer."""
-    _jupyter_book(project, pages, store, source, "linkcheck")
-
-
-def _jupyter_book(
+def call_jupyter_book(
     project: Project, pages: list[Page], store: Store, source: str, builder: str,
     only: str | None = None,
 ) -> Path:  # fmt: skip
-    """Call Jupyter Book with the settings that only a build knows; returns where the pages are."""
+    """Call Jupyter Book with the settings that only a build knows; returns where the pages are.
+
+    Warnings of a whole book, and addresses that do not answer (``linkcheck``), are a BookError.
+    """
     work = project.build / ("one-page" if only else f"jupyter-book-{builder}")
     work.mkdir(parents=True, exist_ok=True)
     config = _config(project, pages, store, source)
