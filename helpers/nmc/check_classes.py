@@ -121,9 +121,9 @@ def _claims(values: dict[str, object]) -> pd.DataFrame:
 def _rest(column: str) -> Callable[[Source], pd.DataFrame]:
     def rows(source: Source) -> pd.DataFrame:
         board = nmc.load_scoreboard()
-        kind, tolerance = scoreboard.TOLERANCES[column]
+        _, absolute, relative = scoreboard.TOLERANCES[column]
         sheet = board[f"published_{column}"]
-        allowed = tolerance if kind == "absolute" else tolerance * sheet.abs()
+        allowed = absolute + relative * sheet.abs()
         return _recorded(board, board["model"], sheet, board[column], allowed, board["reason"])
 
     return rows
@@ -414,9 +414,10 @@ _SHEETS = ("nmc.factsheets.checks",)
 _PRINT = "the sheets print three digits after the point, or five that count"
 CLASSES = (
     *(
-        Class(f"scoreboard/{column}", f"{words} at rest against the me-type sheets", allowed,
+        Class(f"scoreboard/{column}", f"{name} at rest against the me-type sheets",
+              f"±{absolute:g} mV each" if absolute else f"±{100 * relative:g} % each",
               _PRINT, _rest(column), ("nmc.scoreboard",))
-        for column, (words, allowed) in scoreboard.WORDS.items()
+        for column, (name, absolute, relative) in scoreboard.TOLERANCES.items()
     ),
     Class("cells/spike_times", "spike times of NEURON against Open Source Brain's", "±0.025 ms",
           "one sample of the reference runs", _spike_times, ("nmc.scoreboard",),

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from nmc import names, style
 from nmc.data.figures import figure
 from nmc.recomputed import recorded_items
-from nmc.scoreboard import WORDS
+from nmc.scoreboard import TOLERANCES
 
 
 @figure
@@ -34,8 +34,8 @@ def plot_scoreboard(rows: pd.DataFrame) -> np.ndarray:
     place = np.array([names.ETYPES.index(etype) for etype in etypes])
     x = place + np.random.default_rng(0).uniform(-0.25, 0.25, len(rows))
     random = rows["stochastic"].to_numpy(bool)
-    fig, axes = plt.subplots(len(WORDS), figsize=(8, 6.5), sharex=True)
-    for ax, (column, (words, _)) in zip(axes, WORDS.items(), strict=True):
+    fig, axes = plt.subplots(len(TOLERANCES), figsize=(8, 6.5), sharex=True)
+    for ax, (column, (name, *_)) in zip(axes, TOLERANCES.items(), strict=True):
         verdicts = recorded_items(f"scoreboard/{column}")["verdict"].reindex(rows["model"])
         for which, colour, label in (
             (~random, style.BLUE, "deterministic"),
@@ -51,7 +51,7 @@ def plot_scoreboard(rows: pd.DataFrame) -> np.ndarray:
                 ax.plot(x[part], rows.loc[part, column], marker, ms=size, mfc=face, mec=edge)
             ax.plot([], [], "o", ms=4, color=colour, label=label)
         unit = column.rpartition("_")[2].replace("MOhm", "MΩ")
-        ax.set_ylabel(f"{words}\n({unit})")
+        ax.set_ylabel(f"{name}\n({unit})")
         if unit != "mV":
             ax.set_yscale("log")
     handles = axes[0].get_legend_handles_labels()

@@ -173,18 +173,17 @@ def colab_address(urls: dict[str, str], page: str) -> str | None:
 def badges(urls: dict[str, str]) -> str:
     """Return the README's badges as Markdown; none without a public address."""
     site, place = urls.get("Documentation"), urls.get("Repository", "").rstrip("/")
-    found = []
-    if site:
-        found.append(f"[![Read the book](https://img.shields.io/badge/book-read-blue)]({site})")
-    if place:
-        found.append(f"[![Tests]({place}/actions/workflows/ci.yml/badge.svg)]({place}/actions)")
-    if colab := colab_address(urls, "book/quick-tour"):
-        path = place.removeprefix("https://github.com/")
-        found += [
-            f"[![Binder](https://mybinder.org/badge_logo.svg)](https://mybinder.org/v2/gh/{path}/main)",
-            f"[![Colab](https://colab.research.google.com/assets/colab-badge.svg)]({colab})",
-        ]
-    return "\n".join(found)
+    colab = colab_address(urls, "book/quick-tour")
+    binder = f"https://mybinder.org/v2/gh/{place.removeprefix('https://github.com/')}/main"
+    shown = (
+        ("Read the book", "https://img.shields.io/badge/book-read-blue", site),
+        ("Tests", f"{place}/actions/workflows/ci.yml/badge.svg", place and f"{place}/actions"),
+        ("Binder", "https://mybinder.org/badge_logo.svg", colab and binder),
+        ("Colab", "https://colab.research.google.com/assets/colab-badge.svg", colab),
+    )
+    return "\n".join(
+        f"[![{name}]({picture})]({address})" for name, picture, address in shown if address
+    )
 
 
 def _labels(node: ast.stmt) -> list[str]:

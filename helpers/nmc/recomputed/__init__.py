@@ -224,25 +224,13 @@ def settings_text(settings: Mapping) -> str:
 
 
 class Verdict(NamedTuple):
-    """What was recorded of one printed number, or of a class of them.
+    """What was recorded of one printed number, or of a class of them."""
 
-    Attributes
-    ----------
-    values : tuple of float
-        What was recomputed; of a class how many numbers agree.
-    checks, agree : int
-        How many numbers were compared, and how many agree.
-    date : str
-        When, as an ISO date.
-    stale : str
-        Why it does not count any more; empty where it stands.
-    """
-
-    values: tuple[float, ...]
-    checks: int
-    agree: int
-    date: str
-    stale: str
+    values: tuple[float, ...]  #: what was recomputed; of a class how many numbers agree
+    checks: int  #: how many numbers were compared
+    agree: int  #: how many of them agree
+    date: str  #: when, as an ISO date
+    stale: str  #: why it does not count any more; empty where it stands
 
     @property
     def text(self) -> str:
