@@ -9,10 +9,8 @@ import subprocess
 import sys
 from copy import deepcopy
 from datetime import UTC, datetime
-from html import escape
 from pathlib import Path
 from posixpath import dirname, join, normpath
-from string import Template
 from urllib.parse import unquote, urlsplit
 
 import yaml
@@ -23,7 +21,7 @@ from playwright.sync_api import Browser, sync_playwright
 from tools.bookbuild import BookError
 from tools.bookbuild.execute import Page, Store, write_notebook
 from tools.bookbuild.notebooks import plain_notebook
-from tools.bookbuild.pages import announcement
+from tools.bookbuild.pages import announcement, filled
 from tools.bookbuild.project import Project, colab_address
 
 
@@ -171,7 +169,6 @@ _NAMING = ("for", "aria-labelledby", "aria-describedby", "aria-controls")
 COLUMN = 178
 #: Paper takes smaller letters than a screen; the page is laid out wider, then made smaller.
 SCALE = 0.82
-_TEMPLATES = Path(__file__).with_name("print")
 _FLAGS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run"]
 _FOOT = '<span style="font-size:8px;width:100%;text-align:center" class="pageNumber"></span>'
 
@@ -207,7 +204,7 @@ def _print(browser: Browser, source: Path, target: Path) -> None:
     )
     if missing:
         raise BookError(f"These figures did not load, the PDF would lack them: {missing}")
-    cut = page.evaluate((_TEMPLATES / "fit.js").read_text("utf-8"), column)
+    cut = page.evaluate(filled("fit.js"), column)
     if cut:
         raise BookError("Wider than the paper:\n" + "\n".join(cut))
     page.pdf(
@@ -222,34 +219,21 @@ def write_one_page(project: Project) -> Path:
     site, pages = project.html, project.pages
     trees = {name: html.parse(str(site / f"{name}.html")).getroot() for name in pages}
     first = trees[pages[0]]
-    styles = [_inside(link, pages[0]) for link in first.xpath("//link[@rel='stylesheet']/@href")]
+    (contents,) = first.xpath("//nav[contains(@class, 'bd-docs-nav')]")
+    for link in contents.iter("a"):
+        _point(link, pages[0], pages)
     announced = first.xpath("string(//*[contains(@class, 'bd-header-announcement')])")
-    page = Template((_TEMPLATES / "book.html").read_text("utf-8")).substitute(
-        title=escape(project.config["title"]),
-        author=escape(project.config.get("author", "")),
-        announcement=escape(" ".join(announced.split())),
-        width=COLUMN / SCALE,
-        logo=f"{site.name}/_static/{Path(project.config.get('logo', 'logo.svg')).name}",
-        styles="\n".join(f'<link rel="stylesheet" href="{site.name}/{one}">' for one in styles),
-        contents="\n".join(_contents(project, trees)),
-        pages="\n".join(_article(tree, name, pages, site) for name, tree in trees.items()),
-    )
+    links = first.xpath("//link[@rel='stylesheet']/@href")
     target = project.build / "book.html"
-    target.write_text(page, "utf-8")
+    text = filled(
+        "book.html", title=project.config["title"], author=project.config["author"],
+        announcement=" ".join(announced.split()), width=COLUMN / SCALE, site=site.name,
+        logo=Path(project.config["logo"]).name, styles=[_inside(one, pages[0]) for one in links],
+        contents="".join(html.tostring(part, encoding="unicode") for part in contents),
+        pages=[_article(tree, name, pages, site) for name, tree in trees.items()],
+    )  # fmt: skip
+    target.write_text(text, "utf-8")
     return target
-
-
-def _contents(project: Project, trees: dict[str, HtmlElement]) -> list[str]:
-    out = []
-    for group in project.toc.get("parts") or [project.toc]:
-        if group.get("caption"):
-            out.append(f"<h2>{escape(group['caption'])}</h2>")
-        rows = []
-        for name in (one["file"] for one in group.get("chapters") or []):
-            title = escape(trees[name].xpath("string(//article//h1)").rstrip("#").strip())
-            rows.append(f'<li><a href="#{_anchor(name, "")}">{title}</a></li>')
-        out.append(f"<ul>{''.join(rows)}</ul>")
-    return out
 
 
 def _article(tree: HtmlElement, name: str, pages: list[str], site: Path) -> str:

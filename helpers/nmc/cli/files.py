@@ -84,14 +84,14 @@ def _size(size_bytes: int | None) -> str:
 
 
 def _families(rows: list[dict]) -> list[dict]:
-    found: dict[str, dict] = {}
+    found: dict[str, list[dict]] = {}
     for row in rows:
-        name = row["key"].split("/")[0]
-        new = {"family": name, "files": 0, "at_hand": 0, "for example": row["key"]}
-        family = found.setdefault(name, new)
-        family["files"] += 1
-        family["at_hand"] += bool(row["at_hand"])
-    return [*found.values()]
+        found.setdefault(row["key"].split("/")[0], []).append(row)
+    return [
+        {"family": name, "files": len(some), "at_hand": sum(bool(row["at_hand"]) for row in some),
+         "for example": some[0]["key"]}
+        for name, some in found.items()
+    ]  # fmt: skip
 
 
 def _notes(rows: list[dict]) -> None:
