@@ -171,16 +171,15 @@ def short_references(path: Path) -> References:
 
 def published_table(pages: list[Page], references: References) -> str:
     """Return every claim of `nmc.published` as a row of an HTML table, one for each topic."""
-    found: dict[str, tuple[dict, str]] = {}
+    found: dict[str, dict] = {}
     for page in pages:
         for result in page.run.results:
-            found.setdefault(result["key"], (result, page.chapter.name))
+            found.setdefault(result["key"], {**result, "chapter": page.chapter.name})
     known = claims()
-    nothing = (None, "")
-    counted = {key: _counted(pair[0]) for key, pair in found.items() if key not in known}
+    counted = {key: _counted(result) for key, result in found.items() if key not in known}
     topics: dict[str, list[dict]] = {}
     for key, one in {**known, **counted}.items():
-        row = _row(one, found.get(key, nothing), references)
+        row = _row(one, found.get(key), references)
         topics.setdefault(key.partition("/")[0], []).append(row)
     return filled("published.html", topics=topics, columns=_COLUMNS, counts=_counts)
 
@@ -221,17 +220,17 @@ def _counted(result: dict) -> Claim:
     return Claim(value=result["published"], needs="", **{name: result[name] for name in fields})
 
 
-def _row(claim: Claim, found: tuple[dict | None, str], references: References) -> dict[str, Any]:
+def _row(claim: Claim, result: dict | None, references: References) -> dict[str, Any]:
     """Return the cells of a claim's row as text, and what its links are made of."""
-    result, chapter = found
     paper, address = references.get(claim.citation, (claim.citation, ""))
-    recomputed = tolerance = source = ""
+    recomputed = tolerance = source = chapter = ""
     if result is not None:
         verdict = result["verdict"]
         if verdict == "differs":
             verdict = f"differs: {claim.reason or 'no reason is known yet'}"
         recomputed = "; ".join(shown_recomputed(result["recomputed"], claim))
         tolerance, source = result["tolerance"], result["source"].removeprefix("Data: ")
+        chapter = result["chapter"]
     elif claim.status == "not available":
         verdict = f"not reproducible: {claim.reason}"
     else:
