@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -118,15 +119,12 @@ def _claims(values: dict[str, object]) -> pd.DataFrame:
 # -- cells --------------------------------------------------------------------------------------
 
 
-def _rest(column: str) -> Callable[[Source], pd.DataFrame]:
-    def rows(source: Source) -> pd.DataFrame:
-        board = nmc.load_scoreboard()
-        _, absolute, relative = scoreboard.TOLERANCES[column]
-        sheet = board[f"published_{column}"]
-        allowed = absolute + relative * sheet.abs()
-        return _recorded(board, board["model"], sheet, board[column], allowed, board["reason"])
-
-    return rows
+def _rest(source: Source, column: str) -> pd.DataFrame:
+    board = nmc.load_scoreboard()
+    _, absolute, relative = scoreboard.TOLERANCES[column]
+    sheet = board[f"published_{column}"]
+    allowed = absolute + relative * sheet.abs()
+    return _recorded(board, board["model"], sheet, board[column], allowed, board["reason"])
 
 
 def _recorded(rows, items, printed, found, allowed, reason, agrees=None) -> pd.DataFrame:
@@ -159,21 +157,17 @@ _NEITHER = (
 _HELD = "no sheet prints it; both integrations hold the cell there (tried on two models)"
 
 
-def _held(column: str) -> Callable[[Source], pd.DataFrame]:
+def _held(source: Source, column: str) -> pd.DataFrame:
     """Compare recorded searches for the rheobase with the packages' own currents."""
-
-    def rows(source: Source) -> pd.DataFrame:
-        board = nmc.load_scoreboard("threshold", mode="converged")
-        board = board[board["model"].isin(source.currents.index)]
-        items, found = board["model"], board[column].astype(float)
-        if column == "holding_potential_mV":
-            return _recorded(board, items, -84.0, found, 0.6, _HELD)
-        printed = source.currents["step1_current_nA"].reindex(items).to_numpy() / STEP_OVER_RHEOBASE
-        seeded = board["stochastic"] & (items != _NO_SEED)
-        tried = np.select([seeded, items == _LATE], [_SEED, _BY_2_S], _NEITHER)
-        return _recorded(board, items, printed, found, 0.02 * printed, tried)
-
-    return rows
+    board = nmc.load_scoreboard("threshold", mode="converged")
+    board = board[board["model"].isin(source.currents.index)]
+    items, found = board["model"], board[column].astype(float)
+    if column == "holding_potential_mV":
+        return _recorded(board, items, -84.0, found, 0.6, _HELD)
+    printed = source.currents["step1_current_nA"].reindex(items).to_numpy() / STEP_OVER_RHEOBASE
+    seeded = board["stochastic"] & (items != _NO_SEED)
+    tried = np.select([seeded, items == _LATE], [_SEED, _BY_2_S], _NEITHER)
+    return _recorded(board, items, printed, found, 0.02 * printed, tried)
 
 
 def _steps(source: Source) -> pd.DataFrame:
@@ -186,41 +180,34 @@ def _steps(source: Source) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def _sizes(soma: bool) -> Callable[[Source], pd.DataFrame]:
-    def rows(source: Source) -> pd.DataFrame:
-        table = source.sizes[(source.sizes["neurite"] == "soma") == soma]
-        printed, found, allowed = (table[c] for c in ("published", "recomputed", "rounding"))
-        absent = "not in the file: the reconstruction has no such neurite"
-        reason = np.where(found.isna(), absent, SOMA_REASON if soma else "")
-        items = table["model"] + " " + table["neurite"] + " " + table["quantity"]
-        return as_rows(items, printed, found, allowed, reason=reason)
-
-    return rows
+def _sizes(source: Source, soma: bool) -> pd.DataFrame:
+    table = source.sizes[(source.sizes["neurite"] == "soma") == soma]
+    printed, found, allowed = (table[c] for c in ("published", "recomputed", "rounding"))
+    absent = "not in the file: the reconstruction has no such neurite"
+    reason = np.where(found.isna(), absent, SOMA_REASON if soma else "")
+    items = table["model"] + " " + table["neurite"] + " " + table["quantity"]
+    return as_rows(items, printed, found, allowed, reason=reason)
 
 
 # -- synapses -----------------------------------------------------------------------------------
 
 
-def _synapses(quantity: str, kinds: str = "all") -> Callable[[Source], pd.DataFrame]:
+def _synapses(source: Source, quantity: str, kinds: str = "all") -> pd.DataFrame:
     """Compare the packages' synapses with the pathway sheets.
 
     Contacts by one printed deviation; U, D and F, which were drawn synapse by synapse, by three
     standard errors of as many draws, and half of the last printed digit.
     """
-
-    def rows(source: Source) -> pd.DataFrame:
-        table = source.synapses.assign(reason=_tried(source.synapses, quantity))
-        if kinds != "all":
-            table = table[table["excitatory"] == (kinds == "excitatory")]
-        if quantity == "contacts":  # an interval that holds zero tells nothing
-            table = table[table["sheet_contacts_sd"] < table["sheet_contacts"]]
-        mean, spread = table[f"sheet_{quantity}"], table[f"sheet_{quantity}_sd"]
-        errors = spread if quantity == "contacts" else 3 * spread / np.sqrt(table["synapses"])
-        items = table["pathway"] + " " + table["model"]
-        allowed = errors + mean.map(rounding)
-        return as_rows(items, mean, table[quantity], allowed, reason=table["reason"])
-
-    return rows
+    table = source.synapses.assign(reason=_tried(source.synapses, quantity))
+    if kinds != "all":
+        table = table[table["excitatory"] == (kinds == "excitatory")]
+    if quantity == "contacts":  # an interval that holds zero tells nothing
+        table = table[table["sheet_contacts_sd"] < table["sheet_contacts"]]
+    mean, spread = table[f"sheet_{quantity}"], table[f"sheet_{quantity}_sd"]
+    errors = spread if quantity == "contacts" else 3 * spread / np.sqrt(table["synapses"])
+    items = table["pathway"] + " " + table["model"]
+    allowed = errors + mean.map(rounding)
+    return as_rows(items, mean, table[quantity], allowed, reason=table["reason"])
 
 
 def _tried(table: pd.DataFrame, quantity: str) -> np.ndarray:
@@ -246,37 +233,30 @@ def _tried(table: pd.DataFrame, quantity: str) -> np.ndarray:
     )
 
 
-def _responses(quantity: str) -> Callable[[Source], pd.DataFrame]:
-    def rows(source: Source) -> pd.DataFrame:
-        scores = nmc.load_pathway_scores()
-        scores = scores[scores["error"].isna() & (scores[f"verdict_{quantity}"] != "")]
-        sheet, found = scores[f"sheet_{quantity}"], scores[quantity]
-        agrees = (scores[f"verdict_{quantity}"] == "agrees") & ~scores["stale"]
-        tried = explain(scores, quantity, source.pairs)
-        return _recorded(scores, scores["pathway"], sheet, found, np.nan, tried, agrees)
-
-    return rows
+def _responses(source: Source, quantity: str) -> pd.DataFrame:
+    scores = nmc.load_pathway_scores()
+    scores = scores[scores["error"].isna() & (scores[f"verdict_{quantity}"] != "")]
+    sheet, found = scores[f"sheet_{quantity}"], scores[quantity]
+    agrees = (scores[f"verdict_{quantity}"] == "agrees") & ~scores["stale"]
+    tried = explain(scores, quantity, source.pairs)
+    return _recorded(scores, scores["pathway"], sheet, found, np.nan, tried, agrees)
 
 
 # -- sheets -------------------------------------------------------------------------------------
 
 
-def _findings(*checks: str) -> Callable[[Source], pd.DataFrame]:
+def _findings(source: Source, checks: tuple[str, ...]) -> pd.DataFrame:
     """Compare what `nmc.check_factsheets` compares: only what disagrees is a row of its own."""
-
-    def rows(source: Source) -> pd.DataFrame:
-        compared, differ = source.findings.attrs["compared"], source.findings.attrs["differ"]
-        total = sum(compared.get(check, 0) for check in checks)
-        apart = sum(differ.get(check, 0) for check in checks)
-        found = source.findings[source.findings["check"].isin(checks)]
-        table = as_rows(found["file"] + " " + found["item"].astype(str), np.nan, np.nan, np.nan,
-                       agrees=False, reason=found["remark"].str.strip())  # fmt: skip
-        table["count"] = found["values"].to_numpy(int)
-        agreeing = as_rows(["what agrees"], np.nan, np.nan, np.nan, agrees=True)
-        table = pd.concat([table, agreeing.assign(count=total - apart)], ignore_index=True)
-        return table[table["count"] > 0]
-
-    return rows
+    compared, differ = source.findings.attrs["compared"], source.findings.attrs["differ"]
+    total = sum(compared.get(check, 0) for check in checks)
+    apart = sum(differ.get(check, 0) for check in checks)
+    found = source.findings[source.findings["check"].isin(checks)]
+    table = as_rows(found["file"] + " " + found["item"].astype(str), np.nan, np.nan, np.nan,
+                   agrees=False, reason=found["remark"].str.strip())  # fmt: skip
+    table["count"] = found["values"].to_numpy(int)
+    agreeing = as_rows(["what agrees"], np.nan, np.nan, np.nan, agrees=True)
+    table = pd.concat([table, agreeing.assign(count=total - apart)], ignore_index=True)
+    return table[table["count"] > 0]
 
 
 def _balance(source: Source) -> pd.DataFrame:
@@ -338,15 +318,12 @@ def _connectome_claims(source: Source) -> pd.DataFrame:
     return _claims(table["recomputed"].to_dict())
 
 
-def _nulls(model: str) -> Callable[[Source], pd.DataFrame]:
-    def rows(source: Source) -> pd.DataFrame:
-        table = compare_nulls(model)
-        slack = 0.1 * table["published"] if model == "dd" else 0.0
-        allowed = ERRORS * table["error"] + slack
-        items = table["mtype"] + " " + table["triad"]
-        return as_rows(items, table["published"], table["recomputed"], allowed)
-
-    return rows
+def _nulls(source: Source, model: str) -> pd.DataFrame:
+    table = compare_nulls(model)
+    slack = 0.1 * table["published"] if model == "dd" else 0.0
+    allowed = ERRORS * table["error"] + slack
+    items = table["mtype"] + " " + table["triad"]
+    return as_rows(items, table["published"], table["recomputed"], allowed)
 
 
 # -- NeuroML ------------------------------------------------------------------------------------
@@ -416,7 +393,7 @@ CLASSES = (
     *(
         Class(f"scoreboard/{column}", f"{name} at rest against the me-type sheets",
               f"±{absolute:g} mV each" if absolute else f"±{100 * relative:g} % each",
-              _PRINT, _rest(column), ("nmc.scoreboard",))
+              _PRINT, partial(_rest, column=column), ("nmc.scoreboard",))
         for column, (name, absolute, relative) in scoreboard.TOLERANCES.items()
     ),
     Class("cells/spike_times", "spike times of NEURON against Open Source Brain's", "±0.025 ms",
@@ -424,61 +401,64 @@ CLASSES = (
           citation="gleeson2019"),
     Class("cells/rheobase", "rheobase, of a step of 1 s, against the weakest step over 1.2", "±2 %",
           "ours is found to 1 %; the 1 s was chosen after six cells that fire late had been seen",
-          _held("rheobase_nA"), ("nmc.scoreboard",)),
+          partial(_held, column="rheobase_nA"), ("nmc.scoreboard",)),
     Class("cells/holding", "potential under the holding current against −84 mV", "±0.6 mV",
           "no sheet prints it: the range that five packages gave in an independent review",
-          _held("holding_potential_mV"), ("nmc.scoreboard",), known=False),
+          partial(_held, column="holding_potential_mV"), ("nmc.scoreboard",), known=False),
     Class("cells/steps", "steps 2 and 3 against 130 and 140 % of rheobase", "±0.002 %",
           "five digits are written at least", _steps, ("nmc.factsheets.models",), computed=False),
     Class("morphometrics/neurites", "lengths, volumes, branch orders against the me-type sheets",
           "half of the last printed place", "two digits are printed; orders are counts",
-          _sizes(soma=False), ("nmc.cells.morphometrics",)),
+          partial(_sizes, soma=False), ("nmc.cells.morphometrics",)),
     Class("morphometrics/somata", "soma diameters against the me-type sheets",
-          "half of the last printed place", "two digits are printed", _sizes(soma=True),
+          "half of the last printed place", "two digits are printed", partial(_sizes, soma=True),
           ("nmc.cells.morphometrics",), known=False),
     Class("synapses/contacts", "synapses of a connection in the packages against the sheets",
           "one printed SD", "one receiving cell: the SD is the only spread that is printed, and "
           "bounds that between cells; left out where it exceeds the mean",
-          _synapses("contacts"), ("nmc.circuit.synaptome",)),
+          partial(_synapses, quantity="contacts"), ("nmc.circuit.synaptome",)),
     *(
         Class(f"synapses/{name}_{kinds}", f"{name} of {kinds} pathways in the packages against the "
               "sheets", "three standard errors and half of the last printed place",
               "drawn synapse by synapse from the printed mean and SD" if kinds == "excitatory" else
               "the same; but the sheets average over e-types, of which a package has one",
-              _synapses(name, kinds), ("nmc.circuit.synaptome",), known=kinds == "excitatory")
+              partial(_synapses, quantity=name, kinds=kinds), ("nmc.circuit.synaptome",),
+              known=kinds == "excitatory")
         for name in ("U", "D_ms", "F_ms") for kinds in ("excitatory", "other")
     ),
     *(
         Class(f"pathways/{quantity}", f"{quantity} of recorded pairs against the sheets",
               "95 % interval of the mean over connections", "the sheets' means are of many cells",
-              _responses(quantity), ("nmc.circuit.scores",), known=False)
+              partial(_responses, quantity=quantity), ("nmc.circuit.scores",), known=False)
         for quantity in SHEET
     ),
     Class("claims/sheets", "totals, types and labels against the circuit sheet and the papers",
           "each claim's own, half of the last printed place", "see nmc.published", _sheet_claims,
           _SHEETS),
     Class("sheets/sums", "sums of layer, pathway and me-type sheets against one another", "exact",
-          "counts", _findings("layer sum", "numbers of types", "m-type counts", "e-type counts",
-                              "pathways of a layer", "flow diagram"), _SHEETS, computed=False),
+          "counts", partial(_findings, checks=(
+              "layer sum", "numbers of types", "m-type counts", "e-type counts",
+              "pathways of a layer", "flow diagram")), _SHEETS, computed=False),
     Class("sheets/twice", "numbers that two files of the portal print", "rounding of the page",
-          "the pages print fewer digits", _findings(
+          "the pages print fewer digits", partial(_findings, checks=(
               "layer JSON and page", "circuit JSON and page", "model summary and page",
-              "pathway JSON and page"), _SHEETS, computed=False),
+              "pathway JSON and page")), _SHEETS, computed=False),
     Class("sheets/balance", "convergence × receivers against divergence × senders",
           "rounding of both means", "two digits are printed", _balance, _SHEETS, computed=False),
     Class("sheets/densities", "channel densities of the packages against the me-type sheets",
           "0.0000005", "half of the last printed place",
-          _findings("sheet and package densities"), _SHEETS, computed=False),
+          partial(_findings, checks=("sheet and package densities",)), _SHEETS, computed=False),
     Class("connectome/claims", "degrees, triads, simplices, Betti numbers, common neighbours",
           "each claim's own; counts exact", "see nmc.published", _connectome_claims,
           ("nmc.connectome.claims",)),
     Class("nulls/er", "triads of random graphs against neuromotifs' means of 1,000",
           f"{ERRORS:g} standard errors", f"both are means of draws, ours of {DRAWS}",
-          _nulls("er"), ("nmc.connectome.nulls", "nmc.connectome.motifs")),
+          partial(_nulls, model="er"), ("nmc.connectome.nulls", "nmc.connectome.motifs")),
     Class("nulls/distance", "triads of graphs drawn by distance against neuromotifs' means",
           f"{ERRORS:g} standard errors and 10 %",
           "theirs draws from boosted trees, ours from a histogram of the same distances",
-          _nulls("dd"), ("nmc.connectome.nulls", "nmc.connectome.motifs"), known=False),
+          partial(_nulls, model="dd"), ("nmc.connectome.nulls", "nmc.connectome.motifs"),
+          known=False),
     Class("neuroml/densities", "densities of NeuroML2 versions against the packages", "±0.01 %",
           "the XML writes six digits", _neuroml_densities, ("nmc.cells.neuroml.simulate",)),
     Class("claims/neuroml", "spikes of NeuroML2 versions against the packages in NEURON",
