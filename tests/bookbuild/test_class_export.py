@@ -94,7 +94,8 @@ def test_what_a_run_reads_is_listed_and_what_other_data_read_stays(tmp_path):
     listed = tmp_path / "helpers/nmc/cli/chapters.csv"
     listed.parent.mkdir(parents=True)
     listed.write_text("chapter,key\nbook/one,sheet/layers\nbook/one,page/layer\nbook/gone,sheet\n")
-    (tmp_path / "_toc.yml").write_text("root: book/index\nchapters:\n- file: book/one\n")
+    toc = "format: jb-book\nroot: book/index\nchapters:\n- file: book/one\n"
+    (tmp_path / "_toc.yml").write_text(toc)
     chapter = PROJECT.read(COURSE[0])
     read = [{"key": key} for key in ("sheet/circuit", "page/layer/L23", "recomputed/models", None)]
     one = replace(chapter, name="book/one")
