@@ -174,6 +174,13 @@ def test_a_published_edit_runs(mine):
     assert {"extracellular", "hh"} <= set(package.mechanisms["all"])
     places = nmc.compute_channel_densities(package)
     tree = package.reconstruction.count()
+    assert dict(package.sections) == tree
+    last = f"axon[{tree['axon'] - 1}](0.5)"
+    trace = nmc.simulate_currents(
+        package, Step(5, 5, 0.1, at=last), tstop_ms=15, record={"there": f"{last}.v"}
+    )
+    during = trace[trace["t_ms"].between(5, 10)]
+    assert during["there"].max() > during["v_mV"].max() + 5  # where the current goes in
     found = places[places["channel"] == "SKv3_1"].groupby("part").size()
     assert found["dend"] == tree["dend"]
     assert tree["axon"] > 2 and found["axon"] == tree["axon"]

@@ -360,7 +360,8 @@ def _read_package(folder: Path, contents: tuple[tuple[str, str], ...]) -> Packag
     morphology = package_files.read_morphology_path(files)
     tree = read_reconstruction(morphology, files.name, known=found is not None)
     sections = tree.count()
-    if _STUB in files.hoc("template.hoc"):
+    hoc = files.hoc("template.hoc")
+    if _STUB in hoc and hoc.count("replace_axon") != 1:  # what is defined is called, too
         sections["axon"] = AXON_STUB
     return Package(
         name=files.name,
