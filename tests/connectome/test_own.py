@@ -222,6 +222,13 @@ def test_round_trips_keep_what_is_unknown_of_a_neuron(way, tmp_path):
     same(connectome, WAYS[way](connectome, tmp_path))
 
 
+def test_parquet_keeps_dates(tmp_path):
+    days = pd.Series(pd.to_datetime(["2020-01-01", None]))
+    dated = make_connectome(np.zeros((2, 2)), columns={"when": days})
+    found = from_parquet(to_parquet(dated, tmp_path)).neurons["when"]
+    assert found.dtype == days.dtype and found.equals(days)
+
+
 @pytest.mark.parametrize("kind", ["coo", "csr", "csc", "lil", "dok", "bsr", "dia"])
 @pytest.mark.parametrize("dtype", [bool, np.uint8, np.int64, np.float32])
 def test_every_sparse_matrix_is_an_adjacency(kind, dtype):
@@ -251,6 +258,14 @@ def test_what_a_format_cannot_hold_is_said(tmp_path):
     mixed = make_connectome(np.zeros((2, 2)), columns={"tag": [1, "a"]})
     with pytest.raises(ConnectomeError, match="one kind of value a column.*tag"):
         to_parquet(mixed, tmp_path)
+    for values in (
+        pd.to_datetime(["2020-01-01", None]), pd.to_timedelta([1, 2], "s"), [(1, 2), "x"], [1j, 2],
+        pd.Categorical([1, 2]), pd.period_range("2020", periods=2, freq="M"),
+    ):  # fmt: skip
+        told = make_connectome(np.zeros((2, 2)), columns={"when": values})
+        for write in (to_graphml, to_sonata):
+            with pytest.raises(ConnectomeError, match="holds numbers, yes or no, and text.*'when'"):
+                write(told, tmp_path / "there")
     pytest.importorskip("libsonata")
     with pytest.raises(ConnectomeError, match="names without '/', not 'E/I'"):
         to_sonata(make_connectome(np.zeros((2, 2)), columns={"E/I": [1, 2]}), tmp_path)

@@ -161,7 +161,7 @@ def to_graphml(connectome: Connectome, path: str | Path) -> Path:
     pathlib.Path
         The file; networkx, igraph, Gephi and others read it.
     """
-    check_connectome(connectome)
+    _check_plain(connectome, "GraphML")
     path = given_path(path, ConnectomeError)
     with written(path, ConnectomeError) as draft, draft.open("w", encoding="utf-8") as out:
         out.writelines(_graphml(connectome))
@@ -190,7 +190,7 @@ def to_sonata(connectome: Connectome, folder: str | Path, population: str = "nmc
     as SONATA advises.  A connection is one edge; weights stand in ``nsyns``, its synapses.
     libsonata writes the edge index (extra ``export``).
     """
-    check_connectome(connectome)
+    _check_plain(connectome, "SONATA")
     for name in (population, *connectome.neurons):
         if not isinstance(name, str) or not name or "/" in name:
             raise ConnectomeError(f"SONATA needs names without '/', not {name!r}.")
@@ -315,6 +315,19 @@ def _plain_columns(connectome: Connectome) -> dict[str, list]:
         name: column.astype(object).where(column.notna(), None).tolist()
         for name, column in connectome.neurons.items()
     }
+
+
+def _check_plain(connectome: Connectome, form: str) -> None:
+    """Refuse columns that would come back as text: dates, objects, categories of numbers."""
+    check_connectome(connectome)
+    for name, column in connectome.neurons.items():
+        number = pd.api.types.is_numeric_dtype(column.dtype) and column.dtype.kind != "c"
+        text = pd.api.types.infer_dtype(column.astype(object), skipna=True) in ("string", "empty")
+        if not number and not text:  # a bool is a number
+            raise ConnectomeError(
+                f"{form} holds numbers, yes or no, and text, not the {column.dtype} of the column "
+                f"{name!r}: make it text, or write Parquet (nmc.to_parquet)."
+            )
 
 
 def _library(name: str, how: str):
