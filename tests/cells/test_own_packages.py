@@ -164,14 +164,15 @@ def test_a_published_edit_runs(mine):
     shutil.rmtree(mine / "synapses")
     change(mine / "template.hoc", "    replace_axon()\n", "")
     inserted = (
-        "\tforsec $o1.all {\n\t\tinsert extracellular\n\t\tinsert hh\n\t\tgnabar_hh = 0\n\t}\n"
+        "\tforsec $o1.all {\n\t\tinsert extracellular\n\t\tinsert hh\n\t\tgnabar_hh = 0\n"
+        "\t\tinsert k_ion\n\t}\n"
     )
     change(mine / "biophysics.hoc", "proc biophys() {\n", f"proc biophys() {{\n{inserted}")
     for path in mine.rglob("*"):
         if path.suffix in {".hoc", ".mod", ".dat", ".asc"}:
             path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
     package = nmc.load_package(mine, trust=True)
-    assert {"extracellular", "hh"} <= set(package.mechanisms["all"])
+    assert {"extracellular", "hh", "k_ion"} <= set(package.mechanisms["all"])
     places = nmc.compute_channel_densities(package)
     tree = package.reconstruction.count()
     assert dict(package.sections) == tree

@@ -32,7 +32,7 @@ AXON_STUB = 2
 #: Mechanisms of the packages' synapses: excitatory, inhibitory.
 SYNAPSES = ("ProbAMPANMDA_EMS", "ProbGABAAB_EMS")
 #: Mechanisms that NEURON has built in.
-BUILT_IN = frozenset({"pas", "hh", "extracellular"})
+BUILT_IN = frozenset("pas fastpas hh extracellular na_ion k_ion ca_ion".split())
 
 _DRAWS = re.compile(r"\bnrn_random_pick\b|\bscop_random\b|^[ \t]*RANDOM\b", re.M)
 _SYNAPSES_FILE = "synapses/synapses.tsv"
