@@ -24,6 +24,7 @@ from nmc.errors import (
     MissingFileError,
     PackageError,
     ProtocolError,
+    TrustError,
     UnknownNameError,
 )
 
@@ -65,6 +66,15 @@ def test_a_path_that_is_not_there_is_no_name_of_a_published_model(way, tmp_path,
         as_package(way)
     with pytest.raises(UnknownNameError, match="There is no model ''"):
         as_package("")  # not the folder one happens to be in
+
+
+@pytest.mark.real
+def test_only_true_is_trust(mine):
+    change(mine / "constants.hoc", "celsius=34", "celsius=35")
+    for said in ("no", "False", 1, None):
+        with pytest.raises(TrustError, match="trust is True or False"):
+            nmc.load_package(mine, trust=said)
+    assert nmc.load_package(mine, trust=True).trusted and not nmc.load_package(mine).trusted
 
 
 @pytest.mark.real

@@ -247,6 +247,8 @@ AnyModel = str | os.PathLike | names.Model | Package
 
 def as_package(model: AnyModel, *, trust: bool = False) -> Package:
     """Return a package as it is, or load what a name or path stands for; see `load_package`."""
+    if not isinstance(trust, bool):  # "no" is no yes
+        raise TrustError(f"trust is True or False, not {trust!r}.")
     if isinstance(model, Package):
         return replace(model, trusted=True) if trust and not model.trusted else model
     path = _as_path(model)

@@ -215,7 +215,7 @@ def checks_settings(call: Callable[P, R]) -> Callable[P, R]:
         model = given.pop(next(iter(own.parameters)))
         given |= given.pop("settings", {})
         found = check_arguments(call, given)
-        package = as_package(model, trust=found.pop("trust", False))
+        package = as_package(model, trust=found.pop("trust", None) or False)
         return call(package, **found)  # type: ignore[arg-type]
 
     return checked
