@@ -174,8 +174,8 @@ def _calls():
                 partners.weigh_triangles, half, packed, weights, weights, tasks
             ),
             "count_sides": (
-                sides.count_sides, indptr, short, room, 1 << 31, np.zeros((14, m), kind),
-                np.zeros((tasks, 16), np.int64),
+                sides.count_sides, indptr, short, room, 1 << 31, 16, np.zeros(16 * m, kind),
+                np.zeros((tasks, 18), np.int64),
             ),
             "count_maximal": (
                 walks.count_maximal, indptr, indices, turned[0], into, n, n, tasks

@@ -139,12 +139,15 @@ def sides_of(listed, matrix):
     return table[matrix]
 
 
-@pytest.mark.parametrize("size", [62, 63, 64, 65, 130])
-def test_sides_where_so_many_follow_three_neurons(size, monkeypatch):
+@pytest.mark.parametrize(
+    ("size", "first"), [(62, 3), (63, 3), (64, 3), (65, 3), (130, 1), (130, 5)]
+)
+def test_sides_where_so_many_follow_the_first_neurons(size, first, monkeypatch):
     """About as many as a word has bits; in 32 bits, and in 64 where a count may not fit these."""
-    matrix = np.zeros((size + 3, size + 3), bool)
-    matrix[3:, 3:] = random_graph(size, 10 / size, size, reciprocal=0.3).adjacency.toarray()
-    for source in range(3):
+    matrix = np.zeros((size + first, size + first), bool)
+    among = random_graph(size, 10 / size, size, reciprocal=0.3)
+    matrix[first:, first:] = among.adjacency.toarray()
+    for source in range(first):
         matrix[source, source + 1 :] = True
     graph = from_matrix(matrix)
     edges = simplices.compute_edge_participation(graph)

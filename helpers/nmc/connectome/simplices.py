@@ -22,8 +22,8 @@ from nmc.connectome.arrays import (
 )
 from nmc.connectome.cliques import count_by_source, count_simplices, walk_inputs
 from nmc.connectome.graph import Connectome
+from nmc.connectome.kernels import LINE, walks
 from nmc.connectome.kernels import sides as kernel
-from nmc.connectome.kernels import walks
 from nmc.connectome.kernels.partners import mark_reciprocal
 from nmc.connectome.kernels.topology import extend
 from nmc.errors import ConnectomeError
@@ -32,7 +32,7 @@ from nmc.errors import ConnectomeError
 MOST_LISTED, MOST_OF_ONE = 1 << 32, 1 << 31
 #: So many dimensions a table has room for at first (what is not written takes no memory), and so
 #: many simplices of one it can hold in 32 bits.
-COLUMNS, MOST_IN_32_BITS = 16, 1 << 31
+COLUMNS, MOST_IN_32_BITS = 8, 1 << 31
 
 
 def count_maximal_simplices(connectome: Connectome) -> pd.Series:
@@ -101,28 +101,32 @@ def compute_edge_participation(connectome: Connectome) -> pd.DataFrame:
     """
     sides, counts = _count_sides(*graph_of(connectome))
     k = np.arange(counts.size)
-    must_hold("sides of simplices", (sides.sum(axis=1), (counts * k * (k + 1) // 2)[1:]))
+    must_hold("sides of simplices", (sides.sum(axis=0), (counts * k * (k + 1) // 2)[1:]))
     graph = connectome.adjacency
     everyone = np.arange(graph.shape[0], dtype=np.int32)
     codes = [np.repeat(everyone, np.diff(graph.indptr)), graph.indices]
     ends = pd.MultiIndex([everyone, everyone], codes, names=["pre", "post"])
     dimensions = pd.Index(k[1:], name="dimension")
     # Seen as signed, the table is no copy.
-    return pd.DataFrame(sides.view(f"i{sides.itemsize}").T, ends, dimensions, copy=False)
+    return pd.DataFrame(sides.view(f"i{sides.itemsize}"), ends, dimensions, copy=False)
 
 
 def _count_sides(indptr: np.ndarray, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Count the simplices of each connection, a row a dimension from 1 on, and all of each."""
+    """Count the simplices of each connection, a column a dimension from 1 on, and all of each.
+
+    The numbers of a connection lie side by side, within one line of memory where they can.
+    """
     columns, width, limit = COLUMNS, 4, MOST_IN_32_BITS
     with memory_for("the simplices of every connection"):
         start, short, room, own = walk_inputs(indptr, indices, indptr.size)
-        own += 8 * (2 * room[1] + room[0] * (room[0] // 64 + 1))
+        own += 8 * room[1] + 28 * room[0] * (room[0] // 64 + 1)
         _must_fit(own, room[0])
         while True:
-            sides = np.zeros((columns, indices.size), f"u{width}")
-            own += columns * (room[1] + 64 * 128) * sides.itemsize
+            sides = np.zeros(indices.size * columns + LINE, f"u{width}")
+            sides = sides[-sides.ctypes.data % LINE // width :][: indices.size * columns]
+            own += columns * (room[1] + 2 * room[0] + 64 * 128) * sides.itemsize
             met = np.zeros((tasks(own), columns + 2), np.int64)
-            kernel.count_sides(start, short, room, limit // len(met), sides, met)
+            kernel.count_sides(start, short, room, limit // len(met), columns, sides, met)
             counts = met.sum(axis=0)
             if counts[-1]:
                 columns *= 2
@@ -132,8 +136,7 @@ def _count_sides(indptr: np.ndarray, indices: np.ndarray) -> tuple[np.ndarray, n
                 break
     must_hold("simplices", (counts[:2], [indptr.size - 1, indices.size]))
     counts = counts[: int(np.flatnonzero(counts).max(initial=0)) + 1]
-    sides[0] = 1
-    return sides[: counts.size - 1], counts
+    return sides.reshape(-1, columns)[:, : counts.size - 1], counts
 
 
 def count_reciprocal_in_simplices(connectome: Connectome) -> pd.DataFrame:

@@ -11,79 +11,26 @@ a few instructions.
 from __future__ import annotations
 
 import numpy as np
-from llvmlite import ir
-from numba import njit, prange, types
-from numba.core.codegen import get_host_cpu_features
-from numba.extending import intrinsic
-from numba.np.arrayobj import make_array
+from numba import njit, prange
 
+from nmc.connectome.kernels import (
+    BITS,
+    IN_WORD,
+    LINE,
+    ONE,
+    TWO,
+    WORD,
+    ZERO,
+    extract,
+    popcount,
+    prefetch,
+)
 
-@intrinsic
-def popcount(typing_context, word):
-    """Count the set bits of a uint64: one machine instruction."""
-
-    def generate(context, builder, signature, arguments):
-        return builder.ctpop(arguments[0])
-
-    return types.uint64(types.uint64), generate
-
-
-#: A line of memory as processors fetch it, in bytes.
-LINE = 64
-
-
-@intrinsic
-def prefetch(typing_context, array, index):
-    """Ask for the line of memory around ``array[index]``; the array may end before it."""
-
-    def generate(context, builder, signature, arguments):
-        data = make_array(signature.args[0])(context, builder, arguments[0]).data
-        byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
-        address = builder.bitcast(builder.gep(data, [arguments[1]]), byte)
-        kind = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
-        instruction = builder.module.declare_intrinsic("llvm.prefetch", [byte], kind)
-        # To be read, to be kept as near as can be, data and not code.
-        builder.call(instruction, [address, number(0), number(3), number(1)])
-        return context.get_dummy_value()
-
-    return types.void(array, index), generate
-
-
-# Unsigned throughout: no question whether an index counts from the end.
-ONE = np.uint64(1)
-WORD = np.uint64(6)
-IN_WORD = np.uint64(63)
-ZERO, TWO, BITS = np.uint64(0), np.uint64(2), np.uint64(64)
 #: So many sets of candidates of a dimension are held at once.
 CHUNK = 1024
 #: Lists are asked for so many turns ahead, the first lines of memory of each.
 AHEAD = np.uint64(3)
 LINES = 4
-
-
-@intrinsic
-def _pext(typing_context, word, mask):
-    def generate(context, builder, signature, arguments):
-        number = ir.IntType(64)
-        kind = ir.FunctionType(number, [number, number])
-        instruction = builder.module.declare_intrinsic("llvm.x86.bmi.pext.64", (), kind)
-        return builder.call(instruction, arguments)
-
-    return types.uint64(types.uint64, types.uint64), generate
-
-
-@njit(cache=True)
-def _extract(word, mask):
-    """Return the bits of `word` that `mask` has, moved together to the low end."""
-    found, both = ZERO, word & mask
-    while both:
-        left = both & (both - ONE)
-        found |= ONE << popcount(mask & ((both ^ left) - ONE))
-        both = left
-    return found
-
-
-extract = _pext if "+bmi2" in get_host_cpu_features().split(",") else _extract
 
 
 @njit(cache=True)

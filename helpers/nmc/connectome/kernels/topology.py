@@ -7,7 +7,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, prange
 
-from nmc.connectome.kernels.simplices import popcount
+from nmc.connectome.kernels import popcount
 
 #: Sources searched from together: four words of 64 bits, half a cache line.
 BATCH = 256

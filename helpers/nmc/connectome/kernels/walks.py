@@ -9,18 +9,8 @@ from numba.core.codegen import get_host_cpu_features
 from numba.extending import intrinsic
 from numba.np.arrayobj import make_array
 
-from nmc.connectome.kernels.simplices import (
-    AHEAD,
-    BITS,
-    IN_WORD,
-    ONE,
-    WORD,
-    _clear,
-    _fetch,
-    _mark,
-    extract,
-    popcount,
-)
+from nmc.connectome.kernels import BITS, IN_WORD, ONE, WORD, extract, popcount
+from nmc.connectome.kernels.simplices import AHEAD, _clear, _fetch, _mark
 
 ZERO = np.uint64(0)
 #: Sets of those who may stand elsewhere are words of bits, compared eight at a time.
