@@ -31,7 +31,6 @@ import numpy as np
 import pandas as pd
 from nmc import recomputed
 from nmc.cells import settings
-from nmc.cells.build import cell_spec
 from nmc.cells.mechanisms import run_cached
 from nmc.cells.package import load_package
 from nmc.cells.stimuli import Step
@@ -73,7 +72,7 @@ def simulate(
     """Meta (CPU seconds, steps) and spike times (ms) of a step under one integration."""
     package = load_package(model)
     params = {
-        "cell": cell_spec(package),
+        "cell": package.to_spec(),
         "stimuli": [Step(700, 2000, package.step_nA(step)).plain(),
                     Step(0, 3000, package.hold_nA).plain()],
         "record": {"v_mV": "soma[0](0.5).v"},
@@ -136,7 +135,7 @@ def startup(model: str) -> float:
     """Wall seconds of a run of a single step: import, mechanisms loaded, cell built."""
     package = load_package(model)
     params = {
-        "cell": cell_spec(package), "stimuli": [], "record": {}, "tstop_ms": 0.025,
+        "cell": package.to_spec(), "stimuli": [], "record": {}, "tstop_ms": 0.025,
         "v_init_mV": -65.0, "integration": {"dt_ms": 0.025, "order": 1}, "sampling_ms": 0.1,
         "threshold_mV": -20.0,
     }  # fmt: skip

@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from nmc.cells import mechanisms
-from nmc.cells.build import cell_spec
 from nmc.cells.package import read_package
 from nmc.cells.protocols import simulate_currents
 from nmc.cells.stimuli import Step
@@ -120,7 +119,7 @@ def test_models_in_one_process_do_not_disturb_one_another(small, pyramidal, monk
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))
     packages = [small, pyramidal, small]
     mods = [m for package in (small, pyramidal) for m in package.needed_mods().values()]
-    params = {"cells": [cell_spec(p) for p in packages], "tstop_ms": 60.0}
+    params = {"cells": [p.to_spec() for p in packages], "tstop_ms": 60.0}
     params["stimulus"] = PULSE.plain()
     meta, arrays = run_child(
         "tasks:side_by_side",

@@ -13,7 +13,6 @@ import pandas as pd
 import pytest
 from mutations import assert_linear
 from nmc.cells import channels, mechanisms, package_files
-from nmc.cells.build import cell_spec
 from nmc.cells.package import as_package, read_package
 from nmc.cells.package_files import SECTION_ARRAYS
 from nmc.cells.stimuli import Step
@@ -377,7 +376,7 @@ def test_packages_with_different_mechanisms_of_one_name_run_together(
 def together(packages) -> dict[str, np.ndarray]:
     """Soma voltages of packages that run in one process."""
     params = {
-        "cells": [cell_spec(p) for p in packages],
+        "cells": [p.to_spec() for p in packages],
         "stimulus": Step(10.0, 30.0, -0.05).plain(),
         "tstop_ms": 60.0,
     }

@@ -167,7 +167,7 @@ package = nmc.load_package({str(copy)!r})
 cells = [nmc.load_cell(package, synapses=True)]
 for file in ({str(package.morphology)!r}, {str(copy / "synapses/synapses.tsv")!r}):
     Path(file).write_text("not what was checked")
-spec = nmc.cells.build.cell_spec(package)
+spec = package.to_spec()
 cells.append(build_cell(spec, synapses=True))
 try:
     build_cell(spec)

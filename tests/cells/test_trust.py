@@ -12,7 +12,6 @@ from pathlib import Path
 import nmc
 import pytest
 from nmc.cells import known, mechanisms
-from nmc.cells.build import cell_spec
 from nmc.cells.package import read_package
 from nmc.data.registry import item
 from nmc.errors import ChecksumError, TrustError
@@ -100,7 +99,7 @@ CALLS = {
     "scaled": lambda package: nmc.simulate_step(nmc.scale_channels(package, {"Ih": 2})),
     "session": nmc.load_cell,
     "pair": lambda package: nmc.simulate_pair("L1_DAC", package, 1),
-    "spec": cell_spec,
+    "spec": lambda package: package.to_spec(),
     "compile": lambda package: mechanisms.libraries_of([package]),
     "by hand": run,
 }
@@ -207,7 +206,7 @@ def test_the_digest_is_that_of_sha256sum(tmp_path):
 
 def test_the_sample_s_packages_are_known_and_invented(small, copy):
     assert (small.origin, small.invented, small.trusted) == ("sample", True, True)
-    assert cell_spec(small)["content_sha256"] == small.content_sha256
+    assert small.to_spec()["content_sha256"] == small.content_sha256
     with (copy / "template.hoc").open("a") as file:
         file.write("// mine\n")
     own = read_package(copy)

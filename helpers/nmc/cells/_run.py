@@ -33,7 +33,7 @@ def run(params: dict, report) -> tuple[dict, dict[str, np.ndarray]]:
     Parameters
     ----------
     params : dict
-        ``cell`` (from `nmc.cells.build.cell_spec`), ``stimuli`` (each from `Stimulus.plain`),
+        ``cell`` (from `Package.to_spec`), ``stimuli`` (each from `Stimulus.plain`),
         ``record`` (name → ``"dend[3](0.5).v"``), ``tstop_ms``, ``window_ms`` (what of it is
         returned), ``v_init_mV``, ``integration`` (``{"dt_ms", "order"}`` or
         ``{"atol", "max_order"}``), ``sampling_ms``, ``threshold_mV``; ``channel_seed`` for random

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -23,35 +23,12 @@ from nmc.cells import known
 from nmc.cells.stimuli import PLACE
 from nmc.errors import PackageError, SimulationError
 
-if TYPE_CHECKING:
-    from nmc.cells.package import Package
-
 _SYNAPSES = "synapses/synapses.hoc"
 _FILES = ("morphology.hoc", "biophysics.hoc", _SYNAPSES, "template.hoc")
 _NO_SYNAPSES = "proc load_synapses() {}\n"
 _BEGIN = re.compile(r"[ \t]*begintemplate[ \t]+(\w+)")
 _LOAD = re.compile(r'load_file\("[^"]*"\)')
 _USED = re.compile(r"\bnew (synapses\w*)\(")
-
-
-def cell_spec(package: Package) -> dict:
-    """What a worker needs to build a package's cell, ready for JSON.
-
-    Raises
-    ------
-    TrustError
-        The package is neither known nor trusted.
-    """
-    package.check_trusted()
-    return {
-        "model": package.name,
-        "folder": str(package.folder),
-        "template": package.template,
-        "content_sha256": package.content_sha256,
-        "gid": package.gid,
-        "celsius": package.celsius,
-        "renamed": dict(package.renamed),
-    }
 
 
 @dataclass(eq=False)

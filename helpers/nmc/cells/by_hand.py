@@ -25,7 +25,7 @@ import numpy as np
 import pandas as pd
 
 from nmc.cells import known, mechanisms
-from nmc.cells.build import Cell, build_cell, cell_spec
+from nmc.cells.build import Cell, build_cell
 from nmc.cells.package import AnyModel, as_package, read_package
 from nmc.cells.protocols import STEP_MS, STEP_START_MS
 from nmc.cells.settings import THRESHOLD_MV
@@ -313,7 +313,7 @@ def load_cell(model: AnyModel, *, synapses: bool = False, trust: bool = False) -
             raise SimulationError(
                 f"{package.name}: its mechanisms cannot be loaded in this session: {error}"
             ) from error
-        return build_cell(cell_spec(package), synapses=synapses)
+        return build_cell(package.to_spec(), synapses=synapses)
 
 
 @contextmanager

@@ -209,6 +209,19 @@ class Package:
                 "and pass trust=True (on the command line --trust) if you trust them."
             )
 
+    def to_spec(self) -> dict:
+        """What a worker needs to build the cell, ready for JSON; TrustError as `check_trusted`."""
+        self.check_trusted()
+        return {
+            "model": self.name,
+            "folder": str(self.folder),
+            "template": self.template,
+            "content_sha256": self.content_sha256,
+            "gid": self.gid,
+            "celsius": self.celsius,
+            "renamed": dict(self.renamed),
+        }
+
     def check_section(self, name: str) -> None:
         """Refuse a section, such as ``dend[12]``, that the simulated cell does not have."""
         part, _, number = name.rstrip("]").partition("[")

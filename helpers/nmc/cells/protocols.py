@@ -18,7 +18,6 @@ from numpy.typing import ArrayLike
 from scipy.interpolate import PchipInterpolator
 
 from nmc.cells import mechanisms
-from nmc.cells.build import cell_spec
 from nmc.cells.mechanisms import run_cached
 from nmc.cells.package import AnyModel, Package, as_package
 from nmc.cells.settings import (
@@ -171,7 +170,7 @@ def drive(
     if window[1] > tstop:
         raise ProtocolError(f"window_ms: {window} reaches beyond the end, {tstop:g} ms.")
     params = {
-        "cell": {**cell_spec(package), "celsius": _celsius(package, run["celsius"])},
+        "cell": {**package.to_spec(), "celsius": _celsius(package, run["celsius"])},
         "stimuli": [one.plain() for one in found],
         "record": {"v_mV": "soma[0](0.5).v", **record},
         "tstop_ms": tstop,

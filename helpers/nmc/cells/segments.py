@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from nmc.cells.build import cell_spec, template_names
+from nmc.cells.build import template_names
 from nmc.cells.known import file_hashes
 from nmc.cells.mechanisms import ported, run_cached
 from nmc.cells.package import SYNAPSES, AnyModel, Package, as_package, read_package
@@ -51,7 +51,7 @@ def locate_segments(model: AnyModel, *, trust: bool = False) -> pd.DataFrame:
         The package may not run or cannot be read, or its cell not be built.
     """
     package = as_package(model, trust=trust)
-    task, params = "nmc.cells.build:list_segments", {"cell": cell_spec(package)}
+    task, params = "nmc.cells.build:list_segments", {"cell": package.to_spec()}
     meta, arrays = run_cached(task, params, [package], progress=False)
     table = pd.DataFrame(arrays)
     table["section"] = np.array(meta["sections"])[table["section"].astype(int)]

@@ -17,7 +17,6 @@ from scipy.stats import t as student
 from tqdm.contrib.concurrent import thread_map
 
 from nmc import child, names
-from nmc.cells.build import cell_spec
 from nmc.cells.mechanisms import run_cached
 from nmc.cells.package import AnyModel, as_package
 from nmc.cells.settings import SynapseSettings, check_synaptic, scale_synapses
@@ -246,7 +245,7 @@ def simulate_pair(
 
     def record(pre_cell: int):
         spec = to_spec(contacts[contacts["pre_cell"] == pre_cell])
-        params = {"cell": cell_spec(package), "contacts": spec, **settings}
+        params = {"cell": package.to_spec(), "contacts": spec, **settings}
         return run_cached("nmc.circuit._neuron:run_pair", params, [package], synapses=True,
                           timeout_s=timeout_s)  # fmt: skip
 

@@ -15,7 +15,6 @@ import numpy as np
 import pandas as pd
 
 from nmc import names
-from nmc.cells.build import cell_spec
 from nmc.cells.measures import STEP_OVER_RHEOBASE
 from nmc.cells.mechanisms import rename_clashes
 from nmc.cells.package import AnyModel, Package, as_package, by_name
@@ -98,7 +97,7 @@ class CircuitPlan:
         """Everything the workers need, ready for JSON: cells, contacts, input."""
         contacts, inside = self.contacts.set_index("synapse"), self.contacts["pre"].to_numpy() >= 0
         return {
-            "cells": [cell_spec(self.packages[m]) for m in self._models],
+            "cells": [self.packages[m].to_spec() for m in self._models],
             "random_channels": [bool(self.packages[m].stochastic) for m in self._models],
             "contacts": to_spec(contacts[inside]),
             "background": to_spec(contacts[~inside]),

@@ -19,7 +19,6 @@ import pandas as pd
 from numba import njit
 from scipy.optimize import differential_evolution
 
-from nmc.cells.build import cell_spec
 from nmc.cells.measures import simulate_fi, simulate_rest
 from nmc.cells.mechanisms import run_cached
 from nmc.cells.package import AnyModel, Package, as_package
@@ -315,7 +314,7 @@ def compute_attenuation(model: AnyModel) -> pd.DataFrame:
         One row a segment: ``section``, ``x``, ``share``; ``attrs`` say the origin.
     """
     package = as_package(model)
-    params = {"cell": cell_spec(package), "v_init_mV": -70.0, "dt_ms": 0.1}
+    params = {"cell": package.to_spec(), "v_init_mV": -70.0, "dt_ms": 0.1}
     meta, arrays = run_cached("nmc.circuit._neuron:run_attenuation", params, [package])
     sections = np.array(meta["sections"])[arrays["section"]]
     table = pd.DataFrame({"section": sections, "x": arrays["x"], "share": arrays["share"]})

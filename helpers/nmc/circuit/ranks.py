@@ -20,7 +20,6 @@ from pathlib import Path
 
 import numpy as np
 
-from nmc.cells.build import cell_spec
 from nmc.cells.by_hand import empty_folder
 from nmc.cells.mechanisms import rename_clashes
 from nmc.cells.package import Package, load_package
@@ -238,7 +237,7 @@ def _prepare(folder: Path, told: dict, trust: bool) -> tuple[list[str], list[dic
         copy = folder / _MECHANISMS / f"{library.parent.name}-{library.name}"
         write_bytes(copy, library.read_bytes())  # whatever lies there; one in use is kept by it
         copies.append(str(copy))
-    specs = dict(zip(places, map(cell_spec, packages), strict=True))
+    specs = dict(zip(places, [package.to_spec() for package in packages], strict=True))
     return copies, [specs[cell["folder"]] for cell in params["cells"]]
 
 
