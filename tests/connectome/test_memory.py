@@ -175,7 +175,7 @@ def _calls():
             ),
             "count_sides": (
                 sides.count_sides, indptr, short, room, 1 << 31, 16, np.zeros(16 * m, kind),
-                np.zeros((tasks, 18), np.int64),
+                np.zeros((tasks, 16 * (m + 1)), kind), np.zeros((tasks, 18), np.int64),
             ),
             "count_maximal": (
                 walks.count_maximal, indptr, indices, turned[0], into, n, n, tasks

@@ -119,17 +119,19 @@ def _count_sides(indptr: np.ndarray, indices: np.ndarray) -> tuple[np.ndarray, n
     columns, width, limit = COLUMNS, 4, MOST_IN_32_BITS
     with memory_for("the simplices of every connection"):
         start, short, room, own = walk_inputs(indptr, indices, indptr.size)
-        own += 8 * room[1] + 28 * room[0] * (room[0] // 64 + 1)
+        own += 8 * room[1] + 44 * room[0] * (room[0] // 64 + 1)
         _must_fit(own, room[0])
         while True:
-            sides = np.zeros(indices.size * columns + LINE, f"u{width}")
-            sides = sides[-sides.ctypes.data % LINE // width :][: indices.size * columns]
+            sides = _in_lines(indices.size * columns, width)
             own += columns * (room[1] + 2 * room[0] + 64 * 128) * sides.itemsize
             met = np.zeros((tasks(own), columns + 2), np.int64)
-            kernel.count_sides(start, short, room, limit // len(met), columns, sides, met)
+            tables = _in_lines(len(met) * (room[1] + 1) * columns, width).reshape(len(met), -1)
+            how = room, limit // len(met), columns
+            kernel.count_sides(start, short, *how, sides, tables, met)
             counts = met.sum(axis=0)
             if counts[-1]:
                 columns *= 2
+                del sides, tables  # as large as the next
             elif met.max() >= limit // len(met):
                 width, limit = 8, int(np.iinfo(np.int64).max)
             else:
@@ -137,6 +139,12 @@ def _count_sides(indptr: np.ndarray, indices: np.ndarray) -> tuple[np.ndarray, n
     must_hold("simplices", (counts[:2], [indptr.size - 1, indices.size]))
     counts = counts[: int(np.flatnonzero(counts).max(initial=0)) + 1]
     return sides.reshape(-1, columns)[:, : counts.size - 1], counts
+
+
+def _in_lines(size: int, width: int) -> np.ndarray:
+    """Return zeros of so many bytes each that begin where a line of memory does."""
+    zeros = np.zeros(size + LINE, f"u{width}")
+    return zeros[-zeros.ctypes.data % LINE // width :][:size]
 
 
 def count_reciprocal_in_simplices(connectome: Connectome) -> pd.DataFrame:

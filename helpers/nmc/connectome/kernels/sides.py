@@ -38,16 +38,19 @@ FIRST, BYTE = np.uint64(0xFFFF), np.uint64(0xFF)
 #: Numbers of 64 times 64 connections: a square, and a line of memory, so that those of all sizes
 #: of a connection do not compete for the same places of the cache.
 SQUARE = np.uint64(64 * 64 + 16)
+#: Whom three may follow is kept for sets of more than 64 after so many targets.
+DEPTHS = 4
 #: Numbers of a connection are asked for so many turns ahead.
 SOON = np.uint64(16)
 
 
 @njit(cache=True, parallel=True)
-def count_sides(indptr, indices, room, limit, columns, sides, met):
+def count_sides(indptr, indices, room, limit, columns, sides, tables, met):
     """Count, for every connection, the simplices of each dimension from 2 on it is part of.
 
     `sides` has `columns` numbers a connection (a multiple of 8), one a dimension from 1 on; all
-    tasks add to it, one at a time to the connections of a neuron.  `met` (tasks, columns + 2) are
+    tasks add to it, one at a time to the connections of a neuron, what they counted in `tables`
+    (tasks, columns times one more than connections among targets).  `met` (tasks, columns + 2) are
     the simplices of dimension 0, 1, …; its last is not 0 where there are larger ones than there are
     columns.  Then, and where one is `limit`, `sides` is no result.
     """
@@ -58,12 +61,11 @@ def count_sides(indptr, indices, room, limit, columns, sides, met):
     wide, levels = (room[0] + 63) >> 6, columns + 2
     all_ins, all_ids = np.empty_like(all_bits), np.empty((tasks, room[1] + 1), np.uint32)
     all_ranks = np.empty(all_bits.shape, np.uint32)
-    all_keep = np.empty((tasks, 2 * all_bits.shape[1]), np.uint64)
+    all_keep = np.empty((tasks, DEPTHS * all_bits.shape[1]), np.uint64)
     all_among = np.empty((tasks, 2, levels, wide), np.uint64)
     all_row = np.empty((tasks, 2 * wide), np.uint64)
     all_each = np.zeros((tasks, room[0]), np.uint64)
     all_own = np.zeros((tasks, room[0] * columns), np.uint64)
-    all_table = np.zeros((tasks, (room[1] + 1) * columns), sides.dtype)
     all_words = np.zeros((tasks, 9, max(levels, 64)), np.uint64)
     all_pairs = np.zeros((tasks, levels * SQUARE), sides.dtype)
     all_more = np.zeros((tasks, levels, levels, 64), sides.dtype)
@@ -73,7 +75,7 @@ def count_sides(indptr, indices, room, limit, columns, sides, met):
     for c in prange(tasks):
         inside, place, starts, edges = all_inside[c], all_place[c], all_starts[c], all_edges[c]
         bits, ins, ids, ranks = all_bits[c], all_ins[c], all_ids[c], all_ranks[c]
-        own, here, table = all_own[c], met[c], (all_table[c], np.uint64(columns))
+        own, here, table = all_own[c], met[c], (tables[c], np.uint64(columns))
         walked = all_among[c, 0], all_among[c, 1], all_words[c, 8], all_row[c], all_each[c]
         store = all_words[c, :8], all_pairs[c], all_more[c], all_totals[c], all_keeps[c]
         for v in range(c, n, tasks):
@@ -150,7 +152,7 @@ def _count_by_bits(depth, local, walked, table, met):
     words, _, bits, ins, ranks, keep = local
     among, left, path, rows, own = walked
     counts, columns = table
-    half, total, base = np.uint64(rows.size >> 1), ZERO, np.uint64(keep.size >> 1)
+    half, total, base = np.uint64(rows.size >> 1), ZERO, np.uint64(depth * (keep.size // DEPTHS))
     column = np.uint64(depth) + TWO
     for w in range(words):
         left[depth, w] = ZERO
@@ -178,7 +180,7 @@ def _count_by_bits(depth, local, walked, table, met):
                     first += after
                     most |= after
                     kept |= bit if between + after > ONE else ZERO
-                if depth == 1:
+                if depth < DEPTHS:
                     keep[base + at] = kept
             own[x] += first
             total += first
@@ -205,7 +207,7 @@ def _walk(local, walked, store, table, met):
     """
     words, _, bits, _, _, keep = local
     among, left, path, _, _ = walked
-    columns, totals, depth, half = np.int64(table[1]), store[3], 0, np.uint64(keep.size >> 1)
+    columns, totals, depth = np.int64(table[1]), store[3], 0
     while True:
         k = ZERO
         while k < words and left[depth, k] == ZERO:
@@ -221,8 +223,8 @@ def _walk(local, walked, store, table, met):
         path[depth] = x
         size, at = ZERO, x * words
         for w in range(words):
-            if depth < 2:
-                row = keep[np.uint64(depth) * half + at + w]
+            if depth < DEPTHS:
+                row = keep[np.uint64(depth * (keep.size // DEPTHS)) + at + w]
             else:
                 row = bits[at + w] & among[depth, w]
             among[depth + 1, w] = row
