@@ -7,13 +7,12 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-from nmc.connectome import cliques
+from nmc.connectome import cliques, kernels
 from nmc.connectome.cliques import (
     compute_euler_characteristic,
     compute_participation,
     count_simplices,
 )
-from nmc.connectome.kernels import simplices as kernel
 from nmc.connectome.motifs import count_triads
 from nmc.errors import ConnectomeError
 from numba import njit
@@ -75,12 +74,12 @@ def test_layers_that_contact_all_later_ones(layers, size):
 
 
 def test_bits_moved_together():
-    here = njit(lambda word, mask: kernel.extract(word, mask))
+    here = njit(lambda word, mask: kernels.extract(word, mask))
     rng = np.random.default_rng(1)
     words = [0, 1, 2**63, 2**64 - 1, *map(int, rng.integers(0, 2**64, 20, np.uint64))]
     for word, mask in product(words, words):
         digits = [d for d, m in zip(f"{word:064b}", f"{mask:064b}", strict=True) if m == "1"]
-        for way in (kernel._extract, here):
+        for way in (kernels._extract, here):
             assert way(np.uint64(word), np.uint64(mask)) == int("".join(digits) or "0", 2)
 
 

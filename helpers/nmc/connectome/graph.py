@@ -358,12 +358,9 @@ class Connectome:
 
 def canonical(adjacency: sparse.sparray) -> sparse.csr_array:
     """Return a square 0/1 matrix as bool CSR with sorted int32 indices and no stored zero."""
+    _must_fit(max(adjacency.shape), "neurons")  # before a row of each is made
     csr = sparse.csr_array(adjacency.astype(bool, copy=False))
-    for number, what in ((max(csr.shape), "neurons"), (csr.nnz, "connections")):
-        if number > MOST:
-            raise ConnectomeError(
-                f"{number:,} {what} are more than a connectome can number ({MOST:,}): take a part."
-            )
+    _must_fit(csr.nnz, "connections")
     if not csr.data.all():
         csr = csr.copy()
         csr.eliminate_zeros()
@@ -374,6 +371,13 @@ def canonical(adjacency: sparse.sparray) -> sparse.csr_array:
             (csr.data, csr.indices.astype(np.int32), csr.indptr.astype(np.int32)), csr.shape
         )
     return csr
+
+
+def _must_fit(number: int, what: str) -> None:
+    if number > MOST:
+        raise ConnectomeError(
+            f"{number:,} {what} are more than a connectome can number ({MOST:,}): take a part."
+        )
 
 
 def weighted(matrix: sparse.sparray | np.ndarray) -> tuple[sparse.csr_array, np.ndarray]:
