@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from statistics import median
 
@@ -106,6 +107,17 @@ SHORT: dict[tuple[str, str], str] = {
     "and was no faster four targets at a time or from the end of fewer partners; the rest follows "
     "the simplices",
 }
+#: Heading → the tasks in its table.
+GROUPS = {
+    "Reading a file": ("hdf5 raw", "hdf5 gzip", "hdf5 reopen"),
+    "Degrees, distances, random graphs": (
+        "degrees", "reciprocity", "distance", "rich club", "randomise", "offset map",
+        "general null",
+    ),
+    "Triangles, triads, paths": ("clustering", "common neighbours", "paths", "triads"),
+    "Simplices": ("simplices", "maximal simplices", "edge participation", "neighbourhoods"),
+    "All in one go": ("whole analysis",),
+}  # fmt: skip
 GROWTH = ("triads", "clustering", "paths", "simplices", "distance", "common neighbours")
 #: A way that takes longer than this is measured once only.
 LONG_S = 40.0
@@ -228,31 +240,27 @@ def markdown(results: dict) -> str:
     where = results["machine"]
     lines = [
         f"Measured on {where['processor']}, {where['cores']} cores, {where['memory_GB']:.0f} GB, "
-        f"{where['system']}, Python {where['python']}; every number is the median of "
-        f"{_fewest(results)} runs or more, or the one run of a way that takes longer than "
-        f"{LONG_S:.0f} s.",
-        "",
-        "| task | neurons | graph | way | runs | wall s | CPU s | peak MB "
-        "| times slower than nmc (wall) | from – to | (CPU) | goal |",
-        "|---|--:|---|---|--:|--:|--:|--:|--:|--:|--:|---|",
+        f"{where['system']}, Python {where['python']}; every number is the median of the runs "
+        f"that its row counts; a way that takes longer than {LONG_S:.0f} s is run once.",
     ]
     order = [*dict.fromkeys(t for t, _, _ in GOALS), *ALONE, *AT_LARGE]
-    rows = sorted(results["comparisons"], key=lambda r: (order.index(r["task"]), r["neurons"]))
+    rows = sorted(results["comparisons"], key=lambda r: (
+        order.index(r["task"]), r["neurons"], r["graph"]["sheets"]
+    ))  # fmt: skip
     large = [r for r in rows if r["neurons"] == LARGE]
     rows = [r for r in rows if r not in large]
-    for r in rows:
-        elsewhere = r.get("processor", where["processor"]) != where["processor"]
-        head = f"| {r['task']}{' *' if elsewhere else ''} | {r['neurons']:,} | {_graph(r)} | "
-        head += f"{r['tool']} |"
-        if "failed" in r:
-            lines.append(f"{head} | {r['failed']} | | | | | | {_goal(r, rows)} |")
-            continue
-        ratios = [_digits(r[k]) if k in r else "" for k in ("ratio_wall", "ratio_cpu")]
-        span = " – ".join(map(_digits, r.get("ratio_range", [])))
-        lines.append(
-            f"{head} {r['runs']} | {_digits(r['wall_s'])} | {_digits(r['cpu_s'])} | "
-            f"{r['peak_MB']:.0f} | {ratios[0]} | {span} | {ratios[1]} | {_goal(r, rows)} |"
-        )
+    grouped = {task for tasks in GROUPS.values() for task in tasks}
+    assert grouped >= {r["task"] for r in rows}, "a task without a group is not shown"
+    for group, tasks in GROUPS.items():
+        lines += [
+            "",
+            f"### {group}",
+            "",
+            "| task | neurons | graph (connections, simplices) | way | runs | wall s | CPU s "
+            "| peak MB | × nmc, wall | from – to | × nmc, CPU | goal |",
+            "|---|--:|---|---|--:|--:|--:|--:|--:|--:|--:|---|",
+            *(_row(r, rows, where) for r in rows if r["task"] in tasks),
+        ]
     others = sorted({r.get("processor", where["processor"]) for r in rows} - {where["processor"]})
     if others:
         lines += [
@@ -265,10 +273,17 @@ def markdown(results: dict) -> str:
     return "\n".join([*lines, *said]) + "\n"
 
 
-def _fewest(results: dict) -> int:
-    """Return how many runs any median is of; a long run stands alone."""
-    return min(
-        (r["runs"] for r in results["comparisons"] if r.get("wall_s", LONG_S) < LONG_S), default=0
+def _row(r: dict, rows: list[dict], where: dict) -> str:
+    elsewhere = r.get("processor", where["processor"]) != where["processor"]
+    head = f"| {r['task']}{' *' if elsewhere else ''} | {r['neurons']:,} | {_graph(r)} | "
+    head += f"{r['tool']} |"
+    if "failed" in r:
+        return f"{head} | {r['failed']} | | | | | | {_goal(r, rows)} |"
+    ratios = [_digits(r[k]) if k in r else "" for k in ("ratio_wall", "ratio_cpu")]
+    span = " – ".join(map(_digits, r.get("ratio_range", [])))
+    return (
+        f"{head} {r['runs']} | {_digits(r['wall_s'])} | {_digits(r['cpu_s'])} | "
+        f"{r['peak_MB']:.0f} | {ratios[0]} | {span} | {ratios[1]} | {_goal(r, rows)} |"
     )
 
 
@@ -277,11 +292,23 @@ def _digits(value: float) -> str:
 
 
 def _graph(r: dict) -> str:
-    """Say which graph a row was measured on."""
+    """Say which graph a row was measured on, and how large it is."""
     graph = r["graph"]
-    return (
-        f"{graph['sheets']}: {graph['connections']:,} connections, {graph['simplices']:,} simplices"
+    return f"{graph['sheets']} ({_short_count(graph['connections'])}, " + (
+        f"{_short_count(graph['simplices'])})"
     )
+
+
+def _short_count(count: int) -> str:
+    for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if count >= size:
+            return f"{count / size:.3g} {unit}"
+    return str(count)
+
+
+def _by_graph(rows: list[dict], say: Callable[[dict], str]) -> str:
+    """Join what is said of one way on several graphs."""
+    return " and ".join(f"{say(r)} on {r['graph']['sheets']} graph" for r in rows)
 
 
 def _goal(r: dict, rows: list[dict]) -> str:
@@ -309,36 +336,50 @@ def _goal(r: dict, rows: list[dict]) -> str:
     return "; ".join(said)
 
 
+def _of_one_way(rows: Iterable[dict]) -> list[list[dict]]:
+    """Group the rows of one task, size and way, which were measured on several graphs."""
+    found: dict[tuple, list[dict]] = {}
+    for r in rows:
+        found.setdefault((r["task"], r["neurons"], r["tool"]), []).append(r)
+    return list(found.values())
+
+
 def _faster(rows: list[dict]) -> list[str]:
     """Name every peer that is faster in its row, and why."""
     named = [
-        f"- {r['task']}: {r['tool']} takes {_digits(1 / r['ratio_wall'])} times less; "
-        + WHY.get(r["tool"], "it does this better")
-        for r in rows
-        if r.get("ratio_wall", 1) < 1
+        f"- {like[0]['task']}: {like[0]['tool']} takes "
+        f"{_by_graph(like, lambda r: _digits(1 / r['ratio_wall']) + ' times less')}; "
+        + WHY.get(like[0]["tool"], "it does this better")
+        for like in _of_one_way(r for r in rows if r.get("ratio_wall", 1) < 1)
     ]
     if not named:
         return ["", "No peer is faster in any row."]
-    return ["", "Faster than this package are:", "", *(f"{line}." for line in named)]
+    return ["", "### Where others are faster, or a goal is missed", "",
+            "Faster than this package are:", "", *(f"{line}." for line in named)]  # fmt: skip
 
 
 def _short(rows: list[dict]) -> list[str]:
     """Name every goal that is missed, and why."""
+    missed = (r for r in rows if r.get("goal") and r.get("ratio_wall", np.inf) < r["goal"])
     named = [
-        f"- {r['task']} ({_graph(r)}): {_digits(r['ratio_wall'])} times {r['tool']}, to be "
-        f"{_digits(r['goal'])}; {SHORT.get((r['task'], r['tool']), 'the reason is not known')}"
-        for r in rows
-        if r.get("goal") and r.get("ratio_wall", np.inf) < r["goal"]
+        f"- {like[0]['task']} of {like[0]['neurons']:,} neurons: "
+        f"{_by_graph(like, lambda r: _digits(r['ratio_wall']) + ' times')}, to be "
+        f"{_digits(like[0]['goal'])} times {like[0]['tool']}; "
+        + SHORT.get((like[0]["task"], like[0]["tool"]), "the reason is not known")
+        for like in _of_one_way(missed)
     ]
     return ["", "Short of its goal is:", "", *(f"{line}." for line in named)] if named else []
 
 
 def _mixing(rows: list[dict]) -> list[str]:
     """Say how well the randomisations mix."""
-    said = [f"{r['tool']} {r['in_place']:.1%}" for r in rows if "in_place" in r]
+    said = [
+        f"{like[0]['tool']} {_by_graph(like, lambda r: format(r['in_place'], '.1%'))}"
+        for like in _of_one_way(r for r in rows if "in_place" in r)
+    ]
     if not said:
         return []
-    return ["", f"Connections still in place after ten rounds of trades: {', '.join(said)}."]
+    return ["", f"Connections still in place after ten rounds of trades: {'; '.join(said)}."]
 
 
 def _first(rows: list[dict]) -> list[str]:
@@ -346,6 +387,8 @@ def _first(rows: list[dict]) -> list[str]:
     commits = sorted({r["commit"] for r in rows if "commit" in r})
     older = "".join(f" CPU s at commit {commit} |" for commit in commits)
     lines = [
+        "",
+        "### First minutes, and a larger graph",
         "",
         f"| first minutes | runs | wall s | CPU s |{older} goal |",
         f"|---|--:|--:|--:|{'--:|' * len(commits)}---|",
@@ -382,7 +425,8 @@ def _growth(results: dict) -> list[str]:
     lines = []
     if results.get("growth"):
         sizes = " | ".join(f"{n:,}" for n in SIZES)
-        lines += ["", f"| CPU seconds by neurons | {sizes} | exponent |",
+        lines += ["", "### How the work grows", "",
+                  f"| CPU seconds by neurons | {sizes} | exponent |",
                   "|---|" + "--:|" * (len(SIZES) + 1)]  # fmt: skip
         for g in results["growth"]:
             cells = " | ".join(f"{r['cpu_s']:.2g}" if "cpu_s" in r else "–" for r in g["rows"])
