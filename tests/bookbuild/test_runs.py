@@ -164,6 +164,36 @@ def test_a_build_that_is_ended_ends_its_chapters(toy, tree):
     assert not alive
 
 
+def test_a_second_build_waits_for_the_first_and_says_so(toy, tree):
+    started, go_on = toy.root / "started", toy.root / "go-on"
+    code = (
+        f"import pathlib, time\npathlib.Path({str(started)!r}).touch()\n"
+        f"while not pathlib.Path({str(go_on)!r}).exists(): time.sleep(0.1)"
+    )
+    toy.chapter("one", f"# One\n\n```{{code-cell}} ipython3\n{code}\n```\n")
+    command = [*COMMAND, "--root", str(toy.root)]
+    pipes = {"cwd": ROOT, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    with (
+        subprocess.Popen([*command, "book", "--source", tree], **pipes) as first,
+        subprocess.Popen([*command, "book", "--help"], **pipes) as asked,
+    ):
+        while not started.exists():
+            assert first.poll() is None
+            time.sleep(0.1)
+        assert asked.wait(timeout=60) == 0, "help is no build"
+        with subprocess.Popen(
+            [*command, "chapter", "book/one", "--source", tree], **pipes
+        ) as second:
+            assert "Another build is at work" in second.stdout.readline()
+            time.sleep(1)
+            assert second.poll() is None
+            go_on.touch()
+            told = second.communicate(timeout=300)[0]
+        assert first.wait(timeout=300) == 0, first.stdout.read()
+    assert second.returncode == 0, told
+    assert "1 chapters, 0 to run" in told, "what the first build ran is there"
+
+
 def ran_again_fails(toy, tree) -> bool:
     try:
         ran(toy, tree)
@@ -198,6 +228,7 @@ def test_the_page_follows_the_helper_and_a_broken_assert_turns_the_build_red(toy
     done = run_book(toy, tree)
     assert done.returncode == 1
     assert "AssertionError" in done.stderr and "book/one.md" in done.stderr
+    assert done.stderr.splitlines()[-1] == "1 of 2 chapters failed: book/one"
 
 
 def test_a_warning_of_the_book_is_an_error(toy, tree):

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import click
 import pandas as pd
+from locket import LockError, lock_file
 from myst_nb.core.utils import coalesce_streams
 from nbformat import NotebookNode
 from nmc.cli.files import READ_BY_CHAPTERS
@@ -41,13 +42,23 @@ def main(context: click.Context, root: Path, build: str) -> None:
     context.obj = Project(root.resolve(), build_name=build)
 
 
-def _full_source(_context, _option, source: str) -> str:
-    """Check the source before anything runs, and write its folders out in full."""
+def _full_source(context: click.Context, _option, source: str) -> str:
+    """Check the source before anything runs, and write its folders out in full.
+
+    Whoever takes a source builds: wait until no other build of this folder is at work.
+    """
     full = source_identity(source)
     try:
         trees(full)
     except SourceError as error:
         raise click.BadParameter(str(error)) from error
+    context.obj.runs.mkdir(parents=True, exist_ok=True)
+    place = str(context.obj.runs / "build.lock")
+    try:
+        context.with_resource(lock_file(place, timeout=0))
+    except LockError:
+        click.echo(f"Another build is at work in {context.obj.root}: this one waits until it ends.")
+        context.with_resource(lock_file(place))
     return full
 
 

@@ -139,7 +139,8 @@ def execute_stale(
             store.cache.match_cache_notebook(page.notebook)
         except KeyError:  # captions or other looks have changed since
             store.keep(page)
-    failures, stop = [], Event()
+    failures: dict[str, str] = {}
+    stop = Event()
     with ThreadPoolExecutor(max(1, jobs)) as pool:
         run = partial(execute, source=source, folder=project.runs, data_cache=data_cache, stop=stop)
         runs = {pool.submit(run, one): one for one in stale}
@@ -149,7 +150,7 @@ def execute_stale(
                 try:
                     pages[chapter] = page = done.result()
                 except BookError as error:  # said at once: the others may take long
-                    failures.append(str(error))
+                    failures[chapter.name] = str(error)
                     click.echo(f"  {'FAILED':>8}  {chapter.name}\n{error}")
                 else:
                     store.keep(page)
@@ -158,7 +159,8 @@ def execute_stale(
             stop.set()
             pool.shutdown(wait=False, cancel_futures=True)
     if failures:
-        raise BookError("\n\n".join(failures))
+        named = f"{len(failures)} of {len(chapters)} chapters failed: {', '.join(failures)}"
+        raise BookError("\n\n".join([*failures.values(), named]))
     return store, [pages[one] for one in chapters]
 
 
