@@ -141,7 +141,8 @@ def compute_bursts(
 
 
 V_INIT_MV, THRESHOLD_MV, SAMPLING_MS = -70.0, -20.0, 0.5
-TSTOP_MS, DT_MS = 500.0, 0.05
+TSTOP_MS: float = 500.0
+DT_MS: float = 0.05
 MODES = ("fixed", "converged")
 #: `benchmarks/circuit.py` measures what it costs and how far its spikes are from tighter ones'.
 VARIABLE = {"atol": 1e-4, "max_order": 5}

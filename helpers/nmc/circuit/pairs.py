@@ -37,7 +37,7 @@ _LARGEST_SEED = 40_000  # times 100,000 and a trial, it still fits the generator
 _RESAMPLES = 10_000
 
 #: Column here → column of `nmc.load_pathways` without ``_mean…`` and its unit.
-SHEET = {
+SHEET: dict[str, tuple[str, str]] = {
     "amplitude_mV": ("psp_amplitude", "mV"),
     "cv": ("cv_psp_amplitude", ""),
     "failures_percent": ("failures", "percent"),

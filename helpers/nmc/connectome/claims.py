@@ -118,7 +118,8 @@ CHECKS: dict[str, tuple[str, str | None, Callable]] = {
 
 
 #: Random graphs of each kind whose triads are counted, and how many standard errors are allowed.
-DRAWS, ERRORS = 24, 4.0
+DRAWS: int = 24
+ERRORS: float = 4.0
 
 
 def compare_nulls(model: str = "er") -> pd.DataFrame:
