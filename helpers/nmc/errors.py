@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sized
 from difflib import get_close_matches
 from numbers import Integral, Real
 from types import UnionType
@@ -148,12 +148,16 @@ class FigureError(NMCError, ValueError):
 
 
 def misfit(call: Callable, args: tuple, options: Mapping[str, Any], error: Exception) -> str:
-    """Say which argument is of another kind than its annotation, or lacks a column; or nothing."""
+    """Say which argument is of another kind than its annotation, lacks a column or holds nothing.
+
+    Tables in a mapping, such as title → table, are looked at, too.  Empty where nothing is wrong.
+    """
     try:
         given = inspect.signature(call).bind(*args, **options).arguments
     except TypeError:  # an argument too few or too many: Python says it well
         return ""
     scope, lacking = inspect.unwrap(call).__globals__, ""
+    named = re.findall(r"'(\w+)'", str(error)) if isinstance(error, KeyError) else []
     for name, value in given.items():
         one = inspect.signature(call).parameters[name]
         several: Mapping[Any, Iterable] = {one.VAR_POSITIONAL: value, one.VAR_KEYWORD: ()}
@@ -163,14 +167,27 @@ def misfit(call: Callable, args: tuple, options: Mapping[str, Any], error: Excep
             if text or not isinstance(part, tuple(kinds)):
                 takes = sorted(_SAID.get(kind.__name__, kind.__name__) for kind in kinds)
                 return f"{name} takes {' or '.join(takes)}, not {type(part).__name__}"
-            named = re.findall(r"'(\w+)'", str(error)) if isinstance(error, KeyError) else []
-            if none := [n for n in named if n not in getattr(part, "columns", named)]:
-                lacking = f"{name} has no {', '.join(map(repr, none))}"
+            members = list(part.values()) if isinstance(part, Mapping) else []
+            for member in members:
+                inner = _kinds(str(one.annotation), scope, type(member), members=True)
+                if inner and not isinstance(member, tuple(inner)):
+                    takes = sorted(_SAID.get(kind.__name__, kind.__name__) for kind in inner)
+                    return f"{name} is of {' or '.join(takes)}, not {type(member).__name__}"
+            for table in (part, *members):
+                if none := [n for n in named if n not in getattr(table, "columns", named)]:
+                    lacking = f"{name} has no {', '.join(map(repr, none))}"
+            if isinstance(part, Sized) and not len(part) and not isinstance(part, str):
+                lacking = lacking or f"{name} holds nothing"
     return lacking
 
 
-def _kinds(annotation: Any, scope: dict[str, Any], given: type) -> set[type]:
-    """Return the classes that an annotation allows; numbers of NumPy are numbers."""
+def _kinds(
+    annotation: Any, scope: dict[str, Any], given: type, *, members: bool = False
+) -> set[type]:
+    """Return the classes that an annotation allows, or a mapping's `members`.
+
+    Numbers of NumPy are numbers.
+    """
     if isinstance(annotation, str):
         try:
             annotation = eval(annotation, scope)
@@ -181,6 +198,10 @@ def _kinds(annotation: Any, scope: dict[str, Any], given: type) -> set[type]:
             return {kind for kind in given.__mro__ if kind.__name__ == last} or {type(last, (), {})}
     origin = get_origin(annotation)
     if origin in (Union, UnionType):
-        return {kind for one in get_args(annotation) for kind in _kinds(one, scope, given)}
+        each = (_kinds(one, scope, given, members=members) for one in get_args(annotation))
+        return set().union(*each)
+    if members:
+        is_mapping = isinstance(origin, type) and issubclass(origin, Mapping)
+        return _kinds(get_args(annotation)[-1], scope, given) if is_mapping else set()
     kind = {int: Integral, float: Real, Any: object}.get(annotation, origin or annotation)
     return {kind if isinstance(kind, type) else object}

@@ -68,9 +68,11 @@ def test_draws_on_the_given_axes(connectome, name):
 
 def test_values_reach_the_figure(connectome):
     profile = nmc.compute_distance_profile(connectome, bin_um=100)
-    ax = plots.plot_distance(profile, least_pairs=1)
+    ax = plots.plot_distance(profile)
     x, y = ax.lines[0].get_data()
-    assert np.allclose(y, 100 * profile["probability"]) and x[0] == 50
+    many = profile[profile["pairs"] >= 30]
+    assert len(many) and np.allclose(y, 100 * many["probability"])
+    assert np.allclose(x, many["from_um"] + 50)
     plt.close(ax.figure)
 
 
@@ -85,7 +87,9 @@ def test_triads_a_null_never_showed_have_no_point(connectome):
 
 
 def test_many_types_stand_in_two_columns_and_none_is_left_out():
-    table = pd.DataFrame({"mtype": names.MTYPES, "in_degree": range(55)})
+    layers = [names.layer_of(mtype) for mtype in names.MTYPES]
+    table = pd.DataFrame({"mtype": names.MTYPES, "layer": layers, "in_degree": range(55)})
+    table["excitatory"] = True
     axes = plots_topology.plot_degrees_by_type(table).figure.axes
     shown = [label.get_text() for ax in axes for label in ax.get_yticklabels()]
     assert len(axes) == 2 and shown == sorted(names.MTYPES)

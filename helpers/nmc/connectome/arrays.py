@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -12,25 +12,8 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from nmc.errors import ConnectomeError
+from nmc.errors import ConnectomeError, UnknownNameError
 from nmc.numbers import as_count, as_generator, as_number
-
-
-def check_connectome(what, *, least: int = 0) -> None:
-    """Refuse what is no connectome, or one of fewer neurons than `least`."""
-    if hasattr(what, "adjacency") and hasattr(what, "neurons"):
-        if len(what.neurons) < least:
-            raise ConnectomeError("There is no neuron to draw: choose a part that has some.")
-        return
-    if isinstance(what, str):
-        raise ConnectomeError(
-            f"{what!r} is a name, not a Connectome: load it first, nmc.load_connectome({what!r})."
-        )
-    raise ConnectomeError(
-        f"A {type(what).__name__} is no Connectome; nmc.load_connectome and "
-        "nmc.default_connectome return one."
-    )
-
 
 #: A whole number, and what draws numbers or its seed, that a call is given, checked.
 given_count = partial(as_count, error=ConnectomeError)
@@ -47,39 +30,15 @@ def given_width(value: float, where: str, *, finite: bool = True) -> float:
     return width
 
 
-def check_table(table, columns: Iterable[str], maker: str, *, least: int = 0) -> None:
-    """Refuse a table that is not the one `maker` returns, or has fewer rows than `least`."""
-    if not isinstance(table, pd.DataFrame):
-        raise ConnectomeError(f"This takes the table of {maker}, not a {type(table).__name__}.")
-    lacking = [column for column in columns if column not in table]
-    if lacking:
-        raise ConnectomeError(
-            f"The table has no column {', '.join(map(repr, lacking))}; this takes that of {maker}."
-        )
-    if len(table) < least:
-        raise ConnectomeError("The table has no row to draw.")
-
-
-def check_named(tables, what: str) -> None:
-    """Refuse what is no mapping of titles to something, or an empty one."""
-    if not isinstance(tables, Mapping) or not tables:
-        raise ConnectomeError(f"This takes a dict of title → {what}, one at least.")
-
-
-def listed(given, what: str) -> list:
+def listed(given: Any) -> list:
     """Return several things as a list; a name or a path alone is a list of one."""
-    if isinstance(given, str | Path):
-        return [given]
-    if not isinstance(given, Iterable):
-        raise ConnectomeError(f"This takes a list of {what}, not {given!r}.")
-    return list(given)
+    return [given] if isinstance(given, str | Path) else list(given)
 
 
-def check_choice(value, what: str, choices: Iterable) -> None:
+def check_choice(what: str, value: Any, choices: Iterable) -> None:
     """Refuse what is none of a few choices."""
-    choices = list(choices)
-    if not any(value is one or (type(value) is type(one) and value == one) for one in choices):
-        raise ConnectomeError(f"{what} is {_words(choices)}, not {value!r}.")
+    if value not in list(choices):
+        raise UnknownNameError.of(what, value, map(str, choices))
 
 
 def chosen_neurons(chosen, n: int) -> np.ndarray:
@@ -111,11 +70,6 @@ def finite(positions: np.ndarray) -> np.ndarray:
     return positions
 
 
-def _words(choices: list) -> str:
-    *most, last = map(repr, choices)
-    return f"{', '.join(most)} or {last}" if most else last
-
-
 #: What the tasks of one kernel may take together for their own work, in bytes.
 ROOM_BYTES = 1 << 29
 #: Groups of neurons at most: measures by pathway keep the square of their number.
@@ -124,7 +78,6 @@ MOST_GROUPS = 1000
 
 def graph_of(connectome) -> tuple[np.ndarray, np.ndarray]:
     """Return the connections as CSR arrays, rows presynaptic, targets ascending; checked."""
-    check_connectome(connectome)
     adjacency = connectome.adjacency
     if not adjacency.has_canonical_format:
         adjacency = adjacency.copy()

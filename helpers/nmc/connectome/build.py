@@ -10,11 +10,11 @@ connection, are kept where they are asked for or the file has them.  What is no 
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
-from xml.etree import ElementTree
 
 import numpy as np
 import pandas as pd
@@ -22,6 +22,7 @@ from scipy import sparse
 
 from nmc import names
 from nmc.child import run_child
+from nmc.connectome.export import library
 from nmc.connectome.graph import COUNTS, POSITION, Connectome, Coverage, canonical, weighted
 from nmc.data.files import given_path
 from nmc.errors import ConnectomeError, FormatError, MissingFileError, UnknownNameError
@@ -184,18 +185,22 @@ def from_networkx(graph: networkx.DiGraph, *, name: str = "") -> Connectome:
     name : str
         What to call it in a figure; default the graph's.
     """
-    if not (hasattr(graph, "is_directed") and hasattr(graph, "nodes")):
-        raise ConnectomeError(f"A {type(graph).__name__} is no networkx graph.")
     if not graph.is_directed():
         raise ConnectomeError("The graph has no direction; graph.to_directed() makes both.")
-    edges = graph.edges(data="weight")
-    return _from_graph(
-        {v: graph.nodes[v] for v in graph.nodes},
-        [(a, b) for a, b, _ in edges],
-        [value for _, _, value in edges],
-        name or graph.graph.get("name", "") or "connectome",
-        numbered=range(len(graph)),
-    )
+    # What GraphML says of all nodes and edges that say nothing themselves.
+    usual = graph.graph.get("node_default", {})
+    weight = graph.graph.get("edge_default", {}).get("weight")
+    table = pd.DataFrame([{**usual, **data} for _, data in graph.nodes(data=True)])
+    table = table.reindex(range(len(graph)))
+    if [str(v) for v in graph] != [str(i) for i in range(len(graph))]:
+        table["node"] = list(graph)
+    number = {v: i for i, v in enumerate(graph)}
+    edges = list(graph.edges(data="weight", default=weight))
+    ends = np.array([(number[a], number[b]) for a, b, _ in edges], int).reshape(-1, 2)
+    values = [value for *_, value in edges]
+    known = bool(values) and all(value is not None for value in values)
+    name = name or str(graph.graph.get("name", "")) or "connectome"
+    return _from_table(table, *ends.T, name, np.array(values) if known else None)
 
 
 def from_parquet(folder: str | Path) -> Connectome:
@@ -238,51 +243,19 @@ def from_graphml(path: str | Path) -> Connectome:
     Parameters
     ----------
     path : str or Path
-        Data of nodes become columns; ids that are not 0 … N−1 stand in a column ``node``. Where
-        every edge has a ``weight``, weights are kept.
+        Data of nodes become columns, as `from_networkx` takes them.
     """
     path = _existing(path)
-    read = {
-        "int": int, "long": int, "float": float, "double": float,
-        "boolean": lambda text: text.strip().lower() == "true",
-    }  # fmt: skip
-    keys: dict[str, tuple[str, Callable]] = {}
-    usual: dict[str, dict[str, str]] = {"node": {}, "edge": {}}
-    nodes: dict[str, dict] = {}
-    ends, values, name = [], [], ""
+    networkx = library("networkx")
     try:
-        for event, item in ElementTree.iterparse(path, ("start", "end")):
-            tag = item.tag.rpartition("}")[2]
-            if event == "start":
-                if tag == "graph":
-                    name = item.get("id") or path.stem
-                    if item.get("edgedefault") != "directed":
-                        raise FormatError(f"{path.name}: the graph has no direction.")
-                continue
-            if tag == "key":
-                kind = read.get(item.get("attr.type"), str)
-                keys[item.get("id")] = item.get("attr.name") or item.get("id"), kind
-                text, of = item.findtext("{*}default"), item.get("for", "all")
-                for one in usual if of == "all" else usual.keys() & {of}:
-                    usual[one] |= {} if text is None else {item.get("id"): text}
-            elif tag in usual:
-                found = usual[tag] | {d.get("key"): d.text or "" for d in item}
-                data = {keys[k][0]: keys[k][1](text) for k, text in found.items() if k in keys}
-                if tag == "edge":
-                    ends.append((item.get("source"), item.get("target")))
-                    values.append(data.get("weight"))
-                elif item.get("id") in nodes:
-                    raise FormatError(f"{path.name} has the node {item.get('id')!r} twice.")
-                else:
-                    nodes[item.get("id")] = data
-                item.clear()
-        if not name:
-            raise FormatError(f"{path.name} is no GraphML: it holds no graph.")
-        return _from_graph(nodes, ends, values, name, numbered=map(str, range(len(nodes))))
-    except ConnectomeError:
-        raise
-    except (ElementTree.ParseError, ValueError, LookupError, TypeError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a key without a type is taken for a text
+            graph = networkx.read_graphml(path)
+    except Exception as error:  # of whatever kind: only networkx is at work
         raise FormatError(f"{path.name} is no GraphML that can be read: {error}.") from error
+    if not graph.is_directed():
+        raise FormatError(f"{path.name}: the graph has no direction.")
+    return from_networkx(graph, name=str(graph.graph.get("name", path.stem)))
 
 
 def from_sonata(config: str | Path, population: str | None = None) -> Connectome:
@@ -335,19 +308,6 @@ def _table(what: pd.DataFrame | str | Path) -> pd.DataFrame:
     except Exception as error:  # of whatever kind: only pandas and pyarrow are at work
         said = str(error).strip().splitlines() or [type(error).__name__]
         raise FormatError(f"{path.name} cannot be read as a table: {said[0]}.") from error
-
-
-def _from_graph(
-    nodes: dict, ends: list[tuple], values: list, name: str, numbered: Iterable
-) -> Connectome:
-    """Make a connectome of nodes with attributes and edges that name them."""
-    table = pd.DataFrame(list(nodes.values()), index=range(len(nodes)))
-    if list(nodes) != list(numbered):
-        table["node"] = list(nodes)
-    number = {v: i for i, v in enumerate(nodes)}
-    rows = np.array([(number[a], number[b]) for a, b in ends], int).reshape(-1, 2)
-    known = bool(values) and all(value is not None for value in values)
-    return _from_table(table, *rows.T, name, np.array(values) if known else None)
 
 
 def _from_table(

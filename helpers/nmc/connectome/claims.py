@@ -191,7 +191,7 @@ def check_connectome_claims(
     if claims is None:
         claims = [k.split("/", 1)[1] for k in published.claims() if k.startswith("connectome/")]
     rows, loaded = {}, {}
-    for name in listed(claims, "names of claims"):
+    for name in listed(claims):
         claim = published.claim(f"connectome/{name}")
         rows[claim.key] = _row(claim)
         if name not in CHECKS:

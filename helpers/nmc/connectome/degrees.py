@@ -259,7 +259,7 @@ def compute_hubs(
     pandas.DataFrame
         Rows of the degree table (`compute_degrees`) of the hubs, largest first.
     """
-    check_choice(kind, "What hubs are ranked by", ("degree", "in_degree", "out_degree"))
+    check_choice("degree", kind, ("degree", "in_degree", "out_degree"))
     if not isinstance(share, Real) or not 0 < share <= 1:
         raise ConnectomeError(f"The share of hubs lies above 0 and at most at 1, not {share!r}.")
     table = compute_degrees(connectome)

@@ -12,7 +12,6 @@ import pandas as pd
 from nmc.connectome.arrays import (
     blank_unknown,
     check_choice,
-    check_connectome,
     finite,
     given_width,
     graph_of,
@@ -70,7 +69,6 @@ def compute_distance_profile(
     .. [1] Perin, Berger and Markram (2011), PNAS 108:5419; Gal et al. (2017), Nat Neurosci
        20:1004.
     """
-    check_connectome(connectome)
     bin_um = given_width(bin_um, "bin_um")
     codes, labels = _groups(connectome, by)
     x, y, z = _coordinates(connectome, axis)
@@ -110,7 +108,6 @@ def compute_pathway_probability(
         ``probability`` (0 … 1), ``standard_error``. NaN without pairs, and where the
         connectome's coverage lacks the block.
     """
-    check_connectome(connectome)
     within_um = given_width(within_um, "within_um", finite=False)
     codes, labels = _groups(connectome, by)
     xyz = _coordinates(connectome, "3d")
@@ -130,7 +127,7 @@ def _groups(connectome, by: str | None) -> tuple[np.ndarray, list]:
 
 def _coordinates(connectome, axis: str) -> _Places:
     """Return three coordinates, zeros for those the kind of distance leaves out."""
-    check_choice(axis, "Distance", AXES)
+    check_choice("kind of distance", axis, AXES)
     neurons = connectome.neurons
     x, y, z = (
         finite(neurons[c].to_numpy(np.float64, copy=True))
@@ -199,7 +196,6 @@ def compute_offset_map(
         postsynaptic above the presynaptic soma; negative is deeper), ``pairs``,
         ``connections``, ``probability`` (NaN without pairs).
     """
-    check_connectome(connectome)
     bin_um = given_width(bin_um, "bin_um")
     aside_um, up_um = given_width(aside_um, "aside_um"), given_width(up_um, "up_um")
     if aside_um * up_um / bin_um**2 > _MOST_BINS:

@@ -14,7 +14,7 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from nmc.code_hash import code_hash
-from nmc.connectome.arrays import check_choice, check_connectome, check_table, listed
+from nmc.connectome.arrays import check_choice, listed
 from nmc.connectome.cliques import count_simplices
 from nmc.connectome.degrees import compute_degrees, compute_modularity, compute_reciprocity
 from nmc.connectome.distance import compute_distance_profile
@@ -91,7 +91,7 @@ DEFAULT = ("size", "degrees", "reciprocity", "distance", "clustering", "triads",
 
 def check_names(measures: Iterable[str]) -> tuple[str, ...]:
     """Return the measures' names; an unknown one is an error that suggests the nearest."""
-    measures = tuple(listed(measures, "names of measures"))
+    measures = tuple(listed(measures))
     for name in measures:
         if not isinstance(name, str) or name not in MEASURES:
             raise UnknownNameError.of("measure", name, MEASURES)
@@ -111,7 +111,6 @@ def compute_summary(connectome: Connectome, measures: Iterable[str] = DEFAULT) -
     dict
         Column name → number.
     """
-    check_connectome(connectome)
     row: dict = {}
     for name in check_names(measures):
         row |= MEASURES[name](connectome)
@@ -159,7 +158,7 @@ def compute_ensemble(
     """
     if instances is None:
         instances = instance_keys(source=source)
-    wanted = listed(instances, "keys or paths")
+    wanted = listed(instances)
     if not wanted:
         raise MissingFileError("The source has no whole connectome instance to measure.")
     measures = check_names(measures)
@@ -192,8 +191,7 @@ def compute_spread(ensemble: pd.DataFrame, by: str = "kind") -> pd.DataFrame:
         Rows the groups, columns ``(measure, mean | std | count)``; std with n − 1, missing for
         a single instance.
     """
-    check_choice(by, "Instances are grouped by", ("kind", "group"))
-    check_table(ensemble, (by,), "nmc.compute_ensemble")
+    check_choice("grouping of instances", by, ("kind", "group"))
     numbers = ensemble.select_dtypes("number").columns
     return ensemble.groupby(by, sort=False)[list(numbers)].agg(["mean", "std", "count"])
 

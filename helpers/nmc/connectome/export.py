@@ -1,26 +1,22 @@
 """Ways out: a connectome as the objects and files that other tools read.
 
-What is no `Connectome`, or a place that cannot be written, is a `ConnectomeError`; a library that
-is not installed a `MissingLibraryError` that says how to get it.
+A place that cannot be written is a `ConnectomeError`; a library that is not installed a
+`MissingLibraryError` that says how to get it.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import asdict
 from importlib import import_module
-from itertools import zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING
-from xml.sax.saxutils import escape, quoteattr
+from typing import TYPE_CHECKING, Any
 
 import h5py
 import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from nmc.connectome.arrays import check_connectome
 from nmc.connectome.graph import POSITION, Connectome
 from nmc.data.files import given_path, written
 from nmc.errors import ConnectomeError, MissingLibraryError
@@ -44,7 +40,6 @@ def to_scipy(connectome: Connectome, dtype=bool, *, weights: bool = False) -> sp
     -------
     scipy.sparse.csr_array, shape (N, N)
     """
-    check_connectome(connectome)
     matrix = connectome.weight_matrix if weights else connectome.adjacency
     try:
         return matrix.astype(dtype, copy=True)
@@ -67,8 +62,7 @@ def to_networkx(connectome: Connectome) -> networkx.DiGraph:
     -------
     networkx.DiGraph
     """
-    check_connectome(connectome)
-    networkx = _library("networkx", "pip install networkx")
+    networkx = library("networkx")
     graph = networkx.DiGraph(name=connectome.name)
     graph.add_nodes_from(range(connectome.n_neurons))
     graph.add_edges_from(zip(*(ends.tolist() for ends in _ends(connectome)), strict=True))
@@ -89,8 +83,7 @@ def to_igraph(connectome: Connectome) -> igraph.Graph:
     igraph.Graph
         igraph is GPL, and no dependency of this package.
     """
-    check_connectome(connectome)
-    igraph = _library("igraph", "pip install igraph")
+    igraph = library("igraph")
     weights = connectome.weights
     return igraph.Graph(
         n=connectome.n_neurons,
@@ -118,7 +111,6 @@ def to_parquet(connectome: Connectome, folder: str | Path) -> Path:
     pathlib.Path
         The folder.
     """
-    check_connectome(connectome)
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -149,10 +141,12 @@ def to_parquet(connectome: Connectome, folder: str | Path) -> Path:
 
 
 def to_graphml(connectome: Connectome, path: str | Path) -> Path:
-    """Write a GraphML file, streamed: the neuron table's columns on nodes, weights on edges.
+    """Write a GraphML file by networkx: the neuron table's columns on nodes, weights on edges.
 
     Parameters
     ----------
+    connectome : Connectome
+        See `to_networkx`: of a whole microcircuit take a subset.
     path : str or Path
         The file to write.
 
@@ -163,8 +157,9 @@ def to_graphml(connectome: Connectome, path: str | Path) -> Path:
     """
     _check_plain(connectome, "GraphML")
     path = given_path(path, ConnectomeError)
-    with written(path, ConnectomeError) as draft, draft.open("w", encoding="utf-8") as out:
-        out.writelines(_graphml(connectome))
+    graph = to_networkx(connectome)
+    with written(path, ConnectomeError) as draft:
+        library("networkx").write_graphml(graph, draft)
     return path
 
 
@@ -194,7 +189,7 @@ def to_sonata(connectome: Connectome, folder: str | Path, population: str = "nmc
     for name in (population, *connectome.neurons):
         if not isinstance(name, str) or not name or "/" in name:
             raise ConnectomeError(f"SONATA needs names without '/', not {name!r}.")
-    libsonata = _library("libsonata", "pip install 'nmc[export]'")
+    libsonata = library("libsonata")
     folder = given_path(folder, ConnectomeError)
     edges = f"{population}__{population}__chemical"
     with written(folder / "nodes.h5", ConnectomeError) as draft:
@@ -263,45 +258,6 @@ def _sonata_group(file: h5py.File, place: str, what: str, n: int) -> h5py.Group:
     return group.create_group("0")
 
 
-def _graphml(connectome: Connectome) -> Iterator[str]:
-    columns = _plain_columns(connectome)
-    kinds = {name: _xml_type(connectome.neurons[name].dtype) for name in columns}
-    yield '<?xml version="1.0" encoding="utf-8"?>\n'
-    yield '<graphml xmlns="http://graphml.graphdrawing.org/xmlns">\n'
-    for name, kind in kinds.items():
-        key = quoteattr(name)
-        yield f'<key id={key} for="node" attr.name={key} attr.type="{kind}"/>\n'
-    weights = connectome.weights
-    if weights is not None:
-        kind = _xml_type(weights.dtype)
-        yield f'<key id="edge weight" for="edge" attr.name="weight" attr.type="{kind}"/>\n'
-    yield f'<graph id={quoteattr(connectome.name)} edgedefault="directed">\n'
-    for i, values in enumerate(zip(*columns.values(), strict=True)):
-        parts = (
-            f"<data key={quoteattr(name)}>{escape(_xml_value(value))}</data>"
-            for name, value in zip(columns, values, strict=True)
-            if value is not None
-        )
-        yield f'<node id="{i}">{"".join(parts)}</node>\n'
-    ends = [ends.tolist() for ends in _ends(connectome)]
-    values = [] if weights is None else weights.tolist()
-    for pre, post, weight in zip_longest(*ends, values):
-        data = "" if weight is None else f'<data key="edge weight">{weight}</data>'
-        yield f'<edge source="{pre}" target="{post}">{data}</edge>\n'
-    yield "</graph>\n</graphml>\n"
-
-
-def _xml_type(dtype) -> str:
-    for kind, name in (("bool", "boolean"), ("integer", "long"), ("numeric", "double")):
-        if getattr(pd.api.types, f"is_{kind}_dtype")(dtype):
-            return name
-    return "string"
-
-
-def _xml_value(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
 def _ends(connectome: Connectome) -> tuple[np.ndarray, np.ndarray]:
     """Pre- and postsynaptic neuron of each connection, int32."""
     graph = connectome.adjacency
@@ -319,7 +275,6 @@ def _plain_columns(connectome: Connectome) -> dict[str, list]:
 
 def _check_plain(connectome: Connectome, form: str) -> None:
     """Refuse columns that would come back as text: dates, objects, categories of numbers."""
-    check_connectome(connectome)
     for name, column in connectome.neurons.items():
         number = pd.api.types.is_numeric_dtype(column.dtype) and column.dtype.kind != "c"
         text = pd.api.types.infer_dtype(column.astype(object), skipna=True) in ("string", "empty")
@@ -330,8 +285,10 @@ def _check_plain(connectome: Connectome, form: str) -> None:
             )
 
 
-def _library(name: str, how: str):
+def library(name: str) -> Any:
+    """Return an optional library; a `MissingLibraryError` says how to get it."""
     try:
         return import_module(name)
     except ImportError as error:
+        how = f"pip install {name}, or 'nmc[export]'"
         raise MissingLibraryError(f"This needs the library {name}: {how}.") from error

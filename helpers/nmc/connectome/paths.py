@@ -13,7 +13,6 @@ from scipy import sparse
 
 from nmc.connectome.arrays import (
     check_choice,
-    check_table,
     chosen_neurons,
     generator,
     given_count,
@@ -75,7 +74,7 @@ def summarise_paths(lengths: pd.DataFrame) -> pd.Series:
     Parameters
     ----------
     lengths : pandas.DataFrame
-        From `compute_path_lengths`; another table is a `ConnectomeError`.
+        From `compute_path_lengths`.
 
     Returns
     -------
@@ -83,7 +82,6 @@ def summarise_paths(lengths: pd.DataFrame) -> pd.Series:
         ``mean`` over pairs with a path (NaN if there is none), ``reachable`` (their share),
         ``longest`` (the diameter of what is reachable).
     """
-    check_table(lengths, ("length", "pairs", "share"), "nmc.compute_path_lengths")
     finite = lengths[np.isfinite(lengths["length"])]
     pairs = int(finite["pairs"].sum())
     mean = float((finite["length"] * finite["pairs"]).sum() / pairs) if pairs else float("nan")
@@ -211,7 +209,7 @@ def compute_common_neighbour_bias(
         a pair), ``bias`` (their ratio). NaN where there is no pair to average or divide by. Common
         neighbours of any group count, inside the graph.
     """
-    check_choice(definition, "The definition", ("factsheet", "efferent"))
+    check_choice("definition", definition, ("factsheet", "efferent"))
     kind = "both" if definition == "factsheet" else "efferent"
     codes, labels, _, sums, pairs = _fold(connectome, by, kind)
     size = np.bincount(codes, minlength=len(labels))
@@ -256,7 +254,7 @@ def count_common_neighbours(connectome: Connectome, kind: str = "both") -> pd.Da
         ``common`` (0, 1, …), ``pairs``, ``connected`` (pairs with a connection either way),
         ``reciprocal`` (both ways), ``probability`` (connected / pairs, NaN without pairs).
     """
-    check_choice(kind, "The kind", KINDS)
+    check_choice("kind of neighbours", kind, KINDS)
     _, _, histogram, _, _ = _fold(connectome, None, kind)
     most = int(np.flatnonzero(histogram[0]).max(initial=-1)) + 1
     pairs, *linked = histogram[:, :most]

@@ -1,7 +1,6 @@
 """Figures of neurons, their connections and distances, against null models and in space.
 
-Each draws on `ax`, or on new axes, and returns them; a table that is not the one it names is a
-`ConnectomeError`.
+Each draws on `ax`, or on new axes, and returns them; nobody to draw is a `ConnectomeError`.
 """
 
 from __future__ import annotations
@@ -17,29 +16,19 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from nmc import style
-from nmc.connectome.arrays import (
-    check_choice,
-    check_connectome,
-    check_named,
-    check_table,
-    given_count,
-)
+from nmc.connectome.arrays import check_choice, given_count
 from nmc.connectome.graph import Connectome
 from nmc.connectome.nulls import TITLES
-from nmc.data.figures import figure
+from nmc.data.figures import figure, framed
 from nmc.errors import ConnectomeError
 from nmc.viewer3d import View3D, view_3d
 
 
-def titled(
-    tables: pd.DataFrame | Mapping[str, pd.DataFrame], columns: Iterable[str], maker: str
-) -> Mapping[str, pd.DataFrame]:
-    """Return title → table of `maker`, checked; one table alone has no title."""
-    tables = {"": tables} if isinstance(tables, pd.DataFrame) else tables
-    check_named(tables, f"the table of {maker}")
-    for table in tables.values():
-        check_table(table, columns, maker)
-    return tables
+def titled(tables: pd.DataFrame | Mapping[str, pd.DataFrame]) -> Mapping[str, pd.DataFrame]:
+    """Return title → table; one table alone has no title."""
+    if not len(tables):
+        raise ConnectomeError("There is nothing to draw: give a table at least.")
+    return {"": tables} if isinstance(tables, pd.DataFrame) else tables
 
 
 def line_with_band(ax: Axes, x: pd.Series, y: pd.Series, error: pd.Series, **how) -> None:
@@ -79,29 +68,29 @@ def _no_frame(ax: Axes) -> None:
         spine.set_visible(False)
 
 
+def _must_have_neurons(connectome: Connectome) -> None:
+    if not connectome.n_neurons:
+        raise ConnectomeError("There is no neuron to draw: choose a part that has some.")
+
+
 #: So many somata are drawn at most: of more every n-th.
 MOST_SOMATA = 8000
 #: Shares of fewer pairs are not drawn: per bin of distance, and in a square of `plot_blocks`.
 LEAST_PAIRS, LEAST_CASES = 30, 10
 
 
-@figure
+@framed(width=4.2, height=4.2)
 def plot_somata(connectome: Connectome, ax: Axes | None = None) -> Axes:
     """Draw the somata of a connectome seen from the side, layers in colour.
+
+    Horizontal position x and height y, µm; filled dots are excitatory or unknown, rings inhibitory.
 
     Parameters
     ----------
     connectome : Connectome
         With a neuron and its position at least.
-
-    Returns
-    -------
-    matplotlib Axes
-        Horizontal position x and height y, µm; filled dots are excitatory or unknown, rings
-        inhibitory.
     """
-    check_connectome(connectome, least=1)
-    ax = style.new_axes(ax, width=4.2, height=4.2)
+    _must_have_neurons(connectome)
     neurons = connectome.neurons.iloc[:: max(1, -(-connectome.n_neurons // MOST_SOMATA))]
     if neurons[["x_um", "y_um"]].isna().all(axis=None):
         raise ConnectomeError("No neuron has a position to draw it at: give make_connectome some.")
@@ -124,24 +113,19 @@ def plot_somata(connectome: Connectome, ax: Axes | None = None) -> Axes:
     return ax
 
 
-@figure
+@framed(width=6.2, height=4.6)
 def plot_adjacency(connectome: Connectome, ax: Axes | None = None) -> Axes:
     """Draw the adjacency matrix as a picture of connection density.
 
     Each square shows the share of its pairs connected: about twelve neurons a side, or 300 squares.
+    Presynaptic neurons down, postsynaptic neurons across; lines part the layers.
 
     Parameters
     ----------
     connectome : Connectome
         With a neuron at least.
-
-    Returns
-    -------
-    matplotlib Axes
-        Presynaptic neurons down, postsynaptic neurons across; lines part the layers.
     """
-    check_connectome(connectome, least=1)
-    ax = style.new_axes(ax, width=6.2, height=4.6)
+    _must_have_neurons(connectome)
     n = connectome.n_neurons
     share, order = _density(connectome, int(np.clip(n / 12, min(n, 40), 300)))
     _draw_adjacency(ax, connectome, share, order, _log_of(share), _SHARE)
@@ -197,9 +181,8 @@ def plot_adjacencies(connectomes: Mapping[str, Connectome]) -> Figure:
     connectomes : mapping of str to Connectome
         Title → what to draw, 60 squares along each side.
     """
-    check_named(connectomes, "Connectome")
     for connectome in connectomes.values():
-        check_connectome(connectome, least=1)
+        _must_have_neurons(connectome)
     columns = min(3, len(connectomes))
     rows = -(-len(connectomes) // columns)
     drawing, axes = plt.subplots(rows, columns, figsize=(3.1 * columns, 3.0 * rows), squeeze=False)
@@ -217,18 +200,18 @@ def plot_adjacencies(connectomes: Mapping[str, Connectome]) -> Figure:
 
 _AXIS_NAMES = {None: "distance", "3d": "soma distance", "horizontal": "horizontal distance",
                "vertical": "vertical distance"}  # fmt: skip
-_PROFILE = ("from_um", "to_um", "pairs", "probability", "standard_error")
 
 
-@figure
+@framed()
 def plot_distance(
     profiles: pd.DataFrame | Mapping[str, pd.DataFrame],
     ax: Axes | None = None,
     *,
     axis: str | None = "3d",
-    least_pairs: int = LEAST_PAIRS,
 ) -> Axes:
     """Draw connection probability against distance, with its binomial error.
+
+    Distance (µm) on x, probability (%) on y; bins of fewer than 30 pairs are left out.
 
     Parameters
     ----------
@@ -236,25 +219,16 @@ def plot_distance(
         From `nmc.compute_distance_profile`; several are told apart by their key.
     axis : str, optional
         What the distance is: ``3d``, ``horizontal`` or ``vertical``; None when they differ.
-    least_pairs : int
-        Bins of fewer pairs are left out.
-
-    Returns
-    -------
-    matplotlib Axes
-        Distance (µm) on x, probability (%) on y.
     """
-    profiles = titled(profiles, _PROFILE, "nmc.compute_distance_profile")
-    check_choice(axis, "The axis", _AXIS_NAMES)
-    ax = style.new_axes(ax)
-    for text, profile in profiles.items():
-        some = profile[profile["pairs"] >= least_pairs].astype(float)
+    check_choice("kind of distance", axis, _AXIS_NAMES)
+    for text, profile in titled(profiles).items():
+        some = profile[profile["pairs"] >= LEAST_PAIRS].astype(float)
         middle = (some["from_um"] + some["to_um"]) / 2
         line_with_band(ax, middle, some["probability"], some["standard_error"], marker="o",
                        markersize=3.5, label=text or None)  # fmt: skip
     ax.set(xlabel=f"{_AXIS_NAMES[axis]} (µm)", ylabel="pairs connected (%)")
     ax.set_xlim(left=0)
-    if any(profiles):
+    if any(titled(profiles)):
         ax.legend()
     return ax
 
@@ -262,7 +236,7 @@ def plot_distance(
 @figure
 def plot_against_nulls(
     observed: float,
-    nulls: Mapping[str, np.ndarray],
+    nulls: Mapping[str, Iterable[float]],
     ax: Axes | None = None,
     *,
     quantity: str = "value",
@@ -281,15 +255,14 @@ def plot_against_nulls(
     percent : bool
         Print values as percentages.
     """
-    check_named(nulls, "values, one for each draw")
-    if not all(np.ndim(values) == 1 and np.size(values) for values in nulls.values()):
-        raise ConnectomeError("Each null model needs a list of values, one at least.")
-    ax = style.new_axes(ax, height=1.5 + 0.55 * len(nulls))
     scale = 100 if percent else 1
+    rows = {kind: scale * np.asarray(values, float) for kind, values in nulls.items()}
+    if not rows or not all(values.ndim == 1 and values.size for values in rows.values()):
+        raise ConnectomeError("Each null model needs a list of values, one at least.")
+    ax = style.new_axes(ax, height=1.5 + 0.55 * len(rows))
     ax.axvline(scale * observed, color=style.OBSERVED, linewidth=2)
     ax.annotate("connectome", (scale * observed, 1.0), xycoords=("data", "axes fraction"),
                 color=style.OBSERVED, ha="center", va="bottom", fontweight="bold")  # fmt: skip
-    rows = {kind: scale * np.asarray(values, float) for kind, values in nulls.items()}
     dots_in_rows(ax, rows, [style.NULL] * len(rows))
     ax.set_xlabel(f"{quantity} (%)" if percent else quantity)
     ax.xaxis.set_major_locator(MaxNLocator(6))
@@ -324,8 +297,6 @@ def plot_blocks(
         A column of counts that the values rest on: it is printed in the squares, and those with
         fewer than ten stay white.
     """
-    needed = ("pre", "post", value, *([cases] if cases else []))
-    check_table(table, needed, "nmc.compute_block_densities or alike", least=1)
     shown = table[value].where(table[cases] >= LEAST_CASES) if cases else table[value]
     matrix = table.assign(shown=shown).pivot(index="pre", columns="post", values="shown")
     n_rows, n_columns = matrix.shape
@@ -351,23 +322,18 @@ def plot_blocks(
     return ax
 
 
-@figure
+@framed(width=4.8, height=5.2)
 def plot_offset_map(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """Draw connection probability around a presynaptic soma; bins of few pairs stay white.
+
+    Horizontal distance on x, as far as there are pairs; height above (+) and below (−) the
+    presynaptic soma on y.
 
     Parameters
     ----------
     table : pandas.DataFrame
         From `compute_offset_map`.
-
-    Returns
-    -------
-    matplotlib Axes
-        Horizontal distance on x, as far as there are pairs; height above (+) and below (−) the
-        presynaptic soma on y.
     """
-    check_table(table, ("aside_um", "up_um", "pairs", "probability"), "nmc.compute_offset_map")
-    ax = style.new_axes(ax, width=4.8, height=5.2)
     shown = table["probability"].where(table["pairs"] >= LEAST_PAIRS)
     grid = table.assign(shown=100 * shown).pivot(index="up_um", columns="aside_um", values="shown")
     seen = grid.columns[grid.notna().any()]  # a thin column has no pairs far aside
@@ -397,7 +363,7 @@ def view_column(connectome: Connectome, *, most: int = 4000, most_links: int = 2
     nmc.viewer3d.View3D
         Displayed by a notebook; ``.save(path)`` writes it as a page.
     """
-    check_connectome(connectome, least=1)
+    _must_have_neurons(connectome)
     most = given_count(most, where="most", low=1)
     most_links = given_count(most_links, where="most_links")
     some, step = connectome, max(1, -(-connectome.n_neurons // most))

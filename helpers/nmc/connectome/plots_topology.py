@@ -1,7 +1,6 @@
 """Figures of degrees, motifs, paths, hubs, cliques and ensembles.
 
-Each draws on `ax`, or on new axes, and returns them; a table that is not the one it names is a
-`ConnectomeError`.
+Each draws on `ax`, or on new axes, and returns them.
 """
 
 from __future__ import annotations
@@ -15,13 +14,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from nmc import names, style
-from nmc.connectome.arrays import check_named, check_table
+from nmc import style
 from nmc.connectome.motifs import TRIADS
 from nmc.connectome.nulls import TITLES
 from nmc.connectome.plots import dots_in_rows, line_with_band, titled
-from nmc.data.figures import figure
-from nmc.errors import ConnectomeError
+from nmc.data.figures import figure, framed
 
 _COLOURS = (style.GREY, style.BLUE, style.ORANGE, style.GREEN, style.SKY, style.PURPLE)
 
@@ -33,7 +30,7 @@ def coloured(tables: Mapping[str, Any]) -> Iterator[tuple[str, Any, str]]:
         yield text, table, colour
 
 
-@figure
+@framed()
 def plot_mixing(mixing: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """Draw how many connections are still in place after so many rounds of shuffling.
 
@@ -42,8 +39,6 @@ def plot_mixing(mixing: pd.DataFrame, ax: Axes | None = None) -> Axes:
     mixing : pandas.DataFrame
         From `nmc.compute_mixing`.
     """
-    check_table(mixing, ("rounds", "in_place"), "nmc.compute_mixing")
-    ax = style.new_axes(ax)
     ax.plot(mixing["rounds"], 100 * mixing["in_place"], "o-", color=style.OBSERVED)
     ax.set(xlabel="rounds of trades", ylabel="connections still in place (%)", ylim=(0, 103))
     return ax
@@ -52,11 +47,14 @@ def plot_mixing(mixing: pd.DataFrame, ax: Axes | None = None) -> Axes:
 _CORNERS = {"A": (0.0, 0.62), "B": (-0.55, -0.35), "C": (0.55, -0.35)}
 
 
-@figure
+@framed(width=7.4, height=4.6)
 def plot_triads(
     observed: pd.Series, nulls: Mapping[str, pd.DataFrame], ax: Axes | None = None
 ) -> Axes:
     """Draw how much more often each triad occurs than in random networks.
+
+    One column a class, its picture below; on y the count over the null model's mean, on a
+    logarithmic axis.  Classes that a null model never showed have no point.
 
     Parameters
     ----------
@@ -64,19 +62,7 @@ def plot_triads(
         From `nmc.count_triads`.
     nulls : mapping of str to DataFrame
         Counts in random networks, one row a network, columns the classes.
-
-    Returns
-    -------
-    matplotlib Axes
-        One column a class, its picture below; on y the count over the null model's mean, on a
-        logarithmic axis.  Classes that a null model never showed have no point.
     """
-    check_named(nulls, "a table of counts in random networks")
-    if not isinstance(observed, pd.Series) or not set(observed.index) <= set(TRIADS):
-        raise ConnectomeError("What was observed is the Series of nmc.count_triads.")
-    for counts in nulls.values():
-        check_table(counts, observed.index, "nmc.count_triads, a row a network")
-    ax = style.new_axes(ax, width=7.4, height=4.6)
     shift = np.linspace(-0.2, 0.2, len(nulls)) if len(nulls) > 1 else [0.0]
     for (text, counts), dx, colour in zip(nulls.items(), shift, _COLOURS, strict=False):
         mean = counts[observed.index].mean().astype(float)
@@ -113,7 +99,7 @@ def _draw_triad(ax: Axes, name: str, at: float) -> None:
     box.plot(*zip(*_CORNERS.values(), strict=True), "o", color=style.INK, markersize=3)
 
 
-@figure
+@framed()
 def plot_common_neighbours(
     tables: pd.DataFrame | Mapping[str, pd.DataFrame], ax: Axes | None = None
 ) -> Axes:
@@ -126,9 +112,7 @@ def plot_common_neighbours(
     tables : pandas.DataFrame or mapping of str to DataFrame
         From `nmc.count_common_neighbours`.
     """
-    tables = titled(tables, ("common", "pairs", "probability"), "nmc.count_common_neighbours")
-    ax = style.new_axes(ax)
-    for text, table, colour in coloured(tables):
+    for text, table, colour in coloured(titled(tables)):
         some = table[table["pairs"] >= 50].astype(float)
         p = some["probability"]
         error = np.sqrt(p * (1 - p) / some["pairs"])
@@ -136,12 +120,12 @@ def plot_common_neighbours(
                        label=text or None)  # fmt: skip
     ax.set(xlabel="common neighbours of a pair", ylabel="pairs connected (%)")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    if any(tables):
+    if any(titled(tables)):
         ax.legend()
     return ax
 
 
-@figure
+@framed()
 def plot_path_lengths(tables: Mapping[str, pd.DataFrame], ax: Axes | None = None) -> Axes:
     """Draw which share of all ordered pairs lies how many connections apart.
 
@@ -150,8 +134,6 @@ def plot_path_lengths(tables: Mapping[str, pd.DataFrame], ax: Axes | None = None
     tables : mapping of str to DataFrame
         From `nmc.compute_path_lengths`.
     """
-    tables = titled(tables, ("length", "share"), "nmc.compute_path_lengths")
-    ax = style.new_axes(ax)
     lengths = sorted({length for t in tables.values() for length in t["length"]})
     width = 0.8 / len(tables)
     for k, (text, table, colour) in enumerate(coloured(tables)):
@@ -165,26 +147,19 @@ def plot_path_lengths(tables: Mapping[str, pd.DataFrame], ax: Axes | None = None
     return ax
 
 
-@figure
+@framed()
 def plot_rich_club(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """Draw how densely neurons above each degree are connected, and what their degrees explain.
 
-    Degrees above which there are fewer than ten neurons are left out.
+    Degree on x, share of pairs connected (%) on y; the band is two standard deviations of the
+    networks of the same degrees.  Degrees above which there are fewer than ten neurons are left
+    out.
 
     Parameters
     ----------
     table : pandas.DataFrame
         From `nmc.compute_rich_club`, with nulls.
-
-    Returns
-    -------
-    matplotlib Axes
-        Degree on x, share of pairs connected (%) on y; the band is two standard deviations of
-        the networks of the same degrees.
     """
-    columns = ("degree", "neurons", "density", "null_mean", "null_std")
-    check_table(table, columns, "nmc.compute_rich_club with nulls")
-    ax = style.new_axes(ax)
     some = table[table["neurons"] >= 10].astype(float)
     x = some["degree"]
     ax.plot(x, 100 * some["density"], color=style.OBSERVED, label="connectome", linewidth=2)
@@ -195,7 +170,7 @@ def plot_rich_club(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     return ax
 
 
-@figure
+@framed()
 def plot_simplices(counts: Mapping[str, pd.Series | pd.DataFrame], ax: Axes | None = None) -> Axes:
     """Draw the number of directed simplices of each dimension, on a logarithmic axis.
 
@@ -205,14 +180,7 @@ def plot_simplices(counts: Mapping[str, pd.Series | pd.DataFrame], ax: Axes | No
         From `nmc.count_simplices`; a DataFrame holds several networks, one a row, and is drawn
         as its mean and range.
     """
-    check_named(counts, "the counts of nmc.count_simplices")
-    for values in counts.values():
-        series = isinstance(values, pd.Series)
-        dimensions = values.index if series else getattr(values, "columns", None)
-        if not pd.api.types.is_numeric_dtype(dimensions):
-            raise ConnectomeError("Counts are what nmc.count_simplices returns.")
-    ax = style.new_axes(ax)
-    for text, values, colour in coloured(counts):
+    for text, values, colour in coloured(titled(counts)):
         table = values.to_frame().T if isinstance(values, pd.Series) else values.fillna(0)
         mean = table.mean().astype(float)
         x, low = mean.index.to_numpy(float), table.min().where(mean > 0).to_numpy(float)
@@ -227,7 +195,7 @@ def plot_simplices(counts: Mapping[str, pd.Series | pd.DataFrame], ax: Axes | No
     return ax
 
 
-@figure
+@framed(height=lambda ensemble: 1.2 + 0.45 * ensemble["group"].nunique())
 def plot_ensemble(
     ensemble: pd.DataFrame,
     column: str,
@@ -246,9 +214,7 @@ def plot_ensemble(
     quantity : str, optional
         What the axis says; default the column's name.
     """
-    check_table(ensemble, ("kind", "group", column), "nmc.compute_ensemble")
     parts = dict(iter(ensemble.groupby("group", sort=False)))
-    ax = style.new_axes(ax, height=1.2 + 0.45 * len(parts))
     colours = {"average": style.VERMILION, "individual": style.BLUE, "control": style.GREY}
     dots_in_rows(
         ax,
@@ -259,11 +225,13 @@ def plot_ensemble(
     return ax
 
 
-@figure
+@framed()
 def plot_degrees(
     degrees: pd.DataFrame, ax: Axes | None = None, *, null: pd.DataFrame | None = None
 ) -> Axes:
     """Draw how many neurons have how many inputs, and how many outputs.
+
+    Degree on x, share of neurons per unit of degree on y.
 
     Parameters
     ----------
@@ -271,15 +239,7 @@ def plot_degrees(
         From `nmc.compute_degrees`.
     null : pandas.DataFrame, optional
         Degrees of a null model; drawn in grey (inputs).
-
-    Returns
-    -------
-    matplotlib Axes
-        Degree on x, share of neurons per unit of degree on y.
     """
-    for table in (degrees,) if null is None else (degrees, null):
-        check_table(table, ("in_degree", "out_degree"), "nmc.compute_degrees", least=1)
-    ax = style.new_axes(ax)
     top = max(degrees["in_degree"].max(), degrees["out_degree"].max(), 1)
     bins = np.unique(np.linspace(0, top + 1, min(45, top + 2)).round()).tolist()
     if null is not None:
@@ -296,14 +256,6 @@ def plot_degrees(
     return ax
 
 
-def _kind(mtype: str, neuron: pd.Series) -> tuple[str, bool]:
-    """Layer of a type, and whether it is drawn filled, from one of its rows or from its name."""
-    known = mtype in names.MTYPES
-    layer = neuron.get("layer", names.layer_of(mtype) if known else "all")
-    excitatory = neuron.get("excitatory", names.is_excitatory(mtype) if known else True)
-    return str(layer), bool(pd.isna(excitatory) or excitatory)
-
-
 @figure
 def plot_degrees_by_type(
     degrees: pd.DataFrame, column: str = "in_degree", ax: Axes | None = None
@@ -313,9 +265,9 @@ def plot_degrees_by_type(
     Parameters
     ----------
     degrees : pandas.DataFrame
-        From `nmc.compute_degrees`.
+        From `nmc.compute_degrees`, or any with ``mtype``, ``layer``, ``excitatory``.
     column : str
-        ``in_degree`` or ``out_degree``.
+        ``in_degree`` or ``out_degree``, or another number of each neuron.
 
     Returns
     -------
@@ -323,11 +275,10 @@ def plot_degrees_by_type(
         One line an m-type between its quartiles, a dot at the median, filled for excitatory
         types, coloured by layer; for more than 20 types and no `ax` the first of two columns.
     """
-    check_table(degrees, ("mtype", column), "nmc.compute_degrees")
     by_type = degrees.groupby("mtype", observed=True)
     table = by_type[column].quantile([0.25, 0.5, 0.75]).unstack()
-    kinds = {mtype: _kind(mtype, some.iloc[0]) for mtype, some in by_type}
-    colours = style.layer_colours(layer for layer, _ in kinds.values())
+    kinds = by_type[["layer", "excitatory"]].first()
+    colours = style.layer_colours(kinds["layer"])
     panels = 2 if ax is None and len(table) > 20 else 1
     rows = -(-len(table) // panels)
     if ax is not None:
@@ -338,10 +289,10 @@ def plot_degrees_by_type(
     for k, panel in enumerate(axes):
         part = table.iloc[k * rows : (k + 1) * rows]
         for at, (mtype, (low, middle, high)) in enumerate(part.iterrows()):
-            layer, filled = kinds[mtype]
-            colour = colours[layer]
+            layer, excitatory = kinds.loc[mtype]
+            colour = colours[str(layer)]
             panel.plot([low, high], [at, at], color=colour, linewidth=2.4, solid_capstyle="round")
-            face = colour if filled else "white"
+            face = colour if pd.isna(excitatory) or excitatory else "white"
             panel.plot(middle, at, "o", color=colour, markerfacecolor=face, markersize=6)
         panel.set_yticks(range(len(part)), part.index.astype(str), fontsize=9)
         panel.set_ylim(rows - 0.3, -0.7)
