@@ -11,18 +11,20 @@ import numpy as np
 import pytest
 from connectome_files import write_file
 from nmc import names, published
-from nmc.connectome.claims import CHECKS, check_connectome_claims
+from nmc.connectome.claims import MEASURES, check_connectome_claims
 from nmc.connectome.export import to_networkx
 from nmc.connectome.read import load_connectome
 from nmc.data.registry import item
 from nmc.errors import FormatError, UnknownNameError
 
+CLAIMS = [c for k, c in published.claims().items() if k.startswith("connectome/")]
+CHECKS = {c.key.removeprefix("connectome/"): c.file for c in CLAIMS if c.measure}
 
-def test_every_check_has_a_claim_and_every_number_a_source():
-    claims = {k: c for k, c in published.claims().items() if k.startswith("connectome/")}
-    for name in CHECKS:
-        assert f"connectome/{name}" in claims
-    for claim in claims.values():
+
+def test_every_check_can_be_made_and_every_number_has_a_source():
+    assert len(CHECKS) == 32 and {c.measure for c in CLAIMS if c.measure} == set(MEASURES)
+    for claim in CLAIMS:
+        assert bool(claim.file) == bool(claim.measure) and (claim.measure or not claim.part)
         absent = isinstance(claim.value, float) and math.isnan(claim.value)
         assert absent == (claim.status == "not available")
         assert claim.reason or not absent
@@ -73,7 +75,7 @@ def test_a_whole_instance_is_checked_by_itself(tmp_path, monkeypatch, ones, verd
 
 def test_every_check_of_a_whole_instance_runs_once_its_file_is_there(tmp_path):
     """Small files of all m-types in the places of mc2, mc6 and a control: all are computed."""
-    whole = [name for name, (key, _, _) in CHECKS.items() if "/extract/" not in key]
+    whole = [name for name, key in CHECKS.items() if "/extract/" not in key]
     before = check_connectome_claims(whole, source=tmp_path)["verdict"]
     assert before.str.startswith("needs the full file").all() and len(before) >= 12
     places = [
@@ -102,7 +104,7 @@ def test_the_real_extracts(mirror):
     table = check_connectome_claims(source=mirror)
     verdict = table["verdict"]
     checked = verdict[verdict.isin(["agrees", "differs"])]
-    assert len(checked) == sum("/extract/" in key for key, _, _ in CHECKS.values())
+    assert len(checked) == sum("/extract/" in key for key in CHECKS.values())
     # The sheets' 100 µm probabilities are not reproduced to the printed digit, in both types.
     differing = set(checked[checked == "differs"].index)
     assert differing == {
@@ -137,7 +139,7 @@ def test_a_connectome_says_which_instance_it_is_of():
 
 
 def test_every_claim_about_an_instance_names_it():
-    for name, (key, _, _) in CHECKS.items():
+    for name, key in CHECKS.items():
         of = published.claim(f"connectome/{name}").instance
         general = name in ("gal_neurons", "mean_path")  # of the reconstruction, not of a file
         assert general or of in key.split("/") or f"connectome/{of}" == key

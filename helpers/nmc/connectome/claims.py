@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -28,21 +29,11 @@ from nmc.connectome.read import load_connectome
 from nmc.data import available, fetch
 from nmc.data.provenance import provenance
 
-_MC2, _MC6 = "connectome/average/mc2", "connectome/average/mc6"
-_CONTROL = "connectome/control/mc0/0"
-_TTPC2, _LBC = "connectome/extract/mc2/L5_TTPC2", "connectome/extract/mc2/L6_LBC"
-
-
-def _neurons(connectome: Connectome) -> int:
-    return connectome.n_neurons
-
-
-def _connections(connectome: Connectome) -> int:
-    return connectome.n_connections
-
-
-def _size(connectome: Connectome) -> tuple[int, int]:
-    return connectome.n_neurons, connectome.n_connections
+#: Extracts whose positions serve to draw random graphs.
+_EXTRACTS = {
+    "L5_TTPC2": "connectome/extract/mc2/L5_TTPC2",
+    "L6_LBC": "connectome/extract/mc2/L6_LBC",
+}
 
 
 def _block(connectome: Connectome) -> int:
@@ -55,65 +46,30 @@ def _spread(which: str, connectome: Connectome) -> tuple[float, float]:
     return float(row[f"{which}_mean"]), float(row[f"{which}_std"])
 
 
-def _near(connectome: Connectome) -> float:
-    return 100 * float(compute_pathway_probability(connectome)["probability"].iloc[0])
+def _first(measure: Callable, column: str, connectome: Connectome) -> float:
+    return float(measure(connectome)[column].iloc[0])
 
 
-def _bias(connectome: Connectome) -> float:
-    return float(compute_common_neighbour_bias(connectome)["bias"].iloc[0])
-
-
-def _whole_numbers(measure: Callable, connectome: Connectome) -> tuple[int, ...]:
+def _counts(measure: Callable, connectome: Connectome) -> tuple[int, ...]:
     return tuple(int(count) for count in measure(connectome))
 
 
-_triads = partial(_whole_numbers, count_triads)
-_simplices = partial(_whole_numbers, count_simplices)
-_betti = partial(_whole_numbers, compute_betti_numbers)
-
-
-def _excitatory(layer: str, connectome: Connectome) -> tuple[int, ...]:
-    return _simplices(connectome.subset(layer=layer, excitatory=True))
-
-
-def _mean_path(connectome: Connectome) -> float:
-    return float(summarise_paths(compute_path_lengths(connectome))["mean"])
-
-
-#: Claim → (key of the file it is about, m-type to take of it or None, what to compute).
-CHECKS: dict[str, tuple[str, str | None, Callable]] = {
-    "l5_ttpc2_neurons": (_TTPC2, None, _neurons),
-    "l5_ttpc2_connections": (_TTPC2, None, _connections),
-    "l5_ttpc2_convergence": (_TTPC2, None, partial(_spread, "convergence")),
-    "l5_ttpc2_divergence": (_TTPC2, None, partial(_spread, "divergence")),
-    "l5_ttpc2_probability_100um": (_TTPC2, None, _near),
-    "l5_ttpc2_bias": (_TTPC2, None, _bias),
-    "l5_ttpc2_reciprocity": (_TTPC2, None, compute_reciprocity),
-    "l5_ttpc2_triads": (_TTPC2, None, _triads),
-    "l5_ttpc2_triangles": (_TTPC2, None, lambda connectome: _simplices(connectome)[2]),
-    "l5_ttpc2_simplices": (_TTPC2, None, _simplices),
-    "l5_ttpc2_betti_numbers": (_TTPC2, None, _betti),
-    "l6_lbc_connections": (_LBC, None, _connections),
-    "l6_lbc_convergence": (_LBC, None, partial(_spread, "convergence")),
-    "l6_lbc_divergence": (_LBC, None, partial(_spread, "divergence")),
-    "l6_lbc_probability_100um": (_LBC, None, _near),
-    "l6_lbc_bias": (_LBC, None, _bias),
-    "l6_lbc_triads": (_LBC, None, _triads),
-    "l6_lbc_simplices": (_LBC, None, _simplices),
-    "l6_lbc_betti_numbers": (_LBC, None, _betti),
-    "l4_mc_to_l4_pc": (_MC2, None, _block),
-    "mc2_within_l5_mc": (_MC2, "L5_MC", _size),
-    "mc2_within_l5_ttpc1": (_MC2, "L5_TTPC1", _size),
-    "mc2_within_l6_ipc": (_MC2, "L6_IPC", _size),
-    "mc2_triads_l5_mc": (_MC2, "L5_MC", _triads),
-    "mc2_triads_l5_ttpc1": (_MC2, "L5_TTPC1", _triads),
-    "mc2_triads_l6_ipc": (_MC2, "L6_IPC", _triads),
-    "mc6_simplices": (_MC6, None, _simplices),
-    "mc6_l23_excitatory_simplices": (_MC6, None, partial(_excitatory, "L23")),
-    "mc6_l5_excitatory_simplices": (_MC6, None, partial(_excitatory, "L5")),
-    "control_mc0_0_simplices": (_CONTROL, None, _simplices),
-    "gal_neurons": (_MC2, None, _neurons),
-    "mean_path": (_MC2, None, _mean_path),
+#: What a claim's ``measure`` computes of its file, or of the ``part`` of it.
+MEASURES: dict[str, Callable[[Connectome], Any]] = {
+    "neurons": lambda connectome: connectome.n_neurons,
+    "connections": lambda connectome: connectome.n_connections,
+    "size": lambda connectome: (connectome.n_neurons, connectome.n_connections),
+    "block": _block,
+    "convergence": partial(_spread, "convergence"),
+    "divergence": partial(_spread, "divergence"),
+    "probability": lambda c: 100 * _first(compute_pathway_probability, "probability", c),
+    "bias": partial(_first, compute_common_neighbour_bias, "bias"),
+    "reciprocity": compute_reciprocity,
+    "mean_path": lambda c: float(summarise_paths(compute_path_lengths(c))["mean"]),
+    "triads": partial(_counts, count_triads),
+    "triangles": lambda connectome: int(count_simplices(connectome)[2]),
+    "simplices": partial(_counts, count_simplices),
+    "betti_numbers": partial(_counts, compute_betti_numbers),
 }
 
 
@@ -159,7 +115,7 @@ def compare_nulls(model: str = "er") -> pd.DataFrame:
 def _graph_of(model: str, own: pd.Series) -> Connectome | None:
     """Give the graph to draw from: any of that size, or the extract with its positions."""
     if model != "er":
-        key = {"L5_TTPC2": _TTPC2, "L6_LBC": _LBC}.get(str(own.name), "")
+        key = _EXTRACTS.get(str(own.name), "")
         return load_connectome(key) if key and available(key) else None
     n, places = int(own["nodes"]), np.arange(int(own["edges"]))
     rows, columns = np.divmod(places, n - 1)
@@ -194,17 +150,20 @@ def check_connectome_claims(
     for name in listed(claims):
         claim = published.claim(f"connectome/{name}")
         rows[claim.key] = _row(claim)
-        if name not in CHECKS:
+        if not claim.measure:
             continue
-        key, mtype, measure = CHECKS[name]
+        key = claim.file
         if not available(key, source=source):
             kind = "extract" if "/extract/" in key else "full file"
             rows[claim.key]["verdict"] = f"needs the {kind}, {key}"
             continue
         if key not in loaded:
             loaded = {key: load_connectome(key, source=source)}  # one at a time in memory
-        part = loaded[key] if mtype is None else loaded[key].subset(mtype=mtype)
-        rows[claim.key] |= _verdict(claim, key, measure(part), part)
+        part = loaded[key].subset(**claim.part) if claim.part else loaded[key]
+        value = MEASURES[claim.measure](part)
+        invented = bool(provenance().loc[key, "invented"])
+        row = published.compare({claim.key: value}, invented=invented, of=part).iloc[0]
+        rows[claim.key] |= {"recomputed": value, "verdict": row["verdict"]}
     return published.Comparison.from_dict(rows, orient="index").rename_axis("key")
 
 
@@ -220,9 +179,3 @@ def _row(claim: published.Claim) -> dict:
         "citation": claim.citation,
         "where": claim.where + note,
     }
-
-
-def _verdict(claim: published.Claim, key: str, value, of: Connectome) -> dict:
-    invented = bool(provenance().loc[key, "invented"])
-    row = published.compare({claim.key: value}, invented=invented, of=of).iloc[0]
-    return {"recomputed": value, "verdict": row["verdict"]}

@@ -4,9 +4,9 @@ resumable, on Dask when there are many.
 
 from __future__ import annotations
 
-import logging
 import sys
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -166,7 +166,7 @@ def compute_ensemble(
     paths = [connectome_file(key, source=source, progress=progress) for key in wanted]
     jobs = [(path, measures, _start(path)) for path in paths]
     if parallel is None:
-        parallel = len(wanted) >= _MANY and find_spec("distributed") is not None
+        parallel = len(wanted) >= _MANY and find_spec("dask") is not None
     (_with_dask if parallel else _in_turn)(jobs, progress)
     parts = ([run.read_part(name)[0]["numbers"] for name in measures] for *_, run in jobs)
     rows = [dict(pair for numbers in row for pair in numbers) for row in parts]
@@ -204,32 +204,16 @@ def _in_turn(jobs: list, progress: bool) -> None:
 
 def _with_dask(jobs: list, progress: bool) -> None:
     try:
-        from distributed import Client, LocalCluster, default_client
-        from distributed import progress as show
+        import dask
+        from dask.diagnostics import ProgressBar
     except ImportError as error:
         raise MissingLibraryError(
             "Several processes need Dask: pip install 'nmc[sweep]', or parallel=False."
         ) from error
-    try:
-        client, own = default_client(), None
-    except ValueError:
-        own = LocalCluster(
-            threads_per_worker=1,
-            host="127.0.0.1",  # nobody else is listened to
-            dashboard_address=None,
-            worker_dashboard_address="127.0.0.1:0",
-            silence_logs=logging.CRITICAL,  # what goes wrong is raised, once
-        )
-        client = Client(own)
-    try:
-        futures = [client.submit(_measure, *job, pure=False) for job in jobs]
-        if progress and sys.stderr.isatty():
-            show(futures, notebook=False)
-        client.gather(futures)
-    finally:
-        if own is not None:
-            client.close()
-            own.close()
+    tasks = [dask.delayed(_measure, pure=False)(*job) for job in jobs]
+    shown = ProgressBar() if progress and sys.stderr.isatty() else nullcontext()
+    with shown:  # a connected client's cluster is Dask's scheduler already
+        dask.compute(*tasks, scheduler=dask.base.get_scheduler() or "processes")
 
 
 def _made_from(path: Path) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Read connectome files of HDF5: the portal's, block by block into a sparse matrix, and SONATA's.
+"""Read connectome files of HDF5: the portal's, row by row into a sparse matrix, and SONATA's.
 
 `read` and `read_sonata` are tasks of `nmc.child`: the HDF5 library parses files from anywhere, and
 a damaged one may take its process down.  The portal's format is that of its read-me and the
@@ -15,9 +15,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import contextmanager
-from itertools import pairwise
 from math import prod
 from pathlib import Path
+from typing import TypeVar
 
 import h5py
 import numpy as np
@@ -33,8 +33,10 @@ COUNTS = ("nCellAff", "nCellEff", "nSynAff", "nSynEff")
 MAX_NEURONS = 400_000
 #: Larger chunks are not read: one has to be unpacked in memory in one piece.
 MAX_CHUNK_BYTES = 1 << 30
-#: Matrices are read in slabs of rows of about this size.
-SLAB_BYTES = 8 << 20
+#: Rows are read in strips of about so many pairs of neurons.
+STRIP_PAIRS = 16 << 20
+
+_Member = TypeVar("_Member", h5py.Group, h5py.Dataset)
 
 
 def read(params: Mapping, report: Callable[[float], None]) -> tuple[dict, dict[str, np.ndarray]]:
@@ -60,13 +62,12 @@ def read(params: Mapping, report: Callable[[float], None]) -> tuple[dict, dict[s
 
 
 @contextmanager
-def _library(of: h5py.HLObject | None = None) -> Iterator[None]:
+def _library(place: str = "it") -> Iterator[None]:
     """Call h5py, and nothing else: what it raises is about the file."""
     try:
         yield
     except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
         said = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        place = of.name if of else "it"
         raise FormatError(
             f"{place} cannot be read as HDF5 ({said}); the file is damaged, cut short, or uses "
             "a filter this h5py does not have: fetch it again."
@@ -75,63 +76,53 @@ def _library(of: h5py.HLObject | None = None) -> Iterator[None]:
 
 def _read(file: h5py.File, report: Callable[[float], None]) -> tuple[dict, dict]:
     populations = _populations(file)
+    neurons = _neurons(populations)
     sizes = {mtype: data.shape[0] for mtype, (_, data) in populations.items()}
-    positions, counts = _neurons(populations)
     wiring, missing, n_self = _connections(file, sizes, report)
     if len(missing) == len(sizes) ** 2:
         raise FormatError("there is no /connectivity/<pre>/<post>/cMat; at least one is needed.")
     codes = [names.MTYPES.index(mtype) for mtype in sizes]
-    mtypes = np.repeat(codes, list(sizes.values())).astype(np.int8)
+    neurons["mtypes"] = np.repeat(codes, list(sizes.values())).astype(np.int8)
     meta = {
         "mtypes": list(sizes),
-        "missing_counts": [name for name, values in counts.items() if (values < 0).any()],
+        "missing_counts": [name for name in COUNTS if (neurons[name] < 0).any()],
         "missing_blocks": missing,
         "self_connections": n_self,
     }
-    return meta, {"mtypes": mtypes, "positions": positions} | wiring | counts
+    return meta, neurons | wiring
 
 
 # --- members of a group; nothing leads out of the file
 
 
-def _group(parent: h5py.Group, name: str) -> h5py.Group:
-    """Open a group of its own file."""
-    return _member(parent, name, h5py.Group, "a group")
-
-
-def _dataset(parent: h5py.Group, name: str) -> h5py.Dataset:
-    """Open a dataset of its own file; virtual, external and giant-chunk ones are refused."""
-    data = _member(parent, name, h5py.Dataset, "a dataset")
-    with _library(data):
-        elsewhere = data.is_virtual or data.external
-        chunk_bytes = prod(data.chunks or (), start=float(data.dtype.itemsize))
-    if elsewhere:
-        raise FormatError(f"{data.name} points into another file; that is not followed.")
-    if chunk_bytes > MAX_CHUNK_BYTES:
-        raise FormatError(f"{data.name} has chunks of over a gigabyte, which are not read.")
-    return data
-
-
-def _member(parent: h5py.Group, name: str, kind: type, what: str):
-    """Open a member that hard-links to a place in this file: other links may lead anywhere."""
+def _member(parent: h5py.Group, name: str, kind: type[_Member]) -> _Member:
+    """Open a group or dataset that lies in this file itself: a link may lead anywhere."""
     links, key = parent.id.links, name.encode()  # low-level: there are thousands of members
-    with _library(parent):
+    place = f"{parent.name.rstrip('/')}/{name}"
+    with _library(place):
         known = links.exists(key)
         own = known and links.get_info(key).type == h5py.h5l.TYPE_HARD
         member = parent[name] if own else None
-    if isinstance(member, kind):
-        return member
-    place = f"{parent.name.rstrip('/')}/{name}"
     if not known:
         raise FormatError(f"it has no {place}.")
     if not own:
         raise FormatError(f"{place} is a link to another place or file; that is not followed.")
-    raise FormatError(f"{place} is not {what}.")
+    if not isinstance(member, kind):
+        raise FormatError(f"{place} is not a {kind.__name__.lower()}.")
+    if isinstance(member, h5py.Dataset):
+        with _library(place):
+            elsewhere = member.is_virtual or member.external
+            chunk_bytes = prod(member.chunks or (), start=float(member.dtype.itemsize))
+        if elsewhere:
+            raise FormatError(f"{place} points into another file; that is not followed.")
+        if chunk_bytes > MAX_CHUNK_BYTES:
+            raise FormatError(f"{place} has chunks of over a gigabyte, which are not read.")
+    return member
 
 
 def _mtypes(parent: h5py.Group, known: Container[str] = names.MTYPES) -> dict[str, str]:
     """M-types among the members of a group, all of them known, with their spelling there."""
-    with _library(parent):
+    with _library(parent.name):
         members = list(parent)
     found: dict[str, str] = {}
     for spelled in members:
@@ -149,58 +140,52 @@ def _mtypes(parent: h5py.Group, known: Container[str] = names.MTYPES) -> dict[st
     return found
 
 
+def _check(data: h5py.Dataset, shapes: Container[tuple], kinds: str, expected: str) -> None:
+    if data.shape not in shapes or data.dtype.kind not in kinds:
+        raise FormatError(
+            f"{data.name} has shape {data.shape} and type {data.dtype}; expected {expected}."
+        )
+
+
 # --- neurons
 
 
 def _populations(file: h5py.File) -> dict[str, tuple[h5py.Group, h5py.Dataset]]:
     """Group and positions of each m-type, in the order of m-types."""
-    parent = _group(file, "populations")
-    spelled = _mtypes(parent)
-    if not spelled:
-        raise FormatError("/populations is empty.")
-    found = {}
+    parent = _member(file, "populations", h5py.Group)
+    spelled, found, total = _mtypes(parent), {}, 0
     for mtype in sorted(spelled, key=names.MTYPES.index):
-        group = _group(parent, spelled[mtype])
-        data = _dataset(group, "locations")
-        if data.ndim != 2 or data.shape[1] != 3 or data.dtype.kind not in "iuf":
-            raise FormatError(
-                f"{data.name} has shape {data.shape} and type {data.dtype}; "
-                "expected (N, 3) numbers."
-            )
-        if data.shape[0] > MAX_NEURONS:
-            raise FormatError(f"{data.name} has {data.shape[0]:,} rows: too many for {mtype}.")
+        group = _member(parent, spelled[mtype], h5py.Group)
+        data = _member(group, "locations", h5py.Dataset)
+        _check(data, [(*data.shape[:1], 3)], "iuf", "(N, 3) numbers")
         found[mtype] = group, data
-    total = sum(data.shape[0] for _, data in found.values())
+        total += data.shape[0]
     if not 0 < total <= MAX_NEURONS:
         raise FormatError(
-            f"/populations has {total:,} neurons; expected between 1 and {MAX_NEURONS:,}."
+            f"/populations has {total:,} neurons, too many or none: expected 1 to {MAX_NEURONS:,}."
         )
     return found
 
 
-def _neurons(populations: dict) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    positions: list[np.ndarray] = []
-    counts: dict[str, list[np.ndarray]] = {name: [] for name in COUNTS}
+def _neurons(populations: dict) -> dict[str, np.ndarray]:
+    """Positions and counts of all neurons; a count is −1 where the file has none."""
+    columns: dict[str, list[np.ndarray]] = {name: [] for name in ("positions", *COUNTS)}
     for group, data in populations.values():
-        with _library(data):
-            positions.append(data[()].astype(float))
-        if not np.isfinite(positions[-1]).all():
+        n = data.shape[0]
+        with _library(data.name):
+            columns["positions"].append(data[()].astype(float))
+        if not np.isfinite(columns["positions"][-1]).all():
             raise FormatError(f"{data.name} holds a value that is not finite.")
-        for name, kept in counts.items():
-            n = len(positions[-1])
-            kept.append(_count(group, name, n) if name in group else np.full(n, -1, np.int32))
-    return np.concatenate(positions), {k: np.concatenate(v) for k, v in counts.items()}
-
-
-def _count(group: h5py.Group, name: str, n: int) -> np.ndarray:
-    data = _dataset(group, name)
-    if data.shape not in ((n, 1), (n,), (1, n)) or data.dtype.kind not in "iuf":
-        raise FormatError(
-            f"{data.name} has shape {data.shape} and type {data.dtype}; expected ({n}, 1) counts."
-        )
-    with _library(data):
-        values = data[()].ravel()
-    return as_counts(values, where=data.name, high=2**31 - 1).astype(np.int32)
+        for name in COUNTS:
+            values = np.full(n, -1)
+            if name in group:
+                count = _member(group, name, h5py.Dataset)
+                _check(count, [(n, 1), (n,), (1, n)], "iuf", f"({n}, 1) counts")
+                with _library(count.name):
+                    values = count[()].ravel()
+                values = as_counts(values, where=count.name, high=2**31 - 1)
+            columns[name].append(values.astype(np.int32))
+    return {name: np.concatenate(values) for name, values in columns.items()}
 
 
 # --- connections
@@ -209,45 +194,38 @@ def _count(group: h5py.Group, name: str, n: int) -> np.ndarray:
 def _connections(
     file: h5py.File, sizes: dict[str, int], report: Callable[[float], None]
 ) -> tuple[dict[str, np.ndarray], list[list[str]], int]:
-    spelled = next((s for s in CONNECTIVITY if s in file), None)
-    if spelled is None:
-        raise FormatError("it has no group /connectivity.")
-    parent = _group(file, spelled)
-    groups = _mtypes(parent, sizes)
-    firsts = np.cumsum([0, *sizes.values()])
-    n_out, targets, weights, missing, n_self = [], [], [], [], 0
+    """The adjacency's arrays, pathways without a matrix, and how many connect to themselves."""
+    spelled = next((s for s in CONNECTIVITY if s in file), CONNECTIVITY[0])
+    parent = _member(file, spelled, h5py.Group)
+    groups, missing, n, above = _mtypes(parent, sizes), [], sum(sizes.values()), 0
+    n_self, n_out, targets, weights = 0, [np.zeros(1, np.int64)], [], []
     for done, pre in enumerate(sizes):
         matrices = _matrices(parent, groups.get(pre), pre, sizes)
-        rows, columns, values = [], [], []
-        for post, shift in zip(sizes, firsts, strict=False):
-            if post not in matrices:
-                missing.append([pre, post])
-                continue
-            row, column, value = _ones(*matrices[post])
-            if pre == post:
-                kept = row != column
-                n_self += int((~kept).sum())
-                row, column, value = row[kept], column[kept], value[kept[: value.size]]
-            rows.append(row)
-            columns.append(column + np.int32(shift))
-            values.append(value)
-        row = np.concatenate(rows) if rows else np.empty(0, np.uint16)
-        column = np.concatenate(columns) if columns else np.empty(0, np.int32)
-        order = np.argsort(row, kind="stable")  # within a row they ascend
-        n_out.append(np.bincount(row, minlength=sizes[pre]))
-        targets.append(column[order])
-        known = np.concatenate(values) if values else np.empty(0, np.int32)
-        weights.append(known[order] if known.size == row.size else known[:0])
+        missing += [[pre, post] for post in sizes if post not in matrices]
+        # Each chunk is unpacked once: the strips end where chunks do.
+        chunk = max((data.chunks[0] for data, _ in matrices.values() if data.chunks), default=1)
+        step = max(1, STRIP_PAIRS // n // chunk) * chunk
+        for first in range(0, sizes[pre], step):
+            rows = slice(first, min(first + step, sizes[pre]))
+            ones, counts = _strip(matrices, rows, sizes)
+            row = np.arange(len(ones))
+            itself = row, row + above + first
+            n_self += int(ones[itself].sum())
+            ones[itself] = False
+            places = np.flatnonzero(ones)
+            starts = np.searchsorted(places, np.append(row, len(ones)) * n)
+            n_out.append(np.diff(starts))
+            targets.append((places - np.repeat(row * n, n_out[-1])).astype(np.int32))
+            if counts is not None:
+                weights.append(counts[ones])
+        above += sizes[pre]
         report((done + 1) / len(sizes))
-    indptr = np.concatenate([[0], np.cumsum(np.concatenate(n_out))])
+    indptr = np.cumsum(np.concatenate(n_out))
     if indptr[-1] >= 2**31:
         raise FormatError(f"{indptr[-1]:,} connections are more than a microcircuit has.")
-    wiring = {
-        "indptr": indptr.astype(np.int32),
-        "indices": np.concatenate(targets).astype(np.int32),
-    }
-    known = np.concatenate(weights)
-    if known.size and known.size == indptr[-1]:
+    wiring = {"indptr": indptr.astype(np.int32), "indices": np.concatenate(targets)}
+    known = np.concatenate(weights) if weights else np.zeros(1, np.int32)
+    if known.size == indptr[-1] > 0 and known.all():
         wiring["weights"] = known
     return wiring, missing, n_self
 
@@ -258,71 +236,61 @@ def _matrices(
     """Open the matrices of a presynaptic type, checked against the numbers of neurons."""
     if spelled is None:
         return {}
-    group, found = _group(parent, spelled), {}
+    group, found = _member(parent, spelled, h5py.Group), {}
     posts = _mtypes(group, sizes)
-    for post in sizes:
-        if post not in posts:
-            continue
-        block = _group(group, posts[post])
-        with _library(block):
+    for post in [one for one in sizes if one in posts]:
+        block = _member(group, posts[post], h5py.Group)
+        with _library(block.name):
             whole, counted = map(block.id.links.exists, (b"cMat", b"contacts"))
             others = [] if whole else list(block)
         if others:
             raise FormatError(f"{block.name} holds {others[0]}, no cMat.")
-        if not whole:
-            continue
-        data = _dataset(block, "cMat")
-        contacts = _dataset(block, "contacts") if counted else None
-        shape = sizes[pre], sizes[post]
-        for one in (data,) if contacts is None else (data, contacts):
-            if one.shape != shape:
-                raise FormatError(
-                    f"{one.name} has shape {one.shape}, but {pre} has {shape[0]:,} neurons "
-                    f"and {post} {shape[1]:,}."
+        if whole:
+            data = _member(block, "cMat", h5py.Dataset)
+            contacts = _member(block, "contacts", h5py.Dataset) if counted else None
+            for one in (data,) if contacts is None else (data, contacts):
+                shape = sizes[pre], sizes[post]
+                _check(
+                    one, [shape], "biuf", f"0/1 numbers for {shape[0]:,} by {shape[1]:,} neurons"
                 )
-            if one.dtype.kind not in "biuf":
-                raise FormatError(f"{one.name} has type {one.dtype}; expected 0/1 numbers.")
-        found[post] = data, contacts
+            found[post] = data, contacts
     return found
 
 
-def _ones(
-    data: h5py.Dataset, contacts: h5py.Dataset | None
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Rows, columns and contacts of a matrix's ones, row by row; other values are an error."""
-    n_rows, width = data.shape
-    found, values_found = [], [np.empty(0, np.int32)]
-    if not n_rows or not width:
-        return np.empty(0, np.uint16), np.empty(0, np.int32), values_found[0]
-    step = max(1, SLAB_BYTES // (width * data.dtype.itemsize))
-    if data.chunks:  # each chunk is unpacked once
-        step = max(1, step // data.chunks[0]) * data.chunks[0]
-    for first, last in pairwise([*range(0, n_rows, step), n_rows]):
-        with _library(data):
-            values = data[first:last]
+def _strip(
+    matrices: dict[str, tuple[h5py.Dataset, h5py.Dataset | None]],
+    rows: slice,
+    sizes: dict[str, int],
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Whom some neurons contact, and by how many synapses (0 or None: unknown); (rows, N)."""
+    shape = rows.stop - rows.start, sum(sizes.values())
+    found = np.zeros(shape, bool)
+    counts = np.zeros(shape, np.int32) if any(c for _, c in matrices.values()) else None
+    stop = 0
+    for post, size in sizes.items():
+        start, stop = stop, stop + size
+        if post not in matrices or not size:
+            continue
+        data, contacts = matrices[post]
+        with _library(data.name):
+            values = data[rows]
         # Bytes of 0 and 1 are bools as they stand.
         bits = values.itemsize == 1 and values.view(np.uint8).max() <= 1
         ones = values.view(bool) if bits else values == 1
         if not bits and np.count_nonzero(values) != np.count_nonzero(ones):
             row, column = np.argwhere((values != 0) & (values != 1))[0]
             raise FormatError(
-                f"{data.name} holds {values[row, column]} at row {first + row}, column {column}; "
-                "only 0 and 1 are connections."
+                f"{data.name} holds {values[row, column]} at row {rows.start + row}, column "
+                f"{column}; only 0 and 1 are connections."
             )
-        found.append(np.flatnonzero(ones) + first * width)
-        if contacts is not None:
-            with _library(contacts):
-                values = contacts[first:last]
-            some = values[ones]
-            if ((values > 0) != ones).any() or (some >= 2**31).any() or (some % 1 != 0).any():
+        found[:, start:stop] = ones
+        if contacts is not None and counts is not None:
+            with _library(contacts.name):
+                values = contacts[rows]
+            if ((values > 0) != ones).any() or (values >= 2**31).any() or (values % 1 != 0).any():
                 raise FormatError(f"{contacts.name} does not count the synapses of cMat.")
-            values_found.append(some.astype(np.int32))
-    places = np.concatenate(found)
-    row = places // width  # faster than divmod
-    column = places - row * width
-    # Rows that 16 bits can number are sorted several times as fast.
-    row = row.astype(np.uint16 if n_rows <= 2**16 else np.int32)
-    return row, column.astype(np.int32), np.concatenate(values_found)
+            counts[:, start:stop] = values
+    return found, counts
 
 
 # --- SONATA
