@@ -35,8 +35,8 @@ def test_any_storage_gives_the_same_matrix(path, dtype, how):
 
 @pytest.mark.parametrize("chunks", [None, (2, 5), (7, 54), (41, 1)])
 @pytest.mark.parametrize("dtype", ["u1", "f8"])
-def test_many_rows_are_read_in_strips(path, monkeypatch, chunks, dtype):
-    monkeypatch.setattr(hdf5, "STRIP_PAIRS", 200)
+def test_large_block_is_read_in_slabs(path, monkeypatch, chunks, dtype):
+    monkeypatch.setattr(hdf5, "SLAB_BYTES", 200)
     dense = write_file(path, {"L23_PC": 41, "L4_PC": 13}, chunks=_fit(chunks), dtype=dtype)
     meta, arrays = hdf5.read({"path": str(path)}, lambda _: None)
     assert (arrays["indices"] == np.nonzero(dense)[1]).all()

@@ -1,4 +1,4 @@
-"""Read connectome files of HDF5: the portal's, row by row into a sparse matrix, and SONATA's.
+"""Read connectome files of HDF5: the portal's, block by block into a sparse matrix, and SONATA's.
 
 `read` and `read_sonata` are tasks of `nmc.child`: the HDF5 library parses files from anywhere, and
 a damaged one may take its process down.  The portal's format is that of its read-me and the
@@ -33,8 +33,8 @@ COUNTS = ("nCellAff", "nCellEff", "nSynAff", "nSynEff")
 MAX_NEURONS = 400_000
 #: Larger chunks are not read: one has to be unpacked in memory in one piece.
 MAX_CHUNK_BYTES = 1 << 30
-#: Rows are read in strips of about so many pairs of neurons.
-STRIP_PAIRS = 16 << 20
+#: Matrices are read in slabs of rows of about this size.
+SLAB_BYTES = 8 << 20
 
 _Member = TypeVar("_Member", h5py.Group, h5py.Dataset)
 
@@ -197,35 +197,40 @@ def _connections(
     """The adjacency's arrays, pathways without a matrix, and how many connect to themselves."""
     spelled = next((s for s in CONNECTIVITY if s in file), CONNECTIVITY[0])
     parent = _member(file, spelled, h5py.Group)
-    groups, missing, n, above = _mtypes(parent, sizes), [], sum(sizes.values()), 0
-    n_self, n_out, targets, weights = 0, [np.zeros(1, np.int64)], [], []
-    for done, pre in enumerate(sizes):
+    groups, missing, n_self = _mtypes(parent, sizes), [], 0
+    empty = np.empty(0, np.int32)
+    n_out, targets, weights = [np.zeros(1, np.int64)], [], [empty]
+    for done, (pre, height) in enumerate(sizes.items()):
         matrices = _matrices(parent, groups.get(pre), pre, sizes)
         missing += [[pre, post] for post in sizes if post not in matrices]
-        # Each chunk is unpacked once: the strips end where chunks do.
-        chunk = max((data.chunks[0] for data, _ in matrices.values() if data.chunks), default=1)
-        step = max(1, STRIP_PAIRS // n // chunk) * chunk
-        for first in range(0, sizes[pre], step):
-            rows = slice(first, min(first + step, sizes[pre]))
-            ones, counts = _strip(matrices, rows, sizes)
-            row = np.arange(len(ones))
-            itself = row, row + above + first
-            n_self += int(ones[itself].sum())
-            ones[itself] = False
-            places = np.flatnonzero(ones)
-            starts = np.searchsorted(places, np.append(row, len(ones)) * n)
-            n_out.append(np.diff(starts))
-            targets.append((places - np.repeat(row * n, n_out[-1])).astype(np.int32))
-            if counts is not None:
-                weights.append(counts[ones])
-        above += sizes[pre]
+        # Rows that 16 bits can number are sorted several times as fast.
+        short = np.uint16 if height <= 2**16 else np.int32
+        rows, columns, counts, shift = [np.empty(0, short)], [empty], [empty], 0
+        for post, width in sizes.items():
+            if post in matrices and height and width:
+                place, count = _ones(*matrices[post])
+                if pre == post:
+                    kept = place % (width + 1) != 0
+                    n_self += int((~kept).sum())
+                    place, count = place[kept], count[kept[: count.size]]
+                row = place // width  # faster than divmod
+                rows.append(row.astype(short))
+                columns.append((place - row * width + shift).astype(np.int32))
+                counts.append(count)
+            shift += width
+        row, count = np.concatenate(rows), np.concatenate(counts)
+        order = np.argsort(row, kind="stable")  # within a row they ascend
+        n_out.append(np.bincount(row, minlength=height))
+        targets.append(np.concatenate(columns)[order])
+        if count.size == row.size:
+            weights.append(count[order])
         report((done + 1) / len(sizes))
     indptr = np.cumsum(np.concatenate(n_out))
     if indptr[-1] >= 2**31:
         raise FormatError(f"{indptr[-1]:,} connections are more than a microcircuit has.")
     wiring = {"indptr": indptr.astype(np.int32), "indices": np.concatenate(targets)}
-    known = np.concatenate(weights) if weights else np.zeros(1, np.int32)
-    if known.size == indptr[-1] > 0 and known.all():
+    known = np.concatenate(weights)
+    if known.size == indptr[-1] > 0:
         wiring["weights"] = known
     return wiring, missing, n_self
 
@@ -257,40 +262,34 @@ def _matrices(
     return found
 
 
-def _strip(
-    matrices: dict[str, tuple[h5py.Dataset, h5py.Dataset | None]],
-    rows: slice,
-    sizes: dict[str, int],
-) -> tuple[np.ndarray, np.ndarray | None]:
-    """Whom some neurons contact, and by how many synapses (0 or None: unknown); (rows, N)."""
-    shape = rows.stop - rows.start, sum(sizes.values())
-    found = np.zeros(shape, bool)
-    counts = np.zeros(shape, np.int32) if any(c for _, c in matrices.values()) else None
-    stop = 0
-    for post, size in sizes.items():
-        start, stop = stop, stop + size
-        if post not in matrices or not size:
-            continue
-        data, contacts = matrices[post]
+def _ones(data: h5py.Dataset, contacts: h5py.Dataset | None) -> tuple[np.ndarray, np.ndarray]:
+    """Flat places of a matrix's ones, and their contacts if known; other values are an error."""
+    n_rows, width = data.shape
+    places, counts = [], [np.empty(0, np.int32)]
+    step = max(1, SLAB_BYTES // (width * data.dtype.itemsize))
+    if data.chunks:  # each chunk is unpacked once
+        step = max(1, step // data.chunks[0]) * data.chunks[0]
+    for first in range(0, n_rows, step):
         with _library(data.name):
-            values = data[rows]
+            values = data[first : first + step]
         # Bytes of 0 and 1 are bools as they stand.
         bits = values.itemsize == 1 and values.view(np.uint8).max() <= 1
         ones = values.view(bool) if bits else values == 1
         if not bits and np.count_nonzero(values) != np.count_nonzero(ones):
             row, column = np.argwhere((values != 0) & (values != 1))[0]
             raise FormatError(
-                f"{data.name} holds {values[row, column]} at row {rows.start + row}, column "
-                f"{column}; only 0 and 1 are connections."
+                f"{data.name} holds {values[row, column]} at row {first + row}, column {column}; "
+                "only 0 and 1 are connections."
             )
-        found[:, start:stop] = ones
-        if contacts is not None and counts is not None:
+        places.append(np.flatnonzero(ones) + first * width)
+        if contacts is not None:
             with _library(contacts.name):
-                values = contacts[rows]
-            if ((values > 0) != ones).any() or (values >= 2**31).any() or (values % 1 != 0).any():
+                values = contacts[first : first + step]
+            some = values[ones]
+            if ((values > 0) != ones).any() or (some >= 2**31).any() or (some % 1 != 0).any():
                 raise FormatError(f"{contacts.name} does not count the synapses of cMat.")
-            counts[:, start:stop] = values
-    return found, counts
+            counts.append(some.astype(np.int32))
+    return np.concatenate(places), np.concatenate(counts)
 
 
 # --- SONATA
