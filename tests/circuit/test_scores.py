@@ -131,14 +131,17 @@ def test_a_reason_fits_what_follows_from_it_alone(monkeypatch):
     row = {"pre": ["L4_PC"], "post": ["L4_SBC"], "u_mean": [0.5], "failures_std_percent": [1.0],
            "failures_mean_percent": [100 / 256], "cv_psp_amplitude_mean": [8**-0.5]}  # fmt: skip
     synapses = pd.DataFrame({"pathway": ["L4_PC:L4_SBC"], "model": ["m"], "U": [0.1]})
+    neurons = {"mtype": "L4_SBC", "etype": ["cAC", "dNAC"], "n_neurons": [80, 20]}
+    monkeypatch.setattr(pathway_scores, "load_metypes", lambda: pd.DataFrame(neurons))
 
-    def reason(quantity, ratio, sheet_sd=0.0, cells=8, **other):
+    def reason(quantity, ratio, sheet_sd=0.0, cells=8, own_sd=0.0, model="m", **other):
         sheet = pd.DataFrame({name: other.get(name, value) for name, value in row.items()})
         monkeypatch.setattr(pathway_scores, "load_pathways", lambda: sheet)
         ends = {"": ratio, "low_": 0.95 * ratio, "high_": 1.05 * ratio}
         numbers = {f"ratio_{end}{quantity}": value for end, value in ends.items()}
         numbers |= {f"sheet_{quantity}": 1.0, f"sheet_sd_{quantity}": sheet_sd}
-        row_of = {"pre": "L4_PC", "post": "L4_SBC", "model": "m", "cells": cells, "contacts": 4.0}
+        numbers |= {quantity: ratio, f"{quantity}_sd": own_sd}
+        row_of = {"pre": "L4_PC", "post": "L4_SBC", "model": model, "cells": cells, "contacts": 4.0}
         scores = pd.DataFrame([row_of | numbers])
         (found,) = pathway_scores.explain(scores, quantity, synapses)
         return " ".join(found.split()[:2]).removesuffix(":")
@@ -158,6 +161,15 @@ def test_a_reason_fits_what_follows_from_it_alone(monkeypatch):
         # 0.2 lies within √(0.06² + (0.196 SD)²) of the printed 1 where the SD is 1, not 0.9
         assert reason(quantity, 1.2, sheet_sd=1.0) == "lies within"
         assert reason(quantity, 1.2, sheet_sd=0.9) == "not explained"
+        # one receiver in five at 3 and the others at ½: 1 ± 1
+        assert reason(quantity, 0.5, sheet_sd=1.0) == "the sheet"
+        assert reason(quantity, 0.5, sheet_sd=0.7) == "not explained"
+        assert reason(quantity, 0.5, sheet_sd=1.0, model="L4_SBC_dNAC222_1") == "not explained"
+    # 1.5 lies within 1.96 SD if receivers vary by 0.3; not if senders onto one vary as much
+    assert reason("amplitude_mV", 1.5, sheet_sd=0.3) == "lies within"
+    assert reason("amplitude_mV", 1.5, sheet_sd=0.3, own_sd=0.3) == "not explained"
+    assert reason("amplitude_mV", 1.5, sheet_sd=0.2) == "not explained"
+    assert reason("amplitude_mV", 1.5, sheet_sd=1.0) == "not explained"
     # half of the receivers at 2 %, half at 90 %: 46 ± 44; or all about 46 %
     two = {"failures_mean_percent": [46.0], "failures_std_percent": [44.0]}
     assert reason("cv", 0.1, **two) == "the sheet"
@@ -295,6 +307,83 @@ def test_other_receivers_and_more_senders_give_what_the_chapter_says(mirror, mon
         compared += len(rows)
         between += rows[f"sheet_{quantity}"].between(rows["min"], rows["max"]).sum()
     assert (between, compared) == (8, 56)
+
+
+@pytest.mark.real
+def test_receivers_of_a_type_of_many_explain_more_amplitudes_than_shuffled_sheets(
+    mirror, monkeypatch
+):
+    """Sheets are shuffled among senders of one sign; counted is the share of rows that differ."""
+    monkeypatch.setenv("NMC_SOURCE", str(mirror))
+    scores, rng = nmc.load_pathway_scores(), np.random.default_rng(0)
+    scores = scores[scores["ratio_low_amplitude_mV"].notna()]
+    ends, ratios = ["sheet_amplitude_mV", "sheet_sd_amplitude_mV"], ["", "low_", "high_"]
+
+    def explained(rows):
+        some = rows[rows[ends[1]] < rows[ends[0]]]
+        differ = _differ(some, "amplitude_mV")
+        told = differ & pathway_scores._of_one_receiver(some, "amplitude_mV")
+        return told.sum(), differ.sum()
+
+    shares, sign = [], scores["kind"].str[0]
+    for _ in range(1000):
+        mixed = scores.copy()
+        for one in "EI":
+            where = np.flatnonzero(sign == one)
+            drawn = scores[ends].iloc[rng.permutation(where)].to_numpy()
+            mixed.loc[mixed.index[where], ends] = drawn
+        for end in ratios:
+            name = f"ratio_{end}amplitude_mV"
+            mixed[name] = scores[name] * scores[ends[0]] / mixed[ends[0]]
+        some, of = explained(mixed)
+        shares.append(some / of)
+    some, of = explained(scores)
+    assert (some, of) == (11, 18) and np.mean(np.array(shares) >= some / of) <= 0.005
+
+
+@pytest.mark.real
+def test_rises_scatter_where_receivers_are_partly_dnac(printed):
+    """By receiving type: sheets whose rise has an SD of its mean or more, and dNAC neurons."""
+    neurons = nmc.load_metypes().pivot_table("n_neurons", "mtype", "etype", "sum", observed=True)
+    share = (neurons["dNAC"] / neurons.sum(axis=1)).fillna(0)
+    ends = [printed[end].astype(str) for end in ("pre", "post")]
+    excites, excited = (end.map(names.is_excitatory) for end in ends)
+    rise, spread = (printed[f"rise_time_{end}_ms"].astype(float) for end in ("mean", "std"))
+    post, several = ends[1], ~printed["one"] & ~excited
+    odd = (spread >= rise)[several & ~excites].groupby(post).mean()
+    assert len(odd) == 42 and odd.corr(share.reindex(odd.index), method="spearman") > 0.9
+    # few of the excited Martinotti cells are dNAC; from mean and SD few receivers rise in 0.35 s
+    few = several & excites & post.str.endswith("_MC") & (spread > 2 * rise)
+    moved = rise - 1.8 * (1 - printed["failing"])  # 1.8 ms is usual where nothing is odd
+    found = moved**2 / (moved**2 + spread**2)
+    slow = (rise + spread**2 / moved)[few]
+    assert few.sum() == 27 and slow.quantile([0.25, 0.75]).between(300, 400).all()
+    for name in ("L23_MC", "L4_MC", "L5_MC"):
+        assert found[few & (post == name)].median() == pytest.approx(share[name], abs=0.015)
+
+
+@pytest.mark.real
+def test_shares_of_dnac_receivers_explain_more_than_shuffled_ones(mirror, monkeypatch):
+    """The shares are shuffled among the 42 inhibitory receiving types that have pathways."""
+    monkeypatch.setenv("NMC_SOURCE", str(mirror))
+    scores, rng = nmc.load_pathway_scores(), np.random.default_rng(0)
+    neurons = nmc.load_metypes().astype({"mtype": str, "etype": str})
+    inhibitory = [m for m in neurons["mtype"].unique() if not names.is_excitatory(m)]
+    answered = 1 - scores["sheet_failures_percent"].astype(float) / 100
+
+    def explained(of_types):
+        monkeypatch.setattr(pathway_scores, "load_metypes", lambda: of_types)
+        told = [_differ(scores, q) & pathway_scores._of_slow_receivers(scores, q, answered)
+                for q in ("rise_time_ms", "latency_ms", "decay_ms")]  # fmt: skip
+        return told[0].sum(), np.sum(told)
+
+    shuffled = []
+    for _ in range(500):
+        others = dict(zip(inhibitory, rng.permutation(inhibitory), strict=True))
+        shuffled.append(explained(neurons.replace({"mtype": others})))
+    rises, shapes = explained(neurons)
+    few, all_ = np.array(shuffled).T
+    assert (rises, shapes) == (3, 5) and np.mean(few >= 3) <= 0.01 and np.mean(all_ >= 5) <= 0.02
 
 
 @pytest.mark.real

@@ -26,6 +26,7 @@ from nmc.circuit.synapses import pathway_keys
 from nmc.code_hash import code_hash
 from nmc.data import available
 from nmc.errors import NMCError
+from nmc.factsheets.layers import load_metypes
 from nmc.factsheets.pathways import load_pathways
 
 _COMPARED = ("sheet", "sheet_sd", "ratio", "ratio_low", "ratio_high", "mark", "verdict")
@@ -159,7 +160,8 @@ def explain(scores: pd.DataFrame, quantity: str, synapses: pd.DataFrame) -> np.n
     and (1 − U)ⁿ fail.  Explained is a ratio whose interval holds the one that follows from the
     recorded contacts and the package's U (`synapses`, of `nmc.compare_synapses`) over the sheet's U
     and the contacts that its CV implies, or its failures where the CV itself is asked for; of rise,
-    latency and decay the one of a mean over all trials, in which a failure counts as 0.
+    latency and decay the one of a mean over all trials, in which a failure counts as 0, or the one
+    of receivers of two kinds (`_of_slow_receivers`); and what one receiver may give, of many.
     """
     sheet, keys = load_pathways(), scores["pre"] + ":" + scores["post"]
     sheet = sheet.set_index(pathway_keys(sheet)).reindex(keys).set_axis(scores.index)
@@ -172,8 +174,9 @@ def explain(scores: pd.DataFrame, quantity: str, synapses: pd.DataFrame) -> np.n
     both = (ratio - 1).abs() <= np.hypot(side, error.astype(float))
     if (of := _BY_RELEASE.get(quantity)) is None:
         zeros = (1 / (1 - failing)).between(low, high)
+        slow = _of_slow_receivers(scores, quantity, (1 - failing).astype(float))
         tried = _OPEN.format("other definitions, the membrane's time constant")
-        return np.select([zeros, both], [_ZEROS, _ERROR], tried)
+        return np.select([zeros, both, slow], [_ZEROS, _ERROR, _SLOW], tried)
     by_failures = np.log(failing.where(failing > 0)) / np.log(1 - U)
     implied = by_failures if quantity == "cv" else (1 - U) / (U * cv.where(cv > 0) ** 2)
     runs = pd.MultiIndex.from_arrays([keys, scores["model"]])
@@ -182,9 +185,42 @@ def explain(scores: pd.DataFrame, quantity: str, synapses: pd.DataFrame) -> np.n
     # the variance of failures if some receivers fail in 2 % and others in 90 %, as packages do
     kinds = failing.between(0.2, 0.8) & (spread**2 >= 0.8 * (failing - 0.02) * (0.9 - failing))
     none = (ratio == 0) & ((1 - failing) ** (SETTINGS["trials"] * scores["cells"]) > 0.025)
-    rules = [predicted.between(low, high), kinds, none & (quantity == "failures_percent"), both]
+    none &= quantity == "failures_percent"
+    one = _of_one_receiver(scores, quantity) & (quantity == "amplitude_mV")
+    rules = [predicted.between(low, high), kinds, none, both, one]
     tried = _OPEN.format("contacts, U, the sheet's conductance")
-    return np.select(rules, [_RELEASE, _KINDS, _NONE, _ERROR], tried)
+    return np.select(rules, [_RELEASE, _KINDS, _NONE, _ERROR, _RECEIVER], tried)
+
+
+def _of_one_receiver(scores: pd.DataFrame, quantity: str) -> pd.Series:
+    """Whether one receiver of those that a sheet averages may lie as far from its mean as ours.
+
+    Senders onto one cell are no sample of pairs: the sheet's variance over pairs, less ours within
+    one receiver, is that between receivers.  A deviation as large as the mean says nothing.
+    """
+    mean, spread, n = (scores[c].astype(float) for c in
+                       (f"sheet_{quantity}", f"sheet_sd_{quantity}", "cells"))  # fmt: skip
+    within = scores[f"{quantity}_sd"] ** 2 * n / (n - 1)
+    between = np.maximum(spread**2 - within, 0) + spread**2 / PAIRS
+    senders = (scores[f"ratio_high_{quantity}"] - scores[f"ratio_low_{quantity}"]) * mean / 2
+    near = (scores[quantity] - mean).abs() <= np.hypot(1.96 * between**0.5, senders.astype(float))
+    return near & (spread > 0) & (spread < mean)
+
+
+def _of_slow_receivers(scores: pd.DataFrame, quantity: str, answered: pd.Series) -> pd.Series:
+    """Whether a sheet's deviation is that of a mixture of receivers like ours and of dNAC ones.
+
+    A share w of receivers that differ by T from the others' r moves the mean by w T, and gives a
+    deviation of T √(w (1 − w)): of the mean, the deviation and w, the portal's number of dNAC
+    neurons over that of the m-type's, any two give the third.  `answered` is the share of trials
+    that do not fail: the others count as 0.
+    """
+    neurons = load_metypes().pivot_table("n_neurons", "mtype", "etype", "sum", observed=True)
+    w = scores["post"].map((neurons["dNAC"] / neurons.sum(axis=1)).to_dict())
+    moved = scores[f"sheet_{quantity}"] - scores[quantity] * answered
+    predicted = moved * ((1 - w) / w) ** 0.5
+    fits = (scores[f"sheet_sd_{quantity}"] / predicted).between(0.75, 1 / 0.75)
+    return fits & ~scores["model"].str.contains("_dNAC")
 
 
 #: Most pairs of a sheet, each of 30 trials: failures of one are thirtieths, rare ones fit 100.
@@ -193,6 +229,10 @@ PAIRS = 100
 _RELEASE = "follows from the package's contacts and U, and those behind the sheet's CV and failures"
 #: 8 of 51; of 20,000 shuffles of failures 97.5 % give 7 at most.
 _ZEROS = "follows from the sheet's mean over all trials, in which a failure counts as 0"
+#: 3 of 4 rises, 5 of 19 with latencies and decays; of 20,000 shuffles of shares 97.5 % give 1, 4.
+_SLOW = "the sheet averages dNAC receivers, too: its SD is that of their share; the package is none"
+#: 11 of 18; of 20,000 shuffles of sheets among senders of one sign 97.5 % give 7 at most.
+_RECEIVER = "lies within the spread that the sheet prints over pairs: the receiver is one of many"
 _KINDS = "the sheet averages receivers of two kinds (SD of failures); the package is of one"
 _NONE = "no trial failed: at the sheet's rate more than 2.5 % of such recordings have none"
 _ERROR = f"lies within the errors of both means: the sheet's is of {PAIRS} pairs at most"
