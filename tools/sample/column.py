@@ -18,6 +18,7 @@ rise, decay) follows from those and the postsynaptic cells by simple relations, 
 
 from __future__ import annotations
 
+import tomllib
 from functools import cache
 from itertools import product
 from pathlib import Path
@@ -28,28 +29,18 @@ from nmc import names
 
 from tools.sample import SEED
 
-#: Thickness of each cortical layer, µm (circuit fact sheet).
-THICKNESS_UM = {"L1": 165.0, "L2": 149.0, "L3": 353.0, "L4": 190.0, "L5": 525.0, "L6": 700.0}
-
-#: Neuron density of each cortical layer, 1/mm³ (circuit fact sheet).
-DENSITY_PER_MM3 = {
-    "L1": 14_200, "L2": 164_600, "L3": 83_800, "L4": 177_300, "L5": 83_900, "L6": 131_500,
-}  # fmt: skip
-
-#: Neurons of an average microcircuit (circuit fact sheet).
-N_NEURONS = 31_346
+#: Facts and inventions that ``rule.toml`` explains.
+RULE = tomllib.loads(Path(__file__).with_name("rule.toml").read_text("utf-8"))
+THICKNESS_UM: dict[str, float] = RULE["thickness_um"]
+DENSITY_PER_MM3: dict[str, int] = RULE["density_per_mm3"]
+N_NEURONS, N_CONNECTIONS, DENSER = RULE["neurons"], RULE["connections"], RULE["denser"]
+CLASSES: dict[str, list[float]] = RULE["classes"]
 
 #: One row an m-type, in the order of `names.MTYPES`: ``neurons`` in an average microcircuit (layer
 #: fact sheets; L6_BP with the 70 that the circuit's total of 31,346 asks for), and of the rule the
 #: reach of its axon across layers, the space constant of its connections (both µm), and its
 #: preference for targets below (positive) or above: polarised axons make paths directed.
 MTYPES = pd.read_csv(Path(__file__).with_name("mtypes.csv"), index_col="mtype")
-
-#: Rank of e-types in an m-type with several, from common to rare: an invention.
-_ETYPE_WEIGHT = {
-    "cAC": 5.0, "cNAC": 4.0, "bAC": 3.0, "bNAC": 2.5, "dNAC": 2.5, "bIR": 2.0, "cSTUT": 2.0,
-    "bSTUT": 1.2, "cIR": 1.0, "dSTUT": 1.0, "cADpyr": 1.0,
-}  # fmt: skip
 
 
 def footprint_mm2() -> float:
@@ -105,29 +96,13 @@ def mtype_counts(n_neurons: int) -> dict[str, int]:
 def etype_counts(mtype: str, n_neurons: int) -> dict[str, int]:
     """Neurons of each e-type among ``n_neurons`` of an m-type."""
     etypes = names.etypes_of(mtype)
-    parts = share(n_neurons, np.array([_ETYPE_WEIGHT[e] for e in etypes]))
+    parts = share(n_neurons, np.array([RULE["etype_weight"][e] for e in etypes]))
     return dict(zip(etypes, parts.tolist(), strict=True))
 
 
 # The rule ------------------------------------------------------------------------------------
 
-#: Pathways in the portal's anatomy and physiology files.
-N_PATHWAYS = 1932
-
-#: Connections the rule aims at in a column of 31,346 neurons: the files have 7.7 to 7.8 million.
-N_CONNECTIONS = 7_780_000
-
-#: How much likelier a connection is in the sample, whose cells are an eighth as many.
-DENSER = 1.4
-
-_RULE_SEED = 55  # the rule is one and the same for every sample
 _PAIRS = 10_000
-
-#: Cells with an apical dendrite receive in the layers above them as well.
-_APICAL_REACH = {"L23": 120.0, "L4": 260.0, "L5": 650.0, "L6": 300.0}
-_BASE = {("E", "E"): 0.125, ("E", "I"): 0.050, ("I", "E"): 0.150, ("I", "I"): 0.085}
-#: How many times more often a connection is reciprocal than distance and type explain.
-RECIPROCITY = {("E", "E"): 1.25, ("E", "I"): 1.3, ("I", "E"): 1.3, ("I", "I"): 1.2}
 
 
 def suffix(mtype: str) -> str:
@@ -140,24 +115,22 @@ def sign(mtype: str) -> str:
     return "E" if names.is_excitatory(mtype) else "I"
 
 
+def _signs(table: pd.DataFrame) -> pd.Series:
+    """``EE``, ``EI``, ``IE`` or ``II`` of each pathway."""
+    return table["pre"].map(sign) + table["post"].map(sign)
+
+
 def _reach_um(pre: str, post: str) -> float:
     pre_layer, post_layer = names.layer_of(pre), names.layer_of(post)
     above = names.LAYERS.index(pre_layer) < names.LAYERS.index(post_layer)
-    apical = _APICAL_REACH[post_layer] if sign(post) == "E" and above else 0.0
+    apical = RULE["apical_reach_um"][post_layer] if sign(post) == "E" and above else 0.0
     return 0.45 * float(MTYPES.at[pre, "axon_reach_um"]) + 0.6 * apical + 60.0
-
-
-def _weight(pre: str, post: str) -> float:
-    """Density of a layer's own excitatory network, so that large layers do not drown the rest."""
-    if sign(pre) == sign(post) == "E" and names.layer_of(pre) == names.layer_of(post):
-        return {"L23": 0.6, "L4": 0.8, "L5": 1.0, "L6": 1.0}[names.layer_of(pre)]
-    return 1.0
 
 
 @cache
 def _mean_kernel(pre_span, post_span, gap_um: float, length_um: float, lean: float) -> float:
     """Mean factor of distance and direction over pairs of a full column's cells (Monte Carlo)."""
-    rng = np.random.default_rng(_RULE_SEED)
+    rng = np.random.default_rng(RULE["seed"])
     area = footprint_mm2()
     (x, z), (x2, z2) = (in_hexagon(_PAIRS, area, rng) for _ in range(2))
     heights = [low + rng.random(_PAIRS) * (high - low) for low, high in (pre_span, post_span)]
@@ -167,14 +140,17 @@ def _mean_kernel(pre_span, post_span, gap_um: float, length_um: float, lean: flo
 
 
 def _all_pairs() -> pd.DataFrame:
-    rng = np.random.default_rng(_RULE_SEED)
+    rng = np.random.default_rng(RULE["seed"])
     noise = np.exp(rng.normal(-0.1, 0.45, (len(names.MTYPES),) * 2))
     spans, rows = {m: _span_um(m) for m in names.MTYPES}, []
     for (a, pre), (b, post) in product(enumerate(names.MTYPES), repeat=2):
         gap = abs(sum(spans[pre]) / 2 - sum(spans[post]) / 2)
         length, lean = (float(MTYPES.at[pre, name]) for name in ("length_um", "lean"))
-        peak = _BASE[sign(pre), sign(post)] * noise[a, b] * np.exp(-gap / _reach_um(pre, post))
-        peak *= _weight(pre, post)
+        peak = (
+            RULE[sign(pre) + sign(post)]["base"] * noise[a, b] * np.exp(-gap / _reach_um(pre, post))
+        )
+        if sign(pre) == sign(post) == "E" and names.layer_of(pre) == names.layer_of(post):
+            peak *= RULE["excitatory_weight"][names.layer_of(pre)]
         if suffix(pre) == "ChC":  # chandelier cells contact initial segments of pyramids only
             peak *= float(sign(post) == "E")
         kernel = _mean_kernel(spans[pre], spans[post], gap, length, lean)
@@ -192,12 +168,11 @@ def pathways() -> pd.DataFrame:
     (vertical offset taken off), ``lean`` (−1…1, positive downwards), ``reciprocity`` (factor),
     ``expected`` (connections in a full column).
     """
-    table = _all_pairs().nlargest(N_PATHWAYS, "expected").sort_index()
+    table = _all_pairs().nlargest(RULE["pathways"], "expected").sort_index()
     factor = N_CONNECTIONS / table["expected"].sum()
     table["expected"] *= factor
     table["peak"] *= factor * DENSER
-    signs = zip(table["pre"].map(sign), table["post"].map(sign), strict=True)
-    table["reciprocity"] = [RECIPROCITY[pair] for pair in signs]
+    table["reciprocity"] = [RULE[signs]["reciprocity"] for signs in _signs(table)]
     table.index = pd.Index(table["pre"] + ":" + table["post"], name="pathway")
     return table
 
@@ -205,22 +180,12 @@ def pathways() -> pd.DataFrame:
 # Synapses ------------------------------------------------------------------------------------
 
 _STREAM = 91
-#: Mean contacts of a connection by class, and their spread: inventions of the right size.
-_CONTACTS = {("E", "E"): 3.6, ("E", "I"): 6.0, ("I", "E"): 13.0, ("I", "I"): 11.0}
+#: Spread of the contacts of a connection.
 SPREAD = 0.38
 CONTACTS_STREAM = 77
 
-#: Centre of each class: U, D in ms, F in ms. Invented.
-CLASSES = {
-    "Excitatory, facilitating": (0.09, 140.0, 670.0),
-    "Excitatory, depressing": (0.50, 670.0, 17.0),
-    "Excitatory, pseudo-linear": (0.26, 420.0, 180.0),
-    "Inhibitory, facilitating": (0.06, 62.0, 430.0),
-    "Inhibitory, depressing": (0.25, 710.0, 21.0),
-    "Inhibitory, pseudo-linear": (0.31, 170.0, 70.0),
-}
-#: Spread of U, D, F between the pathways of a class and between the cells of a pathway.
-_BETWEEN, _WITHIN = 0.05, {"E": (0.10, 0.15, 0.20), "I": (0.28, 0.30, 0.24)}
+#: Spread of U, D, F between the pathways of a class.
+_BETWEEN = 0.05
 
 #: What the portal writes where no factor is known.
 NOT_MEASURED = "Synaptic conductance not measured experimentally"
@@ -235,15 +200,10 @@ _REST = ("resting_membrane_potential_mV", "input_resistance_MOhm", "membrane_tim
 _OPEN_ms = (2.8, 9.0)
 _REACHES_SOMA = (0.55, 0.42)
 _SPEED_um_per_ms = 300.0
-_SPREADS = {"epsp": 0.40, "risetime": 0.35, "decay": 0.20, "latency": 0.35, "failures": 0.80,
-           "cv_psp_amplitude": 0.22}  # fmt: skip
 
 _MEASURED = {
-    **{f"{a}:{b}": 2.2 for a in ("L4_PC", "L4_SP", "L4_SS") for b in ("L4_PC", "L4_SP", "L4_SS")},
-    **{f"{a}:{b}": 4.6 for a in ("L5_TTPC1", "L5_TTPC2") for b in ("L5_TTPC1", "L5_TTPC2")},
-    **{f"{a}:L5_{b}": 3.2 for a in ("L5_TTPC1", "L5_TTPC2") for b in ("LBC", "NBC", "SBC")},
-    **{f"L5_{a}:{b}": 2.1 for a in ("MC", "LBC", "SBC") for b in ("L5_TTPC1", "L5_TTPC2")},
-    "L4_SS:L23_PC": 1.6, "L23_SBC:L23_PC": 2.6, "L23_LBC:L23_PC": 2.6,
+    f"{pre}:{post}": row["factor"]
+    for row in RULE["measured"] for pre, post in product(row["pre"], row["post"])
 }  # fmt: skip
 
 
@@ -268,7 +228,7 @@ def mean_contacts() -> pd.Series:
     """Mean number of synapses a connection of each pathway makes (the sample's truth)."""
     table = pathways()
     rng = np.random.default_rng(CONTACTS_STREAM)
-    base = [_CONTACTS[sign(a), sign(b)] for a, b in zip(table["pre"], table["post"], strict=True)]
+    base = [RULE[signs]["contacts"] for signs in _signs(table)]
     return base * pd.Series(np.exp(rng.normal(0, 0.18, len(table))), index=table.index)
 
 
@@ -287,7 +247,7 @@ def dynamics() -> pd.DataFrame:
     out["contacts"] = mean_contacts()
     excitatory = out["synapse_type"].str.startswith("E").to_numpy()
     centres = np.array([CLASSES[c] for c in out["synapse_type"]])
-    within = np.where(excitatory[:, None], _WITHIN["E"], _WITHIN["I"])
+    within = np.where(excitatory[:, None], RULE["within"]["E"], RULE["within"]["I"])
     for k, name in enumerate("udf"):
         mean = centres[:, k] * _noise(len(out), _BETWEEN, rng)
         out[f"{name}_mean"] = mean
@@ -327,7 +287,7 @@ def physiology(rest: pd.DataFrame) -> pd.DataFrame:
         "failures": 100 * ((1 - u[:, None]) ** counts).mean(axis=1),
         "cv_psp_amplitude": np.sqrt((1 - u) / (n * u) + 0.25**2),
     }
-    for name, spread in _SPREADS.items():
+    for name, spread in RULE["spreads"].items():
         mean = means[name] * _noise(len(out), 0.30 if name == "epsp" else 0.08, rng)
         out[f"{name}_mean"] = np.minimum(mean, 99.0) if name == "failures" else mean
         out[f"{name}_std"] = out[f"{name}_mean"] * spread * _noise(len(out), 0.20, rng)

@@ -34,11 +34,8 @@ from tools.sample.packages import (
 from tools.sample.trees import APIC, CONTOUR_POINTS, DEND, Tree, make_tree, stub_diameters
 
 TOP = "NMC/NeuroML2/"
-#: Models with a step-current net: those of the public conversion.
-NETS = (
-    "L5_TTPC1_cADpyr232_1", "L23_PC_cADpyr229_1", "L1_HAC_cNAC187_1", "L23_NBC_cNAC187_1",
-    "L23_LBC_cSTUT189_1",
-)  # fmt: skip
+#: Models with a step-current net: those of the public conversion, which are listed first.
+NETS = NEUROML_MODELS[:5]
 #: Channel → ion and reversal potential (mV); calcium reverses at Nernst's.
 CHANNELS: dict[str, tuple[str, float | None]] = {
     **dict.fromkeys(("NaTa_t", "NaTs2_t", "Nap_Et2"), ("na", ENA)),

@@ -35,12 +35,11 @@ _STORE = _HERE.parents[1] / "_build" / "sample"
 
 _EPOCH = (2015, 10, 7, 0, 0, 0)  # the same bytes on every day
 
-_TEXT = (
-    "CHANGELOG", "LICENSE", "README", "VERSION", "biophysics.hoc", "constants.hoc",
-    "creategui.hoc", "createsimulation.hoc", "init.hoc", "morphology.hoc", "mosinit.hoc",
-    "ringplot.hoc", "run.py", "run_RmpRiTau.py", "run_RmpRiTau_py.sh", "run_hoc.sh", "run_py.sh",
-    "synapses/synapses.hoc", "template.hoc",
-)  # fmt: skip
+#: Members that are made from a template of their name.
+_TEXT = {
+    path.relative_to(_HERE / "templates").as_posix().removesuffix(".tmpl")
+    for path in (_HERE / "templates").rglob("*.tmpl")
+} - {"rng", "rng_none"}
 _EMPTY_FOLDERS = ("hoc_recordings/", "python_recordings/")
 
 

@@ -11,9 +11,10 @@ Neuroscience 9:557-568, 2008).  The numbers are invented, and sections few, so t
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -27,62 +28,27 @@ CONTOUR_POINTS = 36
 _UP = np.array([0.0, 1.0, 0.0])
 
 
-@dataclass(frozen=True)
-class Arbour:
-    """How one kind of branch grows: mean lengths (µm) by order, the last for all later ones."""
-
-    lengths: tuple[float, ...] = (18.0, 36.0, 74.0)
-    pull: tuple[float, float, float] = (0.0, 0.0, 0.0)  # a branch leans there while it grows
-    spread: tuple[float, float, float] = (1.0, 1.0, 1.0)  # stretch of directions where it starts
-    split: float = 0.55  # angle of a daughter with its mother, radians, on average
-    wiggle: float = 0.22  # change of direction a step
-    step_um: float = 11.0  # distance of drawn points
-    stop: float = 0.12  # chance that a branch of a middle order ends early
-    thin: float = 0.78  # daughter over mother
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """What cells of one m-type look like on average; lengths and diameters in µm."""
-
-    soma_radius: float = 7.0
-    stems: int = 5
-    stem_diameter: float = 1.5
-    tilt: float = 0.0  # of the stems, upwards
-    dendrite: Arbour = Arbour()
-    trunk_um: float = 0.0  # of the apical dendrite; negative points down
-    trunk_diameter: float = 2.4
-    obliques: int = 5
-    oblique: Arbour = Arbour((22.0, 60.0), stop=0.0)
-    tuft: Arbour | None = None
-    main_um: float = 0.0  # an axon's straight part, with collaterals; negative points down
-    collaterals: int = 5
-    axon: Arbour = Arbour(
-        (40.0, 60.0, 85.0, 110.0), step_um=16.0, wiggle=0.28, thin=0.82, stop=0.04
-    )
-    axon_diameter: float = 0.9
-
-
-_WIDE = (1.5, 0.55, 1.5)
+_WIDE = [1.5, 0.55, 1.5]
+_RECIPES = tomllib.loads(Path(__file__).with_name("recipes.toml").read_text("utf-8"))
+#: How one kind of branch grows; ``recipes.toml`` explains each number.
+Arbour = SimpleNamespace
 
 
 @cache
-def recipe(mtype: str) -> Recipe:
-    """Return the recipe of an m-type, as ``recipes.toml`` tells it."""
-    told = tomllib.loads(Path(__file__).with_name("recipes.toml").read_text("utf-8"))
-    if mtype in told:
-        return _changed(_changed(Recipe(), told["pyramidal"]), told[mtype])
-    return _changed(Recipe(), told[mtype.split("_", 1)[1].partition("-")[0]])
+def recipe(mtype: str) -> SimpleNamespace:
+    """Return what cells of an m-type look like on average, as ``recipes.toml`` tells it."""
+    own = ["pyramidal", mtype] if mtype in _RECIPES else [mtype.split("_", 1)[1].partition("-")[0]]
+    found: dict[str, Any] = {}
+    for told in (_RECIPES[name] for name in ("any", *own)):
+        for name, value in told.items():
+            if isinstance(value, dict):
+                value = Arbour(**_RECIPES["arbour"] | vars(found.get(name) or Arbour()) | value)
+            found[name] = value
+    return SimpleNamespace(**found)
 
 
-def _changed(base: Any, told: dict[str, Any]) -> Any:
-    """Return a recipe or an arbour with what a table tells of it; false is none."""
-    found = {}
-    for name, value in told.items():
-        if isinstance(value, dict):
-            value = _changed(getattr(base, name) or Arbour(), value)
-        found[name] = tuple(value) if isinstance(value, list) else None if value is False else value
-    return replace(base, **found)
+def _changed(how: Arbour, **what: Any) -> Arbour:
+    return Arbour(**vars(how) | what)
 
 
 @dataclass(frozen=True)
@@ -183,7 +149,7 @@ class _Grower:
         gaps = rng.gamma(4.0, 1.0, nodes + 1)
         gaps *= abs(length) * self.size / gaps.sum()
         widths = np.linspace(*ends, nodes + 2)
-        straight = replace(side, pull=tuple(0.5 * up), wiggle=0.10, step_um=20.0)
+        straight = _changed(side, pull=tuple(0.5 * up), wiggle=0.10, step_um=20.0)
         parent, way = 0, up + rng.normal(0.0, 0.08, 3)
         turn = rng.uniform(0, 2 * np.pi)
         for k, gap in enumerate(gaps):
@@ -195,11 +161,11 @@ class _Grower:
                 aside = np.array([np.cos(turn), 0.25 * np.sign(length), np.sin(turn)])
                 thick = max(0.45 * widths[k + 1], 0.5)
                 self.arbour(kind, parent, k + 1, 0, start, aside * side.spread, thick, side)
-        if top is not None:
+        if top:
             for lean in (1.0, -1.0):
                 aside = up + lean * 0.45 * np.array([np.cos(turn), 0.0, np.sin(turn)])
                 thick = 0.75 * widths[-1]
-                top = replace(top, pull=tuple(np.array(top.pull) * np.sign(length)))
+                top = _changed(top, pull=tuple(np.array(top.pull) * np.sign(length)))
                 self.arbour(kind, parent, nodes + 1, 0, start, aside, thick, top)
 
 
@@ -236,11 +202,11 @@ def make_tree(model: names.Model | str, seed: int = SEED) -> Tree:
     return Tree(np.array(kind), np.array(parent), np.array(order), points)
 
 
-def _grow_axon(grower: _Grower, shape: Recipe, radius: float) -> None:
+def _grow_axon(grower: _Grower, shape: SimpleNamespace, radius: float) -> None:
     down = -_UP if shape.main_um <= 0 else _UP
     if shape.main_um:
         ends = (shape.axon_diameter, 0.6 * shape.axon_diameter)
-        top = None if shape.main_um < 0 else replace(shape.axon, spread=_WIDE)
+        top = None if shape.main_um < 0 else _changed(shape.axon, spread=_WIDE)
         grower.trunk(AXON, radius * down, shape.main_um, ends, shape.collaterals, shape.axon, top)
         return
     way = 0.5 * down + grower.rng.normal(0.0, 0.5, 3)
