@@ -50,7 +50,7 @@ def forms(wanted: object, known: exercises.Exercise) -> Iterator[object]:
             yield float(f"{wanted:.3g}")
         if known.share:
             yield from (100 * wanted, f"{100 * wanted:.3f} %", round(100 * wanted, 2))
-        if known.yes_or_no:
+        if isinstance(wanted, bool):
             yield from (bool(wanted), "yes" if wanted else "no", np.bool_(wanted))
 
 

@@ -150,8 +150,8 @@ def test_the_digits_that_the_question_states_are_enough(judged):
 
 @pytest.mark.parametrize("given", [False, "no", 0, 0.0, "False", np.False_, [False]])
 def test_a_question_of_yes_or_no(judged, given):
-    assert judged(given, 0, yes_or_no=True)
-    assert not judged(given, 3, yes_or_no=True)
+    assert judged(given, False)
+    assert not judged(given, True)
 
 
 def test_the_first_of_two_parts_may_stand_alone_and_the_second_must_be_right(judged):

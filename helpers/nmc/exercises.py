@@ -21,6 +21,7 @@ import os
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from math import isnan
 from numbers import Integral
 from pathlib import Path
@@ -44,7 +45,6 @@ class Exercise:
     answer: Callable[..., object]  #: what computes its answer
     tolerance: float = TOLERANCE  #: relative difference that is forgiven where nothing is counted
     share: bool = False  #: it returns fractions, which may be answered in per cent as well
-    yes_or_no: bool = False  #: ``True``, ``False``, "yes" and "no" answer it, zero being "no"
     digits: int | None = None  #: decimals to which it may be rounded (of a share: of its per cent)
     first_decides: bool = False  #: the first of several labelled parts alone is answer enough
 
@@ -113,7 +113,8 @@ def exercise(
     """Register the decorated function as the one that computes an exercise's answer.
 
     It takes what `check` is given beside the answer, with the chapter's values as defaults, and
-    returns a name, a number, a list in any order, or labelled parts in the question's order.
+    returns a name, a number, a bool (which "yes", "no" and zero answer, too), a list in any order,
+    or labelled parts in the question's order.
     """
 
     def register(answer: Callable[..., object]) -> Callable[..., object]:
@@ -173,10 +174,9 @@ def check(identifier: str, answer: object, **given: object) -> Verdict:
     try:
         asked.bind(**given)
     except TypeError:
-        line = ", ".join(
-            [f'"{identifier}", answer', *(f"{name}={name}" for name in asked.parameters)]
-        )
-        return Verdict(identifier, None, f"the answer depends on more: nmc.check({line}).")
+        more = ", ".join(f"{name}={name}" for name in asked.parameters)
+        line = f'nmc.check("{identifier}", answer, {more})'
+        return Verdict(identifier, None, f"the answer depends on more: {line}.")
     try:
         wanted = known.answer(**given)
     except NMCError as error:
@@ -202,14 +202,20 @@ def _plain(given: Any) -> Any:
         given = given.squeeze()
     if hasattr(given, "tolist") and not hasattr(given, "to_dict"):
         given = given.tolist()
-    if isinstance(given, str) or not isinstance(given, Iterable):
-        return given
-    given = given if hasattr(given, "items") else list(given)
-    return _plain(_values(given)[0]) if len(given) == 1 else given
+    if _is_several(given) and not hasattr(given, "items"):
+        given = list(given)
+    return _plain(_values(given)[0]) if _is_several(given) and len(given) == 1 else given
+
+
+def _is_several(given: Any) -> bool:
+    return isinstance(given, Iterable) and not isinstance(given, str)
 
 
 def _values(given: Any) -> list:
-    return list(given.values()) if isinstance(given, Mapping) else list(given)
+    """Return what a collection holds; of anything else, itself."""
+    if isinstance(given, Mapping):
+        return list(given.values())
+    return list(given) if _is_several(given) else [given]
 
 
 def _number(given: Any) -> float | None:
@@ -236,27 +242,23 @@ def _same(given: Any, wanted: Any, known: Exercise, scale: float = 1) -> bool:
         return _same_list(given, list(wanted), known, scale)
     if isinstance(wanted, str):
         return isinstance(given, str) and _letters(given) == _letters(wanted)
-    if known.yes_or_no and _WORDS.get(_letters(given)) is not None:
-        return _WORDS[_letters(given)] == bool(wanted)
     number = _number(given)
-    return number is not None and abs(number - scale * float(wanted)) <= _allowed(
-        scale * float(wanted), known, exact=isinstance(wanted, Integral), percent=scale == 100
-    )
-
-
-def _allowed(right: float, known: Exercise, *, exact: bool, percent: bool) -> float:
-    """Return how far an answer may lie from the right one: counts are exact."""
-    if exact:
-        return 1e-9
-    rounding = 0.0
-    if known.digits is not None:
-        rounding = 0.5 * 10.0**-known.digits / (100 if known.share and not percent else 1)
-    return max(known.tolerance * abs(right), rounding) + 1e-12
+    if isinstance(wanted, bool):
+        told = _WORDS.get(_letters(given), number)
+        return told is not None and bool(told) == wanted
+    if isinstance(wanted, Integral):  # counts are exact
+        allowed = 1e-9
+    else:
+        allowed = known.tolerance * scale * abs(wanted) + 1e-12
+        if known.digits is not None:
+            percent = 100 if known.share and scale == 1 else 1
+            allowed = max(allowed, 0.5 * 10.0**-known.digits / percent)
+    return number is not None and abs(number - scale * float(wanted)) <= allowed
 
 
 def _same_list(given: Any, wanted: list, known: Exercise, scale: float) -> bool:
     """Compare without order; names that repeat may be given once."""
-    left = _values(given) if isinstance(given, Iterable) and not isinstance(given, str) else [given]
+    left = _values(given)
     if len(left) < len(wanted) and all(isinstance(name, str) for name in wanted):
         wanted = list(dict.fromkeys(wanted))
     for value in wanted:
@@ -269,44 +271,32 @@ def _same_list(given: Any, wanted: list, known: Exercise, scale: float) -> bool:
 
 def _same_parts(given: Any, wanted: Mapping, known: Exercise, scale: float) -> bool:
     """Compare by label where the labels are known, else in the question's order."""
-    if not isinstance(given, Iterable) or isinstance(given, str):
-        given = [given]
-    elif hasattr(given, "items"):
+    values, right = _values(given), list(wanted.values())
+    if hasattr(given, "items"):
         named = {_letters(label): value for label, value in given.items()}
         if all(_letters(label) in named for label in wanted):
-            return all(
-                _same(named[_letters(label)], value, known, scale)
-                for label, value in wanted.items()
-            )
-    values, right = _values(given), list(wanted.values())
+            values = [named[_letters(label)] for label in wanted]
+    same = partial(_same, known=known, scale=scale)
     if known.first_decides:  # what is given beside it must be right all the same
-        values.sort(key=lambda value: not _same(value, right[0], known, scale))
-        return (
-            bool(values)
-            and _same(values[0], right[0], known, scale)
-            and all(
-                any(_same(value, part, known, scale) for part in right[1:]) for value in values[1:]
-            )
-        )
-    return len(values) == len(right) and all(
-        _same(mine, value, known, scale) for mine, value in zip(values, right, strict=True)
-    )
+        values.sort(key=lambda value: not same(value, right[0]))
+        others = (any(same(value, part) for part in right[1:]) for value in values[1:])
+        return bool(values) and same(values[0], right[0]) and all(others)
+    return len(values) == len(right) and all(map(same, values, right))
 
 
 def _other_form(number: float | None, scale: float) -> str:
     """Tell a share in the form that was not given."""
     if number is None:
         return ""
-    return (
-        f"; as a fraction it is {number / 100:.3g}" if scale == 100 else f", {100 * number:.3g} %"
-    )
+    if scale == 100:
+        return f"; as a fraction it is {number / 100:.3g}"
+    return f", {100 * number:.3g} %"
 
 
 def _nearly(given: Any, wanted: Any, known: Exercise) -> str:
     """Say what is right about a wrong answer: its digits, its values, a part of it."""
     if isinstance(wanted, Mapping):
-        several = isinstance(given, Iterable) and not isinstance(given, str)
-        values, labels = _values(given) if several else [given], ", ".join(map(str, wanted))
+        values, labels = _values(given), ", ".join(map(str, wanted))
         if _same_list(values, list(wanted.values()), known, 1):
             return f"the values are right, in another order than the question's: {labels}."
         right = (_same(mine, value, known) for mine in values for value in wanted.values())
