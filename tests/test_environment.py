@@ -71,7 +71,7 @@ def test_the_wheel_holds_the_package_alone_typed_and_described(tmp_path):
         about = wheel.read(next(n for n in names if n.endswith(".dist-info/METADATA"))).decode()
     tops = {name.split("/")[0] for name in names}
     assert {top for top in tops if not top.endswith(".dist-info")} == {"nmc"}
-    wanted = "py.typed __init__.pyi data/registry.csv viewer3d.js published/cells.toml"
+    wanted = "py.typed __init__.pyi data/registry.csv viewer3d.js nmc.mplstyle published/cells.toml"
     for name in wanted.split():
         assert f"nmc/{name}" in names
     assert "Author: " in about and "Classifier: Typing :: Typed" in about

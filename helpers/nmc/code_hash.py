@@ -111,7 +111,7 @@ def _read(name: str) -> tuple[str, tuple[str, ...]]:
 
 def _tables(tree: ast.AST) -> set[str]:
     texts = {str(node.value) for node in ast.walk(tree) if isinstance(node, ast.Constant)}
-    return {text for text in texts if re.fullmatch(r"\w+\.csv", text)}
+    return {text for text in texts if re.fullmatch(r"\w+\.(csv|toml)", text)}
 
 
 def _path(name: str) -> Path | None:

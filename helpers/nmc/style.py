@@ -9,13 +9,12 @@ import textwrap
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
-from typing import Any
+from pathlib import Path
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import seaborn as sns
-from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.colors import ListedColormap
@@ -32,7 +31,7 @@ from matplotlib.ticker import (
 
 from nmc import names
 
-# Okabe & Ito (2008), ordered so that neighbours differ in lightness too.
+# Okabe & Ito (2008); figures take them in the order of the style sheet.
 BLUE, ORANGE, GREEN, VERMILION, SKY, PURPLE, YELLOW, GREY = (
     "#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#F0E442", "#5F6368",
 )  # fmt: skip
@@ -41,7 +40,6 @@ INK = "#22262B"
 EXCITATORY, INHIBITORY = VERMILION, BLUE
 OBSERVED, NULL = VERMILION, GREY
 LAYER_COLOURS = dict(zip(names.LAYERS, (PURPLE, ORANGE, GREEN, VERMILION, BLUE), strict=True))
-_CYCLE = (BLUE, ORANGE, GREEN, VERMILION, SKY, PURPLE, GREY)
 #: For one-sided quantities: pale to navy, so that little is never loud; no value at all is white.
 SEQUENTIAL = ListedColormap(mpl.colormaps["Blues"](np.linspace(0.15, 1, 256)), "pale to navy")
 #: For quantities with a middle.
@@ -51,30 +49,10 @@ NOTE_GID = "nmc-data-note"
 #: The least size of letters: on a phone a figure is drawn at three quarters of its width.
 SMALL = 10
 
-LOOK: Any = {
-    "figure.dpi": 110,
-    "figure.facecolor": "white",
-    "savefig.facecolor": "white",
-    "font.size": 12,
-    "axes.titlesize": 12,
-    "axes.titleweight": "bold",
-    "axes.titlelocation": "left",
-    "axes.labelcolor": INK,
-    "axes.edgecolor": INK,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": False,
-    "text.color": INK,
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "xtick.labelsize": 11,
-    "ytick.labelsize": 11,
-    "legend.fontsize": 11,
-    "legend.frameon": False,
-    "lines.linewidth": 1.5,
-    "figure.constrained_layout.use": True,
-    "axes.prop_cycle": cycler(color=_CYCLE),
-}
+#: The style sheet, and its settings.
+SHEET = Path(__file__).with_name("nmc.mplstyle")
+LOOK = mpl.rc_params_from_file(SHEET, use_default_template=False)
+_CYCLE = LOOK["axes.prop_cycle"].by_key()["color"]
 
 
 def layer_colours(labels: Iterable) -> dict[str, str]:

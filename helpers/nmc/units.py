@@ -6,36 +6,12 @@ converted silently: `label` only writes the unit the way a reader expects it on 
 
 from __future__ import annotations
 
-#: Column suffix → the unit as printed.
-UNITS = {
-    "mV": "mV", "uV": "µV", "V": "V",
-    "ms": "ms", "s": "s", "per_ms": "1/ms",
-    "nA": "nA", "pA": "pA", "mA_per_cm2": "mA/cm²",
-    "MOhm": "MΩ", "nS": "nS", "uS": "µS", "S_per_cm2": "S/cm²", "pS_per_um2": "pS/µm²",
-    "um": "µm", "um2": "µm²", "um3": "µm³", "mm": "mm", "mm2": "mm²", "mm3": "mm³",
-    "per_mm3": "1/mm³", "Hz": "Hz", "percent": "%", "degC": "°C", "bytes": "bytes", "MB": "MB",
-    "mM": "mM", "uF_per_cm2": "µF/cm²", "Ohm_cm": "Ω·cm",
-}  # fmt: skip
+import tomllib
+from pathlib import Path
 
-_CAPITALS = {"psp": "PSP", "epsp": "EPSP", "cv": "CV", "ap": "AP", "ahp": "AHP", "isi": "ISI"}
-#: Columns whose parts would not say what they are.
-_NAMES = {
-    "n_neurons": "neurons",
-    "n_neurons_listed": "neurons on the layer's own sheet",
-    "n_mtypes": "m-types",
-    "n_etypes": "e-types",
-    "mtype": "m-type",
-    "etype": "e-type",
-    "metype": "me-type",
-    "s_type": "s-type",
-    "pre": "presynaptic",
-    "post": "postsynaptic",
-    "gsyn_mean_nS": "peak conductance of one synapse",
-    "u_mean": "release probability U",
-    "d_mean_ms": "recovery from depression D",
-    "f_mean_ms": "recovery from facilitation F",
-    "cv_psp_amplitude_mean": "CV of the PSP amplitude",
-}
+_TABLES = tomllib.loads(Path(__file__).with_name("units.toml").read_text("utf-8"))
+#: Column suffix → the unit as printed.
+UNITS: dict[str, str] = _TABLES["units"]
 
 
 def unit_of(column: str) -> str:
@@ -46,7 +22,7 @@ def unit_of(column: str) -> str:
 def name_of(column: str) -> str:
     """Return what a column holds, in words and without its unit: ``v_mV`` gives ``v``."""
     suffix = _suffix(column)
-    return _NAMES.get(column) or _words(column.removesuffix(suffix).rstrip("_"))
+    return _TABLES["names"].get(column) or _words(column.removesuffix(suffix).rstrip("_"))
 
 
 def label(column: str) -> str:
@@ -63,7 +39,7 @@ def label(column: str) -> str:
 
 def _words(quantity: str) -> str:
     """``psp_amplitude_mean`` → ``mean PSP amplitude``."""
-    words = [_CAPITALS.get(word, word) for word in quantity.split("_")]
+    words = [_TABLES["words"].get(word, word) for word in quantity.split("_")]
     for kind, spoken in (("mean", "mean"), ("std", "SD of")):
         if kind in words[1:]:
             words.remove(kind)
@@ -73,8 +49,5 @@ def _words(quantity: str) -> str:
 
 def _suffix(column: str) -> str:
     parts = column.split("_")
-    for start in range(len(parts)):  # longest suffix first
-        candidate = "_".join(parts[start:])
-        if candidate in UNITS:
-            return candidate
-    return ""
+    suffixes = ("_".join(parts[start:]) for start in range(len(parts)))  # the longest first
+    return next((suffix for suffix in suffixes if suffix in UNITS), "")

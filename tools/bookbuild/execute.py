@@ -252,9 +252,8 @@ def _environment(source: str, scratch: Path) -> dict[str, str]:
     profile = scratch / "ipython" / "profile_default"
     profile.mkdir(parents=True)
     (profile / "ipython_kernel_config.py").write_text(_KERNEL, "utf-8")
-    looks = {key: str(value).replace("#", "") for key, value in style.LOOK.items()}
-    looks |= {"svg.hashsalt": "nmc", "svg.fonttype": "path"}
-    (scratch / "matplotlibrc").write_text("".join(f"{k}: {v}\n" for k, v in looks.items()), "utf-8")
+    looks = style.SHEET.read_text("utf-8") + "svg.hashsalt: nmc\nsvg.fonttype: path\n"
+    (scratch / "matplotlibrc").write_text(looks, "utf-8")
     return {
         **os.environ,
         "NMC_SOURCE": source,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from pathlib import Path
 
 import click
 
@@ -15,30 +16,10 @@ from nmc import errors
 from nmc.cli import files, models
 from nmc.cli.shared import exit_code
 
-_EPILOG = """\
-\b
-Settings (environment variables):
-  NMC_SOURCE        where files come from, in order, separated by commas:
-                    sample (default), portal, extracts, a folder, an address
-  NMC_CACHE         where fetched files are kept
-  NMC_OFFLINE=1     never use the network
-  NMC_ACCEPT_TERMS=1  accept the data terms ('nmc terms' shows them)
-
-\b
-Completion of commands and keys: in ~/.bashrc (for zsh with zsh_source, in ~/.zshrc)
-  eval "$(_NMC_COMPLETE=bash_source nmc)"
-
-\b
-Exit codes:
-  0 done   1 other error     2 wrong usage    3 no tree has the file
-  4 no network or mirror     5 damaged file   6 terms not accepted
-
-\b
-Try:
-  nmc list sheet
-  nmc fetch sheet/layers
-  NMC_SOURCE=portal nmc fetch model/L5_TTPC1_cADpyr232_1
-"""
+#: Settings, exit codes and first steps, whose lines stay as they are written.
+_EPILOG = "\b\n" + Path(__file__).with_name("epilog.txt").read_text("utf-8").replace(
+    "\n\n", "\n\n\b\n"
+)
 
 
 class OrderedGroup(click.Group):

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from nmc import data
 from nmc.cli import shared
-from nmc.data import fetch_folder, fetch_record, provenance, registry, upkeep
+from nmc.data import fetch_folder, provenance, registry, upkeep
 from nmc.data.files import progress_bar
 from nmc.data.registry import items, match
 from nmc.data.sources import FolderTree
@@ -53,15 +53,12 @@ def list_command(keys, here, source, as_json) -> None:
     nmc list 'model/L5_TTPC1*' --json
     """
     trees = data.trees(source)
-    chosen = match(keys) if keys else list(items().values())
-    rows = [_row(item, trees) for item in chosen]
-    if here:
-        rows = [row for row in rows if row["at_hand"]]
+    rows = [_row(item, trees) for item in (match(keys) if keys else items().values())]
+    rows = [row for row in rows if row["at_hand"] or not here]
     if as_json:
         shared.show_json(rows)
     elif keys or here:
-        shown = [{**row, "size": _size(row["size_bytes"])} for row in rows]
-        shared.show_rows(shown, ("key", "size", "trust", "at_hand", "title"))
+        shared.show_rows(rows, ("key", "size", "trust", "at_hand", "title"))
         _notes(rows)
     else:
         shared.show_rows(_families(rows), ("family", "files", "at_hand", "for example"))
@@ -69,18 +66,16 @@ def list_command(keys, here, source, as_json) -> None:
 
 
 def _row(item, trees) -> dict:
+    size = item.size_bytes
     return {
         **item._asdict(),
         "addresses": list(item.addresses),
-        "size_bytes": item.size_bytes,
+        "size": "?" if size is None else tqdm.format_sizeof(size, "B"),
+        "size_bytes": size,
         "sha256": [known.sha256 for known in item.known],
         "trust": "sha256 known" if item.known else "first use",
         "at_hand": next((tree.name for tree in trees if tree.find(item)), ""),
     }
-
-
-def _size(size_bytes: int | None) -> str:
-    return "?" if size_bytes is None else tqdm.format_sizeof(size_bytes, "B")
 
 
 def _families(rows: list[dict]) -> list[dict]:
@@ -127,10 +122,9 @@ def cite_command(keys, style, as_json) -> None:
 
 @click.command("terms")
 @click.option("--accept", is_flag=True, help="Accept the terms for this cache.")
-@click.option("--withdraw", is_flag=True, help="Forget that they were accepted.")
 @shared.as_json
-def terms_command(accept, withdraw, as_json) -> None:
-    """Show, accept or withdraw the portal's data terms.
+def terms_command(accept, as_json) -> None:
+    """Show or accept the portal's data terms.
 
     They are shown in our own words. The sources 'portal' and 'extracts' need an acceptance once
     for each cache; the date and the sha256 of the text are recorded.
@@ -139,12 +133,8 @@ def terms_command(accept, withdraw, as_json) -> None:
     nmc terms
     nmc terms --accept
     """
-    if accept and withdraw:
-        raise click.UsageError("--accept and --withdraw exclude one another.")
     if accept:
         provenance.record_acceptance("nmc terms --accept")
-    if withdraw:
-        provenance.withdraw_terms()
     accepted = provenance.acceptance()
     if as_json:
         clauses = [clause._asdict() for clause in provenance.clauses()]
@@ -152,13 +142,12 @@ def terms_command(accept, withdraw, as_json) -> None:
             {"accepted": accepted, "sha256": provenance.terms_sha256(), "clauses": clauses}
         )
         return
-    if not accept and not withdraw:
+    if not accept:
         click.echo(provenance.terms_text())
-    click.echo(
-        f"Accepted for this cache on {accepted['date']} ({accepted['how']})."
-        if accepted
-        else "Not accepted for this cache. Accept with: nmc terms --accept"
-    )
+    said = "Not accepted for this cache. Accept with: nmc terms --accept"
+    if accepted:
+        said = f"Accepted for this cache on {accepted['date']} ({accepted['how']})."
+    click.echo(said)
 
 
 @click.command("fetch")
@@ -179,12 +168,9 @@ def fetch_command(keys, folder, accept_terms, source, quiet, as_json) -> None:
     nmc fetch 'model/L5_TTPC1*' --source portal --accept-terms
     cd "$(nmc fetch --folder model/L5_TTPC1_cADpyr232_1)"
     """
-    options = {"source": source, "progress": not quiet, "accept_terms": accept_terms or None}
     for item in match(keys):
-        if folder and item.format in ("zip", "tar"):
-            path = fetch_folder(item.key, **options)
-        else:
-            path = fetch_record(item.key, **options).path
+        get = fetch_folder if folder and item.format in ("zip", "tar") else data.fetch
+        path = get(item.key, source=source, progress=not quiet, accept_terms=accept_terms or None)
         if not as_json:
             click.echo(path)
     if as_json:
@@ -231,14 +217,12 @@ READ_BY_CHAPTERS = "chapters.csv"
 
 def _read_by(names: tuple[str, ...]) -> list[str]:
     """Return the keys that chapters read: of a name, of a part of the book, or of all of it."""
-    listed = resources.files("nmc.cli").joinpath(READ_BY_CHAPTERS)
-    with listed.open(encoding="utf-8") as lines:
-        rows = [(row["chapter"], row["key"]) for row in csv.DictReader(lines)]
     known: dict[str, list[str]] = {}
-    for chapter, key in rows:
-        *part, name = chapter.split("/")
-        for called in ("book", *part[1:], name, f"{'/'.join(part[1:])}/{name}"):
-            known.setdefault(called, []).append(key)
+    with resources.files("nmc.cli").joinpath(READ_BY_CHAPTERS).open(encoding="utf-8") as lines:
+        for row in csv.DictReader(lines):
+            name = row["chapter"].removeprefix("book/")
+            for called in {"book", *name.rpartition("/")[::2], name} - {""}:
+                known.setdefault(called, []).append(row["key"])
     keys: list[str] = []
     for wanted in names:
         name = wanted.removesuffix(".md").removeprefix("book/")

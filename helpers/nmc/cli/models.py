@@ -67,7 +67,8 @@ def _use(source: str | None) -> None:
 @_step
 @_mode
 @shared.as_json
-@click.option("--trace", type=shared.NewFile(), help="Write the trace to this CSV file.")
+@click.option("--trace", type=click.Path(dir_okay=False, writable=True, path_type=Path),
+              help="Write the trace to this CSV file.")  # fmt: skip
 @_more
 @_trust
 def simulate_command(model, protocol, step, mode, as_json, trace, more, trust) -> None:
@@ -80,6 +81,8 @@ def simulate_command(model, protocol, step, mode, as_json, trace, more, trust) -
     nmc simulate ./my-cell --trust
     nmc simulate L1_HAC_cNAC187_1 --step 2 --trace trace.csv --json
     """
+    if trace and not os.access(trace.parent, os.W_OK):
+        raise click.BadParameter(f"{trace.parent} is no folder to write to.", param_hint="--trace")
     call = nmc.simulate_step if protocol == "step" else nmc.simulate_rest
     table = call(model, trust=trust, **_settings(protocol, step, mode, more))
     made = {name: table.attrs[name] for name in ("origin", "invented")}

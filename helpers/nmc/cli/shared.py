@@ -1,11 +1,9 @@
-"""What the commands share: options, a checked argument, exit codes, and how results are shown."""
+"""What the commands share: options, exit codes, and how results are shown."""
 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 
 import click
 
@@ -34,23 +32,6 @@ EXIT_CODES: tuple[tuple[type[Exception], int], ...] = (
 def exit_code(error: Exception) -> int:
     """Return the exit code of ``nmc`` for an error."""
     return next((code for kind, code in EXIT_CODES if isinstance(error, kind)), 1)
-
-
-class NewFile(click.Path):
-    """A file that a command will write; refused before anything runs where that cannot be."""
-
-    def __init__(self) -> None:
-        super().__init__(dir_okay=False, writable=True, path_type=Path)
-
-    def convert(self, value, param, ctx):
-        """Return the path, once its folder is known to take a file."""
-        path = super().convert(value, param, ctx)
-        folder = path.parent
-        if not folder.is_dir():
-            self.fail(f"there is no folder {str(folder)!r}: make it first.", param, ctx)
-        if not path.exists() and not os.access(folder, os.W_OK):
-            self.fail(f"the folder {str(folder)!r} cannot be written.", param, ctx)
-        return path
 
 
 def show_json(value: object) -> None:

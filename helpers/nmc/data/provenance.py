@@ -123,11 +123,6 @@ def record_acceptance(how: str = "nmc.data.provenance.record_acceptance") -> dic
     return entry
 
 
-def withdraw_terms() -> None:
-    """Forget the acceptance."""
-    _acceptance_file().unlink(missing_ok=True)
-
-
 def require_terms(origin: str, accept_terms: bool | None = None) -> None:
     """Raise unless the terms are accepted, by argument or ``NMC_ACCEPT_TERMS=1``; never ask."""
     if acceptance():
@@ -179,21 +174,12 @@ def citations_for(keys: Iterable[str]) -> tuple[str, ...]:
 
 def bibtex(key: str) -> str:
     """Return one citation as a BibTeX entry."""
-    entry = _citation(key)
-    fields = ("author", "title", "journal", "year", "volume", "number", "pages", "doi")
-    lines = [f"  {name} = {{{entry[name]}}}," for name in fields if name in entry]
-    return "\n".join([f"@{entry['type']}{{{key},", *lines, "}"])
+    return _citation(key)["bibtex"]
 
 
 def apa(key: str) -> str:
     """Return one citation as a line in APA style."""
-    e = _citation(key)
-    volume = f"{e['volume']}({e['number']})" if "number" in e else e["volume"]
-    pages = e["pages"].replace("--", "–")
-    return (
-        f"{e['authors_apa']} ({e['year']}). {e['title']}. {e['journal']}, {volume}, {pages}. "
-        f"https://doi.org/{e['doi']}"
-    )
+    return _citation(key)["apa"]
 
 
 def _citation(key: str) -> dict:

@@ -19,15 +19,6 @@ from nmc.data.web import CachedTree, WebTree, tree_of
 from nmc.errors import FormatError, MissingFileError, NMCError, SourceError
 
 _STALE_S = 24 * 3600.0  # a temporary file older than this belongs to a process that was killed
-_README = """A copy of files of the Neocortical Microcircuit Collaboration portal, laid out as the
-portal's tree was. To use it, set NMC_SOURCE to this folder, or copy it into a cache with
-'nmc import'. SHA256SUMS lists every file: check it with 'sha256sum -c SHA256SUMS'.
-
-The data come under the portal's terms, told below in our own words, and are to be cited:
-
-{citations}
-
-{terms}"""
 
 
 @dataclass(frozen=True)
@@ -197,7 +188,8 @@ def _describe(root: Path, records: list[Record]) -> None:
     if not invented:
         cite = provenance.citations_for(entry.key for entry in records)
         lines = "\n".join(f"- {provenance.apa(key)}" for key in cite)
-        text = _README.format(citations=lines, terms=provenance.terms_text())
+        text = Path(__file__).with_name("export.txt").read_text("utf-8")
+        text = text.format(citations=lines, terms=provenance.terms_text())
     files.write_bytes(root / "README.txt", text.encode())
 
 
