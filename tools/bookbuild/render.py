@@ -10,7 +10,6 @@ import sys
 from copy import deepcopy
 from datetime import UTC, datetime
 from pathlib import Path
-from posixpath import dirname, join, normpath
 from urllib.parse import unquote, urlsplit
 
 import yaml
@@ -218,25 +217,27 @@ def write_one_page(project: Project) -> Path:
     """Write ``_build/book.html`` from the built site; pictures stay where they are."""
     site, pages = project.html, project.pages
     trees = {name: html.parse(str(site / f"{name}.html")).getroot() for name in pages}
+    for name, tree in trees.items():
+        tree.make_links_absolute(f"/{name}.html")  # from the site's top
     first = trees[pages[0]]
     (contents,) = first.xpath("//nav[contains(@class, 'bd-docs-nav')]")
     for link in contents.iter("a"):
-        _point(link, pages[0], pages)
+        _point(link, pages)
     announced = first.xpath("string(//*[contains(@class, 'bd-header-announcement')])")
     links = first.xpath("//link[@rel='stylesheet']/@href")
     target = project.build / "book.html"
     text = filled(
         "book.html", title=project.config["title"], author=project.config["author"],
         announcement=" ".join(announced.split()), width=COLUMN / SCALE, site=site.name,
-        logo=Path(project.config["logo"]).name, styles=[_inside(one, pages[0]) for one in links],
+        logo=Path(project.config["logo"]).name, styles=links,
         contents="".join(html.tostring(part, encoding="unicode") for part in contents),
-        pages=[_article(tree, name, pages, site) for name, tree in trees.items()],
+        pages=[_article(tree, name, pages, site.name) for name, tree in trees.items()],
     )  # fmt: skip
     target.write_text(text, "utf-8")
     return target
 
 
-def _article(tree: HtmlElement, name: str, pages: list[str], site: Path) -> str:
+def _article(tree: HtmlElement, name: str, pages: list[str], site: str) -> str:
     article = tree.xpath("//article[contains(@class, 'bd-article')]")[0]
     for node in article.xpath(" | ".join(f".//{what}" for what in _DROPPED)):
         if node.getparent() is not None:
@@ -253,10 +254,10 @@ def _article(tree: HtmlElement, name: str, pages: list[str], site: Path) -> str:
             node.set(attribute, " ".join(_anchor(name, one) for one in names))
         if node.tag in ("img", "source") and node.get("src"):
             if not urlsplit(node.get("src")).scheme:
-                node.set("src", f"{site.name}/{_inside(node.get('src'), name)}")
+                node.set("src", site + node.get("src"))
             node.attrib.pop("loading", None)
-        if node.tag == "a" and node.get("href") is not None:
-            _point(node, name, pages)
+        if node.tag == "a" and node.get("href"):
+            _point(node, pages)
     article.tag = "section"
     article.set("id", _anchor(name, ""))
     return html.tostring(article, encoding="unicode")
@@ -273,22 +274,15 @@ def shorten(body: HtmlElement) -> None:
     body.append(html.fragment_fromstring(f"<tr><td colspan='{len(rows[0])}'>{told}</td></tr>"))
 
 
-def _point(link: HtmlElement, name: str, pages: list[str]) -> None:
+def _point(link: HtmlElement, pages: list[str]) -> None:
     """Let a link name its place on the long page; one that leads elsewhere in the site is text."""
     parts = urlsplit(link.get("href"))
-    if parts.scheme in ("http", "https", "mailto"):
-        return
-    page = _inside(parts.path, name).removesuffix(".html") if parts.path else name
-    if page in pages and (not parts.path or parts.path.endswith(".html")):
+    page = unquote(parts.path).strip("/").removesuffix(".html")
+    if page in pages and not parts.scheme:
         link.set("href", f"#{_anchor(page, unquote(parts.fragment))}")
         link.attrib.pop("title", None)
-    else:
+    elif parts.scheme not in ("http", "https", "mailto"):
         link.attrib.pop("href")
-
-
-def _inside(address: str, name: str) -> str:
-    """Return a page's relative address from the site's top."""
-    return normpath(join(dirname(name), unquote(urlsplit(address).path)))
 
 
 def _anchor(page: str, identifier: str) -> str:
