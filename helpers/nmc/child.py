@@ -14,6 +14,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import ctypes
+import fcntl
 import importlib
 import json
 import os
@@ -34,11 +35,6 @@ from tqdm import tqdm
 
 from nmc import errors
 from nmc.errors import NMCError, SimulationError, SimulationTimeout
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
 
 #: Seconds and resident megabytes that a child may take unless told otherwise.
 TIMEOUT_S = 1800.0
@@ -98,8 +94,7 @@ def _folder() -> Iterator[Path]:
     _sweep(tempfile.gettempdir())
     with tempfile.TemporaryDirectory(prefix=_PREFIX, ignore_cleanup_errors=True) as name:
         with (Path(name) / "held").open("w") as handle:
-            if fcntl:
-                fcntl.flock(handle, fcntl.LOCK_EX)  # let go when this process ends, however
+            fcntl.flock(handle, fcntl.LOCK_EX)  # let go when this process ends, however
             yield Path(name)
 
 
@@ -114,8 +109,6 @@ def private_folder() -> Path:
 @cache
 def _sweep(place: str) -> None:
     """Remove folders of processes that were killed; once a process."""
-    if not fcntl:
-        return
     for folder in Path(place).glob(f"{_PREFIX}*"):
         try:
             if time.time() - folder.stat().st_mtime < _STALE_S:
@@ -174,17 +167,14 @@ def _wait(
                 pass
             with contextlib.suppress(OSError, ValueError):  # not there yet, or being written
                 bar.update(round(100 * float((folder / "progress").read_text())) - bar.n)
+            more = "or ask for less."
             if time.monotonic() > deadline:
                 late = SimulationTimeout if error is SimulationError else error
-                raise late(
-                    f"{label}: the run passed its time limit of {timeout_s:g} s; "
-                    "raise timeout_s, or ask for less."
-                )
+                told = f"{label}: the run passed its time limit of {timeout_s:g} s"
+                raise late(f"{told}; raise timeout_s, {more}")
             if _resident_MB(process.pid) > memory_MB:
-                raise error(
-                    f"{label}: the run used more than {memory_MB:g} MB of memory; "
-                    "raise memory_MB, or ask for less."
-                )
+                told = f"{label}: the run used more than {memory_MB:g} MB of memory"
+                raise error(f"{told}; raise memory_MB, {more}")
     finally:
         _end(process)
         bar.close()
@@ -194,8 +184,7 @@ def _end(process: subprocess.Popen) -> None:
     """End a process that still runs, and what it started."""
     if process.poll() is None:
         with contextlib.suppress(OSError):
-            if hasattr(os, "killpg"):
-                os.killpg(process.pid, signal.SIGKILL)
+            os.killpg(process.pid, signal.SIGKILL)
         process.kill()
         process.wait()
 
@@ -270,12 +259,10 @@ def die_with(parent: int) -> None:
     if sys.platform == "linux":
         set_parent_death_signal = 1  # PR_SET_PDEATHSIG of linux/prctl.h
         ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
-    elif os.name == "posix":
+    else:
         watch = f"while kill -0 {parent} && kill -0 {own}; do sleep 1; done; kill -9 {own}"
-        nowhere = subprocess.DEVNULL
-        subprocess.Popen(
-            ["/bin/sh", "-c", watch], cwd="/", stdin=nowhere, stdout=nowhere, stderr=nowhere
-        )
+        nowhere = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
+        subprocess.Popen(["/bin/sh", "-c", watch], cwd="/", **nowhere)
     if os.getppid() != parent:  # it died before this line
         os._exit(3)
 

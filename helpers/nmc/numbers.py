@@ -119,18 +119,11 @@ def as_counts(
     error: _Error = FormatError,
 ) -> np.ndarray:
     """Return a column of values as int64 of shape (n,): `as_count` for many values at once."""
-    numbers = _fast(values)
     bounds = max(low, -MAX_COUNT), min(high, MAX_COUNT)
-    if numbers is not None and _all_within(numbers, *bounds):
-        if (numbers == np.floor(numbers)).all():
-            return numbers.astype(np.int64)
-    return np.array(
-        [
-            as_count(value, where=_place(where, i), low=bounds[0], high=bounds[1], error=error)
-            for i, value in enumerate(values)
-        ],
-        dtype=np.int64,
-    )
+    numbers = as_numbers(values, where=where, low=bounds[0], high=bounds[1], error=error)
+    for i in np.flatnonzero(numbers != np.floor(numbers)):
+        _refuse(error, _place(where, int(i)), values[int(i)], "is not a whole number")
+    return numbers.astype(np.int64)
 
 
 def as_generator(rng: np.random.Generator | int, *, error: _Error) -> np.random.Generator:

@@ -49,7 +49,7 @@ class PartedRun:
                 f"Another run was started in {self.folder} while this one was at work "
                 f"({now.run_id}, not {self.run_id}). Let one run have the folder to itself."
             )
-        told = json.dumps({"format": _FORMAT, **self._identity(name), "meta": dict(meta or {})})
+        told = json.dumps({**self._identity(name), "meta": dict(meta or {})})
         path = self.path(name)
         kept: dict[str, Any] = {**(arrays or {}), "_part": np.array(told)}
         with atomic_write(path) as partial, partial.open("wb") as out:
@@ -58,7 +58,7 @@ class PartedRun:
 
     def read_part(self, name: str) -> tuple[dict, dict[str, np.ndarray]]:
         """Read one of `parts`; returns `meta` and `arrays` as they were given to `write_part`."""
-        path = self.path(name)
+        path, wanted = self.path(name), self._identity(name)
         if not path.is_file():
             raise PartsError(
                 f"{self._describe(name)} is missing in {self.folder}: the process that was to "
@@ -68,24 +68,19 @@ class PartedRun:
             with np.load(path, allow_pickle=False) as stored:
                 arrays = {key: stored[key] for key in stored.files}
             told = json.loads(str(arrays.pop("_part")))
-            meta, run_id, made_from = told["meta"], told["run_id"], told["made_from"]
+            meta, found = told["meta"], {key: told[key] for key in wanted}
         except (*NPZ_ERRORS, TypeError) as error:
             raise PartsError(
                 f"{self._describe(name)}: {path} is damaged ({error}). Run it again."
             ) from error
-        wanted, why = self._identity(name), ""
-        if run_id != self.run_id:
-            why = f"is left over from another run ({run_id}, not {self.run_id})"
-        elif found := _differences(
-            {**told.get("part_made_from", {}), **made_from},
-            {**wanted["part_made_from"], **wanted["made_from"]},
-        ):
-            why = f"was made from something else: {found}"
-        elif told.get("covers") != wanted["covers"]:
-            why = "covers something else"
-        if why:
-            raise PartsError(f"{self._describe(name)}: {path} {why}. Run it again.")
-        return meta, arrays
+        if found == wanted:
+            return meta, arrays
+        why = "covers something else"
+        if found["run_id"] != self.run_id:
+            why = f"is left over from another run ({found['run_id']}, not {self.run_id})"
+        elif others := _differences(found["made_from"], wanted["made_from"]):
+            why = f"was made from something else: {others}"
+        raise PartsError(f"{self._describe(name)}: {path} {why}. Run it again.")
 
     def unfinished(self) -> list[str]:
         """Names of the parts that are missing, damaged, or not of this run, in their order."""
@@ -102,11 +97,8 @@ class PartedRun:
         return self.folder / f"{_PREFIX}{name}{_SUFFIX}"
 
     def _identity(self, name: str) -> dict:
-        return {
-            "run_id": self.run_id, "part": name, "covers": self.parts[name],
-            "made_from": dict(self.made_from),
-            "part_made_from": dict(self.part_made_from.get(name, {})),
-        }  # fmt: skip
+        made_from = {**self.made_from, **self.part_made_from.get(name, {})}
+        return {"run_id": self.run_id, "covers": self.parts[name], "made_from": made_from}
 
     def _describe(self, name: str) -> str:
         covered = self.parts[name]
@@ -146,9 +138,9 @@ def start_run(
         if not _differences(before.made_from, made_from):
             run_id = before.run_id
     run = PartedRun(folder, run_id, dict(made_from), covered, own)
-    told = {"format": _FORMAT, "run_id": run_id, "made_from": run.made_from, "parts": covered,
-            "part_made_from": own}  # fmt: skip
-    write_bytes(folder / RUN_FILE, json.dumps(told, indent=1).encode())  # in the order of the parts
+    told = {name: value for name, value in vars(run).items() if name != "folder"}
+    text = json.dumps({"format": _FORMAT, **told}, indent=1)  # in the order of the parts
+    write_bytes(folder / RUN_FILE, text.encode())
     for name in set(_names(folder)) - (set(covered) if resume else set()):
         run.path(name).unlink(missing_ok=True)
     return run
@@ -164,13 +156,9 @@ def open_run(folder: str | Path) -> PartedRun:
         told = json.loads(path.read_text("utf-8"))
         if told["format"] != _FORMAT:
             raise ValueError(f"format {told['format']!r} where {_FORMAT} is read")
-        return PartedRun(
-            folder,
-            str(told["run_id"]),
-            dict(told["made_from"]),
-            {str(name): list(items) for name, items in told["parts"].items()},
-            {str(name): dict(found) for name, found in told["part_made_from"].items()},
-        )
+        parts = {name: list(items) for name, items in told["parts"].items()}
+        own = {name: dict(found) for name, found in told["part_made_from"].items()}
+        return PartedRun(folder, str(told["run_id"]), dict(told["made_from"]), parts, own)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise PartsError(f"{path} is damaged ({error}). Run it again.") from error
 
@@ -197,10 +185,9 @@ def read_parts(
 def _differences(found: object, wanted: Mapping[str, str]) -> str:
     """Say which of the things that a result is made from differ; empty if none does."""
     found = found if isinstance(found, Mapping) else {}
-    names = [n for n in dict.fromkeys([*wanted, *found]) if found.get(n) != wanted.get(n)]
-    return ", ".join(
-        f"{n} is {_short(found.get(n))} and not {_short(wanted.get(n))}" for n in names
-    )
+    pairs = {n: (found.get(n), wanted.get(n)) for n in dict.fromkeys([*wanted, *found])}
+    told = (f"{n} is {_short(a)} and not {_short(b)}" for n, (a, b) in pairs.items() if a != b)
+    return ", ".join(told)
 
 
 def _short(value: object) -> str:

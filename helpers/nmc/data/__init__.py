@@ -10,7 +10,6 @@ import logging
 import os
 import re
 import shutil
-import tarfile
 from functools import lru_cache
 from pathlib import Path
 
@@ -211,13 +210,11 @@ def available_models(source: _Source = None) -> tuple[str, ...]:
 def local(key: str, source: _Source = None) -> Path | None:
     """Return the verified file if it lies ready in the tree that would serve it, else None."""
     wanted = item(key)
-    for tree in trees(source):
-        if found := _ready(tree, wanted):
-            registry.record(found)
-            return found.path
-        if tree.serves(wanted):
-            return None
-    return None
+    tree = next((one for one in trees(source) if one.serves(wanted)), None)
+    found = _ready(tree, wanted) if tree else None
+    if found:
+        registry.record(found)
+    return found.path if found else None
 
 
 def at_hand(key: str, source: _Source = None) -> Record | None:
@@ -308,39 +305,27 @@ def _holds(entry: Record, sha256: str) -> bool:
 
 @lru_cache(maxsize=64)
 def _is_edited_sample(path: Path, sha256: str) -> bool:
-    """Whether most of a sheet or connectome is that of a file of the sample, of about its size."""
+    """Whether most of a sheet or connectome is that of a file of the sample."""
     tree, kind = SampleTree(), {".json": "sheet/", ".h5": "connectome/"}.get(path.suffix, "")
     size = path.stat().st_size
     listed = registry.sample_list("files") + registry.sample_list("inner")
-    near = kind and any(_about(size, n) for name, n, _ in listed if name.endswith(path.suffix))
-    mine: set[tuple] = set()
-    for entry in registry.items().values() if near else ():
-        if entry.key.startswith(kind) and (place := tree.find(entry)):
-            theirs, start, length = _place(place if place.is_file() else tree.get(entry).path)
-            if _about(size, length):
-                mine = mine or _pieces(path, 0, None)
-                if len(mine & _pieces(theirs, start, length)) > len(mine) / 2:
-                    return True
+    near = [name for name, theirs, _ in listed if 0.7 < size / theirs < 1.4]
+    if not kind or not any(name.endswith(path.suffix) for name in near):
+        return False
+    mine = _pieces(path)
+    for entry in registry.items().values():
+        if entry.key.startswith(kind) and tree.find(entry):
+            place = tree.get(entry).path
+            if place.suffix == ".tar":
+                place = next(unpack_once(place, files.sha256_of(place)).rglob("*.h5"))
+            if len(mine & _pieces(place)) > len(mine) / 2:
+                return True
     return False
 
 
-def _about(size: int, other: int) -> bool:
-    return 0.7 < size / other < 1.4
-
-
-def _place(path: Path) -> tuple[Path, int, int]:
-    """Return where the content of a file begins, and its size; in a tar those of its HDF5 file."""
-    if path.suffix != ".tar":
-        return path, 0, path.stat().st_size
-    with tarfile.open(path) as tar:
-        return next((path, m.offset_data, m.size) for m in tar if m.name.endswith(".h5"))
-
-
-def _pieces(path: Path, start: int, length: int | None) -> set[tuple]:
+def _pieces(path: Path) -> set[tuple]:
     """Return what is compared: of a text every few words in a row, else each block in its place."""
-    with path.open("rb") as stream:
-        stream.seek(start)
-        content = stream.read(length)
+    content = path.read_bytes()
     if path.suffix == ".json":
         words = re.split(rb"[\s,{}]+", content)
         return {tuple(words[at : at + _WORDS]) for at in range(len(words))}

@@ -343,33 +343,15 @@ def is_template(parts: _Parts) -> bool:
     return parts[-1] == TEMPLATE and len(parts) <= DEEPEST + 1 and "__MACOSX" not in parts
 
 
-def list_members(archive: Path) -> list[str]:
-    """Return the names of an archive's files, without their folders."""
-    members = _checked(archive, _Budget(archive, Limits()))
-    return [parts[-1] for parts, member in members if member.stream is not None]
-
-
-def _content(archive: Path, name: str, most: int | None = None) -> Iterator[bytes]:
-    """Yield the content of the file whose path ends so, of at most so many bytes."""
+def read_text(archive: Path, name: str, most: int) -> str:
+    """Return the text of the file whose path ends so, of at most so many bytes."""
     budget, wanted = _Budget(archive, Limits()), tuple(name.split("/"))
     for parts, member in _checked(archive, budget):
         if member.stream is not None and parts[-len(wanted) :] == wanted:
-            if most is not None and member.size_bytes > most:
+            if member.size_bytes > most:
                 raise ArchiveError(f"{name} is larger than {most:,} bytes.")
-            yield from _chunks(member, budget)
-            return
+            return b"".join(_chunks(member, budget)).decode("utf-8", "replace")
     raise ArchiveError(f"{archive} holds no {name}.")
-
-
-def take_out(archive: Path, name: str, target: Path) -> None:
-    """Copy the file of a name, whatever its folder, out of an archive."""
-    with target.open("wb") as out:
-        out.writelines(_content(archive, name))
-
-
-def read_text(archive: Path, name: str, most: int) -> str:
-    """Return the text of a file of an archive, of at most so many bytes."""
-    return b"".join(_content(archive, name, most)).decode("utf-8", "replace")
 
 
 def pack(folder: Path, name: str, target: Path) -> None:

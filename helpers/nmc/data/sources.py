@@ -16,7 +16,6 @@ from contextlib import suppress
 from functools import cache, lru_cache
 from importlib import metadata, resources, util
 from pathlib import Path
-from typing import IO, cast
 
 from nmc import names
 from nmc.data import archive, files, provenance, registry
@@ -48,7 +47,7 @@ class FolderTree:
     """A folder on this machine or a shared disk, used where it lies and never written to.
 
     A file is found by its portal path, else by its own name where that is unique, a model package
-    also in the archive of all models or unpacked, by its folder.
+    also unpacked, by its folder.
     """
 
     def __init__(self, folder: Path, name: str = ""):
@@ -82,18 +81,12 @@ class FolderTree:
         return self._name or self.folder.name
 
     def find(self, item: Item) -> Path | None:
-        """Return the path of the file, of the unpacked package, or of the archive it lies in."""
+        """Return the path of the file, or of the unpacked package."""
         for path in (self.folder / part for part in item.paths):
             if path.is_file():
                 return path
-        listed = _listing(self.folder)
-        found = listed.get(item.key, [])
-        if len(found) == 1:
-            return found[0]
-        boxes = listed.get("models/all", []) if item.key.startswith("model/") else []
-        if len(boxes) == 1 and _zip_name(item) in _members(boxes[0], _mtime(boxes[0])):
-            return boxes[0]
-        return None
+        found = _listing(self.folder).get(item.key, [])
+        return found[0] if len(found) == 1 else None
 
     def serves(self, item: Item) -> bool:
         """Whether the tree has the file, or would fetch or make it; servers are asked."""
@@ -111,13 +104,10 @@ class FolderTree:
         return self.take(item, path)
 
     def take(self, item: Item, path: Path) -> Record:
-        """Return the verified file from where `find` has it: itself, packed, or out of its box."""
-        name = _zip_name(item)
+        """Return the verified file from where `find` has it; a package's folder is packed."""
         if path.is_dir():
-            path = files.made_once(name, _stamp(path), archive.pack, path, item.key[6:])
-        elif item.key.startswith("model/") and registry.key_of_file(path.name) == "models/all":
-            box = self.verify(registry.item("models/all"), path)
-            path = files.made_once(name, box.sha256, archive.take_out, path, name)
+            model = item.key.removeprefix("model/")
+            path = files.made_once(f"{model}.zip", _stamp(path), archive.pack, path, model)
         return self.verify(item, path)
 
     def expected(self, path: Path) -> tuple[str | None, str]:
@@ -222,41 +212,29 @@ class SampleTree(FolderTree):
             listed = f"it has the packages of {', '.join(sample_packages())} only"
             why = listed if item.key.startswith("model") else "no such file"
             raise NotInSource(("sample", why))
-        if not self.folder.is_dir():
+        if not path.is_file():
             with files.writing("The sample"), files.atomic_folder(self.folder) as temporary:
                 _unpack(temporary)
-        if not path.is_file():
-            with files.writing(item.key):
-                content = (content for name, content in _contents() if name == item.path)
-                files.write_bytes(path, next(content))
+                if self.folder.is_dir():  # this file alone was removed
+                    os.replace(temporary / item.path, path)
         return self.verify(item, path)
 
 
-def _contents() -> Iterator[tuple[str, bytes]]:
-    """Read the archive from beginning to end, comparing each file with the list."""
-    left = dict(sample_files())
+def _unpack(root: Path) -> None:
+    """Unpack the sample; its list of hashes is the package's own, so that damage is noticed."""
     try:
         with (
             sample_file("sample.tar.xz").open("rb") as packed,
             tarfile.open(fileobj=packed, mode="r|xz") as tar,
         ):
-            for member in tar:
-                content = cast(IO[bytes], tar.extractfile(member)).read()
-                if hashlib.sha256(content).hexdigest() != left.pop(member.name):
-                    raise ChecksumError(f"{member.name} is not the file that is listed")
-                yield member.name, content
-        if left:
-            raise ChecksumError("it ends too early")
-    except (tarfile.TarError, lzma.LZMAError, EOFError, KeyError, ChecksumError) as exc:
+            tar.extraction_filter = getattr(tarfile, "data_filter", None)  # from 3.11.4 on
+            tar.extractall(root)
+    except (tarfile.TarError, lzma.LZMAError, EOFError) as exc:
         raise ChecksumError(
             f"The package's own archive of the sample is damaged ({exc}): install nmc again."
         ) from exc
-
-
-def _unpack(root: Path) -> None:
-    for name, content in _contents():
-        files.write_bytes(root / name, content)
-    files.write_sums(root)
+    lines = (f"{sha256}  {name}\n" for name, sha256 in sample_files().items())
+    files.write_bytes(root / SUMS, "".join(lines).encode())
 
 
 # Folders of downloads ----------------------------------------------------------------------------
@@ -302,19 +280,6 @@ def _stamp(folder: Path) -> str:
     """Return what changes when a file of a folder does."""
     states = ((path, path.stat()) for path in sorted(folder.rglob("*")))
     return "\n".join(f"{path} {state.st_size} {state.st_mtime_ns}" for path, state in states)
-
-
-def _zip_name(item: Item) -> str:
-    return f"{item.key.removeprefix('model/')}.zip"
-
-
-@lru_cache(maxsize=4)
-def _members(path: Path, mtime_ns: int) -> frozenset[str]:
-    """List an archive's members, read once for each version of the file."""
-    try:
-        return frozenset(archive.list_members(path))
-    except ArchiveError:
-        return frozenset()  # damaged: who asks for the archive itself gets the error
 
 
 @cache
