@@ -38,8 +38,8 @@ WALKS = {
     "fetch('sheet/layers')": 5,
     "load_pathways()": 7,
     "load_connectome('connectome/average/mc2', progress=False)": 8,
-    "simulate_step('L1_HAC_cNAC187_1', progress=False)": 14,
-    "simulate_pair('L23_PC', 'L5_TTPC1_cADpyr232_1', 2, cells=1, progress=False)": 14,
+    "simulate_step('L1_HAC_cNAC187_1', progress=False)": 10,
+    "simulate_pair('L23_PC', 'L5_TTPC1_cADpyr232_1', 2, cells=1, progress=False)": 13,
 }
 
 

@@ -8,9 +8,8 @@ import sys
 import nmc
 import numpy as np
 import pytest
-from nmc.cells.known import file_hashes
 from nmc.cells.package import read_package
-from nmc.data.registry import content_digest
+from nmc.data.registry import content_digest, file_hashes
 from nmc.errors import MissingLibraryError, PackageError, TrustError
 
 from .conftest import PYRAMIDAL, SMALL, STOCHASTIC

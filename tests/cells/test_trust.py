@@ -13,6 +13,7 @@ import nmc
 import pytest
 from nmc.cells import known, mechanisms
 from nmc.cells.package import read_package
+from nmc.data import registry
 from nmc.data.registry import item
 from nmc.errors import ChecksumError, TrustError
 
@@ -180,7 +181,7 @@ def test_every_real_package_is_known_whatever_its_release(mirror, tmp_path):
                 if not name.endswith("/") and "/." not in name
             }
             versions.add(archive.read(f"{path.stem}/VERSION")[:6])
-        assert known.find(known.content_digest(hashes)) == (path.stem, "NMC portal")
+        assert known.find(registry.content_digest(hashes)) == (path.stem, "NMC portal")
     assert versions == {b"1.0.10", b"1.0.11"}
 
 
@@ -201,7 +202,7 @@ def test_the_digest_is_that_of_sha256sum(tmp_path):
         "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881  b/x\n"
     )
     expected = known.hashlib.sha256(lines.encode()).hexdigest()
-    assert known.content_digest(known.file_hashes(tmp_path)) == expected
+    assert registry.content_digest(registry.file_hashes(tmp_path)) == expected
 
 
 def test_the_sample_s_packages_are_known_and_invented(small, copy):

@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 
 from nmc import child
-from nmc.cells import known
 from nmc.cells.stimuli import PLACE
+from nmc.data.registry import NOT_PLAIN, content_digest, file_hashes
 from nmc.errors import PackageError, SimulationError
 
 _SYNAPSES = "synapses/synapses.hoc"
@@ -132,11 +132,11 @@ def _ends(section) -> np.ndarray:
 def _checked_files(spec: dict) -> dict[str, bytes]:
     """A package's files by their path in it, each read once; refused where they have changed."""
     folder = Path(spec["folder"])
-    hashes = known.file_hashes(folder)
-    if known.NOT_PLAIN not in hashes.values():
+    hashes = file_hashes(folder)
+    if NOT_PLAIN not in hashes.values():
         files = {path: (folder / path).read_bytes() for path in hashes}
         hashes = {path: hashlib.sha256(content).hexdigest() for path, content in files.items()}
-        if known.content_digest(hashes) == spec["content_sha256"]:
+        if content_digest(hashes) == spec["content_sha256"]:
             return files
     raise PackageError(
         f"{spec['model']}: the files in {folder} were changed after the package was loaded; load "

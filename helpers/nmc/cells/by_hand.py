@@ -30,6 +30,7 @@ from nmc.cells.package import AnyModel, as_package, read_package
 from nmc.cells.protocols import STEP_MS, STEP_START_MS
 from nmc.cells.settings import THRESHOLD_MV
 from nmc.child import load_libraries
+from nmc.data import registry
 from nmc.data.files import given_path
 from nmc.errors import PackageError, SimulationError, SimulationTimeout, TrustError
 
@@ -110,7 +111,7 @@ def copy_package(model: AnyModel, folder: Path) -> Path:
         path.chmod(path.stat().st_mode | 0o600 | (0o100 if path.is_dir() else 0))
     for name in ("python_recordings", "hoc_recordings"):  # archives may drop empty folders
         (target / name).mkdir(exist_ok=True)
-    own = package.origin == known.OWN and known.file_hashes(target) == package._hashes
+    own = package.origin == known.OWN and registry.file_hashes(target) == package._hashes
     if package.trusted and (own or known.is_known(target)):
         _left[target.resolve()] = _state(target)
     return target
@@ -219,13 +220,13 @@ def _state(folder: Path) -> str:
 
 def _files(folder: Path) -> dict[str, str]:
     """Hashes of a folder's files, hidden ones too, but for `_ADDED`."""
-    every = known.file_hashes(folder, hidden=True).items()
+    every = registry.file_hashes(folder, hidden=True).items()
     return {path: found for path, found in every if not _ADDED.search(f"/{path}")}
 
 
 def _may_run(folder: Path, command: Sequence[str]) -> bool:
     """Whether a folder is empty, as our own calls left it, or a known package's as it is."""
-    files, every = _files(folder), known.file_hashes(folder, hidden=True).keys()
+    files, every = _files(folder), registry.file_hashes(folder, hidden=True).keys()
     free = {Path(path).name for path in (every - files.keys()) | (every & _FREE)}
     if any(name in part for part in command for name in free):
         return False

@@ -18,13 +18,18 @@ from pathlib import Path
 from typing import NamedTuple
 
 from nmc.data import at_hand, fetch_folder
-from nmc.data.registry import RELEASE_FILES, content_digest, known_content, sample_packages
+from nmc.data.registry import (
+    NOT_PLAIN,
+    RELEASE_FILES,
+    content_digest,
+    file_hashes,
+    known_content,
+    sample_packages,
+)
 from nmc.errors import NMCError
 
 #: What origin says of a package that is not known.
 OWN = "own package"
-#: In place of a hash: a link, or what is neither file nor folder; what it leads to is not hashed.
-NOT_PLAIN = "no plain file"
 
 _BEGIN = re.compile(rb"begintemplate (\w+)")
 
@@ -34,23 +39,6 @@ class Known(NamedTuple):
 
     model: str
     origin: str
-
-
-def file_hashes(folder: Path, *, hidden: bool = False) -> dict[str, str]:
-    """Return the sha256 of every file by its path; `NOT_PLAIN` for a link, wherever it leads.
-
-    Hidden files are left out unless asked for: no call but `nmc.run_command` could run them.
-    """
-    found = {}
-    for path in sorted(folder.rglob("*")):
-        parts = path.relative_to(folder).parts
-        if not hidden and any(part.startswith(".") for part in parts):
-            continue
-        if path.is_symlink() or not (path.is_file() or path.is_dir()):
-            found["/".join(parts)] = NOT_PLAIN
-        elif path.is_file():
-            found["/".join(parts)] = hashlib.sha256(path.read_bytes()).hexdigest()
-    return found
 
 
 @cache

@@ -14,9 +14,8 @@ from nmc.cells.protocols import STEP_MS, STEP_START_MS, describe, drive, efel_va
 from nmc.cells.settings import (
     THRESHOLD_MV,
     RunSettings,
-    check_numbers,
     check_setting,
-    checks_settings,
+    protocol,
     refuse_settings,
 )
 from nmc.cells.stimuli import Step
@@ -32,7 +31,7 @@ _EFEL = ("voltage_base", "steady_state_voltage_stimend", "decay_time_constant_af
 _SAMPLE_MS, _FIT_MS = 0.1, (1.1, 10.1)
 
 
-@checks_settings
+@protocol
 def simulate_rest(model: AnyModel, **settings: Unpack[RunSettings]) -> pd.DataFrame:
     """Measure a cell at rest as the package's ``run_RmpRiTau.py`` does.
 
@@ -67,7 +66,7 @@ def simulate_rest(model: AnyModel, **settings: Unpack[RunSettings]) -> pd.DataFr
     refuse_settings("rest", settings, "window_ms", "sampling_ms")
     current = Step(REST_START_MS, REST_END_MS - REST_START_MS, REST_AMPLITUDE_NA)
     settings = {"v_init_mV": -70.0, "settle": True, **settings}
-    trace = drive(package, current, REST_TOTAL_MS, settings, protocol="rest")
+    trace = drive(package, [current], REST_TOTAL_MS, settings, protocol="rest")
     trace.attrs.update(
         amplitude_nA=REST_AMPLITUDE_NA,
         stim_start_ms=REST_START_MS,
@@ -116,7 +115,7 @@ def measure_rest(package: Package, **settings) -> dict:
 SHARES = (0.6, 0.8, 0.9, 1.0, 1.1, 1.2, 1.4, 1.7, 2.0)
 
 
-@checks_settings
+@protocol
 def simulate_fi(
     model: AnyModel,
     amplitudes_nA: Iterable[float] | None = None,
@@ -162,8 +161,7 @@ def simulate_fi(
             "final_rate_Hz": 1000 / (spikes[-1] - spikes[-2]) if len(spikes) > 1 else float("nan"),
         }
 
-    amplitudes = sorted(check_numbers("amplitude_nA", amplitudes_nA))
-    table = pd.DataFrame(_in_parallel(row, amplitudes, n_workers))
+    table = pd.DataFrame(_in_parallel(row, amplitudes_nA, n_workers))
     table.attrs = {**describe(package), "protocol": "fi", "mode": settings.get("mode", "converged")}
     return table
 
@@ -176,7 +174,7 @@ _HELD_MS = 100.0
 _STRONGEST = 32
 
 
-@checks_settings
+@protocol
 def simulate_threshold(
     model: AnyModel,
     *,
@@ -288,7 +286,7 @@ def simulate_steps(
     return dict(zip(packages, traces, strict=True))
 
 
-@checks_settings
+@protocol
 def simulate_iv(
     model: AnyModel,
     amplitudes_nA: Iterable[float] | None = None,
@@ -323,7 +321,7 @@ def simulate_iv(
     package = as_package(model)
     refuse_settings("iv", settings, "window_ms")
     if amplitudes_nA is None:
-        amplitudes_nA = np.arange(-5, 4) * package.steps_nA[0] / 5
+        amplitudes_nA = (np.arange(-5, 4) * package.steps_nA[0] / 5).tolist()
 
     def row(amplitude: float) -> dict:
         trace = _step(package, amplitude, hold_nA, settings)
@@ -340,8 +338,7 @@ def simulate_iv(
             "sag_ratio": sag, "spike_count": count,
         }  # fmt: skip
 
-    amplitudes = sorted(check_numbers("amplitude_nA", amplitudes_nA))
-    table = pd.DataFrame(_in_parallel(row, amplitudes, n_workers))
+    table = pd.DataFrame(_in_parallel(row, amplitudes_nA, n_workers))
     table.attrs = {**describe(package), "protocol": "iv"}
     return table
 
@@ -351,7 +348,7 @@ def _step(package: Package, amplitude: float, hold_nA: float | None, settings) -
     return simulate_step(package, amplitude_nA=amplitude, hold_nA=hold_nA, **given)
 
 
-def _in_parallel(call: Callable, items: list, n_workers: int) -> list:
+def _in_parallel(call: Callable, items: Iterable, n_workers: int) -> list:
     with ThreadPoolExecutor(n_workers) as pool:  # threads only wait for processes
         return list(pool.map(call, items))
 

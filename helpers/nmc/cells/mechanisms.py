@@ -23,7 +23,7 @@ import sys
 import sysconfig
 import tempfile
 import time
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
@@ -407,14 +407,24 @@ def run_cached(
     `task`, `params` and `limits` are those of `nmc.child.run_child`; cells stand in
     ``params["cell"]`` or ``["cells"]``.  Without `keep` it runs anew and keeps nothing.
     """
-    libraries = libraries_of(packages, synapses=synapses, variant=variant)
-    key = result_key(task, params, build_tag(variant))
-    if keep and (found := load_result(key)):
+
+    def run() -> tuple[dict, dict[str, np.ndarray]]:
+        libraries = libraries_of(packages, synapses=synapses, variant=variant)
+        label = ", ".join(dict.fromkeys(package.name for package in packages))
+        return child.run_child(task, params, libraries=libraries, label=label, **limits)
+
+    return make_once(task, params, run, variant=variant) if keep else run()
+
+
+def make_once(
+    call: str, params: dict, make: Callable[[], tuple[dict, dict]], *, variant: str = "tabulated"
+) -> tuple[dict, dict[str, np.ndarray]]:
+    """Return what a call (``"package.module:function"``) gave before for these, else make it."""
+    key = result_key(call, params, build_tag(variant))
+    if found := load_result(key):
         return found
-    label = ", ".join(dict.fromkeys(package.name for package in packages))
-    meta, arrays = child.run_child(task, params, libraries=libraries, label=label, **limits)
-    if keep:
-        keep_result(key, meta, arrays)
+    meta, arrays = make()
+    keep_result(key, meta, arrays)
     return meta, arrays
 
 
@@ -437,15 +447,24 @@ def clear_results() -> int:
     return count
 
 
-def result_key(task: str, params: dict, build: dict) -> str:
-    """Name of a result: task, protocol, package content, code and NEURON version hashed."""
-    plain = json.loads(json.dumps(params))
+def result_key(call: str, params: dict, build: dict) -> str:
+    """Name of a result: call, parameters, package content, code and NEURON version hashed.
+
+    Arrays count as lists, and stimuli as what their ``plain`` returns.
+    """
+    plain = json.loads(json.dumps(params, default=_plain))
     for spec in [plain.get("cell"), *plain.get("cells", [])]:
         if spec:
             spec.pop("folder")  # where the package lies does not matter; its sha256 is in
-    code = code_hash(task.partition(":")[0], child.__name__, __name__)
-    told = [task, plain, build, version("neuron"), code]
-    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:32]
+    code = code_hash(call.partition(":")[0], child.__name__, __name__)
+    told = [call, plain, build, version("neuron"), code]
+    return _sha256(json.dumps(told, sort_keys=True))[:32]
+
+
+def _plain(value: Any) -> Any:
+    if hasattr(value, "plain"):
+        return value.plain()
+    return value.tolist() if hasattr(value, "tolist") else repr(value)
 
 
 def load_result(key: str) -> tuple[dict, dict[str, np.ndarray]] | None:

@@ -348,7 +348,7 @@ def load_package(model: AnyModel, *, trust: bool = False) -> Package:
 def read_package(folder: Path, *, trust: bool = False) -> Package:
     """Read the package that stands unpacked in a folder."""
     folder = Path(folder).resolve()
-    package = _read_package(folder, tuple(known.file_hashes(folder).items()))
+    package = _read_package(folder, tuple(registry.file_hashes(folder).items()))
     return as_package(package, trust=trust)
 
 
@@ -356,12 +356,12 @@ def read_package(folder: Path, *, trust: bool = False) -> Package:
 def _read_package(folder: Path, contents: tuple[tuple[str, str], ...]) -> Package:
     """Read a package whose files have these hashes; remembered while they have."""
     hashes = dict(contents)
-    if odd := [path for path, found in hashes.items() if found == known.NOT_PLAIN]:
+    if odd := [path for path, found in hashes.items() if found == registry.NOT_PLAIN]:
         raise PackageError(
             f"{folder.name}: {odd[0]} is a link, or no file at all; a package holds plain files "
             "only (cp -rL makes a copy with the files in place of the links)."
         )
-    digest = known.content_digest(hashes)
+    digest = registry.content_digest(hashes)
     found = known.find(digest)
     files = Files(found.model if found else folder.name, folder)
     template = package_files.read_template(files)

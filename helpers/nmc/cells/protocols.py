@@ -7,9 +7,8 @@ Circuits 9:44).
 from __future__ import annotations
 
 import json
-import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Unpack
 
 import numpy as np
@@ -17,27 +16,24 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from scipy.interpolate import PchipInterpolator
 
+from nmc import child
 from nmc.cells import mechanisms
-from nmc.cells.mechanisms import run_cached
 from nmc.cells.package import AnyModel, Package, as_package
 from nmc.cells.settings import (
     DEFAULTS,
     SAMPLING_MS,
     RunSettings,
-    checks_settings,
     choose,
+    protocol,
 )
-from nmc.cells.stimuli import Current, Step, Stimulus, SynapseTrain, as_stimuli
+from nmc.cells.stimuli import Current, Step, Stimulus, SynapseTrain
 from nmc.errors import FormatError, ProtocolError, UnknownNameError
 
 #: The packages' step protocol: holding current all along, a step from 700 to 2700 ms.
 STEP_START_MS, STEP_MS, STEP_TOTAL_MS = 700.0, 2000.0, 3000.0
 
-_TASK = "nmc.cells._run:run"
-_log = logging.getLogger(__name__)
 
-
-@checks_settings
+@protocol
 def simulate_step(
     model: AnyModel,
     step: int = 1,
@@ -95,7 +91,7 @@ def simulate_step(
     return trace
 
 
-@checks_settings
+@protocol
 def simulate_currents(
     model: AnyModel,
     stimuli: Stimulus | ArrayLike | list[Stimulus | ArrayLike],
@@ -136,12 +132,13 @@ def simulate_currents(
     >>> noise = nmc.OUCurrent(200, 1000, mean_nA=0.1, sd_nA=0.05)  # doctest: +SKIP
     >>> nmc.simulate_currents("L1_HAC_cNAC187_1", noise)  # doctest: +SKIP
     """
-    return drive(as_package(model), stimuli, tstop_ms, settings, protocol="currents")
+    every = list[Stimulus](stimuli)  # type: ignore[arg-type]  # `protocol` made them stimuli
+    return drive(as_package(model), every, tstop_ms, settings, protocol="currents")
 
 
 def drive(
     package: Package,
-    stimuli: Any,
+    stimuli: Sequence[Stimulus],
     tstop_ms: float | None,
     settings: Mapping[str, Any],
     *,
@@ -150,8 +147,7 @@ def drive(
 ) -> pd.DataFrame:
     """Run checked settings and return the trace; see `simulate_currents`."""
     run = {**DEFAULTS, **{name: v for name, v in settings.items() if v is not None}}
-    found = as_stimuli(stimuli, run["sampling_ms"])
-    trains = [one for one in found if isinstance(one, SynapseTrain)]
+    trains = [one for one in stimuli if isinstance(one, SynapseTrain)]
     synapses = bool(trains) or synaptic is not None
     for train in trains:
         if (last := max(train.synapses)) >= (count := len(package.synapses)):
@@ -159,19 +155,24 @@ def drive(
                 f"SynapseTrain, synapses: {package.name} has {count}, from 0; there is no {last}."
             )
     how, variant, said = choose(package, run["mode"], run["dt_ms"], synapses=synapses)
-    sampling = _sampling(run["sampling_ms"], how.get("dt_ms"))
-    tstop = max((one.end_ms for one in found), default=0.0) if tstop_ms is None else tstop_ms
+    sampling, every = run["sampling_ms"], how.get("dt_ms")
+    if every and abs(sampling / every - round(sampling / every)) > 1e-6:
+        raise ProtocolError(
+            f"sampling_ms: {sampling:g} is no multiple of the time step, {every:g} ms."
+        )
+    tstop = max((one.end_ms for one in stimuli), default=0.0) if tstop_ms is None else tstop_ms
     if not 0 < tstop <= 1e7:
         raise ProtocolError(f"tstop_ms: {tstop:g} is not between 0 and 1e7; say how long to run.")
     record = dict(run["record"] or {})
-    for place in [*(one.at for one in found), *record.values()]:
+    for place in [*(one.at for one in stimuli), *record.values()]:
         package.check_section(place.partition("(")[0])
     window = run["window_ms"] or (0.0, tstop)
     if window[1] > tstop:
         raise ProtocolError(f"window_ms: {window} reaches beyond the end, {tstop:g} ms.")
+    celsius = package.celsius if run["celsius"] is None else run["celsius"]
     params = {
-        "cell": {**package.to_spec(), "celsius": _celsius(package, run["celsius"])},
-        "stimuli": [one.plain() for one in found],
+        "cell": {**package.to_spec(), "celsius": celsius},
+        "stimuli": [one.plain() for one in stimuli],
         "record": {"v_mV": "soma[0](0.5).v", **record},
         "tstop_ms": tstop,
         "window_ms": list(window),
@@ -181,21 +182,22 @@ def drive(
         **{name: run[name] for name in ("v_init_mV", "threshold_mV", "settle")},
         **(synaptic or {}),
     }
-    meta, arrays = run_cached(
-        _TASK, params, [package], synapses=synapses, variant=variant,
+    libraries = mechanisms.libraries_of([package], synapses=synapses, variant=variant)
+    meta, arrays = child.run_child(
+        "nmc.cells._run:run", params, libraries=libraries, label=package.name,
         timeout_s=run["timeout_s"], progress=run["progress"],
     )  # fmt: skip
     clamps = [name for name in arrays if name == "clamps_nA"]
     table = tidy(arrays, [*params["record"], *clamps], window, sampling)
     t = table["t_ms"].to_numpy()
-    injected = sum((one.current_nA(t) for one in found if isinstance(one, Current)), 0.0 * t)
+    injected = sum((one.current_nA(t) for one in stimuli if isinstance(one, Current)), 0.0 * t)
     table.insert(2, "i_nA", injected + (table.pop(clamps[0]) if clamps else 0.0))
     table.attrs = {
         **describe(package),
         "protocol": protocol,
         "mode": run["mode"],
         "integration": said,
-        "celsius": params["cell"]["celsius"],
+        "celsius": celsius,
         "v_init_mV": run["v_init_mV"],
         "threshold_mV": run["threshold_mV"],
         "spike_count": len(arrays["spikes_ms"]),
@@ -203,26 +205,6 @@ def drive(
         **{name: value for name, value in meta.items() if name != "steps"},
     }
     return table
-
-
-def _sampling(sampling_ms: float, dt_ms: float | None) -> float:
-    """The interval of samples, which a fixed step must divide."""
-    if dt_ms and abs(sampling_ms / dt_ms - round(sampling_ms / dt_ms)) > 1e-6:
-        raise ProtocolError(
-            f"sampling_ms: {sampling_ms:g} is no multiple of the time step, {dt_ms:g} ms."
-        )
-    return sampling_ms
-
-
-def _celsius(package: Package, celsius: float | None) -> float:
-    if celsius is None or celsius == package.celsius:
-        return package.celsius
-    _log.warning(
-        "%s at %g °C: most of these channels have the rates of 34 °C written into them; only "
-        "reversal potentials and channels that ask for the temperature follow it.",
-        package.name, celsius,
-    )  # fmt: skip
-    return celsius
 
 
 def describe(package: Package) -> dict:

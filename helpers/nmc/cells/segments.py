@@ -12,13 +12,12 @@ import numpy as np
 import pandas as pd
 
 from nmc.cells.build import template_names
-from nmc.cells.known import file_hashes
 from nmc.cells.mechanisms import ported, run_cached
 from nmc.cells.package import SYNAPSES, AnyModel, Package, as_package, read_package
 from nmc.cells.package_files import SECTION_ARRAYS, SECTION_LISTS, evaluate, without_comments
 from nmc.cells.stimuli import Stimulus
 from nmc.data.files import atomic_folder, cache_folder
-from nmc.data.registry import content_digest
+from nmc.data.registry import content_digest, file_hashes
 from nmc.errors import PackageError, UnknownNameError
 from nmc.numbers import as_number
 

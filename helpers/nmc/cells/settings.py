@@ -1,7 +1,8 @@
 """Settings of a run and of its synapses: named, documented, checked once, before NEURON starts.
 
-`RunSettings` is what every ``simulate_*`` call of a cell takes; `checks_settings` lets a call
-check them and its own arguments; `nmc.sweep` and the command line ask `check_arguments`.
+`RunSettings` is what every ``simulate_*`` call of a cell takes; `protocol` lets a call
+check them and its own arguments, and keeps its table; `nmc.sweep` and the command line ask
+`check_arguments`.
 
 The mode ``published`` is what the packages' own scripts do: a fixed step of 0.025 ms, first order
 (implicit Euler).  ``converged`` takes NEURON's variable step (CVODE, backward differentiation
@@ -15,23 +16,25 @@ keep the fixed one.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
 from inspect import Parameter, signature
-from typing import Any, ParamSpec, TypedDict, TypeVar, Unpack
+from typing import Any, ParamSpec, TypedDict, Unpack
 
 import numpy as np
 import pandas as pd
 
 from nmc import child, names
+from nmc.cells.mechanisms import make_once
 from nmc.cells.package import Package, as_package
-from nmc.cells.stimuli import LIMITS
+from nmc.cells.stimuli import LIMITS, as_stimuli
 from nmc.errors import ProtocolError, UnknownNameError
 from nmc.numbers import as_count, as_number, as_numbers
 
 P = ParamSpec("P")
-R = TypeVar("R")
+_log = logging.getLogger(__name__)
 
 
 class RunSettings(TypedDict, total=False):
@@ -149,6 +152,8 @@ def check_setting(name: str, value: Any, *, where: str = "") -> Any:
         if len(pair) != 2 or pair[0] >= pair[1]:
             raise ProtocolError(f"window_ms: {value!r} is not (from, to), the first one smaller.")
         return tuple(pair)
+    if name == "amplitudes_nA":
+        return sorted(check_numbers("amplitude_nA", value))
     return check_record(value) if name == "record" else value
 
 
@@ -205,20 +210,46 @@ def check_arguments(call: Callable, given: Mapping[str, Any]) -> dict[str, Any]:
     return {name: check_setting(name, value) for name, value in given.items()}
 
 
-def checks_settings(call: Callable[P, R]) -> Callable[P, R]:
-    """Let a ``simulate_*`` call have its model loaded and all its settings checked."""
+#: What changes nothing of a result.
+_ASIDE = ("n_workers", "timeout_s", "progress")
+
+
+def protocol(call: Callable[P, pd.DataFrame]) -> Callable[P, pd.DataFrame]:
+    """Let a ``simulate_*`` call have its model loaded, its settings checked and its table kept."""
     own = signature(call)
 
     @wraps(call)
-    def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+    def checked(*args: P.args, **kwargs: P.kwargs) -> pd.DataFrame:
         given = dict(own.bind(*args, **kwargs).arguments)
         model = given.pop(next(iter(own.parameters)))
         given |= given.pop("settings", {})
         found = check_arguments(call, given)
+        if "stimuli" in found:
+            found["stimuli"] = as_stimuli(found["stimuli"], found.get("sampling_ms") or SAMPLING_MS)
         package = as_package(model, trust=found.pop("trust", None) or False)
-        return call(package, **found)  # type: ignore[arg-type]
+        if found.get("celsius") not in (None, package.celsius):
+            _log.warning(
+                "%s at %g °C: most of these channels have the rates of 34 °C written into them; "
+                "only reversal potentials and channels that ask for the temperature follow it.",
+                package.name, found["celsius"],
+            )  # fmt: skip
+        asked = {name: value for name, value in found.items() if name not in _ASIDE}
+        params = {"cell": package.to_spec(), "source": package.source, "asked": asked}
+
+        def make() -> tuple[dict, dict[str, np.ndarray]]:
+            table = call(package, **found)  # type: ignore[arg-type]
+            return table.attrs, {name: _as_array(column) for name, column in table.items()}
+
+        attrs, columns = make_once(f"{call.__module__}:{call.__name__}", params, make)
+        table = pd.DataFrame(columns)
+        table.attrs = attrs
+        return table
 
     return checked
+
+
+def _as_array(column: pd.Series) -> np.ndarray:
+    return column.to_numpy(None if column.dtype.kind in "biuf" else str)
 
 
 #: Large cells that spike rarely: a looser tolerance, and the order where CVODE is most stable.

@@ -16,7 +16,7 @@ from nmc.cells.settings import (
     MEASURED_mM,
     RunSettings,
     check_setting,
-    checks_settings,
+    protocol,
     refuse_settings,
     release_factors,
 )
@@ -29,7 +29,7 @@ _PULSE_START_MS, _PULSE_MS = 700.0, 5.0
 _REST_MS = 500.0
 
 
-@checks_settings
+@protocol
 def simulate_bap(
     model: AnyModel,
     *,
@@ -65,7 +65,7 @@ def simulate_bap(
     return _along(package, pulse, _PULSE_START_MS + 60, places, settings, "bap")
 
 
-@checks_settings
+@protocol
 def simulate_epsp(
     model: AnyModel,
     section: str,
@@ -109,7 +109,7 @@ def simulate_epsp(
     )
 
 
-@checks_settings
+@protocol
 def simulate_chirp(
     model: AnyModel,
     *,
@@ -148,7 +148,7 @@ def simulate_chirp(
         )
     refuse_settings("chirp", settings, "window_ms")
     chirp = Chirp(_REST_MS, duration_ms, amplitude_nA, f_max_Hz)
-    trace = drive(package, chirp, chirp.end_ms, {"settle": True, **settings}, protocol="chirp")
+    trace = drive(package, [chirp], chirp.end_ms, {"settle": True, **settings}, protocol="chirp")
     rest = trace.loc[trace["t_ms"] < _REST_MS, "v_mV"].iloc[-1]
     during = trace[trace["t_ms"] >= _REST_MS]
     every_s = (trace["t_ms"].iloc[1] - trace["t_ms"].iloc[0]) / 1000
@@ -166,7 +166,7 @@ def simulate_chirp(
     return table
 
 
-@checks_settings
+@protocol
 def simulate_bombardment(
     model: AnyModel,
     rates_Hz: Mapping[str, float] | float = 10.0,
@@ -247,7 +247,7 @@ def _along(
     """Peak at each place above its value at the pulse, and its time after the soma's or it."""
     record = {section: f"{section}(0.5).v" for section in places["section"]}
     settings = {"mode": "converged", **settings, "record": record}
-    trace = drive(package, stimulus, tstop_ms, settings, protocol=protocol)
+    trace = drive(package, [stimulus], tstop_ms, settings, protocol=protocol)
     before = trace[trace["t_ms"] <= _PULSE_START_MS].iloc[-1]
     after = trace[trace["t_ms"] >= _PULSE_START_MS]
     rows = places[["section", "part", "distance_um"]].copy()

@@ -198,6 +198,27 @@ def key_of_file(name: str) -> str | None:
     return by_file_name().get(own) or by_file_name().get(re.sub(r"\.h5$", ".tar", own))
 
 
+#: In place of a hash: a link, or what is neither file nor folder; what it leads to is not hashed.
+NOT_PLAIN = "no plain file"
+
+
+def file_hashes(folder: Path, *, hidden: bool = False) -> dict[str, str]:
+    """Return the sha256 of every file by its path; `NOT_PLAIN` for a link, wherever it leads.
+
+    Hidden files are left out unless asked for: no call but `nmc.run_command` could run them.
+    """
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        parts = path.relative_to(folder).parts
+        if not hidden and any(part.startswith(".") for part in parts):
+            continue
+        if path.is_symlink() or not (path.is_file() or path.is_dir()):
+            found["/".join(parts)] = NOT_PLAIN
+        elif path.is_file():
+            found["/".join(parts)] = hashlib.sha256(path.read_bytes()).hexdigest()
+    return found
+
+
 def content_digest(hashes: Mapping[str, str]) -> str:
     """Return the digest by which a package is known, whatever its release or packing.
 
