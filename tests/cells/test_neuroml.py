@@ -346,29 +346,6 @@ def test_the_archive_of_all_runs_only_where_trusted(small, damaged, ran, tmp_pat
     assert ran
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["r' if print('ran') else 'r", "r&quot;) print(&quot;", "r\\", "r&#10;print", "x;y", "../r",
-     "a(1)"],
-)  # fmt: skip
-def test_names_that_would_be_code_are_refused_even_where_trusted(small, damaged, ran, name):
-    edit_net(damaged, "<Target ", f'<Target reportFile="{name}" ')
-    for trust, error in ((False, TrustError), (True, FormatError)):
-        with pytest.raises(error):
-            nmc.simulate_neuroml(twin_in(damaged, small), trust=trust)
-    assert not ran
-
-
-def test_texts_and_document_types_cannot_hide_code(small, damaged, ran):
-    was = (damaged / f"LEMS_{SMALL}.xml").read_text()
-    for text in ("<Lems>" + 3 * "'", "<!DOCTYPE Lems [<!ENTITY x 'y'>]><Lems>"):
-        edit_net(damaged, "<Lems>", text)
-        with pytest.raises(FormatError):
-            nmc.simulate_neuroml(twin_in(damaged, small), trust=True)
-        (damaged / f"LEMS_{SMALL}.xml").write_text(was)
-    assert not ran
-
-
 def test_only_neuroml_files_that_are_included_are_taken(small, damaged, ran):
     (damaged / "stdgui.hoc").write_text("print 1\n")
     edit_net(damaged, "<Lems>", '<Lems><!-- <Include file="stdgui.hoc"/> -->')

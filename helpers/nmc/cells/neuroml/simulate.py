@@ -21,7 +21,7 @@ from nmc.cells._run import advance, check_finite, crossings
 from nmc.cells.neuroml.cell import NeuroMLCell, load_neuroml
 from nmc.cells.neuroml.elements import (
     DETERMINISTIC,
-    check_sources,
+    check_trusted,
     parse_xml,
     quantity,
     read_sources,
@@ -32,14 +32,13 @@ from nmc.cells.segments import PER_CM2
 from nmc.cells.settings import SAMPLING_MS, THRESHOLD_MV
 from nmc.errors import (
     FormatError,
-    MechanismError,
     MissingFileError,
     MissingLibraryError,
     SimulationError,
 )
 from nmc.numbers import as_number, evaluate_formula
 
-_HERE = "nmc.cells.neuroml.simulate"
+_TASK = "nmc.cells.neuroml.simulate:run_net"
 _EXPORT_SECONDS = 300
 
 
@@ -89,7 +88,7 @@ def simulate_neuroml(
     TrustError
         The files are neither known nor trusted; nothing of them was run.
     FormatError
-        A file holds a name that cannot be one, or includes what is no NeuroML2 file.
+        A file cannot be read, or includes what is no NeuroML2 file.
     MissingLibraryError
         pyNeuroML or a Java runtime is not installed.
     SimulationError
@@ -103,7 +102,8 @@ def simulate_neuroml(
             "nmc.list_neuroml() says which cells have one."
         )
     sources = read_sources(lems_file)
-    check_sources(sources, lems_file.parent, trust=trust)
+    if not trust:
+        check_trusted(sources, lems_file.parent)
     length, step = _simulation(lems_file)
     params: dict[str, Any] = {"model": cell.model or cell.name, "sampling_ms": SAMPLING_MS}
     for name, value, low, high in (
@@ -112,7 +112,7 @@ def simulate_neuroml(
         ("threshold_mV", threshold_mV, -200, 200),
     ):
         params[name] = as_number(value, where=name, low=low, high=high, error=SimulationError)
-    meta, arrays = _run(params, lems_file, sources, trust, timeout_s, progress)
+    meta, arrays = _run(params, lems_file, sources, timeout_s, progress)
     table = tidy(arrays, ["v_mV"], (0.0, params["tstop_ms"]))
     pulses = [pulse for name in sources for pulse in _pulses(lems_file.parent / name)]
     t = table["t_ms"].to_numpy()
@@ -147,42 +147,33 @@ def simulate_neuroml(
     return table
 
 
-def _run(params, lems_file, sources, trust, timeout_s, progress):
+def _run(params, lems_file, sources, timeout_s, progress) -> tuple[dict, dict[str, np.ndarray]]:
     if importlib.util.find_spec("pyneuroml") is None:
         raise MissingLibraryError(
             "Running NeuroML2 in NEURON needs pyNeuroML: pip install 'nmc[neuroml]'."
         )
-    digest = hashlib.sha256()
-    for name, content in sorted(sources.items()):
-        digest.update(name.encode() + b"\0" + content)
-    said = {**params, "sources": digest.hexdigest(), "pyneuroml": version("pyneuroml")}
-    key = mechanisms.result_key(f"{_HERE}:run_net", said, mechanisms.build_tag())
-    if found := mechanisms.load_result(key):
-        return found
-    if shutil.which("java") is None:
-        raise MissingLibraryError(
-            "Running NeuroML2 in NEURON needs a Java runtime, 11 or later, and there is no 'java' "
-            "on the PATH: install one (Debian and Ubuntu: apt-get install default-jre-headless; "
-            "macOS: brew install openjdk; conda: conda install openjdk)."
-        )
-    with tempfile.TemporaryDirectory(prefix="nmc-run-neuroml-") as place:
-        folder = Path(place)
-        for name, content in sources.items():
-            (folder / name).write_bytes(content)
-        given = {"folder": place, "lems": lems_file.name, "model": params["model"]}
-        limits = {"label": params["model"], "progress": progress}
-        written, _ = child.run_child(
-            f"{_HERE}:translate", given, timeout_s=_EXPORT_SECONDS, **limits
-        )
-        meta, arrays = child.run_child(
-            f"{_HERE}:run_net",
-            {**params, "folder": place, "script": written["script"]},
-            libraries=_libraries(folder, trust),
-            timeout_s=timeout_s,
-            **limits,
-        )
-    mechanisms.keep_result(key, meta, arrays)
-    return meta, arrays
+    hashes = {name: hashlib.sha256(content).hexdigest() for name, content in sources.items()}
+    said = {**params, "sources": hashes, "pyneuroml": version("pyneuroml")}
+    limits = {"label": params["model"], "progress": progress}
+
+    def make() -> tuple[dict, dict[str, np.ndarray]]:
+        if shutil.which("java") is None:
+            raise MissingLibraryError(
+                "Running NeuroML2 in NEURON needs a Java runtime, 11 or later, and there is no "
+                "'java' on the PATH: install one (Debian and Ubuntu: apt-get install "
+                "default-jre-headless; macOS: brew install openjdk; conda: conda install openjdk)."
+            )
+        with tempfile.TemporaryDirectory(prefix="nmc-run-neuroml-") as place:
+            for name, content in sources.items():
+                (Path(place) / name).write_bytes(content)
+            given = {"folder": place, "lems": lems_file.name, "model": params["model"]}
+            task = f"{__name__}:translate"
+            written, _ = child.run_child(task, given, timeout_s=_EXPORT_SECONDS, **limits)
+            run = {**params, "folder": place, "script": written["script"]}
+            libraries = _libraries(Path(place))
+            return child.run_child(_TASK, run, libraries=libraries, timeout_s=timeout_s, **limits)
+
+    return mechanisms.make_once(_TASK, said, make, variant="exact")
 
 
 def translate(params: dict, report: Callable[[float], None]) -> tuple[dict, dict]:
@@ -259,22 +250,14 @@ def _pulses(path: Path) -> list[tuple[float, ...]]:
     ]
 
 
-def _libraries(folder: Path, trust: bool) -> tuple[Path, ...]:
+def _libraries(folder: Path) -> list[Path]:
     """Compile what jNeuroML wrote: channels, shared by all cells, apart from the rest."""
     mods = sorted(folder.glob("*.mod"))
-    with_code = [path.name for path in mods if "VERBATIM" in path.read_text("utf-8")]
-    if with_code and not trust:
-        raise MechanismError(
-            f"The mechanisms {', '.join(with_code)} that jNeuroML wrote hold C code, which would "
-            "run on this machine: read them, and pass trust=True if you trust them."
-        )
     # jNeuroML calls its pas pas_nml2, beside NEURON's own.
     stems = {path: path.stem.removesuffix("_nml2") for path in mods}
     channels = [p for p in mods if (folder / f"{stems[p]}.channel.nml").is_file()]
     others = [path for path in mods if path not in channels]
-    return tuple(
-        library for group in (channels, others) for library in mechanisms.library_for(group)
-    )
+    return [library for group in (channels, others) for library in mechanisms.library_for(group)]
 
 
 #: Where a density that varies along the tree is compared, µm.
@@ -316,22 +299,19 @@ def compare_densities(package: Package, neuroml: NeuroMLCell) -> pd.DataFrame:
 def _row(key, left, right, neuroml: NeuroMLCell) -> tuple:
     far = np.array(DISTANCES_UM)
     a, b = (
-        np.full(len(far), np.nan)
-        if side is None
-        else np.broadcast_to(evaluate_formula(side[0], {"d": far}) * side[1], far.shape)
+        np.nan * far if side is None else evaluate_formula(side[0], {"d": far}) * side[1] + 0 * far
         for side in (left, right)
     )
     with np.errstate(divide="ignore", invalid="ignore"):
         apart = np.where(a == b, 0.0, np.abs(b / a - 1) * 100)
     stand_in = f"{key[1]}{DETERMINISTIC}"
+    note = "varies with distance" if np.ptp(a) > 0 else ""
     if not (left and right):
         note = f"only in the {'package' if left else 'NeuroML2 version'}"
     elif stand_in in neuroml.channels and key[2] == "g":
         note = f"{stand_in} in its place"
-    else:
-        note = "varies with distance" if np.ptp(a) > 0 else ""
-    return (*key, a[0], b[0], (left or right)[2],
-            apart.max() if left and right else np.nan, note)  # fmt: skip
+    unit = (left or right)[2]
+    return (*key, a[0], b[0], unit, apart.max() if left and right else np.nan, note)
 
 
 def _by_list(table: pd.DataFrame, told) -> dict[tuple, tuple]:
