@@ -188,7 +188,6 @@ print(json.dumps([counts, told]))
 def test_a_file_that_no_digest_covers_is_not_named_in_a_command(copy, tmp_path, name):
     (copy / name).parent.mkdir(exist_ok=True)
     (copy / name).write_text("echo mine")
-    assert nmc.run_command(SAY, copy).returncode == 0
     for folder in (copy, nmc.copy_package(copy, tmp_path / "copied")):
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text("echo mine")
@@ -199,7 +198,7 @@ def test_a_file_that_no_digest_covers_is_not_named_in_a_command(copy, tmp_path, 
 @pytest.mark.parametrize("name", [".evil.py", ".libs/libnrnmech.so", ".x/._y/z.py"])
 def test_a_hidden_file_makes_a_folder_one_s_own(copy, tmp_path, name):
     (tmp_path / "empty").mkdir()
-    for folder in (copy, nmc.copy_package(copy, tmp_path / "copied"), tmp_path / "empty"):
+    for folder in (nmc.copy_package(copy, tmp_path / "copied"), tmp_path / "empty"):
         assert nmc.run_command(SAY, folder).returncode == 0
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text("")

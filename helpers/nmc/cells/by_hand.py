@@ -40,29 +40,13 @@ TIMEOUT_S = 600.0
 #: Copies made in this process: folder → digest of its files as our own calls left them.
 _left: dict[Path, str] = {}
 
-#: Files that differ from release to release, so that a known package may have any.
-_FREE = {"README", "VERSION", "CHANGELOG"}
-#: Hidden files that archives and desktops add; none runs unless a command names it.
-_ADDED = re.compile(r"^/\.provenance\.json$|/\.DS_Store$|/\._[^/]*$")
-
+#: What no digest covers, as it differs by release or comes from a desktop: no command may name it.
+_FREE = {"README", "VERSION", "CHANGELOG", ".DS_Store"}
 #: A terminal's colours.
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 #: What Python 3 and today's libraries no longer take of the packages' scripts.
-SCRIPT_RULES = (
-    mechanisms.Rule(
-        "savetxt of a zip",
-        re.compile(r"numpy\.savetxt\((\w+), zip\(time, soma_voltage\)\)"),
-        r"numpy.savetxt(\1, numpy.transpose([time, soma_voltage]))",
-        "In Python 3 zip gives an iterator, and savetxt wants an array.",
-    ),
-    mechanisms.Rule(
-        "window title of a canvas",
-        re.compile(r"\.gcf\(\)\.canvas\.set_window_title\("),
-        ".gcf().canvas.manager.set_window_title(",
-        "Matplotlib 3.6 moved set_window_title to the window's manager.",
-    ),
-)
+SCRIPT_RULES = mechanisms.read_rules("script")
 
 
 @dataclass(frozen=True)
@@ -164,8 +148,8 @@ def run_command(
         Program and arguments; ``python``, ``nrnivmodl`` and NEURON's other programs are those
         of this Python's environment.
     folder : pathlib.Path
-        Where: an empty folder, a known package, or a copy from `copy_package` in which nothing
-        but `port_package` and this call changed a file.
+        Where: an empty folder, or a copy from `copy_package` in which nothing but `port_package`
+        and this call changed a file.
     trust : bool
         Run it in any other folder, too, whose files the command may run.
     timeout_s : float
@@ -181,7 +165,7 @@ def run_command(
     PackageError
         There is no such program.
     TrustError
-        The folder holds files that are not known, and not trusted.
+        The folder holds other files, and is not trusted.
     SimulationTimeout
         The command passed its time limit; it is ended.
     """
@@ -194,9 +178,9 @@ def run_command(
     typed, ours = " ".join(command), _may_run(folder, command)
     if not (ours or trust):
         raise TrustError(
-            f"{typed}: the files in {folder}, or one that the command names, are not those of a "
-            "known package, nor as copy_package and port_package left them. The command could run "
-            "them with your rights: read them, and pass trust=True if you trust them."
+            f"{typed}: the files in {folder}, or one that the command names, are not as "
+            "copy_package and port_package left them. The command could run them with your "
+            "rights: read them, and pass trust=True if you trust them."
         )
     environment = {**os.environ, "PATH": path, "NEURON_MODULE_OPTIONS": "-nogui"}
     try:
@@ -214,25 +198,16 @@ def run_command(
 
 
 def _state(folder: Path) -> str:
-    """Hash of all files of a folder but `_ADDED`."""
-    return hashlib.sha256(repr(_files(folder)).encode()).hexdigest()
-
-
-def _files(folder: Path) -> dict[str, str]:
-    """Hashes of a folder's files, hidden ones too, but for `_ADDED`."""
-    every = registry.file_hashes(folder, hidden=True).items()
-    return {path: found for path, found in every if not _ADDED.search(f"/{path}")}
+    """Hash of all files of a folder, hidden ones too, but `_FREE`; empty where there are none."""
+    found = registry.file_hashes(folder, hidden=True).items()
+    files = [(path, digest) for path, digest in found if Path(path).name not in _FREE]
+    return hashlib.sha256(repr(files).encode()).hexdigest() if files else ""
 
 
 def _may_run(folder: Path, command: Sequence[str]) -> bool:
-    """Whether a folder is empty, as our own calls left it, or a known package's as it is."""
-    files, every = _files(folder), registry.file_hashes(folder, hidden=True).keys()
-    free = {Path(path).name for path in (every - files.keys()) | (every & _FREE)}
-    if any(name in part for part in command for name in free):
-        return False
-    if not files or _left.get(folder.resolve()) == _state(folder):
-        return True
-    return not any("/." in f"/{path}" for path in files) and known.is_known(folder)
+    """Whether a folder is empty, or as our own calls left it."""
+    named = any(name in part for part in command for name in _FREE)
+    return not named and _state(folder) in ("", _left.get(folder.resolve()))
 
 
 def read_recording(folder: Path, step: int = 1) -> pd.DataFrame:
