@@ -50,7 +50,6 @@ from nmc.cells.protocols import simulate_currents as simulate_currents
 from nmc.cells.protocols import simulate_step as simulate_step
 from nmc.cells.runs import control_panel as control_panel
 from nmc.cells.runs import plot_currentscape as plot_currentscape
-from nmc.cells.runs import plot_voltages as plot_voltages
 from nmc.cells.runs import record_sections as record_sections
 from nmc.cells.runs import view_runs as view_runs
 from nmc.cells.segments import compute_channel_densities as compute_channel_densities

@@ -47,7 +47,6 @@ def test_counts(plan, pre, bad):
     refuses(CircuitError, nmc.plan_circuit, connectome, [0], seed=bad)
     refuses(CircuitError, nmc.plan_circuit, connectome, [0], background_cells=bad)
     refuses(CircuitError, nmc.choose_neurons, connectome, {"L1_HAC": bad}, rng=0)
-    refuses(CircuitError, nmc.choose_neurons, connectome, {"L1_HAC": 1}, rng=0, tries=bad)
 
 
 @pytest.mark.parametrize("bad", [*NO_NUMBER, -5.0])
@@ -85,7 +84,7 @@ def test_measures_of_a_run(bad):
     refuses(CircuitError, run.rates, bad)
     refuses(CircuitError, run.rates, 100.0)
     refuses(CircuitError, nmc.compute_population_rate, run, bad)
-    for name in ("threshold_Hz", "gap_ms", "from_ms", "bin_ms"):
+    for name in ("threshold_Hz", "gap_ms", "from_ms"):
         refuses(CircuitError, compute_bursts, run, **{name: bad})
 
 

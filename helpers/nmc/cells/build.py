@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 import tempfile
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -57,8 +58,10 @@ class Cell:
         try:
             return self.sections[full]
         except KeyError:
+            counts = Counter(section.partition("[")[0] for section in self.sections)
+            there = ", ".join(f"{part}[0…{n - 1}]" for part, n in counts.items())
             raise PackageError(
-                f"{self.model}: there is no section {name!r}; it has {_ranges(self.sections)}."
+                f"{self.model}: there is no section {name!r}; it has {there}."
             ) from None
 
     def segment(self, place: str):
@@ -195,11 +198,3 @@ def _mechanisms(files: Iterable[str], renamed: dict[str, str]) -> re.Pattern:
     mods = {Path(path).stem for path in files if re.fullmatch(r"mechanisms/[^/]+\.mod", path)}
     longest = sorted(mods | set(renamed), key=len, reverse=True)
     return re.compile(rf"(?<![A-Za-z0-9])(?:{'|'.join(map(re.escape, longest))})\b")
-
-
-def _ranges(sections: dict) -> str:
-    counts: dict[str, int] = {}
-    for name in sections:
-        part = name.partition("[")[0]
-        counts[part] = counts.get(part, 0) + 1
-    return ", ".join(f"{part}[0…{n - 1}]" if n > 1 else f"{part}[0]" for part, n in counts.items())

@@ -26,6 +26,10 @@ REST_AMPLITUDE_NA = -0.01
 REST_START_MS, REST_END_MS, REST_TOTAL_MS = 1000.0, 2000.0, 3000.0
 
 _EFEL = ("voltage_base", "steady_state_voltage_stimend", "decay_time_constant_after_stim")
+_NUMBERS = (
+    "resting_membrane_potential_mV", "input_resistance_MOhm", "membrane_time_constant_ms",
+    "efel_time_constant_ms",
+)  # fmt: skip
 #: The sheets' time constant: V_ref one sample after the current starts, and the fit of the decay
 #: from 1 to 10 ms after its end, one sample late too; ms.
 _SAMPLE_MS, _FIT_MS = 0.1, (1.1, 10.1)
@@ -82,12 +86,9 @@ def _measure(trace: pd.DataFrame, model: str) -> dict[str, float]:
     if missing:
         raise SimulationError(f"{model}: eFEL finds no {', '.join(missing)}; is the cell at rest?")
     base, steady, efel_decay = (float(found[name][0]) for name in _EFEL)
-    return {
-        "resting_membrane_potential_mV": base,
-        "input_resistance_MOhm": (steady - base) / REST_AMPLITUDE_NA,  # mV / nA = MOhm
-        "membrane_time_constant_ms": _fit_decay(trace, model),
-        "efel_time_constant_ms": efel_decay,
-    }
+    resistance = (steady - base) / REST_AMPLITUDE_NA  # mV / nA = MOhm
+    values = base, resistance, _fit_decay(trace, model), efel_decay
+    return dict(zip(_NUMBERS, values, strict=True))
 
 
 def _fit_decay(trace: pd.DataFrame, model: str) -> float:
@@ -102,13 +103,9 @@ def _fit_decay(trace: pd.DataFrame, model: str) -> float:
 
 
 def measure_rest(package: Package, **settings) -> dict:
-    """Run the rest protocol and return its three numbers."""
+    """Run the rest protocol and return its numbers."""
     attrs = simulate_rest(package, progress=False, **settings).attrs
-    columns = (
-        "resting_membrane_potential_mV", "input_resistance_MOhm", "membrane_time_constant_ms",
-        "efel_time_constant_ms", "cpu_s", "integration",
-    )  # fmt: skip
-    return {name: attrs[name] for name in columns}
+    return {name: attrs[name] for name in (*_NUMBERS, "cpu_s", "integration")}
 
 
 #: Amplitudes by default, as shares of the package's weakest step (120 % of threshold).
@@ -149,21 +146,18 @@ def simulate_fi(
     if amplitudes_nA is None:
         amplitudes_nA = [share * package.steps_nA[0] for share in SHARES]
 
-    def row(amplitude: float) -> dict:
-        trace = _step(package, amplitude, hold_nA, settings)
+    def row(trace: pd.DataFrame) -> dict:
         spikes = trace.attrs["spike_times_ms"]
         during = [t - trace.attrs["stim_start_ms"] for t in spikes]
         return {
-            "amplitude_nA": amplitude,
+            "amplitude_nA": trace.attrs["amplitude_nA"],
             "spike_count": len(spikes),
             "rate_Hz": 1000 * len(spikes) / STEP_MS,
             "first_spike_ms": during[0] if during else float("nan"),
             "final_rate_Hz": 1000 / (spikes[-1] - spikes[-2]) if len(spikes) > 1 else float("nan"),
         }
 
-    table = pd.DataFrame(_in_parallel(row, amplitudes_nA, n_workers))
-    table.attrs = {**describe(package), "protocol": "fi", "mode": settings.get("mode", "converged")}
-    return table
+    return _over(package, amplitudes_nA, row, hold_nA, n_workers, settings, "fi")
 
 
 #: The packages' weakest step in units of rheobase: where the search for it begins.
@@ -323,14 +317,13 @@ def simulate_iv(
     if amplitudes_nA is None:
         amplitudes_nA = (np.arange(-5, 4) * package.steps_nA[0] / 5).tolist()
 
-    def row(amplitude: float) -> dict:
-        trace = _step(package, amplitude, hold_nA, settings)
+    def row(trace: pd.DataFrame) -> dict:
+        amplitude, count = trace.attrs["amplitude_nA"], trace.attrs["spike_count"]
         t, v = trace["t_ms"].to_numpy(), trace["v_mV"].to_numpy()
         end = STEP_START_MS + STEP_MS
         base = v[(t >= STEP_START_MS - 100) & (t < STEP_START_MS)].mean()
         during = v[(t >= STEP_START_MS) & (t < end)]
         peak = during[np.abs(during - base).argmax()]
-        count = trace.attrs["spike_count"]
         steady = v[(t >= end - 100) & (t < end)].mean() if count == 0 else np.nan
         sag = (peak - steady) / (peak - base) if amplitude else np.nan
         return {
@@ -338,14 +331,21 @@ def simulate_iv(
             "sag_ratio": sag, "spike_count": count,
         }  # fmt: skip
 
-    table = pd.DataFrame(_in_parallel(row, amplitudes_nA, n_workers))
-    table.attrs = {**describe(package), "protocol": "iv"}
+    return _over(package, amplitudes_nA, row, hold_nA, n_workers, settings, "iv")
+
+
+def _over(
+    package: Package, amplitudes, row, hold_nA, n_workers, settings, protocol
+) -> pd.DataFrame:
+    """One row for the step of each amplitude."""
+    given = {"mode": "converged", **settings, "hold_nA": hold_nA}
+
+    def one(amplitude: float) -> dict:
+        return row(simulate_step(package, amplitude_nA=amplitude, **given))
+
+    table = pd.DataFrame(_in_parallel(one, amplitudes, n_workers))
+    table.attrs = {**describe(package), "protocol": protocol, "mode": given["mode"]}
     return table
-
-
-def _step(package: Package, amplitude: float, hold_nA: float | None, settings) -> pd.DataFrame:
-    given = {"mode": "converged", **settings}
-    return simulate_step(package, amplitude_nA=amplitude, hold_nA=hold_nA, **given)
 
 
 def _in_parallel(call: Callable, items: Iterable, n_workers: int) -> list:
@@ -356,12 +356,9 @@ def _in_parallel(call: Callable, items: Iterable, n_workers: int) -> list:
 def measure_fi(package: Package, **settings) -> dict:
     """Count spikes over a range of currents: where firing starts, how steeply it grows."""
     table = simulate_fi(package, n_workers=1, progress=False, **settings)
-    firing = table[table["spike_count"] > 0]
-    steep = len(firing) > 1
+    current, rate = table.loc[table["spike_count"] > 0, ["amplitude_nA", "rate_Hz"]].to_numpy().T
     return {
-        "lowest_firing_nA": firing["amplitude_nA"].min(),
+        "lowest_firing_nA": current.min() if len(current) else np.nan,
         "highest_rate_Hz": table["rate_Hz"].max(),
-        "gain_Hz_per_nA": float(np.polyfit(firing["amplitude_nA"], firing["rate_Hz"], 1)[0])
-        if steep
-        else float("nan"),
+        "gain_Hz_per_nA": np.polyfit(current, rate, 1)[0] if len(current) > 1 else np.nan,
     }

@@ -23,11 +23,13 @@ import sys
 import sysconfig
 import tempfile
 import time
+import tomllib
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import version
+from importlib.resources import files
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -53,36 +55,13 @@ class Rule:
     reason: str
 
 
-RULES = (
-    Rule(
-        "redeclared random functions",
-        re.compile(
-            r"^[ \t]*(?:extern[ \t]+)?(?:double[ \t]+nrn_random_pick|void[ \t]*\*[ \t]*"
-            r"nrn_random_arg)[ \t]*\([^)]*\)[ \t]*;[ \t]*\n",
-            re.M,
-        ),
-        "",
-        "NEURON's own header declares nrn_random_pick and nrn_random_arg; NEURON 9 refuses a "
-        "second declaration with other types.",
-    ),
-    Rule(
-        "argument of scop_random",
-        re.compile(r"\bscop_random\s*\(\s*1\s*\)"),
-        "scop_random()",
-        "scop_random takes no argument; NEURON 9 checks it, older versions ignored it.",
-    ),
-    Rule(
-        "value that was never set",
-        re.compile(
-            r"\burand([ \t]*=[ \t]*scop_random[ \t]*\([ \t]*\)"
-            r"\s*VERBATIM\s*\}\s*ENDVERBATIM\s*urand[ \t]*=[ \t]*value\b)"
-        ),
-        r"value\1",
-        "Without a generator of its own the GABA synapse drew a number and then returned another "
-        "variable, which nothing had set: it released next to nothing. The AMPA synapse, written "
-        "alike, returns what it drew.",
-    ),
-)
+def read_rules(kind: str) -> tuple[Rule, ...]:
+    """Read the rules for mechanisms (``mod``) or the packages' Python (``script``)."""
+    told = tomllib.loads((files("nmc.cells") / "port.toml").read_text("utf-8"))
+    return tuple(Rule(**{**one, "pattern": re.compile(one["pattern"])}) for one in told[kind])
+
+
+RULES = read_rules("mod")
 
 
 def port(text: str) -> tuple[str, tuple[str, ...]]:
@@ -181,7 +160,10 @@ def library_for(mods: Iterable[Path], *, variant: str = "exact") -> tuple[Path, 
     They run as native code: whoever calls this says that the files may.  The files may be of
     several packages, as long as equal names have equal content (else MechanismError).
     """
-    return _libraries(port_mods(mods), variant)
+    texts: dict[str, str] = {}
+    for path in map(Path, mods):
+        _add(texts, path.stem, port(path.read_text("utf-8", "replace"))[0])
+    return _libraries(texts, variant)
 
 
 def rename_clashes(
@@ -218,14 +200,6 @@ def ported(package: Package, synapses: bool = False) -> dict[str, str]:
         name: port(package.text(f"mechanisms/{name}.mod"))[0]
         for name in package.needed_mods(synapses)
     }
-
-
-def port_mods(mods: Iterable[Path]) -> dict[str, str]:
-    """Ported text by mechanism file name; two different texts of one name are an error."""
-    texts: dict[str, str] = {}
-    for path in map(Path, mods):
-        _add(texts, path.stem, port(path.read_text("utf-8", "replace"))[0])
-    return texts
 
 
 def build_tag(variant: str = "exact") -> dict[str, str]:

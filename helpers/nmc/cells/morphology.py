@@ -57,6 +57,23 @@ def section_points(package: Package) -> dict[str, np.ndarray]:
     return {"soma[0]": tree.soma - tree.centre} | dendrites
 
 
+def cut_dendrite(package: Package) -> tuple[np.ndarray, pd.DataFrame]:
+    """Cut the dendrites at their points: ends (n, 2, 3) in µm, and a row a piece.
+
+    ``section``, ``distance_um`` (path from the soma to its middle), ``length_um``, ``diameter_um``.
+    """
+    paths = {n: path for n, path in section_paths(package).items() if not n.startswith("axon")}
+    ends = [np.stack([path.points[:-1], path.points[1:]], axis=1) for path in paths.values()]
+    middle = [p.start_um + (p.along_um[1:] + p.along_um[:-1]) / 2 for p in paths.values()]
+    pieces = pd.DataFrame(
+        {"section": np.repeat(list(paths), [len(part) for part in ends]),
+         "distance_um": np.concatenate(middle),
+         "length_um": np.concatenate([np.diff(path.along_um) for path in paths.values()]),
+         "diameter_um": np.concatenate([path.diameters_um[1:] for path in paths.values()])}
+    )  # fmt: skip
+    return np.concatenate(ends), pieces.astype({"section": "str"})
+
+
 def load_morphology(model: AnyModel) -> pd.DataFrame:
     """Points of a package's reconstruction, one row a point.
 

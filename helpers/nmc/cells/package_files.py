@@ -58,7 +58,7 @@ SYNCONF = {
     "e_GABAB": ("e_GABAB_mV", -200, 100),
     "Use": ("use_factor", 0, 100),
 }
-_SENTINEL = -1e15
+_ASSIGNED = re.compile(r"(?<!\S)%s\.(\w+)\s+(\*?=)\s+(\S+)(?!\S)", re.A)
 
 
 class Files:
@@ -150,15 +150,16 @@ def read_cellinfo(files: Files) -> dict:
 
 def read_gid(files: Files) -> int:
     """Number of the cell in the circuit: in ``cellinfo.json``, else where its synapses need it."""
-    info, where = read_cellinfo(files), f"{files.name}: cellinfo.json: 'gid'"
-    if info:
-        return as_count(info.get("gid"), where=where, error=PackageError)
-    if files.has("synapses/synapses.hoc"):
-        for line in files.hoc("synapses/synapses.hoc").splitlines():
-            if found := _GID.fullmatch(line.strip()):
-                where = f"{files.name}: synapses/synapses.hoc: gid"
-                return as_count(found[1], where=where, error=PackageError)
-    return 0
+    if info := read_cellinfo(files):
+        return _count(files, "cellinfo.json: 'gid'", info.get("gid"))
+    file = "synapses/synapses.hoc"
+    lines = files.hoc(file).splitlines() if files.has(file) else []
+    said = [found[1] for line in lines if (found := _GID.fullmatch(line.strip()))]
+    return _count(files, f"{file}: gid", said[0]) if said else 0
+
+
+def _count(files: Files, place: str, value) -> int:
+    return as_count(value, where=f"{files.name}: {place}", error=PackageError)
 
 
 def morphology_name(hoc: str) -> str | None:
@@ -186,21 +187,19 @@ def read_morphology_path(files: Files) -> Path:
 
 def read_constants(files: Files) -> tuple[float, float]:
     """Temperature (°C) and time step (ms) that ``constants.hoc`` sets."""
-    bounds = {"celsius": (0, 60), "dt": (1e-6, 10)}
-    found: dict[str, float] = {}
-    for line in files.hoc("constants.hoc").splitlines():
-        name, equals, value = (part.strip() for part in line.partition("="))
-        if not equals or name not in bounds:
-            continue
-        if name in found:
-            files.refuse("constants.hoc", f"sets {name} twice.")
-        low, high = bounds[name]
+    lines = files.hoc("constants.hoc").splitlines()
+    pairs = [tuple(map(str.strip, line.split("=", 1))) for line in lines if "=" in line]
+
+    def read(name: str, low: float, high: float) -> float:
+        said = [value for other, value in pairs if other == name]
+        if len(said) != 1:
+            files.refuse(
+                "constants.hoc", f"sets {name} twice." if said else f"does not set {name}."
+            )
         where = f"{files.name}: constants.hoc: {name}"
-        found[name] = as_number(value, where=where, low=low, high=high, error=PackageError)
-    for name in bounds:
-        if name not in found:
-            files.refuse("constants.hoc", f"does not set {name}.")
-    return found["celsius"], found["dt"]
+        return as_number(said[0], where=where, low=low, high=high, error=PackageError)
+
+    return read("celsius", 0, 60), read("dt", 1e-6, 10)
 
 
 def read_biophysics(files: Files) -> tuple[dict[str, tuple[str, ...]], pd.DataFrame]:
@@ -284,28 +283,23 @@ def read_mtype_map(files: Files) -> dict[int, str]:
     """Number → m-type of ``synapses/mtype_map.tsv``; empty where there is none."""
     file = "synapses/mtype_map.tsv"
     found: dict[int, str] = {}
-    for line in files.text(file).splitlines() if files.has(file) else ():
-        if not line.strip():
-            continue
+    for line in filter(str.strip, files.text(file).splitlines() if files.has(file) else ()):
         number, _, name = line.partition("\t")
-        where = f"{files.name}: {file}: {line[:60]!r}"
+        place = f"{file}: {line[:60]!r}"
         try:
-            found[as_count(number, where=where, error=PackageError)] = names.canonical_mtype(
-                name.strip()
-            )
+            found[_count(files, place, number)] = names.canonical_mtype(name.strip())
         except UnknownNameError as error:
-            raise PackageError(f"{where}: {error}") from error
+            raise PackageError(f"{files.name}: {place}: {error}") from error
     return found
 
 
 def read_synapses(files: Files, mtypes: Mapping[int, str], sections: Mapping[str, int]):
     """Rows of ``synapses.tsv`` with what ``synconf.txt`` sets; see `Package.synapses`."""
     file = "synapses/synapses.tsv"
-    lines = files.text(file).splitlines()
+    first, *rows = files.text(file).splitlines() or [""]
     where = f"{files.name}: {file}"
-    head = [as_count(word, where=f"{where}: line 1", error=PackageError)
-            for word in "".join(lines[:1]).split()]  # fmt: skip
-    cells = [line.split() for line in lines[1:] if line.strip()]
+    head = as_counts(first.split(), where=f"{where}: line 1", error=PackageError).tolist()
+    cells = [row.split() for row in rows if row.strip()]
     widths = sorted({len(row) for row in cells} or {len(_COLUMNS)})
     if head != [len(cells), len(_COLUMNS)] or widths != [len(_COLUMNS)]:
         files.refuse(
@@ -387,19 +381,16 @@ def _read_synconf(files: Files, count: int) -> dict[str, np.ndarray]:
 
 def _assignments(files: Files, code: str) -> list[tuple[str, float]]:
     """Names and values that a line assigns, e.g. ``%s.mg = 1.0 %s.Use *= 1.0``."""
-    words = code.split()
-    found = []
-    for left, operator, value in zip(words[::3], words[1::3], words[2::3], strict=False):
-        name = left.removeprefix("%s.")
-        if left[:3] != "%s." or name not in SYNCONF or operator != ("*=" if name == "Use" else "="):
-            break
-        _, low, high = SYNCONF[name]
-        where = f"{files.name}: synapses/synconf.txt: {name}"
-        number = as_number(value, where=where, low=low, high=high, error=PackageError)
-        found.append((name, number))
-    if not found or 3 * len(found) != len(words):
+    found = _ASSIGNED.findall(code)
+    usual = all(name in SYNCONF and (sign == "*=") == (name == "Use") for name, sign, _ in found)
+    if not found or not usual or _ASSIGNED.sub("", code).strip():
         files.refuse(
             "synapses/synconf.txt", f"holds {code.strip()[:80]!r}, which is not an assignment to "
             f"one of {', '.join(SYNCONF)}; it is not run."
         )  # fmt: skip
-    return found
+    values = []
+    for name, _, value in found:
+        where, (_, low, high) = f"{files.name}: synapses/synconf.txt: {name}", SYNCONF[name]
+        number = as_number(value, where=where, low=low, high=high, error=PackageError)
+        values.append((name, number))
+    return values

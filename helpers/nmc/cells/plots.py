@@ -8,12 +8,13 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.colors import LogNorm
 
 from nmc import names, style, units
-from nmc.cells.morphology import section_paths
+from nmc.cells.morphology import cut_dendrite
 from nmc.cells.package import AnyModel, as_package
 from nmc.cells.package_files import evaluate
 from nmc.cells.segments import density_parameters
@@ -31,33 +32,39 @@ PARTS = {"soma": "soma", "dend": "basal dendrite", "apic": "apical dendrite", "a
 
 
 @framed(height=3.2)
-def plot_trace(trace: pd.DataFrame, *, column: str = "v_mV", ax: Axes | None = None) -> Axes:
-    """Draw one trace, and below it when the stimulus was on.
+def plot_trace(trace: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """Draw the soma's voltage in one trace, and behind it when the stimulus was on.
 
     Parameters
     ----------
     trace : pandas.DataFrame
         From a ``simulate_*`` call.
-    column : str
-        Which recording.
     """
-    ax.plot(trace["t_ms"], trace[column], lw=0.8)
-    _mark_stimulus(ax, trace.attrs)
-    ax.set(xlabel="time (ms)", ylabel=units.label(column), title=_title(trace.attrs))
-    ax.margins(x=0.01)
+    _draw_trace(ax, trace)
+    told = [trace.attrs.get("model", "")]
+    if "amplitude_nA" in trace.attrs:
+        told.append(f"step of {trace.attrs['amplitude_nA']:.3g} nA")
+    title = ", ".join(filter(None, told))
+    ax.set(xlabel="time (ms)", ylabel=units.label("v_mV"), title=title)
     return ax
 
 
+def _draw_trace(ax: Axes, trace: pd.DataFrame) -> None:
+    ax.plot(trace["t_ms"], trace["v_mV"], lw=0.8, color=style.BLUE)
+    if "stim_start_ms" in trace.attrs:
+        start, end = trace.attrs["stim_start_ms"], trace.attrs["stim_end_ms"]
+        ax.axvspan(start, end, color=style.GREY, alpha=0.10, lw=0)
+    ax.margins(x=0.01)
+
+
 @figure
-def plot_traces(traces: Mapping[str, pd.DataFrame], *, column: str = "v_mV") -> np.ndarray:
-    """Draw traces below one another on shared axes.
+def plot_traces(traces: Mapping[str, pd.DataFrame]) -> np.ndarray:
+    """Draw the soma's voltages in several traces below one another, on shared axes.
 
     Parameters
     ----------
     traces : mapping of str to pandas.DataFrame
         Label → trace.
-    column : str
-        Which recording.
 
     Returns
     -------
@@ -67,25 +74,11 @@ def plot_traces(traces: Mapping[str, pd.DataFrame], *, column: str = "v_mV") -> 
     fig, axes = plt.subplots(len(traces), squeeze=False, sharex=True, sharey=True, figsize=size)
     axes = axes[:, 0]
     for ax, (label, trace) in zip(axes, traces.items(), strict=True):
-        ax.plot(trace["t_ms"], trace[column], lw=0.8, color=style.BLUE)
+        _draw_trace(ax, trace)
         ax.set_title(label, fontsize=11, fontweight="normal")
-        _mark_stimulus(ax, trace.attrs)
-        ax.margins(x=0.01)
     axes[-1].set_xlabel("time (ms)")
-    fig.supylabel(units.label(column), fontsize=12)
+    fig.supylabel(units.label("v_mV"), fontsize=12)
     return axes
-
-
-def _mark_stimulus(ax: Axes, attrs: Mapping) -> None:
-    if "stim_start_ms" in attrs:
-        ax.axvspan(attrs["stim_start_ms"], attrs["stim_end_ms"], color=style.GREY, alpha=0.10, lw=0)
-
-
-def _title(attrs: Mapping) -> str:
-    parts = [attrs.get("model", "")]
-    if "amplitude_nA" in attrs:
-        parts.append(f"step of {attrs['amplitude_nA']:.3g} nA")
-    return ", ".join(filter(None, parts))
 
 
 @figure
@@ -110,30 +103,24 @@ def plot_etypes(traces: Mapping[str, pd.DataFrame]) -> np.ndarray:
     """
     shape = len(names.PATTERNS), len(names.ONSETS)
     axes = plt.subplots(*shape, figsize=(7, 6.4), sharex=True, sharey=True)[1]
+    grid = {f"{onset}{pattern}": axes[i, k] for k, onset in enumerate(names.ONSETS)
+            for i, pattern in enumerate(names.PATTERNS)}  # fmt: skip
+    drawn = {names.parse_model(model).etype: trace for model, trace in traces.items()}
+    for etype, trace in drawn.items():
+        if etype not in grid:
+            raise UnknownNameError.of("e-type of the grid", etype, names.ETYPES)
+        grid[etype].plot(trace["t_ms"], trace["v_mV"], lw=0.6, color=style.BLUE)
+        grid[etype].set_title(etype, fontsize=style.SMALL, fontweight="normal", loc="center")
     for ax in axes.flat:
         ax.set_axis_off()
-    rows, columns = list(names.PATTERNS), list(names.ONSETS)
-    for model, trace in traces.items():
-        etype = names.parse_model(model).etype
-        if etype[:1] not in names.ONSETS or etype[1:] not in names.PATTERNS:
-            raise UnknownNameError.of("e-type of the grid", etype, names.ETYPES)
-        ax = axes[rows.index(etype[1:]), columns.index(etype[0])]
-        ax.clear()
-        ax.plot(trace["t_ms"], trace["v_mV"], lw=0.6, color=style.BLUE)
-        ax.set_title(etype, fontsize=style.SMALL, fontweight="normal", loc="center")
-        ax.set_axis_off()
-    _label_grid(axes)
-    _scale_bars(axes[-1, -1])
-    return axes
-
-
-def _label_grid(axes: np.ndarray) -> None:
     for ax, word in zip(axes[0], names.ONSETS.values(), strict=True):
         ax.annotate(word, (0.5, 1), (0, 20), "axes fraction", "offset points", ha="center",
                     fontweight="bold")  # fmt: skip
     for ax, word in zip(axes[:, 0], names.PATTERNS.values(), strict=True):
         ax.text(-0.04, 0.5, word.replace("-", "-\n"), transform=ax.transAxes, rotation=90,
                 ha="right", va="center", fontweight="bold", fontsize=style.SMALL)  # fmt: skip
+    _scale_bars(axes[-1, -1])
+    return axes
 
 
 def _scale_bars(ax: Axes) -> None:
@@ -193,23 +180,29 @@ def plot_channel_kinetics(
     fig, axes = plt.subplots(rows, 2 * columns, squeeze=False, figsize=size)
     for ax in axes.flat[2 * len(wanted) :]:
         ax.set_axis_off()
-    for n, name in enumerate(wanted):
-        pair = axes[n // columns, 2 * (n % columns) : 2 * (n % columns) + 2]
+    for pair, name in zip(axes.reshape(-1, 2), wanted, strict=False):
         _draw_channel(pair, name, tables)
-    _legend(fig, tables)
+    if len(tables) > 1:
+        lines = [plt.Line2D([], [], color=style.INK if k else style.BLUE, **_look(k, 2))
+                 for k in range(len(tables))]  # fmt: skip
+        sources = [table["source"].iloc[0] for table in tables]
+        fig.legend(lines, sources, loc="outside upper right", ncols=len(sources))
     return axes
+
+
+def _look(number: int, tables: int) -> dict[str, Any]:
+    """The first table is a line, a broad one under others, which are dashes."""
+    if number:
+        return {"lw": 1.2, "ls": (0, (4, 3))}
+    return {"lw": 3.2, "alpha": 0.45} if tables > 1 else {"lw": 1.6}
 
 
 def _draw_channel(pair, name: str, tables) -> None:
     steady, tau = pair
+    gates = tables[0].loc[tables[0]["channel"] == name, "gate"].nunique()
     for number, table in enumerate(tables):
-        here = table[table["channel"] == name]
+        here, look = table[table["channel"] == name], _look(number, len(tables))
         calcium = here["calcium_mM"].nunique() > 1
-        look: dict[str, Any] = (
-            {"lw": 3.2, "alpha": 0.45} if number == 0 and len(tables) > 1 else {"lw": 1.6}
-        )
-        if number:
-            look = {"lw": 1.2, "ls": (0, (4, 3))}
         for k, (gate, points) in enumerate(here.groupby("gate", sort=False)):
             colour = _GATE_COLOURS[_order(gate, k)] if not number else style.INK
             x = points["calcium_mM"] * 1e3 if calcium else points["v_mV"]
@@ -217,20 +210,16 @@ def _draw_channel(pair, name: str, tables) -> None:
             label = gate if not power > 1 else f"{gate}$^{power:.0f}$"
             steady.plot(x, points["steady_state"], color=colour, label=label, **look)
             tau.plot(x, points["tau_ms"], color=colour, **look)
-        if calcium:
-            steady.set_xscale("log")
-            tau.set_xscale("log")
-    unit = "calcium (µM)" if calcium else "voltage (mV)"
+    for ax in pair:
+        ax.set_xscale("log" if calcium else "linear")
+        ax.set_xlabel("calcium (µM)" if calcium else "voltage (mV)", fontsize=style.SMALL)
+        ax.tick_params(labelsize=style.SMALL)
     tau.set_yscale("log")
     _widen(tau)
     steady.set_ylim(-0.05, 1.05)
     steady.set_title(name, fontsize=11, loc="left")
     tau.set_title("time constant (ms)", fontsize=style.SMALL, loc="left", fontweight="normal")
-    for ax in pair:
-        ax.set_xlabel(unit, fontsize=style.SMALL)
-        ax.tick_params(labelsize=style.SMALL)
     handles, labels = steady.get_legend_handles_labels()
-    gates = tables[0].loc[tables[0]["channel"] == name, "gate"].nunique()
     above = {"loc": "lower right", "bbox_to_anchor": (1.02, 0.97), "borderpad": 0}
     small = {"fontsize": style.SMALL, "frameon": False, "handlelength": 1.0, "columnspacing": 0.9}
     steady.legend(handles[:gates], labels[:gates], ncols=gates, **above, **small)
@@ -249,15 +238,6 @@ def _widen(ax: Axes) -> None:
         ax.set_ylim(middle / 10, middle * 10)
 
 
-def _legend(fig, tables) -> None:
-    if len(tables) < 2:
-        return
-    sources = [table["source"].iloc[0] for table in tables]
-    lines = [plt.Line2D([], [], color=style.BLUE, lw=3.2, alpha=0.45)]
-    lines += [plt.Line2D([], [], color=style.INK, lw=1.2, ls=(0, (4, 3))) for _ in sources[1:]]
-    fig.legend(lines, sources, loc="outside upper right", ncols=len(sources))
-
-
 @framed(width=6.2, height=lambda densities: 0.34 * densities["channel"].nunique() + 1.2)
 def plot_densities(densities: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     """Draw how much of each channel stands in each part of the cell, as a table in colours.
@@ -272,19 +252,13 @@ def plot_densities(densities: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     )
     parts = [p for p in PARTS if p in mean.columns]
     mean = mean[parts].loc[mean[parts].max(axis=1).sort_values(ascending=False).index]
-    positive = mean.where(mean > 0)
-    image = ax.imshow(positive, aspect="auto", cmap=style.SEQUENTIAL, norm=LogNorm())
-    ax.set_xticks(range(len(parts)), [PARTS[p].replace(" ", "\n") for p in parts])
-    ax.set_yticks(range(len(mean)), mean.index)
-    middle = np.sqrt(np.nanmin(positive.to_numpy()) * np.nanmax(positive.to_numpy()))
-    for (i, j), value in np.ndenumerate(positive.to_numpy()):
-        if np.isfinite(value):
-            colour = "black" if value < middle * 3 else "white"
-            ax.text(j, i, style.plain(value, 2), ha="center", va="center", fontsize=style.SMALL,
-                    color=colour)  # fmt: skip
-    ax.grid(False)
-    ax.figure.colorbar(image, ax=ax, label="mean density (S/cm²)", fraction=0.06)
-    ax.set_title(f"{densities.attrs.get('model', '')}: where the channels are")
+    mean = mean.where(mean > 0).rename(columns=lambda part: PARTS[part].replace(" ", "\n"))
+    sns.heatmap(mean, cmap=style.SEQUENTIAL, norm=LogNorm(), annot=mean.map(style.plain, digits=2),
+                fmt="", annot_kws={"size": style.SMALL}, ax=ax,
+                cbar_kws={"label": "mean density (S/cm²)", "fraction": 0.06})  # fmt: skip
+    ax.tick_params(axis="both", length=0, labelrotation=0)
+    title = f"{densities.attrs.get('model', '')}: where the channels are"
+    ax.set(xlabel="", ylabel="", title=title)
     return ax
 
 
@@ -313,20 +287,16 @@ def plot_density_tree(model: AnyModel, channel: str, *, ax: Axes | None = None) 
         raise UnknownNameError.of(
             f"channel in the dendrites of {package.name}:", channel, dendritic
         )
-    lines, values, widths = [], [], []
+    ends, pieces = cut_dendrite(package)
     tree = package.reconstruction
-    radius = float(np.linalg.norm(tree.soma - tree.centre, axis=1).mean())
-    for section, path in section_paths(package).items():
-        part = kinds.get(section.partition("[")[0])
-        if part is None:
-            continue
-        middle = radius + path.start_um + (path.along_um[1:] + path.along_um[:-1]) / 2
-        row = rows.loc[part] if part in rows.index else None
-        density = np.zeros(len(middle)) if row is None else evaluate(row["formula"], middle)
-        lines += [path.points[i : i + 2, :2] for i in range(len(middle))]
-        values += list(density * (1.0 if row is None else row["scale"]))
-        widths += list(np.clip(path.diameters_um[1:], 0.6, 3.0))
-    drawn = LineCollection(lines, array=np.array(values), cmap=style.SEQUENTIAL, linewidths=widths)
+    distance = np.linalg.norm(tree.soma - tree.centre, axis=1).mean() + pieces["distance_um"]
+    density = np.zeros(len(pieces))
+    for array, part in kinds.items():
+        own = pieces["section"].str.startswith(array).to_numpy()
+        if part in rows.index:
+            density[own] = evaluate(rows["formula"][part], distance[own]) * rows["scale"][part]
+    drawn = LineCollection([*ends[:, :, :2]], array=density, cmap=style.SEQUENTIAL,
+                           linewidths=pieces["diameter_um"].clip(0.6, 3.0))  # fmt: skip
     ax.add_collection(drawn)
     ax.plot(0, 0, "o", color=style.INK, ms=6)
     ax.autoscale_view()

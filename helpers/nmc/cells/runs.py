@@ -30,7 +30,6 @@ from nmc.cells.protocols import STEP_MS, STEP_START_MS, simulate_step
 from nmc.cells.stimulation import simulate_bombardment
 from nmc.cells.stimuli import Step
 from nmc.data import provenance
-from nmc.data.figures import figure
 from nmc.errors import FormatError, MissingLibraryError, NMCError, ProtocolError
 from nmc.numbers import as_count
 from nmc.viewer3d import View3D, pack, page_part
@@ -93,41 +92,15 @@ def voltage_colours() -> list[str]:
     return [to_hex(c) for c in colormaps["plasma"](np.linspace(0.0, 0.85, 64))]
 
 
-@figure
-def plot_voltages(
-    trace: pd.DataFrame, model: AnyModel, *, at_ms: float, ax: Axes | None = None
-) -> Axes:
-    """Draw a cell's dendrites in the colours of their voltages at one time of a run.
-
-    Parameters
-    ----------
-    trace : pandas.DataFrame
-        A run recorded with ``record=nmc.record_sections(model)``.
-    model
-        The cell that ran, as for `nmc.simulate_step`.
-    at_ms : float
-        When; the highest voltage within a millisecond from then on.
-    ax : matplotlib Axes, optional
-        Where to draw.
-
-    Returns
-    -------
-    matplotlib Axes
-        With a colour bar.
-
-    Raises
-    ------
-    FormatError
-        The trace holds no recorded sections.
-    """
-    frames, points = make_frames(trace, 1.0), section_points(as_package(model))
+def draw_voltages(ax: Axes, trace: pd.DataFrame, package: Package, at_ms: float) -> None:
+    """Draw a cell's dendrites in the colours of their voltages at one time of a run."""
+    frames, points = make_frames(trace, 1.0), section_points(package)
     frame = frames.iloc[max(0, frames.index.searchsorted(at_ms, "right") - 1)]
     colours = ScalarMappable(
         Normalize(LOWEST_MV, LOWEST_MV + SPAN_MV), ListedColormap(voltage_colours())
     )
     rgba = colours.to_rgba(frame.to_numpy()[nearest_recorded(points, list(frames))])
     lines = [xyz[:, :2] for name, xyz in points.items() if name != "soma[0]"]
-    ax = style.new_axes(ax, width=4.5, height=4.5)
     ax.add_collection(LineCollection(lines, colors=rgba[1:], linewidths=1.2))
     ax.fill(*points["soma[0]"][:, :2].T, color=rgba[0], zorder=3)
     ax.autoscale_view()
@@ -135,7 +108,6 @@ def plot_voltages(
     ax.set_axis_off()
     ax.set_title(f"{frame.name:.0f} ms", fontsize=10, fontweight="normal")
     ax.figure.colorbar(colours, ax=ax, label="mV", shrink=0.7)
-    return ax
 
 
 def plot_currentscape(trace: pd.DataFrame, channels: Iterable[str]) -> Figure:
@@ -189,14 +161,15 @@ def plot_currentscape(trace: pd.DataFrame, channels: Iterable[str]) -> Figure:
     return figure
 
 
-def run_picture(trace: pd.DataFrame, model: AnyModel, at_ms: float | None = None) -> bytes:
+def run_picture(trace: pd.DataFrame, package: Package, at_ms: float | None = None) -> bytes:
     """A PNG of a run: the tree at one time, by default the soma's highest, and the soma's trace."""
     if at_ms is None:
         at_ms = trace.loc[trace["v_mV"].idxmax(), "t_ms"]
     with style.context():
         figure = Figure(figsize=(7, 3.4), dpi=100, layout="constrained")
         left, right = figure.subplots(1, 2, width_ratios=[1, 1.6])
-        plot_voltages(trace, model, at_ms=at_ms, ax=left)
+        draw_voltages(left, trace, package, at_ms)
+        provenance.stamp(left)
         right.plot(trace["t_ms"], trace["v_mV"], lw=0.7, color=style.BLUE)
         right.axvline(at_ms, color=style.VERMILION, lw=1)
         right.set(xlabel="time (ms)", ylabel="soma (mV)", title=trace.attrs.get("model", ""))
@@ -205,14 +178,7 @@ def run_picture(trace: pd.DataFrame, model: AnyModel, at_ms: float | None = None
     return buffer.getvalue()
 
 
-class RunsView(View3D):
-    """Runs of one cell, with a menu, a time slider and a play button."""
-
-    def __repr__(self) -> str:
-        return f"<RunsView, {len(self.html):,} characters of HTML>"
-
-
-def view_runs(runs: Mapping[str, pd.DataFrame], model: AnyModel) -> RunsView:
+def view_runs(runs: Mapping[str, pd.DataFrame], model: AnyModel) -> View3D:
     """Show finished runs of a cell: choose one, and move through its time.
 
     Parameters
@@ -225,7 +191,8 @@ def view_runs(runs: Mapping[str, pd.DataFrame], model: AnyModel) -> RunsView:
 
     Returns
     -------
-    RunsView
+    nmc.viewer3d.View3D
+        With a menu, a time slider and a play button.
 
     Raises
     ------
@@ -255,7 +222,7 @@ def view_runs(runs: Mapping[str, pd.DataFrame], model: AnyModel) -> RunsView:
     )
     picture = base64.b64encode(run_picture(runs[first], package)).decode("ascii")
     script = files("nmc.cells").joinpath("runs.js").read_text("utf-8")
-    return RunsView(page_part(data, picture, alt, script, kind="runs", start="startRuns",
+    return View3D(page_part(data, picture, alt, script, kind="runs", start="startRuns",
                               fewer="runs, or record fewer sections"))  # fmt: skip
 
 

@@ -29,9 +29,9 @@ import pandas as pd
 from nmc import child, names
 from nmc.cells.mechanisms import make_once
 from nmc.cells.package import Package, as_package
-from nmc.cells.stimuli import LIMITS, as_stimuli
+from nmc.cells.stimuli import BOUNDS, as_stimuli, check_bounds
 from nmc.errors import ProtocolError, UnknownNameError
-from nmc.numbers import as_count, as_number, as_numbers
+from nmc.numbers import as_numbers
 
 P = ParamSpec("P")
 _log = logging.getLogger(__name__)
@@ -96,34 +96,6 @@ DEFAULTS: RunSettings = {
     "channel_seed": None, "trust": False, "timeout_s": child.TIMEOUT_S, "progress": True,
 }  # fmt: skip
 
-#: Setting → lowest and highest value.
-RANGES: Mapping[str, tuple[float, float]] = {
-    **LIMITS,
-    "hold_nA": LIMITS["amplitude_nA"],
-    "v_init_mV": (-200.0, 200.0),
-    "threshold_mV": (-200.0, 200.0),
-    "tstop_ms": (0.1, 1e7),
-    "duration_ms": (0.1, 1e7),
-    "dt_ms": (1e-5, 1.0),
-    "sampling_ms": (1e-4, 1e3),
-    "celsius": (0.0, 50.0),
-    "f_max_Hz": (1.0, 4000.0),
-    "rate_Hz": (0.0, 1e4),
-    "calcium_mM": (0.01, 10.0),
-    "mg_mM": (0.0, 100.0),
-    "release_scale": (0.0, 1e3),
-    "weight_scale": (0.0, 1e3),
-    "timeout_s": (0.0, 1e9),
-    "accuracy": (1e-6, 0.99),
-}
-#: Setting that is a whole number → lowest and highest value.
-COUNTS: Mapping[str, tuple[int, int]] = {
-    "step": (1, 3),
-    "seed": (0, 2**32 - 1),
-    "channel_seed": (0, 400_000),  # the templates multiply it by 10,000
-    "n_places": (1, 100_000),
-    "n_workers": (1, 10_000),
-}
 _YES_OR_NO = ("settle", "trust", "progress")
 #: Columns that every trace has, and names that a recording is stored beside.
 _TAKEN = ("t_ms", "v_mV", "i_nA", "spikes_ms", "clamps_nA", "_meta")
@@ -135,14 +107,8 @@ def check_setting(name: str, value: Any, *, where: str = "") -> Any:
     if value is None and not where:
         return None
     where = where or name
-    if name in COUNTS or name in RANGES:
-        if isinstance(value, str | bytes):
-            raise ProtocolError(f"{where}: {value!r} is text; give a number.")
-        if name in COUNTS:
-            fewest, most = COUNTS[name]
-            return as_count(value, where=where, low=fewest, high=most, error=ProtocolError)
-        low, high = RANGES[name]
-        return as_number(value, where=where, low=low, high=high, error=ProtocolError)
+    if name in BOUNDS:
+        return check_bounds(name, value, where)
     if name in _YES_OR_NO and not isinstance(value, bool):
         raise ProtocolError(f"{where}: {value!r} is neither True nor False.")
     if name == "mode" and value not in MODES:
@@ -349,7 +315,7 @@ def compute_release_factor(pre_mtype: str, post_mtype: str, calcium_mM):
     >>> round(float(nmc.compute_release_factor("L5_TTPC1", "L5_TTPC1", 1.2)), 3)
     0.158
     """
-    given, (low, high) = np.asarray(calcium_mM), RANGES["calcium_mM"]
+    given, (_, low, high) = np.asarray(calcium_mM), BOUNDS["calcium_mM"]
     values = as_numbers(given.ravel().tolist(), where="calcium_mM", low=low, high=high,
                         error=ProtocolError).reshape(given.shape)  # fmt: skip
     K = np.array(CLASSES[calcium_class(pre_mtype, post_mtype)]) ** 4

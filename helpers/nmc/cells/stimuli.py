@@ -6,9 +6,11 @@ Times count from the start of the run; nothing flows outside a stimulus's own ti
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
+from importlib.resources import files
 from numbers import Real
 from typing import Any, NoReturn
 
@@ -17,33 +19,36 @@ import numpy as np
 from nmc.errors import ProtocolError
 from nmc.numbers import as_count, as_counts, as_number, as_numbers, shown
 
-#: Field → lowest and highest value.
-LIMITS: Mapping[str, tuple[float, float]] = {
-    "delay_ms": (0.0, 1e9),
-    "duration_ms": (0.0, 1e9),
-    "amplitude_nA": (-1000.0, 1000.0),
-    "start_nA": (-1000.0, 1000.0),
-    "end_nA": (-1000.0, 1000.0),
-    "offset_nA": (-1000.0, 1000.0),
-    "mean_nA": (-1000.0, 1000.0),
-    "sd_nA": (0.0, 1000.0),
-    "frequency_Hz": (0.0, 4000.0),
-    "f_start_Hz": (0.0, 4000.0),
-    "f_end_Hz": (0.0, 4000.0),
-    "tau_ms": (1e-3, 1e6),
-    "rise_ms": (1e-3, 1e6),
-    "decay_ms": (1e-3, 1e6),
-    "weight_nS": (0.0, 1e4),
-    "reversal_mV": (-200.0, 200.0),
-    "mean_nS": (0.0, 1e4),
-    "sd_nS": (0.0, 1e4),
-    "series_MOhm": (1e-6, 1e6),
-    "weight_scale": (0.0, 1e3),
-}
+#: Field of a stimulus, or setting of a run → what it is, its lowest and highest value.
+with (files("nmc.cells") / "bounds.csv").open(encoding="utf-8") as _rows:
+    BOUNDS = {name: (kind, float(low), float(high)) for name, kind, low, high in csv.reader(_rows)}
 SOMA = "soma[0](0.5)"
 PLACE = re.compile(r"(soma|dend|apic|axon)(?:\[(\d+)\])?\((\d*\.?\d+)\)")
 #: A shape that a formula gives is sampled so often, and linear in between.
 _EVERY_MS = 0.025
+
+
+def check_bounds(name: str, value: Any, where: str) -> Any:
+    """Return a number, or a list of them, of the kind and within the bounds that a name stands for.
+
+    A ProtocolError, which begins with `where`, says what is wrong.
+    """
+    kind, low, high = BOUNDS[name]
+    if kind in ("number", "whole"):
+        if isinstance(value, str | bytes):
+            raise ProtocolError(f"{where}: {value!r} is text; give a number.")
+        if kind == "number":
+            return as_number(value, where=where, low=low, high=high, error=ProtocolError)
+        return as_count(value, where=where, low=int(low), high=int(high), error=ProtocolError)
+    if isinstance(value, str | bytes) or np.ndim(value) != 1 or not len(value):
+        raise ProtocolError(f"{where}: {value!r} is no list of numbers.")
+    values = np.asarray(value).tolist()
+    if kind == "wholes":
+        return tuple(as_counts(values, where=where, error=ProtocolError).tolist())
+    found = as_numbers(values, where=where, low=low, high=high, error=ProtocolError)
+    if kind == "ascending" and (np.diff(found) < 0).any():
+        raise ProtocolError(f"{where}: times must ascend.")
+    return tuple(found.tolist())
 
 
 @dataclass(frozen=True)
@@ -57,33 +62,10 @@ class Stimulus:
         found = PLACE.fullmatch(self.at) if isinstance(self.at, str) else None
         if not found or float(found[3]) > 1:
             self._refuse(f"at: {self.at!r} is not a place; write it as 'dend[12](0.5)'")
-        for name in (f.name for f in fields(self) if f.name in LIMITS):
-            value, (low, high) = getattr(self, name), LIMITS[name]
-            if isinstance(value, str | bytes):
-                self._refuse(f"{name}: {value!r} is text; give a number")
-            where = f"{type(self).__name__}, {name}"
-            self._set(name, as_number(value, where=where, low=low, high=high, error=ProtocolError))
-        if hasattr(self, "seed"):
-            where = f"{type(self).__name__}, seed"
-            seed = as_count(self.seed, where=where, high=2**32 - 1, error=ProtocolError)
-            self._set("seed", seed)
-
-    def _list(self, name: str, low: float, high: float) -> tuple[float, ...]:
-        values = getattr(self, name)
-        if isinstance(values, str | bytes) or np.ndim(values) != 1 or not len(values):
-            self._refuse(f"{name}: {values!r} is no list of numbers")
-        where = f"{type(self).__name__}, {name}"
-        found = as_numbers(
-            np.asarray(values).tolist(), where=lambda i: f"{where}, value {i + 1}",
-            low=low, high=high, error=ProtocolError,
-        )  # fmt: skip
-        self._set(name, tuple(found.tolist()))
-        return getattr(self, name)
-
-    def _ascending(self, name: str) -> tuple[float, ...]:
-        if (np.diff(found := self._list(name, *LIMITS["delay_ms"])) < 0).any():
-            self._refuse(f"{name}: times must ascend")
-        return found
+        for name in BOUNDS.keys() & vars(self).keys():
+            self._set(
+                name, check_bounds(name, getattr(self, name), f"{type(self).__name__}, {name}")
+            )
 
     def _set(self, name: str, value: Any) -> None:
         object.__setattr__(self, name, value)
@@ -163,11 +145,11 @@ class Waveform(Current):
     i_nA: Sequence[float] = field(repr=False)
 
     def __post_init__(self) -> None:
-        """Check lengths, order and numbers; see `Stimulus`."""
+        """Check lengths, too; see `Stimulus`."""
         super().__post_init__()
-        t, i = self._ascending("t_ms"), self._list("i_nA", *LIMITS["amplitude_nA"])
-        if len(t) != len(i) or len(t) < 2:
-            self._refuse(f"t_ms and i_nA need one length, of 2 or more; got {len(t)} and {len(i)}")
+        t, i = len(self.t_ms), len(self.i_nA)
+        if t != i or t < 2:
+            self._refuse(f"t_ms and i_nA need one length, of 2 or more; got {t} and {i}")
 
     @property
     def start_ms(self) -> float:
@@ -313,9 +295,8 @@ class SpikeTrain(Stimulus):
     reversal_mV: float = 0.0
 
     def __post_init__(self) -> None:
-        """Check numbers and order; see `Stimulus`."""
+        """Check the time constants, too; see `Stimulus`."""
         super().__post_init__()
-        self._ascending("times_ms")
         if self.rise_ms >= self.decay_ms:
             self._refuse(f"rise_ms: {self.rise_ms:g} must be shorter than decay_ms")
 
@@ -337,17 +318,6 @@ class SynapseTrain(Stimulus):
     synapses: Sequence[int]
     weight_scale: float = 1.0
 
-    def __post_init__(self) -> None:
-        """Check numbers and order; see `Stimulus`."""
-        super().__post_init__()
-        self._ascending("times_ms")
-        if isinstance(self.synapses, str | bytes) or np.shape(self.synapses) in ((), (0,)):
-            self._refuse(f"synapses: {self.synapses!r} is no list of numbers")
-        found = as_counts(
-            np.asarray(self.synapses).tolist(), where="SynapseTrain, synapses", error=ProtocolError
-        )
-        self._set("synapses", tuple(found.tolist()))
-
     @property
     def end_ms(self) -> float:
         """When the last conductance has all but closed."""
@@ -366,10 +336,9 @@ class VoltageClamp(Stimulus):
     series_MOhm: float = 0.01
 
     def __post_init__(self) -> None:
-        """Check lengths and numbers; see `Stimulus`."""
+        """Check lengths, too; see `Stimulus`."""
         super().__post_init__()
-        levels = self._list("levels_mV", *LIMITS["reversal_mV"])
-        if len(levels) != len(self._list("durations_ms", 1e-3, 1e9)):
+        if len(self.levels_mV) != len(self.durations_ms):
             self._refuse("levels_mV and durations_ms need one length")
 
     @property

@@ -96,7 +96,6 @@ def compute_bursts(
     threshold_Hz: float = 10.0,
     gap_ms: float = 50.0,
     from_ms: float = 0.0,
-    bin_ms: float = BIN_MS,
 ) -> pd.DataFrame:
     """Find the bursts in which many cells fire together.
 
@@ -105,12 +104,10 @@ def compute_bursts(
     run : CircuitRun
         What to look at.
     threshold_Hz, gap_ms : float
-        A burst is a stretch in which the population rate stays above the threshold; stretches
-        closer than the gap are one.
+        A burst is a stretch in which the population rate, in bins of 5 ms, stays above the
+        threshold; stretches closer than the gap are one.
     from_ms : float
         Bursts that begin before are left out: the run's start is one for many circuits.
-    bin_ms : float
-        As for `compute_population_rate`.
 
     Returns
     -------
@@ -123,13 +120,13 @@ def compute_bursts(
     threshold_Hz, gap_ms, from_ms = (
         as_number(value, where=name, low=0, error=CircuitError) for name, value in given.items()
     )
-    rate = compute_population_rate(run, bin_ms)
+    rate = compute_population_rate(run, BIN_MS)
     active = rate.loc[rate["rate_Hz"] > threshold_Hz, "t_ms"].to_numpy()
     rows = []
     for part in np.split(active, np.flatnonzero(np.diff(active) > gap_ms) + 1):
-        if not len(part) or part[0] - bin_ms / 2 < from_ms:
+        if not len(part) or part[0] - BIN_MS / 2 < from_ms:
             continue
-        start, end = part[0] - bin_ms / 2, part[-1] + bin_ms / 2
+        start, end = part[0] - BIN_MS / 2, part[-1] + BIN_MS / 2
         inside = run.spikes[run.spikes["t_ms"].between(start, end, inclusive="left")]
         rows.append(
             {"t_ms": inside["t_ms"].mean(), "duration_ms": end - start,
@@ -242,8 +239,7 @@ def check_recorded(record, cells: int) -> list[int]:
 def libraries_for(packages: Iterable[Package], how: dict) -> list[str]:
     """Return the compiled mechanisms that an integration of some packages needs."""
     packages, variant = _mechanisms(packages, how)
-    found = mechanisms.libraries_of(packages, synapses=True, variant=variant)
-    return [str(library) for library in found]
+    return [*map(str, mechanisms.libraries_of(packages, synapses=True, variant=variant))]
 
 
 def _mechanisms(packages: Iterable[Package], how: dict) -> tuple[list[Package], str]:

@@ -33,6 +33,8 @@ _count = partial(as_count, error=CircuitError)
 #: cortical slices.
 VELOCITY_um_per_ms = 300.0
 SYNAPTIC_DELAY_ms = 0.5
+#: Neighbourhoods of which the best connected is chosen.
+_TRIES = 200
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,11 +126,10 @@ def choose_neurons(
     counts: Mapping[str, int],
     *,
     rng: np.random.Generator | int,
-    tries: int = 200,
 ) -> np.ndarray:
     """Choose neighbouring neurons that are well connected; their sorted numbers.
 
-    Takes, around a random neuron, the nearest of each m-type; of many such the best connected.
+    Takes, around a random neuron, the nearest of each m-type; of 200 such the best connected.
 
     Parameters
     ----------
@@ -138,8 +139,6 @@ def choose_neurons(
         How many of each m-type.
     rng : Generator or int
         What draws the neighbourhoods, or its seed.
-    tries : int
-        How many neighbourhoods to look at.
 
     Raises
     ------
@@ -153,7 +152,6 @@ def choose_neurons(
     }
     if not counts:
         raise CircuitError("counts names no m-type.")
-    tries = _count(tries, where="tries", low=1)
     mtypes = connectome.neurons["mtype"].astype(str).to_numpy()
     places = connectome.neurons[["x_um", "z_um"]].to_numpy(float)
     of = {mtype: np.flatnonzero(mtypes == mtype) for mtype in counts}
@@ -164,7 +162,7 @@ def choose_neurons(
                 f"{len(of[mtype])}."
             )
     best, most = np.empty(0, int), -1
-    for centre in places[rng.choice(np.concatenate(list(of.values())), tries)]:
+    for centre in places[rng.choice(np.concatenate(list(of.values())), _TRIES)]:
         distance = np.hypot(*(places - centre).T)
         near = [at[np.argsort(distance[at], kind="stable")[: counts[m]]] for m, at in of.items()]
         chosen = np.sort(np.concatenate(near))

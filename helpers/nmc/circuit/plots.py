@@ -171,20 +171,15 @@ def plot_fit(times_ms, amplitudes, fit: pd.DataFrame, *, ax: Axes | None = None)
 
 
 @framed(height=3.6)
-def plot_pair(
-    recording: PairedRecording, pre_cell: int | None = None, *, ax: Axes | None = None
-) -> Axes:
-    """Draw every trial of one presynaptic cell, and their mean.
+def plot_pair(recording: PairedRecording, *, ax: Axes | None = None) -> Axes:
+    """Draw every trial of the first presynaptic cell, and their mean.
 
     Parameters
     ----------
     recording : PairedRecording
         From `nmc.simulate_pair`.
-    pre_cell : int, optional
-        Which presynaptic cell; the first unless given.
     """
-    chosen = next(iter(recording.v_mV)) if pre_cell is None else pre_cell
-    traces = recording.v_mV[chosen]
+    chosen, traces = next(iter(recording.v_mV.items()))
     traces = traces - traces[:, recording.t_ms < 0].mean(axis=1, keepdims=True)
     ax.plot(recording.t_ms, traces.T, color=style.GREY, lw=0.5, alpha=0.5)
     ax.plot(recording.t_ms, traces.mean(axis=0), color=style.BLUE, lw=2, label="mean")

@@ -124,18 +124,14 @@ def read_circuit(plan: CircuitPlan, folder: str | Path) -> CircuitRun:
             f"The circuit in {folder} has not run; run 'mpiexec -n 2 nmc circuit run {folder}'."
         )
     expected = _made_from(plan.spec, plan.packages, params)
-    later = "code", "neuron"  # those of the run count, and may be older than these
-    run, parts = read_parts(folder, {k: v for k, v in expected.items() if k not in later})
+    later = {name: expected.pop(name) for name in ("code", "neuron")}  # the run's may be older
+    run, parts = read_parts(folder, expected)
     covered = sorted(cell for cells in run.parts.values() for cell in cells)
     if covered != list(range(len(plan.neurons))):
         raise CircuitError(f"The parts in {folder} do not cover each cell once. Run it again.")
     meta, arrays = join(list(parts.values()))
-    told = {
-        "run_id": run.run_id,
-        "ranks": len(parts),
-        **{name: run.made_from[name] for name in later},
-    }
-    return as_run(plan, params, meta | told, arrays)
+    meta |= {"run_id": run.run_id, "ranks": len(parts)}
+    return as_run(plan, params, meta | {name: run.made_from[name] for name in later}, arrays)
 
 
 def join(parts: list[tuple[dict, dict[str, np.ndarray]]]) -> tuple[dict, dict[str, np.ndarray]]:
@@ -222,12 +218,10 @@ def _prepare(folder: Path, told: dict, trust: bool) -> tuple[list[str], list[dic
         )
     places = {name: folder / name for name in dict.fromkeys(c["folder"] for c in params["cells"])}
     packages = rename_clashes(load_package(place, trust=trust) for place in places.values())
-    found = {
-        f"package {place.name}": package.content_sha256
-        for place, package in zip(places.values(), packages, strict=True)
-    }
-    wanted = {name: digest for name, digest in made_from.items() if name.startswith("package ")}
-    if other := sorted({name for name, _ in wanted.items() ^ found.items()}):
+    found = {(f"package {Path(name).name}", package.content_sha256)
+             for name, package in zip(places, packages, strict=True)}  # fmt: skip
+    wanted = {said for said in made_from.items() if said[0].startswith("package ")}
+    if other := sorted({name for name, _ in wanted ^ found}):
         raise CircuitError(
             f"{folder / _PACKAGES}: {', '.join(other)} is not the one that the circuit was "
             "written with. Copy the folder again."

@@ -76,16 +76,14 @@ def check_parameters(U, D_ms, F_ms) -> tuple[np.ndarray, np.ndarray, np.ndarray]
         U, D_ms, F_ms = np.broadcast_arrays(*(np.asarray(x, float) for x in (U, D_ms, F_ms)))
     except (TypeError, ValueError) as error:
         raise SynapseError(f"U, D and F are numbers, or arrays of one shape. ({error})") from error
-    if not ((U > 0) & (U <= 1)).all():
-        wrong = U[~((U > 0) & (U <= 1))].flat[0]
-        raise SynapseError(f"The utilisation U lies in (0, 1]; got {wrong:g}.")
-    for name, values in (("D", D_ms), ("F", F_ms)):
-        good = (values >= 0) & np.isfinite(values)
+    may = "finite and cannot be negative"
+    for name, values, good, said in (
+        ("utilisation U", U, (U > 0) & (U <= 1), "lies in (0, 1]"),
+        ("time constant D, ms,", D_ms, (D_ms >= 0) & np.isfinite(D_ms), f"is {may}"),
+        ("time constant F, ms,", F_ms, (F_ms >= 0) & np.isfinite(F_ms), f"is {may}"),
+    ):
         if not good.all():
-            raise SynapseError(
-                f"The time constant {name} is finite and cannot be negative; "
-                f"got {values[~good].flat[0]:g} ms."
-            )
+            raise SynapseError(f"The {name} {said}; got {values[~good].flat[0]:g}.")
     return U, D_ms, F_ms
 
 
@@ -287,13 +285,8 @@ def classify_synapse(U, D_ms, F_ms) -> np.ndarray:
     return np.where(relative[..., -1] > 1.1, 1, np.where(relative[..., 1] >= 0.95, 3, 2))
 
 
-def classify_pathways(pathways: pd.DataFrame | None = None) -> pd.DataFrame:
+def classify_pathways() -> pd.DataFrame:
     """Recover the six synapse types from sign and parameters, beside the sheets' labels.
-
-    Parameters
-    ----------
-    pathways : DataFrame, optional
-        Rows of `nmc.load_pathways`; all unless given.
 
     Returns
     -------
@@ -301,9 +294,7 @@ def classify_pathways(pathways: pd.DataFrame | None = None) -> pd.DataFrame:
         Index ``pathway``; ``U``, ``D_ms``, ``F_ms``, ``recovered`` and ``label`` (E1 … I3),
         ``agrees``.
     """
-    if pathways is None:
-        pathways = load_pathways()
-    table = load_synapse_parameters(pathways)
+    pathways, table = load_pathways(), load_synapse_parameters()
     sign = np.where([names.is_excitatory(pre) for pre in pathways["pre"]], "E", "I")
     digit = classify_synapse(*table.to_numpy().T)
     table["recovered"] = [f"{s}{d}" for s, d in zip(sign, digit, strict=True)]

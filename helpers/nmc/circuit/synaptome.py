@@ -13,6 +13,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from nmc import names
+from nmc.cells import morphology
 from nmc.cells.morphology import section_paths
 from nmc.cells.package import AnyModel, Package, as_package, each_model
 from nmc.circuit.synapses import pathway_keys
@@ -43,17 +44,9 @@ def count_forks(package: Package) -> pd.Series:
 
 
 def cut_dendrite(package: Package) -> tuple[np.ndarray, pd.DataFrame]:
-    """Cut the dendrites at their points: ends (n, 2, 3) in µm, and a row a piece with its zone."""
-    paths = {n: path for n, path in section_paths(package).items() if not n.startswith("axon")}
-    counts = [len(path.points) - 1 for path in paths.values()]
-    ends = [np.stack([path.points[:-1], path.points[1:]], axis=1) for path in paths.values()]
-    middle = [p.start_um + (p.along_um[1:] + p.along_um[:-1]) / 2 for p in paths.values()]
-    pieces = pd.DataFrame(
-        {"section": np.repeat(list(paths), counts), "distance_um": np.concatenate(middle),
-         "length_um": np.concatenate([np.diff(path.along_um) for path in paths.values()])}
-    )  # fmt: skip
-    zone = name_zones(package, pieces["section"].astype("str"), pieces["distance_um"])
-    return np.concatenate(ends), pieces.assign(zone=zone)
+    """As `nmc.cells.morphology.cut_dendrite`, each piece with its ``zone``."""
+    ends, pieces = morphology.cut_dendrite(package)
+    return ends, pieces.assign(zone=name_zones(package, pieces["section"], pieces["distance_um"]))
 
 
 #: Columns of `Package.synapses` that a worker needs.
@@ -209,21 +202,23 @@ def count_synaptome(model: AnyModel) -> pd.DataFrame:
         where the sheets have no such pathway) and ``ratio`` of the synapses.
     """
     package = as_package(model)
-    grouped = package.synapses.groupby("pre_mtype")
-    table = grouped.agg(
-        excitatory=("excitatory", "first"),
-        cells=("pre_cell", "nunique"),
+    table = package.synapses.groupby("pre_mtype").agg(
+        excitatory=("excitatory", "first"), cells=("pre_cell", "nunique"),
         synapses=("pre_cell", "size"),
-    )
-    sheet = load_pathways()
-    sheet = sheet[sheet["post"] == package.mtype]
-    sheet = sheet.set_index(sheet["pre"].astype(str)).reindex(table.index)
-    table["sheet_cells"] = sheet["convergence_mean"].astype(float)
-    each = sheet["synapses_per_connection_mean"].astype(float)
-    table["sheet_synapses"] = table["sheet_cells"] * each
+    )  # fmt: skip
+    sheet = _sheets(["convergence_mean", "synapses_per_connection_mean"])
+    sheet = sheet.reindex(table.index + f":{package.mtype}").set_axis(table.index)
+    table["sheet_cells"] = sheet["convergence_mean"]
+    table["sheet_synapses"] = table["sheet_cells"] * sheet["synapses_per_connection_mean"]
     table["ratio"] = table["synapses"] / table["sheet_synapses"]
     table.attrs = package.source
     return table.sort_values("synapses", ascending=False)
+
+
+def _sheets(columns: list[str]) -> pd.DataFrame:
+    """Columns of the pathway sheets, index ``pathway``."""
+    table = load_pathways()
+    return table.set_index(pathway_keys(table))[columns].astype(float)
 
 
 #: Quantity of a package's synapses → column of the sheets without what it is and its unit.
@@ -254,8 +249,10 @@ def compare_synapses(models: Iterable[AnyModel], *, min_senders: int = 10) -> pd
         No such model; a package cannot be read; `min_senders` is no count.
     """
     least = as_count(min_senders, where="min_senders", error=SynapseError)
-    sheet, parts = load_pathways(), []
-    sheet.index = pathway_keys(sheet)
+    told = {f"sheet_{quantity}{end}": f"{name}_{kind}{unit}"
+            for quantity, (name, unit) in _SHEET.items()
+            for end, kind in (("", "mean"), ("_sd", "std"))}  # fmt: skip
+    sheet, parts = _sheets(list(told.values())), []
     for package in map(as_package, each_model(models)):
         rows = package.synapses.groupby("pre_mtype").agg(
             senders=("pre_cell", "nunique"), synapses=("pre_cell", "size"),
@@ -272,11 +269,8 @@ def compare_synapses(models: Iterable[AnyModel], *, min_senders: int = 10) -> pd
     columns = ["model", "excitatory", "senders", "synapses", "weight_nS", *_SHEET]
     table = pd.concat(parts) if parts else pd.DataFrame(columns=columns)
     table = table[columns].rename_axis("pathway").reset_index()
-    for quantity, (name, unit) in _SHEET.items():
-        for end, kind in (("", "mean"), ("_sd", "std")):
-            values = sheet.loc[table["pathway"], f"{name}_{kind}{unit}"]
-            table[f"sheet_{quantity}{end}"] = values.to_numpy(float)
-    return table
+    printed = sheet.loc[table["pathway"], list(told.values())].set_axis(list(told), axis=1)
+    return table.join(printed.reset_index(drop=True))
 
 
 def compare_conductances(models: Iterable[AnyModel], *, min_senders: int = 10) -> pd.DataFrame:
@@ -298,9 +292,8 @@ def compare_conductances(models: Iterable[AnyModel], *, min_senders: int = 10) -
         ``ratio``, weight over their product.
     """
     least = as_count(min_senders, where="min_senders", error=SynapseError)
-    rows, sheet = compare_synapses(models, min_senders=1), load_pathways()
-    sheet.index = pathway_keys(sheet)
-    sheet = sheet[["gsyn_mean_nS", "space_clamp_correction_factor"]].astype(float).dropna()
+    rows = compare_synapses(models, min_senders=1)
+    sheet = _sheets(["gsyn_mean_nS", "space_clamp_correction_factor"]).dropna()
     found = rows.assign(weight=rows["weight_nS"] * rows["synapses"]).groupby("pathway").agg(
         packages=("senders", "size"), most=("senders", "max"), senders=("senders", "sum"),
         contacts=("synapses", "sum"), weight=("weight", "sum"),
