@@ -6,6 +6,7 @@ import nmc
 import numpy as np
 import pandas as pd
 import pytest
+from nmc.cells import morphology
 from nmc.cells.morphology import SectionPath
 from nmc.circuit import synaptome
 from nmc.circuit.synaptome import count_forks, cut_dendrite, name_zones
@@ -31,7 +32,7 @@ PATHS = {
 @pytest.fixture
 def cell(monkeypatch):
     """Return a cell of these paths."""
-    monkeypatch.setattr(synaptome, "section_paths", lambda package: PATHS)
+    monkeypatch.setattr(morphology, "section_paths", lambda package: PATHS)
     tree = SimpleNamespace(parents=np.array([-1, -1, 1, 1, -1]))
     return SimpleNamespace(reconstruction=tree, name="drawn", mtype="L5_TTPC1")
 

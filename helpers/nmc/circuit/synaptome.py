@@ -14,7 +14,6 @@ from tqdm import tqdm
 
 from nmc import names
 from nmc.cells import morphology
-from nmc.cells.morphology import section_paths
 from nmc.cells.package import AnyModel, Package, as_package, each_model
 from nmc.circuit.synapses import pathway_keys
 from nmc.errors import PackageError, SynapseError
@@ -27,7 +26,7 @@ NEAR_um = 50.0
 
 def name_zones(package: Package, section: pd.Series, distance_um: pd.Series) -> np.ndarray:
     """Name the zone of places: their sections, and their paths to the soma."""
-    paths = section_paths(package).items()
+    paths = morphology.section_paths(package).items()
     ends = [path.start_um + path.along_um[-1] for name, path in paths if name.startswith("apic")]
     part = section.str.split("[").str[0]
     far = part.eq("apic") & (distance_um > max(ends, default=0.0) / 2)
@@ -40,7 +39,9 @@ def count_forks(package: Package) -> pd.Series:
     order: list[int] = []
     for parent in package.reconstruction.parents:  # a section stands behind the one it grows from
         order.append(0 if parent < 0 else order[parent] + 1)
-    return pd.Series(order, pd.Index(list(section_paths(package)), name="section"), name="order")
+    return pd.Series(
+        order, pd.Index(list(morphology.section_paths(package)), name="section"), name="order"
+    )
 
 
 def cut_dendrite(package: Package) -> tuple[np.ndarray, pd.DataFrame]:
@@ -118,7 +119,7 @@ def locate_synapses(model: AnyModel) -> pd.DataFrame:
         A synapse on a section that the morphology does not have.
     """
     package = as_package(model)
-    paths = section_paths(package)
+    paths = morphology.section_paths(package)
     synapses = package.synapses
     rows = []
     for section, x in zip(synapses["section"], synapses["x"], strict=True):
