@@ -27,7 +27,6 @@ def measure_firing(
     models: Iterable[AnyModel],
     steps: Iterable[int] = (1, 2, 3),
     *,
-    folder: Path | None = None,
     mode: str = "converged",
     **options: Any,
 ) -> pd.DataFrame:
@@ -39,10 +38,8 @@ def measure_firing(
         Names, paths and packages, as for `nmc.simulate_step`.
     steps : iterable of int
         Which of the packages' steps, 1 (weakest) to 3.
-    folder : pathlib.Path, optional
-        Where the rows are kept, so that a run that was ended goes on; nowhere unless given.
     mode, **options
-        As for `nmc.sweep`.
+        As for `nmc.sweep`; what has run is in the cache, so that a call that was ended goes on.
 
     Returns
     -------
@@ -55,10 +52,9 @@ def measure_firing(
         A run failed; and what `nmc.sweep` raises.
     """
     models, rows = each_model(models), []
-    with tempfile.TemporaryDirectory() as own:
-        for step in check_numbers("step", steps):
-            place = Path(folder or own) / f"step-{step}"
-            found = sweep(models, "step", folder=place, step=step, mode=mode, **options)
+    for step in check_numbers("step", steps):
+        with tempfile.TemporaryDirectory() as folder:
+            found = sweep(models, "step", folder=Path(folder), step=step, mode=mode, **options)
             rows.append(found.assign(step=step))
     return compute_firing(pd.concat(rows, ignore_index=True))
 

@@ -69,31 +69,25 @@ def is_known(folder: Path) -> bool:
 
 def differences(model: str, hashes: Mapping[str, str]) -> str:
     """Say in a few words what differs from the known package of that name."""
-    names = {known.model for known in known_packages().values()}
-    start = "is not the known package of that name: it "
-    return start + _differences(model, hashes) if model in names else "is no known package"
-
-
-def _differences(model: str, hashes: Mapping[str, str]) -> str:
-    theirs = _hashes_at_hand(model)
-    if theirs and len(set(theirs.items()) & set(hashes.items())) < len(theirs) / 2:
-        theirs = None  # that of another origin: the sample has models of the portal's names
-    if theirs is None:
-        shared = _shared_files()
-        paths = {path for path, _ in shared}
-        changed = [p for p in hashes if p in paths and (p, hashes[p]) not in shared]
-        changed = [p for p in changed if p not in RELEASE_FILES]
-        return _told("differs in", changed) or (
-            "differs from it in a file that each package has of its own "
-            f"(nmc.fetch('model/{model}') gets the known one)"
-        )
-    both = hashes.keys() & theirs.keys()
-    parts = [
-        _told("differs in", [p for p in both if hashes[p] != theirs[p] and p not in RELEASE_FILES]),
-        _told("adds", hashes.keys() - theirs.keys()),
-        _told("lacks", theirs.keys() - hashes.keys()),
-    ]
-    return ", ".join(filter(None, parts)) or "differs in its packing"
+    if model not in {known.model for known in known_packages().values()}:
+        return "is no known package"
+    start, theirs = "is not the known package of that name: it ", _hashes_at_hand(model)
+    same = len(set((theirs or {}).items()) & set(hashes.items()))
+    if theirs and same >= len(theirs) / 2:  # else of another origin: the sample has such names, too
+        changed = {p for p in hashes.keys() & theirs.keys() if hashes[p] != theirs[p]}
+        parts = [
+            _told("differs in", changed - {*RELEASE_FILES}),
+            _told("adds", hashes.keys() - theirs.keys()),
+            _told("lacks", theirs.keys() - hashes.keys()),
+        ]
+        return start + (", ".join(filter(None, parts)) or "differs in its packing")
+    shared = _shared_files()
+    changed = {path for path, _ in shared} & {p for p in hashes if (p, hashes[p]) not in shared}
+    return start + (
+        _told("differs in", changed - {*RELEASE_FILES})
+        or "differs from it in a file that each package has of its own "
+        f"(nmc.fetch('model/{model}') gets the known one)"
+    )
 
 
 def _told(verb: str, paths) -> str:
@@ -116,9 +110,5 @@ def _hashes_at_hand(model: str) -> dict[str, str] | None:
 @cache
 def _shared_files() -> frozenset[tuple[str, str]]:
     """Path and sha256 of files that many packages share; TEMPLATE for the name in ``run.py``."""
-    return frozenset((row["file"], row["sha256"]) for row in _rows("files"))
-
-
-def _rows(table: str) -> list[dict[str, str]]:
-    with (files("nmc.cells") / f"known_{table}.csv").open(encoding="utf-8") as lines:
-        return list(csv.DictReader(lines))
+    with (files("nmc.cells") / "known_files.csv").open(encoding="utf-8") as lines:
+        return frozenset((row["file"], row["sha256"]) for row in csv.DictReader(lines))

@@ -217,7 +217,7 @@ def simulate_bombardment(
         An m-type has no synapse on this cell. Others as `nmc.simulate_step`.
     """
     package = as_package(model)
-    numbers = {mtype: number for number, mtype in package.mtype_map.items()}
+    numbers = {mtype: str(number) for number, mtype in package.mtype_map.items()}
     present = package.synapses["pre_mtype"].unique()
     if not isinstance(rates_Hz, Mapping):
         rates_Hz = dict.fromkeys(present, rates_Hz)
@@ -228,11 +228,14 @@ def simulate_bombardment(
     for mtype in rates:
         if mtype not in present:
             raise UnknownNameError.of(f"m-type presynaptic to {package.name},", mtype, present)
-    on = {str(numbers[m]): rate for m, rate in rates.items() if rate > 0}
-    release = release_factors(rates, package.mtype, calcium_mM, release_scale)
+    factors = release_factors(rates, package.mtype, calcium_mM, release_scale)
     scales = {"weight_scale": weight_scale, "mg_mM": mg_mM}
-    synaptic = {"rates_Hz": on, "seed": seed, **scales,
-                "release": {str(numbers[m]): factor for m, factor in release.items()}}  # fmt: skip
+    synaptic = {
+        "rates_Hz": {numbers[mtype]: rate for mtype, rate in rates.items() if rate > 0},
+        "release": {numbers[mtype]: factor for mtype, factor in factors.items()},
+        "seed": seed,
+        **scales,
+    }
     trace = drive(
         package, stimuli, duration_ms, settings, protocol="bombardment", synaptic=synaptic
     )

@@ -13,7 +13,6 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 
 from nmc import style
-from nmc.cells.morphology import section_points
 from nmc.cells.package import AnyModel, as_package, read_package
 from nmc.cells.plots_morphology import plot_morphology
 from nmc.cells.settings import MEASURED_mM, compute_release_factor
@@ -322,8 +321,7 @@ def view_synaptome(places: pd.DataFrame) -> View3D:
         From `nmc.locate_synapses`.
     """
     package = read_package(Path(places.attrs["folder"]))
-    dendrites = [points for name, points in section_points(package).items() if name != "soma[0]"]
-    segments = np.concatenate([np.stack([p[:-1], p[1:]], axis=1) for p in dendrites])
+    segments, _ = cut_dendrite(package)
     colours = {"dendrite": style.GREY, "excitatory synapse": style.EXCITATORY,
                "inhibitory synapse": style.INHIBITORY}  # fmt: skip
     return view_3d(
