@@ -19,7 +19,7 @@ width, which no diameter of that outline is: there at least, the sheet was made 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
@@ -27,7 +27,7 @@ import pandas as pd
 from nmc.cells.known import OWN
 from nmc.cells.morphology import outline_diameter
 from nmc.cells.package import AnyModel, Package, as_package
-from nmc.cells.reconstruction import NEURITES, Reconstruction, call, open_file
+from nmc.cells.reconstruction import NEURITES, call, open_file
 from nmc.errors import MissingLibraryError, ProtocolError, UnknownNameError
 from nmc.names import parse_model
 from nmc.numbers import as_number
@@ -225,49 +225,34 @@ def compute_barcode(model: AnyModel, neurites: Iterable[str] = DENDRITES) -> pd.
     Kanari et al. (2018), A topological representation of branching neuronal morphologies,
     Neuroinformatics 16:3-13.
     """
-    try:
-        from tmd.Topology.methods import get_persistence_diagram
-        from tmd.Tree.Tree import Tree
-    except ImportError as error:
-        raise MissingLibraryError(
-            "Barcodes need the library TMD: pip install 'nmc[analysis]'."
-        ) from error
     package, wanted = as_package(model), {neurites} if isinstance(neurites, str) else set(neurites)
     for kind in wanted - set(NEURITES.values()):
         raise UnknownNameError.of("kind of neurite", kind, NEURITES.values())
-    rows = []
-    for kind, points, parents in _trees(package.reconstruction):
-        if kind in wanted:
-            unused = np.zeros(len(points))
-            tree = Tree(*points.T.copy(), unused, unused, parents)
-            bars = get_persistence_diagram(tree, feature="path_distances")
-            rows += [(kind, float(start), float(end)) for end, start in bars]
-    table = pd.DataFrame(rows, columns=["neurite", "start_um", "end_um"])
+    _, arrays = _on_file(_find_bars, package)
+    table = pd.DataFrame(arrays | {"neurite": [NEURITES[kind] for kind in arrays["neurite"]]})
+    table = table[table["neurite"].isin(wanted)]
     table["length_um"] = table["end_um"] - table["start_um"]
     table = table.sort_values("length_um", ascending=False, ignore_index=True)
     table.attrs = package.source | {"morphology": package.morphology.stem}
     return table
 
 
-def _trees(tree: Reconstruction) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
-    """Each tree on the soma: its kind, its points, and the point before each (−1 the first)."""
-    before = np.arange(len(tree.points)) - 1
-    kept = np.ones(len(tree.points), bool)
-    root = np.arange(len(tree.parents))
-    for k, parent in enumerate(tree.parents):
-        first = tree.starts[k]
-        if parent < 0:
-            before[first] = -1
-        else:  # its first point is its parent's last
-            kept[first] = False
-            before[first + 1] = tree.starts[parent + 1] - 1
-            root[k] = root[parent]
-    of = np.repeat(root, np.diff(tree.starts))
-    for stem in np.flatnonzero(tree.parents < 0):
-        own = np.flatnonzero(kept & (of == stem))
-        place = np.full(len(before) + 1, -1)  # the last stands for "no point before"
-        place[own] = np.arange(len(own))
-        yield NEURITES[int(tree.types[stem])], tree.points[own], place[before[own]]
+def _find_bars(params: dict, report) -> tuple[dict, dict[str, np.ndarray]]:
+    """Task: kind and ends of every bar of a file's trees."""
+    try:
+        from tmd.io.conversion import convert_morphio_trees
+        from tmd.Topology.methods import get_persistence_diagram
+    except ImportError as error:
+        raise MissingLibraryError(
+            "Barcodes need the library TMD: pip install 'nmc[analysis]'."
+        ) from error
+    bars = [
+        (tree.t[0], start, end)
+        for tree in convert_morphio_trees(open_file(params))
+        for end, start in get_persistence_diagram(tree, feature="path_distances")
+    ]
+    kinds, starts, ends = np.array(bars, float).reshape(-1, 3).T
+    return {}, {"neurite": kinds.astype(int), "start_um": starts, "end_um": ends}
 
 
 def compare_morphometrics(models: Iterable[str], sheets: pd.DataFrame) -> pd.DataFrame:
