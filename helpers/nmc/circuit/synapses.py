@@ -76,14 +76,16 @@ def check_parameters(U, D_ms, F_ms) -> tuple[np.ndarray, np.ndarray, np.ndarray]
         U, D_ms, F_ms = np.broadcast_arrays(*(np.asarray(x, float) for x in (U, D_ms, F_ms)))
     except (TypeError, ValueError) as error:
         raise SynapseError(f"U, D and F are numbers, or arrays of one shape. ({error})") from error
-    may = "finite and cannot be negative"
-    for name, values, good, said in (
-        ("utilisation U", U, (U > 0) & (U <= 1), "lies in (0, 1]"),
-        ("time constant D, ms,", D_ms, (D_ms >= 0) & np.isfinite(D_ms), f"is {may}"),
-        ("time constant F, ms,", F_ms, (F_ms >= 0) & np.isfinite(F_ms), f"is {may}"),
-    ):
+    if not ((U > 0) & (U <= 1)).all():
+        wrong = U[~((U > 0) & (U <= 1))].flat[0]
+        raise SynapseError(f"The utilisation U lies in (0, 1]; got {wrong:g}.")
+    for name, values in (("D", D_ms), ("F", F_ms)):
+        good = (values >= 0) & np.isfinite(values)
         if not good.all():
-            raise SynapseError(f"The {name} {said}; got {values[~good].flat[0]:g}.")
+            raise SynapseError(
+                f"The time constant {name} is finite and cannot be negative; "
+                f"got {values[~good].flat[0]:g} ms."
+            )
     return U, D_ms, F_ms
 
 
