@@ -1,7 +1,5 @@
 """Checks of Part III, cells."""
 
-from __future__ import annotations
-
 import nmc
 import numpy as np
 from nmc.exercises import exercise

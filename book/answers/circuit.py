@@ -1,7 +1,5 @@
 """Checks of Part V, circuits."""
 
-from __future__ import annotations
-
 import nmc
 from nmc.circuit.plan import SYNAPTIC_DELAY_ms
 from nmc.exercises import exercise

@@ -1,7 +1,5 @@
 """Checks of Part IV, the connectome."""
 
-from __future__ import annotations
-
 import h5py
 import nmc
 import numpy as np

@@ -1,7 +1,5 @@
 """Checks of Part I, the data."""
 
-from __future__ import annotations
-
 import nmc
 from nmc import names
 from nmc.exercises import exercise

@@ -1,7 +1,5 @@
 """Checks of Part II, fact sheets."""
 
-from __future__ import annotations
-
 import json
 from statistics import median
 

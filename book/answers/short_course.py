@@ -1,7 +1,5 @@
 """Checks of the short course."""
 
-from __future__ import annotations
-
 import nmc
 from nmc.exercises import exercise
 

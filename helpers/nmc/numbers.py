@@ -97,8 +97,9 @@ def as_numbers(
     an error names the first value that is wrong.  With `missing`, None is allowed, and is NaN.
     """
     numbers = _fast(values)
-    if numbers is not None and _all_within(numbers, low, high):
-        return numbers
+    if numbers is not None:
+        if ((numbers >= low) & (numbers <= high) & np.isfinite(numbers)).all():
+            return numbers
     return np.array(
         [
             math.nan
@@ -216,10 +217,6 @@ def _fast(values: Sequence[Any] | np.ndarray) -> np.ndarray | None:
     except (TypeError, ValueError):
         pass  # not all of them are texts of numbers: the slow way says which one
     return None
-
-
-def _all_within(numbers: np.ndarray, low: float, high: float) -> bool:
-    return bool(((numbers >= low) & (numbers <= high) & np.isfinite(numbers)).all())
 
 
 def _place(where: str | Callable[[int], str], position: int) -> str:

@@ -106,7 +106,9 @@ def view_3d(
     labels = list(dict.fromkeys(map(str, [*point_groups, *line_groups])))
     if len(labels) > 255:
         raise FigureError(f"A view has room for 255 groups, not {len(labels)}.")
-    palette = _palette(labels, colours)
+    own = [style.BLUE, style.ORANGE, style.GREEN, style.VERMILION, style.SKY, style.PURPLE,
+           style.YELLOW, style.GREY]  # fmt: skip
+    palette = [(colours or {}).get(label, own[k % len(own)]) for k, label in enumerate(labels)]
     low, span = ends.min(axis=0), np.maximum(np.ptp(ends, axis=0), 1e-9)
     index = {label: k for k, label in enumerate(labels)}
     codes = np.array([index[str(g)] for g in [*point_groups, *line_groups]], np.uint8)
@@ -149,13 +151,6 @@ def _links(connections, n: int) -> dict:
             f"Connections need a row for each of the {n} points, and 65,536 points at most."
         )
     return {"indptr": pack(indptr, np.uint32), "indices": pack(indices, np.uint16)}
-
-
-def _palette(labels: list[str], colours: Mapping[str, str] | None) -> list[str]:
-    own = [style.BLUE, style.ORANGE, style.GREEN, style.VERMILION, style.SKY, style.PURPLE,
-           style.YELLOW, style.GREY]  # fmt: skip
-    colours = colours or {}
-    return [colours.get(label, own[k % len(own)]) for k, label in enumerate(labels)]
 
 
 def pack(values: np.ndarray, dtype) -> str:

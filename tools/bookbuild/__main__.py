@@ -1,7 +1,5 @@
 """The commands the Makefile calls: ``python -m tools.bookbuild COMMAND``."""
 
-from __future__ import annotations
-
 import json
 import re
 import signal

@@ -1,7 +1,5 @@
 """Run the stale chapters under nbmake, each in a folder and a process of its own; keep the rest."""
 
-from __future__ import annotations
-
 import base64
 import io
 import json

@@ -4,8 +4,6 @@ Boxes become quotations, terms and citations words, captions text below the figu
 becomes a place for the student's answer, marked for nbgrader.
 """
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 from posixpath import dirname, join, normpath

@@ -3,8 +3,6 @@
 A page asks for a table with a Markdown comment on a line of its own: ``% generated: gallery``.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from base64 import b64decode

@@ -1,7 +1,5 @@
 """Where the book's files lie, what a chapter is, and what its outputs depend on."""
 
-from __future__ import annotations
-
 import ast
 import json
 import platform

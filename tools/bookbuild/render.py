@@ -1,7 +1,5 @@
 """From chapters with outputs to HTML, by Jupyter Book with warnings as errors; and to one PDF."""
 
-from __future__ import annotations
-
 import base64
 import os
 import shutil
@@ -120,13 +118,8 @@ def _config(project: Project, pages: list[Page], store: Store, source: str) -> d
         sphinx["ogp_image"] = "_static/card.png"
     if "Repository" in project.urls:
         config["repository"]["url"] = project.urls["Repository"]
-        looks |= dict.fromkeys(
-            ("use_repository_button", "use_edit_page_button", "use_issues_button"), True
-        )
-        config["launch_buttons"] = {
-            "notebook_interface": "jupyterlab",
-            "binderhub_url": "https://mybinder.org",
-        }
+        for part, values in yaml.safe_load(filled("published.yml")).items():
+            config.setdefault(part, {}).update(values)
         if colab_address(project.urls, ""):  # live code knows GitHub alone, too
             config["launch_buttons"]["thebe"] = True
             sphinx["extensions"].append("sphinx_thebe")

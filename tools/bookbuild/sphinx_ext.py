@@ -1,7 +1,5 @@
 """What pages get beyond the theme: generated parts, equations, tooltips, a foot."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from html import escape, unescape

@@ -5,8 +5,6 @@ puts it into the archive that the package ships.  Every number is invented, its 
 (`tools.sample.column`), and the few disagreements put in on purpose stand in ``planted.csv``.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pandas as pd

@@ -4,8 +4,6 @@
 the package ships, with the lists of what is in it.
 """
 
-from __future__ import annotations
-
 import hashlib
 import io
 import lzma

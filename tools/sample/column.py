@@ -16,8 +16,6 @@ can be found again from the parameters.  The response (amplitude, failures, vari
 rise, decay) follows from those and the postsynaptic cells by simple relations, with noise.
 """
 
-from __future__ import annotations
-
 import tomllib
 from functools import cache
 from itertools import product

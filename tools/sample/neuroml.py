@@ -5,8 +5,6 @@ stands in ``templates/neuroml``; so do the channels: the equations of their MOD 
 NeuroML's own rate laws or, where it has none, in a component type of their own.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

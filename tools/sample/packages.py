@@ -6,8 +6,6 @@ they differ in shape.  What a package or a sheet prints of a cell's answer to a 
 on it with NEURON.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import re

@@ -6,8 +6,6 @@ tables of ``div.smwbar`` and ``span.smwbarvalue``: what a reader of those pages 
 files, rounded as the portal rounds, with the disagreements of ``planted.csv`` alone.
 """
 
-from __future__ import annotations
-
 import gzip
 import io
 import tarfile

@@ -7,8 +7,6 @@ that the sample holds on purpose, like those of the portal's own data, are liste
 the check that must find it, and what is told of it.  All else agrees.
 """
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

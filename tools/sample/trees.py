@@ -8,8 +8,6 @@ short vertical rows (Markram et al. 2015, Cell 163:456-492; Petilla terminology,
 Neuroscience 9:557-568, 2008).  The numbers are invented, and sections few, so that cells run fast.
 """
 
-from __future__ import annotations
-
 import tomllib
 from dataclasses import dataclass
 from functools import cache

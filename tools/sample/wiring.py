@@ -7,8 +7,6 @@ as in the portal's, and each connection is the likelier (`column.DENSER`).  Conn
 something to find beyond distance, and it is known how much was put in.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from itertools import combinations_with_replacement
 from types import SimpleNamespace
