@@ -19,7 +19,15 @@ from nmc.errors import ArchiveError
 
 from .hostile import corpus
 
-LIMITS = archive.Limits(entries=2000, free_bytes=8 << 20, ratio=50)
+LIMITS = {"MOST_ENTRIES": 2000, "FREE_BYTES": 8 << 20, "RATIO": 50}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small_limits():
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in LIMITS.items():
+            patch.setattr(archive, name, value)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +43,7 @@ def test_every_hostile_archive_is_refused_and_leaves_nothing(hostile, tmp_path):
     room = tmp_path / "room"
     for name, path in hostile:
         with pytest.raises(ArchiveError) as caught:
-            archive.unpack(path, room / "unpacked", nested=True, limits=LIMITS)
+            archive.unpack(path, room / "unpacked", nested=True)
         assert str(caught.value).startswith(str(path)), name
         assert not list(room.iterdir()), name
         assert [p.name for p in tmp_path.iterdir()] == ["room"], name
@@ -44,20 +52,20 @@ def test_every_hostile_archive_is_refused_and_leaves_nothing(hostile, tmp_path):
 
 def test_no_hostile_archive_exhausts_memory(hostile, tmp_path):
     """The whole corpus, in 60 MB of address space beyond what Python itself takes."""
-    code = """
+    code = f"""
 import resource, sys
 from pathlib import Path
 from nmc.data import archive
 from nmc.errors import ArchiveError
+vars(archive).update({LIMITS})
 used = int(Path('/proc/self/statm').read_text().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (used + (60 << 20),) * 2)
 for number, path in enumerate(sorted(Path(sys.argv[1]).glob('*.bin'))):
     try:
-        archive.unpack(path, Path(sys.argv[2]) / str(number), nested=True,
-                       limits=archive.Limits(entries=2000, free_bytes=8 << 20, ratio=50))
+        archive.unpack(path, Path(sys.argv[2]) / str(number), nested=True)
     except ArchiveError:
         continue
-    sys.exit(f'{path} was not refused')
+    sys.exit(f'{{path}} was not refused')
 """
     if not sys.platform.startswith("linux"):
         pytest.skip("needs /proc and RLIMIT_AS")
@@ -105,12 +113,13 @@ def test_archives_deeper_than_the_limit_stay_archives(tmp_path):
     assert list(archive.unpack(path, tmp_path / "out", nested=True)) == ["b/c.zip"]
 
 
-def test_limits_hold_over_nested_archives(tmp_path):
+def test_limits_hold_over_nested_archives(tmp_path, monkeypatch):
     inner = _zip(tmp_path / "inner.zip", {"zeros": b"\0" * 300_000}).read_bytes()
     path = _zip(tmp_path / "outer.zip", {f"{n}/inner.zip": inner for n in range(10)})
-    limits = archive.Limits(free_bytes=1_000_000, ratio=1)
+    monkeypatch.setattr(archive, "FREE_BYTES", 1_000_000)
+    monkeypatch.setattr(archive, "RATIO", 1)
     with pytest.raises(ArchiveError, match="more than"):
-        archive.unpack(path, tmp_path / "out", nested=True, limits=limits)
+        archive.unpack(path, tmp_path / "out", nested=True)
     assert not (tmp_path / "out").exists()
 
 
@@ -154,7 +163,7 @@ def test_any_damage_is_refused_or_harmless(tmp_path_factory, noise, where, as_ta
     content[where : where + len(noise)] = noise
     (room / "archive").write_bytes(content)
     try:
-        found = archive.unpack(room / "archive", room / "out", limits=LIMITS)
+        found = archive.unpack(room / "archive", room / "out")
     except ArchiveError:
         assert [p.name for p in room.iterdir()] == ["archive"]
     else:

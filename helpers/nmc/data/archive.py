@@ -27,6 +27,10 @@ from nmc.data.files import atomic_folder, progress_bar
 from nmc.data.registry import content_digest
 from nmc.errors import ArchiveError
 
+#: What any archive may unpack to: members, and bytes in all.
+MOST_ENTRIES, MOST_BYTES = 200_000, 32 << 30
+#: Bytes that are written for each byte of the archive, beyond what it may however small it is.
+RATIO, FREE_BYTES = 100, 64 << 20
 _CHUNK = 1 << 18
 _LARGE = 5_000_000  # bytes that take a moment to unpack
 _MOST_READ = 64 << 20  # at once: no header or list of members of a sound archive is longer
@@ -43,19 +47,12 @@ TEMPLATE, DEEPEST = "template.hoc", 3
 _Parts = tuple[str, ...]
 
 
-class Limits(NamedTuple):
+class _Budget:
     """How much an archive may unpack to, nested archives included."""
 
-    entries: int = 200_000
-    total_bytes: int = 32 << 30
-    ratio: int = 100  # bytes written for each byte of the archive, beyond `free_bytes`
-    free_bytes: int = 64 << 20  # what any archive may unpack to, however small it is
-
-
-class _Budget:
-    def __init__(self, archive: Path, limits: Limits):
-        allowed = max(limits.free_bytes, limits.ratio * archive.stat().st_size)
-        self.bytes, self.entries = min(allowed, limits.total_bytes), limits.entries
+    def __init__(self, archive: Path):
+        self.bytes = min(max(FREE_BYTES, RATIO * archive.stat().st_size), MOST_BYTES)
+        self.entries = MOST_ENTRIES
 
     def spend(self, *, entries: int = 0, count: int = 0) -> None:
         self.entries, self.bytes = self.entries - entries, self.bytes - count
@@ -72,12 +69,7 @@ class _Member(NamedTuple):
 
 
 def unpack(
-    archive: Path,
-    folder: Path,
-    *,
-    nested: bool = False,
-    limits: Limits | None = None,
-    progress: bool = False,
+    archive: Path, folder: Path, *, nested: bool = False, progress: bool = False
 ) -> dict[str, dict]:
     """Unpack a zip, a tar or a single ``.h5`` into a new folder; completely, or not at all.
 
@@ -85,7 +77,7 @@ def unpack(
     → ``{"size_bytes", "sha256", "mtime_ns"}``.
     """
     members: dict[str, dict] = {}
-    budget = _Budget(archive, limits or Limits())
+    budget = _Budget(archive)
     shown = progress and archive.stat().st_size >= _LARGE
     bar = progress_bar(f"Unpacking {archive.name}", unit=" files", shown=shown)
     try:
@@ -322,7 +314,7 @@ def inspect(path: Path, kind: str = "zip") -> tuple[str, str]:
 def _inspect_archive(path: Path) -> tuple[str, str]:
     hashes: dict[_Parts, str] = {}
     versions: dict[_Parts, list[str]] = {}
-    budget = _Budget(path, Limits())
+    budget = _Budget(path)
     for parts, member in _checked(path, budget):
         digest = hashlib.sha256()
         for chunk in _chunks(member, budget):
@@ -345,7 +337,7 @@ def is_template(parts: _Parts) -> bool:
 
 def read_text(archive: Path, name: str, most: int) -> str:
     """Return the text of the file whose path ends so, of at most so many bytes."""
-    budget, wanted = _Budget(archive, Limits()), tuple(name.split("/"))
+    budget, wanted = _Budget(archive), tuple(name.split("/"))
     for parts, member in _checked(archive, budget):
         if member.stream is not None and parts[-len(wanted) :] == wanted:
             if member.size_bytes > most:
