@@ -12,6 +12,7 @@ from nmc.circuit import scores as pathway_scores
 from nmc.circuit.pairs import SHEET
 from nmc.circuit.scores import load_list
 from nmc.errors import SourceError
+from scipy.optimize import nnls
 
 
 def test_the_list_holds_every_class_and_its_signs():
@@ -133,6 +134,8 @@ def test_a_reason_fits_what_follows_from_it_alone(monkeypatch):
     synapses = pd.DataFrame({"pathway": ["L4_PC:L4_SBC"], "model": ["m"], "U": [0.1]})
     neurons = {"mtype": "L4_SBC", "etype": ["cAC", "dNAC"], "n_neurons": [80, 20]}
     monkeypatch.setattr(pathway_scores, "load_metypes", lambda: pd.DataFrame(neurons))
+    likely = {}
+    monkeypatch.setattr(pathway_scores, "expect_by_etypes", lambda quantity: pd.Series(likely))
 
     def reason(quantity, ratio, sheet_sd=0.0, cells=8, own_sd=0.0, model="m", **other):
         sheet = pd.DataFrame({name: other.get(name, value) for name, value in row.items()})
@@ -165,6 +168,12 @@ def test_a_reason_fits_what_follows_from_it_alone(monkeypatch):
         assert reason(quantity, 0.5, sheet_sd=1.0) == "the sheet"
         assert reason(quantity, 0.5, sheet_sd=0.7) == "not explained"
         assert reason(quantity, 0.5, sheet_sd=1.0, model="L4_SBC_dNAC222_1") == "not explained"
+    likely[True, "L4_SBC"] = 1.3
+    for quantity in ("rise_time_ms", "decay_ms"):  # 1.3 is likely and 1 printed: within a third
+        assert reason(quantity, 0.7) == reason(quantity, 1.4) == "the sheet"
+        assert reason(quantity, 0.8) == "not explained"  # nearer than what is likely
+        assert reason(quantity, 0.7, failures_mean_percent=[45.0]) == "not explained"
+    assert reason("latency_ms", 0.7) == "not explained"
     # 1.5 lies within 1.96 SD if receivers vary by 0.3; not if senders onto one vary as much
     assert reason("amplitude_mV", 1.5, sheet_sd=0.3) == "lies within"
     assert reason("amplitude_mV", 1.5, sheet_sd=0.3, own_sd=0.3) == "not explained"
@@ -178,6 +187,22 @@ def test_a_reason_fits_what_follows_from_it_alone(monkeypatch):
     assert reason("failures_percent", 0.0, failures_mean_percent=[3.0]) == "no trial"
     assert reason("failures_percent", 0.0, failures_mean_percent=[4.0]) == "not explained"
     assert reason("failures_percent", 0.0, cells=4, failures_mean_percent=[4.0]) == "no trial"
+
+
+def test_what_is_likely_follows_from_other_sheets_and_the_shares(monkeypatch):
+    """A and B of one e-type each decay in 20 and 60 ms; half of each makes 40 likely of C."""
+    rows = [("L4_PC", "L4_SBC", 20.0, 0.0), ("L4_PC", "L4_NBC", 30.0, 50.0),
+            ("L4_SS", "L4_LBC", 999.0, 0.0), ("L4_NGC", "L4_LBC", 1.0, 0.0)]  # fmt: skip
+    sheets = pd.DataFrame(rows, columns=["pre", "post", "decay_mean_ms", "failures_mean_percent"])
+    neurons = [("L4_SBC", "cAC", 7), ("L4_NBC", "bAC", 5), ("L4_LBC", "cAC", 3),
+               ("L4_LBC", "bAC", 3)]  # fmt: skip
+    neurons = pd.DataFrame(neurons, columns=["mtype", "etype", "n_neurons"])
+    monkeypatch.setattr(pathway_scores, "load_pathways", lambda: sheets.assign(decay_std_ms=1.0))
+    monkeypatch.setattr(pathway_scores, "load_metypes", lambda: neurons)
+    likely = pathway_scores.expect_by_etypes("decay_ms")
+    assert likely[True, "L4_LBC"] == pytest.approx(40.0) and len(likely) == 3
+    monkeypatch.setattr(pathway_scores, "load_pathways", lambda: sheets.assign(decay_std_ms=0.0))
+    assert pathway_scores.expect_by_etypes("decay_ms").empty  # sheets of one pair say nothing
 
 
 @pytest.fixture
@@ -384,6 +409,37 @@ def test_shares_of_dnac_receivers_explain_more_than_shuffled_ones(mirror, monkey
     rises, shapes = explained(neurons)
     few, all_ = np.array(shuffled).T
     assert (rises, shapes) == (3, 5) and np.mean(few >= 3) <= 0.01 and np.mean(all_ >= 5) <= 0.02
+
+
+@pytest.mark.real
+def test_etypes_of_receivers_tell_decays_and_rises_of_other_types(printed, monkeypatch):
+    """Each of 42 receiving types left out in turn; the shares shuffled among them all."""
+    inhibitory = [m for m in nmc.load_mtypes()["mtype"].astype(str) if not names.is_excitatory(m)]
+    shares, rng = pathway_scores._shares(), np.random.default_rng(0)
+    monkeypatch.setattr(pathway_scores, "load_pathways", lambda: printed)
+    pre, post = printed["pre"].astype(str), printed["post"].astype(str)
+    fast = ~(pre.str.startswith("L1_") | pre.str.contains("NGC") | printed["one"])
+    ends = [pre.map(names.is_excitatory), post]
+    answered = (1 - printed["failing"]).clip(lower=0.05)
+    for quantity, told in (("decay_ms", 60), ("rise_time_ms", 56)):
+        value = printed[quantity.replace("_ms", "_mean_ms")].astype(float) / answered
+        sheets = value[fast & post.isin(inhibitory)].groupby(ends).median()
+
+        def near(of_types, quantity=quantity, sheets=sheets):
+            monkeypatch.setattr(pathway_scores, "_shares", lambda: of_types)
+            ratio = pathway_scores.expect_by_etypes(quantity) / sheets
+            return int(ratio.between(0.75, 1 / 0.75).sum())
+
+        assert near(shares) == told
+        if quantity == "decay_ms":  # cAC receivers, by the sign of the senders
+            for excites, decay in ((True, 117), (False, 84)):
+                ours = sheets[excites]
+                relative = shares.loc[ours.index].fillna(0).div(ours, axis=0)
+                fitted = nnls(relative.to_numpy(), np.ones(len(relative)))[0]
+                assert round(fitted[shares.columns.get_loc("cAC")]) == decay
+        mixed = [near(shares.rename(index=dict(zip(inhibitory, rng.permutation(inhibitory),
+                                                   strict=True)))) for _ in range(100)]  # fmt: skip
+        assert max(mixed) < told
 
 
 @pytest.mark.real
