@@ -157,13 +157,11 @@ from nmc.connectome.export import to_scipy as to_scipy
 from nmc.connectome.export import to_sonata as to_sonata
 from nmc.connectome.graph import Connectome as Connectome
 from nmc.connectome.motifs import compute_clustering as compute_clustering
-from nmc.connectome.motifs import compute_transitivity as compute_transitivity
 from nmc.connectome.motifs import compute_triad_intensity as compute_triad_intensity
 from nmc.connectome.motifs import compute_weighted_clustering as compute_weighted_clustering
 from nmc.connectome.motifs import count_triad_roles as count_triad_roles
 from nmc.connectome.motifs import count_triads as count_triads
 from nmc.connectome.nulls import compute_mixing as compute_mixing
-from nmc.connectome.nulls import load_control as load_control
 from nmc.connectome.nulls import make_degree_preserving as make_degree_preserving
 from nmc.connectome.nulls import make_distance_dependent as make_distance_dependent
 from nmc.connectome.nulls import make_erdos_renyi as make_erdos_renyi
@@ -198,7 +196,6 @@ from nmc.connectome.plots_topology import plot_triads as plot_triads
 from nmc.connectome.read import connectome_file as connectome_file
 from nmc.connectome.read import connectome_keys as connectome_keys
 from nmc.connectome.read import default_connectome as default_connectome
-from nmc.connectome.read import instance_keys as instance_keys
 from nmc.connectome.read import load_connectome as load_connectome
 from nmc.connectome.simplices import compute_edge_participation as compute_edge_participation
 from nmc.connectome.simplices import compute_neighbourhoods as compute_neighbourhoods

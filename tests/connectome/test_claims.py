@@ -11,20 +11,20 @@ import numpy as np
 import pytest
 from connectome_files import write_file
 from nmc import names, published
-from nmc.connectome.claims import MEASURES, check_connectome_claims
+from nmc.connectome.claims import MEASURES, check_connectome_claims, checks
 from nmc.connectome.export import to_networkx
 from nmc.connectome.read import load_connectome
 from nmc.data.registry import item
 from nmc.errors import FormatError, UnknownNameError
 
-CLAIMS = [c for k, c in published.claims().items() if k.startswith("connectome/")]
-CHECKS = {c.key.removeprefix("connectome/"): c.file for c in CLAIMS if c.measure}
+CHECKS = {name: row["file"] for name, row in checks().items()}
 
 
-def test_every_check_can_be_made_and_every_number_has_a_source():
-    assert len(CHECKS) == 32 and {c.measure for c in CLAIMS if c.measure} == set(MEASURES)
-    for claim in CLAIMS:
-        assert bool(claim.file) == bool(claim.measure) and (claim.measure or not claim.part)
+def test_every_check_can_be_made_and_has_a_claim_and_every_number_a_source():
+    claims = {k: c for k, c in published.claims().items() if k.startswith("connectome/")}
+    assert len(CHECKS) == 32 and {f"connectome/{name}" for name in CHECKS} <= set(claims)
+    assert {row["measure"] for row in checks().values()} == set(MEASURES)
+    for claim in claims.values():
         absent = isinstance(claim.value, float) and math.isnan(claim.value)
         assert absent == (claim.status == "not available")
         assert claim.reason or not absent
@@ -135,7 +135,7 @@ def test_a_connectome_says_which_instance_it_is_of():
     part = instance.subset(layer="L4")
     assert (instance.instance, part.instance) == ("mc0", "mc0")
     assert nmc.make_erdos_renyi(part, rng=1).instance == ""
-    assert nmc.load_control(0, 0).instance == "control/mc0/0"
+    assert nmc.load_connectome("connectome/control/mc0/0").instance == "control/mc0/0"
 
 
 def test_every_claim_about_an_instance_names_it():

@@ -3,7 +3,7 @@
 import networkx as nx
 import numpy as np
 import pytest
-from nmc.connectome.motifs import compute_clustering, compute_transitivity
+from nmc.connectome.motifs import compute_clustering
 from small_graphs import from_edges, from_matrix, random_graph, to_networkx
 
 
@@ -12,9 +12,6 @@ def test_feed_forward_triangle_with_a_tail_by_hand():
     table = compute_clustering(from_edges(4, [(0, 1), (1, 2), (0, 2), (2, 3)]))
     assert table["triangles"].tolist() == [1, 1, 1, 0]
     assert table["undirected"].tolist() == pytest.approx([1, 1, 1 / 3, 0])
-    # Five pairs of partners: one at 0, one at 1, three at 2; three of them are closed.
-    graph = from_edges(4, [(0, 1), (1, 2), (0, 2), (2, 3)])
-    assert compute_transitivity(graph) == pytest.approx(3 / 5)
     # Fagiolo: one of 2·(d(d−1) − 2m)/2 directed triangles: 1/2, 1/2, 1/6.
     assert table["directed"].tolist() == pytest.approx([1 / 2, 1 / 2, 1 / 6, 0])
 
@@ -33,11 +30,9 @@ def test_agrees_with_networkx(seed):
     directed, undirected = nx.clustering(peer), nx.clustering(peer.to_undirected())
     assert np.allclose(table["directed"], [directed[i] for i in range(70)])
     assert np.allclose(table["undirected"], [undirected[i] for i in range(70)])
-    assert compute_transitivity(graph) == pytest.approx(nx.transitivity(peer.to_undirected()))
 
 
 def test_nothing_to_cluster():
-    assert compute_transitivity(from_edges(3, [(0, 1)])) == 0
     assert compute_clustering(from_edges(0, [])).empty
 
 
@@ -50,6 +45,5 @@ def test_values_of_the_real_extracts(mirror):
     # Computed with networkx from the same wiring (netsci's copy), four decimals.
     assert table["undirected"].mean() == pytest.approx(0.0909, abs=5e-5)
     assert table["directed"].mean() == pytest.approx(0.0469, abs=5e-5)
-    assert compute_transitivity(connectome) == pytest.approx(0.0873, abs=5e-5)
     connectome = load_connectome(mirror / "derived/cons_locs_L6_LBC_of_mc2.h5")
     assert compute_clustering(connectome)["undirected"].mean() == pytest.approx(0.0512, abs=5e-5)

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
+from nmc.connectome import plots
 from nmc.connectome.graph import Connectome, Coverage, canonical
-from nmc.connectome.plots import view_column
 from nmc.connectome.read import default_key
 from nmc.errors import MissingFileError, UnknownNameError
 from scipy import sparse
@@ -63,10 +63,12 @@ def test_a_matrix_of_another_size_is_refused(connectome):
         Connectome(connectome.neurons, canonical(np.eye(3)), Coverage(connectome.mtypes))
 
 
-def test_the_column_shows_no_more_than_a_page_can_hold(connectome):
-    assert all(m in view_column(connectome).html for m in connectome.mtypes)
-    small = view_column(connectome, most=20, most_links=50)
-    assert len(small.html) < len(view_column(connectome).html)
+def test_the_column_shows_no_more_than_a_page_can_hold(connectome, monkeypatch):
+    whole = plots.view_column(connectome)
+    assert all(m in whole.html for m in connectome.mtypes)
+    monkeypatch.setattr(plots, "MOST_SHOWN", 20)
+    monkeypatch.setattr(plots, "MOST_LINKS", 50)
+    assert len(plots.view_column(connectome).html) < len(whole.html)
 
 
 def test_default_key_takes_what_a_source_has(tmp_path):

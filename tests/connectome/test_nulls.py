@@ -149,14 +149,16 @@ def test_pathways_need_no_positions():
 
 def test_the_portal_s_control_keeps_every_pathway():
     """The sample's file in the place of the portal's, read as that would be."""
-    control, instance = nulls.load_control(0, 0), load_connectome("connectome/average/mc0")
+    control, instance = (
+        load_connectome(f"connectome/{kind}") for kind in ("control/mc0/0", "average/mc0")
+    )
     assert control.name == "control/mc0/0" and control.coverage.whole
     assert control.positions.tolist() == instance.positions.tolist()
     kept = compute_convergence(control)["connections"]
     assert kept.equals(compute_convergence(instance)["connections"])
     assert (control.adjacency != instance.adjacency).nnz > 0.5 * control.n_connections
     with pytest.raises(UnknownNameError, match="control/mc7/0"):
-        nulls.load_control(7)
+        load_connectome("connectome/control/mc7/0")
 
 
 def test_unknown_null_and_bad_bin():

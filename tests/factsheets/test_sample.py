@@ -73,7 +73,7 @@ def _axes(drawn):
             nmc.load_models(step_currents=False), "input_resistance_MOhm", "etype"
         ),
         lambda: plots.plot_pathways(nmc.load_pathways(), "convergence_mean", log=True),
-        lambda: plots.plot_pathways(nmc.load_pathways(), vmax=10),
+        lambda: plots.plot_pathways(nmc.load_pathways()),
         lambda: plots.plot_pathways(nmc.load_pathways(), "s_type"),
         lambda: plots.plot_dynamics(nmc.load_pathways()),
         lambda: plots.plot_by_type(nmc.load_pathways(), "gsyn_mean_nS", "s_type"),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import math
 from collections.abc import Callable, Iterable
-from functools import partial
+from functools import cache, partial
+from importlib import resources
 from typing import Any
 
 import numpy as np
@@ -54,7 +56,11 @@ def _counts(measure: Callable, connectome: Connectome) -> tuple[int, ...]:
     return tuple(int(count) for count in measure(connectome))
 
 
-#: What a claim's ``measure`` computes of its file, or of the ``part`` of it.
+def _simplices_of_excitatory(connectome: Connectome) -> tuple[int, ...]:
+    return _counts(count_simplices, connectome.subset(excitatory=True))
+
+
+#: Name of a measure in ``claims.csv`` → what it computes.
 MEASURES: dict[str, Callable[[Connectome], Any]] = {
     "neurons": lambda connectome: connectome.n_neurons,
     "connections": lambda connectome: connectome.n_connections,
@@ -69,8 +75,16 @@ MEASURES: dict[str, Callable[[Connectome], Any]] = {
     "triads": partial(_counts, count_triads),
     "triangles": lambda connectome: int(count_simplices(connectome)[2]),
     "simplices": partial(_counts, count_simplices),
+    "excitatory_simplices": _simplices_of_excitatory,
     "betti_numbers": partial(_counts, compute_betti_numbers),
 }
+
+
+@cache
+def checks() -> dict[str, dict[str, str]]:
+    """Claim → catalogue key of the ``file`` that gives it, ``layer`` or ``mtype``, ``measure``."""
+    with resources.files(__package__).joinpath("claims.csv").open(encoding="utf-8") as lines:
+        return {row.pop("claim"): row for row in csv.DictReader(lines)}
 
 
 #: Random graphs of each kind whose triads are counted, and how many standard errors are allowed.
@@ -150,17 +164,20 @@ def check_connectome_claims(
     for name in listed(claims):
         claim = published.claim(f"connectome/{name}")
         rows[claim.key] = _row(claim)
-        if not claim.measure:
+        check = checks().get(name)
+        if check is None:
             continue
-        key = claim.file
+        key = check["file"]
         if not available(key, source=source):
             kind = "extract" if "/extract/" in key else "full file"
             rows[claim.key]["verdict"] = f"needs the {kind}, {key}"
             continue
         if key not in loaded:
             loaded = {key: load_connectome(key, source=source)}  # one at a time in memory
-        part = loaded[key].subset(**claim.part) if claim.part else loaded[key]
-        value = MEASURES[claim.measure](part)
+        part = loaded[key]
+        if check["layer"] or check["mtype"]:
+            part = part.subset(layer=check["layer"] or None, mtype=check["mtype"] or None)
+        value = MEASURES[check["measure"]](part)
         invented = bool(provenance().loc[key, "invented"])
         row = published.compare({claim.key: value}, invented=invented, of=part).iloc[0]
         rows[claim.key] |= {"recomputed": value, "verdict": row["verdict"]}

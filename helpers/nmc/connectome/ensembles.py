@@ -25,7 +25,7 @@ from nmc.connectome.paths import (
     compute_path_lengths,
     summarise_paths,
 )
-from nmc.connectome.read import connectome_file, instance_keys, load_connectome
+from nmc.connectome.read import KINDS, connectome_file, connectome_keys, load_connectome
 from nmc.data.files import cache_folder, sha256_of
 from nmc.errors import MissingFileError, MissingLibraryError, PartsError, UnknownNameError
 from nmc.parts import PartedRun, start_run
@@ -157,7 +157,7 @@ def compute_ensemble(
         of an instance is missing afterwards.
     """
     if instances is None:
-        instances = instance_keys(source=source)
+        instances = connectome_keys(*KINDS, source=source)
     wanted = listed(instances)
     if not wanted:
         raise MissingFileError("The source has no whole connectome instance to measure.")

@@ -241,23 +241,6 @@ def compute_clustering(connectome: Connectome) -> pd.DataFrame:
     )
 
 
-def compute_transitivity(connectome: Connectome) -> float:
-    """Compute the share of connected undirected triples that close: 3 triangles / triples.
-
-    Unlike the mean of `compute_clustering` it weighs every triple alike, so hubs count for more
-    (Newman 2003, SIAM Rev 45:167).
-
-    Returns
-    -------
-    float
-        0 … 1; 0 if no neuron has two partners.
-    """
-    t = list_triangles(*graph_of(connectome))
-    partners = t.out_only + t.in_only + t.mutual
-    triples = int((partners * (partners - 1) // 2).sum())
-    return int(t.undirected.sum()) / triples if triples else 0.0
-
-
 def _roles() -> dict[tuple[int, str], str]:
     """Name the role at each corner of every code, by the first letter of those alike."""
     found: dict[tuple[int, str], str] = {}

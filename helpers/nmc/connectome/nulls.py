@@ -15,9 +15,10 @@ pathway_preserving      the number of connections of each pathway (pre m-type �
 general_biological      the number of connections in each bin of distance of each pathway
 ======================  =======================================================================
 
-The portal's own controls keep still more (see `load_control`).  Each raises `ConnectomeError` for
-what is no `Connectome`, for a neuron that connects to itself, or has no position where distance
-counts, for `bin_um` not above 0, and for an `rng` that is neither a generator nor a seed.
+The portal's own controls keep still more: their connectivity follows the overlap of average
+morphologies (``load_connectome("connectome/control/mc0/0")``).  Each raises `ConnectomeError` for
+a neuron that connects to itself, or has no position where distance counts, for `bin_um` not above
+0, and for an `rng` that is neither a generator nor a seed.
 """
 
 from __future__ import annotations
@@ -58,6 +59,15 @@ BIN_UM = 75.0
 #: So many classes (pathways × bins of distance) of pairs are counted at most; a whole
 #: microcircuit has about 90,000 with bins of 75 µm.
 MOST_CLASSES = 2_000_000
+#: Null models, from the one that keeps least, and what they keep in words.
+TITLES: dict[str, str] = {
+    "erdos_renyi": "Erdős–Rényi",
+    "pathway_preserving": "pathways kept",
+    "distance_dependent": "distance kept",
+    "general_biological": "pathways and distance kept",
+    "degree_preserving": "degrees kept",
+    "reciprocity_preserving": "degrees and reciprocal pairs kept",
+}
 
 
 def make_erdos_renyi(connectome: Connectome, *, rng: np.random.Generator | int) -> Connectome:
@@ -68,7 +78,7 @@ def make_erdos_renyi(connectome: Connectome, *, rng: np.random.Generator | int) 
     indptr, indices = graph_of(connectome)
     with memory_for("a random graph"):
         indptr, indices = gnm(indptr.size - 1, indices.size, generator(rng))
-    return _same_neurons(connectome, indptr, indices, "Erdős–Rényi")
+    return _same_neurons(connectome, indptr, indices, "erdos_renyi")
 
 
 def make_degree_preserving(
@@ -99,7 +109,7 @@ def make_degree_preserving(
     with memory_for("a random graph"):
         indptr, indices = curveball(indptr, indices, rounds, seed)
     must_hold("inputs of a random graph", (np.bincount(indices, minlength=n), inputs))
-    return _same_neurons(connectome, indptr, indices, "degrees kept")
+    return _same_neurons(connectome, indptr, indices, "degree_preserving")
 
 
 def make_reciprocity_preserving(
@@ -131,7 +141,7 @@ def make_reciprocity_preserving(
         for marks in (slice(None), mark_reciprocal(indptr, ends))
     ]
     must_hold("inputs and reciprocal partners", (kept[2], kept[0]), (kept[3], kept[1]))
-    return _same_neurons(connectome, indptr, drawn, "degrees and reciprocal pairs kept")
+    return _same_neurons(connectome, indptr, drawn, "reciprocity_preserving")
 
 
 def make_distance_dependent(
@@ -147,7 +157,7 @@ def make_distance_dependent(
     bin_um : float
         Width of a bin of 3-D distance, µm.
     """
-    return _keep_classes(connectome, False, bin_um, rng, "distance kept")
+    return _keep_classes(connectome, False, bin_um, rng, "distance_dependent")
 
 
 def make_pathway_preserving(
@@ -158,7 +168,7 @@ def make_pathway_preserving(
     A stochastic block model whose blocks are the m-types (Holland, Laskey and Leinhardt 1983, Soc.
     Netw. 5:109), with the numbers of connections kept exactly.
     """
-    return _keep_classes(connectome, True, np.inf, rng, "pathways kept")
+    return _keep_classes(connectome, True, np.inf, rng, "pathway_preserving")
 
 
 def make_general_biological(
@@ -174,7 +184,7 @@ def make_general_biological(
     bin_um : float
         Width of a bin of 3-D distance, µm.
     """
-    return _keep_classes(connectome, True, bin_um, rng, "pathways and distance kept")
+    return _keep_classes(connectome, True, bin_um, rng, "general_biological")
 
 
 def compute_mixing(
@@ -201,7 +211,7 @@ def compute_mixing(
     return pd.DataFrame({"rounds": rounds, "in_place": in_place})
 
 
-#: Every null by its short name, from the one that keeps least.
+#: Every null by its short name.
 NULLS: dict[str, Callable[..., Connectome]] = {
     "erdos_renyi": make_erdos_renyi,
     "pathway_preserving": make_pathway_preserving,
@@ -209,16 +219,6 @@ NULLS: dict[str, Callable[..., Connectome]] = {
     "general_biological": make_general_biological,
     "degree_preserving": make_degree_preserving,
     "reciprocity_preserving": make_reciprocity_preserving,
-}
-
-#: The same in words, for figures.
-TITLES: dict[str, str] = {
-    "erdos_renyi": "Erdős–Rényi",
-    "pathway_preserving": "pathways kept",
-    "distance_dependent": "distance kept",
-    "general_biological": "pathways and distance kept",
-    "degree_preserving": "degrees kept",
-    "reciprocity_preserving": "degrees and reciprocal pairs kept",
 }
 
 
@@ -282,29 +282,10 @@ def make_matched_sample(
     return connectome.select(np.array(drawn, np.int64), f"{connectome.name}, a matched sample")
 
 
-def load_control(mc: int = 0, instance: int = 0, *, source: str | None = None) -> Connectome:
-    """Load one of the portal's control instances.
-
-    In a control, connectivity follows the overlap of average morphologies, the number of
-    connections of each pathway being that of the average instance (the portal's download page).
-
-    Parameters
-    ----------
-    mc : int
-        The average instance it is the control of, 0 to 6.
-    instance : int
-        Which of its five, 0 to 4; none of these is an `UnknownNameError`.
-    source : str, optional
-        See `nmc.fetch`.
-    """
-    from nmc.connectome.read import load_connectome
-
-    return load_connectome(f"connectome/control/mc{mc}/{instance}", source=source)
-
-
 def _keep_classes(
-    connectome: Connectome, by_pathway: bool, bin_um: float, rng, name: str
+    connectome: Connectome, by_pathway: bool, bin_um: float, rng, kind: str
 ) -> Connectome:
+    name = f"{connectome.name}, {TITLES[kind]}"
     bin_um = given_width(bin_um, "bin_um", finite=False)
     indptr, indices = graph_of(connectome)
     n, n_bins, xyz = indptr.size - 1, 1, np.zeros((3, indptr.size - 1))
@@ -326,7 +307,7 @@ def _keep_classes(
     must_hold("connections drawn", ([n_out.sum(), connections.sum()], [indices.size, 0]))
     ends = np.repeat(order, n_out), order[targets]
     graph = sparse.coo_array((np.ones(targets.size, bool), ends), shape=(n, n))
-    return connectome.with_adjacency(graph, f"{connectome.name}, {name}")
+    return connectome.with_adjacency(graph, name)
 
 
 def _bins(reach: float, bin_um: float, n_groups: int) -> int:
@@ -341,11 +322,10 @@ def _bins(reach: float, bin_um: float, n_groups: int) -> int:
 
 
 def _same_neurons(
-    connectome: Connectome, indptr: np.ndarray, indices: np.ndarray, name: str
+    connectome: Connectome, indptr: np.ndarray, indices: np.ndarray, kind: str
 ) -> Connectome:
     n = connectome.n_neurons
     data = np.ones(len(indices), bool)
     parts = (data, indices.astype(np.int32), indptr.astype(np.int32))
-    return connectome.with_adjacency(
-        sparse.csr_array(parts, shape=(n, n)), f"{connectome.name}, {name}"
-    )
+    graph = sparse.csr_array(parts, shape=(n, n))
+    return connectome.with_adjacency(graph, f"{connectome.name}, {TITLES[kind]}")

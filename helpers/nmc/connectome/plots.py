@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from nmc import style
-from nmc.connectome.arrays import check_choice, given_count
+from nmc.connectome.arrays import check_choice
 from nmc.connectome.graph import Connectome
 from nmc.connectome.nulls import TITLES
 from nmc.data.figures import figure, framed
@@ -346,17 +346,19 @@ def plot_offset_map(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def view_column(connectome: Connectome, *, most: int = 4000, most_links: int = 250_000) -> View3D:
+#: So many neurons, and connections among them, a page can show.
+MOST_SHOWN, MOST_LINKS = 4000, 250_000
+
+
+def view_column(connectome: Connectome) -> View3D:
     """Show the somata in space; a click on one shows whom it contacts and who contacts it.
+
+    Of more than 4,000 neurons, or 250,000 connections among them, every n-th neuron is shown.
 
     Parameters
     ----------
     connectome : Connectome
         With a neuron at least, and positions of all.
-    most : int
-        Show every n-th neuron only when there are more.
-    most_links : int
-        Show fewer neurons until so few connections are left among them.
 
     Returns
     -------
@@ -364,12 +366,10 @@ def view_column(connectome: Connectome, *, most: int = 4000, most_links: int = 2
         Displayed by a notebook; ``.save(path)`` writes it as a page.
     """
     _must_have_neurons(connectome)
-    most = given_count(most, where="most", low=1)
-    most_links = given_count(most_links, where="most_links")
-    some, step = connectome, max(1, -(-connectome.n_neurons // most))
-    while step > 1 or some.n_connections > most_links:
+    some, step = connectome, max(1, -(-connectome.n_neurons // MOST_SHOWN))
+    while step > 1 or some.n_connections > MOST_LINKS:
         some = connectome.select(np.arange(0, connectome.n_neurons, step))
-        step = step + 1 if some.n_connections > most_links else 1
+        step = step + 1 if some.n_connections > MOST_LINKS else 1
     layers = some.neurons["layer"].astype(str).tolist()
     return view_3d(
         some.positions,

@@ -104,14 +104,14 @@ def connectome_file(
     return _only_hdf5(get(str(instance), source=source, progress=progress))
 
 
-def instance_keys(kind: str | None = None, *, source: str | None = None) -> list[str]:
-    """Return the keys of the whole instances that the source has.
+def connectome_keys(*kinds: str, source: str | None = None) -> list[str]:
+    """Return the keys of the connectomes that the source has.
 
     Parameters
     ----------
-    kind : str, optional
-        ``average`` (7 on the portal), ``individual`` (5 animals × 7) or ``control`` (7 × 5);
-        default all. Another is an `UnknownNameError`.
+    *kinds : str
+        ``average`` (7 on the portal), ``individual`` (5 animals × 7), ``control`` (7 × 5),
+        ``extract``; default all. Another is an `UnknownNameError`.
     source : str, optional
         See `nmc.fetch`.
 
@@ -119,20 +119,18 @@ def instance_keys(kind: str | None = None, *, source: str | None = None) -> list
     -------
     list of str
     """
-    wanted = KINDS if kind is None else (kind,)
-    keys = [key for one in wanted for key in _all_keys(one)]
+    keys = [key for kind in kinds or (*KINDS, "extract") for key in _all_keys(kind)]
     return [key for key in keys if available(key, source=source)]
 
 
-def connectome_keys(*, source: str | None = None) -> list[str]:
-    """Return the keys of every connectome the source has: whole instances, then extracts."""
-    return instance_keys(source=source) + [k for k in EXTRACTS if available(k, source=source)]
-
-
 def _all_keys(kind: str) -> list[str]:
-    if kind not in KINDS:
-        raise UnknownNameError.of("kind of instance", kind, KINDS)
-    return [key for key in items() if key.startswith(f"connectome/{kind}/")]
+    if kind not in (*KINDS, "extract"):
+        raise UnknownNameError.of("kind of connectome", kind, (*KINDS, "extract"))
+    return [
+        key
+        for key in (EXTRACTS if kind == "extract" else items())
+        if key.startswith(f"connectome/{kind}/")
+    ]
 
 
 def default_key(*, min_mtypes: int = 1, source: str | None = None) -> str:

@@ -293,11 +293,12 @@ def plot_pathways(
     ax: Axes | None = None,
     *,
     log: bool = False,
-    vmax: float | None = None,
 ) -> Axes:
     """Draw one quantity of all pathways as a matrix of the 55 m-types.
 
-    Presynaptic m-types on y, postsynaptic ones on x; blank where there is no pathway.
+    Presynaptic m-types on y, postsynaptic ones on x; blank where there is no pathway.  A linear
+    colour scale ends at the 99th percentile, because single pathways of very small types reach
+    far beyond the rest.
 
     Parameters
     ----------
@@ -307,18 +308,13 @@ def plot_pathways(
         A numeric column of it; or ``s_type``, whose classes the legend then counts.
     log : bool
         Colour by order of magnitude; zeros are then left out.
-    vmax : float, optional
-        Upper end of a linear colour scale; by default the 99th percentile, because single
-        pathways of very small types reach far beyond the rest.
     """
     if column == "s_type":
         return _draw_s_types(pathways, ax)
     matrix = pathway_matrix(pathways, column).to_numpy()
     if log:
         matrix = np.where(matrix > 0, matrix, np.nan)
-        vmax = np.nanmax(matrix)
-    elif vmax is None:
-        vmax = np.nanpercentile(matrix, 99)
+    vmax = np.nanmax(matrix) if log else np.nanpercentile(matrix, 99)
     norm = LogNorm(np.nanmin(matrix), vmax) if log else Normalize(0, vmax)
     image = ax.imshow(matrix, cmap=style.SEQUENTIAL, norm=norm, interpolation="nearest")
     _mtype_axes(ax)

@@ -11,9 +11,6 @@ The claims stand in the ``*.toml`` files of this folder, one section a claim::
     where = "circuit fact sheet"
     needs = "sheet"        # what data a recomputation needs: sheet, package, extract, instance
     instance = "mc2"       # which connectome instance it was printed of; left out if of none
-    file = "connectome/average/mc2"   # the catalogue key of a connectome that gives the number,
-    part = { mtype = "L5_MC" }        # which part of it (Connectome.subset), and what of
-    measure = "triads"                # nmc.connectome.claims.MEASURES
 
 Values of single models are not here: they are read from the fact sheets through the source.
 """
@@ -25,7 +22,7 @@ import math
 import os
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
 from html import escape
@@ -60,9 +57,6 @@ class Claim:
     secondary: str = ""
     reason: str = ""
     instance: str = ""
-    file: str = ""
-    part: Mapping[str, Any] = field(default_factory=dict)
-    measure: str = ""
 
     def allows(self, recomputed: float | Iterable[float]) -> bool:
         """Whether a recomputed value lies within the tolerance, element by element."""
