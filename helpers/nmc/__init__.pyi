@@ -132,7 +132,6 @@ from nmc.connectome.build import make_connectome as make_connectome
 from nmc.connectome.claims import check_connectome_claims as check_connectome_claims
 from nmc.connectome.cliques import compute_betti_numbers as compute_betti_numbers
 from nmc.connectome.cliques import compute_euler_characteristic as compute_euler_characteristic
-from nmc.connectome.cliques import compute_participation as compute_participation
 from nmc.connectome.cliques import count_simplices as count_simplices
 from nmc.connectome.degrees import compute_block_densities as compute_block_densities
 from nmc.connectome.degrees import compute_convergence as compute_convergence
@@ -199,6 +198,7 @@ from nmc.connectome.read import default_connectome as default_connectome
 from nmc.connectome.read import load_connectome as load_connectome
 from nmc.connectome.simplices import compute_edge_participation as compute_edge_participation
 from nmc.connectome.simplices import compute_neighbourhoods as compute_neighbourhoods
+from nmc.connectome.simplices import compute_participation as compute_participation
 from nmc.connectome.simplices import compute_simplex_degrees as compute_simplex_degrees
 from nmc.connectome.simplices import count_maximal_simplices as count_maximal_simplices
 from nmc.connectome.simplices import count_reciprocal_in_simplices as count_reciprocal_in_simplices

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import networkx as nx
 import numpy as np
-import pandas as pd
-from scipy import sparse
+from nmc.connectome.build import make_connectome
 
 
 def from_matrix(matrix, **columns):
-    """Make what a measure needs of a Connectome from a 0/1 matrix and neuron columns."""
-    adjacency = sparse.csr_array(np.asarray(matrix, bool))
-    n = adjacency.shape[0]
-    neurons = pd.DataFrame({"mtype": ["L1_DAC"] * n, "layer": "L1", "excitatory": False} | columns)
-    for axis in ("x_um", "y_um", "z_um"):
-        if axis not in neurons:
-            neurons[axis] = 0.0
-    return SimpleNamespace(neurons=neurons, adjacency=adjacency)
+    """Make a Connectome from a 0/1 matrix and neuron columns."""
+    n = len(matrix)
+    given = {axis: np.zeros(n) for axis in ("x_um", "y_um", "z_um")} | columns
+    types = given.pop("mtype", ["L1_DAC"] * n)
+    return make_connectome(
+        np.asarray(matrix, bool),
+        types,
+        columns={name: np.broadcast_to(values, n) for name, values in given.items()},
+    )
 
 
 def from_edges(n, edges, **columns):

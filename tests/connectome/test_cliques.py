@@ -10,10 +10,10 @@ import pytest
 from nmc.connectome import cliques, kernels
 from nmc.connectome.cliques import (
     compute_euler_characteristic,
-    compute_participation,
     count_simplices,
 )
 from nmc.connectome.motifs import count_triads
+from nmc.connectome.simplices import compute_participation
 from nmc.errors import ConnectomeError
 from numba import njit
 from scipy import sparse

@@ -1,5 +1,7 @@
 """Degrees, reciprocity, convergence: by hand, against networkx, against the fact sheets."""
 
+from dataclasses import replace
+
 import networkx as nx
 import numpy as np
 import pandas as pd
@@ -46,7 +48,7 @@ def test_convergence_by_hand():
 
 def test_a_block_that_is_not_in_the_file_is_unknown_not_zero():
     graph = from_edges(4, EDGES, **TWO)
-    graph.coverage = type("Coverage", (), {"missing_blocks": (("B", "B"),)})
+    graph = replace(graph, coverage=replace(graph.coverage, missing_blocks=(("B", "B"),)))
     table = compute_convergence(graph).set_index(["pre", "post"])
     assert table.loc[("B", "B"), "connections"] is pd.NA
     assert np.isnan(table.loc[("B", "B"), "divergence_mean"])

@@ -56,7 +56,7 @@ def test_no_neurons_no_triads():
 
 def test_self_connection_is_refused():
     with pytest.raises(ValueError, match="itself"):
-        count_triads(from_edges(2, [(0, 0)]))
+        count_triads(from_edges(2, []).with_adjacency(np.eye(2), "itself"))
 
 
 def test_unknown_column_is_named():

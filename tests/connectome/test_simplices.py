@@ -7,8 +7,9 @@ import networkx as nx
 import numpy as np
 import pytest
 from nmc.connectome import simplices
-from nmc.connectome.cliques import compute_participation, count_simplices
+from nmc.connectome.cliques import count_simplices
 from nmc.connectome.kernels import walks
+from nmc.connectome.simplices import compute_participation
 from nmc.errors import ConnectomeError
 from numba import njit
 from small_graphs import from_edges, from_matrix, random_graph

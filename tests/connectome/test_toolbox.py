@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 from nmc.connectome import simplices
-from nmc.connectome.cliques import compute_participation, count_simplices
+from nmc.connectome.cliques import count_simplices
 from nmc.connectome.paths import compute_components
+from nmc.connectome.simplices import compute_participation
 from scipy import sparse
 from small_graphs import random_graph
 

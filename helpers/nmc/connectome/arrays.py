@@ -176,7 +176,7 @@ def blank_unknown(
     table: pd.DataFrame, connectome, by: str, numbers: list[str], count: str = "connections"
 ) -> pd.DataFrame:
     """Blank `numbers` and `count` of pathways that the file had no matrix of: unknown, not zero."""
-    unknown = set(getattr(getattr(connectome, "coverage", None), "missing_blocks", ()))
+    unknown = set(connectome.coverage.missing_blocks)
     if by == "mtype" and unknown:
         lost = [pair in unknown for pair in zip(table["pre"], table["post"], strict=True)]
         table[count] = table[count].astype("Int64")

@@ -52,29 +52,6 @@ def count_by_source(
     return counts[: int(np.flatnonzero(counts).max(initial=0)) + 1], each
 
 
-def compute_participation(connectome: Connectome) -> pd.DataFrame:
-    """Count, for every neuron, the directed simplices of each dimension it is part of.
-
-    Returns
-    -------
-    pandas.DataFrame
-        n rows, index of the neuron table; one column a dimension (0 is 1 for everyone, 1 the
-        degree). A column's sum is (dimension + 1) times the number of its simplices.
-    """
-    all_counts = count_simplices(connectome).to_numpy()
-    dimensions = all_counts.size
-    with memory_for("counting the simplices of every neuron"):
-        indptr, indices, room, own = walk_inputs(*graph_of(connectome))
-        own += 8 * dimensions * (indptr.size - 1)
-        # With room for connections even where there are none.
-        how = (room, MOST_BY_BITS, max(dimensions, 2), tasks(own))
-        counts = simplices.count_participation(indptr, indices, *how)
-    sums = counts.sum(axis=0)[:dimensions]
-    must_hold("the simplices of every neuron", (sums, np.arange(1, dimensions + 1) * all_counts))
-    table = pd.DataFrame(counts[:, :dimensions], index=connectome.neurons.index)
-    return table.rename_axis(columns="dimension")
-
-
 def compute_euler_characteristic(counts: pd.Series) -> int:
     """Compute the Euler characteristic, the alternating sum of simplex counts.
 

@@ -55,7 +55,7 @@ def compute_degrees(connectome: Connectome) -> pd.DataFrame:
     table["out_degree"] = out_degree
     table["reciprocal"] = np.bincount(indices[marks], minlength=out_degree.size)
     table["degree"] = in_degree + out_degree
-    if getattr(connectome, "weights", None) is not None:
+    if connectome.weights is not None:
         matrix = connectome.weight_matrix
         table["in_weight"], table["out_weight"] = matrix.sum(axis=0), matrix.sum(axis=1)
     return table
@@ -111,12 +111,8 @@ def compute_pathway_reciprocity(connectome: Connectome, by: str = "mtype") -> pd
         One row a pathway with connections: ``pre``, ``post``, ``connections``, ``reciprocal``
         (connections whose reverse exists), ``reciprocity`` (their share).
     """
-    indptr, indices = graph_of(connectome)
-    codes, labels = group_codes(connectome, by)
-    marks = mark_reciprocal(indptr, indices)
-    pathway = np.repeat(codes, np.diff(indptr)) * np.int64(len(labels)) + codes[indices]
-    counts = np.bincount(pathway, minlength=len(labels) ** 2)
-    both = np.bincount(pathway[marks], minlength=len(labels) ** 2)
+    _, labels, counts = _blocks(connectome, by)
+    both = _blocks(connectome, by, mark_reciprocal(*graph_of(connectome)))[2].astype(np.int64)
     table = pathway_table(labels, connections=counts, reciprocal=both)
     table = table[table["connections"] > 0].reset_index(drop=True)
     table["reciprocity"] = table["reciprocal"] / table["connections"]
@@ -149,17 +145,18 @@ def compute_convergence(connectome: Connectome, by: str = "mtype") -> pd.DataFra
     rows = np.repeat(np.arange(codes.size, dtype=np.int32), np.diff(indptr))
     inputs = _per_neuron(codes[rows], indices, codes.size, len(labels))
     outputs = _per_neuron(codes[indices], rows, codes.size, len(labels))
-    into_mean, into_std = _over_groups(inputs, codes, sizes)  # [pre, post]
-    out_mean, out_std = _over_groups(outputs, codes, sizes)  # [post, pre]
+    into, out = (pd.DataFrame(counts.T).groupby(codes) for counts in (inputs, outputs))
+    into_mean, into_std = into.mean().to_numpy().T, into.std(ddof=0).to_numpy().T  # [pre, post]
+    out_mean, out_std = out.mean().to_numpy(), out.std(ddof=0).to_numpy()  # [pre, post]
     table = pathway_table(
         labels,
         n_pre=np.repeat(sizes, len(labels)),
         n_post=np.tile(sizes, len(labels)),
-        connections=np.rint(into_mean * sizes).astype(np.int64).ravel(),
-        convergence_mean=into_mean.ravel(),
-        convergence_std=into_std.ravel(),
-        divergence_mean=out_mean.T.ravel(),
-        divergence_std=out_std.T.ravel(),
+        connections=np.rint(into_mean * sizes).astype(np.int64),
+        convergence_mean=into_mean,
+        convergence_std=into_std,
+        divergence_mean=out_mean,
+        divergence_std=out_std,
     )
     spread = [column for column in table if column.endswith(("_mean", "_std"))]
     return blank_unknown(table, connectome, by, spread)
@@ -169,18 +166,6 @@ def _per_neuron(groups: np.ndarray, neurons: np.ndarray, n: int, n_groups: int) 
     """Count connections of each neuron by the group at the other end, (n_groups, n)."""
     flat = groups.astype(np.int64) * n + neurons
     return np.bincount(flat, minlength=n_groups * n).reshape(n_groups, n)
-
-
-def _over_groups(counts: np.ndarray, codes: np.ndarray, sizes: np.ndarray):
-    """Return mean and standard deviation of each row over the neurons of each group."""
-    if not sizes.size:  # no neurons, no groups
-        return np.empty((0, 0)), np.empty((0, 0))
-    order = np.argsort(codes, kind="stable")
-    starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
-    counts = counts[:, order].astype(float)
-    mean = np.add.reduceat(counts, starts, axis=1) / sizes
-    square = np.add.reduceat((counts - np.repeat(mean, sizes, axis=1)) ** 2, starts, axis=1)
-    return mean, np.sqrt(square / sizes)
 
 
 def compute_rich_club(connectome: Connectome, nulls: Iterable = ()) -> pd.DataFrame:
@@ -309,7 +294,7 @@ def compute_block_densities(connectome: Connectome, by: str = "layer") -> pd.Dat
     size = np.bincount(codes, minlength=len(labels))
     pairs = np.outer(size, size) - np.diag(size)
     table = pathway_table(labels, pairs=pairs, connections=blocks, density=ratio(blocks, pairs))
-    if getattr(connectome, "weights", None) is None:
+    if connectome.weights is None:
         return blank_unknown(table, connectome, by, ["density"])
     weights = _blocks(connectome, by, connectome.weights)[2]
     table["weight"] = weights.ravel()

@@ -41,10 +41,7 @@ def to_scipy(connectome: Connectome, dtype=bool, *, weights: bool = False) -> sp
     scipy.sparse.csr_array, shape (N, N)
     """
     matrix = connectome.weight_matrix if weights else connectome.adjacency
-    try:
-        return matrix.astype(dtype, copy=True)
-    except (TypeError, ValueError) as error:
-        raise ConnectomeError("dtype is a type of numbers, such as float.") from error
+    return matrix.astype(dtype, copy=True)
 
 
 def to_networkx(connectome: Connectome) -> networkx.DiGraph:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -124,7 +124,6 @@ class Connectome:
     instance: str = ""
     invented: bool = False
     weights: np.ndarray | None = None
-    attrs: dict = field(default_factory=dict)
 
     def __post_init__(self):
         if not isinstance(self.neurons, pd.DataFrame):
@@ -214,7 +213,7 @@ class Connectome:
                 f"A {type(adjacency).__name__} is no adjacency; give a matrix, sparse or not."
             )
         graph = canonical(adjacency)
-        return replace(self, adjacency=graph, name=name, instance="", weights=None, attrs={})
+        return replace(self, adjacency=graph, name=name, instance="", weights=None)
 
     def with_weights(self, weights: Iterable[float]) -> Connectome:
         """Return the same connections with other weights.
@@ -272,7 +271,6 @@ class Connectome:
             weights=weights,
             coverage=coverage,
             name=name or f"{self.name}, {len(keep):,} neurons",
-            attrs={},
         )
 
     def subset(

@@ -55,13 +55,9 @@ class Triangles(NamedTuple):
     mutual: np.ndarray
 
 
+@memory_for("listing triangles")
 def list_triangles(indptr: np.ndarray, indices: np.ndarray) -> Triangles:
     """Count every triangle once, at its neuron of least degree."""
-    with memory_for("listing triangles"):
-        return _list_triangles(indptr, indices)
-
-
-def _list_triangles(indptr: np.ndarray, indices: np.ndarray) -> Triangles:
     t_indptr, t_indices = transpose(indptr, indices)
     out_degree, in_degree = np.diff(indptr), np.diff(t_indptr)
     rank = by_degree(indptr, t_indptr)
@@ -122,17 +118,24 @@ def code_of(sides: frozenset[str]) -> int:
     return code
 
 
-def _classes() -> dict[int, str]:
-    """Name every connected code: the pictures under all six orders of the neurons."""
-    found = {}
+def _roles() -> dict[tuple[int, str], str]:
+    """Name the role at each corner of every code, by the first letter of those alike."""
+    found: dict[tuple[int, str], str] = {}
     for name, picture in TRIADS.items():
         for order in permutations("ABC"):
-            turned = picture.translate(str.maketrans("ABC", "".join(order)))
-            found[code_of(frozenset(turned.split()))] = name
+            code = code_of(
+                frozenset(picture.translate(str.maketrans("ABC", "".join(order))).split())
+            )
+            for letter, corner in zip("ABC", order, strict=True):
+                role = f"{name} {letter}"
+                found[code, corner] = min(role, found.get((code, corner), role))
     return found
 
 
-CLASS_OF = _classes()
+_ROLE = _roles()
+#: The thirty roles: class and corner of its picture in `TRIADS`.
+ROLES = sorted(set(_ROLE.values()), key=lambda role: (list(TRIADS).index(role[:-2]), role))
+CLASS_OF = {code: role[:-2] for (code, _), role in _ROLE.items()}
 
 
 def _corners(code: int) -> list[tuple[int, int]]:
@@ -239,25 +242,6 @@ def compute_clustering(connectome: Connectome) -> pd.DataFrame:
         },
         index=connectome.neurons.index,
     )
-
-
-def _roles() -> dict[tuple[int, str], str]:
-    """Name the role at each corner of every code, by the first letter of those alike."""
-    found: dict[tuple[int, str], str] = {}
-    for name, picture in TRIADS.items():
-        for order in permutations("ABC"):
-            code = code_of(
-                frozenset(picture.translate(str.maketrans("ABC", "".join(order))).split())
-            )
-            for letter, corner in zip("ABC", order, strict=True):
-                role = f"{name} {letter}"
-                found[code, corner] = min(role, found.get((code, corner), role))
-    return found
-
-
-_ROLE = _roles()
-#: The thirty roles: class and corner of its picture in `TRIADS`.
-ROLES = sorted(set(_ROLE.values()), key=lambda role: (list(TRIADS).index(role[:-2]), role))
 
 
 def count_triad_roles(connectome: Connectome) -> pd.DataFrame:

@@ -5,8 +5,6 @@ Each call raises `ConnectomeError` for what is no `Connectome` or connects a neu
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import numpy as np
 import pandas as pd
 from scipy import sparse
@@ -26,10 +24,10 @@ from nmc.connectome.arrays import (
     transpose,
 )
 from nmc.connectome.graph import Connectome
-from nmc.connectome.kernels.pairs import gnm
 from nmc.connectome.kernels.partners import fold_common
 from nmc.connectome.kernels.topology import count_distances
 from nmc.connectome.motifs import compute_clustering
+from nmc.connectome.nulls import make_erdos_renyi
 
 
 def compute_path_lengths(connectome: Connectome, sources: np.ndarray | None = None) -> pd.DataFrame:
@@ -138,10 +136,9 @@ def compute_small_world(
     """
     n_random = given_count(n_random, where="n_random", low=1)
     rng = generator(rng)
-    indptr, indices = graph_of(connectome)
-    n = indptr.size - 1
     clustering, path = _both(connectome)
-    drawn = np.array([_both(_bare(n, *gnm(n, indices.size, rng))) for _ in range(n_random)])
+    randoms = (make_erdos_renyi(connectome, rng=rng) for _ in range(n_random))
+    drawn = np.array([_both(graph) for graph in randoms])
     (c_random, l_random), (c_std, l_std) = drawn.mean(axis=0), drawn.std(axis=0)
     c_ratio = clustering / c_random if c_random else np.nan
     l_ratio = path / l_random
@@ -160,16 +157,10 @@ def compute_small_world(
     )
 
 
-def _both(graph) -> tuple[float, float]:
+def _both(graph: Connectome) -> tuple[float, float]:
     """Return mean clustering and mean path length."""
     paths = summarise_paths(compute_path_lengths(graph))
     return float(compute_clustering(graph)["directed"].mean()), float(paths["mean"])
-
-
-def _bare(n: int, indptr: np.ndarray, indices: np.ndarray) -> SimpleNamespace:
-    """Give random connections what a measure asks for."""
-    graph = sparse.csr_array((np.ones(indices.size, np.bool_), indices, indptr), shape=(n, n))
-    return SimpleNamespace(adjacency=graph, neurons=pd.DataFrame(index=range(n)))
 
 
 #: Which partners count as common: ``(targets shared, sources shared)``.

@@ -134,14 +134,11 @@ def plot_path_lengths(tables: Mapping[str, pd.DataFrame], ax: Axes | None = None
     tables : mapping of str to DataFrame
         From `nmc.compute_path_lengths`.
     """
-    lengths = sorted({length for t in tables.values() for length in t["length"]})
-    width = 0.8 / len(tables)
-    for k, (text, table, colour) in enumerate(coloured(tables)):
-        share = table.set_index("length")["share"].reindex(lengths, fill_value=0)
-        x = np.arange(len(lengths)) + (k - (len(tables) - 1) / 2) * width
-        ax.bar(x, 100 * share, width, color=colour, label=text)
-    labels = ["no path" if np.isinf(length) else f"{length:g}" for length in lengths]
-    ax.set_xticks(range(len(lengths)), labels)
+    shares = {text: table.set_index("length")["share"] for text, table in titled(tables).items()}
+    table = pd.DataFrame(shares).fillna(0).sort_index()
+    (100 * table).plot.bar(ax=ax, width=0.8, rot=0, color=[style.OBSERVED, *_COLOURS])
+    labels = ["no path" if np.isinf(length) else f"{length:g}" for length in table.index]
+    ax.set_xticks(range(len(labels)), labels)
     ax.set(xlabel="connections on the shortest path", ylabel="ordered pairs (%)")
     ax.legend()
     return ax

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
 
 from nmc.connectome.arrays import (
     given_count,
@@ -88,6 +89,29 @@ def compute_simplex_degrees(connectome: Connectome) -> pd.DataFrame:
         tables[end] = pd.DataFrame(each)
     table = pd.concat(tables, axis=1, names=["end", "dimension"])
     return table.set_axis(connectome.neurons.index)
+
+
+def compute_participation(connectome: Connectome) -> pd.DataFrame:
+    """Count, for every neuron, the directed simplices of each dimension it is part of.
+
+    Returns
+    -------
+    pandas.DataFrame
+        n rows, index of the neuron table; one column a dimension (0 is 1 for everyone, 1 the
+        degree). A column's sum is (dimension + 1) times the number of its simplices.
+    """
+    indptr, indices = graph_of(connectome)
+    n = indptr.size - 1
+    sides, all_counts = _count_sides(indptr, indices)
+    counts = np.ones((n, all_counts.size), np.int64)
+    for k in range(1, all_counts.size):
+        # In a simplex that a neuron is part of it has k connections.
+        here = sparse.csr_array((sides[:, k - 1].astype(np.int64), indices, indptr), shape=(n, n))
+        counts[:, k] = (here.sum(axis=0) + here.sum(axis=1)) // k
+    wanted = np.arange(1, all_counts.size + 1) * all_counts
+    must_hold("the simplices of every neuron", (counts.sum(axis=0), wanted))
+    table = pd.DataFrame(counts, index=connectome.neurons.index)
+    return table.rename_axis(columns="dimension")
 
 
 def compute_edge_participation(connectome: Connectome) -> pd.DataFrame:
