@@ -2,8 +2,8 @@
 (Reimann et al. 2017, Cliques of neurons bound into cavities provide a missing link between
 structure and function, Front Comput Neurosci 11:48).
 
-Each call raises `ConnectomeError` for what is no `Connectome` or connects a neuron to itself, and
-when there is not enough memory.
+Each call raises `ConnectomeError` where a neuron connects to itself, and when there is not enough
+memory.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """How many partners neurons have: degrees, reciprocity, convergence, hubs and their rich club,
 and how densely groups of neurons are wired to one another.
 
-Each raises `ConnectomeError` for what is no `Connectome` or connects a neuron to itself, and for
-a `by` that is no column of the neuron table.
+Each raises `ConnectomeError` where a neuron connects to itself, and for a `by` that is no column of
+the neuron table.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Connection probability against the distance between somata, and around a presynaptic one.
 
-Each call raises `ConnectomeError` for what is no `Connectome`, for a neuron that connects to
-itself or has no position, and for bins that are not above 0 µm or more than fit in memory.
+Each call raises `ConnectomeError` for a neuron that connects to itself or has no position, and for
+bins that are not above 0 µm or more than fit in memory.
 """
 
 from __future__ import annotations

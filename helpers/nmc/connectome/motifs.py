@@ -1,6 +1,6 @@
 """Three neurons: triads, clustering, roles and weights, from one list of all triangles.
 
-Each call raises `ConnectomeError` for what is no `Connectome` or connects a neuron to itself.
+Each call raises `ConnectomeError` where a neuron connects to itself.
 """
 
 from __future__ import annotations

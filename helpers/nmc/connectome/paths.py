@@ -1,6 +1,6 @@
 """Beyond one connection: shortest paths, the small world, and neighbours in common.
 
-Each call raises `ConnectomeError` for what is no `Connectome` or connects a neuron to itself.
+Each call raises `ConnectomeError` where a neuron connects to itself.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """What lies in directed simplices: each connection, each end, each neuron's neighbourhood.
 
 `nmc.connectome.cliques` counts simplices; here is what they hold.  Each call raises
-`ConnectomeError` for what is no `Connectome` or connects a neuron to itself, and when there is not
-enough memory.  Terms are those of Reimann et al. (2017), Front Comput Neurosci 11:48, and of
-the field's toolbox *connectome-analysis*.
+`ConnectomeError` where a neuron connects to itself, and when there is not enough memory.  Terms are
+those of Reimann et al. (2017), Front Comput Neurosci 11:48, and of the field's toolbox
+*connectome-analysis*.
 """
 
 from __future__ import annotations
