@@ -138,6 +138,15 @@ def test_whatever_a_call_is_given_the_answer_is_a_result_or_one_sentence(
             "compute_totals: mtypes has no 'mtype'.",
         ),
         (
+            lambda: nmc.plot_distance({"all": None}),
+            "plot_distance: profiles holds NoneType where DataFrame belongs.",
+        ),
+        (
+            lambda: nmc.plot_distance({"all": pd.DataFrame({"a": [1]})}),
+            "plot_distance: profiles has no 'pairs'.",
+        ),
+        (lambda: nmc.plot_adjacencies({}), "plot_adjacencies: connectomes holds nothing."),
+        (
             lambda: nmc.plan_circuit("mc2"), "plan_circuit: connectome takes Connectome, not str."
         ),
         (

@@ -172,7 +172,8 @@ def misfit(call: Callable, args: tuple, options: Mapping[str, Any], error: Excep
                 inner = _kinds(str(one.annotation), scope, type(member), members=True)
                 if inner and not isinstance(member, tuple(inner)):
                     takes = sorted(_SAID.get(kind.__name__, kind.__name__) for kind in inner)
-                    return f"{name} is of {' or '.join(takes)}, not {type(member).__name__}"
+                    told = f"{name} holds {type(member).__name__}"
+                    return f"{told} where {' or '.join(takes)} belongs"
             for table in (part, *members):
                 if none := [n for n in named if n not in getattr(table, "columns", named)]:
                     lacking = f"{name} has no {', '.join(map(repr, none))}"
