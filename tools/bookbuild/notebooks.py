@@ -126,23 +126,17 @@ class _Writer:
         self.heading = ""
 
     def _plain(self, text: str) -> str:
-        text = _NOT_SHOWN.sub("", self._boxes(QUIZ.sub(quiz_box, text)))
+        text = _NOT_SHOWN.sub("", _BOX.sub(_quoted, QUIZ.sub(quiz_box, text)))
         return self._words(re.sub(r"\$\$ \(eq-[\w-]+\)", "$$", text)).strip()
-
-    def _boxes(self, text: str) -> str:
-        """Turn boxes into quotations that begin with their title."""
-
-        def quote(box: re.Match) -> str:
-            body = re.sub(r"^:[\w-]+:.*\n", "", box["body"], flags=re.M).strip()
-            lines = [f"**{box['title'].strip()}**", "", *body.splitlines()]
-            return "\n".join(f"> {line}".rstrip() for line in lines)
-
-        return _BOX.sub(quote, text)
 
     def _words(self, text: str) -> str:
         """Write roles and links to other pages out."""
         text = re.sub(r"\{(cite:?\w*|term|ref|eq)\}`([^`]+)`", self._role, text)
-        return re.sub(r"\[([^\]]+)\]\(([^():\s]+)\.md(#[^()\s]*)?\)", self._link, text)
+        here = dirname(self.chapter.name)
+        return re.sub(
+            r"\[([^\]]+)\]\(([^():\s]+)\.md(#[^()\s]*)?\)",
+            lambda link: self._address(link[1], normpath(join(here, link[2]))), text,
+        )  # fmt: skip
 
     def _role(self, match: re.Match) -> str:
         role, inside = match[1], match[2]
@@ -158,13 +152,17 @@ class _Writer:
                     return self._address(title, page.name)
         return words
 
-    def _link(self, match: re.Match) -> str:
-        return self._address(match[1], normpath(join(dirname(self.chapter.name), match[2])))
-
     def _address(self, words: str, page: str) -> str:
         """Link to a page where the book has a public address; else its words alone."""
         base = self.project.urls.get("Documentation", "").rstrip("/")
         return f"[{words}]({base}/{page}.html)" if base else f"*{words}*"
+
+
+def _quoted(box: re.Match) -> str:
+    """Turn a box into a quotation that begins with its title."""
+    body = re.sub(r"^:[\w-]+:.*\n", "", box["body"], flags=re.M).strip()
+    lines = [f"**{box['title'].strip()}**", "", *body.splitlines()]
+    return "\n".join(f"> {line}".rstrip() for line in lines)
 
 
 def _citation(keys: str, references: References, *, in_brackets: bool) -> str:

@@ -59,13 +59,12 @@ def framed(
 
 def _complete(doc: str) -> str:
     """Add to a docstring what all figures have in common."""
+    found = _SECTION.search(doc)
+    at = found.start() if found else len(doc)
+    head, tail = doc[:at], doc[at:]
     if "\nax : " not in doc:
-        found = _SECTION.search(doc)
-        at = found.start() if found else len(doc)
-        before = "\n" if "\nParameters\n---" in doc[:at] else "\n\nParameters\n----------\n"
-        doc = doc[:at] + before + _AX + doc[at:]
+        head += "\n" if "\nParameters\n---" in head else "\n\nParameters\n----------\n"
+        head += _AX
     if "\nReturns\n---" not in doc:
-        found = _SECTION.search(doc)
-        at = found.start() if found else len(doc)
-        doc = f"{doc[:at]}\n\nReturns\n-------\nmatplotlib Axes{doc[at:]}"
-    return doc
+        head += "\n\nReturns\n-------\nmatplotlib Axes"
+    return head + tail

@@ -46,9 +46,7 @@ def source_names(source: str | os.PathLike | list | tuple | None = None) -> tupl
 def cache_folder() -> Path:
     """Return the cache folder (``NMC_CACHE``, else the platform's cache folder for ``nmc``)."""
     own = os.environ.get("NMC_CACHE")
-    if own:
-        return user_path(own, "NMC_CACHE")
-    return Path(platformdirs.user_cache_dir("nmc"))
+    return user_path(own, "NMC_CACHE") if own else Path(platformdirs.user_cache_dir("nmc"))
 
 
 def offline() -> bool:
