@@ -153,6 +153,7 @@ _NEITHER = (
     "not explained: other seeds (random); its own integration, 2 s, 36 °C, two spikes for one, one "
     "above -20 mV, no hold and NEURON 8.2.7 (others) do not give it; a spike in the axon, a longer "
     "hold, one at -84.2 mV, 0.4 s and 0.1 ms give one each, and take 2, 1, 3, 3, 1 of 7 that agree"
+    "; a stub of axon 1 µm thick gives three and takes 4 of 6"
 )
 _HELD = "no sheet prints it; both integrations hold the cell there (tried on two models)"
 

@@ -145,6 +145,7 @@ def test_a_reason_fits_what_follows_from_it_alone(monkeypatch):
         numbers |= {f"sheet_{quantity}": 1.0, f"sheet_sd_{quantity}": sheet_sd}
         numbers |= {quantity: ratio, f"{quantity}_sd": own_sd}
         row_of = {"pre": "L4_PC", "post": "L4_SBC", "model": model, "cells": cells, "contacts": 4.0}
+        row_of["pathway"] = f"L4_PC:{model}"
         scores = pd.DataFrame([row_of | numbers])
         (found,) = pathway_scores.explain(scores, quantity, synapses)
         return " ".join(found.split()[:2]).removesuffix(":")
