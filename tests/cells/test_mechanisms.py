@@ -127,7 +127,7 @@ def test_tabulated_rates_follow_the_exact_ones(real, tmp_path):
     """Steady states of a clamped gate, from the exact and from the tabulated library."""
     package = real("L1_HAC_cNAC187_1")
     values = {}
-    for variant in mechanisms.VARIANTS:
+    for variant in ("exact", "tabulated"):
         libraries = mechanisms.library_for(package.needed_mods().values(), variant=variant)
         script = """
 import sys

@@ -123,10 +123,6 @@ try:
 except ImportError:  # Windows, where NEURON has no nrnivmodl either
     fcntl = None  # type: ignore[assignment]
 
-#: ``exact`` is the ported text as it stands, compiled with NEURON's own flags; ``tabulated``
-#: looks voltage-dependent rates up in tables and is compiled for this processor.
-VARIANTS = ("exact", "tabulated")
-
 _COMPILE_SECONDS = 600
 _log = logging.getLogger(__name__)
 
@@ -203,7 +199,11 @@ def ported(package: Package, synapses: bool = False) -> dict[str, str]:
 
 
 def build_tag(variant: str = "exact") -> dict[str, str]:
-    """What a compiled library depends on besides its MOD files."""
+    """What a compiled library depends on besides its MOD files.
+
+    The variant ``exact`` is the ported text as it stands, compiled with NEURON's own flags;
+    ``tabulated`` looks voltage-dependent rates up in tables and is compiled for this processor.
+    """
     machine = platform.machine()
     tag = {
         "neuron": version("neuron"),

@@ -208,24 +208,15 @@ def simulate_circuit(
 
 def make_params(plan: CircuitPlan, tstop_ms, record, mode, dt_ms) -> dict:
     """Say what the workers are to simulate, after a check of each setting; ready for JSON."""
-    dt_ms = check_step(dt_ms)
+    dt_ms = as_number(dt_ms, where="dt_ms", low=1e-4, high=1.0, error=CircuitError)
+    length = as_number(tstop_ms, where="tstop_ms", low=SAMPLING_MS, high=1e7, error=CircuitError)
     how, said = choose_integration(plan.packages.values(), mode, dt_ms)
     return plan.spec | {
-        "tstop_ms": check_length(tstop_ms, SAMPLING_MS),
+        "tstop_ms": length,
         "record": check_recorded(record, len(plan.neurons)),
         "integration": how, "integration_said": said, "sampling_ms": SAMPLING_MS,
         "v_init_mV": V_INIT_MV, "threshold_mV": THRESHOLD_MV,
     }  # fmt: skip
-
-
-def check_length(tstop_ms, shortest_ms: float) -> float:
-    """Return the length of a run, which is finite and holds at least one sample."""
-    return as_number(tstop_ms, where="tstop_ms", low=shortest_ms, high=1e7, error=CircuitError)
-
-
-def check_step(dt_ms) -> float:
-    """Return a fixed step: NEURON's packages need one of at most a millisecond."""
-    return as_number(dt_ms, where="dt_ms", low=1e-4, high=1.0, error=CircuitError)
 
 
 def check_recorded(record, cells: int) -> list[int]:

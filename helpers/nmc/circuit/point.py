@@ -23,17 +23,10 @@ from nmc.cells.measures import simulate_fi, simulate_rest
 from nmc.cells.mechanisms import run_cached
 from nmc.cells.package import AnyModel, Package, as_package
 from nmc.cells.protocols import STEP_MS, STEP_START_MS
-from nmc.circuit.network import (
-    TSTOP_MS,
-    CircuitRun,
-    as_run,
-    check_length,
-    check_recorded,
-    check_step,
-)
+from nmc.circuit.network import TSTOP_MS, CircuitRun, as_run, check_recorded
 from nmc.circuit.plan import CircuitPlan
 from nmc.errors import CircuitError
-from nmc.numbers import as_count
+from nmc.numbers import as_count, as_number
 
 SPIKE_MV = -20.0
 NMDA_MS = (0.29, 43.0)
@@ -373,8 +366,9 @@ def simulate_point_circuit(
         A model of the plan has no point neuron; a setting that cannot be.
     """
     models = plan.neurons["model"].to_numpy()
-    record, dt_ms = check_recorded(record, len(models)), check_step(dt_ms)
-    tstop_ms = check_length(tstop_ms, dt_ms)
+    record = check_recorded(record, len(models))
+    dt_ms = as_number(dt_ms, where="dt_ms", low=1e-4, high=1.0, error=CircuitError)
+    tstop_ms = as_number(tstop_ms, where="tstop_ms", low=dt_ms, high=1e7, error=CircuitError)
     seed = plan.settings["seed"] if seed is None else seed
     seed = as_count(seed, where="seed", error=CircuitError)
     if points is None:
