@@ -18,6 +18,10 @@ from nmc.errors import UnknownNameError
 KINDS = {
     "run": ("nmc.cells.mechanisms.result_key('nmc.cells._run:run', {}, {})",
             ["nmc.cells.build", "nmc.cells.mechanisms", "nmc.child"]),
+    "table of a call": (
+        "nmc.cells.mechanisms.result_key('nmc.cells.stimulation:simulate_bap', {}, {})",
+        ["nmc.cells.stimulation", "nmc.cells.protocols", "nmc.cells.settings", "nmc.cells._run"],
+    ),
     "attenuation": (
         "nmc.cells.mechanisms.result_key('nmc.circuit._neuron:run_attenuation', {}, {})",
         ["nmc.cells._run", "nmc.cells.build"],
