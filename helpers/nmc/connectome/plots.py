@@ -6,6 +6,7 @@ Each draws on `ax`, or on new axes, and returns them; nobody to draw is a `Conne
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -24,7 +25,7 @@ from nmc.errors import ConnectomeError
 from nmc.viewer3d import View3D, view_3d
 
 
-def titled(tables: pd.DataFrame | Mapping[str, pd.DataFrame]) -> Mapping[str, pd.DataFrame]:
+def titled(tables: pd.DataFrame | Mapping[str, Any]) -> Mapping[str, Any]:
     """Return title → table; one table alone has no title."""
     if not len(tables):
         raise ConnectomeError("There is nothing to draw: give a table at least.")
@@ -256,8 +257,8 @@ def plot_against_nulls(
         Print values as percentages.
     """
     scale = 100 if percent else 1
-    rows = {kind: scale * np.asarray(values, float) for kind, values in nulls.items()}
-    if not rows or not all(values.ndim == 1 and values.size for values in rows.values()):
+    rows = {kind: scale * np.asarray(draws, float) for kind, draws in titled(nulls).items()}
+    if not all(values.ndim == 1 and values.size for values in rows.values()):
         raise ConnectomeError("Each null model needs a list of values, one at least.")
     ax = style.new_axes(ax, height=1.5 + 0.55 * len(rows))
     ax.axvline(scale * observed, color=style.OBSERVED, linewidth=2)
