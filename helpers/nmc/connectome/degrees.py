@@ -210,9 +210,9 @@ def compute_rich_club(connectome: Connectome, nulls: Iterable = ()) -> pd.DataFr
     curves = []
     if hasattr(nulls, "adjacency"):
         nulls = [nulls]
-    if not isinstance(nulls, Iterable):
-        raise ConnectomeError(f"Nulls are a list of connectomes, not {nulls!r}.")
     for null in nulls:
+        if not hasattr(null, "adjacency"):
+            raise ConnectomeError(f"Nulls are a list of connectomes, not of {null!r}.")
         null_degree, curve, _, _ = _curve(null)
         if not np.array_equal(null_degree, degree):
             raise ConnectomeError(

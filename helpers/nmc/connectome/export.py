@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     import networkx
 
 
-def to_scipy(connectome: Connectome, dtype=bool, *, weights: bool = False) -> sparse.csr_array:
+def to_scipy(
+    connectome: Connectome, dtype: type | np.dtype = bool, *, weights: bool = False
+) -> sparse.csr_array:
     """Return the adjacency as a matrix of its own, rows presynaptic.
 
     Parameters
