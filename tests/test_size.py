@@ -21,12 +21,12 @@ ROOT = Path(__file__).resolve().parents[1]
 #: Python outside tests/ and benchmarks/, all lines counted.  Raised from 35,600 and 150 when
 #: stimuli, membrane currents, calcium, weights, checks with recorded verdicts, quick questions and
 #: the gallery came in; the aim is 26,000 lines.
-MOST_LINES, MOST_FILES = 34_824, 130
+MOST_LINES, MOST_FILES = 33_713, 129
 #: A module is a topic that one reads from top to bottom.
 LONGEST_MODULE = 500
 KNOWN_LONG: set[str] = set()
 #: Imports inside functions: for heavy or optional libraries only.
-MOST_INNER_IMPORTS = 75
+MOST_INNER_IMPORTS = 60
 #: Modules that the type checker does not follow everywhere yet (pyproject.toml).
 MOST_UNTYPED = 2
 IMPORTS = (ast.Import, ast.ImportFrom)
