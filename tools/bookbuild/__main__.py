@@ -18,7 +18,7 @@ from nmc.cli.files import READ_BY_CHAPTERS
 from nmc.data import trees
 from nmc.data.files import cache_folder
 from nmc.data.registry import items, match
-from nmc.errors import SourceError
+from nmc.errors import SourceError, UnknownNameError
 
 from tools.bookbuild import BookError
 from tools.bookbuild.execute import Page, execute_stale
@@ -88,7 +88,7 @@ def chapter(project: Project, name: str, source: str):
     """Run the chapter NAME (such as book/cells/see-the-morphology) and render it alone."""
     name = Path(name).with_suffix("").as_posix()
     if name not in project.pages:
-        raise BookError(f"{name} is not in _toc.yml, which lists {', '.join(project.pages)}.")
+        raise BookError(str(UnknownNameError.of("page of _toc.yml", name, project.pages)))
     store, pages = execute_stale(project, source, only=name)
     check_shown(pages)
     page = render(project, pages, store, source, only=name)

@@ -329,7 +329,7 @@ def shown_badly(cell: NotebookNode) -> Iterator[str]:
                 yield f"shows a raw object, {text[:60]!r}: make it a table, or print it."
         page = data.get("text/html", "")
         if "<table" in page and (lacking := _without_unit(page)):
-            yield f"shows numbers without a unit: {lacking}."
+            yield f"shows numbers without a unit: {lacking} (a share or ratio says so)."
 
 
 def _without_unit(page: str) -> str:

@@ -62,12 +62,13 @@ def read(params: Mapping, report: Callable[[float], None]) -> tuple[dict, dict[s
 
 
 @contextmanager
-def _library(place: str = "it") -> Iterator[None]:
+def _library(of: h5py.HLObject | None = None) -> Iterator[None]:
     """Call h5py, and nothing else: what it raises is about the file."""
     try:
         yield
     except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
         said = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        place = of.name if of else "it"  # looking up a name takes time: only where it is told
         raise FormatError(
             f"{place} cannot be read as HDF5 ({said}); the file is damaged, cut short, or uses "
             "a filter this h5py does not have: fetch it again."
@@ -98,31 +99,29 @@ def _read(file: h5py.File, report: Callable[[float], None]) -> tuple[dict, dict]
 def _member(parent: h5py.Group, name: str, kind: type[_Member]) -> _Member:
     """Open a group or dataset that lies in this file itself: a link may lead anywhere."""
     links, key = parent.id.links, name.encode()  # low-level: there are thousands of members
-    place = f"{parent.name.rstrip('/')}/{name}"
-    with _library(place):
+    wrong = ""
+    with _library(parent):
         known = links.exists(key)
         own = known and links.get_info(key).type == h5py.h5l.TYPE_HARD
         member = parent[name] if own else None
+        if isinstance(member, h5py.Dataset):
+            if member.is_virtual or member.external:
+                wrong = "points into another file; that is not followed"
+            elif prod(member.chunks or (), start=float(member.dtype.itemsize)) > MAX_CHUNK_BYTES:
+                wrong = "has chunks of over a gigabyte, which are not read"
+    if isinstance(member, kind) and not wrong:
+        return member
+    place = f"{parent.name.rstrip('/')}/{name}"
     if not known:
         raise FormatError(f"it has no {place}.")
     if not own:
-        raise FormatError(f"{place} is a link to another place or file; that is not followed.")
-    if not isinstance(member, kind):
-        raise FormatError(f"{place} is not a {kind.__name__.lower()}.")
-    if isinstance(member, h5py.Dataset):
-        with _library(place):
-            elsewhere = member.is_virtual or member.external
-            chunk_bytes = prod(member.chunks or (), start=float(member.dtype.itemsize))
-        if elsewhere:
-            raise FormatError(f"{place} points into another file; that is not followed.")
-        if chunk_bytes > MAX_CHUNK_BYTES:
-            raise FormatError(f"{place} has chunks of over a gigabyte, which are not read.")
-    return member
+        wrong = "is a link to another place or file; that is not followed"
+    raise FormatError(f"{place} {wrong or f'is not a {kind.__name__.lower()}'}.")
 
 
 def _mtypes(parent: h5py.Group, known: Container[str] = names.MTYPES) -> dict[str, str]:
     """M-types among the members of a group, all of them known, with their spelling there."""
-    with _library(parent.name):
+    with _library(parent):
         members = list(parent)
     found: dict[str, str] = {}
     for spelled in members:
@@ -172,7 +171,7 @@ def _neurons(populations: dict) -> dict[str, np.ndarray]:
     columns: dict[str, list[np.ndarray]] = {name: [] for name in ("positions", *COUNTS)}
     for group, data in populations.values():
         n = data.shape[0]
-        with _library(data.name):
+        with _library(data):
             columns["positions"].append(data[()].astype(float))
         if not np.isfinite(columns["positions"][-1]).all():
             raise FormatError(f"{data.name} holds a value that is not finite.")
@@ -181,7 +180,7 @@ def _neurons(populations: dict) -> dict[str, np.ndarray]:
             if name in group:
                 count = _member(group, name, h5py.Dataset)
                 _check(count, [(n, 1), (n,), (1, n)], "iuf", f"({n}, 1) counts")
-                with _library(count.name):
+                with _library(count):
                     values = count[()].ravel()
                 values = as_counts(values, where=count.name, high=2**31 - 1)
             columns[name].append(values.astype(np.int32))
@@ -245,7 +244,7 @@ def _matrices(
     posts = _mtypes(group, sizes)
     for post in [one for one in sizes if one in posts]:
         block = _member(group, posts[post], h5py.Group)
-        with _library(block.name):
+        with _library(block):
             whole, counted = map(block.id.links.exists, (b"cMat", b"contacts"))
             others = [] if whole else list(block)
         if others:
@@ -270,7 +269,7 @@ def _ones(data: h5py.Dataset, contacts: h5py.Dataset | None) -> tuple[np.ndarray
     if data.chunks:  # each chunk is unpacked once
         step = max(1, step // data.chunks[0]) * data.chunks[0]
     for first in range(0, n_rows, step):
-        with _library(data.name):
+        with _library(data):
             values = data[first : first + step]
         # Bytes of 0 and 1 are bools as they stand.
         bits = values.itemsize == 1 and values.view(np.uint8).max() <= 1
@@ -283,7 +282,7 @@ def _ones(data: h5py.Dataset, contacts: h5py.Dataset | None) -> tuple[np.ndarray
             )
         places.append(np.flatnonzero(ones) + first * width)
         if contacts is not None:
-            with _library(contacts.name):
+            with _library(contacts):
                 values = contacts[first : first + step]
             some = values[ones]
             if ((values > 0) != ones).any() or (some >= 2**31).any() or (some % 1 != 0).any():
