@@ -252,15 +252,18 @@ def markdown(results: dict) -> str:
     grouped = {task for tasks in GROUPS.values() for task in tasks}
     assert grouped >= {r["task"] for r in rows}, "a task without a group is not shown"
     for group, tasks in GROUPS.items():
-        lines += [
-            "",
-            f"### {group}",
-            "",
-            "| task | neurons | graph (connections, simplices) | way | runs | wall s | CPU s "
-            "| peak MB | × nmc, wall | from – to | × nmc, CPU | goal |",
-            "|---|--:|---|---|--:|--:|--:|--:|--:|--:|--:|---|",
-            *(_row(r, rows, where) for r in rows if r["task"] in tasks),
-        ]
+        lines += ["", f"### {group}"]
+        here = [r for r in rows if r["task"] in tasks]
+        for graph in dict.fromkeys(map(_graph, here)):
+            lines += [
+                "",
+                f"On {graph}:",
+                "",
+                "| task | way | runs | wall s | CPU s | peak MB | × nmc, wall (from–to) "
+                "| × nmc, CPU | goal |",
+                "|---|---|--:|--:|--:|--:|--:|--:|---|",
+                *(_row(r, rows, where) for r in here if _graph(r) == graph),
+            ]
     others = sorted({r.get("processor", where["processor"]) for r in rows} - {where["processor"]})
     if others:
         lines += [
@@ -275,15 +278,15 @@ def markdown(results: dict) -> str:
 
 def _row(r: dict, rows: list[dict], where: dict) -> str:
     elsewhere = r.get("processor", where["processor"]) != where["processor"]
-    head = f"| {r['task']}{' *' if elsewhere else ''} | {r['neurons']:,} | {_graph(r)} | "
-    head += f"{r['tool']} |"
+    head = f"| {r['task']}{' *' if elsewhere else ''} | {r['tool']} |"
     if "failed" in r:
-        return f"{head} | {r['failed']} | | | | | | {_goal(r, rows)} |"
-    ratios = [_digits(r[k]) if k in r else "" for k in ("ratio_wall", "ratio_cpu")]
-    span = " – ".join(map(_digits, r.get("ratio_range", [])))
+        return f"{head} | {r['failed']} | | | | | {_goal(r, rows)} |"
+    wall, cpu = (_digits(r[k]) if k in r else "" for k in ("ratio_wall", "ratio_cpu"))
+    if r.get("ratio_range") and r["runs"] > 1:
+        wall += f" ({'–'.join(map(_digits, r['ratio_range']))})"
     return (
         f"{head} {r['runs']} | {_digits(r['wall_s'])} | {_digits(r['cpu_s'])} | "
-        f"{r['peak_MB']:.0f} | {ratios[0]} | {span} | {ratios[1]} | {_goal(r, rows)} |"
+        f"{r['peak_MB']:.0f} | {wall} | {cpu} | {_goal(r, rows)} |"
     )
 
 
@@ -294,16 +297,10 @@ def _digits(value: float) -> str:
 def _graph(r: dict) -> str:
     """Say which graph a row was measured on, and how large it is."""
     graph = r["graph"]
-    return f"{graph['sheets']} ({_short_count(graph['connections'])}, " + (
-        f"{_short_count(graph['simplices'])})"
+    return (
+        f"{graph['sheets']} graph of {r['neurons']:,} neurons ({graph['connections']:,} "
+        f"connections, {graph['simplices']:,} simplices)"
     )
-
-
-def _short_count(count: int) -> str:
-    for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
-        if count >= size:
-            return f"{count / size:.3g} {unit}"
-    return str(count)
 
 
 def _by_graph(rows: list[dict], say: Callable[[dict], str]) -> str:
