@@ -266,22 +266,3 @@ def test_the_full_archives_zips_unpack_too(mirror, tmp_path):
     folders = {name.split("/")[1] for name in members}
     assert len(folders) == 8 and folders <= set(nmc.model_names())
     assert all(f"hoc_combos_syn.1_0_10.allzips/{f}/template.hoc" in members for f in folders)
-
-
-@pytest.mark.real
-def test_models_are_found_where_the_archive_of_all_is_unpacked(mirror, cache, tmp_path):
-    """Where a tree has the full tar only (here a part of it: eight of its zips)."""
-    from nmc.data.registry import item
-
-    target = tmp_path / "tree" / item("models/all").path
-    target.parent.mkdir(parents=True)
-    target.symlink_to(mirror / "derived/hoc_combos_syn.1_0_10.allzips.subset.tar")
-    folder = nmc.fetch_folder("models/all", source=tmp_path / "tree")
-    here = nmc.available_models(folder)
-    assert len(here) == 8
-    record = fetch.fetch_record(f"model/{here[0]}", source=folder)
-    assert (record.release, record.trust) == ("1.0.10", "catalogue")
-    assert (nmc.fetch_folder(f"model/{here[0]}", source=folder) / "template.hoc").is_file()
-    absent = next(name for name in nmc.model_names() if name not in here)
-    with pytest.raises(MissingFileError):
-        nmc.fetch(f"model/{absent}", source=folder)
