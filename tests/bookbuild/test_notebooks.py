@@ -7,6 +7,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from jupyter_client import AsyncKernelManager
 from nbclient import NotebookClient
 
 from tools.bookbuild.notebooks import plain_notebook
@@ -160,7 +161,8 @@ def test_it_runs_as_it_is_and_a_right_answer_gives_a_point(answer, points, monke
     notebook = plain_notebook(CHAPTER, PROJECT, solutions=False)
     place, graded = (c for c in notebook.cells if "ex-meet-name" in str(c.metadata))
     place.source = place.source.replace("...", answer)
-    NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
+    by_file = AsyncKernelManager(transport="ipc", ip=str(tmp_path / "kernel"))  # no port to lose
+    NotebookClient(notebook, timeout=120, km=by_file).execute()
     (said,) = [one for one in graded.outputs if one.output_type == "execute_result"]
     assert said["data"]["text/plain"] == points
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -93,6 +94,31 @@ def _two():
     assert ran(toy, tree) == {"book/one"}
     toy.write("book/answers/part.py", answers.replace("import toy", "import toy, math"))
     assert ran(toy, tree) == {"book/one", "book/two"}, "what answers share"
+
+
+@pytest.mark.parametrize("deaths, outcome", [(2, {"book/one"}), (9, BookError)])
+def test_a_kernel_that_dies_before_the_first_cell_is_started_again(
+    deaths, outcome, toy, tree, tmp_path, monkeypatch
+):
+    """As one does whose port somebody else took between its choice and its use."""
+    starts, launcher = tmp_path / "starts", tmp_path / "kernel.py"
+    launcher.write_text(
+        "import os, sys\n"
+        f"with open({str(starts)!r}, 'a+') as log:\n"
+        "    log.write('x')\n"
+        f"    if log.tell() <= {deaths}: sys.exit('Address already in use')\n"
+        "os.execv(sys.executable, [sys.executable, '-m', 'ipykernel_launcher', *sys.argv[1:]])"
+    )
+    kernel = {"argv": [sys.executable, str(launcher), "-f", "{connection_file}"]}
+    toy.write("jupyter/kernels/python3/kernel.json", json.dumps({**kernel, "display_name": "P"}))
+    monkeypatch.setenv("JUPYTER_PATH", str(toy.root / "jupyter"))
+    toy.write("_toc.yml", (toy.root / "_toc.yml").read_text().replace("- file: book/two\n", ""))
+    if outcome is BookError:
+        with pytest.raises(BookError, match="Kernel died"):
+            ran(toy, tree)
+    else:
+        assert ran(toy, tree) == outcome
+    assert len(starts.read_text()) == 3
 
 
 def test_a_file_that_has_gone_is_noticed(toy, tree):

@@ -129,9 +129,10 @@ def test_an_error_is_shown_in_the_panel(small, monkeypatch):
     assert panel.trace is None
 
 
-def test_the_panel_in_a_kernel_of_its_own():
+def test_the_panel_in_a_kernel_of_its_own(tmp_path):
     """Executed as a notebook is: shown, clicked, and its trace changed."""
     nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
+    jupyter_client = pytest.importorskip("jupyter_client")
     pytest.importorskip("ipywidgets")
     code = [
         f"import nmc\npanel = nmc.control_panel('{SMALL}', duration_ms=40)\npanel",
@@ -139,7 +140,8 @@ def test_the_panel_in_a_kernel_of_its_own():
         "panel.step.value = 0\npanel.run.click()\nlen(panel.trace) < len(first)",
     ]
     book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(text) for text in code])
-    nbclient.NotebookClient(book, timeout=300, kernel_name="python3").execute()
+    by_file = jupyter_client.AsyncKernelManager(transport="ipc", ip=str(tmp_path / "kernel"))
+    nbclient.NotebookClient(book, timeout=300, km=by_file).execute()
     outputs = [[o for o in cell["outputs"] if "data" in o] for cell in book["cells"]]
     assert "application/vnd.jupyter.widget-view+json" in outputs[0][0]["data"]
     assert [o[-1]["data"]["text/plain"] for o in outputs[1:]] == ["True", "True"]

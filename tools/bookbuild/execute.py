@@ -38,6 +38,8 @@ HEAVY_SVG_BYTES = 240_000
 THUMBNAIL = (480, 300)
 #: Seconds a single cell may take, and between two looks at a chapter's processes.
 CELL_TIMEOUT, PERIOD = 900, 0.25
+#: A kernel that finds its port taken by now dies before the first cell: it is started so often.
+STARTS, NEVER_STARTED = 3, "Kernel died before replying to kernel_info"
 #: States of the package, the lock and the source whose outputs are kept: going back is free.
 KEPT = 6
 #: Progress bars and controls: dead on a static page, and their scripts would come from a network.
@@ -179,7 +181,10 @@ def execute(
         environment = _environment(source, scratch)
         if data_cache:
             environment["NMC_CACHE"] = str(data_cache)
-        done = watch(command, env=environment, cwd=scratch, stop=stop)
+        for _ in range(STARTS):
+            done = watch(command, env=environment, cwd=scratch, stop=stop)
+            if NEVER_STARTED not in done.text:
+                break
         if done.returncode:
             said = done.text[max(0, done.text.find("= FAILURES =")) :]
             raise BookError(f"{chapter.name}.md failed:\n{said}")

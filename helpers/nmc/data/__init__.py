@@ -318,7 +318,7 @@ def _is_edited_sample(path: Path, sha256: str) -> bool:
             place = tree.get(entry).path
             if place.suffix == ".tar":
                 place = next(unpack_once(place, files.sha256_of(place)).rglob("*.h5"))
-            if len(mine & _pieces(place)) > len(mine) / 2:
+            if len(mine & _pieces_of_sample(place)) > len(mine) / 2:
                 return True
     return False
 
@@ -331,3 +331,6 @@ def _pieces(path: Path) -> set[tuple]:
         return {tuple(words[at : at + _WORDS]) for at in range(len(words))}
     blocks = (content[at : at + _BLOCK] for at in range(0, len(content), _BLOCK))
     return {(n, block) for n, block in enumerate(blocks) if block.strip(block[:1])}
+
+
+_pieces_of_sample = lru_cache(maxsize=8)(_pieces)  # the same few files, compared with each own one
