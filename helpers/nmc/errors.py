@@ -5,7 +5,8 @@ from __future__ import annotations
 import inspect
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping, Sized
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
+from contextlib import contextmanager
 from difflib import get_close_matches
 from numbers import Integral, Real
 from types import UnionType
@@ -143,6 +144,15 @@ class ConnectomeError(NMCError, ValueError):
     """What a connectome, or something asked of one, cannot be; names the value and the way out."""
 
 
+@contextmanager
+def optional(what: str, how: str) -> Iterator[None]:
+    """Say how to get a library that the block imports, where it is not installed."""
+    try:
+        yield
+    except ImportError as error:
+        raise MissingLibraryError(f"{what}: pip install {how}.") from error
+
+
 class FigureError(NMCError, ValueError):
     """What cannot be drawn or shown as asked; names the number and the way out."""
 
@@ -165,21 +175,22 @@ def misfit(call: Callable, args: tuple, options: Mapping[str, Any], error: Excep
             kinds = _kinds(str(one.annotation), scope, type(part))
             text = isinstance(part, str) and not kinds & {str, object}  # its letters are no list
             if text or not isinstance(part, tuple(kinds)):
-                takes = sorted(_SAID.get(kind.__name__, kind.__name__) for kind in kinds)
-                return f"{name} takes {' or '.join(takes)}, not {type(part).__name__}"
+                return f"{name} takes {_either(kinds)}, not {type(part).__name__}"
             members = list(part.values()) if isinstance(part, Mapping) else []
             for member in members:
                 inner = _kinds(str(one.annotation), scope, type(member), members=True)
                 if inner and not isinstance(member, tuple(inner)):
-                    takes = sorted(_SAID.get(kind.__name__, kind.__name__) for kind in inner)
-                    told = f"{name} holds {type(member).__name__}"
-                    return f"{told} where {' or '.join(takes)} belongs"
+                    return f"{name} holds {type(member).__name__} where {_either(inner)} belongs"
             for table in (part, *members):
                 if none := [n for n in named if n not in getattr(table, "columns", named)]:
                     lacking = f"{name} has no {', '.join(map(repr, none))}"
             if isinstance(part, Sized) and not len(part) and not isinstance(part, str):
                 lacking = lacking or f"{name} holds nothing"
     return lacking
+
+
+def _either(kinds: set[type]) -> str:
+    return " or ".join(sorted(_SAID.get(kind.__name__, kind.__name__) for kind in kinds))
 
 
 def _kinds(

@@ -15,7 +15,7 @@ from nmc.cells.package import AnyModel, each_model
 from nmc.cells.protocols import FEATURES
 from nmc.cells.settings import check_numbers
 from nmc.cells.sweep import sweep
-from nmc.errors import FormatError, MissingLibraryError, ProtocolError, SimulationError
+from nmc.errors import FormatError, ProtocolError, SimulationError, optional
 
 #: What a model's name says of it; ``emodel`` is the set of channels, such as ``cADpyr232``.
 TYPES = ("layer", "mtype", "metype", "etype", "onset", "steady_state", "emodel")
@@ -165,14 +165,10 @@ def separate_types(
     MissingLibraryError
         scikit-learn is not installed.
     """
-    try:
+    with optional("Telling types apart needs scikit-learn", "'nmc[analysis]'"):
         from sklearn.base import clone
         from sklearn.ensemble import RandomForestClassifier
         from sklearn.model_selection import LeaveOneGroupOut, StratifiedGroupKFold
-    except ImportError as error:
-        raise MissingLibraryError(
-            "Telling types apart needs scikit-learn: pip install 'nmc[analysis]'"
-        ) from error
     cells = table.rename_axis("model").reset_index()
     if missing := {by, hold_out} - set(cells):
         raise FormatError(f"The table has no column {', '.join(sorted(missing))}.")

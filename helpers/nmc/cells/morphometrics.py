@@ -28,7 +28,7 @@ from nmc.cells.known import OWN
 from nmc.cells.morphology import outline_diameter
 from nmc.cells.package import AnyModel, Package, as_package
 from nmc.cells.reconstruction import NEURITES, call, open_file
-from nmc.errors import MissingLibraryError, ProtocolError, UnknownNameError
+from nmc.errors import ProtocolError, UnknownNameError, optional
 from nmc.names import parse_model
 from nmc.numbers import as_number
 from nmc.published import INVENTED, MIXED, compare_many, says_invented, verdict
@@ -239,13 +239,9 @@ def compute_barcode(model: AnyModel, neurites: Iterable[str] = DENDRITES) -> pd.
 
 def _find_bars(params: dict, report) -> tuple[dict, dict[str, np.ndarray]]:
     """Task: kind and ends of every bar of a file's trees."""
-    try:
+    with optional("Barcodes need the library TMD", "'nmc[analysis]'"):
         from tmd.io.conversion import convert_morphio_trees
         from tmd.Topology.methods import get_persistence_diagram
-    except ImportError as error:
-        raise MissingLibraryError(
-            "Barcodes need the library TMD: pip install 'nmc[analysis]'."
-        ) from error
     bars = [
         (tree.t[0], start, end)
         for tree in convert_morphio_trees(open_file(params))

@@ -30,7 +30,7 @@ from nmc.cells.protocols import STEP_MS, STEP_START_MS, simulate_step
 from nmc.cells.stimulation import simulate_bombardment
 from nmc.cells.stimuli import Step
 from nmc.data import provenance
-from nmc.errors import FormatError, MissingLibraryError, NMCError, ProtocolError
+from nmc.errors import FormatError, NMCError, ProtocolError, optional
 from nmc.numbers import as_count
 from nmc.viewer3d import View3D, pack, page_part
 
@@ -139,12 +139,8 @@ def plot_currentscape(trace: pd.DataFrame, channels: Iterable[str]) -> Figure:
         raise FormatError(
             f"The trace has no column {missing[0]!r}; run it with record=nmc.record_channels(…)."
         )
-    try:
+    with optional("currentscape is not installed", "'nmc[analysis]'"):
         from currentscape.currentscape import plot_currentscape as draw
-    except ImportError as error:
-        raise MissingLibraryError(
-            "currentscape is not installed: pip install 'nmc[analysis]'."
-        ) from error
     t, v = trace["t_ms"].to_numpy(), trace["v_mV"].to_numpy()
     config = {
         "current": {"names": channels, "units": "[mA/cm²]"},

@@ -27,7 +27,7 @@ from nmc.connectome.paths import (
 )
 from nmc.connectome.read import KINDS, connectome_file, connectome_keys, load_connectome
 from nmc.data.files import cache_folder, sha256_of
-from nmc.errors import MissingFileError, MissingLibraryError, PartsError, UnknownNameError
+from nmc.errors import MissingFileError, PartsError, UnknownNameError, optional
 from nmc.parts import PartedRun, start_run
 
 #: From so many instances on Dask is used where it is installed.
@@ -203,13 +203,9 @@ def _in_turn(jobs: list, progress: bool) -> None:
 
 
 def _with_dask(jobs: list, progress: bool) -> None:
-    try:
+    with optional("Several processes need Dask", "'nmc[sweep]', or parallel=False"):
         import dask
         from dask.diagnostics import ProgressBar
-    except ImportError as error:
-        raise MissingLibraryError(
-            "Several processes need Dask: pip install 'nmc[sweep]', or parallel=False."
-        ) from error
     tasks = [dask.delayed(_measure, pure=False)(*job) for job in jobs]
     shown = ProgressBar() if progress and sys.stderr.isatty() else nullcontext()
     with shown:  # a connected client's cluster is Dask's scheduler already

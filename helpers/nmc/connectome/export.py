@@ -19,7 +19,7 @@ from scipy import sparse
 
 from nmc.connectome.graph import POSITION, Connectome
 from nmc.data.files import given_path, written
-from nmc.errors import ConnectomeError, MissingLibraryError
+from nmc.errors import ConnectomeError, optional
 
 if TYPE_CHECKING:
     import igraph
@@ -286,8 +286,5 @@ def _check_plain(connectome: Connectome, form: str) -> None:
 
 def library(name: str) -> Any:
     """Return an optional library; a `MissingLibraryError` says how to get it."""
-    try:
+    with optional(f"This needs the library {name}", f"{name}, or 'nmc[export]'"):
         return import_module(name)
-    except ImportError as error:
-        how = f"pip install {name}, or 'nmc[export]'"
-        raise MissingLibraryError(f"This needs the library {name}: {how}.") from error
