@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from nmc.cells.package import AnyModel
-from nmc.errors import FigureError, MissingFileError, NMCError, UnknownNameError
+from nmc.errors import FigureError, MissingFileError, NMCError, UnknownNameError, explained
 
 
 @pytest.mark.parametrize(
@@ -175,7 +175,7 @@ def test_no_model_is_no_figure():
 def test_a_call_does_not_blame_what_it_takes():
     """A fault inside is no matter of the argument: an alias, or the second of two kinds, fits."""
 
-    @nmc._explained
+    @explained
     def draw(thing: AnyModel | Iterable[int], number: float = 1, of: Any = None):
         raise TypeError("inside")
 

@@ -7,12 +7,12 @@ is first used, so that ``import nmc`` is quick and starts nothing.
 from __future__ import annotations
 
 import ast
-from functools import cache, wraps
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from types import FunctionType
 
-from nmc.errors import ArgumentError, NMCError, misfit
+from nmc.errors import explained
 
 __version__ = "0.1.0"
 
@@ -25,6 +25,8 @@ _PUBLIC = {
 
 __all__ = sorted(_PUBLIC)
 
+_explained = cache(explained)  # a call is the same object each time
+
 
 def __getattr__(name: str):
     if name not in _PUBLIC:
@@ -35,27 +37,6 @@ def __getattr__(name: str):
     call = _explained(found)
     call.__module__, call.__qualname__ = __name__, name  # where another process finds it
     return call
-
-
-@cache
-def _explained(call):
-    """Let a call that fails inside say which argument is of another kind than it takes.
-
-    A fault inside that no argument explains stays what it is.
-    """
-
-    @wraps(call)
-    def answered(*args, **options):
-        try:
-            return call(*args, **options)
-        except Exception as error:
-            if isinstance(error, NMCError) and "\n" not in str(error):
-                raise
-            if why := misfit(call, args, options, error):
-                raise ArgumentError(f"{call.__name__}: {why}.") from error
-            raise
-
-    return answered
 
 
 def __dir__() -> list[str]:

@@ -8,14 +8,16 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
 from contextlib import contextmanager
 from difflib import get_close_matches
+from functools import wraps
 from numbers import Integral, Real
 from types import UnionType
-from typing import Any, Union, get_args, get_origin
+from typing import Any, TypeVar, Union, cast, get_args, get_origin
 
 # So many names can stand in one sentence, and so many characters of one that is none.
 _FEW = 12
 _LONGEST = 100
 
+_Explained = TypeVar("_Explained", bound=Callable)
 
 _SAID = {"NoneType": "None", "Real": "number", "Integral": "whole number"}
 
@@ -155,6 +157,31 @@ def optional(what: str, how: str) -> Iterator[None]:
 
 class FigureError(NMCError, ValueError):
     """What cannot be drawn or shown as asked; names the number and the way out."""
+
+
+def explained(call: _Explained) -> _Explained:
+    """Let a call that fails inside say which argument is of another kind than it takes.
+
+    Of a class all public methods do.  A fault inside that no argument explains stays what it is.
+    """
+    if isinstance(call, type):
+        for name, method in list(vars(call).items()):
+            if inspect.isfunction(method) and not name.startswith("_"):
+                setattr(call, name, explained(method))
+        return call
+
+    @wraps(call)
+    def answered(*args, **options):
+        try:
+            return call(*args, **options)
+        except Exception as error:
+            if isinstance(error, NMCError) and "\n" not in str(error):
+                raise
+            if why := misfit(call, args, options, error):
+                raise ArgumentError(f"{call.__qualname__}: {why}.") from error
+            raise
+
+    return cast(_Explained, answered)
 
 
 def misfit(call: Callable, args: tuple, options: Mapping[str, Any], error: Exception) -> str:

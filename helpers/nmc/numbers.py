@@ -240,7 +240,8 @@ def _short(bound: float) -> str:
 def shown(value: Any) -> str:
     """Return `value` as an error message has room for it."""
     try:
-        text = repr(value).replace("\n", " ")
+        plain = value.item() if isinstance(value, np.generic) else value
+        text = repr(plain).replace("\n", " ")
     except ValueError:  # an integer too long to be written out
         text = "a number of thousands of digits"
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 4]}…"

@@ -22,8 +22,9 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from nmc import style
+from nmc.data.files import given_path, written
 from nmc.data.provenance import note
-from nmc.errors import FigureError
+from nmc.errors import FigureError, explained
 
 #: A view larger than this many bytes is refused: a page should open at once.
 MAX_BYTES = 2_000_000
@@ -31,6 +32,7 @@ _YAW, _PITCH, _ASPECT = 0.6, 0.25, 0.9
 _HINT = "Drag to turn; click a dot to see whom it contacts."
 
 
+@explained
 @dataclass(frozen=True)
 class View3D:
     """Something to turn around, as `html`; a notebook shows it, `save` writes it as a page."""
@@ -45,10 +47,10 @@ class View3D:
 
     def save(self, path: str | Path) -> Path:
         """Write a page that shows the view."""
-        path = Path(path)
         page = f"<!doctype html><meta charset='utf-8'><title>View</title><body>{self.html}</body>"
-        path.write_text(page, "utf-8")
-        return path
+        with written(given_path(path, FigureError), FigureError) as draft:
+            draft.write_text(page, "utf-8")
+        return Path(path)
 
 
 def view_3d(

@@ -22,7 +22,8 @@ import numpy as np
 from nmc import child
 from nmc.cells.stimuli import PLACE
 from nmc.data.registry import NOT_PLAIN, content_digest, file_hashes
-from nmc.errors import PackageError, SimulationError
+from nmc.errors import PackageError, SimulationError, explained
+from nmc.numbers import shown
 
 _SYNAPSES = "synapses/synapses.hoc"
 _FILES = ("morphology.hoc", "biophysics.hoc", _SYNAPSES, "template.hoc")
@@ -32,6 +33,7 @@ _LOAD = re.compile(r'load_file\("[^"]*"\)')
 _USED = re.compile(r"\bnew (synapses\w*)\(")
 
 
+@explained
 @dataclass(eq=False)
 class Cell:
     """A cell placed in this process's NEURON: its template's instance, model, gid, new names."""
@@ -77,7 +79,10 @@ class Cell:
         """Path distance of a segment from the soma's middle, µm."""
         from neuron import h
 
-        return h.distance(self.soma(0.5), segment)
+        middle = self.soma(0.5)
+        if not isinstance(segment, type(middle)):  # NEURON would end the process
+            raise PackageError(f"A segment is what Cell.segment returns, not {shown(segment)}.")
+        return h.distance(middle, segment)
 
 
 def build_cell(spec: dict, *, synapses: bool = False) -> Cell:

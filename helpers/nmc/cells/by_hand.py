@@ -32,7 +32,7 @@ from nmc.cells.settings import THRESHOLD_MV
 from nmc.child import load_libraries
 from nmc.data import registry
 from nmc.data.files import given_path
-from nmc.errors import PackageError, SimulationError, SimulationTimeout, TrustError
+from nmc.errors import PackageError, SimulationError, SimulationTimeout, TrustError, explained
 
 #: Wall seconds a command may take unless told otherwise.
 TIMEOUT_S = 600.0
@@ -49,6 +49,7 @@ _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 SCRIPT_RULES = mechanisms.read_rules("script")
 
 
+@explained
 @dataclass(frozen=True)
 class Command:
     """A command that has ended: how it is typed, its exit status, and all that it wrote."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -25,7 +25,8 @@ from nmc.cells.package_files import Files
 from nmc.cells.reconstruction import Reconstruction, read_reconstruction
 from nmc.data import fetch_folder, package_folder, registry, unpack_once
 from nmc.data.files import compute_sha256
-from nmc.errors import PackageError, TrustError, UnknownNameError
+from nmc.errors import PackageError, TrustError, UnknownNameError, explained
+from nmc.numbers import as_numbers, shown
 
 #: Sections of the stub that the portal's templates put in the axon's place.
 AXON_STUB = 2
@@ -39,6 +40,7 @@ _SYNAPSES_FILE = "synapses/synapses.tsv"
 _STUB = f"create axon[{AXON_STUB}]"
 
 
+@explained
 @dataclass(frozen=True, eq=False, repr=False)
 class Package:
     """A me-type package, immutable; tables are handed out as copies.
@@ -182,7 +184,9 @@ class Package:
         """Content of a file by its path in the package; `PackageError` if it changed meanwhile."""
         path = self.folder / file
         content = path.read_bytes() if path.is_file() else b""
-        if hashlib.sha256(content).hexdigest() != self._hashes.get(file):
+        if file not in self._hashes:
+            raise PackageError(f"{self.name}: the package has no file {file!r}.")
+        if hashlib.sha256(content).hexdigest() != self._hashes[file]:
             raise self.changed(file)
         return content
 
@@ -224,8 +228,8 @@ class Package:
 
     def check_section(self, name: str) -> None:
         """Refuse a section, such as ``dend[12]``, that the simulated cell does not have."""
-        part, _, number = name.rstrip("]").partition("[")
-        if int(number or 0) >= self.sections.get(part, 0):
+        found = re.fullmatch(r"(\w+?)(?:\[(\d{1,9})\])?", name)
+        if not found or int(found[2] or 0) >= self.sections.get(found[1], 0):
             there = [f"{part}[0…{n - 1}]" for part, n in self.sections.items() if n]
             raise PackageError(
                 f"{self.name}: there is no section {name!r}; it has {', '.join(there)}."
@@ -235,12 +239,14 @@ class Package:
         """Amplitude of one of the package's steps, 1 the weakest."""
         if step not in range(1, len(self.steps_nA) + 1):
             raise PackageError(
-                f"{self.name}: there is no step {step}; the package has steps "
+                f"{self.name}: there is no step {shown(step)}; the package has steps "
                 f"1 to {len(self.steps_nA)}. Give amplitude_nA for any other current."
             )
         return self.steps_nA[step - 1]
 
-    def density(self, section_list: str, parameter: str, distance_um) -> np.ndarray:
+    def density(
+        self, section_list: str, parameter: str, distance_um: float | Sequence[float] | np.ndarray
+    ) -> np.ndarray:
         """Value of a parameter of `biophysics` at path distances from the soma's middle, µm.
 
         PackageError when the section list (``somatic``, ``basal``, ``apical`` or ``axonal``) has no
@@ -251,7 +257,10 @@ class Package:
         )
         if rows.empty:
             raise PackageError(f"{self.name}: {section_list} sections have no {parameter!r}.")
-        return package_files.evaluate(rows["formula"].iloc[-1], distance_um)
+        where = f"{self.name}: distance_um"
+        distances = as_numbers(np.ravel(distance_um), where=where, error=PackageError)
+        values = package_files.evaluate(rows["formula"].iloc[-1], distances, where=where)
+        return values.reshape(np.shape(distance_um))
 
 
 #: What every call takes that works on one model.

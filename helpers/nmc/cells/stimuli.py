@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from nmc.errors import ProtocolError
+from nmc.errors import ProtocolError, explained
 from nmc.numbers import as_count, as_counts, as_number, as_numbers, shown
 
 #: Field of a stimulus, or setting of a run → what it is, its lowest and highest value.
@@ -88,6 +88,7 @@ class Stimulus:
         return {"kind": type(self).__name__, **vars(self)}
 
 
+@explained
 class Current(Stimulus):
     """A stimulus that injects a current known beforehand."""
 
@@ -97,6 +98,7 @@ class Current(Stimulus):
 
     def current_nA(self, t_ms: np.ndarray) -> np.ndarray:
         """Return the current at some times, nA."""
+        t_ms = np.asarray(t_ms, float)
         on = (t_ms >= self.start_ms) & (t_ms < self.end_ms)
         return np.where(on, np.interp(t_ms, *self.points()), 0.0)
 

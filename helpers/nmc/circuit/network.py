@@ -26,12 +26,13 @@ from nmc.cells.mechanisms import run_cached
 from nmc.cells.package import SYNAPSES, Package
 from nmc.circuit.plan import CircuitPlan
 from nmc.data.registry import origin_of
-from nmc.errors import CircuitError, MechanismError, UnknownNameError
+from nmc.errors import CircuitError, MechanismError, UnknownNameError, explained
 from nmc.numbers import as_counts, as_number
 
 BIN_MS = 5.0
 
 
+@explained
 @dataclass(frozen=True)
 class CircuitRun:
     """What a circuit did.

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,7 +11,7 @@ from scipy import sparse
 
 from nmc import names
 from nmc.connectome.arrays import chosen_neurons, finite
-from nmc.errors import ConnectomeError, UnknownNameError
+from nmc.errors import ConnectomeError, UnknownNameError, explained
 from nmc.numbers import as_number, as_numbers
 
 POSITION = ("x_um", "y_um", "z_um")
@@ -85,6 +84,7 @@ class Coverage:
         return text
 
 
+@explained
 @dataclass(frozen=True, eq=False)
 class Connectome:
     """Neurons and who contacts whom.
@@ -198,7 +198,7 @@ class Connectome:
     def _repr_markdown_(self) -> str:
         return repr(self).strip("<>")
 
-    def with_adjacency(self, adjacency: sparse.csr_array, name: str) -> Connectome:
+    def with_adjacency(self, adjacency: sparse.sparray | np.ndarray, name: str) -> Connectome:
         """Return the same neurons with other connections, e.g. a null model's.
 
         Parameters
@@ -208,7 +208,8 @@ class Connectome:
         name : str
             Name of the new connectome.
         """
-        if not (sparse.issparse(adjacency) or isinstance(adjacency, np.ndarray)):
+        dense = isinstance(adjacency, np.ndarray) and adjacency.ndim == 2
+        if not (sparse.issparse(adjacency) or dense):
             raise ConnectomeError(
                 f"A {type(adjacency).__name__} is no adjacency; give a matrix, sparse or not."
             )
@@ -233,7 +234,7 @@ class Connectome:
             )
         return replace(self, weights=_whole(values))
 
-    def select(self, keep: np.ndarray, name: str | None = None) -> Connectome:
+    def select(self, keep: np.ndarray | Sequence[int], name: str | None = None) -> Connectome:
         """Return some neurons and the connections among them.
 
         Parameters
@@ -324,7 +325,7 @@ class Connectome:
                 continue
             some = isinstance(wanted, Iterable) and not isinstance(wanted, str)
             present = set(self.neurons[column].astype(str))
-            given: list[Any] = [*wanted] if some else [wanted]
+            given = map(str, wanted if some else [wanted])
             each = [w if w in present or self.coverage.own else spelled(w) for w in given]
             for one in each:
                 if one not in present:

@@ -94,7 +94,7 @@ def atomic_write(target: Path) -> Iterator[Path]:
 
 def given_path(what: Any, error: type[NMCError] = MissingFileError) -> Path:
     """Return the path that somebody gave; ~ stands for the home folder."""
-    if isinstance(what, str | os.PathLike) and str(what).strip():
+    if isinstance(what, str | os.PathLike) and str(what).strip() and "\0" not in str(what):
         return Path(os.path.expanduser(what))
     raise error(f"The place of a file is a path, not {what!r}.")
 

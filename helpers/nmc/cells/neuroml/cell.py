@@ -26,7 +26,7 @@ from nmc.cells.neuroml.elements import (
     the_one,
 )
 from nmc.data import available, fetch_folder, fetch_record
-from nmc.errors import FormatError, MissingFileError, UnknownNameError
+from nmc.errors import FormatError, MissingFileError, UnknownNameError, explained
 from nmc.numbers import as_counts, as_numbers, evaluate_formula
 
 #: Archives that hold cells, in the order in which they are looked through: the public conversion
@@ -39,6 +39,7 @@ OWN = "own file"
 _TEMPLATE = re.compile(r"([a-zA-Z]+\d+)_(L\w+)_[0-9a-f]{10}")
 
 
+@explained
 @dataclass(frozen=True, eq=False, repr=False)
 class NeuroMLCell:
     """A cell in NeuroML2, immutable; tables are handed out as copies.

@@ -22,9 +22,10 @@ import numpy as np
 import pandas as pd
 from lxml import etree
 
+from nmc.cells.stimuli import check_bounds
 from nmc.data.registry import sample_inner
-from nmc.errors import FormatError, MissingFileError, TrustError
-from nmc.numbers import as_count, as_number, evaluate_formula, shown
+from nmc.errors import FormatError, MissingFileError, ProtocolError, TrustError, explained
+from nmc.numbers import as_count, as_number, as_numbers, evaluate_formula, shown
 
 _QUANTITY = re.compile(r"\s*([-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?)\s*([A-Za-z_]\w*)?\s*")
 #: NeuroML's unit symbols → SI (NeuroMLCoreDimensions); a temperature stays in degrees Celsius.
@@ -181,6 +182,7 @@ class Gate:
     concentration: bool
 
 
+@explained
 @dataclass(frozen=True, eq=False, repr=False)
 class NeuroMLChannel:
     """An ion channel of NeuroML2, immutable.
@@ -213,7 +215,7 @@ class NeuroMLChannel:
 
     def conductance_scale(self, celsius: float = CELSIUS) -> float:
         """Factor of the open conductance at a temperature (``q10ConductanceScaling``)."""
-        return _scale(self._conductance_q10, celsius)
+        return _scale(self._conductance_q10, check_bounds("celsius", celsius, "celsius"))
 
     def kinetics(self, v_mV, calcium_mM=5e-5, *, celsius: float = CELSIUS) -> pd.DataFrame:
         """Steady state and time constant of each gate.
@@ -236,8 +238,14 @@ class NeuroMLChannel:
         FormatError
             A gate or rate law of a kind that is not known, or an expression that is not LEMS.
         """
-        v, calcium = (np.atleast_1d(np.asarray(x, float)) for x in (v_mV, calcium_mM))
+        v, calcium = (
+            as_numbers(np.ravel(values), where=where, error=ProtocolError)
+            for where, values in {"v_mV": v_mV, "calcium_mM": calcium_mM}.items()
+        )
+        if len(v) != len(calcium) and 1 not in (len(v), len(calcium)):
+            raise ProtocolError(f"v_mV and calcium_mM hold {len(v)} and {len(calcium)} numbers.")
         v, calcium = np.broadcast_arrays(v, calcium)
+        celsius = check_bounds("celsius", celsius, "celsius")
         parts = []
         for gate in self.gates:
             steady, tau = self._gate(gate, v * 1e-3, calcium, celsius)
