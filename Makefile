@@ -47,8 +47,6 @@ test: style  ## style, unit tests, every chapter under nbmake, the book with war
 test-full: $(VENV)/.installed  ## make test, and everything that takes longer
 	$(MAKE) test
 	$(BIN)/python -m pytest -q --full -m slow
-	$(BIN)/python -m tools.bookbuild twice --jobs $(JOBS)
-	$(BIN)/python -m tools.bookbuild memory --limit-gb 2
 	$(BIN)/python -m tools.bookbuild reads
 	test -z '$(filter extracts,$(EXTRAS))' || NMC_ACCEPT_TERMS=1 $(BIN)/python -m tools.bookbuild --build _build/extracts book --source extracts,sample --jobs $(JOBS)
 	test ! -d '$(MIRROR)' || $(BIN)/python -m tools.bookbuild --build _build/mirror book --source '$(MIRROR)' --jobs $(JOBS)

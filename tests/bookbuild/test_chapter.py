@@ -9,11 +9,11 @@ from io import BytesIO
 
 import nbformat
 import pytest
+from audits import differences
 from gates import shows_what_it_uses
 from PIL import Image
 
 from tools.bookbuild import BookError
-from tools.bookbuild.__main__ import differences
 from tools.bookbuild.execute import HEAVY_SVG_BYTES, tidy
 from tools.bookbuild.pages import problems
 from tools.bookbuild.project import Chapter, Project, code_tree_hash, source_identity

@@ -1,22 +1,14 @@
 """The commands the Makefile calls: ``python -m tools.bookbuild COMMAND``."""
 
-import json
-import re
 import signal
 import sys
-import tempfile
-from copy import deepcopy
-from dataclasses import replace
 from pathlib import Path
 
 import click
 import pandas as pd
 from locket import LockError, lock_file
-from myst_nb.core.utils import coalesce_streams
-from nbformat import NotebookNode
 from nmc.cli.files import READ_BY_CHAPTERS
 from nmc.data import trees
-from nmc.data.files import cache_folder
 from nmc.data.registry import items, match
 from nmc.errors import SourceError, UnknownNameError
 
@@ -97,29 +89,6 @@ def chapter(project: Project, name: str, source: str):
 
 @main.command()
 @_source
-@_jobs
-@click.pass_obj
-def twice(project: Project, source: str, jobs: int):
-    """Run every chapter twice from nothing; every figure and table must be the same."""
-    pages = build_twice(project, source, jobs=jobs)
-    click.echo(f"{len(pages)} chapters, run twice: identical.")
-
-
-@main.command()
-@_source
-@click.option("--limit-gb", default=2.0, show_default=True, help="Memory a chapter may hold.")
-@click.pass_obj
-def memory(project: Project, source: str, limit_gb: float):
-    """Say whether any chapter, with all it starts, held more memory than this when it ran."""
-    runs = [page.run for page in execute_stale(project, source)[1]]
-    large = [f"{run.chapter}.md held {run.peak_gb:g} GB" for run in runs if run.peak_gb > limit_gb]
-    if large:
-        raise BookError(f"More than {limit_gb:g} GB of memory:\n" + "\n".join(large))
-    click.echo(f"Every chapter ran within {limit_gb:g} GB.")
-
-
-@main.command()
-@_source
 @click.pass_obj
 def reads(project: Project, source: str):
     """Say whether 'nmc export --for' packs all that the chapters read here; list what it lacks."""
@@ -188,42 +157,6 @@ def list_reads(project: Project, pages: list[Page]) -> int:
     rows = sorted(kept, key=lambda row: (project.pages.index(row[0]), row))
     pd.DataFrame(rows, columns=["chapter", "key"]).to_csv(path, index=False)
     return len(added)
-
-
-def build_twice(project: Project, source: str, *, jobs: int = 2) -> list[Page]:
-    """Run every chapter twice from nothing; a BookError names chapter and cell of what differs."""
-    runs = []
-    shared = cache_folder() / "mechanisms"
-    shared.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="twice-") as folder:
-        for number in (1, 2):
-            click.echo(f"clean run {number} of 2")
-            clean = replace(project, runs_name=str(Path(folder) / f"outputs-{number}"))
-            cache = Path(folder) / f"cache-{number}"
-            cache.mkdir()
-            (cache / "mechanisms").symlink_to(shared, target_is_directory=True)
-            runs.append(execute_stale(clean, source, jobs=jobs, data_cache=cache)[1])
-    differing = [
-        f"{first.chapter.name}: code cell {number}"
-        for first, second in zip(*runs, strict=True)
-        for number in differences(first.notebook, second.notebook)
-    ]
-    if differing:
-        raise BookError("Two clean runs gave different outputs:\n" + "\n".join(differing))
-    return runs[0]
-
-
-def differences(first: NotebookNode, second: NotebookNode) -> list[int]:
-    """Return the numbers of the code cells, from 1, whose outputs differ to a reader."""
-    cells = ([c for c in book.cells if c.cell_type == "code"] for book in (first, second))
-    pairs = enumerate(zip(*cells, strict=True), 1)
-    return [number for number, (a, b) in pairs if _shown(a) != _shown(b)]
-
-
-def _shown(cell: NotebookNode) -> str:
-    """Return what a reader sees, printed text in one piece, addresses in memory left out."""
-    kept = [one for one in deepcopy(cell.outputs) if one.get("name") != "stderr"]
-    return re.sub("0x[0-9a-f]{6,}", "0x0", json.dumps(coalesce_streams(kept)))
 
 
 if __name__ == "__main__":
