@@ -176,6 +176,7 @@ def foretold_failures(pre, model, cells=8):
 
 def test_noise_alone_keeps_failures_below_what_contacts_foretell(portal, at_portal):
     """Only packages with random channels fail less often than their contacts alone would."""
+    assert round(foretold_failures("L6_BPC", "L6_MC_cIR216_1").mean()) == 48
     hidden = {}
     for row in portal.rows.itertuples():
         p = foretold_failures(row.pre, row.model).to_numpy() / 100

@@ -381,7 +381,8 @@ def test_rises_scatter_where_receivers_are_partly_dnac(printed):
     rise, spread = (printed[f"rise_time_{end}_ms"].astype(float) for end in ("mean", "std"))
     post, several = ends[1], ~printed["one"] & ~excited
     odd = (spread >= rise)[several & ~excites].groupby(post).mean()
-    assert len(odd) == 42 and odd.corr(share.reindex(odd.index), method="spearman") > 0.9
+    found = odd.corr(share.reindex(odd.index), method="spearman")
+    assert len(odd) == 42 and round(found, 2) == 0.92
     # few of the excited Martinotti cells are dNAC; from mean and SD few receivers rise in 0.35 s
     few = several & excites & post.str.endswith("_MC") & (spread > 2 * rise)
     moved = rise - 1.8 * (1 - printed["failing"])  # 1.8 ms is usual where nothing is odd
@@ -436,12 +437,13 @@ def test_etypes_of_receivers_tell_decays_and_rises_of_other_types(printed, monke
             return int(ratio.between(0.75, 1 / 0.75).sum())
 
         assert near(shares) == told
-        if quantity == "decay_ms":  # cAC receivers, by the sign of the senders
-            for excites, decay in ((True, 117), (False, 84)):
+        if quantity == "decay_ms":  # receivers of an e-type, by the sign of the senders
+            for etype, excites, decay in (("cAC", True, 117), ("cAC", False, 84),
+                                          ("dNAC", False, 189)):  # fmt: skip
                 ours = sheets[excites]
                 relative = shares.loc[ours.index].fillna(0).div(ours, axis=0)
                 fitted = nnls(relative.to_numpy(), np.ones(len(relative)))[0]
-                assert round(fitted[shares.columns.get_loc("cAC")]) == decay
+                assert round(fitted[shares.columns.get_loc(etype)]) == decay
         mixed = [near(shares.rename(index=dict(zip(inhibitory, rng.permutation(inhibitory),
                                                    strict=True)))) for _ in range(100)]  # fmt: skip
         assert max(mixed) < told
