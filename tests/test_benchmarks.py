@@ -1,5 +1,6 @@
 """What the benchmarks measure with."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -26,3 +27,32 @@ def test_a_run_reports_its_own_memory_and_not_its_parents(parent, child, least, 
         capture_output=True, text=True, check=True, cwd=BENCHMARKS,
     )  # fmt: skip
     assert least < float(done.stdout) < most
+
+
+@pytest.mark.parametrize(
+    ("program", "written"),
+    [
+        ("connectome", "connectome.markdown(results).splitlines()"),
+        ("circuit", "circuit.as_markdown(results).splitlines()"),
+        ("cells", "[f'- {line}' for line in cells.verdict(results)]"),
+    ],
+)
+def test_the_page_of_results_is_what_the_program_writes(program, written):
+    """*What it costs* shows these pages: a sentence changed by hand would not come back."""
+    code = f"import json, {program}; results = json.load(open('results/{program}.json')); "
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}print(json.dumps({written}))"],
+        capture_output=True, text=True, check=True, cwd=BENCHMARKS,
+    )  # fmt: skip
+    page = (BENCHMARKS / "results" / f"{program}.md").read_text("utf-8").splitlines()
+    told = [line for line in json.loads(done.stdout) if line]
+    assert told and [line for line in page if line in told] == told
+
+
+def test_the_table_of_single_cells_holds_the_measured_rows():
+    results = json.loads((BENCHMARKS / "results" / "cells.json").read_text("utf-8"))
+    page = (BENCHMARKS / "results" / "cells.md").read_text("utf-8")
+    for row in results["rows"]:
+        line = next(one for one in page.splitlines() if one.startswith(f"| {row['model']} |"))
+        counts = f"| {row['step']} | {row['spikes_reference']} | {row['spikes_published']} |"
+        assert counts in line and line.endswith(f" {row['ratio']:.2f} |")

@@ -173,3 +173,23 @@ def test_the_ci_calls_the_readmes_test_command():
     assert "cat .binder/apt.txt .ci/apt.txt" in script
     assert "make test" in (ROOT / "README.md").read_text()
     assert os.access(ROOT / ".ci/run", os.X_OK)
+
+
+def test_the_readmes_numbers_are_those_of_the_sample_and_the_registry():
+    """The same numbers stand on the landing page, in the glossary and in the teachers' guide."""
+    import nmc
+    from nmc.data.sources import providers
+
+    readme = (ROOT / "README.md").read_text("utf-8")
+    models, neurons = len(nmc.available_models("sample")), nmc.default_connectome().n_neurons
+    for name in ("README.md", "book/index.md", "book/glossary.md"):
+        text = (ROOT / name).read_text("utf-8")
+        assert f"packages of {models} models" in text and f"about {neurons:,} neurons" in text
+    assert f"packages of {models} models" in (ROOT / "book/instructors-guide.md").read_text("utf-8")
+    assert f"nmc.load_pathways()  # {len(nmc.load_pathways()):,} pathways" in readme
+    assert f"{len(nmc.model_names()):,} model neurons" in readme
+    served = list(providers())
+    kinds = [key.split("/")[0] for key in served]
+    assert kinds.count("model") == 13 and "thirteen real L5 packages" in readme
+    wiring = [key for key in served if key.startswith("connectome/extract/")]
+    assert len(wiring) == 2 and "the wiring of two real m-types" in readme

@@ -1,4 +1,4 @@
-"""What *Compare every class* prints of the portal's sheets and recorded runs, computed again.
+"""What *Compare every class*, *Record a pair* and *Watch a synapse tire* print, computed again.
 
 Expected values are those that stand on the page.  They come from printed sheets, the packages'
 lists of contacts and recorded runs: `nmc.load_pathway_scores`, and three tables beside this file,
@@ -80,6 +80,28 @@ def implied_by_variation(sheets):
     """Contacts n whose CV is √((1 − U) / n U)."""
     U, cv = column(sheets, "u_mean"), column(sheets, "cv_psp_amplitude_mean")
     return (1 - U) / (U * cv.where(cv > 0) ** 2)
+
+
+# -- one pathway ---------------------------------------------------------------------------------
+
+
+def test_the_pathway_of_two_chapters(portal, at_portal):
+    """*Record a pair* and *Watch a synapse tire*: the sheet, the package, the recorded row."""
+    sheet = portal.sheets.loc["L5_TTPC1:L5_TTPC1"]
+    ends = {"psp_amplitude": "mV", "failures": "percent", "decay": "ms"}
+    printed = {q: [float(sheet[f"{q}_{end}_{unit}"]) for end in ("mean", "std")]
+               for q, unit in ends.items()}  # fmt: skip
+    assert printed == {"psp_amplitude": [1.3, 0.41], "failures": [1.7, 2.2], "decay": [58, 4.9]}
+    assert [float(sheet[c]) for c in ("u_mean", "d_mean_ms", "f_mean_ms")] == [0.5, 670, 17]
+    row = portal.rows.set_index("pathway").loc["L5_TTPC1:L5_TTPC1_cADpyr232_1"]
+    recorded = {q: [float(round(row[q + end], 2 if q == "amplitude_mV" else 1))
+                    for end in ("", "_sd")]
+                for q in ("amplitude_mV", "failures_percent", "decay_ms")}  # fmt: skip
+    assert recorded == {"amplitude_mV": [0.94, 0.49], "failures_percent": [2.5, 3.2],
+                        "decay_ms": [58.6, 2.8]}  # fmt: skip
+    contacts = contacts_of(nmc.load_package(row["model"]), "L5_TTPC1")
+    mean = contacts[["utilisation", "depression_ms", "facilitation_ms"]].mean()
+    assert round(mean.iloc[0], 3) == 0.501 and mean.iloc[1:].round().tolist() == [672, 17]
 
 
 # -- contacts ----------------------------------------------------------------------------------
