@@ -1,5 +1,8 @@
 """Synapses in space: the sections are NEURON's, and the counts are the files'."""
 
+import re
+from pathlib import Path
+
 import nmc
 import numpy as np
 import pytest
@@ -134,7 +137,7 @@ def test_weights_are_put_beside_the_sheets_conductance():
 @pytest.mark.real
 @pytest.mark.slow
 def test_the_real_packages_carry_the_product_in_four_pathways_only(mirror, monkeypatch):
-    """The table that Record a pair prints: 19 pathways, weight over product 0.44 to 1.71."""
+    """The table of *Compare pairs with sheets*: 19 pathways, weight over product 0.44 to 1.71."""
     monkeypatch.setenv("NMC_SOURCE", str(mirror))
     models = [m for m in nmc.model_names() if nmc.available(f"model/{m}")]
     table = nmc.compare_conductances(models)
@@ -143,3 +146,8 @@ def test_the_real_packages_carry_the_product_in_four_pathways_only(mirror, monke
     assert table["ratio"].max() == pytest.approx(1.71, abs=0.005)
     met = table[table["ratio"].between(0.95, 1.05)]
     assert len(met) == 4 and met.index.str.fullmatch(r"L5_TTPC\d:L5_TTPC\d").all()
+    page = Path(__file__).parents[2] / "book/circuit/compare-pairs-with-sheets.md"
+    rows = re.findall(r"^\| (\w+) → (\w+) \|(.*)\|$", page.read_text("utf-8"), re.MULTILINE)
+    told = {f"{pre}:{post}": [float(cell) for cell in rest.split("|")] for pre, post, rest in rows}
+    columns = ["senders", "gsyn_nS", "factor", "weight_nS", "ratio"]
+    assert told == {name: row.round(2).tolist() for name, row in table[columns].iterrows()}
