@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from nmc import cli, errors
-from nmc.cli import exit_code, group
+from nmc.cli import group
+from nmc.cli.shared import exit_code
 from nmc.data import files, registry
 
 

@@ -150,6 +150,10 @@ def test_whatever_a_call_is_given_the_answer_is_a_result_or_one_sentence(
             lambda: nmc.plan_circuit("mc2"), "plan_circuit: connectome takes Connectome, not str."
         ),
         (
+            lambda: nmc.plot_fi({}),
+            "There is no curve to draw: give nmc.simulate_fi's table of one model.",
+        ),
+        (
             lambda: nmc.simulate_step(M, amplitude_nA="much"),
             "amplitude_nA: 'much' is text; give a number.",
         ),

@@ -24,6 +24,7 @@ from nmc.cells.settings import check_setting
 from nmc.cells.sweep import load_rows, makings, sweep
 from nmc.data import available
 from nmc.data.files import cache_folder
+from nmc.errors import MissingFileError
 from nmc.factsheets.models import load_models
 from nmc.published import verdict
 
@@ -173,8 +174,9 @@ def run_scoreboard(
     """Run the plan over the source's models and keep the rows; what stands is not run again."""
     if models is None:
         models = [name for name in names.model_names() if available(f"model/{name}")]
-    models = list(models)
-    if keep and models:
+    if not (models := list(models)):
+        raise MissingFileError("The source has no package of a model; 'nmc list model' has more.")
+    if keep:
         recomputed.refuse_invented(models[0])
     found = []
     for protocol, settings, *only in plan:
@@ -191,7 +193,8 @@ def run_scoreboard(
             if keep and len(rows):
                 _keep(rows)
         found.append(rows)
-    return pd.concat(found, ignore_index=True) if found else pd.DataFrame({"model": []})
+    none = pd.DataFrame(columns=["model", "protocol", "settings"], dtype=str)
+    return pd.concat(found, ignore_index=True) if found else none
 
 
 def verify(n: int = 4, *, seed: int = 0) -> int:

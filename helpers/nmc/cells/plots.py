@@ -19,7 +19,7 @@ from nmc.cells.package import AnyModel, as_package
 from nmc.cells.package_files import evaluate
 from nmc.cells.segments import density_parameters
 from nmc.data.figures import figure, framed
-from nmc.errors import UnknownNameError
+from nmc.errors import FigureError, UnknownNameError
 
 NEURITE_COLOURS = {
     "soma": style.INK,
@@ -140,6 +140,8 @@ def plot_fi(curves: Mapping[str, pd.DataFrame], *, ax: Axes | None = None) -> Ax
     curves : mapping of str to pandas.DataFrame
         Label → table of `nmc.simulate_fi`; a line each.
     """
+    if not len(curves):
+        raise FigureError("There is no curve to draw: give nmc.simulate_fi's table of one model.")
     for label, table in curves.items():
         ax.plot(table["amplitude_nA"], table["rate_Hz"], "o-", ms=4, label=label)
     ax.set(xlabel="step above the holding current (nA)", ylabel="firing rate (Hz)")

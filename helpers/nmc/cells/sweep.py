@@ -220,7 +220,7 @@ def _client(cluster, n_workers: int):
         if cluster is not None:
             try:
                 client = Client(cluster)
-            except OSError as error:
+            except (OSError, ValueError) as error:
                 raise SimulationError(f"No Dask scheduler answers at {cluster}: {error}") from error
             with client:
                 yield client

@@ -13,8 +13,7 @@ from pathlib import Path
 import click
 
 from nmc import errors
-from nmc.cli import files, models
-from nmc.cli.shared import exit_code
+from nmc.cli import files, models, shared
 
 #: Settings, exit codes and first steps, whose lines stay as they are written.
 _EPILOG = "\b\n" + Path(__file__).with_name("epilog.txt").read_text("utf-8").replace(
@@ -73,15 +72,15 @@ def _run(args: list[str] | None) -> int:
         error.show()
         return error.exit_code
     except (click.exceptions.Abort, KeyboardInterrupt):
-        click.echo("nmc: interrupted", err=True)
+        shared.tell("interrupted")
         return 130
     except errors.NMCError as error:
-        click.echo(f"nmc: {error}", err=True)
-        return exit_code(error)
+        shared.tell(error)
+        return shared.exit_code(error)
     except OSError as error:
         return _failed(error)
     except MemoryError:
-        click.echo("nmc: there is not enough memory for this.", err=True)
+        shared.tell("there is not enough memory for this.")
         return 1
     return done if isinstance(done, int) else 0
 
@@ -90,7 +89,7 @@ def _failed(error: OSError) -> int:
     """Say in one line what the system refused; what is left for stdout goes nowhere."""
     if not isinstance(error, BrokenPipeError):
         what = error.strerror or str(error) or type(error).__name__
-        click.echo(f"nmc: {error.filename}: {what}" if error.filename else f"nmc: {what}", err=True)
+        shared.tell(f"{str(error.filename)[:200]}: {what}" if error.filename else what)
     try:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (OSError, ValueError):

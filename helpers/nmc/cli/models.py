@@ -11,7 +11,8 @@ import click
 
 import nmc
 from nmc.cli import shared
-from nmc.errors import NMCError, UnknownNameError
+from nmc.data.files import written
+from nmc.errors import CacheError, NMCError, UnknownNameError
 from nmc.names import canonical_layer, canonical_metype, canonical_mtype, model_names, parse_model
 
 _PROTOCOLS = ("step", "rest", "fi", "threshold", "chirp", "bap", "epsp", "bombardment")
@@ -42,12 +43,16 @@ _more = click.option(
 )  # fmt: skip
 
 
+#: What the calls take beside settings; each is an option or argument of its own.
+_OPTIONS = ("model", "models", "protocol", "folder", "cluster", "n_workers", "trust")
+
+
 def _settings(protocol: str, step: int, mode: str, words) -> dict:
     """Settings of a protocol, those given as ``name=value`` too; JSON is taken as such."""
     found = {"mode": mode, "step": step} if protocol == "step" else {"mode": mode}
     for word in words:
         name, sign, value = word.partition("=")
-        if not sign or not name.isidentifier():
+        if not sign or not name.isidentifier() or name in _OPTIONS:
             raise click.BadParameter(f"{word!r} is not NAME=VALUE", param_hint="--set")
         try:
             found[name] = json.loads(value)
@@ -81,13 +86,15 @@ def simulate_command(model, protocol, step, mode, as_json, trace, more, trust) -
     nmc simulate ./my-cell --trust
     nmc simulate L1_HAC_cNAC187_1 --step 2 --trace trace.csv --json
     """
-    if trace and not os.access(trace.parent, os.W_OK):
-        raise click.BadParameter(f"{trace.parent} is no folder to write to.", param_hint="--trace")
+    if trace and (trace.is_dir() or not os.access(f"{trace.parent}/.", os.W_OK)):
+        why = f"{trace.parent} is no folder to write to, or {trace.name!r} no name of a file."
+        raise click.BadParameter(why, param_hint="--trace")
     call = nmc.simulate_step if protocol == "step" else nmc.simulate_rest
     table = call(model, trust=trust, **_settings(protocol, step, mode, more))
     made = {name: table.attrs[name] for name in ("origin", "invented")}
     if trace:
-        table.assign(**made).to_csv(trace, index=False)
+        with written(trace, CacheError) as draft:
+            draft.write_text(table.assign(**made).to_csv(index=False), "utf-8")
     if as_json:
         shared.show_json(table.attrs)
         return
@@ -233,8 +240,8 @@ def circuit_run_command(folder, trust) -> None:
 
     try:
         run, rank = ranks.run_folder(folder, trust=trust)
-    except NMCError as error:  # one rank's failure ends all of them
-        click.echo(f"nmc: {error}", err=True)
+    except (NMCError, OSError) as error:  # one rank's failure ends all of them
+        shared.tell(error)
         ranks.leave(shared.exit_code(error))
     if rank == 0:
         click.echo(f"{folder}: run {run.run_id}, {len(run.parts)} of {len(run.parts)} parts done")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 
 import click
@@ -16,6 +17,9 @@ source = click.option(
     help="Trees to use, in order: sample, portal, extracts, a folder, an address. "
     "Default: NMC_SOURCE, else sample.",
 )  # fmt: skip
+
+#: What moves a terminal's cursor, or its colours; and what is longer than a screen.
+_CONTROL, _LONGEST = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]"), 4_000
 
 #: The first match counts, so that the narrower classes stand first; all others give 1.
 EXIT_CODES: tuple[tuple[type[Exception], int], ...] = (
@@ -32,6 +36,12 @@ EXIT_CODES: tuple[tuple[type[Exception], int], ...] = (
 def exit_code(error: Exception) -> int:
     """Return the exit code of ``nmc`` for an error."""
     return next((code for kind, code in EXIT_CODES if isinstance(error, kind)), 1)
+
+
+def tell(what: object) -> None:
+    """Say in a line on stderr what went wrong; a name in it gives a terminal no orders."""
+    text = _CONTROL.sub(lambda found: repr(found[0])[1:-1], f"nmc: {what}")
+    click.echo(text if len(text) < _LONGEST else f"{text[:_LONGEST]}…", err=True)
 
 
 def show_json(value: object) -> None:

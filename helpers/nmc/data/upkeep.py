@@ -204,9 +204,11 @@ def import_(*origins: Path) -> Moved:
         if not origin.exists():
             raise SourceError(f"{origin} does not exist.")
         tree = FolderTree(origin if origin.is_dir() else origin.parent)
-        own = key_of_file(origin.name) if origin.is_file() else None
-        places = ((e, origin if e.key == own else tree.find(e)) for e in items().values())
-        found = [(e, p) for e, p in places if p and (origin.is_dir() or p == origin)]
+        own = key_of_file(origin.name)
+        if origin.is_dir():
+            found = [(e, p) for e in items().values() if (p := tree.find(e))]
+        else:
+            found = [(item(own), origin)] if own else []
         if not found:
             raise FormatError(f"{origin} holds no file of the registry that is known by its name.")
         for entry, path in found:
