@@ -154,6 +154,44 @@ def test_contacts_and_U_go_with_what_is_recorded(portal):
     assert found == {"amplitude_mV": 0.78, "cv": 0.85, "failures_percent": 0.82}
 
 
+def test_contacts_of_each_sender_explain_no_more(portal, at_portal):
+    """Sums over the contacts of each recorded sender in place of means: 25 of 51 as well."""
+    sheet_U, by_cv = column(portal.own_sheet, "u_mean"), implied_by_variation(portal.own_sheet)
+    by_failures = implied_by_failures(portal.own_sheet)
+    found = []
+    for row in portal.rows.itertuples():
+        contacts = contacts_of(nmc.load_package(row.model), row.pre)
+        chosen = choose_cells(contacts, 8, np.random.default_rng(0))
+        contacts = contacts[contacts["pre_cell"].isin(chosen)]
+        groups = [U.to_numpy() for _, U in contacts.groupby("pre_cell")["utilisation"]]
+        found.append(np.mean([(U.sum(), np.sqrt((U * (1 - U)).sum()) / U.sum(), (1 - U).prod())
+                              for U in groups], axis=0))  # fmt: skip
+    mean, scatter, silent = pd.DataFrame(found, portal.rows.index).to_numpy().T
+    predicted = {
+        "amplitude_mV": mean / (by_cv * sheet_U),
+        "cv": scatter / np.sqrt((1 - sheet_U) / (by_failures * sheet_U)),
+        "failures_percent": silent / (1 - sheet_U) ** by_cv,
+    }
+    told_by = 0
+    for quantity, ratio in predicted.items():
+        low, high = (portal.rows[f"ratio_{end}_{quantity}"] for end in ("low", "high"))
+        told_by += (differ(portal.rows, quantity) & ratio.between(low, high)).sum()
+    assert told_by == 25
+
+
+def test_membrane_time_constants_give_as_few_decays_as_shuffled_ones(portal, at_portal):
+    sheet = nmc.load_models().set_index("model")["membrane_time_constant_ms"].astype(float)
+    mtype = pd.Series([names.parse_model(model).mtype for model in sheet.index], sheet.index)
+    ratio = (sheet / sheet.groupby(mtype).transform("mean"))[portal.rows["model"]].to_numpy()
+    rows = portal.rows[told(portal.rows, "decay_ms")]
+    ratio = ratio[told(portal.rows, "decay_ms").to_numpy()]
+    low, high = (rows[f"ratio_{end}_decay_ms"].to_numpy() for end in ("low", "high"))
+    off, rng = differ(rows, "decay_ms").to_numpy(), np.random.default_rng(0)
+    orders = [ratio, *(rng.permutation(ratio) for _ in range(2000))]
+    counts = [(off & (low <= one) & (one <= high)).sum() for one in orders]
+    assert off.sum() == 32 and counts[0] == 5 <= np.quantile(counts[1:], 0.975)
+
+
 def test_the_sheets_conductances_go_with_no_amplitude(portal):
     some = told(portal.rows, "amplitude_mV")
     ratio = portal.rows["ratio_amplitude_mV"].astype(float)
