@@ -167,3 +167,14 @@ def test_a_page_that_cannot_be_written_is_told(objects, tmp_path):
         with pytest.raises(FigureError, match="cannot be written"):
             objects[View3D].save(place)
     assert [*tmp_path.iterdir()] == [page]
+
+
+@pytest.mark.parametrize("matrix", [np.full((12, 12), np.nan), np.full((12, 12), "0"), np.eye(11)])
+def test_what_is_no_matrix_of_numbers_is_no_connection_between_all(objects, matrix):
+    with pytest.raises(NMCError, match="no number|shape"):
+        objects[nmc.Connectome].with_adjacency(matrix, "wrong")
+
+
+def test_no_is_no_cylinder(objects):
+    with pytest.raises(NMCError, match="horizontal is True, False or None, not 'no'"):
+        objects[nmc.Connectome].subset(within_um=10, horizontal="no")

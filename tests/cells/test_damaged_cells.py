@@ -118,3 +118,16 @@ def test_what_ends_the_parser_does_not_end_this_process(small, memory_path):
         partial(read_reconstruction, model="own", known=False), accept_tree,
         [small.morphology.read_bytes()], 12, memory_path / "cell.asc",
     )  # fmt: skip
+
+
+def test_a_number_stands_for_one_mtype(small, tmp_path):
+    folder = tmp_path / "package"
+    shutil.copytree(small.folder, folder)
+    table = folder / "synapses" / "mtype_map.tsv"
+    number, mtype = next(iter(small.mtype_map.items()))
+    table.write_text(f"{table.read_text()}\n{number}\t{mtype}\n")
+    assert package_files.read_mtype_map(Files("own", folder)) == dict(small.mtype_map)
+    other = next(name for name in names.MTYPES if name != mtype)
+    table.write_text(f"{table.read_text()}{number}\t{other}\n")
+    with pytest.raises(PackageError, match=f"number {number} is {mtype} already"):
+        package_files.read_mtype_map(Files("own", folder))

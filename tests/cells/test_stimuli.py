@@ -6,6 +6,7 @@ import math
 
 import nmc
 import numpy as np
+import pandas as pd
 import pytest
 from nmc.cells.stimuli import from_plain
 from nmc.errors import FormatError, PackageError, ProtocolError, SimulationError, UnknownNameError
@@ -365,3 +366,18 @@ def test_channels_are_scaled_where_they_are_asked_to(small):
         nmc.scale_channels(small, {"Ih": 2}, section_lists="apikal")
     with pytest.raises(UnknownNameError, match="channel in .* .somatic.: 'Ih'"):
         nmc.scale_channels(small, {"Ih": 2}, section_lists=["somatic"])
+
+
+def test_a_formula_that_no_run_outlasts_fills_no_memory():
+    with pytest.raises(ProtocolError, match="Sine, its end: 1000000000.0 is not between"):
+        nmc.Sine(0, 1e9, 1, 10).points()
+    assert nmc.Sine(0, 0, 1, 10).points()[0].tolist() == [0.0]
+
+
+@pytest.mark.parametrize(
+    ("t_ms", "v_mV"), [([0, 1, 2], [0, float("nan"), 0]), ([2, 1, 0], [0, 0, 0]), ([0], [0]),
+                       ([0, 1], ["x", "y"])],
+)  # fmt: skip
+def test_what_is_no_trace_has_no_features(t_ms, v_mV):
+    with pytest.raises(FormatError, match="trace"):
+        nmc.compute_features(pd.DataFrame({"t_ms": t_ms, "v_mV": v_mV}))

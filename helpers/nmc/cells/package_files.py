@@ -287,9 +287,11 @@ def read_mtype_map(files: Files) -> dict[int, str]:
         number, _, name = line.partition("\t")
         place = f"{file}: {line[:60]!r}"
         try:
-            found[_count(files, place, number)] = names.canonical_mtype(name.strip())
+            key, mtype = _count(files, place, number), names.canonical_mtype(name.strip())
         except UnknownNameError as error:
             raise PackageError(f"{files.name}: {place}: {error}") from error
+        if found.setdefault(key, mtype) != mtype:
+            raise PackageError(f"{files.name}: {place}: number {key} is {found[key]} already.")
     return found
 
 

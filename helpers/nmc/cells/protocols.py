@@ -28,6 +28,7 @@ from nmc.cells.settings import (
 )
 from nmc.cells.stimuli import Current, Step, Stimulus, SynapseTrain
 from nmc.errors import FormatError, ProtocolError, UnknownNameError
+from nmc.numbers import as_numbers
 
 #: The packages' step protocol: holding current all along, a step from 700 to 2700 ms.
 STEP_START_MS, STEP_MS, STEP_TOTAL_MS = 700.0, 2000.0, 3000.0
@@ -287,7 +288,8 @@ def compute_features(
     Raises
     ------
     FormatError
-        The table is no trace: it lacks ``t_ms`` or ``v_mV``, or has no rows.
+        The table is no trace: it lacks ``t_ms`` or ``v_mV``, has no rows, times that do not
+        ascend, or a value that is no finite number.
     UnknownNameError
         eFEL has no such feature.
     """
@@ -296,8 +298,10 @@ def compute_features(
             "Features are computed from a trace with the columns t_ms and v_mV; this table has "
             f"{len(trace)} rows and the columns {', '.join(map(str, trace.columns))[:80]}."
         )
-    start = trace.attrs.get("stim_start_ms", float(trace["t_ms"].iloc[0]))
-    end = trace.attrs.get("stim_end_ms", float(trace["t_ms"].iloc[-1]))
+    t, _ = (as_numbers(trace[c].to_numpy(), where=f"{c} of the trace") for c in ("t_ms", "v_mV"))
+    start, end = (trace.attrs.get(f"stim_{k}_ms", t[i]) for k, i in (("start", 0), ("end", -1)))
+    if not start < end or (np.diff(t) < 0).any():
+        raise FormatError("The times of a trace ascend, and a stimulus in it ends after it began.")
     names = list(dict.fromkeys(features.values()))
     found = efel_values(trace, names, start, end, threshold_mV)
     values = {column: _mean(found[name]) for column, name in features.items()}

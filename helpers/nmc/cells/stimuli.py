@@ -400,7 +400,8 @@ def _are_numbers(values: Any) -> bool:
 
 
 def _grid(stimulus: Any) -> np.ndarray:
-    """Times from the stimulus's start to its end, ms."""
+    """Times from the stimulus's start to its end, ms, which no run outlasts."""
+    check_bounds("tstop_ms", max(stimulus.duration_ms, 1), f"{type(stimulus).__name__}, its end")
     return np.arange(round(stimulus.duration_ms / _EVERY_MS) + 1) * _EVERY_MS
 
 

@@ -29,7 +29,10 @@ _verify = click.option(
     help="Run N recorded rows of each kind again; if all are the same, stamp the rows.",
 )  # fmt: skip
 _trust = click.option("--trust", is_flag=True, help="Run the code of packages that are not known.")
-_packages = click.option("--source", help="Where the packages come from; NMC_SOURCE unless given.")
+_packages = click.option(
+    "--source", help="Where the packages come from; NMC_SOURCE unless given.", expose_value=False,
+    callback=lambda _, __, source: source and os.environ.update(NMC_SOURCE=source),
+)  # fmt: skip
 
 
 def _protocol(*names_of_protocols: str):
@@ -59,11 +62,6 @@ def _settings(protocol: str, step: int, mode: str, words) -> dict:
         except ValueError:
             found[name] = value
     return found
-
-
-def _use(source: str | None) -> None:
-    if source:
-        os.environ["NMC_SOURCE"] = source  # this process and its workers
 
 
 @click.command("simulate")
@@ -172,7 +170,7 @@ def _name_failures(rows, column: str) -> None:
 @click.option("--only", type=click.Choice(["rest", "threshold", "step"]), help="One protocol.")
 @click.option("--keep", is_flag=True, help="Update the recorded rows that come with the package.")
 @_verify
-def scoreboard_command(models, source, workers, only, keep, verify) -> None:
+def scoreboard_command(models, workers, only, keep, verify) -> None:
     """Compare MODELS with their fact sheets.
 
     At rest, and by their counts of spikes; all models of the source by default. Started again it
@@ -183,7 +181,6 @@ def scoreboard_command(models, source, workers, only, keep, verify) -> None:
     """
     from nmc import scoreboard
 
-    _use(source)
     if verify:
         click.echo(f"{scoreboard.verify(verify)} rows stamped")
         return
@@ -201,7 +198,7 @@ def scoreboard_command(models, source, workers, only, keep, verify) -> None:
 @click.command("scoreboard-pathways")
 @_packages
 @_verify
-def pathways_command(source, verify) -> None:
+def pathways_command(verify) -> None:
     """Record pathways and compare them with their sheets.
 
     Takes about an hour on one core; started again it records only what is missing or stale.
@@ -211,7 +208,6 @@ def pathways_command(source, verify) -> None:
     """
     from nmc.circuit import scores
 
-    _use(source)
     if verify:
         click.echo(f"{scores.verify(verify)} rows stamped")
         return
@@ -292,7 +288,7 @@ def sheets_command(as_json: bool) -> None:
 @click.option("--slow", is_flag=True, help="Also what simulates for minutes.")
 @click.option("--keep", is_flag=True, help="All of it, and record what the portal's files gave.")
 @shared.as_json
-def checks_command(classes, source, slow, keep, as_json) -> None:
+def checks_command(classes, slow, keep, as_json) -> None:
     """Compare printed numbers with the source's files.
 
     One line a class of numbers: how many were compared, how many agree, and why the others do
@@ -304,7 +300,6 @@ def checks_command(classes, source, slow, keep, as_json) -> None:
     """
     from nmc import checks
 
-    _use(source)
     table = checks.check_numbers(classes or None, slow=slow or keep)
     if keep:
         click.echo(f"{checks.keep(table)} classes recorded", err=True)

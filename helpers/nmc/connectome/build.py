@@ -23,7 +23,15 @@ from scipy import sparse
 from nmc import names
 from nmc.child import run_child
 from nmc.connectome.export import library
-from nmc.connectome.graph import COUNTS, POSITION, Connectome, Coverage, canonical, weighted
+from nmc.connectome.graph import (
+    COUNTS,
+    POSITION,
+    Connectome,
+    Coverage,
+    canonical,
+    check_matrix,
+    weighted,
+)  # fmt: skip
 from nmc.data.files import given_path
 from nmc.errors import ConnectomeError, FormatError, MissingFileError, UnknownNameError
 from nmc.numbers import as_counts, as_numbers
@@ -84,15 +92,8 @@ def make_connectome(
     >>> nmc.compute_degrees(ring)["degree"].tolist()
     [2, 2, 2]
     """
-    if not (sparse.issparse(adjacency) or isinstance(adjacency, np.ndarray)):
-        raise ConnectomeError(
-            f"A {type(adjacency).__name__} is no adjacency; give a matrix, sparse or not."
-        )
-    shape, dtype = adjacency.shape, adjacency.dtype
-    if len(shape) != 2 or shape[0] != shape[1]:
-        raise ConnectomeError(f"The adjacency has shape {shape}; it must be square.")
-    if dtype.kind not in "biuf" or (dtype.kind == "f" and np.isnan(adjacency.sum(dtype=float))):
-        raise ConnectomeError(f"The adjacency holds what is no number ({dtype}).")
+    check_matrix(adjacency)
+    shape = adjacency.shape
     given = {"mtype": types, "layer": layers, "excitatory": excitatory} | {
         str(name): values for name, values in ({} if columns is None else columns).items()
     }

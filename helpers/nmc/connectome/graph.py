@@ -12,7 +12,7 @@ from scipy import sparse
 from nmc import names
 from nmc.connectome.arrays import chosen_neurons, finite
 from nmc.errors import ConnectomeError, UnknownNameError, explained
-from nmc.numbers import as_number, as_numbers
+from nmc.numbers import as_number, as_numbers, shown
 
 POSITION = ("x_um", "y_um", "z_um")
 _TYPES = ("mtype", "layer", "excitatory")
@@ -208,11 +208,7 @@ class Connectome:
         name : str
             Name of the new connectome.
         """
-        dense = isinstance(adjacency, np.ndarray) and adjacency.ndim == 2
-        if not (sparse.issparse(adjacency) or dense):
-            raise ConnectomeError(
-                f"A {type(adjacency).__name__} is no adjacency; give a matrix, sparse or not."
-            )
+        check_matrix(adjacency)
         graph = canonical(adjacency)
         return replace(self, adjacency=graph, name=name, instance="", weights=None)
 
@@ -311,8 +307,9 @@ class Connectome:
         ConnectomeError
             For a condition of another kind, or a point without a distance.
         """
-        if not (excitatory is None or isinstance(excitatory, bool | np.bool_)):
-            raise ConnectomeError(f"excitatory is True, False or None, not {excitatory!r}.")
+        for flag, given in {"excitatory": excitatory, "horizontal": horizontal}.items():
+            if not (given is None or isinstance(given, bool | np.bool_)):
+                raise ConnectomeError(f"{flag} is True, False or None, not {shown(given)}.")
         if within_um is None and (of is not None or horizontal):
             raise ConnectomeError("A point needs a distance from it: give within_um too.")
         keep = np.ones(self.n_neurons, bool)
@@ -325,8 +322,8 @@ class Connectome:
                 continue
             some = isinstance(wanted, Iterable) and not isinstance(wanted, str)
             present = set(self.neurons[column].astype(str))
-            given = map(str, wanted if some else [wanted])
-            each = [w if w in present or self.coverage.own else spelled(w) for w in given]
+            words = map(str, wanted if some else [wanted])
+            each = [w if w in present or self.coverage.own else spelled(w) for w in words]
             for one in each:
                 if one not in present:
                     raise UnknownNameError.of(f"{column} in {self.name},", one, present)
@@ -353,6 +350,19 @@ class Connectome:
         if of.shape != (3,) or not np.isfinite(of).all():
             raise ConnectomeError("The point is three finite numbers of µm: of=(x, y, z).")
         return np.sqrt(((xyz[:, axes] - of[axes]) ** 2).sum(axis=1))
+
+
+def check_matrix(adjacency: sparse.sparray | np.ndarray) -> None:
+    """Refuse what is no square matrix of numbers."""
+    if not (sparse.issparse(adjacency) or isinstance(adjacency, np.ndarray)):
+        raise ConnectomeError(
+            f"A {type(adjacency).__name__} is no adjacency; give a matrix, sparse or not."
+        )
+    shape, dtype = adjacency.shape, adjacency.dtype
+    if len(shape) != 2 or shape[0] != shape[1]:
+        raise ConnectomeError(f"The adjacency has shape {shape}; it must be square.")
+    if dtype.kind not in "biuf" or (dtype.kind == "f" and np.isnan(adjacency.sum(dtype=float))):
+        raise ConnectomeError(f"The adjacency holds what is no number ({dtype}).")
 
 
 def canonical(adjacency: sparse.sparray) -> sparse.csr_array:
