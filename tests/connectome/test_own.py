@@ -183,6 +183,7 @@ def test_edges_by_names_and_neurons_without_connections():
          "that of another neuron"),
         (lambda: from_edges(pd.DataFrame({"pre": [0], "post": [0]}),
                             pd.DataFrame({"gid": [7]}), id="gdi"), "no column 'gdi'"),
+        (lambda: from_edges(pd.DataFrame({"a": [1]}), pre="a", post="a"), "has two ends"),
         (lambda: from_edges(pd.DataFrame({"pre;post": ["0;1"]})), "separator"),
         (lambda: make_connectome(np.zeros((1, 1)), positions=[["a", 0, 0]]), "'a' is not a num"),
         (lambda: from_networkx(nx.path_graph(3)), "no direction"),

@@ -153,6 +153,8 @@ def from_edges(
                 f"The connections have no column {column!r}; they have {known}. Say which by "
                 "pre=, post=, weight=; if header or separator differ, use pandas.read_csv first."
             )
+    if pre == post:
+        raise ConnectomeError(f"pre and post both name {pre!r}: a connection has two ends.")
     ends = edges[pre], edges[post]
     if neurons is None:
         table = pd.DataFrame({id: pd.factorize(pd.concat(ends, ignore_index=True), sort=True)[1]})
