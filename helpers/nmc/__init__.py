@@ -7,7 +7,6 @@ is first used, so that ``import nmc`` is quick and starts nothing.
 from __future__ import annotations
 
 import ast
-from functools import cache
 from importlib import import_module
 from pathlib import Path
 from types import FunctionType
@@ -25,18 +24,16 @@ _PUBLIC = {
 
 __all__ = sorted(_PUBLIC)
 
-_explained = cache(explained)  # a call is the same object each time
-
 
 def __getattr__(name: str):
     if name not in _PUBLIC:
         raise AttributeError(f"module 'nmc' has no attribute {name!r}")
     found = getattr(import_module(_PUBLIC[name]), name)
-    if not isinstance(found, FunctionType):  # a class checks what it is made of itself
-        return found
-    call = _explained(found)
-    call.__module__, call.__qualname__ = __name__, name  # where another process finds it
-    return call
+    if isinstance(found, FunctionType):  # a class checks what it is made of itself
+        found = explained(found)
+        found.__module__, found.__qualname__ = __name__, name  # where another process finds it
+    globals()[name] = found
+    return found
 
 
 def __dir__() -> list[str]:
