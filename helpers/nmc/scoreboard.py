@@ -28,9 +28,9 @@ from nmc.errors import MissingFileError
 from nmc.factsheets.models import load_models
 from nmc.published import verdict
 
-#: Measured column → its name, and how far it may lie: absolute in mV, and relative.  They follow
-#: from what is printed, three digits after the point of a potential and five digits of the others,
-#: with room for the rounding of the sums that eFEL takes means of.
+#: Measured column → its name, and how far it may lie: absolute in mV, and relative.  A potential is
+#: printed to three digits after the point, and its last may be one off; of the five digits of the
+#: others the last two may.
 TOLERANCES = {
     "resting_membrane_potential_mV": ("resting potential", 0.001, 0.0),
     "input_resistance_MOhm": ("input resistance", 0.0, 0.0005),
