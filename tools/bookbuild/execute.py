@@ -38,7 +38,7 @@ HEAVY_SVG_BYTES = 240_000
 THUMBNAIL = (480, 300)
 #: Seconds a single cell may take, and between two looks at a chapter's processes.
 CELL_TIMEOUT, PERIOD = 900, 0.25
-#: A kernel that finds its port taken by now dies before the first cell: it is started so often.
+#: How often a chapter is tried whose kernel dies before its first cell: its port may be taken.
 STARTS, NEVER_STARTED = 3, "Kernel died before replying to kernel_info"
 #: States of the package, the lock and the source whose outputs are kept: going back is free.
 KEPT = 6
