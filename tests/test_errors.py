@@ -188,3 +188,18 @@ def test_a_call_does_not_blame_what_it_takes():
             draw(*given) if isinstance(given, tuple) else draw(given)
     with pytest.raises(TypeError, match="missing 1 required"):
         draw()
+
+
+@pytest.mark.parametrize("cause", [MemoryError(), PermissionError(13, "denied"), ImportError("x")])
+def test_a_fault_of_the_machine_is_not_laid_on_an_argument(cause):
+    @explained
+    def read(numbers: list):
+        raise cause
+
+    with pytest.raises(type(cause)):
+        read((1, 2))
+
+
+def test_every_public_name_is_listed_once():
+    assert callable(nmc.load_layers)  # a name that is used stands in the package from then on
+    assert len(dir(nmc)) == len(set(dir(nmc))) and set(nmc.__all__) < set(dir(nmc))

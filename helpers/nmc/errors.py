@@ -146,6 +146,10 @@ class ConnectomeError(NMCError, ValueError):
     """What a connectome, or something asked of one, cannot be; names the value and the way out."""
 
 
+class FigureError(NMCError, ValueError):
+    """What cannot be drawn or shown as asked; names the number and the way out."""
+
+
 @contextmanager
 def optional(what: str, how: str) -> Iterator[None]:
     """Say how to get a library that the block imports, where it is not installed."""
@@ -155,14 +159,17 @@ def optional(what: str, how: str) -> Iterator[None]:
         raise MissingLibraryError(f"{what}: pip install {how}.") from error
 
 
-class FigureError(NMCError, ValueError):
-    """What cannot be drawn or shown as asked; names the number and the way out."""
+#: What no argument's kind brings about: files and addresses are named in these already.
+_ELSEWHERE = (
+    MissingFileError, DownloadError, PermissionError, ConnectionError, ImportError, MemoryError,
+)  # fmt: skip
 
 
 def explained(call: _Explained) -> _Explained:
     """Let a call that fails inside say which argument is of another kind than it takes.
 
-    Of a class all public methods do.  A fault inside that no argument explains stays what it is.
+    Of a class all public methods do.  A fault inside that no argument explains, or whose cause lies
+    elsewhere (a file, the network, the machine), stays what it is.
     """
     if isinstance(call, type):
         for name, method in list(vars(call).items()):
@@ -174,6 +181,8 @@ def explained(call: _Explained) -> _Explained:
     def answered(*args, **options):
         try:
             return call(*args, **options)
+        except _ELSEWHERE:
+            raise
         except Exception as error:
             if isinstance(error, NMCError) and "\n" not in str(error):
                 raise

@@ -6,7 +6,7 @@ import hashlib
 import threading
 import time
 from collections import Counter
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import unquote
@@ -41,6 +41,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *args):
         pass
+
+    def handle(self):
+        """Serve until the client goes, which may be in the middle of an answer."""
+        with suppress(BrokenPipeError, ConnectionResetError):
+            super().handle()
 
     def do_HEAD(self):
         path = unquote(self.path).lstrip("/")
@@ -127,34 +132,31 @@ class _Handler(BaseHTTPRequestHandler):
         self._body(part, fault)
 
     def _body(self, part: bytes, fault: str) -> None:
-        try:
-            if fault in ("cut", "no length, cut"):
-                self.wfile.write(part[: len(part) // 2])
-                self.close_connection = True
-            elif fault == "stall":
-                self.wfile.write(part[: len(part) // 2])
-                self.wfile.flush()
-                self.site.stop.wait(20)
-                self.close_connection = True
-            elif fault == "trickle":
-                for byte in part:
-                    self.wfile.write(bytes([byte]))
-                    self.wfile.flush()
-                    if self.site.stop.wait(0.05):
-                        break
-                self.close_connection = True
-            elif fault == "endless":
-                while not self.site.stop.is_set():
-                    self.wfile.write(b"x" * 65536)
-            elif fault == "slow":
-                for at in range(0, len(part), 4096):
-                    self.wfile.write(part[at : at + 4096])
-                    self.wfile.flush()
-                    time.sleep(0.002)
-            else:
-                self.wfile.write(part)
-        except (BrokenPipeError, ConnectionResetError):
+        if fault in ("cut", "no length, cut"):
+            self.wfile.write(part[: len(part) // 2])
             self.close_connection = True
+        elif fault == "stall":
+            self.wfile.write(part[: len(part) // 2])
+            self.wfile.flush()
+            self.site.stop.wait(20)
+            self.close_connection = True
+        elif fault == "trickle":
+            for byte in part:
+                self.wfile.write(bytes([byte]))
+                self.wfile.flush()
+                if self.site.stop.wait(0.05):
+                    break
+            self.close_connection = True
+        elif fault == "endless":
+            while not self.site.stop.is_set():
+                self.wfile.write(b"x" * 65536)
+        elif fault == "slow":
+            for at in range(0, len(part), 4096):
+                self.wfile.write(part[at : at + 4096])
+                self.wfile.flush()
+                time.sleep(0.002)
+        else:
+            self.wfile.write(part)
 
     def _status(self, status: int, body: bytes = b"", send: bool = True) -> None:
         self.send_response(status)
