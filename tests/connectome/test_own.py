@@ -4,6 +4,7 @@ import inspect
 import json
 import warnings
 
+import h5py
 import matplotlib.pyplot as plt
 import networkx as nx
 import nmc
@@ -184,6 +185,10 @@ def test_edges_by_names_and_neurons_without_connections():
         (lambda: from_edges(pd.DataFrame({"pre": [0], "post": [0]}),
                             pd.DataFrame({"gid": [7]}), id="gdi"), "no column 'gdi'"),
         (lambda: from_edges(pd.DataFrame({"a": [1]}), pre="a", post="a"), "has two ends"),
+        (lambda: from_edges(pd.DataFrame({"pre": [[0]], "post": [1]})),
+         r"by a text or a number, not by the list \[0\] of the column 'pre'"),
+        (lambda: from_edges(pd.DataFrame({"pre": [0], "post": [0]}),
+                            pd.DataFrame({"id": [{0}]})), "not by the set"),
         (lambda: from_edges(pd.DataFrame({"pre;post": ["0;1"]})), "separator"),
         (lambda: make_connectome(np.zeros((1, 1)), positions=[["a", 0, 0]]), "'a' is not a num"),
         (lambda: from_networkx(nx.path_graph(3)), "no direction"),
@@ -229,6 +234,43 @@ def test_parquet_keeps_dates(tmp_path):
     assert found.dtype == days.dtype and found.equals(days)
 
 
+def test_sonata_tells_an_empty_text_from_none_and_keeps_kinds_of_numbers(tmp_path):
+    pytest.importorskip("libsonata")
+    columns = {
+        "note": ["", None, "x?"],
+        "small": np.array([1, -2, 3], np.int8),
+        "some": pd.array([1, None, 3], dtype="Int8"),
+        "sure": pd.array([True, None, False], dtype="boolean"),
+        "half": np.array([0.5, np.nan, 2], np.float32),
+    }
+    connectome = make_connectome(np.zeros((3, 3)), positions=np.ones((3, 3)), columns=columns)
+    config = to_sonata(connectome, tmp_path)
+    again = from_sonata(config)
+    same(connectome, again)
+    kinds = ["small", "some", "sure", "half"]
+    assert again.neurons[kinds].dtypes.tolist() == connectome.neurons[kinds].dtypes.tolist()
+    with h5py.File(tmp_path / "nodes.h5", "a") as file:
+        file["nodes/nmc/0/small"].attrs["nmc_dtype"] = "rocket"
+    with pytest.raises(FormatError, match="circuit_config.json: .* of its nodes is damaged"):
+        from_sonata(config)
+
+
+def test_ids_with_zeros_in_front_are_those_of_other_neurons(tmp_path):
+    edges, cells = tmp_path / "edges.csv", tmp_path / "cells.csv"
+    edges.write_text("pre,post\n01,1\n1,2\n")
+    alone = from_edges(edges)
+    assert alone.neurons["id"].tolist() == ["01", "1", "2"] and alone.n_connections == 2
+    cells.write_text("id,type\n01,p\n1,i\n2,i\n")
+    both = from_edges(edges, cells)
+    assert both.neurons["id"].tolist() == ["01", "1", "2"]
+    assert both.adjacency.toarray().tolist() == [[0, 1, 0], [0, 0, 1], [0, 0, 0]]
+    cells.write_text("id,type\n1,p\n2,i\n")
+    with pytest.raises(ConnectomeError, match="names neuron 01, which is not in the table"):
+        from_edges(edges, cells)
+    edges.write_text("pre,post\n1,0\n")
+    assert from_edges(edges).neurons["id"].tolist() == [0, 1]
+
+
 @pytest.mark.parametrize("kind", ["coo", "csr", "csc", "lil", "dok", "bsr", "dia"])
 @pytest.mark.parametrize("dtype", [bool, np.uint8, np.int64, np.float32])
 def test_every_sparse_matrix_is_an_adjacency(kind, dtype):
@@ -243,7 +285,8 @@ def test_a_place_listed_twice_adds_up_beyond_its_dtype():
     twice = sparse.coo_array((np.array([128, 128], np.uint8), ([0, 0], [1, 1])), shape=(2, 2))
     assert make_connectome(twice).n_connections == 1
     assert make_connectome(twice, weights=True).weights.tolist() == [256]
-    assert make_connectome(np.zeros((2, 2))).with_adjacency(twice, "twice").n_connections == 1
+    again = make_connectome(np.zeros((2, 2))).with_adjacency(twice, "twice")
+    assert again.n_connections == 1 and twice.nnz == 2
     half = np.array([[0, 1.5], [0, 0]], np.float16)
     assert make_connectome(half, weights=True).weights.tolist() == [1.5]
 

@@ -68,10 +68,11 @@ class CircuitPlan:
     settings: Mapping
     skipped: tuple[tuple[str, str], ...] = ()
 
-    @cached_property
+    @property
     def contacts(self) -> pd.DataFrame:
         """One row a contact, those of the connections by sender, then the background's.
 
+        Made anew at each use: of a whole m-type it takes 100 MB, and runs keep their plans.
         ``link`` numbers connections and Poisson sources together; ``pre`` (-1 for a source),
         ``post``, ``model``, ``synapse`` and its row in `synapses`, but with the connection's delay
         and its gain in the weight.

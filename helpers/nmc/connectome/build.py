@@ -23,18 +23,10 @@ from scipy import sparse
 from nmc import names
 from nmc.child import run_child
 from nmc.connectome.export import library
-from nmc.connectome.graph import (
-    COUNTS,
-    POSITION,
-    Connectome,
-    Coverage,
-    canonical,
-    check_matrix,
-    weighted,
-)  # fmt: skip
+from nmc.connectome.graph import COUNTS, POSITION, Connectome, Coverage, canonical, weighted
 from nmc.data.files import given_path
 from nmc.errors import ConnectomeError, FormatError, MissingFileError, UnknownNameError
-from nmc.numbers import as_counts, as_numbers
+from nmc.numbers import as_counts, as_numbers, shown
 
 if TYPE_CHECKING:
     import networkx
@@ -92,27 +84,26 @@ def make_connectome(
     >>> nmc.compute_degrees(ring)["degree"].tolist()
     [2, 2, 2]
     """
-    check_matrix(adjacency)
-    shape = adjacency.shape
+    graph, values = weighted(adjacency) if weights else (canonical(adjacency), None)
+    n = graph.shape[0]
     given = {"mtype": types, "layer": layers, "excitatory": excitatory} | {
         str(name): values for name, values in ({} if columns is None else columns).items()
     }
     if positions is not None:
         places = np.asarray(positions, object)
-        if places.shape != (shape[0], 3):
-            raise ConnectomeError(f"Positions have shape {places.shape}, not ({shape[0]}, 3).")
+        if places.shape != (n, 3):
+            raise ConnectomeError(f"Positions have shape {places.shape}, not ({n}, 3).")
         given |= dict(zip(POSITION, places.T.tolist(), strict=True))
-    neurons = _neuron_table(shape[0], {k: v for k, v in given.items() if v is not None})
-    # A matrix may list a place twice: added up as bool or float, which cannot overflow.
-    graph = sparse.csr_array(adjacency.astype(float if weights else bool))
+    neurons = _neuron_table(n, {k: v for k, v in given.items() if v is not None})
     n_self = int(np.count_nonzero(graph.diagonal()))
     if n_self:
-        pre = np.repeat(np.arange(shape[0], dtype=np.int32), np.diff(graph.indptr))
-        graph.data[graph.indices == pre] = 0
+        others = graph.indices != np.repeat(np.arange(n, dtype=np.int32), np.diff(graph.indptr))
+        graph.data &= others
+        graph.eliminate_zeros()
+        values = None if values is None else values[others]
     present = neurons["mtype"].cat.categories[np.unique(neurons["mtype"].cat.codes)]
     coverage = Coverage(tuple(present), self_connections=n_self)
-    kept, values = weighted(graph) if weights else (canonical(graph), None)
-    return Connectome(neurons, kept, coverage, name, "made by the reader", weights=values)
+    return Connectome(neurons, graph, coverage, name, "made by the reader", weights=values)
 
 
 def from_edges(
@@ -145,7 +136,7 @@ def from_edges(
         What to call it in a figure; default the file's name.
     """
     name = name or (Path(edges).stem if isinstance(edges, str | Path) else "connectome")
-    edges = _table(edges)
+    edges = _table(edges, pre, post)
     for column in (pre, post) if weight is None else (pre, post, weight):
         if column not in edges:
             known = ", ".join(map(str, edges.columns))
@@ -155,16 +146,16 @@ def from_edges(
             )
     if pre == post:
         raise ConnectomeError(f"pre and post both name {pre!r}: a connection has two ends.")
-    ends = edges[pre], edges[post]
+    ends = _ids(edges[pre]), _ids(edges[post])
     if neurons is None:
         table = pd.DataFrame({id: pd.factorize(pd.concat(ends, ignore_index=True), sort=True)[1]})
     else:
-        table = _table(neurons).reset_index(drop=True)
+        table = _table(neurons, id).reset_index(drop=True)
         if id not in (*table, "id"):
             raise ConnectomeError(
                 f"The neurons have no column {id!r}; they have {', '.join(map(str, table))}."
             )
-    known = pd.Index(table[id]) if id in table else pd.RangeIndex(len(table))
+    known = pd.Index(_ids(table[id])) if id in table else pd.RangeIndex(len(table))
     if not known.is_unique or known.hasnans:
         raise ConnectomeError(f"A neuron's {id!r} is missing or that of another neuron, too.")
     rows = [known.get_indexer(end) for end in ends]
@@ -175,6 +166,17 @@ def from_edges(
             )
     values = None if weight is None else edges[weight].to_numpy()
     return _from_table(table, *rows, name, values)
+
+
+def _ids(column: pd.Series) -> pd.Series:
+    """Return what neurons are known by, texts or numbers."""
+    if column.dtype == object:
+        for value in column[~column.map(pd.api.types.is_hashable)]:
+            raise ConnectomeError(
+                f"A neuron is known by a text or a number, not by the {type(value).__name__} "
+                f"{shown(value)} of the column {column.name!r}."
+            )
+    return column
 
 
 def from_networkx(graph: networkx.DiGraph, *, name: str = "") -> Connectome:
@@ -288,7 +290,13 @@ def from_sonata(config: str | Path, population: str | None = None) -> Connectome
         {name: arrays[f"column {i}"] for i, name in enumerate(meta["columns"])},
         index=range(meta["nodes"]),
     )
-    found = _from_table(table.replace("", None), *ends[:2], meta["population"], ends[2])
+    try:
+        table = table.astype(meta["dtype"])
+    except (TypeError, ValueError) as error:
+        raise FormatError(f"{path.name}: what it says of its nodes is damaged: {error}.") from error
+    for name, label in meta["unknown"].items():
+        table[name] = table[name].where(table[name] != label, None)
+    found = _from_table(table, *ends[:2], meta["population"], ends[2])
     return found if (found.weights > 1).any() else replace(found, weights=None)
 
 
@@ -299,15 +307,21 @@ def _existing(path: str | Path) -> Path:
     return path
 
 
-def _table(what: pd.DataFrame | str | Path) -> pd.DataFrame:
-    """Return a table, read from a CSV or Parquet file if it is a path."""
+def _table(what: pd.DataFrame | str | Path, *ids: str) -> pd.DataFrame:
+    """Return a table, read from a CSV or Parquet file if it is a path.
+
+    In a CSV file 01 and 1 are different `ids`: where one begins with 0 they all stay texts.
+    """
     if isinstance(what, pd.DataFrame):
         return what
     path = _existing(what)
     try:
         if path.suffix in (".parquet", ".pq"):
             return pd.read_parquet(path)
-        return pd.read_csv(path, sep="\t" if ".tsv" in path.suffixes else ",")
+        how = {"sep": "\t" if ".tsv" in path.suffixes else ","}
+        texts = pd.read_csv(path, usecols=lambda name: name in ids, dtype=str, **how)
+        padded = any(texts[name].str.match(r"\s*[+-]?0\d").any() for name in texts)
+        return pd.read_csv(path, dtype=dict.fromkeys(ids, str) if padded else None, **how)
     except Exception as error:  # of whatever kind: only pandas and pyarrow are at work
         said = str(error).strip().splitlines() or [type(error).__name__]
         raise FormatError(f"{path.name} cannot be read as a table: {said[0]}.") from error

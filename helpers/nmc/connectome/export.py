@@ -222,17 +222,22 @@ def _write_nodes(path: Path, connectome: Connectome, population: str) -> None:
         signs = neurons["excitatory"].astype("boolean").map({True: "EXC", False: "INH"})
         own = neurons.drop(columns=["excitatory", *POSITION])
         for name, column in (own.assign(synapse_class=signs.fillna("unknown"))).items():
-            if pd.api.types.is_bool_dtype(column.dtype) and not column.hasnans:
-                inside[name] = column.to_numpy(np.uint8)
-                inside[name].attrs["nmc_dtype"] = "bool"
-            elif pd.api.types.is_numeric_dtype(column.dtype):
-                missing = column.isna().any()
-                inside[name] = column.to_numpy(float, na_value=np.nan) if missing else column
+            if pd.api.types.is_numeric_dtype(column.dtype):  # a bool is a number
+                kind = (
+                    float if column.hasnans else getattr(column.dtype, "numpy_dtype", column.dtype)
+                )
+                kind = np.uint8 if pd.api.types.is_bool_dtype(kind) else kind
+                inside[name] = column.astype(kind).to_numpy()
+                inside[name].attrs["nmc_dtype"] = str(column.dtype)
             else:
-                column = column.map(str, na_action="ignore").astype("category")
-                labels = [*column.cat.categories, *[""] * column.hasnans]  # "": unknown
-                inside[name] = (column.cat.codes.to_numpy(int) % len(labels)).astype(np.uint32)
-                inside.create_dataset(f"@library/{name}", data=labels, dtype=h5py.string_dtype())
+                texts = column.astype(object).map(str, na_action="ignore")
+                taken = (texts == "").any()
+                unknown = max(texts.dropna(), key=len) + "?" if taken else ""
+                codes, labels = texts.fillna(unknown).factorize()
+                inside[name] = codes.astype(np.uint32)
+                inside[name].attrs["nmc_unknown"] = unknown
+                string = h5py.string_dtype()
+                inside.create_dataset(f"@library/{name}", data=list(labels), dtype=string)
 
 
 def _write_edges(path: Path, connectome: Connectome, nodes: str, edges: str) -> None:

@@ -208,7 +208,6 @@ class Connectome:
         name : str
             Name of the new connectome.
         """
-        check_matrix(adjacency)
         graph = canonical(adjacency)
         return replace(self, adjacency=graph, name=name, instance="", weights=None)
 
@@ -352,34 +351,41 @@ class Connectome:
         return np.sqrt(((xyz[:, axes] - of[axes]) ** 2).sum(axis=1))
 
 
-def check_matrix(adjacency: sparse.sparray | np.ndarray) -> None:
-    """Refuse what is no square matrix of numbers."""
-    if not (sparse.issparse(adjacency) or isinstance(adjacency, np.ndarray)):
+def canonical(matrix: sparse.sparray | np.ndarray) -> sparse.csr_array:
+    """Return what is not 0 in a square matrix as bool CSR of its own, indices sorted int32."""
+    _check_matrix(matrix)
+    csr = sparse.csr_array(matrix.astype(bool))  # a copy: the caller's stays as it is
+    _must_fit(csr.nnz, "connections")
+    csr.sum_duplicates()
+    csr.eliminate_zeros()
+    csr.indices = csr.indices.astype(np.int32, copy=False)
+    csr.indptr = csr.indptr.astype(np.int32, copy=False)
+    return csr
+
+
+def weighted(matrix: sparse.sparray | np.ndarray) -> tuple[sparse.csr_array, np.ndarray]:
+    """Return the `canonical` structure of weights, and its values; those of one place add up."""
+    _check_matrix(matrix)
+    csr = sparse.csr_array(matrix.astype(float))
+    csr.sum_duplicates()
+    csr.eliminate_zeros()
+    if not np.isfinite(csr.data).all():
+        raise ConnectomeError("A weight is no finite number; give every connection one.")
+    return canonical(csr), _whole(csr.data)
+
+
+def _check_matrix(matrix: sparse.sparray | np.ndarray) -> None:
+    """Refuse what is no square matrix of numbers, or too large, before a row of each is made."""
+    if not (sparse.issparse(matrix) or isinstance(matrix, np.ndarray)):
         raise ConnectomeError(
-            f"A {type(adjacency).__name__} is no adjacency; give a matrix, sparse or not."
+            f"A {type(matrix).__name__} is no adjacency; give a matrix, sparse or not."
         )
-    shape, dtype = adjacency.shape, adjacency.dtype
+    shape, dtype = matrix.shape, matrix.dtype
+    _must_fit(max(shape, default=0), "neurons")
     if len(shape) != 2 or shape[0] != shape[1]:
         raise ConnectomeError(f"The adjacency has shape {shape}; it must be square.")
-    if dtype.kind not in "biuf" or (dtype.kind == "f" and np.isnan(adjacency.sum(dtype=float))):
+    if dtype.kind not in "biuf" or (dtype.kind == "f" and np.isnan(matrix.sum(dtype=float))):
         raise ConnectomeError(f"The adjacency holds what is no number ({dtype}).")
-
-
-def canonical(adjacency: sparse.sparray) -> sparse.csr_array:
-    """Return a square 0/1 matrix as bool CSR with sorted int32 indices and no stored zero."""
-    _must_fit(max(adjacency.shape), "neurons")  # before a row of each is made
-    csr = sparse.csr_array(adjacency.astype(bool, copy=False))
-    _must_fit(csr.nnz, "connections")
-    if not csr.data.all():
-        csr = csr.copy()
-        csr.eliminate_zeros()
-    csr.sum_duplicates()
-    csr.sort_indices()
-    if csr.indices.dtype != np.int32 or csr.indptr.dtype != np.int32:
-        csr = sparse.csr_array(
-            (csr.data, csr.indices.astype(np.int32), csr.indptr.astype(np.int32)), csr.shape
-        )
-    return csr
 
 
 def _must_fit(number: int, what: str) -> None:
@@ -387,16 +393,6 @@ def _must_fit(number: int, what: str) -> None:
         raise ConnectomeError(
             f"{number:,} {what} are more than a connectome can number ({MOST:,}): take a part."
         )
-
-
-def weighted(matrix: sparse.sparray | np.ndarray) -> tuple[sparse.csr_array, np.ndarray]:
-    """Return the `canonical` structure of weights, and its values; those of one place add up."""
-    csr = sparse.csr_array(matrix.astype(float))
-    csr.sum_duplicates()
-    csr.eliminate_zeros()
-    if not np.isfinite(csr.data).all():
-        raise ConnectomeError("A weight is no finite number; give every connection one.")
-    return canonical(csr), _whole(csr.data)
 
 
 def _whole(values: np.ndarray) -> np.ndarray:

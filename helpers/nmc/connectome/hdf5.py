@@ -311,7 +311,7 @@ def read_sonata(params: Mapping, report: Callable) -> tuple[dict, dict[str, np.n
                 f"{path.name}: there is no node population {wanted!r}, but {', '.join(found)}."
             )
         with _open_in(path, places, found[wanted]) as file:
-            n, columns = _nodes(file["nodes"][wanted])
+            n, columns, told = _nodes(file["nodes"][wanted])
         ends = [np.empty((3, 0), np.int64)]
         for listed in networks["edges"]:
             with _open_in(path, places, listed["edges_file"]) as file:
@@ -327,7 +327,7 @@ def read_sonata(params: Mapping, report: Callable) -> tuple[dict, dict[str, np.n
     if pre.size and (min(pre.min(), post.min()) < 0 or max(pre.max(), post.max()) >= n):
         raise FormatError(f"{path.name}: an edge names a node that population {wanted} has not.")
     arrays = {f"column {i}": values for i, values in enumerate(columns.values())}
-    meta = {"nodes": n, "columns": list(columns), "population": wanted}
+    meta = {"nodes": n, "columns": list(columns), "population": wanted} | told
     ids = {"pre": pre.astype(np.int64), "post": post.astype(np.int64)}
     return meta, arrays | ids | {"synapses": synapses}
 
@@ -339,18 +339,26 @@ def _open_in(config: Path, places: Mapping[str, str], file: str) -> h5py.File:
     return h5py.File(config.parent / file, "r")
 
 
-def _nodes(population: h5py.Group) -> tuple[int, dict[str, np.ndarray]]:
-    """Read number and attributes of the nodes of a population."""
+def _nodes(population: h5py.Group) -> tuple[int, dict[str, np.ndarray], dict[str, dict]]:
+    """Read number and attributes of the nodes of a population.
+
+    Also what `nmc.to_sonata` tells of attributes: the ``dtype`` they had, the ``unknown`` label.
+    """
     n, group = population["node_type_id"].shape[0], population["0"]
     library, columns = group.get("@library", {}), {}
+    told: dict[str, dict] = {"dtype": {}, "unknown": {}}
     for name, data in group.items():
         if not isinstance(data, h5py.Dataset) or data.shape != (n,):
             continue
         values = data.asstr()[()].astype("U") if data.dtype.kind in "OS" else data[()]
         if name in library:
             values = np.array([_text(label) for label in library[name][()]], "U")[values]
-        columns[name] = values.astype(bool) if data.attrs.get("nmc_dtype") == "bool" else values
-    return n, columns
+        columns[name] = values
+        if values.dtype.kind == "U":
+            told["unknown"][name] = _text(data.attrs.get("nmc_unknown", ""))
+        elif "nmc_dtype" in data.attrs:
+            told["dtype"][name] = _text(data.attrs["nmc_dtype"])
+    return n, columns, told
 
 
 def _text(value: bytes | str) -> str:
