@@ -23,7 +23,7 @@ def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("NMC_CACHE", str(place))
     monkeypatch.setattr(registry, "_log", {})
     monkeypatch.setattr(web, "_asked", {})
-    monkeypatch.setattr(web, "_down", {})
+    monkeypatch.setattr(download, "_down", {})
     monkeypatch.setattr(sources, "_seen", {})
     monkeypatch.setattr(pooch.core, "time", SimpleNamespace(sleep=lambda _: None))
     return place

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 from nmc import data as fetch
-from nmc.data import web
+from nmc.data import download, web
 from nmc.data.sources import NotInSource
 from nmc.errors import (
     ChecksumError,
@@ -174,7 +174,7 @@ def test_a_host_that_is_down_is_not_waited_for_again(cache, sheet, monkeypatch):
     with pytest.raises(NotInSource, match="127.0.0.1:9") as caught:
         tree.get(sheet)
     assert not caught.value.certain
-    monkeypatch.setattr(web, "download", None)  # would raise if it were called
+    monkeypatch.setattr(download, "_open", None)  # would raise if it were called
     with pytest.raises(NotInSource, match="a moment ago"):
         tree.get(sheet)
 

@@ -10,8 +10,9 @@ import re
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
@@ -28,6 +29,8 @@ _AGAIN = {408, 425, 429, 500, 502, 503, 504}
 _HEADERS = {"Accept-Encoding": "identity", "User-Agent": "nmc (a reader of open data)"}
 _TLS_SETTINGS = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+_DOWN_S = 60.0
+_down: dict[str, float] = {}  # hosts that did not answer → when; asked again after a while
 _SETTINGS = (*_TLS_SETTINGS, *_PROXIES, *map(str.lower, _PROXIES))
 
 
@@ -47,23 +50,20 @@ class Policy(NamedTuple):
 
 
 class Failed(Exception):
-    """The file could not be had from this address; `is_down` where the host did not answer."""
+    """The file could not be had from this address.
 
-    def __init__(self, why: str, *, is_down: bool = False):
+    `status` is what a server answered that does not have it, or does not give it (401, 403);
+    `is_down`: the host did not answer.
+    """
+
+    def __init__(self, why: str, *, status: int = 0, is_down: bool = False):
         super().__init__(why)
+        self.status = status
         self.is_down = is_down
 
 
 class _Again(Failed, ValueError):
     """An attempt that failed in a way another may not: the kind of error that pooch retries."""
-
-
-class Absent(Exception):
-    """The server answered, and does not have the file, or does not give it (401, 403)."""
-
-    def __init__(self, status: int):
-        self.refused = status in (401, 403)
-        super().__init__(f"HTTP {status}, {'refused' if self.refused else 'not there'}")
 
 
 def download(
@@ -74,17 +74,16 @@ def download(
     *,
     progress: bool = False,
 ) -> _Accepted:
-    """Write what an address serves to a file, completely or not at all.
+    """Write what an address serves to a file, completely or not at all; Failed where it cannot be.
 
-    `accept` looks at the file first, and raises or says what it is.  `Absent`: the server does not
-    have it; `Failed`: every attempt failed.
+    `accept` looks at the file first, and raises or says what it is.
     """
     from pooch.core import stream_download
 
     target.parent.mkdir(parents=True, exist_ok=True)
     with (
         tempfile.TemporaryDirectory(prefix=f".{target.name[:40]}.", dir=target.parent) as room,
-        _session() as session,
+        _session(address) as session,
     ):
         title = target.name.split(".")[0] if progress else ""
         downloader = _Downloader(session, Path(room, "part"), policy, title)
@@ -96,15 +95,30 @@ def download(
 
 
 def exists(address: str, policy: Policy) -> bool:
-    """Ask whether an address serves a file; Failed when the server could not be asked."""
-    with _session() as session:
-        answer = _open(session, "HEAD", address, {}, policy)
-        if answer.status_code in (405, 501):
-            answer = _open(session, "GET", address, {}, policy)
-        answer.close()
-    if answer.status_code in _AGAIN:
-        raise Failed(f"HTTP {answer.status_code}")
-    return 200 <= answer.status_code < 300
+    """Whether an address serves a file; False also where the server could not be asked."""
+    with suppress(Failed), _session(address) as session:
+        for method in ("HEAD", "GET"):  # some servers know the second only
+            with _open(session, method, address, {}, policy) as answer:
+                if answer.status_code not in (405, 501):
+                    return 200 <= answer.status_code < 300
+    return False
+
+
+@contextmanager
+def _session(address: str) -> Iterator[requests.Session]:
+    """Open a session; a host that did not answer is not waited for again at once."""
+    import requests  # here, since it looks at the network when it is imported
+
+    host = urlsplit(address).netloc
+    if time.monotonic() - _down.get(host, -_DOWN_S) < _DOWN_S:
+        raise Failed("its host did not answer a moment ago")
+    try:
+        with requests.Session() as session:
+            yield session
+    except Failed as exc:
+        if exc.is_down:
+            _down[host] = time.monotonic()
+        raise
 
 
 class _Downloader:
@@ -131,7 +145,8 @@ class _Downloader:
     def _read(self, answer: requests.Response, have: int) -> None:
         status, validator = answer.status_code, _validator(answer)
         if status in _ABSENT:
-            raise Absent(status)
+            refused = status in (401, 403)
+            raise Failed(f"HTTP {status}, {'refused' if refused else 'not there'}", status=status)
         if status == 416 or (
             status == 206 and not (_goes_on(answer, have) and validator == self._validator)
         ):
@@ -171,12 +186,6 @@ class _Downloader:
                         raise _Again(f"stalled: {counted:,} bytes in {passed:.0f} s")
                     since, counted = time.monotonic(), 0
         return have
-
-
-def _session() -> requests.Session:
-    import requests  # here, since it looks at the network when it is imported
-
-    return requests.Session()
 
 
 def _open(

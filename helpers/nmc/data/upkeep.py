@@ -15,7 +15,7 @@ from nmc.data import damage, files, provenance
 from nmc.data.files import MARKER, SUMS, parse_marker, parse_sums
 from nmc.data.registry import Record, item, items, key_of_file, match
 from nmc.data.sources import FolderTree, NotInSource, SampleTree
-from nmc.data.web import CachedTree, WebTree, tree_of
+from nmc.data.web import WebTree, fetched_trees
 from nmc.errors import FormatError, MissingFileError, NMCError, SourceError
 
 _STALE_S = 24 * 3600.0  # a temporary file older than this belongs to a process that was killed
@@ -58,68 +58,39 @@ def verify_cache(*, repair: bool = False) -> Iterator[Finding]:
 
     With `repair`, what is damaged or left over goes, and what came from an address comes again.
     """
-    cache = files.cache_folder()
-    for root in _folders(cache / "web"):
-        tree = tree_of(root)
-        yield from _repaired(_verify_lists(root), repair)
-        for found in verify_tree(tree):
-            first = tree.first_use(found.path).get("sha256")
-            if not found.is_sound and found.path.is_file() and files.sha256_of(found.path) == first:
-                found = replace(found, state="undecided")  # as it was when it was fetched
-            yield _repair_download(found, tree) if repair and found.state == "damaged" else found
-        if repair:
-            yield from _repaired(_lost(tree), repair)
-    if SampleTree().folder.is_dir():
-        yield from _repaired(verify_tree(SampleTree()), repair)
-    for root in _folders(cache / "unpacked"):
-        why = damage(root, read_all=True)
-        yield from _repaired([Finding(root, "damaged" if why else "sound", why)], repair)
-    yield from _repaired(_left_over(cache), repair)
+    for tree in fetched_trees():
+        yield from _verify_fetched(tree, repair)
+    for found in _verify_made():
+        yield _removed(found) if repair and not found.is_sound else found
 
 
-def _repaired(found: Iterable[Finding], repair: bool) -> Iterator[Finding]:
-    """Remove what is made again, the same, when it is next asked for."""
-    for finding in found:
-        if not repair or finding.is_sound:
-            yield finding
-            continue
-        if finding.path.is_dir():
-            shutil.rmtree(finding.path, ignore_errors=True)
-        else:
-            finding.path.unlink(missing_ok=True)
-        yield replace(finding, state="removed")
-
-
-def _verify_lists(root: Path) -> Iterator[Finding]:
+def _verify_fetched(tree: WebTree, repair: bool) -> Iterator[Finding]:
     """Look at what a tree says of itself first: what cannot be read says nothing of its files."""
-    for path, parse in ((root / MARKER, parse_marker), (root / SUMS, parse_sums)):
+    for path, parse in ((tree.folder / MARKER, parse_marker), (tree.folder / SUMS, parse_sums)):
         try:
             if path.is_file():
                 parse(path.read_bytes(), path)
         except (FormatError, SourceError) as exc:
-            yield Finding(path, "damaged", str(exc))
+            found = Finding(path, "damaged", str(exc))
+            yield _removed(found) if repair else found
+    for found in verify_tree(tree):
+        first = tree.first_use(found.path).get("sha256")
+        if not found.is_sound and found.path.is_file() and files.sha256_of(found.path) == first:
+            found = replace(found, state="undecided")  # as it was when it was fetched
+        yield _fetched_again(found, tree) if repair and found.state == "damaged" else found
+    for path in sorted(tree.first_uses.rglob("*.json")) if repair else ():
+        if not (tree.folder / path.relative_to(tree.first_uses).with_suffix("")).exists():
+            yield _removed(Finding(path, "left over", "the record of a file that is gone"))
 
 
-def _repair_download(found: Finding, tree: CachedTree) -> Finding:
-    """Get a damaged download again, and remove it with the record of its first use if need be."""
-    found.path.unlink(missing_ok=True)
-    tree.first_use_file(found.path).unlink(missing_ok=True)
-    with suppress(NotInSource, NMCError):
-        again = tree.get(item(found.key), progress=False)
-        return replace(found, path=again.path, state="fetched again")
-    return replace(found, state="removed")
-
-
-def _lost(tree: CachedTree) -> Iterator[Finding]:
-    """Find the first hash of files that are gone, so that another copy may be trusted."""
-    records = tree.first_use_file(tree.folder / "x").parent
-    for path in sorted(records.rglob("*.json")):
-        if not (tree.folder / path.relative_to(records).with_suffix("")).exists():
-            yield Finding(path, "left over", "the record of a file that is gone")
-
-
-def _left_over(cache: Path) -> Iterator[Finding]:
-    now = time.time()
+def _verify_made() -> Iterator[Finding]:
+    """Look at what is made again, the same, when it is asked for, and at what is left over."""
+    cache, now = files.cache_folder(), time.time()
+    if SampleTree().folder.is_dir():
+        yield from verify_tree(SampleTree())
+    for root in sorted(cache.glob("unpacked/[!.]*")):
+        why = damage(root, read_all=True)
+        yield Finding(root, "damaged" if why else "sound", why)
     for path in sorted(cache.rglob(".*")):
         with suppress(FileNotFoundError):
             # A dotted name in an unpacked archive is part of it, not one of our temporary files.
@@ -128,9 +99,23 @@ def _left_over(cache: Path) -> Iterator[Finding]:
                 yield Finding(path, "left over", "a process was killed while it wrote this")
 
 
-def _folders(root: Path) -> list[Path]:
-    folders = (path for path in root.glob("[!.]*") if path.is_dir())
-    return sorted(path for path in folders if path.suffix != ".first-use")
+def _removed(found: Finding) -> Finding:
+    """Remove what is made again, the same, when it is next asked for."""
+    if found.path.is_dir():
+        shutil.rmtree(found.path, ignore_errors=True)
+    else:
+        found.path.unlink(missing_ok=True)
+    return replace(found, state="removed")
+
+
+def _fetched_again(found: Finding, tree: WebTree) -> Finding:
+    """Get a damaged download again, and the record of its first use with it."""
+    tree.first_use_file(found.path).unlink(missing_ok=True)
+    gone = _removed(found)
+    with suppress(NotInSource, NMCError):
+        again = tree.get(item(found.key), progress=False)
+        return replace(found, path=again.path, state="fetched again")
+    return gone
 
 
 # Exports and imports -----------------------------------------------------------------------------

@@ -9,39 +9,52 @@ import json
 import logging
 import re
 import tarfile
-import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from nmc import names
 from nmc.data import files, provenance, registry
-from nmc.data.download import Absent, Failed, Policy, download, exists
+from nmc.data.download import Failed, Policy, download, exists
 from nmc.data.files import MARKER, SUMS, Marker, parse_marker, parse_sums
 from nmc.data.registry import Item, Record, join
 from nmc.data.sources import FolderTree, NotInSource
 from nmc.errors import ChecksumError, FormatError, NMCError, SourceError
 
 _log = logging.getLogger(__name__)
-_DOWN_S = 60.0
 #: Sheets and pages are read into memory at once; the largest known has 1.3 MB.
 _MOST_BYTES = {"json": 1 << 26, "html": 1 << 26}
 _PAGES_AT_ONCE = 8
 _PAGES, _PAGES_LIST = "page/pathways", "tree/pathways_list"
-_down: dict[str, float] = {}  # hosts that did not answer → when; asked again after a while
 _asked: dict[Path, str] = {}  # trees whose marker this process asked for → why it was refused
 
 
-class CachedTree(FolderTree):
-    """A folder of the cache; its files came from elsewhere, and their first hashes are recorded."""
+class WebTree(FolderTree):
+    """A tree that is downloaded from, file by file, into the cache: ``portal`` or an address.
+
+    The first hash of each file is recorded in a folder beside the tree's.
+    """
+
+    def __init__(self, address: str = "portal", policy: Policy | None = None):
+        self._base = "" if address == "portal" else address
+        self._policy = policy or Policy()
+        name = slug = "portal"
+        if self._base:
+            shown = files.redact(address)
+            name = _host(address, shown)
+            slug = re.sub(r"[^\w.-]+", "_", shown.partition("//")[2]).strip("_")[:60]
+            slug += f"-{hashlib.sha256(shown.encode()).hexdigest()[:8]}"
+        super().__init__(files.cache_folder() / "web" / slug, name)
+        self.first_uses = self.folder.with_name(f"{slug}.first-use")
+
+    # What is known of its files -----------------------------------------------------------------
 
     @property
     def marker(self) -> Marker | None:
         """What the tree says of itself; the portal is what it is."""
-        if self._name == "portal":
+        if not self._base:
             return Marker("portal", False)
         if refusal := _asked.get(self.folder):
             raise SourceError(
@@ -69,8 +82,7 @@ class CachedTree(FolderTree):
 
     def first_use_file(self, path: Path) -> Path:
         """Return where the first hash of a file of the tree is recorded."""
-        name = path.relative_to(self.folder).as_posix() if path.is_relative_to(self.folder) else ""
-        return self.folder.with_name(f"{self.folder.name}.first-use") / f"{name}.json"
+        return self.first_uses / f"{path.relative_to(self.folder).as_posix()}.json"
 
     def first_use(self, path: Path) -> dict:
         """Return what was recorded of a file at first use; empty where nothing was."""
@@ -95,28 +107,17 @@ class CachedTree(FolderTree):
                     "'nmc verify --repair'."
                 )
 
+    def _hash_decides(self, item: Item) -> bool:
+        """Whether a hash is known that tells a true copy, wherever it comes from."""
+        listed, trust = self.expected(self.folder / item.path)
+        if listed and trust == "tree":
+            return True
+        with suppress(SourceError):  # of a synthetic tree the portal's hashes decide nothing
+            if self.marker and self.marker.invented:
+                return False
+        return bool(item.known or item.content)
 
-class WebTree(CachedTree):
-    """A tree that is downloaded from, file by file, into the cache: ``portal`` or an address."""
-
-    def __init__(self, address: str = "portal", policy: Policy | None = None):
-        self._base = "" if address == "portal" else address
-        self._policy = policy or Policy()
-        name = slug = "portal"
-        if self._base:
-            shown = files.redact(address)
-            try:
-                parts = urlsplit(address)
-                name = (parts.hostname or "") + (f":{parts.port}" if parts.port else "")
-                if not parts.hostname:
-                    raise ValueError("it names no host")
-                if parts.query or parts.fragment or re.search(r"\s", address):
-                    raise ValueError("a tree's address has no space, '?' or '#'")
-            except (ValueError, TypeError) as exc:
-                raise SourceError(f"{shown!r} is no address of a tree: {exc}.") from exc
-            slug = re.sub(r"[^\w.-]+", "_", shown.partition("//")[2]).strip("_")[:60]
-            slug += f"-{hashlib.sha256(shown.encode()).hexdigest()[:8]}"
-        super().__init__(files.cache_folder() / "web" / slug, name)
+    # Getting them -------------------------------------------------------------------------------
 
     def addresses(self, item: Item) -> tuple[str, ...]:
         """Return where the file is looked for, in order."""
@@ -133,21 +134,7 @@ class WebTree(CachedTree):
         if item.key == _PAGES and not self._base:
             return self.serves(registry.item(_PAGES_LIST))
         policy = self._policy._replace(hash_decides=self._hash_decides(item))
-        for address in self.addresses(item):
-            with suppress(Failed), _unless_down(address):
-                if exists(address, policy):
-                    return True
-        return False
-
-    def _hash_decides(self, item: Item) -> bool:
-        """Whether a hash is known that tells a true copy, wherever it comes from."""
-        listed, trust = self.expected(self.folder / item.path)
-        if listed and trust == "tree":
-            return True
-        with suppress(SourceError):  # of a synthetic tree the portal's hashes decide nothing
-            if self.marker and self.marker.invented:
-                return False
-        return bool(item.known or item.content)
+        return any(exists(address, policy) for address in self.addresses(item))
 
     def get(self, item: Item, *, progress: bool = True, accept_terms: bool | None = None) -> Record:
         """Return the verified file, downloading it where it is not in the cache."""
@@ -176,35 +163,33 @@ class WebTree(CachedTree):
         return found
 
     def _download(self, item: Item, progress: bool) -> Record:
-        tried, certain, wrong = [], True, False
-        for address in self.addresses(item):
-            try:
-                return self._from(address, item, progress)
-            except (Absent, Failed, ChecksumError) as exc:
-                certain = certain and isinstance(exc, Absent)
-                wrong = wrong or isinstance(exc, ChecksumError)
-                tried.append((files.redact(address), str(exc)))
-        if wrong:
-            lines = "".join(f"\n  {where}: {why}" for where, why in tried)
-            raise ChecksumError(f"No address has a sound copy of {item.key!r}. Tried:{lines}")
-        raise NotInSource(*tried or [(f"portal/{item.path}", "not a file of the portal")],
-                          certain=certain)  # fmt: skip
-
-    def _from(self, address: str, item: Item, progress: bool) -> Record:
-        """Download from one address, verify, and move into place."""
-        target, shown = self.folder / item.path, files.redact(address)
+        """Download from the first address that has a sound copy, and move it into place."""
+        target, tried, wrong, certain = self.folder / item.path, [], False, True
         most = _MOST_BYTES.get(item.format, self._policy.max_bytes)
         if item.known and not self._base and not item.content:  # a copy may be a synthetic tree
             most = max(known.size_bytes for known in item.known)
         policy = self._policy._replace(max_bytes=most, hash_decides=self._hash_decides(item))
+        for address in self.addresses(item):
+            shown = files.redact(address)
 
-        def accept(path: Path) -> Record:
-            found = self.verify(item, path, place=target, shown=shown)
-            self.record_first_use(target, found, shown)
-            return replace(found, path=target)
+            def accept(path: Path, shown: str = shown) -> Record:
+                found = self.verify(item, path, place=target, shown=shown)
+                self.record_first_use(target, found, shown)
+                return replace(found, path=target)
 
-        with _unless_down(address):
-            return download(address, target, policy, accept, progress=progress)
+            try:
+                return download(address, target, policy, accept, progress=progress)
+            except ChecksumError as exc:
+                wrong = True
+                tried.append((shown, str(exc)))
+            except Failed as exc:
+                certain = certain and exc.status > 0
+                tried.append((shown, str(exc)))
+        if wrong:
+            lines = "".join(f"\n  {where}: {why}" for where, why in tried)
+            raise ChecksumError(f"No address has a sound copy of {item.key!r}. Tried:{lines}")
+        tried = tried or [(f"portal/{item.path}", "not a file of the portal")]
+        raise NotInSource(*tried, certain=certain)
 
     def _learn(self) -> None:
         """Ask a copy of the tree, once a process, what it says of itself and its hashes."""
@@ -212,7 +197,7 @@ class WebTree(CachedTree):
             return
         origin = self.folder.with_name(f"{self.folder.name}.origin.json")
         files.write_json_once(origin, {"address": files.redact(self._base)})
-        refusal = ""
+        refusal, policy = "", self._policy._replace(max_bytes=1 << 26)
         for name, parse in ((MARKER, parse_marker), (SUMS, parse_sums)):
             address = join(self._base, name)
             shown = files.redact(address)
@@ -221,13 +206,13 @@ class WebTree(CachedTree):
                 parse(path.read_bytes(), shown)  # a login page must not replace what is there
 
             try:
-                policy = self._policy._replace(max_bytes=1 << 26)
                 download(address, self.folder / name, policy, accept)
-            except Absent as exc:
-                if exc.refused and name == MARKER:
-                    refusal = f"{shown}: {exc}"
             except (Failed, NMCError) as exc:
-                raise NotInSource((shown, str(exc)), certain=False) from exc
+                status = exc.status if isinstance(exc, Failed) else 0
+                if not status:
+                    raise NotInSource((shown, str(exc)), certain=False) from exc
+                if status in (401, 403) and name == MARKER:
+                    refusal = f"{shown}: {exc}"
         _asked[self.folder] = refusal
 
     # The portal kept each pathway page as a file; copies of the tree hold them in one archive.
@@ -281,26 +266,27 @@ def _pack_pages(pages: list[Path], target: Path) -> None:
             tar.addfile(info, io.BytesIO(content))
 
 
-def tree_of(folder: Path) -> CachedTree:
-    """Return the tree whose files lie in a folder of the cache, with its address where known."""
-    origin = files.read_json(folder.with_name(f"{folder.name}.origin.json")) or {}
-    named = [name for name in files.source_names() if name.startswith("http")]  # with credentials
-    for address in (*named, origin.get("address"), "portal"):
-        with suppress(SourceError):
-            if address and (tree := WebTree(address)).folder == folder:
-                return tree
-    return CachedTree(folder, folder.name)
-
-
-@contextmanager
-def _unless_down(address: str) -> Iterator[None]:
-    """Remember a host that does not answer, so that it is not waited for again at once."""
-    host = urlsplit(address).netloc
-    if time.monotonic() - _down.get(host, -_DOWN_S) < _DOWN_S:
-        raise Failed("its host did not answer a moment ago")
+def _host(address: str, shown: str) -> str:
+    """Return host and port of a tree's address; SourceError where it is none."""
     try:
-        yield
-    except Failed as exc:
-        if exc.is_down:
-            _down[host] = time.monotonic()
-        raise
+        parts = urlsplit(address)
+        if not parts.hostname:
+            raise ValueError("it names no host")
+        if parts.query or parts.fragment or re.search(r"\s", address):
+            raise ValueError("a tree's address has no space, '?' or '#'")
+        return f"{parts.hostname}:{parts.port}" if parts.port else parts.hostname
+    except (ValueError, TypeError) as exc:
+        raise SourceError(f"{shown!r} is no address of a tree: {exc}.") from exc
+
+
+def fetched_trees() -> list[WebTree]:
+    """Return the trees that files of the cache came from, with their addresses."""
+    trees = {}
+    named = [name for name in files.source_names() if name.startswith("http")]  # with credentials
+    web = files.cache_folder() / "web"
+    told = [(files.read_json(path) or {}).get("address") for path in web.glob("*.origin.json")]
+    for address in ("portal", *told, *named):
+        with suppress(SourceError):
+            if address and (tree := WebTree(address)).folder.is_dir():
+                trees[tree.folder] = tree
+    return [trees[folder] for folder in sorted(trees)]
