@@ -19,16 +19,14 @@ from nmc.errors import UnknownNameError
 
 LAYERS = ("L1", "L23", "L4", "L5", "L6")
 
-ETYPES = (
-    "cADpyr", "cAC", "bAC", "cNAC", "bNAC", "dNAC", "cSTUT", "bSTUT", "dSTUT", "cIR", "bIR",
-)  # fmt: skip
-
 # The number behind an e-type in a model's name is the id of its fitted electrical model.
 _ETYPE_ID = {
     "cAC": 209, "bAC": 217, "cNAC": 187, "bNAC": 219, "dNAC": 222, "cSTUT": 189,
     "bSTUT": 213, "dSTUT": 214, "cIR": 216, "bIR": 215,
 }  # fmt: skip
 _CADPYR_ID = {"L23": 229, "L4": 230, "L6": 231, "L5": 232}
+
+ETYPES = ("cADpyr", *_ETYPE_ID)
 
 with Path(__file__).with_name("metypes.csv").open(encoding="utf-8") as _lines:
     _ETYPES_OF_MTYPE = {row["mtype"]: row["etypes"] for row in csv.DictReader(_lines)}

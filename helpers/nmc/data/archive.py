@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import gzip
 import hashlib
+import io
 import json
 import os
 import re
@@ -32,6 +33,7 @@ MOST_ENTRIES, MOST_BYTES = 200_000, 32 << 30
 #: Bytes that are written for each byte of the archive, beyond what it may however small it is.
 RATIO, FREE_BYTES = 100, 64 << 20
 _CHUNK = 1 << 18
+_VERSION_BYTES = 4096  # a longer file of that name is none
 _LARGE = 5_000_000  # bytes that take a moment to unpack
 _MOST_READ = 64 << 20  # at once: no header or list of members of a sound archive is longer
 _END_BYTES = 16 << 20  # zeros that fill up the last block
@@ -45,6 +47,7 @@ _READ_ERRORS = (
 #: Every package has this file, in at most so many folders.
 TEMPLATE, DEEPEST = "template.hoc", 3
 _Parts = tuple[str, ...]
+_Told = tuple[str, int, IO[bytes] | None]  # name, size, and content of a file
 
 
 class _Budget:
@@ -54,8 +57,8 @@ class _Budget:
         self.bytes = min(max(FREE_BYTES, RATIO * archive.stat().st_size), MOST_BYTES)
         self.entries = MOST_ENTRIES
 
-    def spend(self, *, entries: int = 0, count: int = 0) -> None:
-        self.entries, self.bytes = self.entries - entries, self.bytes - count
+    def spend(self, size_bytes: int) -> None:
+        self.entries, self.bytes = self.entries - 1, self.bytes - size_bytes
         if self.entries < 0:
             raise ArchiveError("The archive has more members than are unpacked here.")
         if self.bytes < 0:
@@ -63,9 +66,22 @@ class _Budget:
 
 
 class _Member(NamedTuple):
-    name: str  # as spelt
+    parts: _Parts  # of its path
     size_bytes: int
     stream: IO[bytes] | None  # None for a folder
+
+    def copy_to(self, out: IO[bytes] | None = None) -> str:
+        """Read its content to the end, before the next member; return the sha256."""
+        digest, left = hashlib.sha256(), self.size_bytes
+        with _reading():
+            while self.stream and (chunk := self.stream.read(_CHUNK)):
+                left -= len(chunk)
+                digest.update(chunk)
+                if out:
+                    out.write(chunk)
+        if left:
+            raise ArchiveError(f"The archive's member {'/'.join(self.parts)!a} is cut short.")
+        return digest.hexdigest()
 
 
 def unpack(
@@ -90,13 +106,20 @@ def unpack(
 
 def _unpack(archive: Path, root: Path, prefix: _Parts, budget, members, depth: int, bar) -> None:
     inner = []
-    for parts, member in _checked(archive, budget):
-        full = (*prefix, *parts)
+    for member in _checked(archive, budget):
+        full = (*prefix, *member.parts)
+        path = root.joinpath(*full)
         if member.stream is None:
-            root.joinpath(*full).mkdir(parents=True, exist_ok=True)
+            path.mkdir(parents=True, exist_ok=True)
             continue
-        members["/".join(full)] = _write(member, root.joinpath(*full), budget)
-        if depth and parts[-1].lower().endswith((".zip", ".tar", ".tar.gz", ".tgz")):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("xb") as out:  # never through a link, never over another file
+            sha256 = member.copy_to(out)
+        mtime_ns = path.stat().st_mtime_ns
+        members["/".join(full)] = {
+            "size_bytes": member.size_bytes, "sha256": sha256, "mtime_ns": mtime_ns,
+        }  # fmt: skip
+        if depth and full[-1].lower().endswith((".zip", ".tar", ".tar.gz", ".tgz")):
             inner.append(full)
         bar.update(1)
     for full in inner:  # each is replaced by what it holds, in a folder of its name
@@ -104,34 +127,12 @@ def _unpack(archive: Path, root: Path, prefix: _Parts, budget, members, depth: i
         own = re.sub(r"\.(tar\.gz|tgz|zip|tar)$", "", full[-1], flags=re.I)
         if path.with_name(own).exists():
             raise ArchiveError(f"The archive holds {'/'.join(full)!a} and a folder of that name.")
-        tops = {parts[:1] for parts, _ in _checked(path, budget)}
+        tops = {member.parts[:1] for member in _checked(path, _Budget(path))}
         doubled = tops == {(own,)}  # its only folder bears the name already
         _unpack(path, root, full[:-1] if doubled else (*full[:-1], own), budget, members,
                 depth - 1, bar)  # fmt: skip
         path.unlink()
         del members["/".join(full)]
-
-
-def _write(member: _Member, path: Path, budget: _Budget) -> dict:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    digest, size = hashlib.sha256(), 0
-    with path.open("xb") as out:  # never through a link, never over another file
-        for chunk in _chunks(member, budget):
-            digest.update(chunk)
-            size += out.write(chunk)
-    mtime_ns = path.stat().st_mtime_ns
-    return {"size_bytes": size, "sha256": digest.hexdigest(), "mtime_ns": mtime_ns}
-
-
-def _chunks(member: _Member, budget: _Budget) -> Iterator[bytes]:
-    size = 0
-    with _reading():
-        while member.stream and (chunk := member.stream.read(_CHUNK)):
-            budget.spend(count=len(chunk))
-            size += len(chunk)
-            yield chunk
-    if size != member.size_bytes:
-        raise ArchiveError(f"The archive's member {member.name!a} is cut short.")
 
 
 # Reading ---------------------------------------------------------------------------------------
@@ -149,28 +150,24 @@ def _reading() -> Iterator[None]:
         raise ArchiveError(f"The file is damaged: {str(exc) or type(exc).__name__}.") from exc
 
 
-def _checked(archive: Path, budget: _Budget) -> Iterator[tuple[_Parts, _Member]]:
-    """Yield every member with the parts of its name, each checked; read it before the next."""
+def _checked(archive: Path, budget: _Budget) -> Iterator[_Member]:
+    """Yield every member, checked; a name that some file system takes for another is refused."""
     claimed: dict[_Parts, tuple[_Parts, bool]] = {}
     with _reading(), archive.open("rb") as raw:
-        for member in _members(raw):
-            budget.spend(entries=1)
-            parts, is_folder = safe_parts(member.name), member.stream is None
-            if not parts and not is_folder:
+        for name, size_bytes, stream in _members(raw):
+            budget.spend(size_bytes)
+            parts = safe_parts(name)
+            if not parts and stream is not None:
                 raise ArchiveError("A member of the archive has no name: refused.")
-            _claim(claimed, parts, is_folder)
-            yield parts, member
-
-
-def _claim(claimed: dict[_Parts, tuple[_Parts, bool]], parts: _Parts, is_folder: bool) -> None:
-    """Refuse a name that some file system would take for another one seen before."""
-    for depth in range(1, len(parts) + 1):
-        key, this = clash_key(parts[:depth]), (parts[:depth], is_folder or depth < len(parts))
-        if (key in claimed and not this[1]) or claimed.setdefault(key, this) != this:
-            raise ArchiveError(
-                f"The archive's {'/'.join(this[0])!a} occurs twice, differs in case only from "
-                "another, or is a file and a folder."
-            )
+            for depth in range(1, len(parts) + 1):
+                is_folder = stream is None or depth < len(parts)
+                key, this = clash_key(parts[:depth]), (parts[:depth], is_folder)
+                if (key in claimed and not is_folder) or claimed.setdefault(key, this) != this:
+                    raise ArchiveError(
+                        f"The archive's {'/'.join(parts[:depth])!a} occurs twice, differs in case "
+                        "only from another, or is a file and a folder."
+                    )
+            yield _Member(parts, size_bytes, stream)
 
 
 def clash_key(parts: _Parts) -> _Parts:
@@ -207,12 +204,12 @@ def _refuse(name: str, wrong: Mapping[str, object]) -> None:
         raise ArchiveError(f"The archive's member {shown} is refused: {reason}.")
 
 
-def _members(raw: IO[bytes]) -> Iterator[_Member]:
+def _members(raw: IO[bytes]) -> Iterator[_Told]:
     """Read an archive by what it is, not by what its name says; an HDF5 file is its one member."""
     start = raw.read(512)
     raw.seek(0)
     if start[:4] == b"\x89HDF":
-        yield _Member(Path(raw.name).name, os.fstat(raw.fileno()).st_size, raw)
+        yield Path(raw.name).name, os.fstat(raw.fileno()).st_size, raw
     elif start[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
         yield from _zip_members(raw)
     elif start[:2] == b"\x1f\x8b":
@@ -228,7 +225,7 @@ def _members(raw: IO[bytes]) -> Iterator[_Member]:
         yield from _tar_members(raw)
 
 
-def _zip_members(raw: IO[bytes]) -> Iterator[_Member]:
+def _zip_members(raw: IO[bytes]) -> Iterator[_Told]:
     with zipfile.ZipFile(cast(IO[bytes], _Guarded(raw))) as archive:
         for info in archive.infolist():
             kind = stat.S_IFMT(info.external_attr >> 16)
@@ -240,23 +237,23 @@ def _zip_members(raw: IO[bytes]) -> Iterator[_Member]:
                 "it is packed in a way that is not read here": is_packed_oddly,
             })  # fmt: skip
             if info.is_dir():
-                yield _Member(info.orig_filename, 0, None)
+                yield info.orig_filename, 0, None
                 continue
             with archive.open(info) as stream:
-                yield _Member(info.orig_filename, info.file_size, stream)
+                yield info.orig_filename, info.file_size, stream
 
 
-def _tar_members(plain: IO[bytes]) -> Iterator[_Member]:
+def _tar_members(plain: IO[bytes]) -> Iterator[_Told]:
     guarded = cast(IO[bytes], _Guarded(plain))
     with tarfile.open(fileobj=guarded, mode="r:", errors="strict") as archive:
         for info in archive:
             archive.members = []  # type: ignore[attr-defined]  # it keeps every header it has seen
             if info.isdir():
-                yield _Member(info.name, 0, None)
+                yield info.name, 0, None
                 continue
-            is_plain = info.type in (tarfile.REGTYPE, tarfile.AREGTYPE)
+            is_plain = info.type in (tarfile.REGTYPE, tarfile.AREGTYPE) and info.size >= 0
             _refuse(info.name, {"it is a link, a device or a sparse file": not is_plain})
-            yield _Member(info.name, info.size, archive.extractfile(info))
+            yield info.name, info.size, archive.extractfile(info)
         # Read to the end: tarfile takes a lost or damaged header for the end of the archive.
         plain.seek(archive.offset)
         length = 0
@@ -314,15 +311,14 @@ def inspect(path: Path, kind: str = "zip") -> tuple[str, str]:
 def _inspect_archive(path: Path) -> tuple[str, str]:
     hashes: dict[_Parts, str] = {}
     versions: dict[_Parts, list[str]] = {}
-    budget = _Budget(path)
-    for parts, member in _checked(path, budget):
-        digest = hashlib.sha256()
-        for chunk in _chunks(member, budget):
-            digest.update(chunk)
-            if parts[-1] == "VERSION":
-                versions.setdefault(parts[:-1], chunk[:200].decode("utf-8", "replace").split())
-        if member.stream is not None:
-            hashes[parts] = digest.hexdigest()
+    for member in _checked(path, _Budget(path)):
+        if member.stream is None:
+            continue
+        is_version = member.parts[-1] == "VERSION" and member.size_bytes <= _VERSION_BYTES
+        text = io.BytesIO() if is_version else None
+        hashes[member.parts] = member.copy_to(text)
+        if text:
+            versions[member.parts[:-1]] = text.getvalue().decode("utf-8", "replace").split()
     found = [parts[:-1] for parts in hashes if is_template(parts)]
     top = min(found or [parts[:1] for parts in hashes], key=len, default=())
     inside = {"/".join(p[len(top) :]): h for p, h in hashes.items() if p[: len(top)] == top}
@@ -337,12 +333,13 @@ def is_template(parts: _Parts) -> bool:
 
 def read_text(archive: Path, name: str, most: int) -> str:
     """Return the text of the file whose path ends so, of at most so many bytes."""
-    budget, wanted = _Budget(archive), tuple(name.split("/"))
-    for parts, member in _checked(archive, budget):
-        if member.stream is not None and parts[-len(wanted) :] == wanted:
+    wanted = tuple(name.split("/"))
+    for member in _checked(archive, _Budget(archive)):
+        if member.stream is not None and member.parts[-len(wanted) :] == wanted:
             if member.size_bytes > most:
                 raise ArchiveError(f"{name} is larger than {most:,} bytes.")
-            return b"".join(_chunks(member, budget)).decode("utf-8", "replace")
+            member.copy_to(content := io.BytesIO())
+            return content.getvalue().decode("utf-8", "replace")
     raise ArchiveError(f"{archive} holds no {name}.")
 
 

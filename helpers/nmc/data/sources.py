@@ -13,6 +13,7 @@ import os
 import tarfile
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from functools import cache, lru_cache
 from importlib import metadata, resources, util
 from pathlib import Path
@@ -128,39 +129,36 @@ class FolderTree:
         """
         shown = shown or str(path)
         size, digest = path.stat().st_size, files.sha256_of(path)
-
-        def record(trust: str, release: str = "", *, invented=False, confirmed=True) -> Record:
-            origin = "sample" if trust == "sample" else self.name
-            return Record(item.key, origin, digest, size, invented, release, trust, path, confirmed)
+        own = Record(item.key, self.name, digest, size, False, "", "catalogue", path)
+        sample = replace(own, origin="sample", invented=True, trust="sample")
 
         def altered(expected: str) -> ChecksumError:
-            own = " Load an edited package by its path." if item.content else ""
+            more = " Load an edited package by its path." if item.content else ""
             return ChecksumError(
                 f"{shown} ({item.key}) was altered or truncated: {expected}, "
-                f"it has {size:,} bytes with sha256 {digest}. {_WAY_OUT}{own}"
+                f"it has {size:,} bytes with sha256 {digest}. {_WAY_OUT}{more}"
             )
 
         if digest in sample_sha256():
-            return record("sample", invented=True)
+            return sample
         for known in item.known:
             if digest == known.sha256:
-                return record("catalogue", known.release)
+                return replace(own, release=known.release)
         listed, trust = self.expected(place or path)
         if listed not in (None, digest):
             who = "it was recorded at first use with" if trust == "first use" else "its tree lists"
             raise altered(f"{who} sha256 {listed}")
         content, release = _inspected(item, path, digest, shown)
         if content in item.content:
-            return record("catalogue", release)
+            return replace(own, release=release)
         if content and content in sample_packages().values():
-            return record("sample", release, invented=True)
+            return replace(sample, release=release)
         marker = self.marker
-        if marker and marker.invented:
-            return record(trust, release, invented=True)
-        if item.known and item.on_portal:
+        if item.known and item.on_portal and not (marker and marker.invented):
             size_bytes, sha256, _ = item.known[0]
             raise altered(f"{size_bytes:,} bytes with sha256 {sha256} are expected")
-        return record(trust, release, confirmed=bool(marker))
+        invented, confirmed = bool(marker and marker.invented), bool(marker)
+        return replace(own, trust=trust, release=release, invented=invented, confirmed=confirmed)
 
 
 @cache
