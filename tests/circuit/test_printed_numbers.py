@@ -151,11 +151,11 @@ def test_contacts_and_U_go_with_what_is_recorded(portal):
         some = told(portal.rows, quantity) & expected.notna()
         ratio = portal.rows[f"ratio_{quantity}"].astype(float)
         found[quantity] = round(spearmanr(expected[some], ratio[some])[0], 2)
-    assert found == {"amplitude_mV": 0.78, "cv": 0.85, "failures_percent": 0.82}
+    assert found == {"amplitude_mV": 0.73, "cv": 0.79, "failures_percent": 0.88}
 
 
 def test_contacts_of_each_sender_explain_no_more(portal, at_portal):
-    """Sums over the contacts of each recorded sender in place of means: 25 of 51 as well."""
+    """Sums over the contacts of each recorded sender in place of means: 23 of 43 as well."""
     sheet_U, by_cv = column(portal.own_sheet, "u_mean"), implied_by_variation(portal.own_sheet)
     by_failures = implied_by_failures(portal.own_sheet)
     found = []
@@ -176,7 +176,7 @@ def test_contacts_of_each_sender_explain_no_more(portal, at_portal):
     for quantity, ratio in predicted.items():
         low, high = (portal.rows[f"ratio_{end}_{quantity}"] for end in ("low", "high"))
         told_by += (differ(portal.rows, quantity) & ratio.between(low, high)).sum()
-    assert told_by == 25
+    assert told_by == 23
 
 
 def test_membrane_time_constants_give_as_few_decays_as_shuffled_ones(portal, at_portal):
@@ -189,7 +189,7 @@ def test_membrane_time_constants_give_as_few_decays_as_shuffled_ones(portal, at_
     off, rng = differ(rows, "decay_ms").to_numpy(), np.random.default_rng(0)
     orders = [ratio, *(rng.permutation(ratio) for _ in range(2000))]
     counts = [(off & (low <= one) & (one <= high)).sum() for one in orders]
-    assert off.sum() == 32 and counts[0] == 5 <= np.quantile(counts[1:], 0.975)
+    assert off.sum() == 22 and counts[0] == 4 <= np.quantile(counts[1:], 0.975)
 
 
 def test_the_sheets_conductances_go_with_no_amplitude(portal):
@@ -197,8 +197,8 @@ def test_the_sheets_conductances_go_with_no_amplitude(portal):
     ratio = portal.rows["ratio_amplitude_mV"].astype(float)
     over = portal.own["weight_nS"] / column(portal.own_sheet, "gsyn_mean_nS")
     clamp = column(portal.own_sheet, "space_clamp_correction_factor").fillna(1)
-    assert round(spearmanr(over[some], ratio[some])[0], 2) == -0.04
-    assert round(spearmanr((over / clamp)[some], ratio[some])[0], 2) == -0.09
+    assert round(spearmanr(over[some], ratio[some])[0], 2) == -0.07
+    assert round(spearmanr((over / clamp)[some], ratio[some])[0], 2) == -0.24
 
 
 def test_variations_are_those_of_all_trials(portal):
@@ -292,12 +292,12 @@ def test_sheets_between_two_packages_are_no_more_than_shuffled_ones(portal):
         for k in range(len(shuffled)):
             other = rng.permutation(printed)[: len(some)]
             shuffled[k] += ((low <= other) & (other <= high)).sum()
-    assert found == 8
-    assert np.quantile(shuffled, [0.025, 0.975]) == pytest.approx([6, 15], abs=1)
+    assert found == 7
+    assert np.quantile(shuffled, [0.025, 0.975]) == pytest.approx([5, 12], abs=1)
 
 
 def test_means_over_all_trials_agree_no_more_often(portal):
-    """Rise, latency and decay with failures as 0: 59 of 111 would agree in place of 60."""
+    """Rise, latency and decay with failures as 0: 45 of 81 would agree in place of 41."""
     answered = 1 - column(portal.rows, "sheet_failures_percent") / 100
     agree = both = of = 0
     for quantity in SHAPES:
@@ -306,10 +306,10 @@ def test_means_over_all_trials_agree_no_more_often(portal):
         agree += ((low <= 1) & (high >= 1)).sum()
         both += ((low * answered[some] <= 1) & (high * answered[some] >= 1)).sum()
         of += some.sum()
-    assert (agree, both, of) == (60, 59, 111)
+    assert (agree, both, of) == (41, 45, 81)
 
 
-def test_half_of_the_last_printed_place_brings_one_rise(portal):
+def test_half_of_the_last_printed_place_brings_few(portal):
     near = {}
     for quantity in SHEET:
         sheet = column(portal.rows, f"sheet_{quantity}")
@@ -317,10 +317,10 @@ def test_half_of_the_last_printed_place_brings_one_rise(portal):
         low, high = (portal.rows[f"ratio_{end}_{quantity}"] * sheet for end in ("low", "high"))
         near[quantity] = (differ(portal.rows, quantity)
                           & (low <= sheet + half) & (high >= sheet - half)).sum()  # fmt: skip
-    assert near.pop("rise_time_ms") == 1 and not any(near.values())
+    assert list(near.values()) == [2, 0, 1, 1, 1, 0]
 
 
-def test_delays_of_all_senders_bring_no_unexplained_latency(portal, at_portal):
+def test_delays_of_all_senders_bring_as_many_latencies_as_they_take(portal, at_portal):
     """Latencies moved by what the chosen senders' shortest delays lie off those of all senders."""
     rows = portal.rows
     moved = []
@@ -334,8 +334,8 @@ def test_delays_of_all_senders_bring_no_unexplained_latency(portal, at_portal):
     agree = (low <= 1) & (high >= 1)
     reasons = pathway_scores.explain(rows, "latency_ms", portal.synapses)
     left = differ(rows, "latency_ms") & pd.Series(reasons, rows.index).str.startswith("not")
-    assert left.sum() == 3 and not agree[left].any()
-    assert (told(rows, "latency_ms") & ~differ(rows, "latency_ms") & ~agree).sum() == 2
+    assert left.sum() == 3 and agree[left].sum() == 1
+    assert (told(rows, "latency_ms") & ~differ(rows, "latency_ms") & ~agree).sum() == 1
 
 
 def test_rises_do_not_scatter_where_receivers_have_random_channels(portal, at_portal):
@@ -349,6 +349,32 @@ def test_rises_do_not_scatter_where_receivers_have_random_channels(portal, at_po
         share = odd[several & (excites == sign)].groupby(sheets["post"]).mean()
         found[sign] = round(spearmanr(share, random.reindex(share.index))[0], 2)
     assert found == {True: -0.13, False: -0.35}
+
+
+def test_mixtures_with_dnac_receivers_explain_no_more_than_shuffled_shares(portal, at_portal):
+    """A share w of receivers that differ by T moves the mean by w T; its SD is T √(w (1 − w))."""
+    shares, rows, rng = pathway_scores._shares()["dNAC"], portal.rows, np.random.default_rng(0)
+    inhibitory = [m for m in set(portal.sheets["post"]) if not names.is_excitatory(m)]
+    onto = rows["post"].isin(inhibitory) & ~rows["model"].str.contains("_dNAC")
+    answered = 1 - column(rows, "sheet_failures_percent") / 100
+
+    def explained(shares):
+        w, told = rows["post"].map(shares), 0
+        for quantity in SHAPES:
+            moved = column(rows, f"sheet_{quantity}") - rows[quantity] * answered
+            ratio = column(rows, f"sheet_sd_{quantity}") / (moved * ((1 - w) / w) ** 0.5)
+            told += (onto & differ(rows, quantity) & ratio.between(0.75, 1 / 0.75)).sum()
+        return told
+
+    shuffled = []
+    for _ in range(1000):
+        mixed = shares.copy()
+        mixed[inhibitory] = shares[rng.permutation(inhibitory)].to_numpy()
+        shuffled.append(explained(mixed))
+    found = explained(shares)
+    assert (found, sum((onto & differ(rows, q)).sum() for q in SHAPES)) == (3, 13)
+    assert np.quantile(shuffled, 0.975) == 3
+    assert np.mean(np.array(shuffled) >= found) == pytest.approx(0.06, abs=0.02)
 
 
 def test_how_many_of_the_unexplained_survive_a_correction(portal, at_portal):
@@ -367,7 +393,7 @@ def test_how_many_of_the_unexplained_survive_a_correction(portal, at_portal):
         open_[quantity] = left.sum()
         lost[quantity] = (holm.reindex(some.index)[left] > 0.05).sum()
     decays = open_.pop("decay_ms"), lost.pop("decay_ms")
-    assert decays == (22, 12) and (sum(open_.values()), sum(lost.values())) == (17, 11)
+    assert decays == (14, 4) and (sum(open_.values()), sum(lost.values())) == (14, 11)
 
 
 def test_decays_are_off_alike_where_receiving_type_and_sign_are_the_same(portal):
@@ -380,7 +406,7 @@ def test_decays_are_off_alike_where_receiving_type_and_sign_are_the_same(portal)
         return sum(((values[group] - values[group].mean()) ** 2).sum() for group in groups)
 
     shuffled = [scatter(rng.permutation(off)) for _ in range(2000)]
-    assert sum(map(len, groups)) == 12 and np.mean(np.array(shuffled) <= scatter(off)) < 0.001
+    assert sum(map(len, groups)) == 7 and np.mean(np.array(shuffled) <= scatter(off)) < 0.001
 
 
 # -- runs beside this file -------------------------------------------------------------------------

@@ -88,21 +88,16 @@ def test_a_second_run_records_only_what_is_missing(own_tables, monkeypatch):
     assert pathway_scores.load_pathway_scores()["stale"].all()
 
 
-def test_a_row_of_single_values_is_compared_by_them(own_tables):
-    """Two rows with the same mean and deviation: one keeps its connections, one does not."""
+def test_a_row_is_compared_by_the_values_that_it_keeps(own_tables):
     kept = pd.read_parquet(Path(recomputed.__file__).with_name("pathways.parquet"))
-    row = kept[kept["cells"] == 8].iloc[[0]].assign(amplitude_mV=1.0, amplitude_mV_sd=0.5)
-    values = [0.5, 1.5] * 4
-    path = own_tables / "pathways.parquet"
-    told = row.assign(settings="b", amplitude_mV_cells=json.dumps(values))
-    pd.concat([row.assign(settings="a"), told]).to_parquet(path)
-    bare, full = (r for _, r in nmc.load_pathway_scores().iterrows())
-    sheet = bare["sheet_amplitude_mV"]
-    reach = 2.3646 * 0.5 / np.sqrt(7)  # Student's t, 7 degrees of freedom
-    assert bare["ratio_high_amplitude_mV"] == pytest.approx((1 + reach) / sheet, rel=1e-4)
-    assert full["ratio_amplitude_mV"] == pytest.approx(1 / sheet)
-    error = 0.5 / np.sqrt(8)
-    assert full["ratio_high_amplitude_mV"] * sheet == pytest.approx(1 + 1.96 * error, abs=0.05)
+    values = [0.4, 0.6, 0.7, 0.9, 1.1, 1.3, 1.4, 1.6]
+    row = kept[kept["cells"] == 8].iloc[[0]].assign(amplitude_mV_cells=json.dumps(values))
+    row.to_parquet(own_tables / "pathways.parquet")
+    ((_, found),) = nmc.load_pathway_scores().iterrows()
+    sheet = found["sheet_amplitude_mV"]
+    assert found["ratio_amplitude_mV"] == pytest.approx(1 / sheet)
+    reach = 2.3646 * np.std(values) / np.sqrt(7)  # Student's t, 7 degrees of freedom
+    assert found["ratio_high_amplitude_mV"] * sheet == pytest.approx(1 + reach, abs=0.05)
 
 
 def test_invented_packages_are_refused():
@@ -132,20 +127,18 @@ def test_a_reason_fits_what_follows_from_it_alone(monkeypatch):
     row = {"pre": ["L4_PC"], "post": ["L4_SBC"], "u_mean": [0.5], "failures_std_percent": [1.0],
            "failures_mean_percent": [100 / 256], "cv_psp_amplitude_mean": [8**-0.5]}  # fmt: skip
     synapses = pd.DataFrame({"pathway": ["L4_PC:L4_SBC"], "model": ["m"], "U": [0.1]})
-    neurons = {"mtype": "L4_SBC", "etype": ["cAC", "dNAC"], "n_neurons": [80, 20]}
-    monkeypatch.setattr(pathway_scores, "load_metypes", lambda: pd.DataFrame(neurons))
     likely = {}
     monkeypatch.setattr(pathway_scores, "expect_by_etypes", lambda quantity: pd.Series(likely))
 
-    def reason(quantity, ratio, sheet_sd=0.0, cells=8, own_sd=0.0, model="m", **other):
+    def reason(quantity, ratio, sheet_sd=0.0, cells=8, own_sd=0.0, **other):
         sheet = pd.DataFrame({name: other.get(name, value) for name, value in row.items()})
         monkeypatch.setattr(pathway_scores, "load_pathways", lambda: sheet)
         ends = {"": ratio, "low_": 0.95 * ratio, "high_": 1.05 * ratio}
         numbers = {f"ratio_{end}{quantity}": value for end, value in ends.items()}
         numbers |= {f"sheet_{quantity}": 1.0, f"sheet_sd_{quantity}": sheet_sd}
         numbers |= {quantity: ratio, f"{quantity}_sd": own_sd}
-        row_of = {"pre": "L4_PC", "post": "L4_SBC", "model": model, "cells": cells, "contacts": 4.0}
-        row_of["pathway"] = f"L4_PC:{model}"
+        row_of = {"pre": "L4_PC", "post": "L4_SBC", "model": "m", "cells": cells, "contacts": 4.0}
+        row_of["pathway"] = "L4_PC:m"
         scores = pd.DataFrame([row_of | numbers])
         (found,) = pathway_scores.explain(scores, quantity, synapses)
         return " ".join(found.split()[:2]).removesuffix(":")
@@ -165,10 +158,6 @@ def test_a_reason_fits_what_follows_from_it_alone(monkeypatch):
         # 0.2 lies within √(0.06² + (0.196 SD)²) of the printed 1 where the SD is 1, not 0.9
         assert reason(quantity, 1.2, sheet_sd=1.0) == "lies within"
         assert reason(quantity, 1.2, sheet_sd=0.9) == "not explained"
-        # one receiver in five at 3 and the others at ½: 1 ± 1
-        assert reason(quantity, 0.5, sheet_sd=1.0) == "the sheet"
-        assert reason(quantity, 0.5, sheet_sd=0.7) == "not explained"
-        assert reason(quantity, 0.5, sheet_sd=1.0, model="L4_SBC_dNAC222_1") == "not explained"
     likely[True, "L4_SBC"] = 1.3
     for quantity in ("rise_time_ms", "decay_ms"):  # 1.3 is likely and 1 printed: within a third
         assert reason(quantity, 0.7) == reason(quantity, 1.4) == "the sheet"
@@ -283,8 +272,8 @@ def _differ(scores, quantity):
 @pytest.mark.real
 @pytest.mark.parametrize(
     ("quantities", "number", "share"),
-    [(["amplitude_mV", "cv", "failures_percent"], 25, 0.0),
-     (["rise_time_ms", "latency_ms", "decay_ms"], 8, 0.02)],
+    [(["amplitude_mV", "cv", "failures_percent"], 23, 0.0),
+     (["rise_time_ms", "latency_ms", "decay_ms"], 9, 0.025)],
 )  # fmt: skip
 def test_a_rule_explains_more_rows_than_ratios_of_other_pathways(
     mirror, monkeypatch, quantities, number, share
@@ -336,7 +325,7 @@ def test_other_receivers_and_more_senders_give_what_the_chapter_says(mirror, mon
         rows = rows[rows["size"] > 1]
         compared += len(rows)
         between += rows[f"sheet_{quantity}"].between(rows["min"], rows["max"]).sum()
-    assert (between, compared) == (8, 56)
+    assert (between, compared) == (7, 48)
 
 
 @pytest.mark.real
@@ -368,7 +357,7 @@ def test_receivers_of_a_type_of_many_explain_more_amplitudes_than_shuffled_sheet
         some, of = explained(mixed)
         shares.append(some / of)
     some, of = explained(scores)
-    assert (some, of) == (11, 18) and np.mean(np.array(shares) >= some / of) <= 0.005
+    assert (some, of) == (12, 17) and np.mean(np.array(shares) >= some / of) <= 0.005
 
 
 @pytest.mark.real
@@ -391,30 +380,6 @@ def test_rises_scatter_where_receivers_are_partly_dnac(printed):
     assert few.sum() == 27 and slow.quantile([0.25, 0.75]).between(300, 400).all()
     for name in ("L23_MC", "L4_MC", "L5_MC"):
         assert found[few & (post == name)].median() == pytest.approx(share[name], abs=0.015)
-
-
-@pytest.mark.real
-def test_shares_of_dnac_receivers_explain_more_than_shuffled_ones(mirror, monkeypatch):
-    """The shares are shuffled among the 42 inhibitory receiving types that have pathways."""
-    monkeypatch.setenv("NMC_SOURCE", str(mirror))
-    scores, rng = nmc.load_pathway_scores(), np.random.default_rng(0)
-    neurons = nmc.load_metypes().astype({"mtype": str, "etype": str})
-    inhibitory = [m for m in neurons["mtype"].unique() if not names.is_excitatory(m)]
-    answered = 1 - scores["sheet_failures_percent"].astype(float) / 100
-
-    def explained(of_types):
-        monkeypatch.setattr(pathway_scores, "load_metypes", lambda: of_types)
-        told = [_differ(scores, q) & pathway_scores._of_slow_receivers(scores, q, answered)
-                for q in ("rise_time_ms", "latency_ms", "decay_ms")]  # fmt: skip
-        return told[0].sum(), np.sum(told)
-
-    shuffled = []
-    for _ in range(500):
-        others = dict(zip(inhibitory, rng.permutation(inhibitory), strict=True))
-        shuffled.append(explained(neurons.replace({"mtype": others})))
-    rises, shapes = explained(neurons)
-    few, all_ = np.array(shuffled).T
-    assert (rises, shapes) == (3, 5) and np.mean(few >= 3) <= 0.01 and np.mean(all_ >= 5) <= 0.02
 
 
 @pytest.mark.real
@@ -450,7 +415,7 @@ def test_etypes_of_receivers_tell_decays_and_rises_of_other_types(printed, monke
 
 
 @pytest.mark.real
-def test_receivers_explain_amplitudes_and_no_other_quantity(mirror, monkeypatch):
+def test_all_receivers_of_a_type_explain_no_quantity(mirror, monkeypatch):
     """Between receivers lies what the sheet's variance over pairs leaves to ours within one."""
     monkeypatch.setenv("NMC_SOURCE", str(mirror))
     rng, scores = np.random.default_rng(0), nmc.load_pathway_scores()
@@ -493,5 +458,6 @@ def test_receivers_explain_amplitudes_and_no_other_quantity(mirror, monkeypatch)
             some, others = explained(order)
             shares.append(some / others)
         found[quantity] = (told, of, np.mean(np.array(shares) >= told / of))
-    assert found["amplitude_mV"][:2] == (9, 18) and found["amplitude_mV"][2] <= 0.005
-    assert all(p > 0.005 for quantity, (_, _, p) in found.items() if quantity != "amplitude_mV")
+    assert found["amplitude_mV"][:2] == (8, 17)
+    assert found["amplitude_mV"][2] == pytest.approx(0.016, abs=0.01)
+    assert all(p > 0.05 / 6 for _, _, p in found.values())  # as asked before the look

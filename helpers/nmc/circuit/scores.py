@@ -21,7 +21,7 @@ from nmc import names, recomputed
 from nmc.cells import mechanisms
 from nmc.cells.morphometrics import rounding
 from nmc.cells.package import load_package
-from nmc.circuit.pairs import SHEET, Summary, compare_with_sheet, simulate_pair
+from nmc.circuit.pairs import SHEET, compare_with_sheet, simulate_pair
 from nmc.circuit.synapses import pathway_keys
 from nmc.code_hash import code_hash
 from nmc.data import available
@@ -116,21 +116,12 @@ def load_pathway_scores() -> pd.DataFrame:
     found = []
     for _, row in rows.iterrows():
         key = f"{row['pre']}:{row['post']}"
-        values = {column: _kept(row, column) for column in SHEET}
+        values = {column: json.loads(row[f"{column}_cells"]) for column in SHEET}
         table = compare_with_sheet(values, sheet.loc[key] if key in sheet.index else None)
         if row["stale"]:
             table["verdict"] = table["verdict"].replace(["agrees", "differs"], "stale")
         found.append({f"{name}_{c}": table.loc[c, name] for name in _COMPARED for c in SHEET})
     return pd.concat([rows, pd.DataFrame(found, index=rows.index)], axis=1)
-
-
-def _kept(row: pd.Series, column: str) -> list[float] | Summary:
-    """Return the values that a row keeps, one a connection; or mean and deviation, if no more."""
-    text = row.get(f"{column}_cells")
-    if isinstance(text, str):
-        return [float(x) for x in json.loads(text)]
-    n = 0 if pd.isna(row["cells"]) else int(row["cells"])
-    return Summary(row[column], row[f"{column}_sd"], n)
 
 
 def summarise(rows: pd.DataFrame) -> pd.DataFrame:
@@ -161,8 +152,7 @@ def explain(scores: pd.DataFrame, quantity: str, synapses: pd.DataFrame) -> np.n
     recorded contacts and the package's U (`synapses`, of `nmc.compare_synapses`) over the sheet's U
     and the contacts that its CV implies, or its failures where the CV itself is asked for; of rise,
     latency and decay the one of a mean over all trials, in which a failure counts as 0, or the one
-    of receivers of several e-types (`_of_slow_receivers`, `expect_by_etypes`); and what one
-    receiver may give, of many.
+    of receivers of several e-types (`expect_by_etypes`); and what one receiver may give, of many.
     """
     sheet, keys = load_pathways(), scores["pre"] + ":" + scores["post"]
     sheet = sheet.set_index(pathway_keys(sheet)).reindex(keys).set_axis(scores.index)
@@ -176,10 +166,9 @@ def explain(scores: pd.DataFrame, quantity: str, synapses: pd.DataFrame) -> np.n
     if (of := _BY_RELEASE.get(quantity)) is None:
         zeros = (1 / (1 - failing)).between(low, high)
         answered = (1 - failing).astype(float)
-        slow = _of_slow_receivers(scores, quantity, answered)
         mixed = _of_mixed_receivers(scores, quantity, answered)
         tried = _OPEN.format("other definitions, the membrane's time constant")
-        return np.select([zeros, both, slow, mixed], [_ZEROS, _ERROR, _SLOW, _MIXED], tried)
+        return np.select([zeros, both, mixed], [_ZEROS, _ERROR, _MIXED], tried)
     by_failures = np.log(failing.where(failing > 0)) / np.log(1 - U)
     implied = by_failures if quantity == "cv" else (1 - U) / (U * cv.where(cv > 0) ** 2)
     runs = pd.MultiIndex.from_arrays([keys, scores["model"]])
@@ -209,21 +198,6 @@ def _of_one_receiver(scores: pd.DataFrame, quantity: str) -> pd.Series:
     senders = (scores[f"ratio_high_{quantity}"] - scores[f"ratio_low_{quantity}"]) * mean / 2
     near = (scores[quantity] - mean).abs() <= np.hypot(1.96 * between**0.5, senders.astype(float))
     return near & (spread > 0) & (spread < mean)
-
-
-def _of_slow_receivers(scores: pd.DataFrame, quantity: str, answered: pd.Series) -> pd.Series:
-    """Whether a sheet's deviation is that of a mixture of receivers like ours and of dNAC ones.
-
-    A share w of receivers that differ by T from the others' r moves the mean by w T, and gives a
-    deviation of T √(w (1 − w)): of the mean, the deviation and w, the portal's number of dNAC
-    neurons over that of the m-type's, any two give the third.  `answered` is the share of trials
-    that do not fail: the others count as 0.
-    """
-    w = scores["post"].map(_shares()["dNAC"])
-    moved = scores[f"sheet_{quantity}"] - scores[quantity] * answered
-    predicted = moved * ((1 - w) / w) ** 0.5
-    fits = (scores[f"sheet_sd_{quantity}"] / predicted).between(0.75, 1 / 0.75)
-    return fits & ~scores["model"].str.contains("_dNAC")
 
 
 def _of_mixed_receivers(scores: pd.DataFrame, quantity: str, answered: pd.Series) -> np.ndarray:
@@ -276,17 +250,15 @@ def _shares() -> pd.DataFrame:
 
 #: Most pairs of a sheet, each of 30 trials: failures of one are thirtieths, rare ones fit 100.
 PAIRS = 100
-#: 25 of 51 numbers that differ; of 20,000 shuffles of predictions 97.5 % give 14 at most.
+#: 23 of 43 numbers that differ; of 20,000 shuffles of ratios 97.5 % give 15 at most.
 _RELEASE = "follows from the package's contacts and U, and those behind the sheet's CV and failures"
-#: 8 of 51; of 20,000 shuffles of failures 97.5 % give 7 at most.
+#: 9 of 40; of 20,000 shuffles of ratios 97.5 % give 8 at most.
 _ZEROS = "follows from the sheet's mean over all trials, in which a failure counts as 0"
-#: 3 of 4 rises, 5 of 19 with latencies and decays; of 20,000 shuffles of shares 97.5 % give 1, 4.
-_SLOW = "the sheet averages dNAC receivers, too: its SD is that of their share; the package is none"
 #: Of 84 sheets' medians 60 decays and 56 rises lie so; of 1,000 shuffles of shares 97.5 % give 49
 #: and 46 at most.  Of latencies 57 do (61).
 _MIXED = "the sheet averages receivers of several e-types: their shares and other sheets give it"
 _BY_ETYPES = ("decay_ms", "rise_time_ms")
-#: 11 of 18; of 20,000 shuffles of sheets among senders of one sign 97.5 % give 7 at most.
+#: 12 of 17; of 4,000 shuffles of sheets among senders of one sign 97.5 % give 11 at most.
 _RECEIVER = "lies within the spread that the sheet prints over pairs: the receiver is one of many"
 #: Recorded with a million times as many random channels, each so much weaker: of its 8 senders'
 #: trials 50 % fail and the CV is 1.33 (printed: 53 and 1.3; with the noise: 7.5 and 0.63).
