@@ -53,6 +53,14 @@ class UnknownNameError(NMCError, ValueError):
             hint = ""
         return cls(f"There is no {kind} {shown}.{hint}")
 
+    @classmethod
+    def check(cls, kind: str, given: Iterable[object], known: Iterable[str]) -> None:
+        """Raise the error for the first of some `given` names that is none of the `known` ones."""
+        known = list(known)
+        for name in given:
+            if name not in known:
+                raise cls.of(kind, name, known)
+
 
 class ArgumentError(NMCError, TypeError):
     """A call that was given another kind of thing than its signature says; names both."""

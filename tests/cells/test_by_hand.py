@@ -55,18 +55,19 @@ def test_every_change_is_listed_and_made_once(copy):
 
 def test_a_command_tells_what_it_said_and_how_it_ended(tmp_path):
     code = "import os; print(os.getcwd()); print('an \\x1b[31merror'); raise SystemExit(3)"
-    ended = run_command([sys.executable, "-c", code], tmp_path)
+    ended = run_command([sys.executable, "-c", code], tmp_path, trust=True)
     assert ended.returncode == 3 and ended.output.splitlines()[0] == "."  # where one stands
     assert ended.last(1) == ended.last(matching="error") == "an error"
     assert "exit status 3" in repr(ended)
-    assert run_command(["python", "-c", "import nmc"], tmp_path).returncode == 0
+    assert run_command(["python", "-c", "import nmc"], tmp_path, trust=True).returncode == 0
 
 
 def test_a_command_that_cannot_be_or_does_not_end(tmp_path):
     with pytest.raises(PackageError, match="no program 'no-such-program'"):
-        run_command(["no-such-program"], tmp_path)
+        run_command(["no-such-program"], tmp_path, trust=True)
     with pytest.raises(SimulationTimeout, match="not finished within 0.5 s"):
-        run_command([sys.executable, "-c", "import time; time.sleep(30)"], tmp_path, timeout_s=0.5)
+        sleep = [sys.executable, "-c", "import time; time.sleep(30)"]
+        run_command(sleep, tmp_path, trust=True, timeout_s=0.5)
 
 
 def test_what_the_script_wrote_is_read_as_a_trace(copy):

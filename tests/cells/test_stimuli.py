@@ -95,13 +95,13 @@ def test_a_conductance_is_cut_at_zero_and_has_the_paper_s_numbers():
         ("Waveform", ([0, 1], [0.1]), "need one length"),
         ("Waveform", ([1, 0], [0.1, 0.1]), "times must ascend"),
         ("Waveform", ([0, math.inf], [0.1, 0.1]), "Waveform, t_ms, value 2"),
-        ("Waveform", ([[0, 1]], [0.1, 0.1]), "no list of numbers"),
+        ("Waveform", ([[0, 1]], [0.1, 0.1]), r"value 1: \[0, 1\] is not a number"),
         ("SpikeTrain", ([5, 4],), "times must ascend"),
         ("SynapseTrain", ([5], [0.5]), "synapses"),
         ("SynapseTrain", ([5], "all"), "no list of numbers"),
-        ("SynapseTrain", ([5], []), "no list of numbers"),
+        ("SynapseTrain", ([5], []), "synapses: the list is empty"),
         ("background_conductances", (0, 1), "scale: 'much' is not a number"),
-        ("SpikeTrain", ([],), "no list of numbers"),
+        ("SpikeTrain", ([],), "times_ms: the list is empty"),
         ("SpikeTrain", ([5], 1.0, 2.0, 1.0), "shorter than decay_ms"),
         ("VoltageClamp", ([-70], [1, 2]), "need one length"),
         ("VoltageClamp", ([-70], [0]), "VoltageClamp, durations_ms, value 1"),
@@ -130,6 +130,21 @@ def test_a_place_that_cannot_be_is_refused(small, place):
         nmc.Step(0, 1, 0.1, at=place)
     with pytest.raises(PackageError, match=f"{SMALL}: there is no section 'dend.999.'; it has"):
         nmc.simulate_currents(small, nmc.Step(0, 1, 0.1, at="dend[999](0.5)"))
+
+
+@pytest.mark.parametrize(
+    ("stimuli", "told"),
+    [
+        (nmc.Step(50, 1, 0.1), "Step: it begins at 50 ms, but the run ends at 20 ms"),
+        (nmc.Waveform([20.0, 30.0], [0.1, 0.1]), "Waveform: it begins at 20 ms"),
+        (nmc.SpikeTrain([25.0]), "SpikeTrain: it begins at 25 ms"),
+        ([nmc.VoltageClamp([-70], [9], at=place) for place in ("soma(0.5)", "soma[0](0.50)")],
+         r"VoltageClamp, at: another clamp holds soma\[0\]\(0.50\) already"),
+    ],
+)  # fmt: skip
+def test_a_stimulus_that_would_do_nothing_or_fight_another_is_refused(small, stimuli, told):
+    with pytest.raises(ProtocolError, match=told):
+        nmc.simulate_currents(small, stimuli, tstop_ms=20)
 
 
 def test_stimuli_go_to_the_worker_and_back():

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
+import time
 from dataclasses import replace
 
 import nmc
 import pandas as pd
+import psutil
 import pytest
 from dask import config
+from distributed import LocalCluster
 from nmc.cells import measures
-from nmc.cells import sweep as room
 from nmc.cells.package import load_package
 from nmc.cells.protocols import measure_step
 from nmc.cells.sweep import load_rows, measure, sweep
@@ -73,18 +79,18 @@ def test_a_row_that_another_sweep_wrote_meanwhile_is_not_taken(tmp_path, monkeyp
         sweep([SMALL], "rest", folder=tmp_path, progress=False)
 
 
-def test_a_sweep_on_this_machine_listens_to_nobody_else_and_logs_nothing(tmp_path, capfd):
-    import os
+def test_a_sweep_on_this_machine_listens_to_nobody_and_logs_nothing(tmp_path, capfd, monkeypatch):
+    def rest(package, **settings):
+        found = psutil.Process(os.getpid()).net_connections("inet")
+        return {"listening": sum(c.status == psutil.CONN_LISTEN for c in found)}
 
-    import psutil
-
-    with room._client(None, 2):
-        heard = [c.laddr.ip for c in psutil.Process(os.getpid()).net_connections("inet")
-                 if c.status == psutil.CONN_LISTEN]  # fmt: skip
-    assert set(heard) <= {"127.0.0.1", "::1"}
+    monkeypatch.setattr(measures, "measure_rest", rest)
+    before = rest(None)["listening"]
+    rows = sweep([SMALL], "rest", folder=tmp_path, progress=False)
+    assert rows["listening"].item() == before
     with pytest.raises(SimulationError, match="No Dask scheduler answers"):
         with config.set({"distributed.comm.timeouts.connect": "1s"}):
-            sweep([SMALL], "rest", folder=tmp_path, cluster="tcp://127.0.0.1:9")
+            sweep([SMALL], "rest", folder=tmp_path / "other", cluster="tcp://127.0.0.1:9")
     assert capfd.readouterr() == ("", "")
 
 
@@ -139,6 +145,40 @@ def test_features_may_be_asked_for_from_many_threads(small):
         together = list(pool.map(compute_features, traces * 20))
     for i, found in enumerate(together):
         pd.testing.assert_series_equal(found, alone[i % 2])
+
+
+def test_a_sweep_is_interrupted_at_once_and_keeps_the_finished_rows(tmp_path):
+    """Two threads, one of them busy for a minute: the process ends within seconds."""
+    code = f"""
+import time
+from pathlib import Path
+from nmc.cells import measures, sweep
+def rest(package, **settings):
+    if package.name != {SMALL!r}:
+        print("runs", flush=True)
+        time.sleep(60)
+    return {{"answer": 42}}
+measures.measure_rest = rest
+sweep.sweep([{SMALL!r}, "L4_SBC_dNAC222_1"], "rest", folder=Path({str(tmp_path)!r}))
+"""
+    heed = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    run = subprocess.Popen(
+        [sys.executable, "-c", f"{heed}\n{code}"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    run.stdout.readline()
+    while load_rows(tmp_path / "rest").empty:
+        time.sleep(0.1)
+    run.send_signal(signal.SIGINT)
+    assert run.wait(30) != 0
+    assert load_rows(tmp_path / "rest")["answer"].tolist() == [42]
+
+
+def test_results_of_a_cluster_are_the_same_rows(tmp_path, monkeypatch):
+    monkeypatch.setattr(measures, "measure_rest", lambda package, **settings: {"answer": 42})
+    quiet = {"dashboard_address": None, "scheduler_kwargs": {"dashboard_address": "127.0.0.1:0"}}
+    with LocalCluster(n_workers=1, threads_per_worker=1, processes=False, **quiet) as cluster:
+        rows = sweep([SMALL], "rest", folder=tmp_path, cluster=cluster, progress=False)
+    assert rows["answer"].tolist() == [42] and rows["error"].isna().all()
 
 
 @pytest.mark.parametrize(

@@ -95,5 +95,3 @@ def test_channels_have_the_equations_of_the_sample(folder):
     calcium = np.geomspace(1e-5, 1e-2, 20)
     assert np.allclose(sk.kinetics(-70, calcium)["steady_state"], channels.sk_fraction(calcium))
     assert len(sk.kinetics(-70)) == 1  # numbers make a table of one row
-    stochastic = read_channel(folder / "NMC/NeuroML2/StochKv_deterministic.channel.nml")
-    assert stochastic.conductance_scale(34.0) == pytest.approx(2.3**1.1)

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from nmc import child
-from nmc.cells.stimuli import PLACE
+from nmc.cells.stimuli import read_place
 from nmc.data.registry import NOT_PLAIN, content_digest, file_hashes
 from nmc.errors import PackageError, SimulationError, explained
 from nmc.numbers import shown
@@ -68,12 +68,13 @@ class Cell:
 
     def segment(self, place: str):
         """Return the segment at a place written as ``dend[12](0.5)``."""
-        found = PLACE.fullmatch(place)
-        if not found or not 0 <= float(found[3]) <= 1:
+        found = read_place(place)
+        if found is None:
             raise PackageError(
-                f"{self.model}: {place!r} is not a place; write it as 'dend[12](0.5)'."
+                f"{self.model}: {shown(place)} is not a place; write it as 'dend[12](0.5)'."
             )
-        return self.section(f"{found[1]}[{found[2] or 0}]")(float(found[3]))
+        section, x = found
+        return self.section(section)(x)
 
     def distance(self, segment) -> float:
         """Path distance of a segment from the soma's middle, µm."""

@@ -1,13 +1,12 @@
 """Packages by hand: a copy to work on, its code ported, its own commands, your own session.
 
 The other calls never run a package's scripts.  These do, in the copy's folder and
-in processes of their own, and show what the commands say.  A copy is trusted as long as its files
-are as these calls left them in this process; whatever else stands in a folder needs ``trust``.
+in processes of their own, and show what the commands say.  A command may run whatever stands in
+its folder, so each one needs ``trust``.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import shutil
@@ -24,24 +23,18 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from nmc.cells import known, mechanisms
+from nmc.cells import mechanisms
 from nmc.cells.build import Cell, build_cell
 from nmc.cells.package import AnyModel, as_package, read_package
 from nmc.cells.protocols import STEP_MS, STEP_START_MS
 from nmc.cells.settings import THRESHOLD_MV
 from nmc.child import load_libraries
-from nmc.data import registry
 from nmc.data.files import given_path
 from nmc.errors import PackageError, SimulationError, SimulationTimeout, TrustError, explained
 
 #: Wall seconds a command may take unless told otherwise.
 TIMEOUT_S = 600.0
 
-#: Copies made in this process: folder → digest of its files as our own calls left them.
-_left: dict[Path, str] = {}
-
-#: What no digest covers, as it differs by release or comes from a desktop: no command may name it.
-_FREE = {"README", "VERSION", "CHANGELOG", ".DS_Store"}
 #: A terminal's colours.
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -96,9 +89,6 @@ def copy_package(model: AnyModel, folder: Path) -> Path:
         path.chmod(path.stat().st_mode | 0o600 | (0o100 if path.is_dir() else 0))
     for name in ("python_recordings", "hoc_recordings"):  # archives may drop empty folders
         (target / name).mkdir(exist_ok=True)
-    own = package.origin == known.OWN and registry.file_hashes(target) == package._hashes
-    if package.trusted and (own or known.is_known(target)):
-        _left[target.resolve()] = _state(target)
     return target
 
 
@@ -116,25 +106,17 @@ def port_package(folder: Path) -> pd.DataFrame:
         One row a change: ``file``, ``what``, ``times``, ``before`` (the first place as it stood),
         ``after`` and ``why``.
     """
-    folder = given_path(folder)
-    ours = _left.get(folder.resolve()) == _state(folder)
-    jobs: list[tuple[Path, tuple[mechanisms.Rule, ...]]]
-    jobs = [(path, mechanisms.RULES) for path in sorted((folder / "mechanisms").glob("*.mod"))]
-    jobs += [(path, SCRIPT_RULES) for path in sorted(folder.glob("*.py"))]
-    rows = []
-    for path, rules in jobs:
-        text = path.read_text("utf-8", "replace")
-        for rule in rules:
-            found = list(rule.pattern.finditer(text))
-            if not found:
-                continue
-            text = rule.pattern.sub(rule.replacement, text)
-            before, after = " ".join(found[0][0].split()), found[0].expand(rule.replacement).strip()
-            file = path.relative_to(folder).as_posix()
-            rows.append((file, rule.name, len(found), before, after, rule.reason))
-        path.write_text(text, "utf-8")
-    if ours:
-        _left[folder.resolve()] = _state(folder)
+    folder, rows = given_path(folder), []
+    for kind, rules in (("mechanisms/*.mod", mechanisms.RULES), ("*.py", SCRIPT_RULES)):
+        for path in sorted(folder.glob(kind)):
+            file, text = path.relative_to(folder).as_posix(), path.read_text("utf-8", "replace")
+            for rule in rules:
+                if found := list(rule.pattern.finditer(text)):
+                    before = " ".join(found[0][0].split())
+                    after = found[0].expand(rule.replacement).strip()
+                    rows.append((file, rule.name, len(found), before, after, rule.reason))
+                    text = rule.pattern.sub(rule.replacement, text)
+            path.write_text(text, "utf-8")
     return pd.DataFrame(rows, columns=["file", "what", "times", "before", "after", "why"])
 
 
@@ -149,10 +131,9 @@ def run_command(
         Program and arguments; ``python``, ``nrnivmodl`` and NEURON's other programs are those
         of this Python's environment.
     folder : pathlib.Path
-        Where: an empty folder, or a copy from `copy_package` in which nothing but `port_package`
-        and this call changed a file.
+        Where, e.g. a copy from `copy_package`.
     trust : bool
-        Run it in any other folder, too, whose files the command may run.
+        Say that the command may run, and all files of the folder with it: without, none does.
     timeout_s : float
         Limit of wall time.
 
@@ -166,7 +147,7 @@ def run_command(
     PackageError
         There is no such program.
     TrustError
-        The folder holds other files, and is not trusted.
+        Nobody said that they are trusted.
     SimulationTimeout
         The command passed its time limit; it is ended.
     """
@@ -176,12 +157,11 @@ def run_command(
     program = shutil.which(command[0], path=path)
     if program is None:
         raise PackageError(f"There is no program {command[0]!r} on this machine.")
-    typed, ours = " ".join(command), _may_run(folder, command)
-    if not (ours or trust):
+    typed = " ".join(command)
+    if trust is not True:  # "no" is no yes
         raise TrustError(
-            f"{typed}: the files in {folder}, or one that the command names, are not as "
-            "copy_package and port_package left them. The command could run them with your "
-            "rights: read them, and pass trust=True if you trust them."
+            f"{typed}: the command could run the files in {folder} with your rights: read them, "
+            "and pass trust=True if you trust them."
         )
     environment = {**os.environ, "PATH": path, "NEURON_MODULE_OPTIONS": "-nogui"}
     try:
@@ -191,24 +171,9 @@ def run_command(
         )  # fmt: skip
     except subprocess.TimeoutExpired as error:
         raise SimulationTimeout(f"{typed}: not finished within {timeout_s:g} s.") from error
-    if ours and folder.resolve() in _left:
-        _left[folder.resolve()] = _state(folder)  # what the command compiled or wrote
     text = _COLOUR.sub("", done.stdout.decode("utf-8", "replace"))
     text = text.replace(str(folder.resolve()), ".")  # as one reads it, standing there
     return Command(typed, done.returncode, text)
-
-
-def _state(folder: Path) -> str:
-    """Hash of all files of a folder, hidden ones too, but `_FREE`; empty where there are none."""
-    found = registry.file_hashes(folder, hidden=True).items()
-    files = [(path, digest) for path, digest in found if Path(path).name not in _FREE]
-    return hashlib.sha256(repr(files).encode()).hexdigest() if files else ""
-
-
-def _may_run(folder: Path, command: Sequence[str]) -> bool:
-    """Whether a folder is empty, or as our own calls left it."""
-    named = any(name in part for part in command for name in _FREE)
-    return not named and _state(folder) in ("", _left.get(folder.resolve()))
 
 
 def read_recording(folder: Path, step: int = 1) -> pd.DataFrame:

@@ -129,9 +129,7 @@ def _pick(model: str, channels: Iterable[str] | None, known: dict) -> list[str]:
     if channels is None:
         return sorted(known)
     wanted = [channels] if isinstance(channels, str) else list(dict.fromkeys(channels))
-    for name in wanted:
-        if name not in known:
-            raise UnknownNameError.of(f"channel in {model}:", name, known)
+    UnknownNameError.check(f"channel in {model}:", wanted, known)
     return wanted
 
 
@@ -230,9 +228,12 @@ def measure_gates(params: dict, report) -> tuple[dict, dict[str, np.ndarray]]:
     h.secondorder = 0
     gates: dict[str, dict[str, int | None]] = {}
     arrays: dict[str, np.ndarray] = {}
+    v, calcium = np.array(params["v_mV"]), np.array(params["calcium_mM"])
     for done, (mechanism, varied) in enumerate(params["mechanisms"].items()):
-        points = _points(params, varied)
-        bench = _Bench(h, mechanism, *points)
+        if varied == "ca":
+            bench = _Bench(h, mechanism, np.full(len(calcium), params["v_rest_mV"]), calcium)
+        else:
+            bench = _Bench(h, mechanism, v, np.full(len(v), params["calcium_rest_mM"]))
         gates[mechanism] = {}
         for gate in bench.gates:
             steady, tau = bench.measure(gate)
@@ -243,13 +244,6 @@ def measure_gates(params: dict, report) -> tuple[dict, dict[str, np.ndarray]]:
             arrays[f"{mechanism}/{gate}/tau"] = tau
         report((done + 1) / len(params["mechanisms"]))
     return {"gates": gates}, arrays
-
-
-def _points(params: dict, varied: str) -> tuple[np.ndarray, np.ndarray]:
-    v, calcium = np.array(params["v_mV"]), np.array(params["calcium_mM"])
-    if varied == "ca":
-        return np.full(len(calcium), params["v_rest_mV"]), calcium
-    return v, np.full(len(v), params["calcium_rest_mM"])
 
 
 class _Bench:
@@ -266,7 +260,8 @@ class _Bench:
         self.gates = [n for n in self._names(_STATE) if n[:1].islower() and n.isalpha()]
         if "deterministic" in self._names(_PARAMETER):
             self._set("deterministic", 1)
-        if self._draws():
+        self.draws = hasattr(h, f"setRNG_{mechanism}")
+        if self.draws:
             for name in self.densities:  # no channel, so nothing is drawn
                 self._set(name, 0.0)
 
@@ -277,9 +272,6 @@ class _Bench:
             standard.name(told, i)
             found.append(told[0].removesuffix(f"_{self.mechanism}"))
         return found
-
-    def _draws(self) -> bool:
-        return hasattr(self.h, f"setRNG_{self.mechanism}")
 
     def _here(self) -> list:
         return [getattr(section(0.5), self.mechanism) for section in self.sections]
@@ -327,7 +319,7 @@ class _Bench:
 
     def power(self, gate: str) -> int | None:
         """How many of a gate must be open at once: conductance over the gate, halved."""
-        if len(self.conductances) != 1 or self._draws():
+        if len(self.conductances) != 1 or self.draws:
             return None
         self._start()
         open_ = []

@@ -13,7 +13,7 @@ import pandas as pd
 from nmc import names
 from nmc.cells.package import AnyModel, each_model
 from nmc.cells.protocols import FEATURES
-from nmc.cells.settings import check_numbers
+from nmc.cells.stimuli import check_bounds
 from nmc.cells.sweep import sweep
 from nmc.errors import FormatError, ProtocolError, SimulationError, optional
 
@@ -52,7 +52,7 @@ def measure_firing(
         A run failed; and what `nmc.sweep` raises.
     """
     models, rows = each_model(models), []
-    for step in check_numbers("step", steps):
+    for step in check_bounds("steps", steps, "steps"):
         with tempfile.TemporaryDirectory() as folder:
             found = sweep(models, "step", folder=Path(folder), step=step, mode=mode, **options)
             rows.append(found.assign(step=step))

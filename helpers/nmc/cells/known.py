@@ -3,23 +3,19 @@
 A package is code: MOD files become machine code, HOC and Python files are run.  So each of the
 1,035 packages of the portal, and each of the sample's, is known by one digest of its files
 (`nmc.data.registry.known_content`).  The scripts in which releases differ are left out of it: no
-call runs them but `nmc.run_command`, which looks at them by itself.
+call runs them but `nmc.run_command`, which runs nothing unasked.
 """
 
 from __future__ import annotations
 
 import csv
-import hashlib
-import re
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
-from pathlib import Path
 from typing import NamedTuple
 
 from nmc.data import at_hand, fetch_folder
 from nmc.data.registry import (
-    NOT_PLAIN,
     RELEASE_FILES,
     content_digest,
     file_hashes,
@@ -30,8 +26,6 @@ from nmc.errors import NMCError
 
 #: What origin says of a package that is not known.
 OWN = "own package"
-
-_BEGIN = re.compile(rb"begintemplate (\w+)")
 
 
 class Known(NamedTuple):
@@ -51,20 +45,6 @@ def known_packages() -> dict[str, Known]:
 def find(digest: str) -> Known | None:
     """Return the known package that has a digest."""
     return known_packages().get(digest)
-
-
-def is_known(folder: Path) -> bool:
-    """Whether a folder holds a known package, its scripts, too, being those of a release."""
-    hashes = file_hashes(folder)
-    if NOT_PLAIN in hashes.values() or find(content_digest(hashes)) is None:
-        return False
-    template = _BEGIN.search((folder / "template.hoc").read_bytes())
-    for path in filter(Path.is_file, (folder / "run.py", folder / "run_py.sh")):
-        content = path.read_bytes()
-        content = content.replace(template[1], b"TEMPLATE") if template else content
-        if (path.name, hashlib.sha256(content).hexdigest()) not in _shared_files():
-            return False
-    return True
 
 
 def differences(model: str, hashes: Mapping[str, str]) -> str:
@@ -109,6 +89,6 @@ def _hashes_at_hand(model: str) -> dict[str, str] | None:
 
 @cache
 def _shared_files() -> frozenset[tuple[str, str]]:
-    """Path and sha256 of files that many packages share; TEMPLATE for the name in ``run.py``."""
+    """Path and sha256 of files that many packages share."""
     with (files("nmc.cells") / "known_files.csv").open(encoding="utf-8") as lines:
         return frozenset((row["file"], row["sha256"]) for row in csv.DictReader(lines))

@@ -11,13 +11,7 @@ import pandas as pd
 
 from nmc.cells.package import AnyModel, Package, as_package, by_name, each_model
 from nmc.cells.protocols import STEP_MS, STEP_START_MS, describe, drive, efel_values, simulate_step
-from nmc.cells.settings import (
-    THRESHOLD_MV,
-    RunSettings,
-    check_setting,
-    protocol,
-    refuse_settings,
-)
+from nmc.cells.settings import RunSettings, check_setting, protocol, refuse_settings
 from nmc.cells.stimuli import Step
 from nmc.errors import ProtocolError, SimulationError
 
@@ -81,7 +75,7 @@ def simulate_rest(model: AnyModel, **settings: Unpack[RunSettings]) -> pd.DataFr
 
 
 def _measure(trace: pd.DataFrame, model: str) -> dict[str, float]:
-    found = efel_values(trace, list(_EFEL), REST_START_MS, REST_END_MS, THRESHOLD_MV)
+    found = efel_values(trace, list(_EFEL), REST_START_MS, REST_END_MS)
     missing = [name for name in _EFEL if found[name] is None or not len(found[name])]
     if missing:
         raise SimulationError(f"{model}: eFEL finds no {', '.join(missing)}; is the cell at rest?")

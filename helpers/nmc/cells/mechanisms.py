@@ -11,6 +11,7 @@ of NEURON 9.  The rules of `port` leave the meaning unchanged; one of them mends
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import logging
@@ -117,11 +118,6 @@ def _closing(text: str, start: int) -> int:
             return place
     return len(text)
 
-
-try:
-    import fcntl
-except ImportError:  # Windows, where NEURON has no nrnivmodl either
-    fcntl = None  # type: ignore[assignment]
 
 _COMPILE_SECONDS = 600
 _log = logging.getLogger(__name__)
@@ -291,8 +287,7 @@ def _one_at_a_time() -> Iterator[None]:
     root = cache_folder() / "mechanisms"
     root.mkdir(parents=True, exist_ok=True)
     with (root / "lock").open("w") as handle:
-        if fcntl:
-            fcntl.flock(handle, fcntl.LOCK_EX)
+        fcntl.flock(handle, fcntl.LOCK_EX)
         yield
 
 

@@ -226,8 +226,7 @@ def compute_barcode(model: AnyModel, neurites: Iterable[str] = DENDRITES) -> pd.
     Neuroinformatics 16:3-13.
     """
     package, wanted = as_package(model), {neurites} if isinstance(neurites, str) else set(neurites)
-    for kind in wanted - set(NEURITES.values()):
-        raise UnknownNameError.of("kind of neurite", kind, NEURITES.values())
+    UnknownNameError.check("kind of neurite", wanted, NEURITES.values())
     _, arrays = _on_file(_find_bars, package)
     table = pd.DataFrame(arrays | {"neurite": [NEURITES[kind] for kind in arrays["neurite"]]})
     table = table[table["neurite"].isin(wanted)]

@@ -106,9 +106,8 @@ def plot_etypes(traces: Mapping[str, pd.DataFrame]) -> np.ndarray:
     grid = {f"{onset}{pattern}": axes[i, k] for k, onset in enumerate(names.ONSETS)
             for i, pattern in enumerate(names.PATTERNS)}  # fmt: skip
     drawn = {names.parse_model(model).etype: trace for model, trace in traces.items()}
+    UnknownNameError.check("e-type of the grid", drawn, grid)
     for etype, trace in drawn.items():
-        if etype not in grid:
-            raise UnknownNameError.of("e-type of the grid", etype, names.ETYPES)
         grid[etype].plot(trace["t_ms"], trace["v_mV"], lw=0.6, color=style.BLUE)
         grid[etype].set_title(etype, fontsize=style.SMALL, fontweight="normal", loc="center")
     for ax in axes.flat:
@@ -173,9 +172,7 @@ def plot_channel_kinetics(
     """
     known = list(dict.fromkeys(tables[0]["channel"]))
     wanted = known if channels is None else list(channels)
-    for name in wanted:
-        if name not in known:
-            raise UnknownNameError.of("channel in the table:", name, known)
+    UnknownNameError.check("channel in the table:", wanted, known)
     columns = min(2, len(wanted))
     rows = -(-len(wanted) // columns)
     size = (4.4 * columns + 0.4, 1.5 * rows + 0.7)

@@ -22,11 +22,12 @@ from nmc.cells.package import AnyModel, Package, as_package
 from nmc.cells.settings import (
     DEFAULTS,
     SAMPLING_MS,
+    THRESHOLD_MV,
     RunSettings,
     choose,
     protocol,
 )
-from nmc.cells.stimuli import Current, Step, Stimulus, SynapseTrain
+from nmc.cells.stimuli import Current, Step, Stimulus, SynapseTrain, VoltageClamp, read_place
 from nmc.errors import FormatError, ProtocolError, UnknownNameError
 from nmc.numbers import as_numbers
 
@@ -148,13 +149,7 @@ def drive(
 ) -> pd.DataFrame:
     """Run checked settings and return the trace; see `simulate_currents`."""
     run = {**DEFAULTS, **{name: v for name, v in settings.items() if v is not None}}
-    trains = [one for one in stimuli if isinstance(one, SynapseTrain)]
-    synapses = bool(trains) or synaptic is not None
-    for train in trains:
-        if (last := max(train.synapses)) >= (count := len(package.synapses)):
-            raise ProtocolError(
-                f"SynapseTrain, synapses: {package.name} has {count}, from 0; there is no {last}."
-            )
+    synapses = synaptic is not None or any(isinstance(one, SynapseTrain) for one in stimuli)
     how, variant, said = choose(package, run["mode"], run["dt_ms"], synapses=synapses)
     sampling, every = run["sampling_ms"], how.get("dt_ms")
     if every and abs(sampling / every - round(sampling / every)) > 1e-6:
@@ -165,7 +160,8 @@ def drive(
     if not 0 < tstop <= 1e7:
         raise ProtocolError(f"tstop_ms: {tstop:g} is not between 0 and 1e7; say how long to run.")
     record = dict(run["record"] or {})
-    for place in [*(one.at for one in stimuli), *record.values()]:
+    _check_stimuli(package, stimuli, tstop)
+    for place in record.values():
         package.check_section(place.partition("(")[0])
     window = run["window_ms"] or (0.0, tstop)
     if window[1] > tstop:
@@ -206,6 +202,27 @@ def drive(
         **{name: value for name, value in meta.items() if name != "steps"},
     }
     return table
+
+
+def _check_stimuli(package: Package, stimuli: Sequence[Stimulus], tstop_ms: float) -> None:
+    """Refuse stimuli that this cell has no place for, or no time."""
+    clamped = set()
+    for one in stimuli:
+        kind = type(one).__name__
+        package.check_section(one.at.partition("(")[0])
+        if one.start_ms >= tstop_ms:
+            raise ProtocolError(
+                f"{kind}: it begins at {one.start_ms:g} ms, but the run ends at {tstop_ms:g} ms."
+            )
+        if isinstance(one, SynapseTrain) and max(one.synapses) >= (count := len(package.synapses)):
+            raise ProtocolError(
+                f"{kind}, synapses: {package.name} has {count}, from 0; "
+                f"there is no {max(one.synapses)}."
+            )
+        if isinstance(one, VoltageClamp):
+            if read_place(one.at) in clamped:
+                raise ProtocolError(f"{kind}, at: another clamp holds {one.at} already.")
+            clamped.add(read_place(one.at))
 
 
 def describe(package: Package) -> dict:
@@ -264,9 +281,7 @@ FEATURES: Mapping[str, str] = {
 }
 
 
-def compute_features(
-    trace: pd.DataFrame, features: Mapping[str, str] = FEATURES, *, threshold_mV: float = -20.0
-) -> pd.Series:
+def compute_features(trace: pd.DataFrame, features: Mapping[str, str] = FEATURES) -> pd.Series:
     """Compute eFEL features of one trace.
 
     Parameters
@@ -276,9 +291,7 @@ def compute_features(
         ``.attrs`` say when the stimulus was on (``stim_start_ms``, ``stim_end_ms``); where they
         do not, as under synaptic input, features count over the whole trace.
     features : mapping of str to str
-        Name in the result → name of an eFEL feature.
-    threshold_mV : float
-        Spikes are crossings of this voltage.
+        Name in the result → name of an eFEL feature; spikes are crossings of −20 mV.
 
     Returns
     -------
@@ -303,7 +316,7 @@ def compute_features(
     if not start < end or (np.diff(t) < 0).any():
         raise FormatError("The times of a trace ascend, and a stimulus in it ends after it began.")
     names = list(dict.fromkeys(features.values()))
-    found = efel_values(trace, names, start, end, threshold_mV)
+    found = efel_values(trace, names, start, end)
     values = {column: _mean(found[name]) for column, name in features.items()}
     return pd.Series(values, name=trace.attrs.get("model"), dtype=float)
 
@@ -315,9 +328,7 @@ def _mean(values: np.ndarray | None) -> float:
 _ONE_AT_A_TIME = threading.Lock()
 
 
-def efel_values(
-    trace: pd.DataFrame, names: list[str], start_ms: float, end_ms: float, threshold_mV: float
-) -> dict:
+def efel_values(trace: pd.DataFrame, names: list[str], start_ms: float, end_ms: float) -> dict:
     """eFEL's values by feature, None where none; its state is global: a thread at a time."""
     import efel
 
@@ -328,10 +339,7 @@ def efel_values(
         "stim_end": [end_ms],
     }
     with _ONE_AT_A_TIME:
-        known = efel.get_feature_names()
-        for name in names:
-            if name not in known:
-                raise UnknownNameError.of("eFEL feature", name, known)
+        UnknownNameError.check("eFEL feature", names, efel.get_feature_names())
         efel.reset()
-        efel.set_setting("Threshold", float(threshold_mV))
+        efel.set_setting("Threshold", THRESHOLD_MV)
         return efel.get_feature_values([given], names, raise_warnings=False)[0]

@@ -204,8 +204,8 @@ def view_runs(runs: Mapping[str, pd.DataFrame], model: AnyModel) -> View3D:
     recorded = {label: _run(label, trace, points) for label, trace in runs.items()}
     outline = points.pop("soma[0]")
     data = {
-        "lines": _lines(points),
-        "soma": [_flat(outline)[:, :2].round(1).ravel().tolist()],
+        "lines": _polylines(points),
+        "soma": _polylines({"soma[0]": outline}),
         "low": LOWEST_MV,
         "span": SPAN_MV,
         "colours": voltage_colours(),
@@ -222,17 +222,11 @@ def view_runs(runs: Mapping[str, pd.DataFrame], model: AnyModel) -> View3D:
                               fewer="runs, or record fewer sections"))  # fmt: skip
 
 
-def _flat(xyz: np.ndarray) -> np.ndarray:
-    return xyz * [1, -1, 1]  # a canvas counts downwards
-
-
-def _lines(points: dict[str, np.ndarray]) -> list[list[float]]:
+def _polylines(points: dict[str, np.ndarray]) -> list[list[float]]:
+    """Lines for the script, x and y in turn, thinned out; a canvas counts downwards."""
     every = max(1, int(np.ceil(sum(map(len, points.values())) / _MAX_POINTS)))
-    kept = [
-        _flat(xyz)[np.unique(np.r_[np.arange(0, len(xyz), every), len(xyz) - 1]), :2]
-        for xyz in points.values()
-    ]
-    return [xy.round(1).ravel().tolist() for xy in kept]
+    kept = [xyz[np.unique(np.r_[: len(xyz) : every, len(xyz) - 1])] for xyz in points.values()]
+    return [(xyz[:, :2] * [1, -1]).round(1).ravel().tolist() for xyz in kept]
 
 
 def _run(label: str, trace: pd.DataFrame, points: dict[str, np.ndarray]) -> dict:

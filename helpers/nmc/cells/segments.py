@@ -245,19 +245,14 @@ def scale_channels(
     if not isinstance(factors, Mapping):
         raise PackageError(f"Factors are given as {{'Ih': 0.5}}, by channel, not as {factors!r}.")
     lists = [section_lists] if isinstance(section_lists, str | None) else list(section_lists)
-    for name in lists:
-        if name not in SECTION_LISTS:
-            raise UnknownNameError.of("section list", name, SECTION_LISTS)
+    UnknownNameError.check("section list", lists, SECTION_LISTS)
     everywhere = set(lists) == set(SECTION_LISTS)
     table = density_parameters(package)
     table = table[table["section_list"].isin(lists)]
     text = package.text("biophysics.hoc")
+    there = "" if everywhere else f" ({', '.join(lists)})"
+    UnknownNameError.check(f"channel in {package.name}{there}:", factors, table["channel"])
     for channel, factor in factors.items():
-        if channel not in set(table["channel"]):
-            there = "" if everywhere else f" ({', '.join(lists)})"
-            raise UnknownNameError.of(
-                f"channel in {package.name}{there}:", channel, table["channel"]
-            )
         where = f"{package.name}: the factor of {channel}"
         by = as_number(factor, where=where, low=0, error=PackageError)
         for parameter in table.loc[table["channel"] == channel, "parameter"].unique():

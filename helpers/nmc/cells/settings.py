@@ -108,30 +108,16 @@ def check_setting(name: str, value: Any, *, where: str = "") -> Any:
         return None
     where = where or name
     if name in BOUNDS:
-        return check_bounds(name, value, where)
+        value = check_bounds(name, value, where)
     if name in _YES_OR_NO and not isinstance(value, bool):
         raise ProtocolError(f"{where}: {value!r} is neither True nor False.")
-    if name == "mode" and value not in MODES:
-        raise UnknownNameError.of("mode", value, MODES)
-    if name == "window_ms":
-        pair = check_numbers("window_ms", value)
-        if len(pair) != 2 or pair[0] >= pair[1]:
-            raise ProtocolError(f"window_ms: {value!r} is not (from, to), the first one smaller.")
-        return tuple(pair)
+    if name == "mode":
+        UnknownNameError.check("mode", [value], MODES)
+    if name == "window_ms" and (len(value) != 2 or value[0] >= value[1]):
+        raise ProtocolError(f"window_ms: {value!r} is not (from, to), the first one smaller.")
     if name == "amplitudes_nA":
-        return sorted(check_numbers("amplitude_nA", value))
+        return sorted(value)
     return check_record(value) if name == "record" else value
-
-
-def check_numbers(name: str, values: Iterable) -> list[float]:
-    """Return a list of values of one setting, each checked; an empty list is refused."""
-    if isinstance(values, str | bytes) or not isinstance(values, Iterable):
-        raise ProtocolError(f"{name}: {values!r} is no list of numbers.")
-    kind = "delay_ms" if name == "window_ms" else name
-    found = [check_setting(kind, v, where=f"{name}, value {i}") for i, v in enumerate(values, 1)]
-    if not found:
-        raise ProtocolError(f"{name}: the list is empty; give at least one value.")
-    return found
 
 
 def check_record(record: Mapping[str, str]) -> dict[str, str]:
@@ -169,10 +155,7 @@ def usable_settings(call: Callable) -> list[str]:
 
 def check_arguments(call: Callable, given: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a ``simulate_*`` call is given by name, each value checked."""
-    usable = usable_settings(call)
-    for name in given:
-        if name not in usable:
-            raise UnknownNameError.of(f"setting of {call.__name__}", name, usable)
+    UnknownNameError.check(f"setting of {call.__name__}", given, usable_settings(call))
     return {name: check_setting(name, value) for name, value in given.items()}
 
 
@@ -372,7 +355,5 @@ def scale_synapses(
 
 def check_synaptic(given: Mapping[str, Any]) -> dict[str, Any]:
     """Return all of `SynapseSettings`, checked, the usual ones where none are given."""
-    for name in given:
-        if name not in USUAL:
-            raise UnknownNameError.of("setting of synapses", name, USUAL)
+    UnknownNameError.check("setting of synapses", given, USUAL)
     return {**USUAL, **{name: check_setting(name, value) for name, value in given.items()}}

@@ -100,8 +100,7 @@ def simulate_epsp(
     package = as_package(model)
     refuse_settings("epsp", settings, "record", "window_ms")
     every = measure_places(package, None)
-    if section not in set(every["section"]):
-        raise UnknownNameError.of("section", section, every["section"])
+    UnknownNameError.check("section", [section], every["section"])
     spike = SpikeTrain([_PULSE_START_MS], weight_nS, at=f"{section}(0.5)")
     places = every.query("section in [@section, 'soma[0]']")
     return _along(package, spike, _PULSE_START_MS + 100, places, settings, "epsp").sort_values(
@@ -225,9 +224,7 @@ def simulate_bombardment(
         names.canonical_mtype(mtype): check_setting("rate_Hz", rate, where=f"rate of {mtype} (Hz)")
         for mtype, rate in rates_Hz.items()
     }
-    for mtype in rates:
-        if mtype not in present:
-            raise UnknownNameError.of(f"m-type presynaptic to {package.name},", mtype, present)
+    UnknownNameError.check(f"m-type presynaptic to {package.name},", rates, present)
     factors = release_factors(rates, package.mtype, calcium_mM, release_scale)
     scales = {"weight_scale": weight_scale, "mg_mM": mg_mM}
     synaptic = {

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
 from numbers import Real
@@ -23,9 +23,17 @@ from nmc.numbers import as_count, as_counts, as_number, as_numbers, shown
 with (files("nmc.cells") / "bounds.csv").open(encoding="utf-8") as _rows:
     BOUNDS = {name: (kind, float(low), float(high)) for name, kind, low, high in csv.reader(_rows)}
 SOMA = "soma[0](0.5)"
-PLACE = re.compile(r"(soma|dend|apic|axon)(?:\[(\d+)\])?\((\d*\.?\d+)\)")
+_PLACE = re.compile(r"(soma|dend|apic|axon)(?:\[(\d{1,9})\])?\((\d*\.?\d+)\)")
 #: A shape that a formula gives is sampled so often, and linear in between.
 _EVERY_MS = 0.025
+
+
+def read_place(place: Any) -> tuple[str, float] | None:
+    """Section and position of a place: ``"dend[12]", 0.5`` for ``dend[12](0.5)``, else None."""
+    found = _PLACE.fullmatch(place) if isinstance(place, str) else None
+    if not found or float(found[3]) > 1:
+        return None
+    return f"{found[1]}[{int(found[2] or 0)}]", float(found[3])
 
 
 def check_bounds(name: str, value: Any, where: str) -> Any:
@@ -40,11 +48,14 @@ def check_bounds(name: str, value: Any, where: str) -> Any:
         if kind == "number":
             return as_number(value, where=where, low=low, high=high, error=ProtocolError)
         return as_count(value, where=where, low=int(low), high=int(high), error=ProtocolError)
-    if isinstance(value, str | bytes) or np.ndim(value) != 1 or not len(value):
-        raise ProtocolError(f"{where}: {value!r} is no list of numbers.")
-    values = np.asarray(value).tolist()
+    if isinstance(value, str | bytes) or not isinstance(value, Iterable):
+        raise ProtocolError(f"{where}: {shown(value)} is no list of numbers.")
+    values = value.tolist() if isinstance(value, np.ndarray) else list(value)
+    if not values:
+        raise ProtocolError(f"{where}: the list is empty; give at least one value.")
     if kind == "wholes":
-        return tuple(as_counts(values, where=where, error=ProtocolError).tolist())
+        bounds = {"low": int(low), "high": int(high)}
+        return tuple(as_counts(values, where=where, **bounds, error=ProtocolError).tolist())
     found = as_numbers(values, where=where, low=low, high=high, error=ProtocolError)
     if kind == "ascending" and (np.diff(found) < 0).any():
         raise ProtocolError(f"{where}: times must ascend.")
@@ -59,8 +70,7 @@ class Stimulus:
 
     def __post_init__(self) -> None:
         """Check every field."""
-        found = PLACE.fullmatch(self.at) if isinstance(self.at, str) else None
-        if not found or float(found[3]) > 1:
+        if read_place(self.at) is None:
             self._refuse(f"at: {self.at!r} is not a place; write it as 'dend[12](0.5)'")
         for name in BOUNDS.keys() & vars(self).keys():
             self._set(
@@ -76,7 +86,8 @@ class Stimulus:
     @property
     def start_ms(self) -> float:
         """When it begins."""
-        return getattr(self, "delay_ms", 0.0)
+        first, *_ = getattr(self, "times_ms", [0.0])
+        return getattr(self, "delay_ms", first)
 
     @property
     def end_ms(self) -> float:

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterable, Mapping
+from contextlib import closing
 from dataclasses import replace
 from importlib import import_module
 from inspect import Parameter, signature
+from multiprocessing.pool import ThreadPool
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +23,18 @@ import pandas as pd
 
 from nmc import recomputed
 from nmc.cells import mechanisms
-from nmc.cells.package import AnyModel, as_package, each_model
+from nmc.cells.package import AnyModel, as_package, by_name, each_model
 from nmc.cells.settings import check_arguments, check_setting
 from nmc.code_hash import code_hash
-from nmc.data.files import given_path
-from nmc.errors import PartsError, ProtocolError, SimulationError, SourceError, UnknownNameError
+from nmc.data.files import given_path, progress_bar
+from nmc.errors import (
+    PartsError,
+    ProtocolError,
+    SimulationError,
+    SourceError,
+    UnknownNameError,
+    optional,
+)
 from nmc.parts import PartedRun, open_run, read_parts, start_run
 
 #: The finished rows as one table, beside the run's parts.
@@ -43,6 +51,8 @@ PROTOCOLS: Mapping[str, str] = {
     "epsp": "nmc.cells.stimulation",
     "bombardment": "nmc.cells.stimulation",
 }
+#: Models' names and rows, as they are finished.
+Rows = Generator[tuple[str, dict], None, None]
 #: What a task says of its package, that its row repeats.
 _TOLD = ("model", "origin", "invented", "package_sha256")
 
@@ -112,10 +122,10 @@ def sweep(
         Where the rows are kept, a folder a protocol, ``rows.parquet`` in it when all have run;
         started again with the same folder, a sweep runs only what is missing, failed or stale.
     cluster : str or dask cluster, optional
-        A scheduler's address, or a cluster object (``dask_jobqueue.SLURMCluster(...)``); a
-        local one with `n_workers` unless given.
+        A scheduler's address, or a cluster object (``dask_jobqueue.SLURMCluster(...)``); this
+        machine unless given.
     n_workers : int
-        Models at the same time on the local cluster.
+        Models at the same time on this machine.
     progress : bool
         Show a progress bar with the time left.
     trust : bool
@@ -139,19 +149,18 @@ def sweep(
         Another sweep wrote into the folder meanwhile.
     SimulationError
         No Dask scheduler answers at the address given.
+    MissingLibraryError
+        A cluster is given, and Dask is not installed.
     """
     settings = _check(protocol, settings)
     workers = check_setting("n_workers", n_workers)
+    given = {as_package(model, trust=trust): str(model) for model in each_model(models)}
     tasks: dict[str, tuple] = {}
-    for model in each_model(models):
-        package = as_package(model, trust=trust)
+    for name, package in by_name(given).items():
         package.check_trusted()
         told = {**package.source, "package_sha256": package.content_sha256, "trusted": True}
-        by_name = package.model is not None and str(model) == package.model.name
-        place = package.name if by_name else str(package.folder)
-        name = package.name
-        if name in tasks and tasks[name][3]["package_sha256"] != package.content_sha256:
-            name = f"{name}-{package.content_sha256[:8]}"
+        named = package.model is not None and given[package] == package.model.name
+        place = package.name if named else str(package.folder)
         tasks[name] = (place, protocol, settings, told)
     if not tasks:
         raise ProtocolError("models: the list is empty; name at least one model.")
@@ -164,8 +173,12 @@ def sweep(
     )
     (run.folder / TABLE).unlink(missing_ok=True)
     if missing := [name for name in tasks if _row(run, name).get("error", "missing") is not None]:
-        with _client(cluster, workers) as client:
-            _run(client, run, {name: tasks[name] for name in missing}, progress)
+        left = {name: tasks[name] for name in missing}
+        rows = _here(left, workers) if cluster is None else _on_cluster(left, cluster)
+        with closing(rows):
+            bar = progress_bar(protocol, rows, total=len(left), unit="model", shown=progress)
+            for name, row in bar:
+                run.write_part(name, row)
     _, parts = read_parts(run.folder)
     table = pd.DataFrame([meta for meta, _ in parts.values()])
     table.to_parquet(run.folder / TABLE, index=False)
@@ -191,56 +204,31 @@ def _row(run: PartedRun, name: str) -> dict:
         return {}
 
 
-def _run(client, run: PartedRun, tasks: Mapping[str, tuple], progress: bool) -> None:
-    from distributed import as_completed
-    from tqdm import tqdm
-
-    futures = {client.submit(measure, *task, pure=False): name for name, task in tasks.items()}
-    bar = tqdm(total=len(tasks), desc=run.folder.name, unit="model",
-               disable=None if progress else True)  # fmt: skip
-    try:
-        for future in as_completed(list(futures)):
-            run.write_part(futures[future], future.result())
-            bar.update()
-    finally:  # an interrupt leaves the finished rows, and nothing running
-        client.cancel(list(futures))
-        bar.close()
+def _here(tasks: Mapping[str, tuple], n_workers: int) -> Rows:
+    """Rows by name, in threads: each only waits for the process that runs NEURON."""
+    with ThreadPool(n_workers) as pool:  # its threads end with the session, also when interrupted
+        yield from pool.imap_unordered(lambda item: (item[0], measure(*item[1])), tasks.items())
 
 
-@contextmanager
-def _client(cluster, n_workers: int):
-    """Give a Dask client; a local cluster listens on this machine alone."""
-    import dask
-    from distributed import Client, LocalCluster
-
+def _on_cluster(tasks: Mapping[str, tuple], cluster) -> Rows:
+    """Rows by name, from the workers of a Dask cluster."""
+    with optional("A cluster needs Dask", "'nmc[sweep]'"):
+        from distributed import Client, as_completed
     log = logging.getLogger("distributed")
     level = log.level
     log.setLevel(logging.CRITICAL)  # what went wrong is raised, once
     try:
-        if cluster is not None:
+        try:
+            client = Client(cluster)
+        except (OSError, ValueError) as error:
+            raise SimulationError(f"No Dask scheduler answers at {cluster}: {error}") from error
+        with client:
+            futures = {client.submit(measure, *task, pure=False): n for n, task in tasks.items()}
             try:
-                client = Client(cluster)
-            except (OSError, ValueError) as error:
-                raise SimulationError(f"No Dask scheduler answers at {cluster}: {error}") from error
-            with client:
-                yield client
-            return
-        # Threads suffice: each task only waits for the process that runs NEURON.  They never die
-        # alone, so a machine that slept for minutes must not count them as lost.
-        with (
-            dask.config.set({"distributed.scheduler.worker-ttl": None}),
-            LocalCluster(
-                n_workers=1,
-                threads_per_worker=n_workers,
-                processes=False,
-                dashboard_address=None,
-                worker_dashboard_address="127.0.0.1:0",  # any free port, of this machine alone
-                scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
-                silence_logs=logging.CRITICAL,
-            ) as local,
-            Client(local) as client,
-        ):
-            yield client
+                for future in as_completed(list(futures)):
+                    yield futures[future], future.result()
+            finally:  # an interrupt leaves nothing running
+                client.cancel(list(futures))
     finally:
         log.setLevel(level)
 

@@ -202,15 +202,15 @@ def key_of_file(name: str) -> str | None:
 NOT_PLAIN = "no plain file"
 
 
-def file_hashes(folder: Path, *, hidden: bool = False) -> dict[str, str]:
+def file_hashes(folder: Path) -> dict[str, str]:
     """Return the sha256 of every file by its path; `NOT_PLAIN` for a link, wherever it leads.
 
-    Hidden files are left out unless asked for: no call but `nmc.run_command` could run them.
+    Hidden files are left out: no call but `nmc.run_command` could run them.
     """
     found = {}
     for path in sorted(folder.rglob("*")):
         parts = path.relative_to(folder).parts
-        if not hidden and any(part.startswith(".") for part in parts):
+        if any(part.startswith(".") for part in parts):
             continue
         if path.is_symlink() or not (path.is_file() or path.is_dir()):
             found["/".join(parts)] = NOT_PLAIN

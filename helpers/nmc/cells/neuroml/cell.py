@@ -115,8 +115,7 @@ class NeuroMLCell:
 
     def channel(self, name: str) -> NeuroMLChannel:
         """Return one of the cell's channels."""
-        if name not in self.channels:
-            raise UnknownNameError.of(f"channel of {self.name}", name, self.channels)
+        UnknownNameError.check(f"channel of {self.name}", [name], self.channels)
         return self._channels[name]
 
     @property

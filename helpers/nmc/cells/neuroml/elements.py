@@ -29,16 +29,8 @@ from nmc.numbers import as_count, as_number, as_numbers, evaluate_formula, shown
 
 _QUANTITY = re.compile(r"\s*([-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?)\s*([A-Za-z_]\w*)?\s*")
 #: NeuroML's unit symbols → SI (NeuroMLCoreDimensions); a temperature stays in degrees Celsius.
-_UNITS = {
-    None: 1.0, "s": 1.0, "ms": 1e-3, "per_s": 1.0, "per_ms": 1e3, "Hz": 1.0, "degC": 1.0,
-    "V": 1.0, "mV": 1e-3, "per_mV": 1e3, "per_V": 1.0, "K": 1.0, "C_per_mol": 1.0,
-    "A": 1.0, "uA": 1e-6, "nA": 1e-9, "pA": 1e-12,
-    "S": 1.0, "mS": 1e-3, "uS": 1e-6, "nS": 1e-9, "pS": 1e-12,
-    "S_per_m2": 1.0, "S_per_cm2": 1e4, "mS_per_cm2": 10.0,
-    "F_per_m2": 1.0, "uF_per_cm2": 1e-2, "ohm_m": 1.0, "ohm_cm": 1e-2, "kohm_cm": 10.0,
-    "m": 1.0, "cm": 1e-2, "um": 1e-6, "m2": 1.0, "cm2": 1e-4, "um2": 1e-12,
-    "mol_per_m3": 1.0, "mol_per_cm3": 1e6, "mM": 1.0, "M": 1e3,
-}  # fmt: skip
+with (files("nmc.cells.neuroml") / "units.csv").open(encoding="utf-8") as _rows:
+    _UNITS = {None: 1.0, **{row["unit"]: float(row["si"]) for row in csv.DictReader(_rows)}}
 _WORDS = {
     ".lt.": "<", ".gt.": ">", ".leq.": "<=", ".geq.": ">=", ".le.": "<=", ".ge.": ">=",
     ".eq.": "==", ".neq.": "!=", ".and.": "&", ".or.": "|", "^": "**",
@@ -195,8 +187,6 @@ class NeuroMLChannel:
         Ion, as the file says; empty for a channel that selects none.
     gates : tuple of Gate
         Empty for a passive channel.
-    notes : str
-        The file's own words.
     path : pathlib.Path
         The file.
     """
@@ -204,18 +194,12 @@ class NeuroMLChannel:
     name: str
     species: str
     gates: tuple[Gate, ...]
-    notes: str
     path: Path
     _types: Mapping[str, Any]
-    _conductance_q10: tuple[str, float, float] | None
 
     def __repr__(self) -> str:
         gates = ", ".join(f"{gate.name}^{gate.instances}" for gate in self.gates)
         return f"NeuroMLChannel({self.name}: {gates or 'passive'})"
-
-    def conductance_scale(self, celsius: float = CELSIUS) -> float:
-        """Factor of the open conductance at a temperature (``q10ConductanceScaling``)."""
-        return _scale(self._conductance_q10, check_bounds("celsius", celsius, "celsius"))
 
     def kinetics(self, v_mV, calcium_mM=5e-5, *, celsius: float = CELSIUS) -> pd.DataFrame:
         """Steady state and time constant of each gate.
@@ -326,42 +310,35 @@ _LAWS = {
 }  # fmt: skip
 
 
+class _Values(dict):
+    """Values of a component type by name; a derived variable is evaluated when it is asked for."""
+
+    def __init__(self, component_type, known: Mapping[str, Any], where: str):
+        kinds = ("{*}DerivedVariable", "{*}ConditionalDerivedVariable")
+        self.variables = {e.get("name"): e for e in component_type.iter(*kinds)}
+        self.where = where
+        super().__init__({n: value for n, value in known.items() if n not in self.variables})
+        for constant in component_type.iter("{*}Constant"):
+            self[constant.get("name")] = quantity(constant.get("value"), where=where)
+
+    def __missing__(self, name: str):
+        variable = self.variables.pop(name)  # gone while it is evaluated: a circle has no value
+        *cases, last = variable.findall("{*}Case") or [variable]
+        value = evaluate(last.get("value"), self, where=self.where)
+        for case in reversed(cases):  # the first that holds wins
+            holds = evaluate(case.get("condition"), self, where=self.where)
+            value = np.where(holds, evaluate(case.get("value"), self, where=self.where), value)
+        self[name] = value
+        return value
+
+
 def _dynamics(component_type, known: Mapping[str, Any], where: str):
-    """Exposed value of a component type that the file defines: its derived variables in turn."""
-    values = dict(known)
-    for constant in component_type.iter("{*}Constant"):
-        values[constant.get("name")] = quantity(constant.get("value"), where=where)
-    waiting = [*component_type.iter("{*}DerivedVariable", "{*}ConditionalDerivedVariable")]
-    exposed = None
-    while waiting:
-        refused = FormatError(f"{where} is not understood.")
-        for variable in list(waiting):
-            try:
-                value = values[variable.get("name")] = _variable(variable, values, where)
-            except FormatError as error:
-                refused = error  # waits for a name that another variable gives
-                continue
-            waiting.remove(variable)
-            exposed = value if variable.get("exposure") else exposed
-            break
-        else:
-            raise refused
-    if exposed is None:
+    """Exposed value of a component type that the file defines."""
+    values = _Values(component_type, known, where)
+    exposed = [name for name, e in values.variables.items() if e.get("exposure")]
+    if not exposed:
         raise FormatError(f"{where} exposes nothing.")
-    return exposed
-
-
-def _variable(variable, values: Mapping[str, Any], where: str):
-    cases = variable.findall("{*}Case")
-    if not cases:
-        return evaluate(variable.get("value"), values, where=where)
-    result = None
-    for case in reversed(cases):  # the first that holds wins
-        value = evaluate(case.get("value"), values, where=where)
-        condition = case.get("condition")
-        holds = condition is None or evaluate(condition, values, where=where)
-        result = value if result is None else np.where(holds, value, result)
-    return result
+    return values[exposed[-1]]
 
 
 def mechanism_of(channel: str) -> str:
@@ -379,10 +356,8 @@ def read_channel(path: Path) -> NeuroMLChannel:
         name=channel.get("id"),
         species=channel.get("species", ""),
         gates=tuple(_read_gate(path, gate, types) for gate in gates),
-        notes=(channel.findtext("{*}notes") or "").strip(),
         path=path,
         _types=MappingProxyType(types),
-        _conductance_q10=_q10(path, channel.find("{*}q10ConductanceScaling")),
     )
 
 
