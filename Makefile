@@ -17,6 +17,7 @@ PYTHON  ?= $(shell for v in 3.12 3.11 3.13 3.14; do \
 	>/dev/null 2>&1 && command -v python3)
 
 export NMC_SOURCE := $(SOURCE)
+export JOBS
 
 .PHONY: help book chapter sample test test-full test-neuron8 scoreboard stamps site-test layout pdf links lock clean check style
 

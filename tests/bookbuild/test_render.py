@@ -11,7 +11,8 @@ import yaml
 from lxml import html
 
 from tools.bookbuild.execute import execute_stale
-from tools.bookbuild.project import Project, badges, colab_address
+from tools.bookbuild.pages import badges
+from tools.bookbuild.project import Project, colab_address
 from tools.bookbuild.render import render
 
 ROOT = Path(__file__).resolve().parents[2]

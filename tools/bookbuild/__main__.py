@@ -15,8 +15,8 @@ from nmc.errors import SourceError, UnknownNameError
 from tools.bookbuild import BookError
 from tools.bookbuild.execute import Page, execute_stale
 from tools.bookbuild.notebooks import in_layout
-from tools.bookbuild.pages import check_shown
-from tools.bookbuild.project import Project, badges, source_identity
+from tools.bookbuild.pages import badges, check_shown
+from tools.bookbuild.project import Project, source_identity
 from tools.bookbuild.render import call_jupyter_book, print_pdf, render
 
 

@@ -4,13 +4,16 @@ import base64
 import io
 import json
 import os
+import platform
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from functools import cache, partial
 from pathlib import Path
@@ -30,7 +33,7 @@ from nmc.data.files import redact, sha256_of
 from PIL import Image, ImageOps
 
 from tools.bookbuild import BookError
-from tools.bookbuild.project import Chapter, Project, environment_hash
+from tools.bookbuild.project import Chapter, Project, code_cells, environment_hash
 
 #: Larger figures are kept as pixels: a browser draws a million path segments slowly.
 HEAVY_SVG_BYTES = 240_000
@@ -113,12 +116,7 @@ def store_of(project: Project, source: str) -> Store:
 
 
 def execute_stale(
-    project: Project,
-    source: str,
-    *,
-    only: str | None = None,
-    jobs: int = 2,
-    data_cache: Path | None = None,
+    project: Project, source: str, *, only: str | None = None, jobs: int = 2
 ) -> tuple[Store, list[Page]]:
     """Run every chapter whose code, helpers, pins, source or data changed; reuse the others."""
     store, sha256_now = store_of(project, source), cache(partial(_sha256_now, source))
@@ -142,8 +140,7 @@ def execute_stale(
     failures: dict[str, str] = {}
     stop = Event()
     with ThreadPoolExecutor(max(1, jobs)) as pool:
-        run = partial(execute, source=source, folder=project.runs, data_cache=data_cache, stop=stop)
-        runs = {pool.submit(run, one): one for one in stale}
+        runs = {pool.submit(execute, one, source, project.runs, stop): one for one in stale}
         try:
             for done in as_completed(runs):
                 chapter = runs[done]
@@ -164,9 +161,7 @@ def execute_stale(
     return store, [pages[one] for one in chapters]
 
 
-def execute(
-    chapter: Chapter, source: str, folder: Path, *, stop: Event, data_cache: Path | None = None
-) -> Page:
+def execute(chapter: Chapter, source: str, folder: Path, stop: Event) -> Page:
     """Run a chapter from top to bottom in a new folder below `folder`; `stop` ends it."""
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="run-", dir=folder) as name:
@@ -179,8 +174,6 @@ def execute(
             f"--rootdir={path.parent}", str(path),
         ]  # fmt: skip
         environment = _environment(source, scratch)
-        if data_cache:
-            environment["NMC_CACHE"] = str(data_cache)
         for _ in range(STARTS):
             done = watch(command, env=environment, cwd=scratch, stop=stop)
             if NEVER_STARTED not in done.text:
@@ -193,10 +186,9 @@ def execute(
         # What a chapter made and removed itself is no input: it follows from the chapter's code.
         read = {
             (entry.get("key"), entry.get("path")): entry
-            for entry in read_lines(scratch / "fetched.jsonl")
+            for entry in _read_lines(scratch.glob("fetched.jsonl"))
             if not entry.get("path") or Path(entry["path"]).exists()
         }
-        results = sorted((scratch / "results").glob("*.jsonl"))
         run = Run(
             chapter=chapter.name,
             code=chapter.code_hash,
@@ -204,9 +196,9 @@ def execute(
             seconds=done.seconds,
             cpu_seconds=done.cpu_seconds,
             peak_gb=done.peak_gb,
-            python=sys.version.split()[0],
+            python=platform.python_version(),
             data=list(read.values()),
-            results=[row for file in results for row in read_lines(file)],
+            results=_read_lines(scratch.glob("results/*.jsonl")),
             finished=time.time(),
         )
     return Page(chapter, chapter.with_outputs(notebook), run, fresh=True)
@@ -214,7 +206,7 @@ def execute(
 
 def tidy(notebook: NotebookNode) -> None:
     """Keep one picture a figure, vector where it is light, and nothing that needs a live kernel."""
-    for cell in (one for one in notebook.cells if one.cell_type == "code"):
+    for cell in code_cells(notebook):
         cell.outputs = [output for output in cell.outputs if _WIDGET not in output.get("data", {})]
         for output in cell.outputs:
             data = output.get("data", {})
@@ -288,37 +280,37 @@ def watch(
 ) -> Watched:
     """Run a command to its end, or until `stop` is set; nothing that it started outlives it."""
     stop = stop or Event()
-    started, peak = time.perf_counter(), 0.0
+    started, peak = time.perf_counter(), 0
     cpu: dict[int, float] = {}
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as said:
         process = psutil.Popen(command, env=env, cwd=cwd, stdout=said, stderr=subprocess.STDOUT)
-        family = [process]
+        family: list[psutil.Process] = []
         try:
             while process.poll() is None and not stop.is_set():
-                family = [process, *(_ask(process, "children", recursive=True) or [])]
-                held = [
-                    (one.pid, _ask(one, "memory_info"), _ask(one, "cpu_times")) for one in family
-                ]
-                peak = max(peak, sum(memory.rss for _, memory, _ in held if memory) / 2**30)
-                cpu |= {pid: times.user + times.system for pid, _, times in held if times}
+                held, family = 0, _family(process)
+                for one in family:
+                    with suppress(psutil.NoSuchProcess):
+                        held += one.memory_info().rss
+                        cpu[one.pid] = sum(one.cpu_times()[:2])  # user and system
+                peak = max(peak, held)
                 stop.wait(PERIOD)
         finally:
-            family += _ask(process, "children", recursive=True) or []
+            family += _family(process)
             for one in reversed(family):
-                _ask(one, "kill")
+                with suppress(psutil.NoSuchProcess):
+                    one.kill()
             process.wait()
             psutil.wait_procs(family, timeout=5)  # killed is not yet gone
         said.seek(0)
         took, used = round(time.perf_counter() - started, 1), round(sum(cpu.values()), 1)
-        return Watched(process.returncode, said.read(), took, used, round(peak, 2))
+        return Watched(process.returncode, said.read(), took, used, round(peak / 2**30, 2))
 
 
-def _ask(process: psutil.Process, what: str, **how):
-    """Call a method of a process; None when there is no such process any more."""
-    try:
-        return getattr(process, what)(**how)
-    except psutil.NoSuchProcess:
-        return None
+def _family(process: psutil.Process) -> list[psutil.Process]:
+    """Return a process and all that it and its own have started; none if it has ended."""
+    with suppress(psutil.NoSuchProcess):
+        return [process, *process.children(recursive=True)]
+    return []
 
 
 def _sha256_now(source: str, key: str | None, path: str) -> str | None:
@@ -335,8 +327,7 @@ def write_notebook(notebook: NotebookNode, path: Path) -> None:
     nbformat.write(notebook, path)
 
 
-def read_lines(path: Path) -> list[dict]:
-    """Return the records of a JSON-lines file; none if it does not exist."""
-    if not path.is_file():
-        return []
-    return [json.loads(line) for line in path.read_text("utf-8").splitlines() if line.strip()]
+def _read_lines(paths: Iterable[Path]) -> list[dict]:
+    """Return the records of some JSON-lines files."""
+    texts = [path.read_text("utf-8") for path in sorted(paths)]
+    return [json.loads(line) for text in texts for line in text.splitlines() if line.strip()]

@@ -4,6 +4,7 @@ Boxes become quotations, terms and citations words, captions text below the figu
 becomes a place for the student's answer, marked for nbgrader.
 """
 
+import json
 import re
 from pathlib import Path
 from posixpath import dirname, join, normpath
@@ -14,7 +15,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
 from tools.bookbuild.pages import QUIZ, References, quiz_box, short_references
-from tools.bookbuild.project import Chapter, Project
+from tools.bookbuild.project import Chapter, Project, number_cells
 
 #: The first cell, which does nothing until somebody takes its marks away.
 _INSTALL = """\
@@ -22,10 +23,18 @@ _INSTALL = """\
 # %pip install --quiet "nmc[analysis,neuroml] @ git+{repository}"
 # !git clone --quiet --depth 1 {repository} nmc-book
 # %env NMC_ANSWERS=nmc-book/book/answers"""
-_EDGE = re.compile(
-    r"^(?P<fence>`{3,}|:{3,})\{(?P<kind>exercise|solution)-(?P<end>start|end)\}[ ]*(?P<of>[\w-]*)\n"
-    r"(?::(?:class|label): *(?P<label>[\w-]*)\n)*(?P=fence)[ \t]*\n?",
-    re.MULTILINE,
+#: Exercises and solutions: label, options, and all between their two ends.
+_EXERCISE, _SOLUTION = (
+    re.compile(
+        rf"^(?P<fence>`{{3,}}|:{{3,}})\{{{kind}-start\}}[ ]*{label}"
+        r"(?::[\w-]+: .*\n)*(?P=fence)[ \t]*\n(?P<body>(?:.*\n)*?)"
+        rf"(?P=fence)\{{{kind}-end\}}[ \t]*\n(?P=fence)[ \t]*$",
+        re.MULTILINE,
+    )
+    for kind, label in (
+        ("exercise", r"\n:label: *(?P<label>[\w-]+)\n"),
+        ("solution", r"(?P<label>[\w-]+)\n"),
+    )
 )
 _BOX = re.compile(
     r"^(?P<fence>:{3,})\{(?!grid\})[\w-]+\}[ ]*(?P<title>.*)\n"
@@ -39,18 +48,55 @@ _CHECK = re.compile(r"`(nmc\.check\([^`]*\))`")
 
 def plain_notebook(chapter: Chapter, project: Project, *, solutions: bool) -> NotebookNode:
     """Return a chapter as a notebook for readers, or without solutions for students."""
-    writer = _Writer(chapter, project, solutions)
-    notebook = chapter.notebook()
+    statements = {one["label"]: one["body"] for one in _EXERCISE.finditer(chapter.text)}
+    numbers = {label: number for number, label in enumerate(statements, 1)}
+
+    def exercise(found: re.Match) -> str:
+        return f"+++\n\n### Exercise {numbers[found['label']]}\n\n{found['body']}\n+++\n"
+
+    def solution(found: re.Match) -> str:
+        if solutions:
+            return f"**Solution**\n\n+++\n\n{found['body']}\n+++\n"
+        label = found["label"]
+        return _place_to_answer(label, numbers[label], _CHECK.search(statements[label]))
+
+    text = _SOLUTION.sub(solution, _EXERCISE.sub(exercise, chapter.text))
+    notebook = Chapter(chapter.name, text).notebook()
+    words = _Words(chapter.name, project)
+    repository = project.urls.get("Repository", "ADDRESS-OF-THE-REPOSITORY")
+    cells = [new_code_cell(_INSTALL.format(repository=repository))]
     for cell in notebook.cells:
+        looks = cell.metadata.pop("mystnb", {})
         if cell.cell_type == "markdown":
-            writer.add_text(cell.source)
-        elif not writer.hidden and "remove-cell" not in cell.metadata.get("tags", []):
-            writer.add_code(cell)
-    notebook.cells = writer.cells
+            cells.append(new_markdown_cell(words.plain(cell.source)))
+        elif "remove-cell" not in cell.metadata.get("tags", []):
+            cells.append(cell)
+        if caption := looks.get("figure", {}).get("caption"):
+            told = words.written_out(" ".join(caption.split()))
+            cells.append(new_markdown_cell(f"*Figure: {told}*"))
+    notebook.cells = [cell for cell in cells if cell.source.strip()]
     notebook.metadata.pop("jupytext", None)
-    for number, cell in enumerate(notebook.cells):
-        cell["id"] = f"cell-{number}"
-    return notebook
+    return number_cells(notebook)
+
+
+def _place_to_answer(label: str, number: int, check: re.Match | None) -> str:
+    """Return cells to answer in: checked by the book itself, or graded by hand."""
+    cells = f"+++\n\n**Your answer to exercise {number}**\n\n"
+    if check is None:
+        return cells + _graded_cell("# Your answer here", label, grade=True, solution=True)
+    line = f"verdict = {check[1]}\ndisplay(verdict)\nfloat(bool(verdict))  # points"
+    cells += _graded_cell("# Your code here\nanswer = ...", label, grade=False, solution=True)
+    return cells + _graded_cell(line, f"{label}-check", grade=True, solution=False)
+
+
+def _graded_cell(code: str, label: str, *, grade: bool, solution: bool) -> str:
+    """Return a code cell with what nbgrader asks of it; one point an exercise."""
+    points = {"points": 1} if grade else {}
+    grading = {
+        "cell_type": "code", "grade": grade, "grade_id": label, "locked": not solution,
+        **points, "schema_version": 3, "solution": solution, "task": False,
+    }  # fmt: skip
+    return f"```{{code-cell}} ipython3\n:nbgrader: {json.dumps(grading)}\n{code}\n```\n\n"
 
 
 def in_layout(path: Path) -> str:
@@ -65,77 +111,24 @@ def in_layout(path: Path) -> str:
     return jupytext.writes(notebook, "md:myst", config=load_jupytext_config(str(path)))
 
 
-class _Writer:
-    """The cells written so far, and where in the chapter the next one stands."""
+class _Words:
+    """A page's Markdown without what only the book understands."""
 
-    def __init__(self, chapter: Chapter, project: Project, solutions: bool) -> None:
-        self.chapter, self.project, self.solutions = chapter, project, solutions
+    def __init__(self, page: str, project: Project) -> None:
+        self.folder, self.project = dirname(page), project
         self.references = short_references(project.root / "book/references.bib")
-        repository = project.urls.get("Repository", "ADDRESS-OF-THE-REPOSITORY")
-        self.cells = [new_code_cell(_INSTALL.format(repository=repository))]
-        self.hidden = False
-        self.exercises, self.heading, self.statement = 0, "", ""
 
-    def add_code(self, cell: NotebookNode) -> None:
-        """Add a code cell, and its figure's caption below it."""
-        looks = cell.metadata.pop("mystnb", {})
-        self.cells.append(cell)
-        if caption := looks.get("figure", {}).get("caption"):
-            self._add(f"*Figure: {self._words(' '.join(caption.split()))}*")
-
-    def add_text(self, text: str) -> None:
-        """Add a Markdown cell of the chapter, cut at the edges of exercises and solutions."""
-        while edge := _EDGE.search(text):
-            self._add(text[: edge.start()])
-            text = text[edge.end() :]
-            self._pass(edge["kind"], edge["end"], edge["of"] or edge["label"])
-        self._add(text)
-
-    def _pass(self, kind: str, end: str, label: str) -> None:
-        """Go over the edge of an exercise or a solution."""
-        if (kind, end) == ("exercise", "start"):
-            self.exercises += 1
-            self.heading = f"### Exercise {self.exercises}\n\n"
-        elif (kind, end) == ("solution", "end"):
-            self.hidden = False
-        elif kind == "solution" and self.solutions:
-            self._add("**Solution**")
-        elif kind == "solution":
-            self._add_place(label)
-            self.hidden = True
-
-    def _add_place(self, label: str) -> None:
-        """Add a place to answer in: checked by the book itself, or graded by hand."""
-        check = _CHECK.search(self.statement)
-        self._add(f"**Your answer to exercise {self.exercises}**")
-        place = new_code_cell("# Your code here\nanswer = ..." if check else "# Your answer here")
-        place.metadata["nbgrader"] = _grading(label, grade=not check, solution=True)
-        self.cells.append(place)
-        if check:
-            line = f"verdict = {check[1]}\ndisplay(verdict)\nfloat(bool(verdict))  # points"
-            test = new_code_cell(line)
-            test.metadata["nbgrader"] = _grading(f"{label}-check", grade=True, solution=False)
-            self.cells.append(test)
-
-    def _add(self, text: str) -> None:
-        """Add plain Markdown, unless it is empty or hidden."""
-        if self.hidden or not text.strip():
-            return
-        self.statement = text
-        self.cells.append(new_markdown_cell(self.heading + self._plain(text)))
-        self.heading = ""
-
-    def _plain(self, text: str) -> str:
+    def plain(self, text: str) -> str:
+        """Return a cell's text: boxes as quotations, labels and comments left out."""
         text = _NOT_SHOWN.sub("", _BOX.sub(_quoted, QUIZ.sub(quiz_box, text)))
-        return self._words(re.sub(r"\$\$ \(eq-[\w-]+\)", "$$", text)).strip()
+        return self.written_out(re.sub(r"\$\$ \(eq-[\w-]+\)", "$$", text)).strip()
 
-    def _words(self, text: str) -> str:
+    def written_out(self, text: str) -> str:
         """Write roles and links to other pages out."""
         text = re.sub(r"\{(cite:?\w*|term|ref|eq)\}`([^`]+)`", self._role, text)
-        here = dirname(self.chapter.name)
         return re.sub(
             r"\[([^\]]+)\]\(([^():\s]+)\.md(#[^()\s]*)?\)",
-            lambda link: self._address(link[1], normpath(join(here, link[2]))), text,
+            lambda link: self._link(link[1], normpath(join(self.folder, link[2]))), text,
         )  # fmt: skip
 
     def _role(self, match: re.Match) -> str:
@@ -148,11 +141,10 @@ class _Writer:
         if role == "ref":
             for page in self.project.documents.values():
                 if found := re.search(rf"^\({target or words}\)=\n#+ (.+)$", page.text, re.M):
-                    title = words if target else found[1]
-                    return self._address(title, page.name)
+                    return self._link(words if target else found[1], page.name)
         return words
 
-    def _address(self, words: str, page: str) -> str:
+    def _link(self, words: str, page: str) -> str:
         """Link to a page where the book has a public address; else its words alone."""
         base = self.project.urls.get("Documentation", "").rstrip("/")
         return f"[{words}]({base}/{page}.html)" if base else f"*{words}*"
@@ -169,12 +161,3 @@ def _citation(keys: str, references: References, *, in_brackets: bool) -> str:
     known = (references.get(key.strip(), (key.strip(), "")) for key in keys.split(","))
     names = [f"[{name}]({address})" if address else name for name, address in known]
     return f"({'; '.join(names)})" if in_brackets else " and ".join(names)
-
-
-def _grading(label: str, *, grade: bool, solution: bool) -> dict:
-    """Return what nbgrader asks of a cell; one point an exercise."""
-    points = {"points": 1} if grade else {}
-    return {
-        "cell_type": "code", "grade": grade, "grade_id": label, "locked": not solution,
-        **points, "schema_version": 3, "solution": solution, "task": False,
-    }  # fmt: skip

@@ -5,6 +5,7 @@ A page asks for a table with a Markdown comment on a line of its own: ``% genera
 
 import json
 import re
+import tomllib
 from base64 import b64decode
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -19,7 +20,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from lxml import html
 from markdown_it import MarkdownIt
 from nbformat import NotebookNode
-from nmc.check_classes import CLASSES
+from nmc.check_classes import CLASSES, Class
 from nmc.published import Claim, claims, shown_printed, shown_recomputed, shown_recorded
 from nmc.recomputed import load_verdicts
 from pybtex.database import parse_file
@@ -27,7 +28,7 @@ from pybtex.richtext import Text
 
 from tools.bookbuild import BookError
 from tools.bookbuild.execute import Page
-from tools.bookbuild.project import Project
+from tools.bookbuild.project import Project, code_cells, colab_address
 
 #: Bibliography key → short name and address.
 References = dict[str, tuple[str, str]]
@@ -43,16 +44,14 @@ _NEEDS = {
 _REASONS = 5
 #: Tags of cells whose outputs no page shows.
 _HIDING = {"remove-cell", "remove-output"}
+#: What tells outputs that a reader cannot use.
+_OUTPUTS = tomllib.loads(Path(__file__).with_name("outputs.toml").read_text("utf-8"))
 #: Where the pictures of chapters lie while the book is built, from the book's folder.
 GALLERY = "_build/gallery"
 _TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).with_name("templates")), undefined=StrictUndefined,
     autoescape=lambda name: name is not None and name.endswith(".html"),
     trim_blocks=True, lstrip_blocks=True,
-)  # fmt: skip
-_COLUMNS = (
-    "claim", "printed", "recomputed", "unit", "tolerance", "verdict", "on the portal's files",
-    "chapter", "source", "printed in",
 )  # fmt: skip
 
 
@@ -72,6 +71,14 @@ def fill(text: str, name: str, project: Project, pages: list[Page]) -> str:
 def filled(template: str, **values: Any) -> str:
     """Fill one of the templates of pages' parts; what goes into HTML is escaped."""
     return _TEMPLATES.get_template(template).render(**values)
+
+
+def badges(urls: dict[str, str]) -> str:
+    """Return the README's badges as Markdown; none without a public address."""
+    return filled(
+        "badges.md", site=urls.get("Documentation"), place=urls.get("Repository", "").rstrip("/"),
+        colab=colab_address(urls, "book/quick-tour"),
+    ).strip()  # fmt: skip
 
 
 def api_reference() -> str:
@@ -130,14 +137,17 @@ def question(text: str) -> str:
 
 def best_figure(notebook: NotebookNode) -> tuple[str, bytes] | None:
     """Return alt text and picture of the figure tagged ``gallery``, or of the first one shown."""
-    found: list[tuple[bool, int, str, str]] = []
-    for cell in (one for one in notebook.cells if one.cell_type == "code"):
+    found: list[tuple[str, bytes]] = []
+    for cell in code_cells(notebook):
         tags = set(cell.metadata.get("tags", []))
         alt = cell.metadata.get("mystnb", {}).get("image", {}).get("alt")
         for output in cell.outputs if alt and not tags & _HIDING else ():
             if picture := output.get("metadata", {}).get("thumbnail"):
-                found.append(("gallery" not in tags, len(found), " ".join(alt.split()), picture))
-    return (min(found)[2], b64decode(min(found)[3])) if found else None
+                figure = (" ".join(alt.split()), b64decode(picture))
+                if "gallery" in tags:
+                    return figure
+                found.append(figure)
+    return found[0] if found else None
 
 
 def _glance(text: str, folder: str) -> tuple[str, str]:
@@ -175,41 +185,14 @@ def published_table(pages: list[Page], references: References) -> str:
             found.setdefault(result["key"], {**result, "chapter": page.chapter.name})
     known = claims()
     counted = {key: _counted(result) for key, result in found.items() if key not in known}
-    topics: dict[str, list[dict]] = {}
+    topics: dict[str, list[tuple[Claim, dict, str]]] = {}
     for key, one in {**known, **counted}.items():
-        row = _row(one, found.get(key), references)
-        topics.setdefault(key.partition("/")[0], []).append(row)
-    return filled("published.html", topics=topics, columns=_COLUMNS, counts=_counts)
-
-
-def _counts(rows: list[dict]) -> str:
-    """Say how many rows there are, and how many have each verdict."""
-    kinds = Counter(row["texts"][_COLUMNS.index("verdict")].partition(":")[0] for row in rows)
-    told = "; ".join(f"{kind}: {number}" for kind, number in kinds.most_common())
-    return f"{len(rows)} rows. {told}"
-
-
-def checks_table() -> str:
-    """Return the recorded classes of checks in Markdown, one line a class, one table a subject."""
-    subjects: dict[str, list[tuple[str, ...]]] = {}
-    totals = Counter[str]()
-    known = {row["class"]: row for row in load_verdicts().to_dict("records")}
-    for one in CLASSES:
-        if (row := known.get(one.name)) is None:
-            continue
-        kind = "computed" if one.computed else "of two files"
-        totals[kind] += row["checks"]
-        why = sorted(json.loads(row["reasons"]).items(), key=lambda pair: -pair[1])
-        told = "; ".join(f"{n:,}: {reason}" for reason, n in why)
-        if len(why) > _REASONS:
-            told = f"{sum(n for _, n in why):,}, each with its reason in `nmc check-sheets`"
-        if row["stale"]:
-            told = f"stale: {row['stale']}. {told}"
-        exact = "" if one.known else " (how the sheets defined it is not known)"
-        cells = (f"{one.title}{exact}", f"{one.tolerance}: {one.because}", f"{row['checks']:,}",
-                 f"{row['agree']:,}", told)  # fmt: skip
-        subjects.setdefault(one.name.partition("/")[0], []).append(cells)
-    return filled("checks.md", totals=totals, subjects=subjects)
+        result = found.get(key, {})
+        topics.setdefault(key.partition("/")[0], []).append((one, result, _verdict(one, result)))
+    return filled(
+        "published.html", topics=topics, counts=_counts, references=references,
+        printed=shown_printed, recomputed=shown_recomputed, recorded=shown_recorded,
+    )  # fmt: skip
 
 
 def _counted(result: dict) -> Claim:
@@ -218,25 +201,43 @@ def _counted(result: dict) -> Claim:
     return Claim(value=result["published"], needs="", **{name: result[name] for name in fields})
 
 
-def _row(claim: Claim, result: dict | None, references: References) -> dict[str, Any]:
-    """Return the cells of a claim's row as text, and what its links are made of."""
-    paper, address = references.get(claim.citation, (claim.citation, ""))
-    recomputed = tolerance = source = chapter = ""
-    if result is not None:
-        verdict = result["verdict"]
-        if verdict == "differs":
-            verdict = f"differs: {claim.reason or 'no reason is known yet'}"
-        recomputed = "; ".join(shown_recomputed(result["recomputed"], claim))
-        tolerance, source = result["tolerance"], result["source"].removeprefix("Data: ")
-        chapter = result["chapter"]
-    elif claim.status == "not available":
-        verdict = f"not reproducible: {claim.reason}"
-    else:
-        verdict = _NEEDS.get(claim.needs, f"needs {claim.needs}")
-    texts = (claim.claim, "; ".join(shown_printed(claim.value)), recomputed, claim.unit, tolerance)
-    where = claim.where + (f" ({claim.secondary})" if claim.secondary else "")
-    return {"texts": (*texts, verdict, shown_recorded(claim)), "chapter": chapter, "source": source,
-            "paper": paper, "address": address, "where": where}  # fmt: skip
+def _verdict(claim: Claim, result: dict) -> str:
+    """Say whether a claim came back, and why not."""
+    if result and result["verdict"] == "differs":
+        return f"differs: {claim.reason or 'no reason is known yet'}"
+    if result:
+        return result["verdict"]
+    if claim.status == "not available":
+        return f"not reproducible: {claim.reason}"
+    return _NEEDS.get(claim.needs, f"needs {claim.needs}")
+
+
+def _counts(rows: list[tuple[Claim, dict, str]]) -> str:
+    """Say how many rows there are, and how many have each verdict."""
+    kinds = Counter(verdict.partition(":")[0] for *_, verdict in rows)
+    told = "; ".join(f"{kind}: {number}" for kind, number in kinds.most_common())
+    return f"{len(rows)} rows. {told}"
+
+
+def checks_table() -> str:
+    """Return the recorded classes of checks in Markdown, one line a class, one table a subject."""
+    recorded = {row["class"]: row for row in load_verdicts().to_dict("records")}
+    subjects: dict[str, list[tuple[Class, dict, str]]] = {}
+    totals = Counter[str]()
+    for one in CLASSES:
+        if row := recorded.get(one.name):
+            totals["computed" if one.computed else "of two files"] += row["checks"]
+            rows = subjects.setdefault(one.name.partition("/")[0], [])
+            rows.append((one, row, _reasons(json.loads(row["reasons"]))))
+    return filled("checks.md", totals=totals, subjects=subjects)
+
+
+def _reasons(counts: dict[str, int]) -> str:
+    """Say why numbers of a class differ, the most frequent reason first."""
+    if len(counts) > _REASONS:
+        return f"{sum(counts.values()):,}, each with its reason in `nmc check-sheets`"
+    first = sorted(counts.items(), key=lambda pair: -pair[1])
+    return "; ".join(f"{n:,}: {reason}" for reason, n in first)
 
 
 def announcement(source: str, pages: list[Page]) -> str:
@@ -280,14 +281,13 @@ def check_shown(pages: list[Page]) -> None:
 def problems(notebook: NotebookNode) -> list[tuple[int, str]]:
     """Return code-cell numbers, from 1, and what is wrong with their outputs."""
     found = []
-    for number, cell in enumerate((c for c in notebook.cells if c.cell_type == "code"), 1):
+    for number, cell in enumerate(code_cells(notebook), 1):
         looks, data = cell.metadata.get("mystnb", {}), [o.get("data", {}) for o in cell.outputs]
-        shown = not _HIDING & set(cell.metadata.get("tags", []))
-        if shown and any(kind.startswith("image/") for one in data for kind in one):
-            for part, name in (("figure", "caption"), ("image", "alt")):
-                if not looks.get(part, {}).get(name):
-                    found.append((number, f"shows a picture without {name} text."))
-        if shown:
+        if not _HIDING & set(cell.metadata.get("tags", [])):
+            if any(kind.startswith("image/") for one in data for kind in one):
+                for part, name in (("figure", "caption"), ("image", "alt")):
+                    if not looks.get(part, {}).get(name):
+                        found.append((number, f"shows a picture without {name} text."))
             found += [(number, said) for said in shown_badly(cell)]
         for said in (str(one.get("text/markdown", "")) for one in data):
             if said.startswith("**Not "):
@@ -296,25 +296,14 @@ def problems(notebook: NotebookNode) -> list[tuple[int, str]]:
     return found
 
 
-#: How Python writes containers, quoted text, objects and pandas' columns: nobody writes prose so.
-_RAW = re.compile(r"^(['\"<(\[{]|[\w.]+\()|^dtype: |, dtype: ", re.MULTILINE)
-#: The same among what is printed, which may begin with anything else.
-_PRINTED = re.compile(r"\{'.*|.*\bdtype: .*|^<\w[^<>]*>$|^[A-Z]\w+\(.*\)$", re.MULTILINE)
+def _any(kind: str, flags: int = 0) -> re.Pattern:
+    """Return a pattern that matches where one of the expressions of a kind does."""
+    return re.compile("|".join(_OUTPUTS[kind]), flags)
+
+
+_RAW, _PRINTED = _any("raw", re.MULTILINE), _any("printed", re.MULTILINE)
+_UNIT, _UNITLESS = _any("unit"), _any("unitless", re.IGNORECASE)
 _RICH = ("text/html", "text/markdown", "text/latex", "image/", "application/")
-#: A unit at the end of a name, in brackets, or in a column of its own.
-_UNIT = re.compile(
-    r"_(ms|s|mV|nA|pA|nS|pS|Hz|um|um2|um3|mm|mm2|mm3|MOhm|percent|bytes|mM|GB)\b|_per_[A-Za-z]+"
-    r"|\((%|°C|[µmnpkM]?[smVASΩBHgF][\w/²³ ]*|bytes|per cent)\)|\bunit\b|S/cm²|^mV$|\bnA\b|µm"
-)
-#: Numbers that have none: counts, and one number over another.
-_NONE = re.compile(
-    r"count|number|share|ratio|over\b|÷|factor|gap|index|correlation|probability|reciproc|density"
-    r"|\bp\b|cv\b|utilisation|\bu_|\bU\b|power|steady_state|degree|neurons|cells|spikes|synapses"
-    r"|connections|contacts|models|pathways|files|partners|simplices|cliques|triangles|clustering"
-    r"|convergence|divergence|published|printed|expected|excitatory|class|bias|modularity|quantity"
-    r"|z\b|times|coefficient|measure|\bpath_|std / mean|betti|dimension|entropy|variance|accuracy",
-    re.IGNORECASE,
-)
 
 
 def shown_badly(cell: NotebookNode) -> Iterator[str]:
@@ -339,7 +328,7 @@ def _without_unit(page: str) -> str:
         cells = [one.text_content().strip() for one in table.xpath(".//td")]
         decimals = any(re.fullmatch(r"-?\d+\.\d*[1-9]\d*", one) for one in cells)
         named = " ".join([*labels, *(one for one in cells if not re.match(r"-?[\d.]", one))])
-        if decimals and not (_UNIT.search(named) or _NONE.search(named)):
+        if decimals and not (_UNIT.search(named) or _UNITLESS.search(named)):
             return ", ".join(dict.fromkeys(filter(None, labels)))[:90]
     return ""
 

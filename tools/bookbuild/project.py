@@ -41,29 +41,28 @@ class Chapter:
         return "```{code-cell}" in self.text
 
     @cached_property
-    def cells(self) -> list[NotebookNode]:
-        """Every cell, as Jupyter Book reads the page."""
-        return self._parsed.cells
-
-    @cached_property
-    def code(self) -> list[NotebookNode]:
-        """The code cells, in order."""
-        return [cell for cell in self.cells if cell.cell_type == "code"]
-
-    @cached_property
     def _parsed(self) -> NotebookNode:
-        return read_myst_markdown_notebook(self.text, _MARKDOWN)
-
-    def notebook(self) -> NotebookNode:
-        """Return the page as a new notebook without outputs; the same text, the same bytes."""
-        notebook = deepcopy(self._parsed)
-        for number, cell in enumerate(notebook.cells):
-            cell["id"] = f"cell-{number}"
+        """The page as a notebook without outputs, as Jupyter Book reads it."""
+        notebook = read_myst_markdown_notebook(self.text, _MARKDOWN)
         notebook.metadata.setdefault(
             "kernelspec", {"name": "python3", "display_name": "Python 3", "language": "python"}
         )
         notebook.nbformat, notebook.nbformat_minor = 4, 5
-        return notebook
+        return number_cells(notebook)
+
+    @property
+    def cells(self) -> list[NotebookNode]:
+        """Every cell, as Jupyter Book reads the page."""
+        return self._parsed.cells
+
+    @property
+    def code(self) -> list[NotebookNode]:
+        """The code cells, in order."""
+        return code_cells(self._parsed)
+
+    def notebook(self) -> NotebookNode:
+        """Return the page as a new notebook without outputs; the same text, the same bytes."""
+        return deepcopy(self._parsed)
 
     @cached_property
     def code_hash(self) -> str:
@@ -77,9 +76,7 @@ class Chapter:
     def with_outputs(self, executed: NotebookNode) -> NotebookNode:
         """Return this page's notebook with the outputs of an earlier run of the same code."""
         notebook = self.notebook()
-        mine = [cell for cell in notebook.cells if cell.cell_type == "code"]
-        ran = [cell for cell in executed.cells if cell.cell_type == "code"]
-        for cell, done in zip(mine, ran, strict=True):
+        for cell, done in zip(code_cells(notebook), code_cells(executed), strict=True):
             cell.outputs, cell.execution_count = done.outputs, done.execution_count
         notebook.metadata["language_info"] = executed.metadata.get("language_info", {})
         return notebook
@@ -160,28 +157,24 @@ class Project:
         return sha256("".join(found).encode()).hexdigest() if found else ""
 
 
+def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
+    """Return a notebook's code cells, in order."""
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def number_cells(notebook: NotebookNode) -> NotebookNode:
+    """Return the notebook, its cells named by their place: the same each time."""
+    for number, cell in enumerate(notebook.cells):
+        cell["id"] = f"cell-{number}"
+    return notebook
+
+
 def colab_address(urls: dict[str, str], page: str) -> str | None:
     """Return where Colab opens a chapter's notebook without solutions; it reads GitHub only."""
     place = urls.get("Repository", "").removeprefix("https://github.com/").strip("/")
     if not place or ":" in place:
         return None
     return f"https://colab.research.google.com/github/{place}/blob/notebooks/{page}-student.ipynb"
-
-
-def badges(urls: dict[str, str]) -> str:
-    """Return the README's badges as Markdown; none without a public address."""
-    site, place = urls.get("Documentation"), urls.get("Repository", "").rstrip("/")
-    colab = colab_address(urls, "book/quick-tour")
-    binder = f"https://mybinder.org/v2/gh/{place.removeprefix('https://github.com/')}/main"
-    shown = (
-        ("Read the book", "https://img.shields.io/badge/book-read-blue", site),
-        ("Tests", f"{place}/actions/workflows/ci.yml/badge.svg", place and f"{place}/actions"),
-        ("Binder", "https://mybinder.org/badge_logo.svg", colab and binder),
-        ("Colab", "https://colab.research.google.com/assets/colab-badge.svg", colab),
-    )
-    return "\n".join(
-        f"[![{name}]({picture})]({address})" for name, picture, address in shown if address
-    )
 
 
 def _labels(node: ast.stmt) -> list[str]:

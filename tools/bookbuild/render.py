@@ -23,12 +23,7 @@ from tools.bookbuild.project import Project, colab_address
 
 
 def render(
-    project: Project,
-    pages: list[Page],
-    store: Store,
-    source: str,
-    *,
-    only: str | None = None,
+    project: Project, pages: list[Page], store: Store, source: str, *, only: str | None = None
 ) -> Path:
     """Build the book's HTML (or `only` one page) and put it in place; returns the page to open."""
     site = call_jupyter_book(project, pages, store, source, "html", only)
@@ -44,19 +39,13 @@ def render(
         (site / "_static/card.png").write_bytes(card)
     if only:
         return site / f"{only}.html"
-    new, old = project.html.with_suffix(".new"), project.html.with_suffix(".old")
-    for left in (new, old):
-        shutil.rmtree(left, ignore_errors=True)
-    shutil.copytree(site, new)
     if any("explorer/" in page.text for page in project.documents.values()):
-        command = [sys.executable, "-m", "nmc", "explorer", str(new / "explorer")]
+        command = [sys.executable, "-m", "nmc", "explorer", str(site / "explorer")]
         environment = os.environ | {"NMC_SOURCE": source}
         if subprocess.run(command, env=environment, stdout=subprocess.DEVNULL).returncode:
             raise BookError("The fact sheet explorer could not be made.")
-    if project.html.exists():
-        project.html.rename(old)
-    new.rename(project.html)
-    shutil.rmtree(old, ignore_errors=True)
+    shutil.rmtree(project.html, ignore_errors=True)
+    shutil.copytree(site, project.html)
     return project.html / "index.html"
 
 
