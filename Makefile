@@ -74,7 +74,8 @@ stamps: $(VENV)/.installed  ## run a sample of the recorded rows again; if all a
 	$(BIN)/nmc checks --keep --source '$(SOURCE)'
 
 layout: $(VENV)/.installed  ## write the chapters as JupyterLab saves them
-	$(BIN)/python -m tools.bookbuild layout
+	$(BIN)/jupytext --quiet --to md:myst --update-metadata '{"kernelspec": {"display_name": "Python 3 (ipykernel)"}}' \
+	  $$(grep -rl --include='*.md' 'format_name: myst' book)
 
 pdf: book  ## the whole book as one PDF, printed by a headless Chromium
 	$(BIN)/python -m tools.bookbuild pdf

@@ -14,7 +14,6 @@ from nmc.errors import SourceError, UnknownNameError
 
 from tools.bookbuild import BookError
 from tools.bookbuild.execute import Page, execute_stale
-from tools.bookbuild.notebooks import in_layout
 from tools.bookbuild.pages import badges, check_shown
 from tools.bookbuild.project import Project, source_identity
 from tools.bookbuild.render import call_jupyter_book, print_pdf, render
@@ -95,15 +94,6 @@ def reads(project: Project, source: str):
     if added := list_reads(project, execute_stale(project, source)[1]):
         raise BookError(f"{READ_BY_CHAPTERS} has {added} files more now: commit it.")
     click.echo(f"{READ_BY_CHAPTERS} names every file that the chapters read.")
-
-
-@main.command()
-@click.pass_obj
-def layout(project: Project):
-    """Write every chapter as JupyterLab saves it, so that saving there changes nothing."""
-    for page in [*project.chapters, project.read("book/template")]:
-        path = project.root / f"{page.name}.md"
-        path.write_text(in_layout(path), "utf-8")
 
 
 @main.command()

@@ -6,11 +6,8 @@ becomes a place for the student's answer, marked for nbgrader.
 
 import json
 import re
-from pathlib import Path
 from posixpath import dirname, join, normpath
 
-import jupytext
-from jupytext.config import load_jupytext_config
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
@@ -23,18 +20,17 @@ _INSTALL = """\
 # %pip install --quiet "nmc[analysis,neuroml] @ git+{repository}"
 # !git clone --quiet --depth 1 {repository} nmc-book
 # %env NMC_ANSWERS=nmc-book/book/answers"""
-#: Exercises and solutions: label, options, and all between their two ends.
-_EXERCISE, _SOLUTION = (
-    re.compile(
-        rf"^(?P<fence>`{{3,}}|:{{3,}})\{{{kind}-start\}}[ ]*{label}"
-        r"(?::[\w-]+: .*\n)*(?P=fence)[ \t]*\n(?P<body>(?:.*\n)*?)"
-        rf"(?P=fence)\{{{kind}-end\}}[ \t]*\n(?P=fence)[ \t]*$",
-        re.MULTILINE,
-    )
-    for kind, label in (
-        ("exercise", r"\n:label: *(?P<label>[\w-]+)\n"),
-        ("solution", r"(?P<label>[\w-]+)\n"),
-    )
+
+#: Exercises and solutions from their first mark to their last.
+_EXERCISE = re.compile(
+    r"^:::\{exercise-start\}\n:label: (?P<label>[\w-]+)\n:::\n"
+    r"(?P<body>(?:.*\n)*?):::\{exercise-end\}\n:::$",
+    re.MULTILINE,
+)
+_SOLUTION = re.compile(
+    r"^:::\{solution-start\} (?P<label>[\w-]+)\n(?::class: .*\n)?:::\n"
+    r"(?P<body>(?:.*\n)*?):::\{solution-end\}\n:::$",
+    re.MULTILINE,
 )
 _BOX = re.compile(
     r"^(?P<fence>:{3,})\{(?!grid\})[\w-]+\}[ ]*(?P<title>.*)\n"
@@ -97,18 +93,6 @@ def _graded_cell(code: str, label: str, *, grade: bool, solution: bool) -> str:
         **points, "schema_version": 3, "solution": solution, "task": False,
     }  # fmt: skip
     return f"```{{code-cell}} ipython3\n:nbgrader: {json.dumps(grading)}\n{code}\n```\n\n"
-
-
-def in_layout(path: Path) -> str:
-    """Return a chapter's text as JupyterLab saves it: header, cells' settings, blank lines."""
-    notebook = jupytext.reads(path.read_text("utf-8"), "md:myst")
-    notebook.metadata["kernelspec"]["display_name"] = "Python 3 (ipykernel)"
-    for cell in notebook.cells:
-        looks = cell.metadata.get("mystnb", {})
-        for place, name in (("figure", "caption"), ("image", "alt")):
-            if name in looks.get(place, {}):  # on one line, which YAML folds by itself
-                looks[place][name] = " ".join(looks[place][name].split())
-    return jupytext.writes(notebook, "md:myst", config=load_jupytext_config(str(path)))
 
 
 class _Words:

@@ -44,8 +44,11 @@ def render(
         environment = os.environ | {"NMC_SOURCE": source}
         if subprocess.run(command, env=environment, stdout=subprocess.DEVNULL).returncode:
             raise BookError("The fact sheet explorer could not be made.")
+    new = project.html.with_suffix(".new")
+    shutil.rmtree(new, ignore_errors=True)
+    shutil.copytree(site, new)
     shutil.rmtree(project.html, ignore_errors=True)
-    shutil.copytree(site, project.html)
+    new.rename(project.html)
     return project.html / "index.html"
 
 

@@ -8,7 +8,6 @@ from importlib import resources
 from pathlib import Path
 
 import click
-from click.shell_completion import CompletionItem
 from tqdm import tqdm
 
 from nmc import data
@@ -20,20 +19,15 @@ from nmc.data.sources import FolderTree
 from nmc.errors import UnknownNameError
 
 
-class KeyType(click.ParamType):
-    """A catalogue key, or a pattern of keys; the shell completes it part by part."""
-
-    name = "key"
-
-    def shell_complete(self, ctx, param, incomplete):
-        """Return the keys that begin so, up to the next ``/`` when there are many."""
-        known = [key for key in items() if key.startswith(incomplete)]
-        n_parts = incomplete.count("/") + 1
-        parts = {"/".join(key.split("/")[:n_parts]) for key in known}
-        return [CompletionItem(one) for one in sorted(parts if len(parts) > 1 else known)]
+def _complete(context, parameter, incomplete: str) -> list[str]:
+    """Return the keys that begin so, up to the next ``/`` when there are many."""
+    known = [key for key in items() if key.startswith(incomplete)]
+    n_parts = incomplete.count("/") + 1
+    parts = {"/".join(key.split("/")[:n_parts]) for key in known}
+    return sorted(parts if len(parts) > 1 else known)
 
 
-_keys = click.argument("keys", nargs=-1, type=KeyType(), metavar="[KEY]...")
+_keys = click.argument("keys", nargs=-1, metavar="[KEY]...", shell_complete=_complete)
 
 
 @click.command("list")
@@ -59,10 +53,20 @@ def list_command(keys, here, source, as_json) -> None:
         shared.show_json(rows)
     elif keys or here:
         shared.show_rows(rows, ("key", "size", "trust", "at_hand", "title"))
-        _notes(rows)
+        for note in dict.fromkeys(row["note"] for row in rows if row["note"]):
+            click.echo(f"Note: {note}.", err=True)
+        if any(row["trust"] == _FIRST_USE for row in rows):
+            click.echo(
+                f"Note: {_FIRST_USE!r} means that no sha256 was ever published: the first copy "
+                "fetched is trusted and recorded, and every later one must equal it.",
+                err=True,
+            )
     else:
         shared.show_rows(_families(rows), ("family", "files", "at_hand", "for example"))
         click.echo("\nnmc list FAMILY shows its files; nmc fetch KEY gets one.")
+
+
+_FIRST_USE = "first use"
 
 
 def _row(item, trees) -> dict:
@@ -73,31 +77,20 @@ def _row(item, trees) -> dict:
         "size": "?" if size is None else tqdm.format_sizeof(size, "B"),
         "size_bytes": size,
         "sha256": [known.sha256 for known in item.known],
-        "trust": "sha256 known" if item.known else "first use",
+        "trust": "sha256 known" if item.known else _FIRST_USE,
         "at_hand": next((tree.name for tree in trees if tree.find(item)), ""),
     }
 
 
 def _families(rows: list[dict]) -> list[dict]:
-    found: dict[str, list[dict]] = {}
+    found: dict[str, dict] = {}
     for row in rows:
-        found.setdefault(row["key"].split("/")[0], []).append(row)
-    return [
-        {"family": name, "files": len(some), "at_hand": sum(bool(row["at_hand"]) for row in some),
-         "for example": some[0]["key"]}
-        for name, some in found.items()
-    ]  # fmt: skip
-
-
-def _notes(rows: list[dict]) -> None:
-    for note in dict.fromkeys(row["note"] for row in rows if row["note"]):
-        click.echo(f"Note: {note}.", err=True)
-    if any(row["trust"] == "first use" for row in rows):
-        click.echo(
-            "Note: 'first use' means that no sha256 was ever published: the first copy fetched "
-            "is trusted and recorded, and every later one must equal it.",
-            err=True,
-        )
+        name = row["key"].split("/")[0]
+        family = {"family": name, "files": 0, "at_hand": 0, "for example": row["key"]}
+        family = found.setdefault(name, family)
+        family["files"] += 1
+        family["at_hand"] += bool(row["at_hand"])
+    return list(found.values())
 
 
 @click.command("cite")
@@ -144,14 +137,14 @@ def terms_command(accept, as_json) -> None:
         return
     if not accept:
         click.echo(provenance.terms_text())
-    said = "Not accepted for this cache. Accept with: nmc terms --accept"
     if accepted:
-        said = f"Accepted for this cache on {accepted['date']} ({accepted['how']})."
-    click.echo(said)
+        click.echo(f"Accepted for this cache on {accepted['date']} ({accepted['how']}).")
+    else:
+        click.echo("Not accepted for this cache. Accept with: nmc terms --accept")
 
 
 @click.command("fetch")
-@click.argument("keys", nargs=-1, required=True, type=KeyType(), metavar="KEY...")
+@click.argument("keys", nargs=-1, required=True, metavar="KEY...", shell_complete=_complete)
 @click.option("--folder", is_flag=True, help="Unpack archives and print the folders' paths.")
 @click.option("--accept-terms", is_flag=True, help="Accept the data terms for this cache.")
 @shared.source
@@ -197,18 +190,20 @@ def verify_command(context, repair, source, quiet, as_json) -> None:
     """
     if source and repair:
         raise click.UsageError("--repair mends the cache only, never a tree of yours.")
-    tree = FolderTree(source.absolute()) if source else None
-    findings = upkeep.verify_tree(tree) if tree else upkeep.verify_cache(repair=repair)
+    if source:
+        findings = upkeep.verify_tree(FolderTree(source.absolute()))
+    else:
+        findings = upkeep.verify_cache(repair=repair)
     found = list(progress_bar("Verifying", findings, unit=" files", shown=not quiet))
-    wrong = [entry for entry in found if not entry.is_sound]
+    n_wrong = sum(not entry.is_sound for entry in found)
     if as_json:
         shared.show_json([asdict(entry) for entry in found])
     else:
         for entry in found:
             if entry.why:
                 click.echo(f"{entry.state}: {entry.path}: {entry.why}")
-        click.echo(f"{len(found) - len(wrong):,} sound, {len(wrong):,} not.")
-    context.exit(5 if wrong else 0)
+        click.echo(f"{len(found) - n_wrong:,} sound, {n_wrong:,} not.")
+    context.exit(5 if n_wrong else 0)
 
 
 #: Chapter and key (or family of keys) of every file that a chapter's run fetched, on any source.
