@@ -157,7 +157,6 @@ from nmc.connectome.export import to_sonata as to_sonata
 from nmc.connectome.graph import Connectome as Connectome
 from nmc.connectome.motifs import compute_clustering as compute_clustering
 from nmc.connectome.motifs import compute_triad_intensity as compute_triad_intensity
-from nmc.connectome.motifs import compute_weighted_clustering as compute_weighted_clustering
 from nmc.connectome.motifs import count_triad_roles as count_triad_roles
 from nmc.connectome.motifs import count_triads as count_triads
 from nmc.connectome.nulls import compute_mixing as compute_mixing

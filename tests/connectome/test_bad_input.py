@@ -16,7 +16,7 @@ from test_nulls import make_connectome
 
 WING = [name for name, module in nmc._PUBLIC.items() if module.startswith("nmc.connectome")]
 TAKERS = [name for name in WING if "connectome" in inspect.signature(getattr(nmc, name)).parameters]
-WEIGHTED = ("compute_weighted_clustering", "compute_triad_intensity")
+WEIGHTED = ("compute_triad_intensity",)
 TABLES = [n for n in WING if n.startswith("plot_") and n not in TAKERS] + [
     "compute_spread", "summarise_paths",
 ]  # fmt: skip

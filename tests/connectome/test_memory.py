@@ -165,7 +165,7 @@ def _calls():
             ),
             "count_corners": (partners.count_corners, half, packed, tasks),
             "weigh_triangles": (
-                partners.weigh_triangles, half, packed, weights, weights, tasks
+                partners.weigh_triangles, half, packed, weights, tasks
             ),
             "count_sides": (
                 sides.count_sides, indptr, short, room, 1 << 31, 16, np.zeros(16 * m, kind),

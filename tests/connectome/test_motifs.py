@@ -15,12 +15,10 @@ PRINTED = {
 
 def test_chain_fan_and_loop_by_hand():
     # 0→1→2 is a chain; with 0→2 it is a feed-forward triangle; 3 ⇄ 4 stand apart.
-    census = count_triads(from_edges(5, [(0, 1), (1, 2), (0, 2), (3, 4), (4, 3)]), unconnected=True)
-    assert census["030T"] == 1
-    assert census["102"] == 3  # the reciprocal pair with each of the other three
-    assert census["012"] == 6  # each of three connections with neuron 3 or 4
-    assert census.sum() == 10
-    assert census[["021C", "021U", "021D", "030C", "300", "003"]].sum() == 0
+    census = count_triads(from_edges(5, [(0, 1), (1, 2), (0, 2), (3, 4), (4, 3)]))
+    assert census["030T"] == 1 and census.sum() == 1
+    chain = count_triads(from_edges(4, [(0, 1), (1, 2), (0, 3)]))
+    assert chain["021C"] == chain["021D"] == 1 and chain.sum() == 2
 
 
 @pytest.mark.parametrize("name", TRIADS)
@@ -35,8 +33,8 @@ def test_each_picture_is_its_own_class(name):
 @pytest.mark.parametrize("seed", range(4))
 def test_agrees_with_networkx(seed):
     graph = random_graph(60, (0.02, 0.1, 0.3, 0.6)[seed], seed, reciprocal=0.3)
-    census = count_triads(graph, unconnected=True)
-    assert census.to_dict() == nx.triadic_census(to_networkx(graph))
+    expected = nx.triadic_census(to_networkx(graph))
+    assert count_triads(graph).to_dict() == {name: expected[name] for name in TRIADS}
 
 
 def test_within_groups_drops_connections_between_them():
@@ -51,7 +49,7 @@ def test_within_groups_drops_connections_between_them():
 
 def test_no_neurons_no_triads():
     assert count_triads(from_edges(0, [])).sum() == 0
-    assert count_triads(from_edges(2, [(0, 1)]), unconnected=True).sum() == 0
+    assert count_triads(from_edges(2, [(0, 1)])).sum() == 0
 
 
 def test_self_connection_is_refused():

@@ -10,7 +10,6 @@ from nmc.connectome.motifs import (
     ROLES,
     TRIADS,
     compute_triad_intensity,
-    compute_weighted_clustering,
     count_triad_roles,
     count_triads,
 )
@@ -80,18 +79,9 @@ def weighted(seed):
     return nmc.make_connectome(matrix, weights=True)
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_weighted_clustering_is_that_of_networkx(seed):
-    connectome = weighted(seed)
-    peer = nx.clustering(nmc.to_networkx(connectome), weight="weight")
-    assert compute_weighted_clustering(connectome).to_numpy() == pytest.approx(list(peer.values()))
-
-
-def test_equal_weights_give_the_plain_coefficient():
+def test_equal_weights_are_the_intensity():
     connectome = weighted(3)
     equal = connectome.with_weights(np.full(connectome.n_connections, 4))
-    plain = nmc.compute_clustering(equal)["directed"]
-    assert compute_weighted_clustering(equal).to_numpy() == pytest.approx(plain.to_numpy())
     table = compute_triad_intensity(equal)
     assert table["intensity"].dropna().to_numpy() == pytest.approx(4)
     assert table["triads"].to_dict() == count_triads(equal)[table.index].to_dict()
@@ -116,11 +106,10 @@ def test_intensity_of_every_triple():
 
 def test_weights_there_must_be():
     plain = nmc.make_connectome(np.roll(np.eye(3), 1, axis=1))
-    for measure in (compute_weighted_clustering, compute_triad_intensity):
-        with pytest.raises(ConnectomeError, match="are unknown"):
-            measure(plain)
-        with pytest.raises(ConnectomeError, match="above 0"):
-            measure(plain.with_weights([1, -1, 2]))
+    with pytest.raises(ConnectomeError, match="are unknown"):
+        compute_triad_intensity(plain)
+    with pytest.raises(ConnectomeError, match="above 0"):
+        compute_triad_intensity(plain.with_weights([1, -1, 2]))
 
 
 def test_strengths_cores_and_components():

@@ -125,14 +125,20 @@ def must_hold(what: str, *equal: tuple[Any, Any]) -> None:
 
 def transpose(indptr: np.ndarray, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the graph with every connection reversed: rows postsynaptic."""
-    from nmc.connectome.kernels.partners import transpose_graph
-
+    n = indptr.size - 1
     with memory_for("the transposed connections"):
-        return transpose_graph(indptr, indices)
+        parts = np.ones(indices.size, bool), indices, indptr.astype(np.int32)
+        turned = sparse.csr_array(parts, shape=(n, n)).tocsc()
+    return turned.indptr.astype(np.int64), turned.indices
 
 
-def group_codes(connectome, by: str) -> tuple[np.ndarray, list]:
-    """Number the groups of a column of the neuron table: codes (int32) and the label of each."""
+def group_codes(connectome, by: str | None) -> tuple[np.ndarray, list]:
+    """Number the groups of a column of the neuron table: codes (int32) and the label of each.
+
+    Without a column all neurons are one group.
+    """
+    if by is None:
+        return np.zeros(len(connectome.neurons), np.int32), ["all"]
     if not isinstance(by, str) or by not in connectome.neurons:
         known = ", ".join(map(str, connectome.neurons.columns))
         raise ConnectomeError(f"The neuron table has no column {by!r}; it has {known}.")
@@ -159,17 +165,6 @@ def ratio(part: np.ndarray, whole: np.ndarray, otherwise: float = np.nan) -> np.
     """Divide where `whole` is above 0, and give `otherwise` elsewhere."""
     whole = np.asarray(whole)
     return np.divide(part, whole, out=np.full(whole.shape, otherwise), where=whole > 0)
-
-
-def subgraph(
-    indptr: np.ndarray, indices: np.ndarray, members: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the connections among `members` (ascending indices), renumbered from 0."""
-    n = indptr.size - 1
-    ones = np.ones(indices.size, np.bool_)
-    part = sparse.csr_array((ones, indices, indptr), shape=(n, n))[members][:, members]
-    part.sort_indices()
-    return part.indptr.astype(np.int64), part.indices.astype(np.int32, copy=False)
 
 
 def blank_unknown(

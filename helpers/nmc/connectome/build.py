@@ -337,13 +337,8 @@ def _from_table(
     if weights is not None:
         values = as_numbers(weights, where="weights of connections", error=ConnectomeError)
     graph = sparse.coo_array((values, (pre, post)), shape=(n, n))
-    columns = {str(column): table[column] for column in table}
-    types, layers = columns.pop("mtype", None), columns.pop("layer", None)
-    signs = columns.pop("excitatory", None)
-    return make_connectome(
-        graph, types, layers=layers, excitatory=signs, columns=columns, name=name,
-        weights=weights is not None,
-    )  # fmt: skip
+    columns = dict(table.items())
+    return make_connectome(graph, columns=columns, name=name, weights=weights is not None)
 
 
 def _neuron_table(n: int, given: dict[str, Iterable]) -> pd.DataFrame:
@@ -351,23 +346,21 @@ def _neuron_table(n: int, given: dict[str, Iterable]) -> pd.DataFrame:
     columns = {name: _column(name, values, n) for name, values in given.items()}
     mtype = _categories(columns.pop("mtype", pd.Series(["neuron"] * n, dtype=object)), "type")
     try:
-        spelled = [names.canonical_mtype(label) for label in mtype.cat.categories]
+        portal = [names.MTYPES.index(names.canonical_mtype(m)) for m in mtype.cat.categories]
     except UnknownNameError:
-        spelled = None
-    own = spelled is None or n == 0
-    layer, excitatory = columns.pop("layer", None), columns.pop("excitatory", None)
-    if not own:
-        codes = np.array([names.MTYPES.index(m) for m in spelled])[mtype.cat.codes.to_numpy()]
+        portal = []  # types of the reader's own
+    layer, signs = pd.Series(["all"] * n, dtype=object), pd.Series([pd.NA] * n, dtype="boolean")
+    if portal:
+        codes = np.array(portal)[mtype.cat.codes]
         mtype = pd.Series(pd.Categorical.from_codes(codes, names.MTYPES, ordered=True))
-    if layer is None:
-        layer = mtype.astype(object).map(names.layer_of) if not own else pd.Series(["all"] * n)
-    layer = _categories(layer, "layer")
+        layer, signs = (
+            mtype.astype(object).map(of) for of in (names.layer_of, names.is_excitatory)
+        )
+    layer = _categories(columns.pop("layer", layer), "layer")
     if set(layer.cat.categories) <= set(names.LAYERS):
         layer = layer.cat.set_categories(names.LAYERS, ordered=True)
-    if excitatory is None:
-        known = mtype.astype(object).map(names.is_excitatory) if not own else [pd.NA] * n
-        excitatory = pd.Series(known, dtype="boolean")
-    table = {"mtype": mtype, "layer": layer, "excitatory": _signs(excitatory)}
+    signs = _signs(columns.pop("excitatory", signs))
+    table = {"mtype": mtype, "layer": layer, "excitatory": signs}
     for axis in POSITION:
         table[axis] = _numbers(axis, columns.pop(axis, None), n, as_numbers)
     for count in COUNTS.values():
@@ -377,15 +370,12 @@ def _neuron_table(n: int, given: dict[str, Iterable]) -> pd.DataFrame:
 
 def _numbers(name: str, column: pd.Series | None, n: int, parse: Callable) -> pd.Series:
     """Return a column of checked numbers, NaN where there is none."""
-    found = pd.Series(np.full(n, np.nan))
-    if column is not None:
-        known = np.flatnonzero(column.notna())
-
-        def where(i: int) -> str:
-            return f"{name} of neuron {known[i]}"
-
-        found.iloc[known] = parse(column.iloc[known].to_numpy(), where=where, error=ConnectomeError)
-    return found
+    if column is None:
+        return pd.Series(np.full(n, np.nan))
+    known = column[column.notna()]
+    where = [f"{name} of neuron {i}" for i in known.index]
+    parsed = parse(known.to_numpy(), where=where.__getitem__, error=ConnectomeError)
+    return pd.Series(parsed, known.index).reindex(range(n))
 
 
 def _column(name: str, values: Iterable, n: int) -> pd.Series:

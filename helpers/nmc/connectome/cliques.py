@@ -11,11 +11,12 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from scipy import sparse
+from scipy.sparse.csgraph import connected_components
 
 from nmc.connectome.arrays import graph_of, memory_for, must_hold, tasks
 from nmc.connectome.graph import Connectome
 from nmc.connectome.kernels import simplices
-from nmc.connectome.kernels.topology import extend, faces_of, rank_mod2
+from nmc.connectome.kernels.topology import extend, rank_mod2
 from nmc.errors import ConnectomeError
 
 #: Up to so many targets of a neuron are compared by bits: a square of them, 32 MB.
@@ -71,7 +72,7 @@ def walk_inputs(indptr: np.ndarray, indices: np.ndarray, most: int = MOST_BY_BIT
     """Return the graph in its shortest form, the room a task needs, and that room in bytes."""
     n = indptr.size - 1
     indices = indices.astype(np.uint16 if n < 2**16 else np.uint32)
-    degree, edges, _ = simplices.rooms(indptr, indices, most)
+    degree, edges = simplices.rooms(indptr, indices, most)
     # The list at depth d lies in the out-lists of d + 1 neurons, and holds none of d of them.
     out_degree = np.sort(np.diff(indptr))[::-1]
     out_degree = out_degree[: int(out_degree[:1].sum())]
@@ -113,40 +114,34 @@ def compute_betti_numbers(connectome: Connectome) -> pd.Series:
 def _ranks(indptr: np.ndarray, indices: np.ndarray) -> tuple[list[int], list[int]]:
     """Return the number of simplices by dimension, and the rank of each boundary above 0."""
     n = indptr.size - 1
-    sizes, ranks = [n], []
-    if indices.size:
-        sizes.append(indices.size)
-        ranks.append(n - _components(indptr, indices))
-    starts, lasts = [indptr], [indices]
-    simplices = np.column_stack([np.repeat(np.arange(n, dtype=np.int32), np.diff(indptr)), indices])
-    while lasts[-1].size:
-        start, last = extend(starts[-1], lasts[-1], indptr, indices)
-        if not last.size:
-            break
-        simplices = np.column_stack([np.repeat(simplices, np.diff(start), axis=0), last])
-        faces = _boundary(simplices, starts, lasts)
-        ranks.append(_rank(faces, sizes[-1]))
+    sizes: list[int] = [n]
+    ranks: list[int] = []
+    places: list[np.ndarray] = []
+    found, start, last = np.arange(n, dtype=np.int32)[:, None], indptr, indices
+    while last.size:
+        parent = np.repeat(np.arange(sizes[-1]), np.diff(start))
+        found = np.column_stack([found[parent], last])
+        ranks.append(_rank(_boundary(found, places, n), sizes[-1]))
         sizes.append(last.size)
-        starts.append(start)
-        lasts.append(last)
+        places.append(parent * n + last)
+        start, last = extend(start, last, indptr, indices)
     return sizes, ranks
 
 
-def _boundary(simplices: np.ndarray, starts: list, lasts: list) -> np.ndarray:
-    """Return the indices of the k + 1 faces of every k-simplex, (m, k + 1)."""
+def _boundary(simplices: np.ndarray, places: list[np.ndarray], n: int) -> np.ndarray:
+    """Return the indices of the k + 1 faces of every k-simplex, (m, k + 1).
+
+    `places` hold, ascending, of each simplex of a dimension the index of what it extends, times n,
+    and the neuron it adds.
+    """
     faces = np.empty(simplices.shape, np.int64)
     for skip in range(simplices.shape[1]):
-        index = simplices[:, int(skip == 0)].astype(np.int64)
-        for depth in range(1, simplices.shape[1] - 1):
-            faces_of(simplices, skip, index, starts[depth - 1], lasts[depth - 1], depth)
+        first, *rest = np.delete(simplices, skip, axis=1).T
+        index = first.astype(np.int64)
+        for there, neuron in zip(places, rest, strict=True):
+            index = np.searchsorted(there, index * n + neuron)
         faces[:, skip] = index
     return faces
-
-
-def _components(indptr: np.ndarray, indices: np.ndarray) -> int:
-    n = indptr.size - 1
-    graph = sparse.csr_array((np.ones(indices.size, np.bool_), indices, indptr), shape=(n, n))
-    return int(sparse.csgraph.connected_components(graph, directed=False, return_labels=False))
 
 
 def _rank(faces: np.ndarray, rows: int) -> int:
@@ -154,8 +149,11 @@ def _rank(faces: np.ndarray, rows: int) -> int:
     columns, width = faces.shape
     start = np.arange(columns + 1, dtype=np.int64) * width
     entries = np.sort(faces, axis=1).ravel()
+    ones = np.ones(entries.size, np.bool_)
+    if width == 2:  # of edges: as many as there are neurons, less one for each component
+        graph = sparse.csr_array((ones[::2], (faces[:, 0], faces[:, 1])), shape=(rows, rows))
+        return rows - connected_components(graph, directed=False, return_labels=False)
     if columns > rows:
-        ones = np.ones(entries.size, np.bool_)
         turned = sparse.csc_array((ones, entries, start), shape=(rows, columns)).tocsr()
         turned.sort_indices()
         start, entries, rows = turned.indptr.astype(np.int64), turned.indices, columns

@@ -25,8 +25,6 @@ from nmc.connectome.arrays import (
 )
 from nmc.connectome.graph import Connectome
 from nmc.connectome.kernels.partners import (
-    core_numbers,
-    count_by_smaller_degree,
     count_inputs,
     mark_reciprocal,
 )
@@ -72,15 +70,17 @@ def compute_core_numbers(connectome: Connectome) -> pd.Series:
     pandas.Series
         n core numbers (int64), index of the neuron table.
     """
-    indptr, indices = graph_of(connectome)
-    n = indptr.size - 1
-    graph = sparse.csr_array((np.ones(indices.size, np.int8), indices, indptr), shape=(n, n))
-    both = sparse.vstack([graph, graph.T], format="csr")
-    rows = np.column_stack([np.arange(n), np.arange(n) + n]).ravel()
-    both = both[rows]  # each neuron's targets, then its sources
-    degree = np.diff(both.indptr[::2]).astype(np.int64)
-    cores = core_numbers(both.indptr[::2].astype(np.int64), both.indices, degree) if n else degree
-    return pd.Series(cores, index=connectome.neurons.index, name="core")
+    graph_of(connectome)  # refuses what no measure takes
+    n, graph = connectome.n_neurons, connectome.adjacency
+    both = sparse.hstack([graph, graph.T], format="csr")  # each neuron's targets, then its sources
+    core, degree, k = np.zeros(n, np.int64), np.diff(both.indptr), 0
+    left = np.ones(n, bool)
+    while left.any():  # whoever has k or fewer among those left goes, and so takes from others
+        k = max(k, int(degree[left].min()))
+        gone = np.flatnonzero(left & (degree <= k))
+        core[gone], left[gone] = k, False
+        degree = degree - np.bincount(both[gone].indices % n, minlength=n)
+    return pd.Series(core, index=connectome.neurons.index, name="core")
 
 
 def compute_reciprocity(connectome: Connectome) -> float:
@@ -260,7 +260,8 @@ def _curve(connectome) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     top = int(degree.max(initial=0)) + 1
     neurons = _above(np.bincount(degree, minlength=top))
     # A connection lies above k while k is below the smaller degree of its two ends.
-    by_smaller = count_by_smaller_degree(indptr, indices, degree, top)
+    smaller = np.minimum(np.repeat(degree, out_degree), degree[indices])
+    by_smaller = np.bincount(smaller, minlength=top)
     must_hold("the rich club", (by_smaller.sum(), indices.size), (degree.sum(), 2 * indices.size))
     connections = _above(by_smaller)
     pairs = neurons * (neurons - 1)

@@ -21,15 +21,13 @@ from nmc.connectome.arrays import (
     ratio,
     tasks,
 )
-from nmc.connectome.graph import Connectome
+from nmc.connectome.graph import POSITION, Connectome
 from nmc.connectome.kernels.pairs import (
     connections_by_distance,
     pairs_by_distance,
     pairs_by_offset,
 )
 from nmc.errors import ConnectomeError
-
-_Places = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 #: Which coordinates each kind of distance uses; y is vertical.
 AXES: dict[str, tuple[str, ...]] = {
@@ -70,17 +68,10 @@ def compute_distance_profile(
        20:1004.
     """
     bin_um = given_width(bin_um, "bin_um")
-    codes, labels = _groups(connectome, by)
-    x, y, z = _coordinates(connectome, axis)
-    spans = [float(np.ptp(c)) if c.size else 0.0 for c in (x, y, z)]
-    bins = np.hypot(np.hypot(spans[0], spans[1]), spans[2]) / bin_um + 1
-    if bins * len(labels) ** 2 > MOST_COUNTS:
-        raise ConnectomeError(
-            f"{bins:.1e} bins of {bin_um:g} µm for each of {len(labels) ** 2} pairs of groups are "
-            f"more than there is room for ({MOST_COUNTS:.0e} in all): take wider ones."
-        )
-    bins = int(bins)
-    pairs, connections = count_pairs(connectome, codes, len(labels), (x, y, z), bin_um, bins)
+    codes, labels = group_codes(connectome, by)
+    xyz = _coordinates(connectome, axis)
+    bins = count_bins(xyz, bin_um, len(labels))
+    pairs, connections = count_pairs(connectome, codes, len(labels), xyz, bin_um, bins)
     table = _table(labels, pairs, connections, bin_um, named=by is not None)
     farther = table[::-1].groupby(["pre", "post"] if by else lambda _: 0)["pairs"].cumsum()
     return table[farther.sort_index() > 0].reset_index(drop=True)
@@ -109,7 +100,7 @@ def compute_pathway_probability(
         connectome's coverage lacks the block.
     """
     within_um = given_width(within_um, "within_um", finite=False)
-    codes, labels = _groups(connectome, by)
+    codes, labels = group_codes(connectome, by)
     xyz = _coordinates(connectome, "3d")
     # Two bins, near and far; a finite stand-in for infinity puts all pairs into the first.
     width = min(within_um, np.finfo(float).max)
@@ -119,39 +110,48 @@ def compute_pathway_probability(
     return blank_unknown(table, connectome, by, ["probability", "standard_error"])
 
 
-def _groups(connectome, by: str | None) -> tuple[np.ndarray, list]:
-    if by is None:
-        return np.zeros(len(connectome.neurons), np.int32), ["all"]
-    return group_codes(connectome, by)
-
-
-def _coordinates(connectome, axis: str) -> _Places:
-    """Return three coordinates, zeros for those the kind of distance leaves out."""
+def _coordinates(connectome: Connectome, axis: str) -> np.ndarray:
+    """Return x, y and z of all neurons, (3, n), zeros where the kind of distance leaves one out."""
     check_choice("kind of distance", axis, AXES)
-    neurons = connectome.neurons
-    x, y, z = (
-        finite(neurons[c].to_numpy(np.float64, copy=True))
-        if c in AXES[axis]
-        else np.zeros(len(neurons))
-        for c in AXES["3d"]
-    )
-    return x, y, z
+    xyz = np.zeros((3, len(connectome.neurons)))
+    for i, name in enumerate(POSITION):
+        if name in AXES[axis]:
+            xyz[i] = finite(connectome.neurons[name].to_numpy(float))
+    return xyz
+
+
+def count_bins(xyz: np.ndarray, width: float, n_groups: int) -> int:
+    """Return the number of bins up to the largest distance, while their counts fit in memory."""
+    bins = np.hypot.reduce(np.ptp(xyz, axis=1)) / width + 1 if xyz.size else 1.0
+    if bins * n_groups**2 > MOST_COUNTS:
+        raise ConnectomeError(
+            f"{bins:.1e} bins of {width:g} µm for each of {n_groups**2} pairs of groups are more "
+            f"than there is room for ({MOST_COUNTS:.0e} in all): take wider ones."
+        )
+    return int(bins)
+
+
+def in_groups(codes: np.ndarray, n_groups: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the neurons group by group, and where each group starts among them."""
+    order = np.argsort(codes, kind="stable")
+    return order, np.searchsorted(codes[order], np.arange(n_groups + 1)).astype(np.int64)
 
 
 def count_pairs(
-    connectome: Connectome, codes: np.ndarray, n_groups: int, xyz: _Places, width: float, bins: int
-) -> tuple[np.ndarray, np.ndarray]:
+    connectome: Connectome, codes: np.ndarray, n_groups: int, xyz: np.ndarray, width: float,
+    bins: int,
+) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
     """Return ordered pairs and connections, (groups, groups, bins) each."""
     indptr, indices = graph_of(connectome)
-    order = np.argsort(codes, kind="stable")
-    starts = np.searchsorted(codes[order], np.arange(n_groups + 1)).astype(np.int64)
+    order, starts = in_groups(codes, n_groups)
     n = codes.size
     how = (float(width), bins, tasks(8 * n_groups**2 * bins + 4 * n))
     with memory_for("counting pairs by distance"):
-        x, y, z = (c[order] for c in xyz)
+        x, y, z = xyz[:, order]
         once = pairs_by_distance(x, y, z, starts, *how)
         pairs = once + once.transpose(1, 0, 2)
-        connections = connections_by_distance(indptr, indices, *xyz, codes, n_groups, *how)
+        x, y, z = xyz
+        connections = connections_by_distance(indptr, indices, x, y, z, codes, n_groups, *how)
     must_hold("pairs by distance", (pairs.sum(), n * (n - 1)), (connections.sum(), indices.size))
     return pairs, connections
 
@@ -206,8 +206,8 @@ def compute_offset_map(
     indptr, indices = graph_of(connectome)
     with memory_for("counting pairs by offset"):
         how = (float(bin_um), n_aside, n_up, tasks(32 * n_aside * n_up + 4 * indptr.size))
-        xyz = _coordinates(connectome, "3d")
-        pairs, connections = pairs_by_offset(indptr, indices, *xyz, *how)
+        x, y, z = _coordinates(connectome, "3d")
+        pairs, connections = pairs_by_offset(indptr, indices, x, y, z, *how)
     n = indptr.size - 1
     must_hold("pairs by offset", (pairs.sum(), n * (n - 1)), (connections.sum(), indices.size))
     at = np.indices((n_aside, 2 * n_up)).reshape(2, -1)

@@ -27,7 +27,7 @@ from nmc.connectome.paths import (
 )
 from nmc.connectome.read import KINDS, connectome_file, connectome_keys, load_connectome
 from nmc.data.files import cache_folder, sha256_of
-from nmc.errors import MissingFileError, PartsError, UnknownNameError, optional
+from nmc.errors import MissingFileError, PartsError, optional
 from nmc.parts import PartedRun, start_run
 
 #: From so many instances on Dask is used where it is installed.
@@ -93,8 +93,7 @@ def check_names(measures: Iterable[str]) -> tuple[str, ...]:
     """Return the measures' names; an unknown one is an error that suggests the nearest."""
     measures = tuple(listed(measures))
     for name in measures:
-        if not isinstance(name, str) or name not in MEASURES:
-            raise UnknownNameError.of("measure", name, MEASURES)
+        check_choice("measure", name, MEASURES)
     return measures
 
 

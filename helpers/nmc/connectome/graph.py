@@ -10,8 +10,8 @@ import pandas as pd
 from scipy import sparse
 
 from nmc import names
-from nmc.connectome.arrays import chosen_neurons, finite
-from nmc.errors import ConnectomeError, UnknownNameError, explained
+from nmc.connectome.arrays import check_choice, chosen_neurons, finite, listed
+from nmc.errors import ConnectomeError, explained
 from nmc.numbers import as_number, as_numbers, shown
 
 POSITION = ("x_um", "y_um", "z_um")
@@ -319,13 +319,11 @@ class Connectome:
         ):
             if wanted is None:
                 continue
-            some = isinstance(wanted, Iterable) and not isinstance(wanted, str)
             present = set(self.neurons[column].astype(str))
-            words = map(str, wanted if some else [wanted])
+            words = map(str, listed(wanted))
             each = [w if w in present or self.coverage.own else spelled(w) for w in words]
             for one in each:
-                if one not in present:
-                    raise UnknownNameError.of(f"{column} in {self.name},", one, present)
+                check_choice(f"{column} in {self.name},", one, present)
             keep &= self.neurons[column].isin(each).to_numpy()
             said.append(" + ".join(each) or f"no {column}")
         if excitatory is not None:

@@ -18,7 +18,6 @@ from nmc.connectome.arrays import (
     memory_for,
     must_hold,
     ratio,
-    subgraph,
     tasks,
     transpose,
 )
@@ -101,8 +100,6 @@ TRIADS: dict[str, str] = {
     "210": "A>B B>C C>B A>C C>A",
     "300": "A>B B>A B>C C>B A>C C>A",
 }
-#: The three classes in which at least one neuron stands alone.
-UNCONNECTED = ("003", "012", "102")
 
 # An out-, in- or two-way side seen from its other end.
 FLIP = (0, 2, 1, 3)
@@ -146,8 +143,7 @@ def _corners(code: int) -> list[tuple[int, int]]:
 
 def _census(t: Triangles) -> dict[str, int]:
     """Turn triangles and degrees into the census: open classes follow by subtraction."""
-    n = t.mutual.size
-    census = dict.fromkeys((*UNCONNECTED, *TRIADS), 0)
+    census = dict.fromkeys(TRIADS, 0)
     partners = {1: t.out_only, 2: t.in_only, 3: t.mutual}
     wedges = {(a, a): int((d * (d - 1) // 2).sum()) for a, d in partners.items()}
     wedges |= {(a, b): int((partners[a] * partners[b]).sum()) for a, b in ((1, 2), (1, 3), (2, 3))}
@@ -159,20 +155,12 @@ def _census(t: Triangles) -> dict[str, int]:
     for (a, b), count in wedges.items():
         # A's side to the middle neuron B is `a` seen from B.
         census[CLASS_OF[FLIP[a] << 4 | b << 2]] += count
-    one_way, two_way = int(t.out_only.sum()), int(t.mutual.sum()) // 2
-    census["012"], census["102"] = one_way * (n - 2), two_way * (n - 2)
-    for name, picture in TRIADS.items():
-        sides = set(picture.split())
-        both = sum(f"{s[2]}>{s[0]}" in sides for s in sides)
-        census["012"] -= census[name] * (len(sides) - both)
-        census["102"] -= census[name] * (both // 2)
-    census["003"] = n * (n - 1) * (n - 2) // 6 - sum(census.values())
-    # The classes sum to all triples by subtraction: a wrong count leaves one of them below zero.
+    # Open classes are what is left of the pairs of partners: a wrong count leaves one below zero.
     must_hold("triads", (min(census.values()) >= 0, True))
     return census
 
 
-def count_triads(connectome: Connectome, by: str | None = None, *, unconnected: bool = False):
+def count_triads(connectome: Connectome, by: str | None = None) -> pd.Series | pd.DataFrame:
     """Count the thirteen ways in which three neurons can be connected.
 
     Every set of three neurons belongs to one class of the triad census [1]_. Triangles are
@@ -184,8 +172,6 @@ def count_triads(connectome: Connectome, by: str | None = None, *, unconnected: 
     by : str, optional
         A column of the neuron table, e.g. ``"mtype"``: count within each of its groups,
         connections to other groups left out. Default: the whole graph.
-    unconnected : bool
-        Also the classes 003, 012 and 102, in which a neuron stands alone.
 
     Returns
     -------
@@ -197,17 +183,13 @@ def count_triads(connectome: Connectome, by: str | None = None, *, unconnected: 
     .. [1] Holland and Leinhardt (1976), Local structure in social networks.
     .. [2] Batagelj and Mrvar (2001), Soc Netw 23:237; Latapy (2008), Theor Comput Sci 407:458.
     """
-    names = [*(UNCONNECTED if unconnected else ()), *TRIADS]
-    indptr, indices = graph_of(connectome)
     if by is None:
-        census = _census(list_triangles(indptr, indices))
-        return pd.Series(census, name="triads", dtype="int64")[names].rename_axis("class")
+        census = _census(list_triangles(*graph_of(connectome)))
+        return pd.Series(census, name="triads", dtype="int64").rename_axis("class")
     codes, labels = group_codes(connectome, by)
-    rows = [
-        _census(list_triangles(*subgraph(indptr, indices, np.flatnonzero(codes == g))))
-        for g in range(len(labels))
-    ]
-    table = pd.DataFrame(rows, index=pd.Index(labels, name=by), columns=names, dtype="int64")
+    parts = (connectome.select(codes == group) for group in range(len(labels)))
+    rows = [_census(list_triangles(*graph_of(part))) for part in parts]
+    table = pd.DataFrame(rows, index=pd.Index(labels, name=by), columns=[*TRIADS], dtype="int64")
     return table.rename_axis(columns="class")
 
 
@@ -295,29 +277,6 @@ def count_triad_roles(connectome: Connectome) -> pd.DataFrame:
     return table.rename_axis(columns="role")
 
 
-def compute_weighted_clustering(connectome: Connectome) -> pd.Series:
-    """Compute the weighted clustering coefficient of every neuron, in all directions.
-
-    Fagiolo's (2007, Phys Rev E 76:026107), ``(W + Wᵀ)³ᵢᵢ / 2(dᵢ(dᵢ − 1) − 2mᵢ)`` with W the cube
-    roots of the weights over the largest, dᵢ in- plus out-degree and mᵢ reciprocal partners.
-
-    Parameters
-    ----------
-    connectome : Connectome
-        n neurons; weights above 0.
-
-    Returns
-    -------
-    pandas.Series
-        n values from 0 to 1, index of the neuron table; 0 where no triangle is possible.
-    """
-    products, _ = _weigh(connectome)
-    t = list_triangles(*graph_of(connectome))
-    degree = t.out_only + t.in_only + 2 * t.mutual
-    values = ratio(products, degree * (degree - 1) - 2 * t.mutual, 0.0)
-    return pd.Series(values, index=connectome.neurons.index, name="weighted clustering")
-
-
 def compute_triad_intensity(connectome: Connectome) -> pd.DataFrame:
     """Compute how strongly the triangles of each class are connected.
 
@@ -335,17 +294,6 @@ def compute_triad_intensity(connectome: Connectome) -> pd.DataFrame:
         By ``class``, the seven whose neurons are all partners: ``triads`` and ``intensity``, its
         mean over them (NaN without one), in units of the weights.
     """
-    _, means = _weigh(connectome)
-    histogram = list_triangles(*graph_of(connectome)).histogram
-    closed = [code for code in CLASS_OF if code & 3 and code >> 2 & 3 and code >> 4]
-    sums = pd.DataFrame({"triads": histogram, "intensity": means}).loc[closed]
-    table = sums.groupby([CLASS_OF[code] for code in closed]).sum()
-    table["intensity"] = ratio(table["intensity"], table["triads"])
-    return table.loc[[name for name in TRIADS if name in table.index]].rename_axis("class")
-
-
-def _weigh(connectome: Connectome) -> tuple[np.ndarray, np.ndarray]:
-    """Return of each neuron the products of its triangles' roots, and by code the sum of means."""
     indptr, indices = graph_of(connectome)
     weights = connectome.weight_matrix.data.astype(float)
     if (weights <= 0).any():
@@ -357,9 +305,13 @@ def _weigh(connectome: Connectome) -> tuple[np.ndarray, np.ndarray]:
         low, high = np.minimum(pre, post), np.maximum(pre, post)
         pairs, at = np.unique(low * n + high, return_inverse=True)
         code = np.bincount(at, np.where(pre < post, 1, 2), minlength=pairs.size).astype(np.int32)
-        roots = np.bincount(at, np.cbrt(weights / weights.max(initial=0)), minlength=pairs.size)
         logs = np.bincount(at, np.log(weights), minlength=pairs.size)
         half_indptr = np.searchsorted(pairs, np.arange(n + 1) * n)
         packed = (pairs % max(n, 1)).astype(np.int32) << 2 | code
-        products, means = weigh_triangles(half_indptr, packed, roots, logs, tasks(16 * n))
-    return products[rank], means
+        means = weigh_triangles(half_indptr, packed, logs, tasks(8 * n))
+    histogram = list_triangles(indptr, indices).histogram
+    closed = [code for code in CLASS_OF if code & 3 and code >> 2 & 3 and code >> 4]
+    sums = pd.DataFrame({"triads": histogram, "intensity": means}).loc[closed]
+    table = sums.groupby([CLASS_OF[code] for code in closed]).sum()
+    table["intensity"] = ratio(table["intensity"], table["triads"])
+    return table.loc[[name for name in TRIADS if name in table.index]].rename_axis("class")

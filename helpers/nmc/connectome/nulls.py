@@ -30,6 +30,7 @@ import pandas as pd
 from scipy import sparse
 
 from nmc.connectome.arrays import (
+    check_choice,
     chosen_neurons,
     generator,
     given_count,
@@ -41,7 +42,7 @@ from nmc.connectome.arrays import (
     tasks,
 )
 from nmc.connectome.degrees import compute_degrees
-from nmc.connectome.distance import count_pairs
+from nmc.connectome.distance import count_bins, count_pairs, in_groups
 from nmc.connectome.graph import Connectome
 from nmc.connectome.kernels.pairs import (
     curveball,
@@ -51,14 +52,11 @@ from nmc.connectome.kernels.pairs import (
     swap_pairs,
 )
 from nmc.connectome.kernels.partners import mark_reciprocal
-from nmc.errors import ConnectomeError, UnknownNameError
+from nmc.errors import ConnectomeError
 
 #: Width of a distance bin, µm.  75 is what a public reimplementation of the controls of
 #: Reimann et al. (2017), Front. Comput. Neurosci. 11:48, uses.
 BIN_UM = 75.0
-#: So many classes (pathways × bins of distance) of pairs are counted at most; a whole
-#: microcircuit has about 90,000 with bins of 75 µm.
-MOST_CLASSES = 2_000_000
 #: Null models, from the one that keeps least, and what they keep in words.
 TITLES: dict[str, str] = {
     "erdos_renyi": "Erdős–Rényi",
@@ -234,8 +232,7 @@ def make_null(
     **how
         Further arguments of that null model.
     """
-    if not isinstance(kind, str) or kind not in NULLS:
-        raise UnknownNameError.of("null model", kind, NULLS)
+    check_choice("null model", kind, NULLS)
     return NULLS[kind](connectome, rng=rng, **how)
 
 
@@ -287,45 +284,30 @@ def _keep_classes(
 ) -> Connectome:
     name = f"{connectome.name}, {TITLES[kind]}"
     bin_um = given_width(bin_um, "bin_um", finite=False)
-    indptr, indices = graph_of(connectome)
-    n, n_bins, xyz = indptr.size - 1, 1, np.zeros((3, indptr.size - 1))
+    n, n_bins = connectome.n_neurons, 1
     groups = connectome.groups if by_pathway else np.zeros(n, np.int32)
-    n_groups = int(groups.max(initial=0)) + 1
+    n_groups, xyz = int(groups.max(initial=0)) + 1, np.zeros((3, n))
     if np.isfinite(bin_um):
         name += f", {bin_um:g} µm bins"
         xyz = connectome.positions.T.copy()
-        n_bins = _bins(float(np.linalg.norm(np.ptp(xyz, axis=1))) if n else 0.0, bin_um, n_groups)
-    pairs, connections = count_pairs(connectome, groups, n_groups, (*xyz,), bin_um, n_bins)
-    order = np.argsort(groups, kind="stable")
-    starts = np.searchsorted(groups[order], np.arange(n_groups + 1)).astype(np.int64)
+        n_bins = count_bins(xyz, bin_um, n_groups)
+    pairs, connections = count_pairs(connectome, groups, n_groups, xyz, bin_um, n_bins)
+    order, starts = in_groups(groups, n_groups)
     seed = np.uint64(generator(rng).integers(2**63))
-    x, y, z = xyz[:, order]
+    how = (float(bin_um), n_bins, pairs, connections, seed, tasks(4 * n))
     with memory_for("a random graph"):
-        n_out, targets = draw_classes(
-            x, y, z, starts, float(bin_um), n_bins, pairs, connections, seed, tasks(4 * n)
-        )
-    must_hold("connections drawn", ([n_out.sum(), connections.sum()], [indices.size, 0]))
+        x, y, z = xyz[:, order]
+        n_out, targets = draw_classes(x, y, z, starts, *how)
+    drawn = [n_out.sum(), connections.sum()]  # what was drawn is taken off
+    must_hold("connections drawn", (drawn, [connectome.n_connections, 0]))
     ends = np.repeat(order, n_out), order[targets]
     graph = sparse.coo_array((np.ones(targets.size, bool), ends), shape=(n, n))
     return connectome.with_adjacency(graph, name)
 
 
-def _bins(reach: float, bin_um: float, n_groups: int) -> int:
-    """Return the number of bins up to the largest distance, while their counts fit in memory."""
-    bins = reach / bin_um + 1
-    if bins * n_groups**2 > MOST_CLASSES:
-        raise ConnectomeError(
-            f"Bins of {bin_um:g} µm part these pairs of neurons into {bins * n_groups**2:.1e} "
-            f"classes, more than there is room for ({MOST_CLASSES:.0e}): take wider ones."
-        )
-    return int(bins)
-
-
 def _same_neurons(
     connectome: Connectome, indptr: np.ndarray, indices: np.ndarray, kind: str
 ) -> Connectome:
-    n = connectome.n_neurons
-    data = np.ones(len(indices), bool)
-    parts = (data, indices.astype(np.int32), indptr.astype(np.int32))
-    graph = sparse.csr_array(parts, shape=(n, n))
+    n, ones = connectome.n_neurons, np.ones(len(indices), bool)
+    graph = sparse.csr_array((ones, indices, indptr), shape=(n, n))
     return connectome.with_adjacency(graph, f"{connectome.name}, {TITLES[kind]}")

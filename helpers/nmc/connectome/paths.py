@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from scipy import sparse
+from scipy.sparse.csgraph import connected_components
 
 from nmc.connectome.arrays import (
     check_choice,
@@ -97,14 +97,12 @@ def compute_components(connectome: Connectome) -> pd.DataFrame:
         both ways along the connections), and ``weak`` (directions forgotten); numbered from 0 by
         size, the largest first.
     """
-    indptr, indices = graph_of(connectome)
-    n = indptr.size - 1
-    graph = sparse.csr_array((np.ones(indices.size, np.bool_), indices, indptr), shape=(n, n))
+    graph_of(connectome)  # refuses what no measure takes
     columns = {}
     for kind in ("strong", "weak"):
-        _, label = sparse.csgraph.connected_components(graph, directed=True, connection=kind)
+        _, label = connected_components(connectome.adjacency, connection=kind)
         by_size = np.argsort(-np.bincount(label), kind="stable")
-        columns[kind] = np.argsort(by_size)[label] if n else label
+        columns[kind] = np.argsort(by_size)[label] if label.size else label
     return pd.DataFrame(columns, index=connectome.neurons.index)
 
 
@@ -265,10 +263,7 @@ def _fold(connectome, by: str | None, kind: str):
     """Run the kernel; return group codes, labels, histogram, sums and pairs by group and state."""
     indptr, indices = graph_of(connectome)
     t_indptr, t_indices = transpose(indptr, indices)
-    if by is None:
-        codes, labels = np.zeros(indptr.size - 1, np.int32), ["all"]
-    else:
-        codes, labels = group_codes(connectome, by)
+    codes, labels = group_codes(connectome, by)
     use_out, use_in = KINDS[kind]
     degrees = [np.diff(p) for p, use in ((indptr, use_out), (t_indptr, use_in)) if use]
     most = sum(int(d.max(initial=0)) for d in degrees)

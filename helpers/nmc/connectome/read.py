@@ -17,12 +17,12 @@ from scipy import sparse
 
 from nmc.child import run_child
 from nmc.code_hash import code_hash
-from nmc.connectome.arrays import given_count
+from nmc.connectome.arrays import check_choice, given_count
 from nmc.connectome.graph import COUNTS, Connectome, Coverage, make_neurons
 from nmc.data import available, fetch, fetch_folder, remember_path
 from nmc.data.files import atomic_folder, cache_folder, sha256_of
 from nmc.data.registry import item, items, records
-from nmc.errors import FormatError, MissingFileError, UnknownNameError
+from nmc.errors import FormatError, MissingFileError
 
 HDF5_SUFFIXES = (".h5", ".hdf5")
 #: What the child process runs, and the module it stands in.
@@ -124,13 +124,9 @@ def connectome_keys(*kinds: str, source: str | None = None) -> list[str]:
 
 
 def _all_keys(kind: str) -> list[str]:
-    if kind not in (*KINDS, "extract"):
-        raise UnknownNameError.of("kind of connectome", kind, (*KINDS, "extract"))
-    return [
-        key
-        for key in (EXTRACTS if kind == "extract" else items())
-        if key.startswith(f"connectome/{kind}/")
-    ]
+    check_choice("kind of connectome", kind, (*KINDS, "extract"))
+    known = EXTRACTS if kind == "extract" else items()
+    return [key for key in known if key.startswith(f"connectome/{kind}/")]
 
 
 def default_key(*, min_mtypes: int = 1, source: str | None = None) -> str:

@@ -1,27 +1,9 @@
-"""Partners of neurons: the transposed graph, reciprocal ones, degrees, triangles, common ones."""
+"""Partners of neurons: reciprocal ones, degrees, triangles, common ones."""
 
 from __future__ import annotations
 
 import numpy as np
 from numba import njit, prange
-
-
-@njit(cache=True)
-def transpose_graph(indptr, indices):
-    """Return the graph with every connection reversed, by counting: int64 indptr, int32 indices."""
-    n = indptr.size - 1
-    t_indptr = np.zeros(n + 1, np.int64)
-    for j in indices:
-        t_indptr[np.uint64(j) + np.uint64(1)] += 1
-    for j in range(n):
-        t_indptr[j + 1] += t_indptr[j]
-    at = t_indptr[:-1].copy()
-    t_indices = np.empty(indices.size, np.int32)
-    for i in range(n):
-        for j in indices[indptr[i] : indptr[i + 1]]:
-            t_indices[at[np.uint64(j)]] = i
-            at[np.uint64(j)] += 1
-    return t_indptr, t_indices
 
 
 @njit(cache=True)
@@ -43,16 +25,6 @@ def mark_reciprocal(indptr, indices):
             if q < end and indices[q] == i:
                 marks[p] = marks[q] = True
     return marks
-
-
-@njit(cache=True)
-def count_by_smaller_degree(indptr, indices, degree, top):
-    """Count connections by the smaller degree of their two ends; `top` is above all degrees."""
-    counts = np.zeros(top, np.int64)
-    for i in range(indptr.size - 1):
-        for j in indices[indptr[i] : indptr[i + 1]]:
-            counts[np.uint64(min(degree[i], degree[np.uint64(j)]))] += 1
-    return counts
 
 
 @njit(cache=True)
@@ -186,17 +158,16 @@ def count_corners(half_indptr, packed, tasks):
 
 
 @njit(cache=True, parallel=True)
-def weigh_triangles(half_indptr, packed, roots, logs, tasks):
-    """Sum over triangles what their weights give, as `count_triangles` meets them.
+def weigh_triangles(half_indptr, packed, logs, tasks):
+    """Add up the geometric mean weights of triangles by code, as `count_triangles` meets them.
 
-    `roots` and `logs`: of each pair of partners the cube roots and logarithms, both directions
-    added.  Returns the product of the roots at each neuron, and by code the geometric means.
+    `logs` are the logarithms of the weights of each pair of partners, both directions added.
     """
     n = half_indptr.size - 1
-    products, means = np.zeros((tasks, n)), np.zeros((tasks, 64))
+    means = np.zeros((tasks, 64))
     marks = np.full((tasks, n), -1, np.int64)  # an allocation inside a task can fail unseen
     for c in prange(tasks):
-        mark, here, bins = marks[c], products[c], means[c]
+        mark = marks[c]
         for i in range(c, n, tasks):
             first, last = half_indptr[i], half_indptr[i + 1]
             for e in range(first, last):
@@ -206,48 +177,13 @@ def weigh_triangles(half_indptr, packed, roots, logs, tasks):
                 for f in range(half_indptr[j], half_indptr[j + 1]):
                     g = mark[packed[f] >> 2]
                     if g >= 0:
-                        product = roots[e] * roots[f] * roots[g]
-                        here[i] += product
-                        here[j] += product
-                        here[packed[f] >> 2] += product
                         ij, jk, ik = packed[e] & 3, packed[f] & 3, packed[g] & 3
                         sides = 3 + (ij == 3) + (jk == 3) + (ik == 3)
-                        bins[ij << 4 | jk << 2 | ik] += np.exp(
-                            (logs[e] + logs[f] + logs[g]) / sides
-                        )
+                        mean = np.exp((logs[e] + logs[f] + logs[g]) / sides)
+                        means[c, ij << 4 | jk << 2 | ik] += mean
             for e in range(first, last):
                 mark[packed[e] >> 2] = -1
-    return products.sum(axis=0), means.sum(axis=0)
-
-
-@njit(cache=True)
-def core_numbers(indptr, indices, degree):
-    """Return the largest k of which each neuron is in the k-core; `degree` is used up.
-
-    By ascending degree, in bins (Batagelj and Zaversnik 2003, arXiv:cs/0310049).
-    """
-    n = degree.size
-    first = np.zeros(degree.max() + 2, np.int64)
-    for d in degree:
-        first[d + 1] += 1
-    for d in range(first.size - 1):
-        first[d + 1] += first[d]
-    order, place, at = np.empty(n, np.int64), np.empty(n, np.int64), first[:-1].copy()
-    for v in range(n):
-        place[v] = at[degree[v]]
-        order[place[v]] = v
-        at[degree[v]] += 1
-    for t in range(n):
-        v = order[t]
-        for u in indices[indptr[v] : indptr[v + 1]]:
-            if degree[u] > degree[v]:  # move it to the bin below
-                p = first[degree[u]]
-                w = order[p]
-                order[p], order[place[u]] = u, w
-                place[w], place[u] = place[u], p
-                first[degree[u]] = p + 1
-                degree[u] -= 1
-    return degree
+    return means.sum(axis=0)
 
 
 @njit(cache=True)

@@ -35,22 +35,20 @@ LINES = 4
 
 @njit(cache=True)
 def rooms(indptr, indices, most):
-    """Bound what the targets of a neuron take: out-degree, connections among them, one's most."""
-    degree, edges, row = 0, 0, 0
+    """Bound what the targets of a neuron take: out-degree, and connections among them."""
+    degree, edges = 0, 0
     for v in range(indptr.size - 1):
         size = indptr[v + 1] - indptr[v]
         if size > most:
             continue
         degree = max(degree, size)
-        if size * (size - 1) <= edges and size - 1 <= row:
+        if size * (size - 1) <= edges:
             continue  # too few targets to be the most
         among = 0
         for a in indices[indptr[v] : indptr[v + 1]]:
-            bound = min(indptr[a + 1] - indptr[a], size - 1)
-            among += bound
-            row = max(row, bound)
+            among += min(indptr[a + 1] - indptr[a], size - 1)
         edges = max(edges, among)
-    return degree, min(edges, indices.size), row
+    return degree, min(edges, indices.size)
 
 
 @njit(cache=True)

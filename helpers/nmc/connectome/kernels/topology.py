@@ -127,15 +127,6 @@ def extend(start, last, indptr, indices):
 
 
 @njit(cache=True)
-def faces_of(simplices, skip, index, start, last, depth):
-    """Walk one neuron further down the tree for every simplex, the one at place `skip` left out."""
-    place = depth + (depth >= skip)
-    for s in range(index.size):
-        first, stop = start[index[s]], start[index[s] + 1]
-        index[s] = first + np.searchsorted(last[first:stop], simplices[s, place])
-
-
-@njit(cache=True)
 def rank_mod2(start, entries, rows):
     """Compute the rank of a sparse 0/1 matrix over the field of two elements.
 
