@@ -24,10 +24,7 @@ from nmc.connectome.arrays import (
     ratio,
 )
 from nmc.connectome.graph import Connectome
-from nmc.connectome.kernels.partners import (
-    count_inputs,
-    mark_reciprocal,
-)
+from nmc.connectome.kernels.partners import mark_reciprocal
 from nmc.errors import ConnectomeError
 
 
@@ -44,7 +41,7 @@ def compute_degrees(connectome: Connectome) -> pd.DataFrame:
     """
     indptr, indices = graph_of(connectome)
     out_degree = np.diff(indptr)
-    in_degree = count_inputs(indices, out_degree.size)
+    in_degree = np.bincount(indices, minlength=out_degree.size)
     # A reciprocal connection is found in both lists: its targets are those that have one.
     marks = mark_reciprocal(indptr, indices)
     must_hold("degrees", (in_degree.sum(), indices.size), (marks.sum() % 2, 0))
@@ -256,7 +253,7 @@ def _curve(connectome) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Return degrees, and by k: density, neurons and connections above k."""
     indptr, indices = graph_of(connectome)
     out_degree = np.diff(indptr)
-    degree = (out_degree + count_inputs(indices, out_degree.size)).astype(np.int32)
+    degree = (out_degree + np.bincount(indices, minlength=out_degree.size)).astype(np.int32)
     top = int(degree.max(initial=0)) + 1
     neurons = _above(np.bincount(degree, minlength=top))
     # A connection lies above k while k is below the smaller degree of its two ends.

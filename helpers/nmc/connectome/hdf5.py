@@ -352,7 +352,7 @@ def _nodes(population: h5py.Group) -> tuple[int, dict[str, np.ndarray], dict[str
             continue
         values = data.asstr()[()].astype("U") if data.dtype.kind in "OS" else data[()]
         if name in library:
-            values = np.array([_text(label) for label in library[name][()]], "U")[values]
+            values = library[name].asstr()[()].astype("U")[values]
         columns[name] = values
         if values.dtype.kind == "U":
             told["unknown"][name] = _text(data.attrs.get("nmc_unknown", ""))

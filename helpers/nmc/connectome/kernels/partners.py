@@ -1,4 +1,4 @@
-"""Partners of neurons: reciprocal ones, degrees, triangles, common ones."""
+"""Partners of neurons: reciprocal ones, triangles, common ones."""
 
 from __future__ import annotations
 
@@ -25,15 +25,6 @@ def mark_reciprocal(indptr, indices):
             if q < end and indices[q] == i:
                 marks[p] = marks[q] = True
     return marks
-
-
-@njit(cache=True)
-def count_inputs(indices, n):
-    """Count how often each of n neurons is a target."""
-    counts = np.zeros(n, np.int64)
-    for j in indices:
-        counts[np.uint64(j)] += 1
-    return counts
 
 
 #: Stands where a list has ended: after all neurons.
