@@ -1,14 +1,17 @@
 """The classes of checks: which printed numbers are compared, and how far ours may lie from them.
 
-`CLASSES` is the whole list, each a question put to calls that exist elsewhere; its tolerances
-were written down before a number was seen.  A number that lies farther says what was tried.
+`CLASSES` is the whole list, as ``check_classes.toml`` has it, each a question put to calls that
+exist elsewhere; its tolerances were written down before a number was seen.  A number that lies
+farther says what was tried.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import tomllib
+from collections.abc import Callable, Iterator
 from functools import partial
+from importlib.resources import files
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,12 +21,13 @@ import nmc
 from nmc import names, published, scoreboard
 from nmc.cells.measures import STEP_OVER_RHEOBASE
 from nmc.cells.morphometrics import SOMA_REASON, rounding
-from nmc.circuit.pairs import SHEET
 from nmc.circuit.scores import explain, find_mixtures
+from nmc.circuit.synapses import pathway_keys
 from nmc.connectome.claims import DRAWS, ERRORS, compare_nulls
 from nmc.data import local, registry
 from nmc.errors import MissingFileError, UnknownNameError
 from nmc.factsheets.layers import load_layer_pages
+from nmc.published import shown_tolerance
 
 COLUMNS = ("item", "published", "recomputed", "allowed", "agrees", "reason", "count")
 
@@ -51,7 +55,7 @@ class Source:
 
     #: Models whose package is at hand; none is downloaded for a comparison.
     models = _once(lambda _: [name for name in names.model_names() if local(f"model/{name}")])
-    pathways = _once(lambda _: _by_name(nmc.load_pathways()))
+    pathways = _once(lambda _: _by_key(nmc.load_pathways()))
     findings = _once(lambda _: nmc.check_factsheets())
     sheets = _once(lambda _: nmc.load_models(step_currents=False))
     sizes = _once(
@@ -68,8 +72,8 @@ def _pairs(models: list[str]) -> pd.DataFrame:
     return nmc.compare_synapses([m for m in recorded if m in models], min_senders=1)
 
 
-def _by_name(pathways: pd.DataFrame) -> pd.DataFrame:
-    return pathways.set_index(pathways[["pre", "post"]].astype(str).agg(":".join, axis=1))
+def _by_key(pathways: pd.DataFrame) -> pd.DataFrame:
+    return pathways.set_index(pathway_keys(pathways))
 
 
 class Class(NamedTuple):
@@ -246,7 +250,7 @@ def _responses(source: Source, quantity: str) -> pd.DataFrame:
 # -- sheets -------------------------------------------------------------------------------------
 
 
-def _findings(source: Source, checks: tuple[str, ...]) -> pd.DataFrame:
+def _findings(source: Source, checks: list[str]) -> pd.DataFrame:
     """Compare what `nmc.check_factsheets` compares: only what disagrees is a row of its own."""
     compared, differ = source.findings.attrs["compared"], source.findings.attrs["differ"]
     total = sum(compared.get(check, 0) for check in checks)
@@ -388,84 +392,24 @@ def _signals(source: Source) -> pd.DataFrame:
 
 # -- the list -----------------------------------------------------------------------------------
 
-_SHEETS = ("nmc.factsheets.checks",)
-_PRINT = "the sheets print three digits after the point, or five that count"
-CLASSES = (
-    *(
-        Class(f"scoreboard/{column}", f"{name} at rest against the me-type sheets",
-              f"±{absolute:g} mV each" if absolute else f"±{100 * relative:g} % each",
-              _PRINT, partial(_rest, column=column), ("nmc.scoreboard",))
-        for column, (name, absolute, relative) in scoreboard.TOLERANCES.items()
-    ),
-    Class("cells/spike_times", "spike times of NEURON against Open Source Brain's", "±0.025 ms",
-          "one sample of the reference runs", _spike_times, ("nmc.scoreboard",),
-          citation="gleeson2019"),
-    Class("cells/rheobase", "rheobase, of a step of 1 s, against the weakest step over 1.2", "±2 %",
-          "ours is found to 1 %; the 1 s was chosen after six cells that fire late had been seen",
-          partial(_held, column="rheobase_nA"), ("nmc.scoreboard",)),
-    Class("cells/holding", "potential under the holding current against −84 mV", "±0.6 mV",
-          "no sheet prints it: the range that five packages gave in an independent review",
-          partial(_held, column="holding_potential_mV"), ("nmc.scoreboard",), known=False),
-    Class("cells/steps", "steps 2 and 3 against 130 and 140 % of rheobase", "±0.002 %",
-          "five digits are written at least", _steps, ("nmc.factsheets.models",), computed=False),
-    Class("morphometrics/neurites", "lengths, volumes, branch orders against the me-type sheets",
-          "half of the last printed place", "two digits are printed; orders are counts",
-          partial(_sizes, soma=False), ("nmc.cells.morphometrics",)),
-    Class("morphometrics/somata", "soma diameters against the me-type sheets",
-          "half of the last printed place", "two digits are printed", partial(_sizes, soma=True),
-          ("nmc.cells.morphometrics",), known=False),
-    Class("synapses/contacts", "synapses of a connection in the packages against the sheets",
-          "one printed SD", "one receiving cell: the SD is the only spread that is printed, and "
-          "bounds that between cells; left out where it exceeds the mean",
-          partial(_synapses, quantity="contacts"), ("nmc.circuit.synaptome",)),
-    *(
-        Class(f"synapses/{name}_{kinds}", f"{name} of {kinds} pathways in the packages against the "
-              "sheets", "three standard errors and half of the last printed place",
-              "drawn synapse by synapse from the printed mean and SD" if kinds == "excitatory" else
-              "the same; but the sheets average over e-types, of which a package has one",
-              partial(_synapses, quantity=name, kinds=kinds), ("nmc.circuit.synaptome",),
-              known=kinds == "excitatory")
-        for name in ("U", "D_ms", "F_ms") for kinds in ("excitatory", "other")
-    ),
-    *(
-        Class(f"pathways/{quantity}", f"{quantity} of recorded pairs against the sheets",
-              "95 % interval of the mean over connections", "the sheets' means are of many cells",
-              partial(_responses, quantity=quantity), ("nmc.circuit.scores",), known=False)
-        for quantity in SHEET
-    ),
-    Class("claims/sheets", "totals, types and labels against the circuit sheet and the papers",
-          "each claim's own, half of the last printed place", "see nmc.published", _sheet_claims,
-          _SHEETS),
-    Class("sheets/sums", "sums of layer, pathway and me-type sheets against one another", "exact",
-          "counts", partial(_findings, checks=(
-              "layer sum", "numbers of types", "m-type counts", "e-type counts",
-              "pathways of a layer", "flow diagram")), _SHEETS, computed=False),
-    Class("sheets/twice", "numbers that two files of the portal print", "rounding of the page",
-          "the pages print fewer digits", partial(_findings, checks=(
-              "layer JSON and page", "circuit JSON and page", "model summary and page",
-              "pathway JSON and page")), _SHEETS, computed=False),
-    Class("sheets/balance", "convergence × receivers against divergence × senders",
-          "rounding of both means", "two digits are printed", _balance, _SHEETS, computed=False),
-    Class("sheets/densities", "channel densities of the packages against the me-type sheets",
-          "0.0000005", "half of the last printed place",
-          partial(_findings, checks=("sheet and package densities",)), _SHEETS, computed=False),
-    Class("connectome/claims", "degrees, triads, simplices, Betti numbers, common neighbours",
-          "each claim's own; counts exact", "see nmc.published", _connectome_claims,
-          ("nmc.connectome.claims",)),
-    Class("nulls/er", "triads of random graphs against neuromotifs' means of 1,000",
-          f"{ERRORS:g} standard errors", f"both are means of draws, ours of {DRAWS}",
-          partial(_nulls, model="er"), ("nmc.connectome.nulls", "nmc.connectome.motifs")),
-    Class("nulls/distance", "triads of graphs drawn by distance against neuromotifs' means",
-          f"{ERRORS:g} standard errors and 10 %",
-          "theirs draws from boosted trees, ours from a histogram of the same distances",
-          partial(_nulls, model="dd"), ("nmc.connectome.nulls", "nmc.connectome.motifs"),
-          known=False),
-    Class("neuroml/densities", "densities of NeuroML2 versions against the packages", "±0.01 %",
-          "the XML writes six digits", _neuroml_densities, ("nmc.cells.neuroml.simulate",)),
-    Class("claims/neuroml", "spikes of NeuroML2 versions against the packages in NEURON",
-          "each claim's own", "the tolerances of Open Source Brain's own tests", _neuroml_spikes,
-          ("nmc.cells.neuroml.simulate",), slow=True, citation="gleeson2019"),
-    Class("claims/signals", "back-propagation and channels by simulation", "each claim's own",
-          "see nmc.published", _signals, ("nmc.cells.stimulation", "nmc.cells.channels"),
-          slow=True, citation="hay2011"),
-)  # fmt: skip
+#: Functions that give the numbers of a class, under the names that the list has for them.
+_COMPARISONS: dict[str, Callable[..., pd.DataFrame]] = {
+    one.__name__.removeprefix("_"): one
+    for one in (
+        _rest, _spike_times, _held, _steps, _sizes, _synapses, _responses, _findings, _balance,
+        _sheet_claims, _connectome_claims, _nulls, _neuroml_densities, _neuroml_spikes, _signals,
+    )
+}  # fmt: skip
+
+
+def _listed() -> Iterator[Class]:
+    numbers = {"draws": DRAWS, "errors": f"{ERRORS:g}"}
+    numbers |= {c: shown_tolerance(*allowed) for c, (_, *allowed) in scoreboard.TOLERANCES.items()}
+    text = files("nmc").joinpath("check_classes.toml").read_text("utf-8")
+    for name, told in tomllib.loads(text).items():
+        rows = partial(_COMPARISONS[told.pop("compare")], **told.pop("given", {}))
+        words = {part: told.pop(part).format(**numbers) for part in ("tolerance", "because")}
+        yield Class(name, rows=rows, behind=tuple(told.pop("behind")), **words, **told)
+
+
+CLASSES = tuple(_listed())

@@ -11,6 +11,7 @@ import html
 import json
 import os
 import shutil
+import tomllib
 import uuid
 from collections.abc import Iterator
 from importlib.resources import files
@@ -28,39 +29,17 @@ from nmc.factsheets.sheets import plain
 _TRUST = "book/factsheets/trust-the-data.html"
 _ASSETS = ("explorer.js", "pages.js", "explorer.css")
 
-
-#: Columns of the list of each kind; a page of one item shows all of its columns.
-LISTED = {
-    "layer": ["layer", "thickness_um", "n_neurons", "n_mtypes", "viable_pathways"],
-    "mtype": ["mtype", "layer", "kind", "n_neurons", "n_etypes", "total_axonal_length_um"],
-    "metype": ["metype", "layer", "etype", "firing", "n_neurons"],
-    "model": [
-        "model", "etype", "resting_membrane_potential_mV", "input_resistance_MOhm",
-        "membrane_time_constant_ms", "axon_length_um", "basal_length_um",
-    ],
-    "pathway": [
-        "pathway", "s_type", "connection_probability_percent", "convergence_mean",
-        "divergence_mean", "synapses_per_connection_mean", "psp_amplitude_mean_mV",
-    ],
-}  # fmt: skip
-TITLES = {
-    "layer": ("Layers", "layer"),
-    "mtype": ("M-types", "m-type"),
-    "metype": ("Me-types", "me-type"),
-    "model": ("Models", "model"),
-    "pathway": ("Pathways", "pathway"),
-}
-#: Columns that repeat the name and would only lengthen a page.
-_HIDDEN = {"pathway": ["pre_layer", "post_layer"], "model": ["instance"]}
+#: Kind → its title and name, and which of its columns are listed or hidden.
+KINDS = tomllib.loads((files(__package__) / "explorer.toml").read_text("utf-8"))
 
 
 def shards() -> Iterator[tuple[str, Any]]:
     """Yield every shard of the explorer, read through the source in use."""
     tables = _tables()
-    yield "names", _names(tables)
-    yield "layer", _packed(tables["layer"])
-    yield "mtype", _packed(tables["mtype"])
-    yield "metype", _packed(tables["metype"])
+    kinds = ("layer", "mtype", "metype", "model")
+    yield "names", {kind: tables[kind][kind].astype(str).tolist() for kind in kinds}
+    for kind in ("layer", "mtype", "metype"):
+        yield kind, _packed(tables[kind])
     for layer, rows in tables["model"].groupby("layer", observed=True):
         yield f"model-{layer}", _packed(rows)
     for pre, rows in tables["pathway"].groupby("pre", observed=True):
@@ -91,11 +70,6 @@ def _tables() -> dict[str, pd.DataFrame]:
     }
 
 
-def _names(tables: dict[str, pd.DataFrame]) -> dict[str, list[str]]:
-    kinds = ("layer", "mtype", "metype", "model")
-    return {kind: tables[kind][kind].astype(str).tolist() for kind in kinds}
-
-
 def _matrix(pathways: pd.DataFrame) -> dict:
     """Row by row, the connection probability of every pathway; null where there is none."""
     matrix = nmc.pathway_matrix(pathways, "connection_probability_percent")
@@ -112,24 +86,13 @@ def _channels() -> pd.DataFrame:
 
 
 def _meta(tables: dict[str, pd.DataFrame]) -> dict:
-    return {
-        "note": provenance.note(),
-        "invented": bool(registry.invented()),
-        "kinds": {
-            kind: {
-                "title": TITLES[kind][0],
-                "singular": TITLES[kind][1],
-                "count": len(table),
-                "listed": LISTED[kind],
-                "columns": {
-                    column: {"label": units.name_of(column), "unit": units.unit_of(column)}
-                    for column in table.columns
-                    if column not in _HIDDEN.get(kind, ())
-                },
-            }
-            for kind, table in tables.items()
-        },
-    }
+    kinds = {}
+    for kind, about in KINDS.items():
+        shown = [column for column in tables[kind] if column not in about["hidden"]]
+        columns = {c: {"label": units.name_of(c), "unit": units.unit_of(c)} for c in shown}
+        told = {name: about[name] for name in ("title", "singular", "listed")}
+        kinds[kind] = told | {"count": len(tables[kind]), "columns": columns}
+    return {"note": provenance.note(), "invented": bool(registry.invented()), "kinds": kinds}
 
 
 def _packed(table: pd.DataFrame) -> dict:
@@ -165,10 +128,10 @@ def _write(folder: Path, home: str) -> None:
     for asset in _ASSETS:
         (folder / asset).write_text(_asset(asset), encoding="utf-8")
     trust = f"{home.rpartition('/')[0] or '.'}/{_TRUST}"
-    for kind, title in {"index": "Explorer", **{k: t for k, (t, _) in TITLES.items()}}.items():
+    for kind, about in {"index": {"title": "Explorer"}, **KINDS}.items():
         filled = _filled(
-            "page.html", kind=kind, title=html.escape(title), home=html.escape(home),
-            trust=html.escape(trust), note=html.escape(meta["note"]), tabs=_tabs(kind),
+            "page.html", {"tabs": _tabs(kind)}, kind=kind, title=about["title"], home=home,
+            trust=trust, note=meta["note"],
         )  # fmt: skip
         (folder / f"{kind}.html").write_text(filled, encoding="utf-8")
 
@@ -176,8 +139,8 @@ def _write(folder: Path, home: str) -> None:
 def _tabs(current: str) -> str:
     mark = ' aria-current="page"'
     return "".join(
-        f'<a href="{kind}.html"{mark if kind == current else ""}>{title}</a>'
-        for kind, (title, _) in TITLES.items()
+        f'<a href="{kind}.html"{mark if kind == current else ""}>{about["title"]}</a>'
+        for kind, about in KINDS.items()
     )
 
 
@@ -185,11 +148,12 @@ def _asset(name: str) -> str:
     return (files(__package__) / "assets" / name).read_text("utf-8")
 
 
-def _filled(asset: str, **values: str) -> str:
-    text = _asset(asset)
-    for name, value in values.items():
-        text = text.replace("{{" + name + "}}", value)
-    return text
+def _filled(asset: str, markup: dict[str, str], **texts: str) -> str:
+    """Fill a template with markup, and with texts that are none."""
+    filled = _asset(asset)
+    for name, value in (markup | {name: html.escape(text) for name, text in texts.items()}).items():
+        filled = filled.replace("{{" + name + "}}", value)
+    return filled
 
 
 # A single table -----------------------------------------------------------------------------------
@@ -208,10 +172,11 @@ class TableView:
         """Whole table as HTML: readable and printable even where no script runs."""
         ident = f"nmc-table-{uuid.uuid5(uuid.NAMESPACE_OID, self.table.to_csv()).hex[:12]}"
         head = "".join(_heading(self.table[column], column) for column in self.table)
-        body = "".join(_table_row(row) for row in self.table.itertuples(index=False))
+        rows = self.table.itertuples(index=False)
+        body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
         return _filled(
-            "table.html", ident=ident, caption=html.escape(self._caption),
-            note=html.escape(provenance.note()), total=str(len(self.table)), head=head, body=body,
+            "table.html", {"head": head, "body": body}, ident=ident, caption=self._caption,
+            note=provenance.note(), total=str(len(self.table)),
         )  # fmt: skip
 
 
@@ -237,10 +202,6 @@ def _heading(values: pd.Series, column: str) -> str:
     kind = ' class="n"' if pd.api.types.is_numeric_dtype(values) else ""
     label = html.escape(units.label(column))
     return f'<th scope="col"{kind}><button type="button">{label}</button></th>'
-
-
-def _table_row(row) -> str:
-    return f"<tr>{''.join(_cell(value) for value in row)}</tr>"
 
 
 def _cell(value) -> str:
