@@ -197,7 +197,7 @@ def test_channels_of_a_metype_page(small_tree):
         ({"L1_DAC_bNAC219_1": {"Rmp": "-70", "Rin": "x", "Tau": "3"}}, ["Rin", "x"]),
         (
             {"L1_DAC_bNAC219_1": {"Rmp": "-70", "Rmp_Units": "V", "Rin": "3", "Tau": "3"}},
-            ["Rmp_Units", "'V'", "'mV'"],
+            ["'Rmp'", "unit", "'V'", "'mV'"],
         ),
         ({"L1_DAC_bNAC219_1": {"Rmp": "-70", "Rin": "3", "Tau": "3"}}, ["lacks the model", "1034"]),
     ],
@@ -264,8 +264,6 @@ def test_lost_rows_are_named(small_tree):
 
 
 def test_a_value_out_of_bounds_names_its_page():
-    page = Path("b.html")
     fields = {"v": sheets.Field("v_mV", low=-120, high=0)}
-    records = {"a": {"v": -70.0}, "b": {"v": 30.0}}
-    says(lambda: sheets.as_table({"a": Path("a.html"), "b": page}, records, fields),
-         "b.html", "'b'", "'v'", "30.0")  # fmt: skip
+    facts = [sheets.Fact("", "v", None, "30.0", None)]
+    says(lambda: sheets.numbers_of("b.html: 'b'", facts, fields), "b.html", "'b'", "'v'", "30.0")

@@ -13,18 +13,15 @@ from nmc import names, units
 from nmc.data.files import given_path
 from nmc.errors import FormatError
 from nmc.factsheets import sheets
-from nmc.numbers import shown
 
 #: Label on the circuit sheet → quantity.  The unit is the last part of the quantity's name.
 QUANTITIES = sheets.fields("circuit")
-#: Quantities of which the circuit sheet has one a layer; the last two have L2 and L3 apart.
-_BY_LAYER = ("neurons_per_layer", "thickness_um", "density_per_mm3")
 
 _FIELDS = sheets.fields("layer")
-#: Label of a list of neurons by type → what kind of type.
-COUNTS = {label: field.column for label, field in _FIELDS.items() if field.column in sheets.TYPES}
-#: Label of a layer sheet → column.  The layers do not all spell the same fact the same way.
-FACTS = {label: field for label, field in _FIELDS.items() if label not in COUNTS}
+#: Facts of a layer sheet by label: lists of neurons by type, and numbers.  The layers do not all
+#: spell the same fact the same way.
+COUNTS = {label: field for label, field in _FIELDS.items() if field.names}
+FACTS = {label: field for label, field in _FIELDS.items() if not field.names}
 
 
 def load_circuit(path: str | os.PathLike | None = None) -> pd.DataFrame:
@@ -63,13 +60,20 @@ def load_circuit(path: str | os.PathLike | None = None) -> pd.DataFrame:
     path = given_path(path)
     page = path.suffix.lower() in (".html", ".htm")
     facts = sheets.read_facts(path) if page else sheets.facts_of_json(sheets.read_json(path))
-    rows = [_circuit_row(path, value) for value in sheets.values_of(path, facts, QUANTITIES)]
-    for label, field in QUANTITIES.items():
-        _check_quantity(path, label, field, [r for r in rows if r["quantity"] == field.column])
     rank = [field.column for field in QUANTITIES.values()]
     layers = [None, *sheets.SUBLAYERS]
-    rows.sort(key=lambda row: (rank.index(row["quantity"]), layers.index(row["layer"])))
-    return pd.DataFrame(rows).astype({"layer": sheets.SUBLAYER})
+    values = sorted(
+        sheets.values_of(f"{path}", facts, QUANTITIES),
+        key=lambda value: (rank.index(value.column), layers.index(value.name)),
+    )
+    sheets.check_facts(f"{path}", (value.column for value in values), QUANTITIES)
+    for label, field in QUANTITIES.items():
+        if field.names:
+            _check_layers(f"{path}: {label!r}", field.column, values)
+    rows = [(v.column, v.name, float(v.value), units.unit_of(v.column), v.approximate)
+            for v in values]  # fmt: skip
+    table = pd.DataFrame(rows, columns=["quantity", "layer", "value", "unit", "approximate"])
+    return table.astype({"layer": sheets.SUBLAYER})
 
 
 def load_layers(
@@ -109,8 +113,8 @@ def load_layers(
         layer: {v.column: v.value for v in found if v.name is None}
         for layer, found in values.items()
     }
-    table = sheets.as_table(file, records, {field.column: field for field in FACTS.values()})
-    groups = _counts(file, values).groupby(["kind", "layer"], observed=False)["n_neurons"]
+    table = sheets.as_table(lambda layer: f"{file}: layer {layer!r}", records, FACTS)
+    groups = _counts(values).groupby(["kind", "layer"], observed=False)["n_neurons"]
     table.insert(0, "n_neurons_listed", groups.sum()["mtype"].to_numpy())
     table.insert(1, "n_mtypes", groups.size()["mtype"].to_numpy())
     table.insert(2, "n_etypes", groups.size()["etype"].to_numpy())
@@ -125,7 +129,7 @@ def load_layers(
 
 def load_layer_counts(path: str | os.PathLike | None = None) -> pd.DataFrame:
     """Return the ``n_neurons`` of each ``type`` (``kind`` mtype or etype) that the JSON lists."""
-    return _counts(*_layer_values(path)).drop(columns="sublayer")
+    return _counts(_layer_values(path)[1]).drop(columns="sublayer")
 
 
 def load_layer_pages() -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -139,35 +143,18 @@ def load_layer_pages() -> tuple[pd.DataFrame, pd.DataFrame]:
              "value": float(value.value), "printed": value.printed}
             for value in values if value.name is None
         ]  # fmt: skip
-        counts.append(_counts(file, {layer: values}))
+        counts.append(_counts({layer: values}))
     return _ordered(pd.DataFrame(facts), ["layer", "sublayer"]), pd.concat(counts).reset_index(
         drop=True
     )
 
 
-def _circuit_row(file: Path, value: sheets.Value) -> dict:
-    if value.name is not None and value.name not in sheets.SUBLAYERS:
-        raise FormatError(f"{file}: {value.label!r} names a layer {shown(value.name)}.")
-    return {
-        "quantity": value.column,
-        "layer": value.name,
-        "value": float(value.value),
-        "unit": units.unit_of(value.column),
-        "approximate": value.approximate,
-    }
-
-
-def _check_quantity(file: Path, label: str, field: sheets.Field, rows: list[dict]) -> None:
-    if not rows:
-        raise FormatError(f"{file}: the fact {label!r} is missing.")
-    layers = {row["layer"] for row in rows}
-    if (field.column in _BY_LAYER) == (None in layers):
-        form = "a list of layers" if field.column in _BY_LAYER else "one number"
-        raise FormatError(f"{file}: {label!r} should be {form}.")
-    if field.column in _BY_LAYER:
-        if {"L2", "L3"} <= layers and field.column != "neurons_per_layer":
-            layers = layers - {"L2", "L3"} | {"L23"}
-        sheets.check_complete(f"{file}: {label!r}", layers, names.LAYERS, "layer")
+def _check_layers(where: str, column: str, values: list[sheets.Value]) -> None:
+    """Refuse a list of the circuit sheet without all layers; all but one have L2 and L3 apart."""
+    layers = {value.name for value in values if value.column == column}
+    if {"L2", "L3"} <= layers and column != "neurons_per_layer":
+        layers = layers - {"L2", "L3"} | {"L23"}
+    sheets.check_complete(where, layers, names.LAYERS, "layer")
 
 
 def _layer_values(path: str | os.PathLike | None) -> tuple[Path, dict[str, list[sheets.Value]]]:
@@ -184,24 +171,15 @@ def _layer_values(path: str | os.PathLike | None) -> tuple[Path, dict[str, list[
 
 def _values(file: Path, layer: str, facts: Iterable[sheets.Fact]) -> list[sheets.Value]:
     """Numbers of one layer's sheet; each of its lists of m-types is complete."""
-    values = list(sheets.values_of(file, facts, _FIELDS, of=f"layer {layer!r}"))
+    place = f"{file}: layer {layer!r}"
+    values = list(sheets.values_of(place, facts, _FIELDS))
+    sheets.check_facts(place, (value.column for value in values), COUNTS)
     own = [mtype for mtype in names.MTYPES if names.layer_of(mtype) == layer]
-    for label, kind in COUNTS.items():
-        listed = [value for value in values if value.column == kind]
-        if not listed or any(value.name is None for value in listed):
-            raise FormatError(f"{file}: layer {layer!r} lacks the list {label!r}.")
-        for section in {value.section for value in listed} if kind == "mtype" else ():
-            found = [_type(file, layer, value) for value in listed if value.section == section]
-            sheets.check_complete(f"{file}: layer {layer!r}: {label!r}", found, own, "m-type")
-    for value in values:
-        if value.name is not None and value.column not in COUNTS.values():
-            raise FormatError(f"{file}: layer {layer!r}: {value.label!r} should be one number.")
+    listed = [value for value in values if value.column == "mtype"]
+    for section in {value.section for value in listed}:
+        found = [value.name for value in listed if value.section == section]
+        sheets.check_complete(f"{place}: {listed[0].label!r}", found, own, "m-type")
     return values
-
-
-def _type(file: Path, layer: str, value: sheets.Value) -> str:
-    canonical = names.canonical_mtype if value.column == "mtype" else names.canonical_etype
-    return sheets.spelled(f"{file}: layer {layer!r}", canonical, value.name or "")
 
 
 def _sublayer(layer: str, value: sheets.Value) -> str:
@@ -209,13 +187,13 @@ def _sublayer(layer: str, value: sheets.Value) -> str:
     return head if head in sheets.SUBLAYERS else layer
 
 
-def _counts(file: Path, values: dict[str, list[sheets.Value]]) -> pd.DataFrame:
-    rows: Iterator[dict] = (
-        {"layer": layer, "sublayer": _sublayer(layer, value), "kind": value.column,
-         "type": _type(file, layer, value), "n_neurons": value.value}
+def _counts(values: dict[str, list[sheets.Value]]) -> pd.DataFrame:
+    rows = [
+        (layer, _sublayer(layer, value), value.column, value.name, value.value)
         for layer, found in values.items() for value in found if value.name is not None
-    )  # fmt: skip
-    return _ordered(pd.DataFrame(rows), ["layer", "sublayer", "kind", "type"])
+    ]  # fmt: skip
+    table = pd.DataFrame(rows, columns=["layer", "sublayer", "kind", "type", "n_neurons"])
+    return _ordered(table, ["layer", "sublayer", "kind", "type"])
 
 
 def _ordered(table: pd.DataFrame, by: list[str]) -> pd.DataFrame:
@@ -324,19 +302,9 @@ def _mtype_sheets(
 
 def read_mtype_page(file: Path, mtype: str) -> tuple[dict[str, int], dict[str, float]]:
     """Return what an m-type's page prints: neurons by me-type, and column → value (µm, µm³)."""
-    counts: dict[str, int] = {}
-    amounts: dict[str, float] = {}
-    for value in sheets.values_of(file, sheets.read_facts(file), _MTYPE_FACTS):
-        if (value.column == "n_neurons") == (value.name is None):
-            form = "a list" if value.name is None else "one number"
-            raise FormatError(f"{file}: {value.label!r} should be {form}.")
-        if value.name is None:
-            amounts[value.column] = float(value.value)
-        else:
-            metype = sheets.spelled(f"{file}: {_METYPES!r}", names.canonical_metype, value.name)
-            counts[metype] = int(value.value)
-    if not counts:
-        raise FormatError(f"{file}: the list {_METYPES!r} is missing.")
+    values = list(sheets.values_of(f"{file}", sheets.read_facts(file), _MTYPE_FACTS))
+    sheets.check_facts(f"{file}", (value.column for value in values), _MTYPE_FACTS)
+    counts = {value.name: int(value.value) for value in values if value.name is not None}
     expected = [f"{mtype}_{etype}" for etype in names.etypes_of(mtype)]
     sheets.check_complete(f"{file}: {_METYPES!r}", counts, expected, "me-type")
-    return counts, amounts
+    return counts, {value.column: value.value for value in values if value.name is None}

@@ -92,10 +92,11 @@ def read_model_pages() -> pd.DataFrame:
     records, morphologies, files = {}, {}, {}
     for file, model, tab in _pages(names.METYPES):
         records[model] = tab_facts(file, model, tab)
-        if _canonical_address(tab.address).rpartition("/")[2] != f"{model}.zip":
+        offered = tab.address.rpartition("/")[2].removesuffix(".zip")
+        if sheets.spelled(f"{file}: the tab of {model}", names.parse_model, offered).name != model:
             raise FormatError(f"{file}: the tab of {model} offers {shown(tab.address)} instead.")
         morphologies[model], files[model] = tab.morphology, file
-    table = sheets.as_table(files, records, {field.column: field for field in FACTS.values()})
+    table = sheets.as_table(lambda model: f"{files[model]}: {model}", records, FACTS)
     table.insert(0, "morphology", pd.Series(morphologies))
     parsed = [names.parse_model(name) for name in table.index]
     for i, (column, dtype) in enumerate(sheets.TYPES.items()):
@@ -113,13 +114,12 @@ def read_model_summary(path: str | os.PathLike | None = None) -> pd.DataFrame:
         model = sheets.spelled(f"{file}", names.parse_model, key).name
         if not isinstance(record, dict) or model in records:
             raise FormatError(f"{file}: key {key!r} stands twice, or holds no object.")
-        for name, field in SUMMARY.items():
-            unit = record.get(f"{name}_Units", field.unit)
-            if unit != field.unit:
-                raise FormatError(f"{file}: key {key!r}, field '{name}_Units': {shown(unit)} "
-                                  f"stands where {field.unit!r} should.")  # fmt: skip
-        records[model] = {name: record[name] for name in SUMMARY if name in record}
-    table = sheets.as_table(file, records, SUMMARY)
+        facts = [
+            sheets.Fact("", name, None, record[name], record.get(f"{name}_Units"))
+            for name in SUMMARY if name in record
+        ]  # fmt: skip
+        records[model] = sheets.numbers_of(f"{file}: key {key!r}", facts, SUMMARY)
+    table = sheets.as_table(lambda model: f"{file}: key {model!r}", records, SUMMARY)
     sheets.check_complete(f"{file}", records, names.model_names(), "model")
     return table.loc[list(names.model_names())].rename_axis("model")
 
@@ -184,11 +184,7 @@ class _Tab(NamedTuple):
 
 def tab_facts(file: Path, model: str, tab: _Tab) -> dict[str, float]:
     """Column → number of what a tab prints."""
-    values = list(sheets.values_of(file, tab.facts, FACTS, of=model))
-    listed = next((value.label for value in values if value.name is not None), None)
-    if listed is not None:
-        raise FormatError(f"{file}: {model}, {listed!r} should be one number.")
-    return {value.column: value.value for value in values}
+    return sheets.numbers_of(f"{file}: {model}", tab.facts, FACTS)
 
 
 def _pages(metypes: Iterable[str]) -> Iterator[tuple[Path, str, _Tab]]:
@@ -222,12 +218,6 @@ def _address(tab) -> str:
     return next((href for href in links if href.endswith(".zip")), "")
 
 
-def _canonical_address(address: str) -> str:
-    for mtype in names.MTYPES:
-        address = address.replace(f"{names.portal_mtype(mtype)}_", f"{mtype}_")
-    return address
-
-
 def _channels(tab) -> Iterator[_Channel]:
     for table in tab.find_class("table"):
         for line in table.iter("tr"):
@@ -251,27 +241,23 @@ _UNITS = {"gamma": "", "decay": "ms"}
 def tab_channels(file: Path, model: str, tab: _Tab) -> Iterator[dict]:
     """Yield the rows of `load_channel_densities` that a tab gives."""
     for channel in tab.channels:
-        yield from _channel_rows(f"{file}: {model}", channel)
-
-
-def _channel_rows(where: str, channel: _Channel) -> Iterator[dict]:
-    section = _SECTIONS.get(channel.section)
-    if section is None:
-        raise FormatError(f"{where}: unknown section {shown(channel.section)}.")
-    place = {"section": section, "mechanism": channel.mechanism}
-    if not channel.parameters:
-        yield {**place, "parameter": None, "distribution": None, "value": None,
-               "expression": None, "unit": None}  # fmt: skip
-    for name, text, kind in channel.parameters:
-        value = float("nan")
-        if kind == "uniform":
-            value = as_number(text, where=f"{where}, {section} {name!r}")
-        elif kind != "exponential" or "exp(" not in text:
-            raise FormatError(
-                f"{where}, {name!r}: unknown distribution {shown(kind)} = {shown(text)}."
-            )
-        yield {**place, "parameter": name, "distribution": kind, "value": value,
-               "expression": text, "unit": _UNITS.get(name, "S/cm²")}  # fmt: skip
+        where = f"{file}: {model}"
+        if channel.section not in _SECTIONS:
+            raise FormatError(f"{where}: unknown section {shown(channel.section)}.")
+        place = {"section": _SECTIONS[channel.section], "mechanism": channel.mechanism}
+        if not channel.parameters:
+            told = ("parameter", "distribution", "value", "expression", "unit")
+            yield place | dict.fromkeys(told)
+        for name, text, kind in channel.parameters:
+            value = float("nan")
+            if kind == "uniform":
+                value = as_number(text, where=f"{where}, {place['section']} {name!r}")
+            elif kind != "exponential" or "exp(" not in text:
+                raise FormatError(
+                    f"{where}, {name!r}: unknown distribution {shown(kind)} = {shown(text)}."
+                )
+            yield place | {"parameter": name, "distribution": kind, "value": value,
+                           "expression": text, "unit": _UNITS.get(name, "S/cm²")}  # fmt: skip
 
 
 def read_currents(package: Path, model: str) -> tuple[float, ...]:

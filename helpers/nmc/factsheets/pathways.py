@@ -15,7 +15,7 @@ from nmc.data import registry
 from nmc.data.files import given_path
 from nmc.errors import FormatError
 from nmc.factsheets import sheets
-from nmc.numbers import agrees, as_number, as_printed, shown
+from nmc.numbers import agrees, as_printed, shown
 
 #: Field of the anatomy file → column.  Units are those the portal's pages print.
 ANATOMY = sheets.fields("pathway anatomy")
@@ -190,12 +190,7 @@ def read_pathway_page(path: Path) -> dict[str, str]:
     """Return a page's printed values under the field names of the JSON files."""
     values: dict[str, str] = {}
     for fact in sheets.read_facts(path):
-        if fact.label not in _PAGE or fact.name is not None:
-            raise FormatError(f"{path}: unknown fact {shown(fact.label)} = {shown(fact.text)}.")
-        field, unit = _PAGE[fact.label][:2]
-        if fact.unit != unit:
-            raise FormatError(f"{path}: {fact.label!r}: the unit {shown(fact.unit)} stands where "
-                              f"{unit!r} should.")  # fmt: skip
+        field = sheets.field_of(f"{path}", fact, _PAGE).column
         mean, sign, std = (part.strip() for part in fact.text.partition("±"))
         if "±" not in fact.label:
             values[field] = fact.text
@@ -248,22 +243,18 @@ def _join(
             f"{anatomy_file} and {physiology_file} do not list the same pathways: {lost[0]!r} "
             f"stands in only one of them ({len(lost)} such pathways)."
         )
-    table = sheets.as_table(anatomy_file, anatomy, ANATOMY)
-    plain, types = {}, {}
+    types = {}
     for key, record in physiology.items():
-        types[key] = record[_TYPE]
-        where = f"{physiology_file}: key {key!r}, field "
-        if not isinstance(types[key], str) or types[key] not in S_TYPES:
+        types[key] = kind = record.pop(_TYPE)
+        if not isinstance(kind, str) or kind not in S_TYPES:
+            where = f"{physiology_file}: key {key!r}, field {_TYPE!r}"
             known = ", ".join(map(repr, S_TYPES))
-            raise FormatError(f"{where}{_TYPE!r}: {shown(types[key])} is none of {known}.")
-        plain[key] = {name: value for name, value in record.items() if name != _TYPE}
-        factor = record[_FACTOR]
-        if isinstance(factor, str) and factor.strip() == NOT_MEASURED:
-            plain[key][_FACTOR] = None
-        else:
-            as_number(factor, where=f"{where}{_FACTOR!r}", low=0)
+            raise FormatError(f"{where}: {shown(kind)} is none of {known}.")
+        if str(record[_FACTOR]).strip() == NOT_MEASURED:
+            del record[_FACTOR]
+    table = _table(anatomy_file, anatomy, ANATOMY)
     table["synapse_type"] = pd.Series(types).astype(pd.CategoricalDtype(list(S_TYPES)))
-    table = table.join(sheets.as_table(physiology_file, plain, PHYSIOLOGY))
+    table = table.join(_table(physiology_file, physiology, PHYSIOLOGY))
     pre, post = zip(*(key.split(":") for key in table.index), strict=True)
     layers = [[name.split("_", 1)[0] for name in side] for side in (pre, post)]
     table.insert(0, "pre", pd.Categorical(pre, dtype=sheets.MTYPE))
@@ -275,3 +266,16 @@ def _join(
     table[_FACTOR] = table[_FACTOR].astype("Float64")
     table["conductance_measured"] = table[_FACTOR].notna()
     return table.sort_values(["pre", "post"]).reset_index(drop=True)
+
+
+def _table(
+    file: Path, records: Mapping[str, dict], fields: Mapping[str, sheets.Field]
+) -> pd.DataFrame:
+    def place(key: str) -> str:
+        return f"{file}: key {key!r}"
+
+    numbers = {
+        key: sheets.numbers_of(place(key), sheets.facts_of_json(record), fields)
+        for key, record in records.items()
+    }
+    return sheets.as_table(place, numbers, fields)

@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap, LogNorm, Normalize
-from matplotlib.patches import PathPatch, Rectangle
-from matplotlib.path import Path as Outline
+from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
 from nmc import names, style, units
@@ -389,18 +388,18 @@ def plot_flow(pathways: pd.DataFrame, column: str | None = None, ax: Axes | None
     flow = layer_flow(pathways, column).to_numpy()
     total = flow.sum()
     gap = 0.035
-    left = _stack(flow.sum(axis=1) / total, gap)
-    right = _stack(flow.sum(axis=0) / total, gap)
-    start, end = left.copy(), right.copy()
-    for i, source in enumerate(names.LAYERS):
-        for j in range(len(names.LAYERS)):
-            width = flow[i, j] / total
-            if width > 0:
-                ax.add_patch(_band(start[i], end[j], width, style.LAYER_COLOURS[source]))
-            start[i] += width
-            end[j] += width
-    _ends(ax, 0.0, left, flow.sum(axis=1), total, "right")
-    _ends(ax, 1.0, right, flow.sum(axis=0), total, "left")
+    sides = [_stack(flow.sum(axis=axis) / total, gap) for axis in (1, 0)]
+    start, end = (side.copy() for side in sides)
+    along = np.linspace(0, 1, 50)
+    bend = along**2 * (3 - 2 * along)  # flat at both ends
+    for (i, j), size in np.ndenumerate(flow):
+        upper, width = start[i] + (end[j] - start[i]) * bend, size / total
+        colour = style.LAYER_COLOURS[names.LAYERS[i]]
+        ax.fill_between(0.03 + 0.94 * along, upper, upper + width, color=colour, alpha=0.45, lw=0)
+        start[i] += width
+        end[j] += width
+    _ends(ax, 0.0, sides[0], flow.sum(axis=1), total, "right")
+    _ends(ax, 1.0, sides[1], flow.sum(axis=0), total, "left")
     ax.set(xlim=(-0.3, 1.3), ylim=(1 + gap * (len(names.LAYERS) - 1) + 0.02, -0.12))
     ax.text(0, -0.085, "presynaptic", ha="center", fontweight="bold")
     ax.text(1, -0.085, "postsynaptic", ha="center", fontweight="bold")
@@ -421,18 +420,6 @@ def _mtype_axes(ax: Axes) -> None:
 
 def _stack(sizes: np.ndarray, gap: float) -> np.ndarray:
     return np.concatenate([[0.0], np.cumsum(sizes + gap)[:-1]])
-
-
-def _band(top_left: float, top_right: float, width: float, colour: str) -> PathPatch:
-    x0, x1, middle = 0.03, 0.97, 0.5
-    points = [
-        (x0, top_left), (middle, top_left), (middle, top_right), (x1, top_right),
-        (x1, top_right + width), (middle, top_right + width), (middle, top_left + width),
-        (x0, top_left + width), (x0, top_left),
-    ]  # fmt: skip
-    codes = [Outline.MOVETO, *[Outline.CURVE4] * 3, Outline.LINETO, *[Outline.CURVE4] * 3,
-             Outline.CLOSEPOLY]  # fmt: skip
-    return PathPatch(Outline(points, codes), facecolor=colour, alpha=0.45, linewidth=0)
 
 
 def _ends(ax: Axes, x: float, tops, sizes, total: float, align: str) -> None:

@@ -24,7 +24,7 @@ from lxml import etree, html
 from nmc import names
 from nmc.data import registry, remember_path
 from nmc.errors import FormatError, MissingFileError, NMCError, UnknownNameError
-from nmc.numbers import as_count, as_counts, as_numbers, as_printed, shown
+from nmc.numbers import as_count, as_printed, shown
 
 #: The sheets keep layers 2 and 3 apart in some of their lists.
 SUBLAYERS = ("L1", "L2", "L3", "L23", "L4", "L5", "L6")
@@ -41,7 +41,10 @@ _Result = TypeVar("_Result")
 
 
 class Field(NamedTuple):
-    """A fact's column, unit (None: any), bounds; a `count` is whole, a `missing` one optional."""
+    """A fact's column, unit (None: any), bounds; a `count` is whole, a `missing` one optional.
+
+    It is one number, or a list of numbers by `names` of that kind (layer, mtype, etype, metype).
+    """
 
     column: str
     unit: str | None = None
@@ -49,6 +52,7 @@ class Field(NamedTuple):
     high: float = inf
     count: bool = False  # type: ignore[assignment]  # of a tuple's own method
     missing: bool = False
+    names: str = ""
 
 
 @cache
@@ -67,6 +71,7 @@ def fields(sheet: str) -> dict[str, Field]:
             float(row["high"] or inf),
             row["count"] == "yes",
             row["missing"] == "yes",
+            row["names"],
         )
         for row in _rows()
         if row["sheet"] == sheet
@@ -211,60 +216,69 @@ def facts_of_json(data: Mapping[str, Any]) -> Iterator[Fact]:
             yield Fact("", label, name, text, None)
 
 
-def values_of(
-    file: Path, facts: Iterable[Fact], fields: Mapping[str, Field], *, of: str = ""
-) -> Iterator[Value]:
-    """Yield the checked numbers of a sheet's facts in order, each label once, as `fields` say."""
-    place = f"{file}: {of}, " if of else f"{file}: "
+def field_of(place: str, fact: Fact, fields: Mapping[str, Field]) -> Field:
+    """Return what `fields` say of a fact; FormatError for another unit or form, or no such fact."""
+    field = fields.get(fact.label)
+    if field is None:
+        more = "" if fact.name is None else f", {shown(fact.name)}"
+        raise FormatError(f"{place}: unknown fact {shown(fact.label)}{more} = {shown(fact.text)}.")
+    if None not in (fact.unit, field.unit) and fact.unit != field.unit:
+        raise FormatError(
+            f"{place}: {fact.label!r}: the unit {shown(fact.unit)} stands where {field.unit!r} "
+            "should."
+        )
+    if bool(field.names) == (fact.name is None):
+        form = f"a list by {field.names}" if field.names else "one number"
+        raise FormatError(f"{place}: {fact.label!r} = {shown(fact.text)} should be {form}.")
+    return field
+
+
+def values_of(place: str, facts: Iterable[Fact], fields: Mapping[str, Field]) -> Iterator[Value]:
+    """Yield the checked numbers of a sheet's facts in order, each label once, as `fields` say.
+
+    `place` names the file, and what of it; names of lists come in the package's spelling.
+    """
     seen: dict[tuple, str] = {}
-    for section, label, name, text, unit in facts:
-        where = f"{place}{shown(label)}" + ("" if name is None else f", {shown(name)}")
-        field = fields.get(label)
-        if field is None:
-            raise FormatError(f"{place}unknown fact {where.removeprefix(place)} = {shown(text)}.")
-        key = (section, field.column, name)
+    for fact in facts:
+        field, where, name = field_of(place, fact, fields), f"{place}: {fact.label!r}", fact.name
+        if name is not None:
+            where += f", {shown(name)}"
+            name = spelled(where, _SPELLINGS[field.names], name)
+        key = (fact.section, field.column, name)
         if key in seen:
-            how = "twice" if seen[key] == label else f"also under {seen[key]!r}"
+            how = "twice" if seen[key] == fact.label else f"also under {seen[key]!r}"
             raise FormatError(f"{where}: the fact stands {how}.")
-        seen[key] = label
-        if None not in (unit, field.unit) and unit != field.unit:
-            raise FormatError(
-                f"{where}: the unit {shown(unit)} stands where {field.unit!r} should."
-            )
-        number = as_printed(text, where=where, low=field.low, high=field.high)
-        value = as_count(number.value, where=where) if field.count else number.value
-        yield Value(section, label, field.column, name, value, str(text), number.approximate)
+        seen[key] = fact.label
+        number = as_printed(fact.text, where=where, low=field.low, high=field.high)
+        value = as_count(number.value, where=where) if field.count else float(number.value)
+        yield Value(
+            fact.section, fact.label, field.column, name, value, str(fact.text), number.approximate
+        )
+
+
+def numbers_of(place: str, facts: Iterable[Fact], fields: Mapping[str, Field]) -> dict[str, float]:
+    """Return column → number of a sheet without lists."""
+    return {value.column: value.value for value in values_of(place, facts, fields)}
+
+
+def check_facts(place: str, columns: Iterable[str], fields: Mapping[str, Field]) -> None:
+    """Refuse a sheet without a number in one of the columns that it must fill."""
+    found = set(columns)
+    for label, field in fields.items():
+        if field.column not in found and not field.missing:
+            raise FormatError(f"{place}: the fact {label!r} is missing.")
 
 
 def as_table(
-    file: Path | Mapping[str, Path],
-    records: Mapping[str, Mapping[str, Any]],
+    place: Callable[[str], str],
+    records: Mapping[str, Mapping[str, float]],
     fields: Mapping[str, Field],
 ) -> pd.DataFrame:
-    """Return records (key → field → value) as a table of checked numbers, indexed by their keys."""
-    keys = list(records)
-    places = [file[key] if isinstance(file, Mapping) else file for key in keys]
-    for key, place in zip(keys, places, strict=True):
-        odd = next((name for name in records[key] if name not in fields), None)
-        if odd is not None:
-            raise FormatError(f"{place}: key {shown(key)} holds the unknown field {shown(odd)}.")
-        lost = [n for n, f in fields.items() if n not in records[key] and not f.missing]
-        if lost:
-            raise FormatError(f"{place}: key {shown(key)} lacks the field {lost[0]!r}.")
-    columns = {}
-    for name, field in fields.items():
-        values = [records[key].get(name) for key in keys]
-
-        def where(i: int, name: str = name) -> str:
-            return f"{places[i]}: key {shown(keys[i])}, field {name!r}"
-
-        if field.count:
-            columns[field.column] = as_counts(values, where=where)
-        else:
-            columns[field.column] = as_numbers(
-                values, where=where, low=field.low, high=field.high, missing=field.missing
-            )
-    return pd.DataFrame(columns, index=pd.Index(keys, dtype=object))
+    """Return key → column → number as a table, indexed by its keys; `place` names that of one."""
+    for key, record in records.items():
+        check_facts(place(key), record, fields)
+    columns = dict.fromkeys(field.column for field in fields.values())
+    return pd.DataFrame.from_dict(records, orient="index").reindex(columns=list(columns))
 
 
 def spelled(where: str, canonical: Callable[[str], _Result], name: str) -> _Result:
@@ -273,6 +287,18 @@ def spelled(where: str, canonical: Callable[[str], _Result], name: str) -> _Resu
         return canonical(name)
     except NMCError as error:
         raise FormatError(f"{where}: {error}") from error
+
+
+def _sublayer(name: str) -> str:
+    if name not in SUBLAYERS:
+        raise UnknownNameError.of("layer", name, SUBLAYERS)
+    return name
+
+
+_SPELLINGS: dict[str, Callable[[str], str]] = {
+    "layer": _sublayer, "mtype": names.canonical_mtype, "etype": names.canonical_etype,
+    "metype": names.canonical_metype,
+}  # fmt: skip
 
 
 def check_complete(where: str, found: Iterable[str], expected: Sequence[str], kind: str) -> None:
