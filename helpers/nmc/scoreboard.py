@@ -193,8 +193,7 @@ def run_scoreboard(
             if keep and len(rows):
                 _keep(rows)
         found.append(rows)
-    none = pd.DataFrame(columns=["model", "protocol", "settings"], dtype=str)
-    return pd.concat(found, ignore_index=True) if found else none
+    return pd.concat(found or [pd.DataFrame()], ignore_index=True)
 
 
 def verify(n: int = 4, *, seed: int = 0) -> int:

@@ -76,13 +76,10 @@ def load_models(
         if summary is not None or nmc.available("sheet/models"):
             printed = read_model_summary(summary)
             table[list(PHYSIOLOGY)] = printed.loc[table["model"], list(PHYSIOLOGY)].to_numpy()
-    packages = {model: local(f"model/{model}") for model in table["model"] if step_currents}
-    rows = [
-        read_currents(path, model) if path else (pd.NA,) * 4 for model, path in packages.items()
-    ]
-    for i, column in enumerate(CURRENTS):
-        values = [row[i] for row in rows] if rows else [pd.NA] * len(table)
-        table[column] = pd.array(values, dtype="Float64")
+    at_hand = {model: local(f"model/{model}") for model in table["model"] if step_currents}
+    currents = {model: read_currents(path, model) for model, path in at_hand.items() if path}
+    found = pd.DataFrame.from_dict(currents, orient="index", columns=CURRENTS)
+    table = table.join(found.reindex(table["model"]).astype("Float64"), on="model")
     table.attrs = registry.origin_of(read)
     return table
 

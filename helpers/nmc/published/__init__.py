@@ -17,6 +17,7 @@ Values of single models are not here: they are read from the fact sheets through
 
 from __future__ import annotations
 
+import csv
 import json
 import math
 import os
@@ -216,18 +217,8 @@ def _keep(rows: list[dict]) -> None:
 # -- what a reader sees -------------------------------------------------------------------------
 
 #: What the claims cite, as the book's bibliography shortens it; the package travels without it.
-PAPERS = {
-    "barber": "Barber & Sainudiin",
-    "gal2017": "Gal et al., 2017",
-    "gleeson2019": "Gleeson et al., 2019",
-    "hay2011": "Hay et al., 2011",
-    "lutgehetmann2020": "Lütgehetmann et al., 2020",
-    "markram2015": "Markram et al., 2015",
-    "neuromotifs": "Gal et al., 2025",
-    "ramaswamy2015": "Ramaswamy et al., 2015",
-    "reimann2015": "Reimann et al., 2015",
-    "reimann2017": "Reimann et al., 2017",
-}
+with (files(__package__) / "papers.csv").open(encoding="utf-8") as _lines:
+    PAPERS = {row["citation"]: row["paper"] for row in csv.DictReader(_lines)}
 
 #: Digits beyond the tolerance's first after which a rounded number is what it was.
 _MORE = 6

@@ -151,11 +151,7 @@ def restamp(
 
 def draw_sample(rows: pd.DataFrame, n: int, seed: int) -> pd.DataFrame:
     """Draw rows to run again, `n` of each protocol and settings, the same for the same seed."""
-    drawn = [
-        group.sample(min(n, len(group)), random_state=seed)
-        for _, group in rows.groupby(["protocol", "settings"])
-    ]
-    return pd.concat(drawn) if drawn else rows
+    return rows.sample(frac=1, random_state=seed).groupby(["protocol", "settings"]).head(n)
 
 
 def _same(new, kept, rounding: float) -> bool:
