@@ -101,29 +101,21 @@ def compare_nulls(model: str = "er") -> pd.DataFrame:
     motifs = pd.read_csv(fetch("connectome/motif_counts"))
     counts = [f"motif_{number}" for number in range(1, 14)]
     own = motifs[motifs["model"] == "bb"].set_index("celltype")
-    parts = []
+    rows: list[tuple] = []
     for mtype, group in motifs[motifs["model"] == model].groupby("celltype"):
         graph = _graph_of(model, own.loc[mtype])
         if graph is None:
             continue
         make = make_erdos_renyi if model == "er" else make_distance_dependent
         rng = np.random.default_rng(0)
-        drawn = [count_triads(make(graph, rng=rng)) for _ in range(DRAWS)]
-        ours, theirs = np.array([list(one) for one in drawn]), group[counts].to_numpy(float)
-        spread = np.maximum(ours.var(axis=0, ddof=1), theirs.var(axis=0, ddof=1))
-        parts.append(
-            pd.DataFrame(
-                {
-                    "mtype": mtype,
-                    "triad": drawn[0].index.astype(str),
-                    "published": theirs.mean(axis=0),
-                    "recomputed": ours.mean(axis=0),
-                    "error": np.sqrt(spread * (1 / DRAWS + 1 / len(theirs))),
-                }
-            )
-        )
-    columns = ["mtype", "triad", "published", "recomputed", "error"]
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
+        ours = pd.DataFrame([count_triads(make(graph, rng=rng)) for _ in range(DRAWS)])
+        theirs = group[counts].to_numpy(float)
+        spread = np.maximum(ours.var().to_numpy(), theirs.var(axis=0, ddof=1))
+        error = np.sqrt(spread * (1 / DRAWS + 1 / len(theirs)))
+        triads = ours.columns.astype(str)
+        each = zip(triads, theirs.mean(axis=0), ours.mean(), error, strict=True)
+        rows += [(mtype, *row) for row in each]
+    return pd.DataFrame(rows, columns=["mtype", "triad", "published", "recomputed", "error"])
 
 
 def _graph_of(model: str, own: pd.Series) -> Connectome | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tomllib
+from importlib.resources import files
 from typing import Any
 
 import numpy as np
@@ -16,22 +18,9 @@ from nmc.data.figures import framed
 from nmc.factsheets.pathways import S_TYPES, layer_flow, pathway_matrix
 from nmc.factsheets.sheets import column_of
 
-#: Excitatory classes warm, inhibitory ones cold; facilitating light, depressing dark.
-S_TYPE_COLOURS = {
-    "E1": "#F4A582", "E2": "#B2182B", "E3": "#E69F00",
-    "I1": "#92C5DE", "I2": "#2166AC", "I3": "#009E73",
-}  # fmt: skip
-#: E-types in the order a reader meets them, each with a colour; pyramidal cells stay apart.
-ETYPE_COLOURS = dict(
-    zip(
-        names.ETYPES,
-        (
-            style.VERMILION, "#0072B2", "#56B4E9", "#009E73", "#66C2A5", "#B3DE9E",
-            "#E69F00", "#F0C05A", "#F7E3A8", "#CC79A7", "#E3B5D0",
-        ),
-        strict=True,
-    )
-)  # fmt: skip
+_COLOURS = tomllib.loads((files(__package__) / "colours.toml").read_text("utf-8"))
+S_TYPE_COLOURS: dict[str, str] = _COLOURS["s_types"]
+ETYPE_COLOURS: dict[str, str] = _COLOURS["etypes"]
 
 
 def short_number(value: float) -> str:
@@ -184,17 +173,12 @@ def plot_composition(metypes: pd.DataFrame, ax: Axes | None = None) -> Axes:
         index="layer", columns="etype", values="n_neurons", aggfunc="sum", observed=False
     ).fillna(0)
     share = 100 * counts.div(counts.sum(axis=1), axis=0)
-    left = np.zeros(len(share))
-    for etype in [name for name in share if counts[name].sum() > 0]:
-        width = share[etype].to_numpy()
-        ax.barh(
-            share.index.astype(str), width, left=left, color=ETYPE_COLOURS[etype], label=etype,
-            edgecolor="white", linewidth=0.8,
-        )  # fmt: skip
-        left += width
+    share = share.loc[:, counts.sum() > 0]
+    look: Any = {"stacked": True, "width": 0.8, "edgecolor": "white", "linewidth": 0.8}
+    share.plot.barh(ax=ax, color=[ETYPE_COLOURS[etype] for etype in share], **look)
     for row, total in enumerate(counts.sum(axis=1)):
         ax.text(101, row, f"{total:,.0f} neurons", va="center", fontsize=style.SMALL)
-    ax.set(xlim=(0, 122), xlabel="share of the layer's inhibitory neurons (%)")
+    ax.set(xlim=(0, 122), xlabel="share of the layer's inhibitory neurons (%)", ylabel="")
     ax.set_xticks(range(0, 101, 25))
     ax.invert_yaxis()
     ax.legend(ncols=5, loc="lower left", bbox_to_anchor=(0, 1.0), fontsize=style.SMALL)
