@@ -44,8 +44,7 @@ DRAWS_MV = 0.3
 def judge(rows: pd.DataFrame) -> pd.DataFrame:
     """Put the fact sheets beside measured rows, of the store or of a sweep, and judge them."""
     judged = add_published(rows.copy())
-    every = judged[[f"agrees_{column}" for column in TOLERANCES]].all(axis=1)
-    judged["verdict"] = _verdicts(judged, every)
+    judged["verdict"] = _verdicts(judged, _all_agree(judged))
     if "stale" in judged:
         told = judged["stale"] & judged["verdict"].isin(["agrees", "differs"])
         judged["verdict"] = judged["verdict"].mask(told, "stale")
@@ -80,6 +79,10 @@ def add_published(rows: pd.DataFrame) -> pd.DataFrame:
     return rows
 
 
+def _all_agree(rows: pd.DataFrame) -> pd.Series:
+    return rows[[f"agrees_{column}" for column in TOLERANCES]].all(axis=1)
+
+
 def _verdicts(rows: pd.DataFrame, agrees: pd.Series) -> list[str]:
     sides = zip(agrees, _invented(rows), strict=True)
     return [verdict(*two, rows.attrs["invented"]) for two in sides]
@@ -93,8 +96,7 @@ def _invented(rows: pd.DataFrame) -> pd.Series:
 
 def explain(rows: pd.DataFrame, every: pd.DataFrame) -> pd.DataFrame:
     """Give each row that differs a ``reason`` that was tried: another NEURON, or other seeds."""
-    agrees = every[[f"agrees_{column}" for column in TOLERANCES]].all(axis=1)
-    agreeing = every[agrees].groupby("model")["neuron"].max()
+    agreeing = every[_all_agree(every)].groupby("model")["neuron"].max()
 
     def reason(row: pd.Series) -> str:
         if row["verdict"] == "failed":
@@ -117,8 +119,7 @@ def explain(rows: pd.DataFrame, every: pd.DataFrame) -> pd.DataFrame:
 
 def summarise(rows: pd.DataFrame) -> str:
     """Say how many models agree with their sheets, and name each that does not."""
-    agrees = rows[[f"agrees_{column}" for column in TOLERANCES]].all(axis=1)
-    agrees &= rows["verdict"] != "stale"
+    agrees = _all_agree(rows) & (rows["verdict"] != "stale")
     lines = [f"{int(agrees.sum())} of {len(rows)} models agree with their sheets in all three."]
     for row in rows[~agrees].to_dict("records"):
         apart = [told for name, (told, *_) in TOLERANCES.items() if not row[f"agrees_{name}"]]

@@ -56,10 +56,6 @@ def _counts(measure: Callable, connectome: Connectome) -> tuple[int, ...]:
     return tuple(int(count) for count in measure(connectome))
 
 
-def _simplices_of_excitatory(connectome: Connectome) -> tuple[int, ...]:
-    return _counts(count_simplices, connectome.subset(excitatory=True))
-
-
 #: Name of a measure in ``claims.csv`` → what it computes.
 MEASURES: dict[str, Callable[[Connectome], Any]] = {
     "neurons": lambda connectome: connectome.n_neurons,
@@ -75,7 +71,7 @@ MEASURES: dict[str, Callable[[Connectome], Any]] = {
     "triads": partial(_counts, count_triads),
     "triangles": lambda connectome: int(count_simplices(connectome)[2]),
     "simplices": partial(_counts, count_simplices),
-    "excitatory_simplices": _simplices_of_excitatory,
+    "excitatory_simplices": lambda c: _counts(count_simplices, c.subset(excitatory=True)),
     "betti_numbers": partial(_counts, compute_betti_numbers),
 }
 
