@@ -151,13 +151,14 @@ PLAN: tuple[tuple, ...] = (
     *(("step", {"mode": "converged", "step": step}) for step in (1, 2, 3)),
     *(("step", {"mode": "published", "step": step}) for step in (1, 3, 2)),
 )
-#: Measured columns that are kept, where a protocol gives them.
-_KEPT = (
-    "stochastic", "integration", *TOLERANCES, "efel_time_constant_ms", "spike_count",
-    "first_spike_ms", "last_spike_ms", "spike_times_ms",
-    *(name for name in FEATURES if name != "spike_count"),
-    "rheobase_nA", "holding_potential_mV", "error",
-)  # fmt: skip
+#: Protocol → what it measures.
+MEASURED: dict[str, tuple[str, ...]] = {
+    "rest": (*TOLERANCES, "efel_time_constant_ms"),
+    "step": ("spike_times_ms", "first_spike_ms", "last_spike_ms", *FEATURES),
+    "threshold": ("rheobase_nA", "holding_potential_mV"),
+}
+#: Columns of a run that are kept, where a protocol gives them.
+_KEPT = ("stochastic", "integration", *(c for own in MEASURED.values() for c in own), "error")
 
 
 def scoreboard_folder() -> Path:
@@ -272,11 +273,7 @@ def load_scoreboard(
     rows = rows.drop_duplicates(["model", "settings"], keep="last")
     rows = rows.sort_values(["model", "settings"], ignore_index=True).drop(columns="settings")
     rows.insert(1, "etype", [names.parse_model(model).etype for model in rows["model"]])
-    measured = {
-        "rest": [*TOLERANCES, "efel_time_constant_ms"],
-        "step": ["step", "spike_times_ms", "first_spike_ms", "last_spike_ms", *FEATURES],
-        "threshold": ["rheobase_nA", "holding_potential_mV"],
-    }
+    measured = {**MEASURED, "step": ("step", *MEASURED["step"])}
     others = {name for of, columns in measured.items() if of != protocol for name in columns}
     rows = rows.drop(columns=others, errors="ignore")
     rows = rows.reindex(columns=dict.fromkeys([*rows, *measured[protocol]]))
