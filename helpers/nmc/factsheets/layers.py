@@ -151,7 +151,7 @@ def load_layer_pages() -> tuple[pd.DataFrame, pd.DataFrame]:
 
 def _check_layers(where: str, column: str, values: list[sheets.Value]) -> None:
     """Refuse a list of the circuit sheet without all layers; all but one have L2 and L3 apart."""
-    layers = {value.name for value in values if value.column == column}
+    layers = {str(value.name) for value in values if value.column == column}
     if {"L2", "L3"} <= layers and column != "neurons_per_layer":
         layers = layers - {"L2", "L3"} | {"L23"}
     sheets.check_complete(where, layers, names.LAYERS, "layer")
@@ -177,7 +177,7 @@ def _values(file: Path, layer: str, facts: Iterable[sheets.Fact]) -> list[sheets
     own = [mtype for mtype in names.MTYPES if names.layer_of(mtype) == layer]
     listed = [value for value in values if value.column == "mtype"]
     for section in {value.section for value in listed}:
-        found = [value.name for value in listed if value.section == section]
+        found = [str(value.name) for value in listed if value.section == section]
         sheets.check_complete(f"{place}: {listed[0].label!r}", found, own, "m-type")
     return values
 
