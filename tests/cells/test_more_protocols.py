@@ -222,7 +222,7 @@ def test_an_accuracy_that_cannot_be_is_refused(small, accuracy):
 def test_a_number_that_is_missing_in_a_list_is_named(small):
     with pytest.raises(ProtocolError, match="rate of L1_HAC .Hz.: the value is missing"):
         nmc.simulate_bombardment(small, {"L1_HAC": None})
-    with pytest.raises(ProtocolError, match="amplitude_nA, value 2: the value is missing"):
+    with pytest.raises(ProtocolError, match="amplitudes_nA, value 2: the value is missing"):
         nmc.simulate_fi(small, [0.1, None])
 
 

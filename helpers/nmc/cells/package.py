@@ -378,7 +378,9 @@ def _read_package(folder: Path, contents: tuple[tuple[str, str], ...]) -> Packag
     hold, steps = package_files.read_currents(files)
     mechanisms, biophysics = package_files.read_biophysics(files)
     mods = {p.stem: p for p in sorted((folder / "mechanisms").glob("*.mod"))}
-    _check_mechanisms(files, mechanisms, mods)
+    inserted = {name for part in mechanisms.values() for name in part}
+    if missing := ", ".join(sorted(inserted - set(mods) - BUILT_IN)):
+        files.refuse("biophysics.hoc", f"inserts {missing}, but mechanisms/ has no such MOD file.")
     celsius, dt_ms = package_files.read_constants(files)
     mtypes = package_files.read_mtype_map(files)
     morphology = package_files.read_morphology_path(files)
@@ -440,14 +442,6 @@ def _model(name: str, mtype: str, etype: str) -> names.Model | None:
     except UnknownNameError:
         return None
     return model if (model.mtype, model.etype) == (mtype, etype) else None
-
-
-def _check_mechanisms(files: Files, inserted: Mapping[str, tuple[str, ...]], mods) -> None:
-    missing = sorted({m for ms in inserted.values() for m in ms} - set(mods) - BUILT_IN)
-    if missing:
-        files.refuse(
-            "biophysics.hoc", f"inserts {', '.join(missing)}, but mechanisms/ has no such MOD file."
-        )
 
 
 def _says_synthetic(files: Files) -> bool:

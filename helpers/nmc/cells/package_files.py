@@ -162,20 +162,15 @@ def _count(files: Files, place: str, value) -> int:
     return as_count(value, where=f"{files.name}: {place}", error=PackageError)
 
 
-def morphology_name(hoc: str) -> str | None:
-    """Path in the package of the morphology that the text of ``morphology.hoc`` reads."""
-    found = _INPUT.search(hoc)
-    return found[1] if found else None
-
-
 def read_morphology_path(files: Files) -> Path:
     """The morphology that ``morphology.hoc`` reads; it must lie in the package."""
-    name = morphology_name(files.hoc("morphology.hoc"))
+    found = _INPUT.search(files.hoc("morphology.hoc"))
+    name = found[1] if found else ""
     try:
-        path = (files.folder / (name or "")).resolve()
+        path = (files.folder / name).resolve()
         there = path.is_file()
     except (OSError, ValueError):  # a name that no file can have
-        name = None
+        name = ""
     if not name:
         files.refuse("morphology.hoc", "names no morphology file.")
     if not path.is_relative_to(files.folder):

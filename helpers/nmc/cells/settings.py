@@ -17,7 +17,6 @@ keep the fixed one.
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
 from inspect import Parameter, signature
@@ -29,7 +28,7 @@ import pandas as pd
 from nmc import child, names
 from nmc.cells.mechanisms import make_once
 from nmc.cells.package import Package, as_package
-from nmc.cells.stimuli import BOUNDS, as_stimuli, check_bounds
+from nmc.cells.stimuli import BOUNDS, as_stimuli, check_bounds, read_place
 from nmc.errors import ProtocolError, UnknownNameError
 from nmc.numbers import as_numbers
 
@@ -99,7 +98,6 @@ DEFAULTS: RunSettings = {
 _YES_OR_NO = ("settle", "trust", "progress")
 #: Columns that every trace has, and names that a recording is stored beside.
 _TAKEN = ("t_ms", "v_mV", "i_nA", "spikes_ms", "clamps_nA", "_meta")
-_TARGET = re.compile(r"\w+(?:\[\d+\])?\([0-9.]+\)\.\w+")
 
 
 def check_setting(name: str, value: Any, *, where: str = "") -> Any:
@@ -132,7 +130,8 @@ def check_record(record: Mapping[str, str]) -> dict[str, str]:
                 f"record: a column cannot be called {name!r}, which the trace has already; "
                 "choose another name."
             )
-        if not isinstance(target, str) or not _TARGET.fullmatch(target):
+        place, _, variable = str(target).rpartition(".")
+        if read_place(place) is None or not variable.isidentifier():
             raise ProtocolError(
                 f"record: {name!r} is to be {target!r}; write place and variable as "
                 "'dend[12](0.5).v'."

@@ -23,7 +23,7 @@ import pandas as pd
 
 from nmc import recomputed
 from nmc.cells import mechanisms
-from nmc.cells.package import AnyModel, as_package, by_name, each_model
+from nmc.cells.package import AnyModel, as_package, each_model
 from nmc.cells.settings import check_arguments, check_setting
 from nmc.code_hash import code_hash
 from nmc.data.files import given_path, progress_bar
@@ -154,13 +154,16 @@ def sweep(
     """
     settings = _check(protocol, settings)
     workers = check_setting("n_workers", n_workers)
-    given = {as_package(model, trust=trust): str(model) for model in each_model(models)}
     tasks: dict[str, tuple] = {}
-    for name, package in by_name(given).items():
+    for model in each_model(models):  # one after another: a thousand packages fill the memory
+        package = as_package(model, trust=trust)
         package.check_trusted()
         told = {**package.source, "package_sha256": package.content_sha256, "trusted": True}
-        named = package.model is not None and given[package] == package.model.name
-        place = package.name if named else str(package.folder)
+        by_name = package.model is not None and str(model) == package.model.name
+        place = package.name if by_name else str(package.folder)
+        name = package.name
+        if name in tasks and tasks[name][3]["package_sha256"] != package.content_sha256:
+            name = f"{name}-{package.content_sha256[:8]}"
         tasks[name] = (place, protocol, settings, told)
     if not tasks:
         raise ProtocolError("models: the list is empty; name at least one model.")

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -50,8 +49,6 @@ class NeuroMLCell:
         The cell's ``id``, and the package that it was converted from; empty for a bare file.
     path : pathlib.Path
         The ``*.cell.nml`` file; channels lie beside it.
-    properties : mapping of str to str
-        What the file says of the cell's origin.
     v_init_mV : float
         Start voltage.
     origin, invented : str, bool
@@ -61,7 +58,6 @@ class NeuroMLCell:
     name: str
     model: str
     path: Path
-    properties: Mapping[str, str]
     v_init_mV: float
     origin: str
     invented: bool
@@ -228,9 +224,6 @@ def read_cell(path: str | os.PathLike, model: str = "", *, key: str = "") -> Neu
         name=cell.get("id"),
         model=model,
         path=path,
-        properties=MappingProxyType(
-            {p.get("tag"): p.get("value") for p in cell.findall("{*}property")}
-        ),
         v_init_mV=np.nan if start is None else quantity(start.get("value"), "mV", where=path.name),
         origin=record.origin if record else OWN,
         # An own file may be a copy of one of the sample's: its text says so.
