@@ -26,6 +26,7 @@ PINNED_BY_CONTENT = ("nmc.data",)
 
 #: Fields of syntax trees that say nothing of meaning, or that only some Pythons have.
 _SILENT = {"ctx", "kind", "type_comment", "type_ignores", "type_params"}
+_DOCUMENTED = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 _TASK = re.compile(r"(nmc(?:\.\w+)+):\w+")
 _ROOT = Path(__file__).parent
 
@@ -161,16 +162,11 @@ def _words(node: ast.AST) -> Iterable[str]:
         if name in _SILENT:
             continue
         parts = value if isinstance(value, list) else [value]
-        if name == "body" and isinstance(value, list) and _is_documented(node):
-            parts = value[1:]
+        if name == "body" and isinstance(node, _DOCUMENTED):
+            parts = parts[ast.get_docstring(node, clean=False) is not None :]
         yield f"{name} {len(parts)}"
         for part in parts:
             if isinstance(part, ast.AST):
                 yield from _words(part)
             else:
                 yield repr(part)
-
-
-def _is_documented(node: ast.AST) -> bool:
-    documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
-    return isinstance(node, documented) and ast.get_docstring(node, clean=False) is not None

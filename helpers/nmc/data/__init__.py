@@ -170,14 +170,14 @@ def damage(root: Path, *, read_all: bool = False) -> str:
 def package_folder(path: Path) -> Path:
     """Return the folder of the one package that lies at a path, or up to three folders below."""
     levels = ("*/" * depth + archive.TEMPLATE for depth in range(archive.DEEPEST + 1))
-    places = ([p for p in path.glob(one) if "__MACOSX" not in p.parts] for one in levels)
-    found = next(filter(None, places), [])
+    templates = (place.relative_to(path).parts for one in levels for place in path.glob(one))
+    found = archive.package_tops(templates)
     if len(found) != 1:
         raise PackageError(
             f"{path} holds {len(found)} packages (folders with a {archive.TEMPLATE}), not one: "
             "name the folder of the package, or get a fresh copy of it."
         )
-    return found[0].parent
+    return path.joinpath(*found[0])
 
 
 def available(key: str, source: _Source = None) -> bool:

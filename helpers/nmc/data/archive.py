@@ -19,7 +19,7 @@ import tarfile
 import unicodedata
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, NamedTuple, cast
@@ -319,16 +319,21 @@ def _inspect_archive(path: Path) -> tuple[str, str]:
         hashes[member.parts] = member.copy_to(text)
         if text:
             versions[member.parts[:-1]] = text.getvalue().decode("utf-8", "replace").split()
-    found = [parts[:-1] for parts in hashes if is_template(parts)]
-    top = min(found or [parts[:1] for parts in hashes], key=len, default=())
+    tops = package_tops(hashes) or [parts[:1] for parts in hashes]
+    top = min(tops, key=len, default=())
     inside = {"/".join(p[len(top) :]): h for p, h in hashes.items() if p[: len(top)] == top}
     release = next((word for word in versions.get(top, []) if word[:1].isdigit()), "")
     return content_digest(inside), release
 
 
-def is_template(parts: _Parts) -> bool:
-    """Whether the file of a path may be that by which a package's folder is found."""
-    return parts[-1] == TEMPLATE and len(parts) <= DEEPEST + 1 and "__MACOSX" not in parts
+def package_tops(paths: Iterable[_Parts]) -> list[_Parts]:
+    """Return the folders of packages, of those nearest to the top, among the paths of files."""
+    found = [
+        parts[:-1]
+        for parts in paths
+        if parts[-1] == TEMPLATE and len(parts) <= DEEPEST + 1 and "__MACOSX" not in parts
+    ]
+    return [top for top in found if len(top) == len(min(found, key=len))]
 
 
 def read_text(archive: Path, name: str, most: int) -> str:

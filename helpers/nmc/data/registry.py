@@ -135,27 +135,18 @@ def item(key: str) -> Item:
     text = str(key).strip().strip("/")
     if text in _rows():
         return _item(text)
-    canonical = _canonical(text)
-    if canonical in _rows():
-        return _item(canonical)
+    head, _, tail = text.rpartition("/")
+    ways = (names.canonical_metype, names.canonical_mtype, names.canonical_layer)
+    for canonical in ways if head not in ("", "model") else (names.parse_model,):
+        with suppress(NMCError):
+            if (found := f"{head or 'model'}/{canonical(tail)}") in _rows():
+                return _item(found)
     family = [known for known in _rows() if known.split("/")[0] == text.split("/")[0]]
     others = [known for known in _rows() if not known.startswith("model/")]
     error = UnknownNameError.of("catalogue key", key, family or [*others, *names.model_names()])
     if "Did you mean" not in str(error):
         raise UnknownNameError(f"{error} 'nmc list' shows the families of keys.")
     raise error
-
-
-def _canonical(text: str) -> str:
-    head, _, tail = text.rpartition("/")
-    head = head or "model"
-    ways = (names.canonical_metype, names.canonical_mtype, names.canonical_layer)
-    for canonical in (names.parse_model,) if head == "model" else ways:
-        with suppress(NMCError):
-            found = f"{head}/{canonical(tail)}"
-            if found in _rows():
-                return found
-    return text
 
 
 def match(patterns: Iterable[str]) -> list[Item]:

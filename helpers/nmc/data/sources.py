@@ -11,7 +11,6 @@ import hashlib
 import lzma
 import os
 import tarfile
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from functools import cache, lru_cache
@@ -108,7 +107,9 @@ class FolderTree:
         """Return the verified file from where `find` has it; a package's folder is packed."""
         if path.is_dir():
             model = item.key.removeprefix("model/")
-            path = files.made_once(f"{model}.zip", _stamp(path), archive.pack, path, model)
+            states = ((one, one.stat()) for one in sorted(path.rglob("*")))
+            state = "\n".join(f"{one} {s.st_size} {s.st_mtime_ns}" for one, s in states)
+            path = files.made_once(f"{model}.zip", state, archive.pack, path, model)
         return self.verify(item, path)
 
     def expected(self, path: Path) -> tuple[str | None, str]:
@@ -245,26 +246,22 @@ _listings: dict[Path, tuple[dict[str, list[Path]], dict[str, int]]] = {}
 def _listing(root: Path) -> dict[str, list[Path]]:
     """Return what lies in a folder under a unique file name: key → paths; read when it changed."""
     found, folders = _listings.get(root, ({}, {}))
-    if not folders or any(_mtime(folder) != at for folder, at in folders.items()):
-        found, folders = _listings[root] = {}, {}
-        for key, path in _walk(root, folders):
-            found.setdefault(key, []).append(path)
-    return found
-
-
-def _walk(root: Path, folders: dict[str, int]) -> Iterator[tuple[str, Path]]:
+    if folders and all(_mtime(folder) == at for folder, at in folders.items()):
+        return found
+    found, folders = _listings[root] = {}, {}
     for place, inside, listed in os.walk(root):
-        folder = Path(place)
-        folders[place] = _mtime(place)
+        folder, folders[place] = Path(place), _mtime(place)
         inside[:] = [name for name in inside if not name.startswith((".", "__"))]
+        held = [(registry.key_of_file(name), folder / name) for name in listed]
         if "template.hoc" in listed:  # an unpacked package
             inside.clear()
+            held.clear()
             with suppress(NMCError):  # a package of another name is loaded by its path
-                yield f"model/{names.parse_model(folder.name).name}", folder
-            continue
-        for name in listed:
-            if key := registry.key_of_file(name):
-                yield key, folder / name
+                held.append((f"model/{names.parse_model(folder.name).name}", folder))
+        for key, path in held:
+            if key:
+                found.setdefault(key, []).append(path)
+    return found
 
 
 def _mtime(path: str | Path) -> int:
@@ -272,12 +269,6 @@ def _mtime(path: str | Path) -> int:
         return os.stat(path).st_mtime_ns
     except OSError:
         return -1
-
-
-def _stamp(folder: Path) -> str:
-    """Return what changes when a file of a folder does."""
-    states = ((path, path.stat()) for path in sorted(folder.rglob("*")))
-    return "\n".join(f"{path} {state.st_size} {state.st_mtime_ns}" for path, state in states)
 
 
 @cache
