@@ -169,12 +169,12 @@ def damage(root: Path, *, read_all: bool = False) -> str:
 
 def package_folder(path: Path) -> Path:
     """Return the folder of the one package that lies at a path, or up to three folders below."""
-    levels = ("*/" * depth + archive.TEMPLATE for depth in range(archive.DEEPEST + 1))
+    levels = ("*/" * depth + registry.TEMPLATE for depth in range(registry.DEEPEST + 1))
     templates = (place.relative_to(path).parts for one in levels for place in path.glob(one))
-    found = archive.package_tops(templates)
+    found = registry.package_tops(templates)
     if len(found) != 1:
         raise PackageError(
-            f"{path} holds {len(found)} packages (folders with a {archive.TEMPLATE}), not one: "
+            f"{path} holds {len(found)} packages (folders with a {registry.TEMPLATE}), not one: "
             "name the folder of the package, or get a fresh copy of it."
         )
     return path.joinpath(*found[0])

@@ -19,13 +19,13 @@ import tarfile
 import unicodedata
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, NamedTuple, cast
 
 from nmc.data.files import atomic_folder, progress_bar
-from nmc.data.registry import content_digest
+from nmc.data.registry import content_digest, package_tops
 from nmc.errors import ArchiveError
 
 #: What any archive may unpack to: members, and bytes in all.
@@ -44,8 +44,6 @@ _READ_ERRORS = (
     zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, struct.error,
     NotImplementedError, UnicodeError, ValueError, OverflowError, RecursionError, LookupError,
 )  # fmt: skip
-#: Every package has this file, in at most so many folders.
-TEMPLATE, DEEPEST = "template.hoc", 3
 _Parts = tuple[str, ...]
 _Told = tuple[str, int, IO[bytes] | None]  # name, size, and content of a file
 
@@ -324,16 +322,6 @@ def _inspect_archive(path: Path) -> tuple[str, str]:
     inside = {"/".join(p[len(top) :]): h for p, h in hashes.items() if p[: len(top)] == top}
     release = next((word for word in versions.get(top, []) if word[:1].isdigit()), "")
     return content_digest(inside), release
-
-
-def package_tops(paths: Iterable[_Parts]) -> list[_Parts]:
-    """Return the folders of packages, of those nearest to the top, among the paths of files."""
-    found = [
-        parts[:-1]
-        for parts in paths
-        if parts[-1] == TEMPLATE and len(parts) <= DEEPEST + 1 and "__MACOSX" not in parts
-    ]
-    return [top for top in found if len(top) == len(min(found, key=len))]
 
 
 def read_text(archive: Path, name: str, most: int) -> str:

@@ -189,6 +189,8 @@ def key_of_file(name: str) -> str | None:
     return by_file_name().get(own) or by_file_name().get(re.sub(r"\.h5$", ".tar", own))
 
 
+#: Every package has this file, in at most so many folders.
+TEMPLATE, DEEPEST = "template.hoc", 3
 #: In place of a hash: a link, or what is neither file nor folder; what it leads to is not hashed.
 NOT_PLAIN = "no plain file"
 
@@ -222,6 +224,16 @@ def content_digest(hashes: Mapping[str, str]) -> str:
         if path not in RELEASE_FILES and not any(part[:1] == "." for part in path.split("/"))
     )
     return hashlib.sha256("".join(f"{hashes[p]}  {p}\n" for p in counted).encode()).hexdigest()
+
+
+def package_tops(paths: Iterable[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    """Return the folders of packages, of those nearest to the top, among the paths of files."""
+    found = [
+        parts[:-1]
+        for parts in paths
+        if parts[-1] == TEMPLATE and len(parts) <= DEEPEST + 1 and "__MACOSX" not in parts
+    ]
+    return [top for top in found if len(top) == len(min(found, key=len))]
 
 
 @cache
