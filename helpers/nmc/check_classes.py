@@ -146,33 +146,25 @@ def _spike_times(source: Source) -> pd.DataFrame:
     return _claims(times)
 
 
-#: Random channels that differ were run with other seeds, 1 to 5, until the cell was silent for 1 s
-#: at 98 % of the printed rheobase and fired within 1 s at 102 %; for this one there is none.
-_NO_SEED = "L5_MC_cSTUT189_1"
-_SEED = "random channels: with another of five seeds the printed value lies within 2 %"
-#: Of the others one agrees with steps of 2 s, against which six late cells speak.
-_LATE = "L5_DBC_bAC217_1"
-_BY_2_S = "with steps of 2 s it lies within 2 %, as six other cells do not"
-_NEITHER = (
-    "not explained: other seeds (random); its own integration, 2 s, 36 °C, two spikes for one, one "
-    "above -20 mV, no hold and NEURON 8.2.7 (others) do not give it; a spike in the axon, a longer "
-    "hold, one at -84.2 mV, 0.4 s and 0.1 ms give one each, and take 2, 1, 3, 3, 1 of 7 that agree"
-    "; a stub of axon 1 µm thick gives three and takes 4 of 6"
-)
-_HELD = "no sheet prints it; both integrations hold the cell there (tried on two models)"
-
-
-def _held(source: Source, column: str) -> pd.DataFrame:
-    """Compare recorded searches for the rheobase with the packages' own currents."""
+def _thresholds(source: Source) -> pd.DataFrame:
+    """Recorded searches for the rheobase of models whose own currents are at hand."""
     board = nmc.load_scoreboard("threshold", mode="converged")
-    board = board[board["model"].isin(source.currents.index)]
-    items, found = board["model"], board[column].astype(float)
-    if column == "holding_potential_mV":
-        return _recorded(board, items, -84.0, found, 0.6, _HELD)
+    return board[board["model"].isin(source.currents.index)]
+
+
+def _rheobase(source: Source, tried: dict[str, str]) -> pd.DataFrame:
+    board = _thresholds(source)
+    items, found = board["model"], board["rheobase_nA"].astype(float)
     printed = source.currents["step1_current_nA"].reindex(items).to_numpy() / STEP_OVER_RHEOBASE
-    seeded = board["stochastic"] & (items != _NO_SEED)
-    tried = np.select([seeded, items == _LATE], [_SEED, _BY_2_S], _NEITHER)
-    return _recorded(board, items, printed, found, 0.02 * printed, tried)
+    usual = np.where(board["stochastic"], tried["random"], tried["other"])
+    reasons = items.map(tried).where(items.isin(list(tried)), usual)
+    return _recorded(board, items, printed, found, 0.02 * printed, reasons)
+
+
+def _held(source: Source, tried: str) -> pd.DataFrame:
+    board = _thresholds(source)
+    found = board["holding_potential_mV"].astype(float)
+    return _recorded(board, board["model"], -84.0, found, 0.6, tried)
 
 
 def _steps(source: Source) -> pd.DataFrame:
@@ -396,8 +388,9 @@ def _signals(source: Source) -> pd.DataFrame:
 _COMPARISONS: dict[str, Callable[..., pd.DataFrame]] = {
     one.__name__.removeprefix("_"): one
     for one in (
-        _rest, _spike_times, _held, _steps, _sizes, _synapses, _responses, _findings, _balance,
-        _sheet_claims, _connectome_claims, _nulls, _neuroml_densities, _neuroml_spikes, _signals,
+        _rest, _spike_times, _rheobase, _held, _steps, _sizes, _synapses, _responses, _findings,
+        _balance, _sheet_claims, _connectome_claims, _nulls, _neuroml_densities, _neuroml_spikes,
+        _signals,
     )
 }  # fmt: skip
 
