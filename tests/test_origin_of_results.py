@@ -91,7 +91,7 @@ def _sizes(model: bool, sheets: bool, patch) -> pd.DataFrame:
 def _pair(model: bool, sheets: bool, patch) -> pd.DataFrame:
     table = _sheets(nmc.load_pathways, sheets)
     patch.setattr("nmc.circuit.pairs.load_pathways", lambda: table)
-    cells = pd.DataFrame(dict.fromkeys(SHEET, [1.0, 2.0]))
+    cells = pd.DataFrame(dict.fromkeys(SHEET, [1.0, 2.0] * 3))
     row = table.dropna().iloc[0]
     post = next(name for name in nmc.model_names() if nmc.parse_model(name).mtype == row["post"])
     pair = PairedRecording(row["pre"], post, cells, cells, cells.index, {}, {"invented": model})
