@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[1]
 #: stimuli, membrane currents, calcium, weights, checks with recorded verdicts, quick questions and
 #: the gallery came in, and by 74 when methods and commands had to answer anything with a sentence;
 #: the aim is 26,000 lines.
-MOST_LINES, MOST_FILES = 33_099, 129
+MOST_LINES, MOST_FILES = 33_067, 129
 #: A module is a topic that one reads from top to bottom.
 LONGEST_MODULE = 500
 KNOWN_LONG: set[str] = set()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -52,7 +51,7 @@ def test_a_package_with_a_link_or_a_pipe_is_not_read(copy, change, name):
 
 
 def test_a_mod_file_changed_after_loading_is_not_compiled(copy, monkeypatch):
-    monkeypatch.setattr(mechanisms, "_libraries", lambda *a: pytest.fail("would be compiled"))
+    monkeypatch.setattr(mechanisms, "library_of", lambda *a: pytest.fail("would be compiled"))
     package = read_package(copy)
     for name in ("Ih", "ProbAMPANMDA_EMS"):
         path = package.mods[name]
@@ -72,7 +71,7 @@ def test_a_mod_file_changed_after_loading_is_not_compiled(copy, monkeypatch):
 
 
 def test_rewritten_synapses_are_what_is_compiled(small, monkeypatch):
-    monkeypatch.setattr(mechanisms, "_libraries", lambda texts, *_: texts)
+    monkeypatch.setattr(mechanisms, "library_of", lambda texts, *_: texts)
     own = mechanisms.libraries_of([small], synapses=True)
     texts = mechanisms.libraries_of([with_continuous_synapses(small)], synapses=True)
     changed = {name for name in own if own[name] != texts[name]}
@@ -86,47 +85,6 @@ def test_scaling_does_not_trust_what_was_changed_after_loading(copy, file):
     append(copy / file)
     with pytest.raises(PackageError, match="changed after the package was loaded"):
         nmc.scale_channels(package, {"Ih": 1.25})
-
-
-def library(cache: Path, name: str, mods: dict, **more) -> Path:
-    folder = cache / "mechanisms" / name
-    folder.mkdir(parents=True)
-    manifest = {"library": "lib.so", "mods": mods, "build": mechanisms.build_tag()} | more
-    (folder / "manifest.json").write_text(json.dumps(manifest))
-    (folder / "lib.so").write_text("")
-    return folder / "lib.so"
-
-
-def test_a_library_with_code_that_nobody_asked_for_is_not_loaded(small, tmp_path, monkeypatch):
-    monkeypatch.setenv("NMC_CACHE", str(tmp_path))
-    texts = mechanisms.ported(small)
-    wanted = {name: mechanisms._sha256(text) for name, text in texts.items()}
-    compiled = []
-    monkeypatch.setattr(mechanisms, "_compile", lambda *a: compiled.append(a) or Path("new"))
-    library(tmp_path, "a", wanted | {"foreign": "0"})
-    assert mechanisms.libraries_of([small]) == (Path("new"),)
-    assert compiled.pop()[2]  # all of it known, and noted so
-    exact = library(tmp_path, "b", wanted)
-    assert mechanisms.libraries_of([small]) == (exact,) and not compiled
-    theirs = library(tmp_path, "c", wanted | {"more": "0"}, known=True)
-    assert mechanisms.libraries_of([small]) == (theirs,) and not compiled
-
-
-def test_a_library_is_noted_as_known_only_if_all_packages_are(small, copy, tmp_path, monkeypatch):
-    monkeypatch.setenv("NMC_CACHE", str(tmp_path / "cache"))
-    found = tmp_path / "libnrnmech.so"
-    found.write_text("")
-    monkeypatch.setattr(mechanisms, "_run_compiler", lambda *a: found)
-    append(copy / "mechanisms/Ih.mod")
-    own = read_package(copy, trust=True)
-    for packages, noted in (([own], False), ([small], True)):
-        (path, *_) = mechanisms.libraries_of(packages)
-        manifest = json.loads((path.parent / "manifest.json").read_text())
-        assert manifest["known"] is noted
-        shutil.rmtree(path.parent)
-    mechanisms.library_for([own.mods["Ih"]])
-    [path] = (tmp_path / "cache/mechanisms").glob("*/manifest.json")
-    assert json.loads(path.read_text())["known"] is False
 
 
 @pytest.mark.neuron

@@ -245,16 +245,17 @@ def load_cell(model: AnyModel, *, synapses: bool = False, trust: bool = False) -
         NEURON cannot load the mechanisms.
     """
     [package] = mechanisms.rename_clashes([as_package(model, trust=trust)], dict(_LOADED))
-    libraries = mechanisms.libraries_of([package], synapses=synapses, loaded=_LOADED)
+    texts = mechanisms.texts_of([package], synapses)
+    texts = {name: text for name, text in texts.items() if name not in _LOADED}
+    libraries = mechanisms.library_of(texts)
     with empty_folder(), redirect_stdout(StringIO()):  # HOC code prints a line a synapse
         try:
-            for library in libraries:
-                load_libraries([str(library)])
-                _LOADED.update(mechanisms.mechanisms_in(library))
+            load_libraries(map(str, libraries))
         except RuntimeError as error:
             raise SimulationError(
                 f"{package.name}: its mechanisms cannot be loaded in this session: {error}"
             ) from error
+        _LOADED.update(mechanisms.hashes_of(texts))
         return build_cell(package.to_spec(), synapses=synapses)
 
 

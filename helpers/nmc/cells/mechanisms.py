@@ -1,9 +1,10 @@
 """Mechanisms ported and compiled, and runs that load them: each once per content, in the cache.
 
-Each library stands in ``<cache>/mechanisms/<key>/`` with a ``manifest.json``; the key hashes
-the ported texts, the NEURON version, the compiler flags and the platform.  A package whose
-mechanisms are all in libraries that stand already compiles nothing; otherwise only what is
-missing is compiled.  Results stand in ``<cache>/results/``, an ``.npz`` a run.
+Each library stands in ``<cache>/mechanisms/<key>/``; the key hashes the ported texts, the NEURON
+version, the compiler flags and the platform.  One library holds just what one run needs: NEURON
+adds up currents in the order in which mechanisms come, so a run in which they came from several,
+by what happened to be compiled before, would differ in its last bits, and where a cell hesitates,
+in its spikes.  Results stand in ``<cache>/results/``, an ``.npz`` a run.
 
 The portal's mechanisms were written for NEURON 7.3; a few old forms no longer compile as the C++
 of NEURON 9.  The rules of `port` leave the meaning unchanged; one of them mends a mistake.
@@ -25,7 +26,7 @@ import sysconfig
 import tempfile
 import time
 import tomllib
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
@@ -39,10 +40,9 @@ import numpy as np
 from tqdm import tqdm
 
 from nmc import child
-from nmc.cells import known
 from nmc.cells.package import Package
 from nmc.code_hash import code_hash
-from nmc.data.files import NPZ_ERRORS, atomic_folder, atomic_write, cache_folder, read_json, writing
+from nmc.data.files import NPZ_ERRORS, atomic_folder, atomic_write, cache_folder, writing
 from nmc.errors import CompilerError, MechanismError
 
 
@@ -124,30 +124,28 @@ _log = logging.getLogger(__name__)
 
 
 def libraries_of(
-    packages: Iterable[Package],
-    *,
-    synapses: bool = False,
-    variant: str = "exact",
-    loaded: Collection[str] = (),
+    packages: Iterable[Package], *, synapses: bool = False, variant: str = "exact"
 ) -> tuple[Path, ...]:
-    """Return the compiled mechanisms of known or trusted packages as `library_for` does.
+    """Return the library of the mechanisms of known or trusted packages, compiled if need be.
 
-    With `synapses`, those of their synapses too; nothing that is `loaded` in the process already.
+    With `synapses`, those of their synapses too.
     """
+    return library_of(texts_of(packages, synapses), variant)
+
+
+def texts_of(packages: Iterable[Package], synapses: bool = False) -> dict[str, str]:
+    """Return the ported text of each mechanism of known or trusted packages."""
     texts: dict[str, str] = {}
-    ours = True
     for package in packages:
         package.check_trusted()
-        ours = ours and known.find(package.content_sha256) is not None
         for name, text in ported(package, synapses).items():
             new = package.renamed.get(name, name)
             _add(texts, new, rename(text, name, new))
-    missing = {name: text for name, text in texts.items() if name not in loaded}
-    return _libraries(missing, variant, ours, frozenset(loaded))
+    return texts
 
 
 def library_for(mods: Iterable[Path], *, variant: str = "exact") -> tuple[Path, ...]:
-    """Return the compiled libraries that hold some MOD files, compiling what is missing.
+    """Return the library of some MOD files, compiled if need be.
 
     They run as native code: whoever calls this says that the files may.  The files may be of
     several packages, as long as equal names have equal content (else MechanismError).
@@ -155,7 +153,7 @@ def library_for(mods: Iterable[Path], *, variant: str = "exact") -> tuple[Path, 
     texts: dict[str, str] = {}
     for path in map(Path, mods):
         _add(texts, path.stem, port(path.read_text("utf-8", "replace"))[0])
-    return _libraries(texts, variant)
+    return library_of(texts, variant)
 
 
 def rename_clashes(
@@ -169,8 +167,7 @@ def rename_clashes(
     taken = {} if taken is None else taken
     found = []
     for package in packages:
-        texts = ported(package, True)
-        hashes = {name: _sha256(text) for name, text in texts.items()}
+        hashes = hashes_of(ported(package, True))
         renamed = {
             name: f"{name}_{own[:8]}"
             for name, own in hashes.items()
@@ -231,54 +228,28 @@ def _add(texts: dict[str, str], name: str, text: str) -> None:
         )
 
 
-def mechanisms_in(library: Path) -> dict[str, str]:
-    """Return the content hash of each mechanism that a library of the cache holds."""
-    return json.loads((library.parent / "manifest.json").read_text("utf-8"))["mods"]
-
-
-def _libraries(
-    texts: dict[str, str], variant: str, ours: bool = False, loaded: frozenset[str] = frozenset()
-) -> tuple[Path, ...]:
-    """Find or compile; ``ours`` says that all texts are of known packages."""
+def library_of(texts: dict[str, str], variant: str = "exact") -> tuple[Path, ...]:
+    """Return the library of just these mechanisms, compiled if need be; none of none."""
     if variant == "tabulated":
         texts = {name: tabulate(text) for name, text in texts.items()}
-    build, wanted = build_tag(variant), {name: _sha256(text) for name, text in texts.items()}
-    found, held = _in_cache(wanted, build, loaded)
-    if held >= wanted.keys():
-        return tuple(found)
-    with _one_at_a_time():
-        # Another process may have compiled it meanwhile.
-        found, held = _in_cache(wanted, build, loaded)
-        missing = {name: text for name, text in texts.items() if name not in held}
-        return (*found, *([_compile(missing, build, ours)] if missing else []))
+    build = build_tag(variant)
+    key = _sha256(json.dumps([hashes_of(texts), build], sort_keys=True))[:24]
+    target = cache_folder() / "mechanisms" / key
+    if not texts:
+        return ()
+    if found := _compiled(target):
+        return (found,)
+    with _one_at_a_time():  # another process may have compiled it meanwhile
+        return (_compiled(target) or _compile(texts, build["flags"], target),)
 
 
-def _in_cache(
-    wanted: dict[str, str], build: dict[str, str], loaded: frozenset[str]
-) -> tuple[list[Path], set[str]]:
-    """Pick libraries of the cache, the biggest first; return them and the mechanisms they hold.
+def hashes_of(texts: dict[str, str]) -> dict[str, str]:
+    """Return the hash of each mechanism's text."""
+    return {name: _sha256(text) for name, text in texts.items()}
 
-    One of known packages may hold more than is wanted, but nothing of a wanted or loaded name
-    with other content; any other holds code that runs only if trusted, so all must be wanted.
-    """
-    entries = []
-    for manifest in (cache_folder() / "mechanisms").glob("*/manifest.json"):
-        entry = read_json(manifest) or {}  # a damaged one is compiled again
-        library = manifest.parent / str(entry.get("library"))
-        if (
-            entry.get("build") == build
-            and library.is_file()
-            and (entry.get("known") or entry["mods"].items() <= wanted.items())
-        ):
-            entries.append((library, entry["mods"]))
-    found: list[Path] = []
-    held = set(loaded)
-    for library, mods in sorted(entries, key=lambda entry: (-len(entry[1]), str(entry[0]))):
-        clash = any(wanted.get(name, digest) != digest for name, digest in mods.items())
-        if mods.items() & wanted.items() and not clash and not held & mods.keys():
-            found.append(library)
-            held |= mods.keys()
-    return found, held
+
+def _compiled(folder: Path) -> Path | None:
+    return next((path for path in folder.glob("libnrnmech.*") if path.is_file()), None)
 
 
 @contextmanager
@@ -291,21 +262,17 @@ def _one_at_a_time() -> Iterator[None]:
         yield
 
 
-def _compile(texts: dict[str, str], build: dict[str, str], ours: bool = False) -> Path:
+def _compile(texts: dict[str, str], flags: str, target: Path) -> Path:
     """Compile ported MOD texts into the cache; nothing is left there when it fails."""
-    mods = {name: _sha256(text) for name, text in sorted(texts.items())}
-    target = cache_folder() / "mechanisms" / _sha256(json.dumps([mods, build], sort_keys=True))[:24]
     with tempfile.TemporaryDirectory(prefix="nmc-compile-") as name:
         work = Path(name)
         (work / "mod").mkdir()
         for mechanism, text in texts.items():
             (work / "mod" / f"{mechanism}.mod").write_text(text, "utf-8")
-        library = _run_compiler(work, build["flags"], len(texts))
+        library = _run_compiler(work, flags, len(texts))
         shutil.rmtree(target, ignore_errors=True)  # only ever a damaged one
         with writing("A compiled library"), atomic_folder(target) as folder:
             shutil.copy2(library, folder / library.name)
-            manifest = {"library": library.name, "mods": mods, "build": build, "known": ours}
-            (folder / "manifest.json").write_text(json.dumps(manifest, indent=1), "utf-8")
     return target / library.name
 
 
@@ -324,7 +291,7 @@ def _run_compiler(work: Path, flags: str, count: int) -> Path:
     with log.open("wb") as out, bar:
         process = subprocess.Popen(
             command, cwd=work, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
-            env={**os.environ, "PATH": path}, start_new_session=True,
+            env={**os.environ, "PATH": path, "LC_ALL": "C"}, start_new_session=True,
         )  # fmt: skip
         try:
             while process.poll() is None:
